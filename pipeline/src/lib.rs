@@ -1,0 +1,3 @@
+//! The engine of Vitrine.
+
+pub mod time;

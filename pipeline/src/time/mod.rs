@@ -1,0 +1,3 @@
+//! Event time: windows, zones, watermarks, clocks. Pure, but for [`wall`].
+
+pub mod wall;
