@@ -1,0 +1,134 @@
+//! What an author of an operator writes against.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The total order of events: (`occurred_at`, `recorded_at`, `event_id`), K8.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+pub struct Stamp {
+    pub occurred_at_ms: i64,
+    pub recorded_at_ms: i64,
+    pub event_id: Arc<str>,
+    /// Which entry of its event this is (an event with five lines may leave five entries).
+    pub part: u32,
+}
+
+/// One event in a history, in the operator's own compact form.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+pub struct Entry<E> {
+    pub stamp: Stamp,
+    pub event: E,
+}
+
+/// What a call of [`Operator::facts`] may see beside the history, and what it may ask for.
+pub struct Call<'a, W> {
+    /// How far event time has come for the operator's topics (ms UTC). Decides *when*, never *what*.
+    pub clock_ms: i64,
+    pub world: &'a W,
+    reads: Vec<Arc<str>>,
+    wake_at_ms: Option<i64>,
+}
+
+impl<'a, W> Call<'a, W> {
+    pub fn new(clock_ms: i64, world: &'a W) -> Self {
+        Self {
+            clock_ms,
+            world,
+            reads: Vec::new(),
+            wake_at_ms: None,
+        }
+    }
+
+    /// Declares that the answer depends on `dependency` (a SKU whose list price was looked up): when it changes, the key runs again.
+    pub fn read(&mut self, dependency: &Arc<str>) {
+        if !self.reads.contains(dependency) {
+            self.reads.push(dependency.clone());
+        }
+    }
+
+    /// Asks to be called again once the clock has reached `instant_ms`; the earliest instant asked for counts.
+    pub fn wake_at(&mut self, instant_ms: i64) {
+        self.wake_at_ms = Some(
+            self.wake_at_ms
+                .map_or(instant_ms, |now| now.min(instant_ms)),
+        );
+    }
+
+    /// Dependencies declared and the timer asked for.
+    pub fn into_requests(self) -> (Vec<Arc<str>>, Option<i64>) {
+        (self.reads, self.wake_at_ms)
+    }
+}
+
+/// A row of `facts.<name>` without its weight. Integers, text and fixed-point decimals only: sums must be exact.
+pub trait Fact: Clone + Ord + Send + 'static {
+    /// Columns, with a `comment` in each field's metadata.
+    fn schema() -> SchemaRef;
+    /// The instant at which it counts; decides its pane (ms UTC).
+    fn instant_ms(&self) -> i64;
+    /// The facts as columns of [`Fact::schema`].
+    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError>;
+}
+
+/// A pure function from the history of one key to facts; see the module's page.
+pub trait Operator: Send + 'static {
+    type World: World;
+    type Key: Clone + Eq + Ord + Hash + Send + Serialize + DeserializeOwned;
+    type Event: Send + Serialize + DeserializeOwned;
+    type Fact: Fact;
+
+    /// Name of its fact table: `facts.<name>`.
+    fn name(&self) -> &'static str;
+
+    /// Topics whose watermarks make its clock (`orders`, `visits`, `complaints`, `prices`).
+    fn topics(&self) -> &'static [&'static str];
+
+    /// Picks what it needs from a batch of accepted events of `topic`: calls `emit(row, key, event)`, in the order in which
+    /// the entries of one event are to stand. Never asked for topics outside [`Operator::topics`].
+    fn project(
+        &self,
+        topic: &str,
+        batch: &RecordBatch,
+        emit: &mut dyn FnMut(usize, Self::Key, Self::Event),
+    ) -> Result<(), ArrowError>;
+
+    /// The facts of one key. `history` is ordered by [`Stamp`] and free of corrected events; it may be empty (then there are no facts).
+    fn facts(
+        &self,
+        key: &Self::Key,
+        history: &[Entry<Self::Event>],
+        call: &mut Call<'_, Self::World>,
+        out: &mut Vec<Self::Fact>,
+    );
+
+    /// Whether facts of `key` belong to this shard's public tables. Operators over the global topic keep every key and publish their own.
+    fn is_public(&self, _key: &Self::Key) -> bool {
+        true
+    }
+}
+
+/// What every shard knows beside its keys: versioned reference data and what the global topic says (list prices).
+pub trait World: Send + 'static {
+    /// Takes in accepted events of `topic` but those whose row is marked in `skip`, and takes out `removed` event ids.
+    /// Answers which dependencies (see [`Call::read`]) have changed.
+    fn apply(
+        &mut self,
+        topic: &str,
+        batch: &RecordBatch,
+        skip: &[bool],
+        removed: &[Arc<str>],
+    ) -> Result<Vec<Arc<str>>, ArrowError>;
+
+    /// Tables `asof.<name>` as they stand at `instant_ms`, for `shard.sql` and `public.sql`.
+    fn as_of(&self, instant_ms: i64) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError>;
+
+    /// What it learnt from events, for a base (reference data are files and not part of it).
+    fn save(&self) -> Result<Vec<u8>, postcard::Error>;
+    /// Takes back what [`World::save`] gave.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
+}
