@@ -1,1 +1,3 @@
+//! What Vitrine computes: operators, metric texts, alert rules.
 
+pub mod operator;

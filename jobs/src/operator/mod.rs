@@ -1,0 +1,7 @@
+//! Operators of the trade: what SQL cannot say about an order, a shelf or a case.
+//!
+//! One file (or folder) an operator; each is a pure function from the history of one key to facts
+//! (`pipeline::history::Operator`), with its fact struct and its column table beside it.
+
+pub mod read;
+pub mod write;
