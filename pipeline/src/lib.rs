@@ -1,3 +1,5 @@
 //! The engine of Vitrine.
 
+pub mod columns;
+pub mod history;
 pub mod time;
