@@ -1,3 +1,4 @@
 //! The engine of Vitrine.
 
+pub mod query;
 pub mod time;
