@@ -81,21 +81,43 @@ static TABLE: FactTable<OrderLineFact> = FactTable::new(
     &[
         Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
         Column::text("order_id", "Order (订单)", |f| &f.order_id),
-        Column::integer("line_no", "Number of the line in its order (行号)", |f| f.line_no),
+        Column::integer("line_no", "Number of the line in its order (行号)", |f| {
+            f.line_no
+        }),
         Column::text(
             "kind",
             "REQUESTED, ALLOCATED, DELIVERED, RETURNED, CANCELLED, UNMET (环节)",
             |f| f.kind.as_str(),
         ),
         Column::instant("instant", "When it counts (计入时间)", |f| f.instant_ms),
-        Column::text("event_id", "Event whose line this is (事件)", |f| &f.event_id),
+        Column::text("event_id", "Event whose line this is (事件)", |f| {
+            &f.event_id
+        }),
         Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
-        Column::text("territory_id", "Territory at that instant (片区)", |f| &f.territory_id),
-        Column::text("class_id", "Retailer class at that instant (客户类别)", |f| &f.class_id),
-        Column::text("order_kind", "REGULAR, EMERGENCY, ... (订单类型)", |f| &f.order_kind),
+        Column::text("territory_id", "Territory at that instant (片区)", |f| {
+            &f.territory_id
+        }),
+        Column::text(
+            "class_id",
+            "Retailer class at that instant (客户类别)",
+            |f| &f.class_id,
+        ),
+        Column::text(
+            "order_kind",
+            "REGULAR, EMERGENCY, ... (订单类型)",
+            |f| &f.order_kind,
+        ),
         Column::integer("qty", "Quantity in base units (数量)", |f| f.qty),
-        Column::integer("value_fen", "Wholesale value in fen, K10 (批发金额)", |f| f.value_fen),
-        Column::integer("unpriced_qty", "Quantity without any price (无价数量)", |f| f.unpriced_qty),
+        Column::integer(
+            "value_fen",
+            "Wholesale value in fen, K10 (批发金额)",
+            |f| f.value_fen,
+        ),
+        Column::integer(
+            "unpriced_qty",
+            "Quantity without any price (无价数量)",
+            |f| f.unpriced_qty,
+        ),
         Column::integer(
             "counts_as_order",
             "1 where the line makes its order count (计入订单数)",
@@ -200,7 +222,12 @@ impl Operator for OrderLines {
         let sku_id = items.text("sku_id")?;
         let price_fen = items.integer("wholesale_price_fen")?;
         let mut quantities = HashMap::new();
-        for name in ["requested_qty", "allocated_qty", "delivered_qty", "returned_qty"] {
+        for name in [
+            "requested_qty",
+            "allocated_qty",
+            "delivered_qty",
+            "returned_qty",
+        ] {
             quantities.insert(name, items.integer(name)?);
         }
         for row in 0..batch.num_rows() {

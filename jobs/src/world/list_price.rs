@@ -40,13 +40,13 @@ impl PriceType {
 pub const ALL_REGIONS: &str = "ALL";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Announcement {
-    region_code: Arc<str>,
-    price_type: PriceType,
-    price_fen: i64,
-    valid_from_ms: i64,
-    valid_to_ms: Option<i64>,
-    stamp: Stamp,
+pub(super) struct Announcement {
+    pub region_code: Arc<str>,
+    pub price_type: PriceType,
+    pub price_fen: i64,
+    pub valid_from_ms: i64,
+    pub valid_to_ms: Option<i64>,
+    pub stamp: Stamp,
 }
 
 /// Every announced list price, by SKU.
@@ -125,7 +125,7 @@ impl ListPrices {
         Ok(touched)
     }
 
-    fn announce(&mut self, sku_id: &Arc<str>, announcement: Announcement) {
+    pub(super) fn announce(&mut self, sku_id: &Arc<str>, announcement: Announcement) {
         let event_id = announcement.stamp.event_id.clone();
         self.sku_of_event.insert(event_id, sku_id.clone());
         let announcements = self.by_sku.entry(sku_id.clone()).or_default();

@@ -3,6 +3,8 @@
 //! Facts take their dimensions and list prices from here, as of the instant at which they count (K8); metric texts see
 //! the same as of their window's end, as tables `asof.*`.
 
+#[cfg(test)]
+pub mod fixture;
 mod list_price;
 mod reference;
 

@@ -281,9 +281,8 @@ fn why_ignored(file: &str) -> String {
         return "no metric reads this table yet; it is ignored".to_owned();
     }
     let names = TABLES.iter().map(|table| table.name);
-    let nearest = names.max_by(|a, b| {
-        strsim::jaro_winkler(a, stem).total_cmp(&strsim::jaro_winkler(b, stem))
-    });
+    let nearest = names
+        .max_by(|a, b| strsim::jaro_winkler(a, stem).total_cmp(&strsim::jaro_winkler(b, stem)));
     format!(
         "no reference table has this file name; it is ignored (nearest: {}.csv)",
         nearest.unwrap_or_default()
