@@ -1,3 +1,5 @@
 //! What Vitrine computes: operators, metric texts, alert rules.
 
+pub mod metrics;
 pub mod operator;
+pub mod world;

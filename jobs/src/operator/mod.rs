@@ -3,5 +3,6 @@
 //! One file (or folder) an operator; each is a pure function from the history of one key to facts
 //! (`pipeline::history::Operator`), with its fact struct and its column table beside it.
 
+pub mod order_lines;
 pub mod read;
 pub mod write;

@@ -1,0 +1,31 @@
+//! Metric texts: one folder a metric, what the engine runs at each stage, as SQL (design 3.3).
+//!
+//! ```text
+//!  facts.* ─ stream.sql ─▶ panes.<metric> ─ shard.sql ─▶ rows or parts.<metric> ─ public.sql ─▶ metrics.<metric>
+//!            linear, per day                at a round, inside a shard               at the publisher
+//! ```
+//!
+//! The first text of a metric begins with a header of `-- key: value` lines (metric, facts, windows, clock, look_back,
+//! look_ahead, scope), then says what is measured. Numbers that only other metrics read are parts like any other.
+
+#[cfg(test)]
+mod tests;
+
+/// The texts of one metric; a stage that it does not need is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricText {
+    pub name: &'static str,
+    pub stream: Option<&'static str>,
+    pub shard: Option<&'static str>,
+    pub public: Option<&'static str>,
+}
+
+/// Every metric, each after those whose panes or rows it reads.
+pub fn texts() -> Vec<MetricText> {
+    vec![MetricText {
+        name: "demand_orders",
+        stream: Some(include_str!("demand_orders/stream.sql")),
+        shard: Some(include_str!("demand_orders/shard.sql")),
+        public: Some(include_str!("demand_orders/public.sql")),
+    }]
+}

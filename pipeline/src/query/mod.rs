@@ -1,0 +1,3 @@
+//! SQL over one epoch.
+
+pub mod functions;
