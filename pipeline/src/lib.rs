@@ -1,5 +1,6 @@
 //! The engine of Vitrine.
 
+pub mod alert;
 pub mod columns;
 pub mod history;
 pub mod query;
