@@ -1,6 +1,6 @@
 //! The engine of Vitrine.
 
-pub mod query;
 pub mod columns;
 pub mod history;
+pub mod query;
 pub mod time;
