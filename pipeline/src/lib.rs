@@ -2,4 +2,5 @@
 
 pub mod columns;
 pub mod history;
+pub mod query;
 pub mod time;
