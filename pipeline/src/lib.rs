@@ -1,3 +1,4 @@
 //! The engine of Vitrine.
 
+pub mod log;
 pub mod time;
