@@ -13,6 +13,6 @@ mod correction;
 mod keyed;
 mod operator;
 
-pub use correction::{Correction, Corrections, Orphan};
-pub use keyed::{Keyed, Stage};
+pub use correction::{Correction, Corrections, Orphan, Outcome, REACH_MS};
+pub use keyed::{Difference, Keyed, Stage, WEIGHT};
 pub use operator::{Call, Entry, Fact, Operator, Stamp, World};

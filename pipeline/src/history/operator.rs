@@ -106,8 +106,8 @@ pub trait Operator: Send + 'static {
         out: &mut Vec<Self::Fact>,
     );
 
-    /// Whether facts of `key` belong to this shard's public tables. Operators over the global topic keep every key and publish their own.
-    fn is_public(&self, _key: &Self::Key) -> bool {
+    /// Whether `fact` belongs to this shard's public table. Operators over the global topic keep every key and publish their own.
+    fn is_public(&self, _fact: &Self::Fact) -> bool {
         true
     }
 }

@@ -1,0 +1,90 @@
+//! Columns that every event batch has, and small Arrow conveniences used across the rooms.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, AsArray, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+/// Metadata key under which schemas and fields carry their description.
+pub const COMMENT: &str = "comment";
+
+/// Field or schema metadata that holds a description.
+pub fn comment(text: &str) -> HashMap<String, String> {
+    HashMap::from([(COMMENT.to_owned(), text.to_owned())])
+}
+
+/// The head of an event: columns that the engine reads, whatever the topic.
+pub struct Head<'a> {
+    event_id: &'a StringArray,
+    occurred_at: &'a TimestampMicrosecondArray,
+    recorded_at: &'a TimestampMicrosecondArray,
+    corrects: &'a StringArray,
+    scope: &'a StringArray,
+}
+
+impl<'a> Head<'a> {
+    pub fn of(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
+        Ok(Self {
+            event_id: text(batch, "event_id")?,
+            occurred_at: instant(batch, "occurred_at")?,
+            recorded_at: instant(batch, "recorded_at")?,
+            corrects: text(batch, "corrects")?,
+            scope: text(batch, "scope")?,
+        })
+    }
+
+    pub fn event_id(&self, row: usize) -> &'a str {
+        self.event_id.value(row)
+    }
+
+    pub fn occurred_at_ms(&self, row: usize) -> i64 {
+        self.occurred_at.value(row) / 1000
+    }
+
+    pub fn recorded_at_ms(&self, row: usize) -> i64 {
+        self.recorded_at.value(row) / 1000
+    }
+
+    pub fn corrects(&self, row: usize) -> Option<&'a str> {
+        self.corrects
+            .is_valid(row)
+            .then(|| self.corrects.value(row))
+    }
+
+    pub fn scope(&self, row: usize) -> Option<&'a str> {
+        self.scope.is_valid(row).then(|| self.scope.value(row))
+    }
+}
+
+/// A text column by name.
+pub fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, ArrowError> {
+    column(batch, name)?
+        .as_string_opt::<i32>()
+        .ok_or_else(|| wrong_type(name, "text"))
+}
+
+/// An instant column (µs UTC) by name.
+pub fn instant<'a>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a TimestampMicrosecondArray, ArrowError> {
+    column(batch, name)?
+        .as_primitive_opt::<TimestampMicrosecondType>()
+        .ok_or_else(|| wrong_type(name, "timestamp"))
+}
+
+/// A column by name.
+pub fn column<'a>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a arrow::array::ArrayRef, ArrowError> {
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| ArrowError::SchemaError(format!("no column name={name}")))
+}
+
+fn wrong_type(name: &str, wanted: &str) -> ArrowError {
+    ArrowError::SchemaError(format!("column name={name} is not of type={wanted}"))
+}

@@ -1,0 +1,223 @@
+//! `corrects` (K23): a named event leaves its history, whichever of the two came first.
+
+use std::sync::Arc;
+
+use std::collections::HashMap;
+use serde::{Deserialize, Serialize};
+
+/// How far apart the two `occurred_at` may lie, K23 and K24.
+pub const REACH_MS: i64 = 35 * 86_400_000;
+
+/// What one accepted event says of itself; columns of its batch.
+#[derive(Clone, Debug)]
+pub struct Correction<'a> {
+    pub event_id: &'a str,
+    pub occurred_at_ms: i64,
+    /// Customer, else SKU, staff member or unit: corrections do not reach across.
+    pub scope: Option<&'a str>,
+    /// The event that this one replaces.
+    pub corrects: Option<&'a str>,
+}
+
+/// A correction that names nothing within reach; `weight` −1 takes it back once the named event has come.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Orphan {
+    pub event_id: Arc<str>,
+    pub corrects: Arc<str>,
+    pub occurred_at_ms: i64,
+    pub weight: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Seen {
+    occurred_at_ms: i64,
+    scope: Option<Arc<str>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Naming {
+    by: Arc<str>,
+    occurred_at_ms: i64,
+    scope: Option<Arc<str>>,
+}
+
+/// The set of corrections of one topic in one shard.
+///
+/// Who is named leaves; a chain (C corrects B, B corrects A) takes out A and B, since B still names A.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Corrections {
+    accepted: HashMap<Arc<str>, Vec<Seen>>,
+    named: HashMap<Arc<str>, Vec<Naming>>,
+}
+
+/// What a batch did to the histories.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Rows of the batch that never enter a history: an earlier or the same batch names them.
+    pub skip: Vec<bool>,
+    /// Events of earlier batches that leave.
+    pub removed: Vec<Arc<str>>,
+    pub orphans: Vec<Orphan>,
+}
+
+impl Corrections {
+    /// Takes in the accepted events of a batch.
+    pub fn apply<'a>(&mut self, events: impl IntoIterator<Item = Correction<'a>>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut rows_by_id: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
+        for (row, event) in events.into_iter().enumerate() {
+            let id: Arc<str> = event.event_id.into();
+            let scope: Option<Arc<str>> = event.scope.map(Into::into);
+            let seen = Seen {
+                occurred_at_ms: event.occurred_at_ms,
+                scope: scope.clone(),
+            };
+            outcome.skip.push(self.is_named(&id, &seen));
+            self.adopt_orphans(&id, &seen, &mut outcome.orphans);
+            self.accepted.entry(id.clone()).or_default().push(seen);
+            rows_by_id.entry(id.clone()).or_default().push(row);
+
+            let Some(target) = event.corrects else {
+                continue;
+            };
+            let target: Arc<str> = target.into();
+            let naming = Naming {
+                by: id.clone(),
+                occurred_at_ms: event.occurred_at_ms,
+                scope,
+            };
+            if self.names_something(&naming, &target) {
+                match rows_by_id.get(&target) {
+                    Some(rows) => rows.iter().for_each(|&earlier| outcome.skip[earlier] = true),
+                    None => outcome.removed.push(target.clone()),
+                }
+            } else {
+                outcome.orphans.push(naming.orphan(&target, 1));
+            }
+            self.named.entry(target).or_default().push(naming);
+        }
+        outcome
+    }
+
+    fn is_named(&self, id: &Arc<str>, seen: &Seen) -> bool {
+        self.named
+            .get(id)
+            .is_some_and(|namings| namings.iter().any(|naming| naming.reaches(id, seen)))
+    }
+
+    fn names_something(&self, naming: &Naming, target: &Arc<str>) -> bool {
+        self.accepted
+            .get(target)
+            .is_some_and(|all| all.iter().any(|seen| naming.reaches(target, seen)))
+    }
+
+    /// Corrections that waited for this event are orphans no more.
+    fn adopt_orphans(&self, id: &Arc<str>, seen: &Seen, out: &mut Vec<Orphan>) {
+        for naming in self.named.get(id).into_iter().flatten() {
+            if naming.reaches(id, seen) && !self.names_something(naming, id) {
+                out.push(naming.orphan(id, -1));
+            }
+        }
+    }
+}
+
+impl Naming {
+    fn reaches(&self, target: &Arc<str>, seen: &Seen) -> bool {
+        // An event that names itself corrects nothing.
+        self.by != *target
+            && self.scope == seen.scope
+            && (self.occurred_at_ms - seen.occurred_at_ms).abs() <= REACH_MS
+    }
+
+    fn orphan(&self, target: &Arc<str>, weight: i64) -> Orphan {
+        Orphan {
+            event_id: self.by.clone(),
+            corrects: target.clone(),
+            occurred_at_ms: self.occurred_at_ms,
+            weight,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event<'a>(id: &'a str, at: i64, corrects: Option<&'a str>) -> Correction<'a> {
+        Correction {
+            event_id: id,
+            occurred_at_ms: at,
+            scope: Some("c1"),
+            corrects,
+        }
+    }
+
+    /// What stays in the history and which orphans hold, after the given batches.
+    fn end_state(batches: &[Vec<Correction<'_>>]) -> (Vec<String>, Vec<String>) {
+        let mut corrections = Corrections::default();
+        let mut history: Vec<String> = Vec::new();
+        let mut orphans: HashMap<String, i64> = HashMap::new();
+        for batch in batches {
+            let outcome = corrections.apply(batch.iter().cloned());
+            history.retain(|id| !outcome.removed.iter().any(|gone| **gone == **id));
+            for (event, skip) in batch.iter().zip(outcome.skip) {
+                if !skip {
+                    history.push(event.event_id.to_owned());
+                }
+            }
+            for orphan in outcome.orphans {
+                *orphans.entry(orphan.event_id.to_string()).or_default() += orphan.weight;
+            }
+        }
+        history.sort();
+        let mut held: Vec<String> = orphans
+            .into_iter()
+            .filter(|(_, weight)| *weight != 0)
+            .map(|(id, _)| id)
+            .collect();
+        held.sort();
+        (history, held)
+    }
+
+    #[test]
+    fn k23_order_of_arrival_and_cuts_into_batches_do_not_matter() {
+        let a = event("a", 0, None);
+        let b = event("b", 10, Some("a"));
+        let c = event("c", 20, Some("b"));
+        let far = event("far", REACH_MS + 11, Some("b"));
+        let lost = event("lost", 30, Some("nobody"));
+        let selfish = event("selfish", 30, Some("selfish"));
+        let all = [a, b, c, far, lost, selfish];
+        let expected = end_state(&[all.to_vec()]);
+        assert_eq!(expected.0, ["c", "far", "lost", "selfish"]);
+        assert_eq!(expected.1, ["far", "lost", "selfish"]);
+
+        let mut order: Vec<usize> = (0..all.len()).collect();
+        for step in 0..720_usize {
+            // The step-th permutation, by the factorial number system.
+            order.sort_unstable();
+            let mut rest = order.clone();
+            let mut code = step;
+            let permuted: Vec<_> = (1..=all.len())
+                .rev()
+                .map(|left| {
+                    let index = code % left;
+                    code /= left;
+                    all[rest.remove(index)].clone()
+                })
+                .collect();
+            assert_eq!(end_state(std::slice::from_ref(&permuted)), expected);
+            let single: Vec<_> = permuted.iter().map(|event| vec![event.clone()]).collect();
+            assert_eq!(end_state(&single), expected);
+        }
+    }
+
+    #[test]
+    fn k23_a_correction_does_not_reach_another_customer() {
+        let mut other = event("b", 10, Some("a"));
+        other.scope = Some("c2");
+        let (history, orphans) = end_state(&[vec![event("a", 0, None)], vec![other]]);
+        assert_eq!(history, ["a", "b"]);
+        assert_eq!(orphans, ["b"]);
+    }
+}

@@ -1,0 +1,342 @@
+//! Histories by key, and the difference between what held before and what holds now.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use super::operator::{Call, Entry, Fact, Operator, Stamp};
+use crate::columns;
+
+/// Name of the column that makes facts retractable.
+pub const WEIGHT: &str = "weight";
+
+/// Weighted facts of one run.
+pub struct Difference {
+    /// All of them, for the panes.
+    pub facts: RecordBatch,
+    /// Those that belong to this shard's public table.
+    pub public: RecordBatch,
+}
+
+/// An operator with its histories, its types erased: what a shard drives.
+pub trait Stage<W>: Send {
+    fn name(&self) -> &'static str;
+    fn topics(&self) -> &'static [&'static str];
+    /// Columns of its fact table, [`WEIGHT`] included.
+    fn schema(&self) -> SchemaRef;
+    /// Takes in a batch of accepted events, without the rows marked in `skip`, and takes out corrected ones.
+    fn insert(
+        &mut self,
+        topic: &str,
+        batch: &RecordBatch,
+        skip: &[bool],
+        removed: &[Arc<str>],
+    ) -> Result<(), ArrowError>;
+    /// Keys that read one of `dependencies` run again.
+    fn touch_readers(&mut self, dependencies: &[Arc<str>]);
+    /// Every key runs again (new reference data, or after loading a base).
+    fn touch_all(&mut self);
+    /// Runs the touched keys and those whose timer the clock has reached.
+    fn run(&mut self, clock_ms: i64, world: &W) -> Result<Option<Difference>, ArrowError>;
+    /// Keys with a history.
+    fn keys(&self) -> usize;
+    /// The earliest timer.
+    fn next_wake_ms(&self) -> Option<i64>;
+    fn save(&self) -> Result<Vec<u8>, postcard::Error>;
+    /// Takes back what [`Stage::save`] gave and marks every key as touched: facts are computed anew.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
+}
+
+struct Slot<E, F> {
+    history: Vec<Entry<E>>,
+    /// What was emitted and holds, sorted.
+    facts: Vec<F>,
+    wake_at_ms: Option<i64>,
+    reads: Vec<Arc<str>>,
+}
+
+impl<E, F> Default for Slot<E, F> {
+    fn default() -> Self {
+        Self {
+            history: Vec::new(),
+            facts: Vec::new(),
+            wake_at_ms: None,
+            reads: Vec::new(),
+        }
+    }
+}
+
+/// One operator and the histories of its keys.
+pub struct Keyed<O: Operator> {
+    operator: O,
+    slots: HashMap<O::Key, Slot<O::Event, O::Fact>>,
+    /// Which keys an event went to, so that a correction finds it.
+    places: HashMap<Arc<str>, Vec<O::Key>>,
+    touched: BTreeSet<O::Key>,
+    timers: BTreeSet<(i64, O::Key)>,
+    readers: HashMap<Arc<str>, HashSet<O::Key>>,
+    schema: SchemaRef,
+}
+
+impl<O: Operator> Keyed<O> {
+    pub fn new(operator: O) -> Self {
+        let mut fields: Vec<_> = O::Fact::schema().fields().iter().cloned().collect();
+        fields.push(Arc::new(
+            Field::new(WEIGHT, DataType::Int64, false).with_metadata(columns::comment(
+                "+1: holds, -1: no longer holds; what holds has a positive sum (权重)",
+            )),
+        ));
+        let schema = Arc::new(Schema::new_with_metadata(
+            fields,
+            O::Fact::schema().metadata().clone(),
+        ));
+        Self {
+            operator,
+            slots: HashMap::new(),
+            places: HashMap::new(),
+            touched: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            readers: HashMap::new(),
+            schema,
+        }
+    }
+
+    fn remove(&mut self, event_id: &Arc<str>) {
+        for key in self.places.remove(event_id).into_iter().flatten() {
+            if let Some(slot) = self.slots.get_mut(&key) {
+                slot.history
+                    .retain(|entry| entry.stamp.event_id != *event_id);
+            }
+            self.touched.insert(key);
+        }
+    }
+
+    /// Recomputes one key; pushes what changed.
+    fn recompute(
+        &mut self,
+        key: &O::Key,
+        clock_ms: i64,
+        world: &O::World,
+        out: &mut Vec<(O::Fact, i64)>,
+    ) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        let mut facts = Vec::with_capacity(slot.facts.len() + 1);
+        let mut call = Call::new(clock_ms, world);
+        self.operator
+            .facts(key, &slot.history, &mut call, &mut facts);
+        facts.sort_unstable();
+        difference(&slot.facts, &facts, out);
+        slot.facts = facts;
+
+        let (reads, wake_at_ms) = call.into_requests();
+        if slot.wake_at_ms != wake_at_ms {
+            if let Some(old) = slot.wake_at_ms {
+                self.timers.remove(&(old, key.clone()));
+            }
+            if let Some(new) = wake_at_ms {
+                self.timers.insert((new, key.clone()));
+            }
+            slot.wake_at_ms = wake_at_ms;
+        }
+        if slot.reads != reads {
+            for gone in slot.reads.iter().filter(|read| !reads.contains(read)) {
+                if let Some(keys) = self.readers.get_mut(gone) {
+                    keys.remove(key);
+                }
+            }
+            for read in &reads {
+                self.readers
+                    .entry(read.clone())
+                    .or_default()
+                    .insert(key.clone());
+            }
+            slot.reads = reads;
+        }
+        if slot.history.is_empty() && slot.facts.is_empty() && slot.wake_at_ms.is_none() {
+            self.slots.remove(key);
+        }
+    }
+
+    fn batch(&self, facts: &[O::Fact], weights: Vec<i64>) -> Result<RecordBatch, ArrowError> {
+        let rows = O::Fact::to_batch(facts)?;
+        let mut arrays: Vec<ArrayRef> = rows.columns().to_vec();
+        arrays.push(Arc::new(Int64Array::from(weights)));
+        RecordBatch::try_new(self.schema.clone(), arrays)
+    }
+}
+
+impl<O: Operator> Stage<O::World> for Keyed<O> {
+    fn name(&self) -> &'static str {
+        self.operator.name()
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        self.operator.topics()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn insert(
+        &mut self,
+        topic: &str,
+        batch: &RecordBatch,
+        skip: &[bool],
+        removed: &[Arc<str>],
+    ) -> Result<(), ArrowError> {
+        if !self.operator.topics().contains(&topic) {
+            return Ok(());
+        }
+        for event_id in removed {
+            self.remove(event_id);
+        }
+        let head = columns::Head::of(batch)?;
+        let mut last: Option<(usize, Arc<str>, u32)> = None;
+        let Self {
+            operator,
+            slots,
+            places,
+            touched,
+            ..
+        } = self;
+        operator.project(topic, batch, &mut |row, key, event| {
+            if skip[row] {
+                return;
+            }
+            let (event_id, part) = match last.take() {
+                Some((same, event_id, part)) if same == row => (event_id, part + 1),
+                _ => (Arc::from(head.event_id(row)), 0),
+            };
+            last = Some((row, event_id.clone(), part));
+            let entry = Entry {
+                stamp: Stamp {
+                    occurred_at_ms: head.occurred_at_ms(row),
+                    recorded_at_ms: head.recorded_at_ms(row),
+                    event_id: event_id.clone(),
+                    part,
+                },
+                event,
+            };
+            let history = &mut slots.entry(key.clone()).or_default().history;
+            let place = history.partition_point(|other| other.stamp <= entry.stamp);
+            history.insert(place, entry);
+            let keys = places.entry(event_id).or_default();
+            if !keys.contains(&key) {
+                keys.push(key.clone());
+            }
+            touched.insert(key);
+        })
+    }
+
+    fn touch_readers(&mut self, dependencies: &[Arc<str>]) {
+        for dependency in dependencies {
+            if let Some(keys) = self.readers.get(dependency) {
+                self.touched.extend(keys.iter().cloned());
+            }
+        }
+    }
+
+    fn touch_all(&mut self) {
+        self.touched.extend(self.slots.keys().cloned());
+    }
+
+    fn run(&mut self, clock_ms: i64, world: &O::World) -> Result<Option<Difference>, ArrowError> {
+        while let Some((at_ms, _)) = self.timers.first() {
+            if *at_ms > clock_ms {
+                break;
+            }
+            if let Some((_, key)) = self.timers.pop_first() {
+                if let Some(slot) = self.slots.get_mut(&key) {
+                    slot.wake_at_ms = None;
+                }
+                self.touched.insert(key);
+            }
+        }
+        let mut changes = Vec::new();
+        for key in std::mem::take(&mut self.touched) {
+            let before = changes.len();
+            self.recompute(&key, clock_ms, world, &mut changes);
+            debug_assert!(changes.len() >= before);
+        }
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let (facts, weights): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+        let public: Vec<bool> = facts
+            .iter()
+            .map(|fact| self.operator.is_public(fact))
+            .collect();
+        let facts = self.batch(&facts, weights)?;
+        let public = match public.iter().all(|&mine| mine) {
+            true => facts.clone(),
+            false => filter_record_batch(&facts, &BooleanArray::from(public))?,
+        };
+        Ok(Some(Difference { facts, public }))
+    }
+
+    fn keys(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn next_wake_ms(&self) -> Option<i64> {
+        self.timers.first().map(|(at_ms, _)| *at_ms)
+    }
+
+    fn save(&self) -> Result<Vec<u8>, postcard::Error> {
+        let mut histories: Vec<(&O::Key, &Vec<Entry<O::Event>>)> = self
+            .slots
+            .iter()
+            .map(|(key, slot)| (key, &slot.history))
+            .collect();
+        histories.sort_by(|a, b| a.0.cmp(b.0));
+        postcard::to_stdvec(&histories)
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+        let histories: Vec<(O::Key, Vec<Entry<O::Event>>)> = postcard::from_bytes(bytes)?;
+        for (key, history) in histories {
+            for entry in &history {
+                let keys = self
+                    .places
+                    .entry(entry.stamp.event_id.clone())
+                    .or_default();
+                if !keys.contains(&key) {
+                    keys.push(key.clone());
+                }
+            }
+            self.touched.insert(key.clone());
+            self.slots.entry(key).or_default().history = history;
+        }
+        Ok(())
+    }
+}
+
+/// The multiset difference of two sorted lists, as weights.
+fn difference<F: Fact>(before: &[F], after: &[F], out: &mut Vec<(F, i64)>) {
+    let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
+    loop {
+        match (old.peek(), new.peek()) {
+            (None, None) => return,
+            (Some(_), None) => out.extend(old.by_ref().map(|fact| (fact.clone(), -1))),
+            (None, Some(_)) => out.extend(new.by_ref().map(|fact| (fact.clone(), 1))),
+            (Some(a), Some(b)) => match a.cmp(b) {
+                std::cmp::Ordering::Equal => {
+                    old.next();
+                    new.next();
+                }
+                std::cmp::Ordering::Less => out.extend(old.next().map(|fact| (fact.clone(), -1))),
+                std::cmp::Ordering::Greater => {
+                    out.extend(new.next().map(|fact| (fact.clone(), 1)));
+                }
+            },
+        }
+    }
+}
