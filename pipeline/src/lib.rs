@@ -1,3 +1,4 @@
 //! The engine of Vitrine.
 
+pub mod source;
 pub mod time;
