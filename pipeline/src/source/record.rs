@@ -136,6 +136,9 @@ mod tests {
         };
         let shown = format!("{:?}", Item::Record(record));
         assert!(shown.contains("payload_len: 13"), "{shown}");
-        assert!(!shown.contains("Li") && !shown.contains("138001"), "{shown}");
+        assert!(
+            !shown.contains("Li") && !shown.contains("138001"),
+            "{shown}"
+        );
     }
 }

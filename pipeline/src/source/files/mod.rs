@@ -37,7 +37,11 @@ impl FileSource {
     ///
     /// `max_record_bytes` bounds what is kept of a line (see [`Record::payload`](super::Record::payload)). Fails if `dir` is
     /// missing, a file cannot be read, exists in two forms, or is shorter than its offset.
-    pub fn open(dir: &Path, starts: &[Start], max_record_bytes: usize) -> Result<Self, SourceError> {
+    pub fn open(
+        dir: &Path,
+        starts: &[Start],
+        max_record_bytes: usize,
+    ) -> Result<Self, SourceError> {
         require_directory(dir)?;
         let mut readers = Vec::with_capacity(starts.len());
         let mut merge = Merge::new(starts.len());

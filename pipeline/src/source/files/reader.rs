@@ -77,12 +77,13 @@ impl FileReader {
         let Some((path, lines)) = &mut self.file else {
             return Ok(None);
         };
-        let line =
-            read_line(lines, self.max_record_bytes + 1).map_err(|source| SourceError::Unreadable {
+        let line = read_line(lines, self.max_record_bytes.saturating_add(1)).map_err(|source| {
+            SourceError::Unreadable {
                 path: path.clone(),
                 line: self.next_offset,
                 source,
-            })?;
+            }
+        })?;
         let Some(line) = line else {
             return Ok(None);
         };

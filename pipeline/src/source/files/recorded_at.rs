@@ -16,7 +16,10 @@ pub(super) fn recorded_at(line: &[u8]) -> Option<i64> {
 
 /// Parses `: <integer>` followed by the end of the value.
 fn integer_member(rest: &[u8]) -> Option<i64> {
-    let value = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let value = rest
+        .trim_ascii_start()
+        .strip_prefix(b":")?
+        .trim_ascii_start();
     let end = value
         .iter()
         .position(|byte| !matches!(byte, b'0'..=b'9' | b'-'))

@@ -37,9 +37,7 @@ fn read_all(source: &mut FileSource, sizes: &[usize]) -> (Vec<Record>, Vec<(usiz
     let mut records = Vec::new();
     for max in sizes.iter().cycle() {
         let mut items = Vec::new();
-        source
-            .poll(Duration::ZERO, *max, &[], &mut items)
-            .unwrap();
+        source.poll(Duration::ZERO, *max, &[], &mut items).unwrap();
         let mut ends = Vec::new();
         for item in items {
             match item {
@@ -143,10 +141,17 @@ fn counts_partitions_over_the_topics_asked_for() {
     let count = |topics: &[&str]| file_partitions(dir.path(), topics).unwrap();
     assert_eq!(count(&["orders", "visits", "complaints"]), 7);
     assert_eq!(count(&["complaints"]), 0);
-    for name in ["visits/07.ndjson", "visits/x.ndjson.zst", "visits/-1.ndjson"] {
+    for name in [
+        "visits/07.ndjson",
+        "visits/x.ndjson.zst",
+        "visits/-1.ndjson",
+    ] {
         write(dir.path(), name, b"");
         let error = file_partitions(dir.path(), &["visits"]).unwrap_err();
-        assert!(matches!(error, SourceError::FileName { .. }), "{name}: {error}");
+        assert!(
+            matches!(error, SourceError::FileName { .. }),
+            "{name}: {error}"
+        );
         fs::remove_file(dir.path().join(name)).unwrap();
     }
 }
@@ -164,11 +169,17 @@ fn says_what_is_wrong_with_a_file() {
     write(dir.path(), "a/0.ndjson", b"{}\n{}\n");
     let short = error(3);
     assert_eq!(short.kind(), ErrorKind::EventsMissing);
-    assert!(short.to_string().contains("lines=2 wanted_line=3"), "{short}");
+    assert!(
+        short.to_string().contains("lines=2 wanted_line=3"),
+        "{short}"
+    );
 
     write(dir.path(), "a/0.ndjson.gz", b"plain text");
     let twice = error(0).to_string();
-    assert!(twice.contains("0.ndjson.gz") && twice.contains("keep one"), "{twice}");
+    assert!(
+        twice.contains("0.ndjson.gz") && twice.contains("keep one"),
+        "{twice}"
+    );
 
     fs::remove_file(dir.path().join("a/0.ndjson")).unwrap();
     assert!(matches!(error(0), SourceError::Unreadable { line: 0, .. }));
@@ -189,7 +200,10 @@ fn a_file_that_breaks_off_gives_its_whole_lines_then_the_error() {
     let mut items = Vec::new();
     let mut poll = |source: &mut FileSource| source.poll(Duration::ZERO, 100, &[], &mut items);
     let error = poll(&mut source).unwrap_err();
-    assert!(matches!(error, SourceError::Unreadable { line: 2, .. }), "{error}");
+    assert!(
+        matches!(error, SourceError::Unreadable { line: 2, .. }),
+        "{error}"
+    );
     // never taken for the end
     assert!(source.unread(0));
     assert!(matches!(poll(&mut source), Err(SourceError::Stopped)));

@@ -94,7 +94,9 @@ impl Client {
             self.consumer.fetch_metadata(Some(topic), SLICE)
         })?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let refusal = found.and_then(|found| found.error()).map(RDKafkaErrorCode::from);
+        let refusal = found
+            .and_then(|found| found.error())
+            .map(RDKafkaErrorCode::from);
         match (found, refusal) {
             (Some(found), None) if !found.partitions().is_empty() => {
                 Ok(u32::try_from(found.partitions().len()).unwrap_or(u32::MAX))

@@ -151,10 +151,22 @@ mod tests {
         assert_eq!(judged(Code::NotLeaderForPartition), "wait");
         assert_eq!(judged(Code::AutoOffsetReset), "out of range");
         let missing = judged(Code::UnknownTopicOrPartition);
-        assert!(missing.starts_with("Configuration") && missing.contains("topic=orders.v1"), "{missing}");
+        assert!(
+            missing.starts_with("Configuration") && missing.contains("topic=orders.v1"),
+            "{missing}"
+        );
         assert!(judged(Code::TopicAuthorizationFailed).contains("grant Describe and Read"));
-        for code in [Code::BadMessage, Code::BadCompression, Code::NotImplemented, Code::Fatal] {
-            assert!(judged(code).contains("reading=orders.v1/3"), "{}", judged(code));
+        for code in [
+            Code::BadMessage,
+            Code::BadCompression,
+            Code::NotImplemented,
+            Code::Fatal,
+        ] {
+            assert!(
+                judged(code).contains("reading=orders.v1/3"),
+                "{}",
+                judged(code)
+            );
         }
         let fatal = judge(&input, KafkaError::MessageConsumptionFatal(Code::Fatal));
         assert!(matches!(fatal, Answer::Stop(error) if error.kind() == ErrorKind::External));

@@ -77,7 +77,10 @@ impl PollThread {
         while let Some(event) = self.consumer.poll(Duration::ZERO) {
             match event {
                 Ok(message) => {
-                    debug_assert!(false, "all partitions were split off before they were assigned");
+                    debug_assert!(
+                        false,
+                        "all partitions were split off before they were assigned"
+                    );
                     tracing::warn!(
                         topic = message.topic(),
                         partition = message.partition(),
@@ -219,9 +222,8 @@ fn detach(input: usize, message: &BorrowedMessage<'_>, max_record_bytes: usize) 
         input,
         offset: message.offset(),
         key: message.key().map(Bytes::copy_from_slice),
-        payload: payload.map(|bytes| {
-            Bytes::copy_from_slice(&bytes[..bytes.len().min(max_record_bytes + 1)])
-        }),
+        payload: payload
+            .map(|bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(max_record_bytes.saturating_add(1))])),
         payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
         timestamp_ms,
         timestamp_kind,

@@ -154,9 +154,10 @@ impl Buffers {
 
 /// Bytes of content a record holds.
 fn held_bytes(record: &Record) -> usize {
-    let headers = record.headers.iter().map(|(name, value)| {
-        name.len() + value.as_ref().map_or(0, bytes::Bytes::len)
-    });
+    let headers = record
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.as_ref().map_or(0, bytes::Bytes::len));
     record.key.as_ref().map_or(0, bytes::Bytes::len)
         + record.payload.as_ref().map_or(0, bytes::Bytes::len)
         + headers.sum::<usize>()

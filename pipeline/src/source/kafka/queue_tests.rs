@@ -75,7 +75,10 @@ fn the_input_furthest_behind_goes_first() {
         buffers.push(input, records(input, 0..2));
     }
     assert_eq!(take(&mut buffers, 1, &[30, 20, 10]), [(2, 0)]);
-    assert_eq!(take(&mut buffers, 3, &[30, 20, 40]), [(1, 0), (1, 1), (0, 0)]);
+    assert_eq!(
+        take(&mut buffers, 3, &[30, 20, 40]),
+        [(1, 0), (1, 1), (0, 0)]
+    );
 }
 
 #[test]
@@ -90,7 +93,10 @@ fn none_runs_ahead_of_an_input_that_may_have_something_earlier() {
     assert_eq!(take(&mut buffers, 1, &[501, 400]), []);
     // at its end it holds nobody back
     buffers.reach_end(1, 9, wall::monotonic());
-    assert_eq!(take(&mut buffers, 2, &[501, 400]), [(0, 2), (0, 3), (1, -9)]);
+    assert_eq!(
+        take(&mut buffers, 2, &[501, 400]),
+        [(0, 2), (0, 3), (1, -9)]
+    );
     // a new record and it does again
     buffers.push(1, records(1, 9..10));
     assert_eq!(take(&mut buffers, 9, &[501, 400]), [(1, 9)]);
@@ -171,7 +177,7 @@ proptest! {
         let mut pushed = [0_i64; 3];
         let mut taken = [0_i64; 3];
         let now = wall::monotonic();
-        let mut check = |buffers: &mut Buffers, taken: &mut [i64; 3], max: usize| {
+        let check = |buffers: &mut Buffers, taken: &mut [i64; 3], max: usize| {
             // event time = 60 ms a record, so that alignment matters
             let watermarks = taken.map(|n| if n == 0 { NONE_YET } else { n * 60 });
             let mut out = Vec::new();

@@ -99,7 +99,10 @@ impl KafkaSettings {
         config
             .set("bootstrap.servers", &self.brokers)
             .set("group.id", &self.group)
-            .set("queued.min.messages", self.buffered_records.clamp(1, 10_000_000).to_string())
+            .set(
+                "queued.min.messages",
+                self.buffered_records.clamp(1, 10_000_000).to_string(),
+            )
             .set("queued.max.messages.kbytes", kbytes.to_string());
         Ok(config)
     }
@@ -111,7 +114,12 @@ impl fmt::Debug for KafkaSettings {
         let properties: BTreeMap<&str, &str> = self
             .properties
             .iter()
-            .map(|(name, value)| (name.as_str(), if is_secret(name) { "<redacted>" } else { value }))
+            .map(|(name, value)| {
+                (
+                    name.as_str(),
+                    if is_secret(name) { "<redacted>" } else { value },
+                )
+            })
             .collect();
         f.debug_struct("KafkaSettings")
             .field("brokers", &self.brokers)
@@ -158,9 +166,17 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        for name in ["sasl.password", "ssl.key.pem", "ssl.keystore.password", "sasl.oauthbearer.config"] {
+        for name in [
+            "sasl.password",
+            "ssl.key.pem",
+            "ssl.keystore.password",
+            "sasl.oauthbearer.config",
+        ] {
             let shown = format!("{:?}", with(name, "canary"));
-            assert!(shown.contains("<redacted>") && !shown.contains("canary"), "{shown}");
+            assert!(
+                shown.contains("<redacted>") && !shown.contains("canary"),
+                "{shown}"
+            );
         }
         assert!(format!("{:?}", with("security.protocol", "SASL_SSL")).contains("SASL_SSL"));
     }
@@ -175,7 +191,9 @@ mod tests {
 
     #[test]
     fn defaults_can_be_overridden() {
-        let config = with("isolation.level", "read_uncommitted").client_config().unwrap();
+        let config = with("isolation.level", "read_uncommitted")
+            .client_config()
+            .unwrap();
         assert_eq!(config.get("isolation.level"), Some("read_uncommitted"));
         assert_eq!(config.get("auto.offset.reset"), Some("error"));
         assert_eq!(config.get("queued.max.messages.kbytes"), Some("8192"));
