@@ -9,7 +9,9 @@ pub struct MissingYear {
 
 /// A line of a calendar file that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("bad calendar row: line={line} text={text:?}; write date,day_kind,name with day_kind WORKING, DAY_OFF or MAKE_UP")]
+#[error(
+    "bad calendar row: line={line} text={text:?}; write date,day_kind,name with day_kind WORKING, DAY_OFF or MAKE_UP"
+)]
 pub struct BadCalendarRow {
     pub line: usize,
     pub text: String,

@@ -31,7 +31,9 @@ pub struct WorkingHours {
 impl Default for WorkingHours {
     /// 08:00-17:30 (domain 6.1).
     fn default() -> Self {
-        let at = |minutes: u32| NaiveTime::from_num_seconds_from_midnight_opt(minutes * 60, 0).unwrap_or_default();
+        let at = |minutes: u32| {
+            NaiveTime::from_num_seconds_from_midnight_opt(minutes * 60, 0).unwrap_or_default()
+        };
         WorkingHours {
             open: at(8 * 60),
             close: at(17 * 60 + 30),

@@ -44,7 +44,11 @@ const BUILT_IN: &str = include_str!("../../data/calendar.csv");
 impl CalendarRow {
     /// Reads `date,day_kind,name` lines under a header. Names have no commas, so no quoting is needed.
     pub fn parse_csv(text: &str) -> Result<Vec<CalendarRow>, BadCalendarRow> {
-        let lines = text.lines().zip(1..).skip(1).filter(|(line, _)| !line.trim().is_empty());
+        let lines = text
+            .lines()
+            .zip(1..)
+            .skip(1)
+            .filter(|(line, _)| !line.trim().is_empty());
         lines
             .map(|(line, number)| {
                 CalendarRow::parse(line).ok_or_else(|| BadCalendarRow {

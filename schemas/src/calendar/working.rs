@@ -7,7 +7,9 @@ use super::{Calendar, MissingYear, first_of_month, next_month};
 impl Calendar {
     /// The instant itself if it lies in working hours, else the next opening.
     pub fn clamp(&self, at_ms: i64) -> Result<i64, MissingYear> {
-        Ok(self.zone().instant(self.clamp_local(self.zone().local(at_ms))?))
+        Ok(self
+            .zone()
+            .instant(self.clamp_local(self.zone().local(at_ms))?))
     }
 
     /// n working days later: the n-th working day after that of `clamp(t)`, at its clock time.
@@ -59,7 +61,9 @@ impl Calendar {
         month
             .iter_days()
             .take_while(|day| day.month() == month.month())
-            .try_fold(0, |days, day| Ok(days + u32::from(self.is_working_day(day)?)))
+            .try_fold(0, |days, day| {
+                Ok(days + u32::from(self.is_working_day(day)?))
+            })
     }
 
     /// By when the plan for the month of a date must be in: 24:00 of the last working day of the month before (002-42).

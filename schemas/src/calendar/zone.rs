@@ -1,6 +1,9 @@
 //! Edges of days, weeks and months in the business zone. They need no calendar data: windows work for any year (K20).
 
-use chrono::{DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
+use chrono::{
+    DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset,
+    TimeZone,
+};
 use chrono_tz::Tz;
 
 /// A named zone in which days begin. Instants are milliseconds UTC.
@@ -16,7 +19,9 @@ impl Zone {
     /// Local date and time of an instant; one outside the years 1 to 9999 is taken for the nearest inside.
     pub fn local(self, at_ms: i64) -> NaiveDateTime {
         let at_ms = at_ms.clamp(-62_135_596_800_000, 253_402_300_799_999);
-        let utc = DateTime::from_timestamp_millis(at_ms).unwrap_or_default().naive_utc();
+        let utc = DateTime::from_timestamp_millis(at_ms)
+            .unwrap_or_default()
+            .naive_utc();
         utc + self.0.offset_from_utc_datetime(&utc).fix()
     }
 
@@ -24,7 +29,9 @@ impl Zone {
     /// as it is behind the jump's beginning.
     pub fn instant(self, local: NaiveDateTime) -> i64 {
         match self.0.from_local_datetime(&local) {
-            MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => at.timestamp_millis(),
+            MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => {
+                at.timestamp_millis()
+            }
             MappedLocalTime::None => {
                 let day_before = local - Days::new(1);
                 let before = self.0.offset_from_utc_datetime(&day_before).fix();

@@ -100,7 +100,10 @@ impl<'p> Visitor<'p> for Value<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(value::text(self.0.field.kind, Cow::Owned(text.to_owned()))))
+        Ok(Some(value::text(
+            self.0.field.kind,
+            Cow::Owned(text.to_owned()),
+        )))
     }
 
     fn visit_seq<A: SeqAccess<'p>>(self, mut seq: A) -> Result<Self::Value, A::Error> {

@@ -1,9 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One of the four input topics; its order is the order of inputs wherever topics are listed.
-#[derive(
-    Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
     Orders,

@@ -91,7 +91,8 @@ fn is_code(text: &str) -> bool {
 fn digits(text: &str, range: std::ops::Range<usize>) -> Option<u32> {
     let part = text.as_bytes().get(range)?;
     part.iter().try_fold(0, |number: u32, byte| {
-        byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
+        byte.is_ascii_digit()
+            .then(|| number * 10 + u32::from(byte - b'0'))
     })
 }
 

@@ -8,7 +8,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 pub(super) const COMMENT: &str = "comment";
 
 fn column(name: &str, data_type: DataType, comment: &str) -> Field {
-    Field::new(name, data_type, true).with_metadata([(COMMENT.to_owned(), comment.to_owned())].into())
+    Field::new(name, data_type, true)
+        .with_metadata([(COMMENT.to_owned(), comment.to_owned())].into())
 }
 
 pub(super) fn text(name: &str, comment: &str) -> Field {
@@ -55,7 +56,10 @@ pub(super) fn texts(name: &str, comment: &str) -> Field {
 }
 
 pub(super) fn commented(fields: Vec<Field>, comment: &str) -> SchemaRef {
-    Arc::new(Schema::new_with_metadata(fields, [(COMMENT.to_owned(), comment.to_owned())].into()))
+    Arc::new(Schema::new_with_metadata(
+        fields,
+        [(COMMENT.to_owned(), comment.to_owned())].into(),
+    ))
 }
 
 /// The column cannot be NULL.

@@ -18,7 +18,10 @@ pub fn events_tables() -> Vec<TableSpec> {
 fn events(topic: Topic) -> TableSpec {
     let added = [
         filled(bigint("epoch", "Epoch that published it (发布批次)")),
-        filled(date("event_date", "Local date of occurred_at; partition (事件日期)")),
+        filled(date(
+            "event_date",
+            "Local date of occurred_at; partition (事件日期)",
+        )),
     ];
     let batch = arrow_schema(topic);
     let columns = batch.fields().iter().map(|field| field.as_ref().clone());

@@ -3,7 +3,9 @@
 use arrow::datatypes::Field;
 
 use super::TableSpec;
-use super::column::{bigint, boolean, commented, date, decimal, double, filled, instant, int, text};
+use super::column::{
+    bigint, boolean, commented, date, decimal, double, filled, instant, int, text,
+};
 
 /// The metric tables: window, dimensions, additive parts, ratios, then what the publisher adds to a row.
 ///
@@ -15,7 +17,10 @@ pub fn metric_tables() -> Vec<TableSpec> {
             "Demand per SKU, territory and class, M01 (订单需求)",
             &["sku_id", "territory_id", "class_id"],
             vec![
-                bigint("requested_qty", "Quantity asked for, last version before allocation (需求量)"),
+                bigint(
+                    "requested_qty",
+                    "Quantity asked for, last version before allocation (需求量)",
+                ),
                 bigint("requested_fen", "Its wholesale value in fen (需求金额)"),
                 bigint("allocated_qty", "Quantity allocated (投放量)"),
                 bigint("allocated_fen", "Its wholesale value in fen (投放金额)"),
@@ -25,11 +30,26 @@ pub fn metric_tables() -> Vec<TableSpec> {
                 bigint("returned_fen", "Its wholesale value in fen (退货金额)"),
                 bigint("cancelled_qty", "Quantity of cancelled orders (取消量)"),
                 bigint("cancelled_fen", "Its wholesale value in fen (取消金额)"),
-                bigint("unmet_qty", "Asked for and not allocated, over orders with an allocation (未满足量)"),
-                bigint("unpriced_qty", "Quantity without any price, which adds no value (无价量)"),
-                bigint("emergency_requested_qty", "Part of requested_qty asked for in emergency replenishment (应急补货量)"),
-                bigint("orders", "Distinct orders with requested lines; not additive (订单数)"),
-                bigint("customers", "Distinct customers with requested lines; not additive (订货户数)"),
+                bigint(
+                    "unmet_qty",
+                    "Asked for and not allocated, over orders with an allocation (未满足量)",
+                ),
+                bigint(
+                    "unpriced_qty",
+                    "Quantity without any price, which adds no value (无价量)",
+                ),
+                bigint(
+                    "emergency_requested_qty",
+                    "Part of requested_qty asked for in emergency replenishment (应急补货量)",
+                ),
+                bigint(
+                    "orders",
+                    "Distinct orders with requested lines; not additive (订单数)",
+                ),
+                bigint(
+                    "customers",
+                    "Distinct customers with requested lines; not additive (订货户数)",
+                ),
             ],
         ),
         metric(
@@ -38,7 +58,10 @@ pub fn metric_tables() -> Vec<TableSpec> {
             &["customer_id", "sku_id", "territory_id", "class_id"],
             vec![
                 decimal("sell_through_qty", "Quantity sold to consumers (社会销量)"),
-                bigint("negative_intervals", "Intervals between counts with negative sales, not in the quantity (负区间)"),
+                bigint(
+                    "negative_intervals",
+                    "Intervals between counts with negative sales, not in the quantity (负区间)",
+                ),
             ],
         ),
         metric(
@@ -47,10 +70,16 @@ pub fn metric_tables() -> Vec<TableSpec> {
             &["customer_id", "sku_id", "territory_id", "class_id"],
             vec![
                 bigint("closing_stock_qty", "Last count in the window (期末库存)"),
-                decimal("sell_through_qty", "Quantity sold to consumers in the window (社会销量)"),
+                decimal(
+                    "sell_through_qty",
+                    "Quantity sold to consumers in the window (社会销量)",
+                ),
                 double("ssr_ratio", "Stock / sales, in windows of cover (存销比)"),
                 double("days_of_cover", "Stock / sales per day (可销天数)"),
-                text("band", "LOW under 5 days of cover, NORMAL, HIGH over 21 (库存区间)"),
+                text(
+                    "band",
+                    "LOW under 5 days of cover, NORMAL, HIGH over 21 (库存区间)",
+                ),
                 boolean("no_sales", "Stock but no sales, so no ratio (无动销)"),
             ],
         ),
@@ -62,12 +91,24 @@ pub fn metric_tables() -> Vec<TableSpec> {
                 decimal("sales_fen", "Sales value in fen, weight x price (销售额)"),
                 decimal("cost_fen", "Cost in fen, weight x unit cost (成本)"),
                 bigint("skus_n", "SKUs in the sums (品规数)"),
-                decimal("observed_sales_fen", "Part of sales_fen with OWN or TERRITORY price (采价销售额)"),
-                decimal("observed_cost_fen", "Part of cost_fen with OWN or TERRITORY price (采价成本)"),
-                bigint("observed_skus_n", "SKUs with OWN or TERRITORY price (采价品规数)"),
+                decimal(
+                    "observed_sales_fen",
+                    "Part of sales_fen with OWN or TERRITORY price (采价销售额)",
+                ),
+                decimal(
+                    "observed_cost_fen",
+                    "Part of cost_fen with OWN or TERRITORY price (采价成本)",
+                ),
+                bigint(
+                    "observed_skus_n",
+                    "SKUs with OWN or TERRITORY price (采价品规数)",
+                ),
                 double("gm_ratio", "(sales - cost) / sales (毛利率)"),
                 double("distance_ratio", "gm_ratio - 0.10 (与目标差距)"),
-                text("band", "BELOW under 9 %, ON_TARGET, ABOVE over 11 % (毛利区间)"),
+                text(
+                    "band",
+                    "BELOW under 9 %, ON_TARGET, ABOVE over 11 % (毛利区间)",
+                ),
             ],
         ),
         metric(
@@ -76,33 +117,61 @@ pub fn metric_tables() -> Vec<TableSpec> {
             &["customer_id", "sku_id", "territory_id", "class_id"],
             vec![
                 decimal("weight_qty", "Quantity that weighs price and cost (权重)"),
-                text("weight_source", "SELL_THROUGH, DELIVERED or CARRIED (权重来源)"),
+                text(
+                    "weight_source",
+                    "SELL_THROUGH, DELIVERED or CARRIED (权重来源)",
+                ),
                 decimal("price_fen", "Retail price in fen (零售价)"),
-                text("price_source", "OWN, TERRITORY, SUGGESTED or NONE (价格来源)"),
+                text(
+                    "price_source",
+                    "OWN, TERRITORY, SUGGESTED or NONE (价格来源)",
+                ),
                 decimal("unit_cost_fen", "Cost per base unit in fen (单位成本)"),
                 text("cost_source", "DELIVERIES, LIST or NONE (成本来源)"),
-                decimal("sales_fen", "Weight x price in fen; NULL without a price or cost (销售额)"),
-                decimal("cost_fen", "Weight x unit cost in fen; NULL without a price or cost (成本)"),
+                decimal(
+                    "sales_fen",
+                    "Weight x price in fen; NULL without a price or cost (销售额)",
+                ),
+                decimal(
+                    "cost_fen",
+                    "Weight x unit cost in fen; NULL without a price or cost (成本)",
+                ),
                 double("gm_ratio", "(sales - cost) / sales (毛利率)"),
             ],
         ),
         metric(
             "satisfaction",
             "Answers of surveys by question, M18 (满意度)",
-            &["question_id", "unit_id", "survey_tool", "class_id", "area_unit_id", "customer_kind"],
+            &[
+                "question_id",
+                "unit_id",
+                "survey_tool",
+                "class_id",
+                "area_unit_id",
+                "customer_kind",
+            ],
             vec![
                 bigint("answers_n", "Answers with a score (回答数)"),
                 bigint("satisfied_n", "Answers 4 or 5 (满意数)"),
                 bigint("score_sum", "Sum of scores (评分合计)"),
                 double("csat_ratio", "satisfied_n / answers_n (满意率)"),
                 double("score", "(mean score - 1) / 4 x 100 (满意度得分)"),
-                double("slope_per_week", "Points a week over 8 weeks, at least 6 of them with a row (周趋势)"),
+                double(
+                    "slope_per_week",
+                    "Points a week over 8 weeks, at least 6 of them with a row (周趋势)",
+                ),
             ],
         ),
         metric(
             "satisfaction_response",
             "Answers to invitations sent, M18 (调查回收)",
-            &["unit_id", "survey_tool", "class_id", "area_unit_id", "customer_kind"],
+            &[
+                "unit_id",
+                "survey_tool",
+                "class_id",
+                "area_unit_id",
+                "customer_kind",
+            ],
             vec![
                 bigint("sent_n", "Invitations sent (发出数)"),
                 bigint("answered_of_sent_n", "Of these, answered (回收数)"),
@@ -117,8 +186,14 @@ pub fn metric_tables() -> Vec<TableSpec> {
                 bigint("met_n", "Steps met (达成数)"),
                 bigint("breached_n", "Steps breached (超时数)"),
                 bigint("pending_n", "Steps not decided yet (待定数)"),
-                bigint("overrun_sum_ms", "Sum of overruns of steps that stopped late, in milliseconds (超时合计)"),
-                double("compliance_ratio", "met_n / (met_n + breached_n) (时限达成率)"),
+                bigint(
+                    "overrun_sum_ms",
+                    "Sum of overruns of steps that stopped late, in milliseconds (超时合计)",
+                ),
+                double(
+                    "compliance_ratio",
+                    "met_n / (met_n + breached_n) (时限达成率)",
+                ),
             ],
         ),
     ]
@@ -150,21 +225,48 @@ fn metric(
     measures: Vec<Field>,
 ) -> TableSpec {
     let window = [
-        filled(text("window_kind", "D1 day, W1 ISO week, MO month, H7 and H28 hopping days, HR hour (窗口类型)")),
-        filled(instant("window_start", "First instant of the window, UTC (窗口开始)")),
-        filled(instant("window_end", "End of the window, exclusive, UTC (窗口结束)")),
+        filled(text(
+            "window_kind",
+            "D1 day, W1 ISO week, MO month, H7 and H28 hopping days, HR hour (窗口类型)",
+        )),
+        filled(instant(
+            "window_start",
+            "First instant of the window, UTC (窗口开始)",
+        )),
+        filled(instant(
+            "window_end",
+            "End of the window, exclusive, UTC (窗口结束)",
+        )),
     ];
     let revision = [
-        filled(bigint("n", "Facts behind the row; 0 = the row is gone (事实数)")),
+        filled(bigint(
+            "n",
+            "Facts behind the row; 0 = the row is gone (事实数)",
+        )),
         filled(int("revision", "Revision of the row, from 1 (版本)")),
-        filled(boolean("restated", "Changed after the row was final (重述)")),
-        filled(instant("emitted_at", "When the revision was made, UTC (发布时间)")),
+        filled(boolean(
+            "restated",
+            "Changed after the row was final (重述)",
+        )),
+        filled(instant(
+            "emitted_at",
+            "When the revision was made, UTC (发布时间)",
+        )),
         filled(bigint("epoch", "Epoch that published it (发布批次)")),
-        filled(date("window_date", "Local date of window_start; partition (窗口日期)")),
+        filled(date(
+            "window_date",
+            "Local date of window_start; partition (窗口日期)",
+        )),
     ];
     let dimension_fields = dimensions.iter().map(|name| dimension(name));
-    let fields = window.into_iter().chain(dimension_fields).chain(measures).chain(revision);
-    let key = ["window_kind", "window_start"].into_iter().chain(dimensions.iter().copied());
+    let fields = window
+        .into_iter()
+        .chain(dimension_fields)
+        .chain(measures)
+        .chain(revision);
+    let key = ["window_kind", "window_start"]
+        .into_iter()
+        .chain(dimensions.iter().copied());
     let key: Vec<&'static str> = key.collect();
     TableSpec {
         schema_name: "metrics",

@@ -35,7 +35,13 @@ pub struct TableSpec {
 
 /// Every table of every schema.
 pub fn all_tables() -> Vec<TableSpec> {
-    [metric_tables(), ops_tables(), events_tables(), feeds_tables()].concat()
+    [
+        metric_tables(),
+        ops_tables(),
+        events_tables(),
+        feeds_tables(),
+    ]
+    .concat()
 }
 
 /// The table of a schema and a name, `find("metrics", "demand_orders")`.

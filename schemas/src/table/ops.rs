@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field};
 
 use super::TableSpec;
-use super::column::{bigint, boolean, bytes, commented, date, double, filled, instant, int, text, texts};
+use super::column::{
+    bigint, boolean, bytes, commented, date, double, filled, instant, int, text, texts,
+};
 
 /// The operational tables; `dead_letters` belongs to a restricted role, for it holds what people wrote.
 pub fn ops_tables() -> Vec<TableSpec> {
@@ -18,9 +20,18 @@ pub fn ops_tables() -> Vec<TableSpec> {
             &["epoch", "table_name"],
             vec![
                 epoch(),
-                filled(instant("committed_at", "When the epoch was complete, UTC (完成时间)")),
-                filled(text("table_name", "Table with its schema, such as metrics.demand_orders (表)")),
-                filled(bigint("version", "Delta version of the table in this epoch (表版本)")),
+                filled(instant(
+                    "committed_at",
+                    "When the epoch was complete, UTC (完成时间)",
+                )),
+                filled(text(
+                    "table_name",
+                    "Table with its schema, such as metrics.demand_orders (表)",
+                )),
+                filled(bigint(
+                    "version",
+                    "Delta version of the table in this epoch (表版本)",
+                )),
                 filled(text("cut", "Seals read, as JSON: shard to number (切面)")),
             ],
         ),
@@ -31,7 +42,10 @@ pub fn ops_tables() -> Vec<TableSpec> {
             vec![
                 filled(text("table_name", "Table with its schema (表)")),
                 filled(text("window_kind", "Window kind (窗口类型)")),
-                filled(instant("final_until", "Windows that end here or earlier are final, UTC (终态截止)")),
+                filled(instant(
+                    "final_until",
+                    "Windows that end here or earlier are final, UTC (终态截止)",
+                )),
                 epoch(),
             ],
         ),
@@ -46,9 +60,18 @@ pub fn ops_tables() -> Vec<TableSpec> {
                 partition(),
                 bigint("next_offset", "Next offset to be read (下一位移)"),
                 bigint("lag_n", "Records not read yet (积压)"),
-                instant("watermark_at", "Highest accepted occurred_at less the disorder bound, UTC (水位)"),
-                instant("horizon_at", "Events before this are too late, UTC (地平线)"),
-                boolean("is_at_end", "Whether the input was read to its end (已到末尾)"),
+                instant(
+                    "watermark_at",
+                    "Highest accepted occurred_at less the disorder bound, UTC (水位)",
+                ),
+                instant(
+                    "horizon_at",
+                    "Events before this are too late, UTC (地平线)",
+                ),
+                boolean(
+                    "is_at_end",
+                    "Whether the input was read to its end (已到末尾)",
+                ),
                 filled(instant("emitted_at", "When it was so, UTC (发布时间)")),
             ],
         ),
@@ -58,7 +81,10 @@ pub fn ops_tables() -> Vec<TableSpec> {
             &["shard", "seal", "topic", "partition"],
             vec![
                 shard(),
-                filled(bigint("seal", "Number of the seal in the shard's log (封存号)")),
+                filled(bigint(
+                    "seal",
+                    "Number of the seal in the shard's log (封存号)",
+                )),
                 topic(),
                 partition(),
                 filled(bigint("read_n", "Records read (读取)")),
@@ -80,7 +106,10 @@ pub fn ops_tables() -> Vec<TableSpec> {
                 offset(),
                 instant("broker_at", "Kafka timestamp of the record, UTC (消息时间)"),
                 filled(text("reason", "The first reason that applied, K3 (原因)")),
-                filled(text("path", "Field to blame, such as lines[2].requested_qty, or empty (字段)")),
+                filled(text(
+                    "path",
+                    "Field to blame, such as lines[2].requested_qty, or empty (字段)",
+                )),
                 bytes("value", "Payload as it came; NULL = tombstone (原始内容)"),
                 bytes("key", "Key as it came (原始键)"),
                 headers(),
@@ -100,8 +129,14 @@ pub fn ops_tables() -> Vec<TableSpec> {
                 filled(text("event_type", "Type of the event (事件类型)")),
                 text("scope", "Customer, else SKU, staff or unit (范围)"),
                 filled(instant("occurred_at", "When it happened, UTC (发生时间)")),
-                filled(instant("recorded_at", "When the source wrote it down, UTC (记录时间)")),
-                filled(instant("limit_at", "Limit of its topic-partition at that moment, UTC (时限)")),
+                filled(instant(
+                    "recorded_at",
+                    "When the source wrote it down, UTC (记录时间)",
+                )),
+                filled(instant(
+                    "limit_at",
+                    "Limit of its topic-partition at that moment, UTC (时限)",
+                )),
                 shard(),
                 epoch(),
             ],
@@ -116,23 +151,37 @@ pub fn ops_tables() -> Vec<TableSpec> {
                 offset(),
                 filled(text("event_id", "Correction (事件编号)")),
                 filled(text("corrects", "Event that was not found (被更正事件)")),
-                text("scope", "Where it was looked for: customer, else SKU, staff or unit (范围)"),
+                text(
+                    "scope",
+                    "Where it was looked for: customer, else SKU, staff or unit (范围)",
+                ),
                 filled(instant("occurred_at", "When it happened, UTC (发生时间)")),
                 shard(),
                 epoch(),
             ],
         ),
-        dated("alerts", "Every transition of every alert (告警)", &["id"], alert_columns()),
+        dated(
+            "alerts",
+            "Every transition of every alert (告警)",
+            &["id"],
+            alert_columns(),
+        ),
         dated(
             "deliveries",
             "Attempts to deliver alerts (告警投递)",
             &["id", "destination", "attempt"],
             vec![
                 filled(text("id", "Transition that was sent (告警编号)")),
-                filled(text("destination", "Receiver's name in the configuration (接收方)")),
+                filled(text(
+                    "destination",
+                    "Receiver's name in the configuration (接收方)",
+                )),
                 filled(int("attempt", "Attempt, from 1 (次数)")),
                 filled(instant("attempted_at", "When it was tried, UTC (投递时间)")),
-                filled(text("outcome", "DELIVERED, RETRY, REFUSED or EXPIRED (结果)")),
+                filled(text(
+                    "outcome",
+                    "DELIVERED, RETRY, REFUSED or EXPIRED (结果)",
+                )),
                 int("status", "HTTP status, if there was an answer (状态码)"),
                 text("error", "What went wrong, without secrets (错误)"),
                 epoch(),
@@ -167,8 +216,14 @@ pub fn ops_tables() -> Vec<TableSpec> {
                     instant("deadline", "When it is due, UTC (时限)"),
                     instant("warned_at", "When the early warning is due, UTC (预警)"),
                     instant("stopped_at", "When the clock stopped, UTC (停止)"),
-                    filled(text("outcome", "MET, BREACHED, PENDING, NOT_APPLICABLE or VOID (结果)")),
-                    bigint("overrun_ms", "Time over the deadline in milliseconds (超时)"),
+                    filled(text(
+                        "outcome",
+                        "MET, BREACHED, PENDING, NOT_APPLICABLE or VOID (结果)",
+                    )),
+                    bigint(
+                        "overrun_ms",
+                        "Time over the deadline in milliseconds (超时)",
+                    ),
                     text("owner", "Role that owns the step (责任角色)"),
                     text("unit_id", "Unit of the case (部门)"),
                 ],
@@ -179,12 +234,24 @@ pub fn ops_tables() -> Vec<TableSpec> {
 
 fn alert_columns() -> Vec<Field> {
     vec![
-        filled(text("id", "Transition; stable across retries and replays (告警编号)")),
-        filled(text("subject", "What one alert is told from another by: its dedupe key (去重键)")),
-        filled(bigint("sequence", "Rises with every transition of a subject (序号)")),
+        filled(text(
+            "id",
+            "Transition; stable across retries and replays (告警编号)",
+        )),
+        filled(text(
+            "subject",
+            "What one alert is told from another by: its dedupe key (去重键)",
+        )),
+        filled(bigint(
+            "sequence",
+            "Rises with every transition of a subject (序号)",
+        )),
         filled(text("rule_id", "Rule, such as A15 (规则)")),
         filled(int("rule_version", "Version of the rule (规则版本)")),
-        filled(text("state", "firing, updated, resolved or withdrawn (状态)")),
+        filled(text(
+            "state",
+            "firing, updated, resolved or withdrawn (状态)",
+        )),
         filled(text("severity", "Severity (级别)")),
         texts("subjects", "Ids that it is about (对象)"),
         double("value", "Value that was found (数值)"),
@@ -192,12 +259,21 @@ fn alert_columns() -> Vec<Field> {
         instant("window_start", "Window that it is about, UTC (窗口开始)"),
         instant("window_end", "End of the window, exclusive, UTC (窗口结束)"),
         instant("deadline", "Deadline that passed, UTC (时限)"),
-        filled(instant("first_fired_at", "When the alert first fired, UTC (首次触发)")),
-        filled(instant("transitioned_at", "When this transition was decided, UTC (转换时间)")),
+        filled(instant(
+            "first_fired_at",
+            "When the alert first fired, UTC (首次触发)",
+        )),
+        filled(instant(
+            "transitioned_at",
+            "When this transition was decided, UTC (转换时间)",
+        )),
         texts("evidence", "Events behind it (证据)"),
         text("owner_role", "Who is told first (责任角色)"),
         text("escalation_role", "Who is told next (升级角色)"),
-        filled(text("seal", "Log and number of its seal, shard/number (封存)")),
+        filled(text(
+            "seal",
+            "Log and number of its seal, shard/number (封存)",
+        )),
         epoch(),
     ]
 }
@@ -211,7 +287,10 @@ fn shard() -> Field {
 }
 
 fn topic() -> Field {
-    filled(text("topic", "Topic: orders, visits, complaints or prices (主题)"))
+    filled(text(
+        "topic",
+        "Topic: orders, visits, complaints or prices (主题)",
+    ))
 }
 
 fn partition() -> Field {
@@ -223,10 +302,21 @@ fn offset() -> Field {
 }
 
 fn headers() -> Field {
-    let header = DataType::Struct(vec![filled(text("name", "Name (名称)")), bytes("value", "Value (内容)")].into());
+    let header = DataType::Struct(
+        vec![
+            filled(text("name", "Name (名称)")),
+            bytes("value", "Value (内容)"),
+        ]
+        .into(),
+    );
     let element = Field::new("element", header, true);
-    Field::new("headers", DataType::List(Arc::new(element)), true)
-        .with_metadata([("comment".to_owned(), "Headers as they came (消息头)".to_owned())].into())
+    Field::new("headers", DataType::List(Arc::new(element)), true).with_metadata(
+        [(
+            "comment".to_owned(),
+            "Headers as they came (消息头)".to_owned(),
+        )]
+        .into(),
+    )
 }
 
 fn table(
@@ -253,7 +343,10 @@ fn dated(
     key: &'static [&'static str],
     mut fields: Vec<Field>,
 ) -> TableSpec {
-    fields.push(filled(date("event_date", "Local date of the row; partition (日期)")));
+    fields.push(filled(date(
+        "event_date",
+        "Local date of the row; partition (日期)",
+    )));
     TableSpec {
         partition_by: Some("event_date"),
         ..table(name, comment, key, fields)
