@@ -19,14 +19,12 @@ fn every_table_and_column_has_a_comment_in_both_languages() {
         for field in table.schema.fields() {
             let comment = field.metadata().get(COMMENT);
             let comment = comment.unwrap_or_else(|| panic!("{}.{}", table.name, field.name()));
-            if table.schema_name != "events" {
-                assert!(
-                    !comment.is_ascii(),
-                    "{}.{}: {comment}",
-                    table.name,
-                    field.name()
-                );
-            }
+            assert!(
+                !comment.is_ascii(),
+                "{}.{}: {comment}",
+                table.name,
+                field.name()
+            );
         }
     }
 }
