@@ -274,4 +274,4 @@ fn causes(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 #[path = "webhook_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -51,7 +51,12 @@ fn item_fields(items: &'static [Field]) -> Fields {
 }
 
 pub(super) fn arrow_field(field: &Field, nullable: bool) -> arrow::datatypes::Field {
-    commented(&field.column(), data_type(field.kind), nullable, field.doc)
+    commented(
+        &field.column(),
+        data_type(field.kind),
+        nullable,
+        &field.comment(),
+    )
 }
 
 pub(super) fn commented(

@@ -101,7 +101,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "actor_id",
         Kind::Presence,
-        "Whether a member of staff acted (操作人)",
+        "Member of staff who acted (操作人)",
     ),
     field(
         "trace_id",

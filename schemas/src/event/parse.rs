@@ -86,9 +86,7 @@ impl<'p> Visitor<'p> for Value<'_> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        // What does not fit is outside every kind's range, as the largest that fits is.
-        let clamped = i64::try_from(value).unwrap_or(i64::MAX);
-        Ok(Some(value::integer(self.0.field.kind, clamped)))
+        Ok(Some(value::unsigned(self.0.field.kind, value)))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {

@@ -18,7 +18,7 @@ impl Topic {
         Topic::Prices,
     ];
 
-    /// The name in SQL (`events.orders`), in configuration (`[time.orders]`) and of the folder of event files.
+    /// The name in SQL (`events.orders`) and in configuration (`[time.orders]`).
     pub const fn name(self) -> &'static str {
         match self {
             Topic::Orders => "orders",

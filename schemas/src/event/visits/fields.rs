@@ -1,11 +1,7 @@
-//! `visits.v1`: plans, visits, what was collected and learned in them (domain 3.3).
-//!
-//! Domain gives `visit.class_checked` three values per dimension but no shape: here it is the list `dimensions[]`. Who visited is
-//! personal data of staff, of which only the presence is stored; `staff_id` stays where it is the key.
+//! What the fields of visit events are called, hold and mean.
 
-use super::Topic;
-use super::envelope::{COLLECTION_METHODS, ROLES};
-use super::field::{EventType, Field, FieldUse, InstantRule, Key, Kind, field, optional, required};
+use crate::event::envelope::{COLLECTION_METHODS, ROLES};
+use crate::event::field::{Field, InstantRule, Kind, field};
 
 const PLAN_KINDS: &[&str] = &["VISIT", "EXTENSION", "DEAL"];
 const PURPOSES: &[&str] = &[
@@ -61,11 +57,7 @@ const GUIDANCE: &[Field] = &[
 const FEEDBACK: &[Field] = &[
     field("category", Kind::Code, "What the feedback is about (类别)"),
     field("sku_id", Kind::Id, "SKU that it is about (品规)"),
-    field(
-        "free_text",
-        Kind::FreeText,
-        "Characters of what was said; the words are not kept (原话字数)",
-    ),
+    field("free_text", Kind::FreeText, "What was said (原话)"),
 ];
 
 const NEEDS: &[Field] = &[
@@ -82,17 +74,13 @@ const NEEDS: &[Field] = &[
         Kind::Fen,
         "Upper end of the price range in fen (价格上限)",
     ),
-    field(
-        "cause",
-        Kind::FreeText,
-        "Characters of the reason given (需求因素字数)",
-    ),
+    field("cause", Kind::FreeText, "Reason given (需求因素)"),
 ];
 
 const COMPETITOR: &[Field] = &[
     field("brand", Kind::Label, "Competitor's brand (竞品品牌)"),
     field("price_fen", Kind::Fen, "Its price in fen (竞品价格)"),
-    field("note", Kind::FreeText, "Characters of the note (备注字数)"),
+    field("note", Kind::FreeText, "Note (备注)"),
 ];
 
 const DIMENSION: &[Field] = &[
@@ -116,11 +104,7 @@ const INDICATOR: &[Field] = &[
     field("weight", Kind::U32, "Weight (权重)"),
     field("score", Kind::U32, "Score on the indicator's scale (得分)"),
     field("level", Kind::Code, "Level (等级)"),
-    field(
-        "basis",
-        Kind::FreeText,
-        "Characters of the grounds given (依据字数)",
-    ),
+    field("basis", Kind::FreeText, "Grounds given (依据)"),
 ];
 
 pub const FIELDS: &[Field] = &[
@@ -151,7 +135,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "visitor_id",
         Kind::Presence,
-        "Whether the visitor is named (拜访人)",
+        "Member of staff who visits (拜访人)",
     ),
     field(
         "window_start",
@@ -329,159 +313,5 @@ pub const FIELDS: &[Field] = &[
         "score_bp",
         Kind::Bp,
         "Score in hundredths of a per cent (考核得分)",
-    ),
-];
-
-const fn visit(name: &'static str, doc: &'static str, fields: &'static [FieldUse]) -> EventType {
-    EventType {
-        name,
-        topic: Topic::Visits,
-        key: Key::Customer,
-        doc,
-        fields,
-    }
-}
-
-const fn of_staff(name: &'static str, doc: &'static str, fields: &'static [FieldUse]) -> EventType {
-    EventType {
-        key: Key::Staff,
-        ..visit(name, doc, fields)
-    }
-}
-
-const VISIT_ID: FieldUse = required("visit_id");
-
-const MOVED: &[FieldUse] = &[
-    VISIT_ID,
-    optional("reason"),
-    optional("window_start"),
-    optional("window_end"),
-];
-
-pub const EVENT_TYPES: &[EventType] = &[
-    of_staff(
-        "visit.plan_submitted",
-        "A month's plan was handed in.",
-        &[
-            required("plan_id"),
-            required("plan_month"),
-            required("plan_kind"),
-            required("planned_count"),
-            optional("customer_ids"),
-            optional("revision"),
-        ],
-    ),
-    visit(
-        "visit.planned",
-        "A visit was appointed.",
-        &[
-            VISIT_ID,
-            required("window_start"),
-            required("window_end"),
-            optional("plan_id"),
-            optional("visitor_id"),
-            optional("purpose"),
-            optional("place_kind"),
-        ],
-    ),
-    visit("visit.rescheduled", "A visit was moved.", MOVED),
-    visit("visit.cancelled", "A visit was called off.", MOVED),
-    of_staff(
-        "visit.day_signed_in",
-        "A member of staff signed in for the day.",
-        &[
-            optional("line_kind"),
-            optional("territory_id"),
-            optional("recorded_by_role"),
-        ],
-    ),
-    visit(
-        "visit.started",
-        "A visit began.",
-        &[
-            VISIT_ID,
-            optional("visitor_id"),
-            optional("in_territory"),
-            optional("ride_along"),
-        ],
-    ),
-    visit(
-        "visit.completed",
-        "A visit ended, with its results.",
-        &[
-            VISIT_ID,
-            optional("ended_at"),
-            optional("plan_item"),
-            optional("result"),
-            optional("problems_solved"),
-            optional("problems_open"),
-            optional("companions"),
-            optional("guidance"),
-            optional("feedback"),
-            optional("needs"),
-            optional("competitor"),
-        ],
-    ),
-    visit(
-        "visit.info_collected",
-        "Stock and days out of stock were collected at a sample retailer.",
-        &[
-            required("collection_id"),
-            optional("visit_id"),
-            optional("iso_week"),
-            optional("method"),
-            optional("stock").each(&["sku_id", "qty", "counted_at"]),
-            optional("stockout").each(&["sku_id", "days"]),
-        ],
-    ),
-    visit(
-        "visit.class_checked",
-        "A retailer's classification was checked on the spot.",
-        &[
-            required("check_id"),
-            optional("checker_role"),
-            optional("dimensions"),
-        ],
-    ),
-    visit(
-        "visit.customer_info_changed",
-        "A change of a customer's particulars became known.",
-        &[
-            required("change_id"),
-            optional("learned_at"),
-            optional("fields"),
-        ],
-    ),
-    visit(
-        "visit.customer_info_updated",
-        "A customer's file was brought up to date.",
-        &[required("change_id"), optional("updated_at")],
-    ),
-    visit(
-        "visit.relationship_assessed",
-        "The relationship with a key account was assessed.",
-        &[
-            required("assessment_id"),
-            optional("items"),
-            optional("advice"),
-            optional("growth_rate_bp"),
-            optional("credit_level"),
-            optional("profit_rate_bp"),
-            optional("rank"),
-        ],
-    ),
-    visit(
-        "visit.training_held",
-        "A customer was trained.",
-        &[
-            optional("training_plan_id"),
-            optional("topic"),
-            optional("attended"),
-        ],
-    ),
-    of_staff(
-        "visit.appraisal_recorded",
-        "An item of a month's appraisal was scored.",
-        &[required("month"), required("item"), required("score_bp")],
     ),
 ];

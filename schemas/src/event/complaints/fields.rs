@@ -1,11 +1,7 @@
-//! `complaints.v1`: service cases, promises, callbacks, surveys, messages (domain 3.4).
-//!
-//! What has no list in the domain and may be typed by hand (`nature`, `root_cause`, `problem_nature`) is kept as a length: the metrics
-//! ask whether it was given. `survey_tool` and `respondent_kind` are codes, because M18 groups by them.
+//! What the fields of service events are called, hold and mean.
 
-use super::Topic;
-use super::envelope::ROLES;
-use super::field::{EventType, Field, FieldUse, InstantRule, Key, Kind, field, optional, required};
+use crate::event::envelope::ROLES;
+use crate::event::field::{Field, InstantRule, Kind, field};
 
 const CASE_KINDS: &[&str] = &[
     "ENQUIRY",
@@ -83,15 +79,11 @@ const ANSWER: &[Field] = &[
         Kind::Score,
         "Answer on the scale 1-5; NULL = none (评分)",
     ),
-    field(
-        "text",
-        Kind::FreeText,
-        "Characters of the answer in words; the words are not kept (文字回答字数)",
-    ),
+    field("text", Kind::FreeText, "Answer in words (文字回答)"),
     field(
         "named_staff_id",
         Kind::Presence,
-        "Whether a member of staff was named (点名员工)",
+        "Member of staff who was named (点名员工)",
     ),
 ];
 
@@ -143,7 +135,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "problem_nature",
         Kind::FreeText,
-        "Characters of the rescue's description (问题性质字数)",
+        "What the rescue is about (问题性质)",
     ),
     field(
         "problem_region_code",
@@ -163,13 +155,9 @@ pub const FIELDS: &[Field] = &[
     field(
         "complained_staff_id",
         Kind::Presence,
-        "Whether a member of staff is complained of (被投诉员工)",
+        "Member of staff who is complained of (被投诉员工)",
     ),
-    field(
-        "free_text",
-        Kind::FreeText,
-        "Characters of what was said; the words are not kept (原话字数)",
-    ),
+    field("free_text", Kind::FreeText, "What was said (原话)"),
     field(
         "call_ended_at",
         Kind::Instant(InstantRule::Observed),
@@ -226,7 +214,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "resolver_id",
         Kind::Presence,
-        "Whether a resolver is named (问题解决人)",
+        "Member of staff who is to solve it (问题解决人)",
     ),
     field(
         "what",
@@ -263,16 +251,8 @@ pub const FIELDS: &[Field] = &[
         Kind::Id,
         "Unit found responsible (责任单位)",
     ),
-    field(
-        "nature",
-        Kind::FreeText,
-        "Characters of the nature given (性质字数)",
-    ),
-    field(
-        "root_cause",
-        Kind::FreeText,
-        "Characters of the cause given (原因字数)",
-    ),
+    field("nature", Kind::FreeText, "Nature of the case (性质)"),
+    field("root_cause", Kind::FreeText, "Root cause (原因)"),
     field(
         "improvement_id",
         Kind::Id,
@@ -359,250 +339,4 @@ pub const FIELDS: &[Field] = &[
     ),
     field("logged", Kind::U32, "Complaints logged on the day (已登记)"),
     field("left_over", Kind::U32, "Complaints left over (遗留)"),
-];
-
-const fn service(name: &'static str, doc: &'static str, fields: &'static [FieldUse]) -> EventType {
-    EventType {
-        name,
-        topic: Topic::Complaints,
-        key: Key::Customer,
-        doc,
-        fields,
-    }
-}
-
-const CASE_ID: FieldUse = required("case_id");
-
-const ONLY_CASE: &[FieldUse] = &[CASE_ID];
-
-const OUTCOME: &[FieldUse] = &[
-    CASE_ID,
-    optional("resolution_kind"),
-    optional("customer_confirmed"),
-];
-
-const ISSUE: &[FieldUse] = &[
-    required("issue_id"),
-    optional("callback_id"),
-    optional("case_id"),
-    optional("solved"),
-];
-
-pub const EVENT_TYPES: &[EventType] = &[
-    service(
-        "case.opened",
-        "A service case was opened.",
-        &[
-            CASE_ID,
-            required("case_kind"),
-            required("received_at"),
-            optional("channel"),
-            optional("category"),
-            optional("service_item"),
-            optional("asker_kind"),
-            optional("severity"),
-            optional("sku_id"),
-            optional("order_id"),
-            optional("ring_count"),
-            optional("answered"),
-            optional("problem_nature"),
-            optional("problem_region_code"),
-            optional("problem_time"),
-            optional("previous_case_id"),
-            optional("complained_staff_id"),
-            optional("free_text"),
-        ],
-    ),
-    service(
-        "case.call_ended",
-        "The call about a case ended.",
-        &[
-            CASE_ID,
-            required("call_ended_at"),
-            optional("hold_ms"),
-            optional("hold_consent"),
-        ],
-    ),
-    service(
-        "case.answered",
-        "The question of a case was answered.",
-        &[CASE_ID, optional("answered_by_role"), optional("at_once")],
-    ),
-    service(
-        "promise.made",
-        "A promise was made to a customer.",
-        &[
-            required("promise_id"),
-            CASE_ID,
-            required("due_at"),
-            optional("promise_kind"),
-        ],
-    ),
-    service(
-        "promise.kept",
-        "A promise was kept.",
-        &[
-            required("promise_id"),
-            CASE_ID,
-            required("kept_at"),
-            optional("promise_kind"),
-        ],
-    ),
-    service(
-        "case.relayed",
-        "A case was passed on to another unit.",
-        &[
-            CASE_ID,
-            optional("from_unit"),
-            optional("to_unit"),
-            optional("relay_kind"),
-        ],
-    ),
-    service(
-        "case.transferred",
-        "An enquiry went to the resource centre.",
-        ONLY_CASE,
-    ),
-    service(
-        "case.resource_replied",
-        "The resource centre replied.",
-        ONLY_CASE,
-    ),
-    service(
-        "case.dept_notified",
-        "The department responsible was told.",
-        &[CASE_ID, optional("dept_unit_id"), optional("resolver_id")],
-    ),
-    service(
-        "case.customer_informed",
-        "The customer was told how things stand.",
-        &[CASE_ID, optional("what")],
-    ),
-    service(
-        "case.progress_checked",
-        "The progress of a case was checked.",
-        &[CASE_ID, optional("progress")],
-    ),
-    service(
-        "case.escalated",
-        "A case was escalated.",
-        &[CASE_ID, optional("to_role")],
-    ),
-    service(
-        "case.escalation_answered",
-        "An escalation was answered.",
-        &[CASE_ID, optional("to_role")],
-    ),
-    service("case.resolved", "A case was resolved.", OUTCOME),
-    service("case.closed", "A case was closed.", OUTCOME),
-    service("case.reopened", "A case was opened again.", OUTCOME),
-    service(
-        "case.repair_completed",
-        "A repair was completed.",
-        &[CASE_ID, optional("sku_id"), optional("completed_at")],
-    ),
-    service(
-        "case.cause_analysed",
-        "The cause of a case was found.",
-        &[
-            CASE_ID,
-            optional("responsible_unit_id"),
-            optional("nature"),
-            optional("root_cause"),
-            optional("improvement_id"),
-        ],
-    ),
-    service(
-        "callback.attempted",
-        "A customer was called back.",
-        &[
-            required("callback_id"),
-            required("base"),
-            required("base_ref"),
-            required("ordinal"),
-            required("outcome"),
-            optional("next_due_at"),
-            optional("seconds_to_topic"),
-            optional("usage_ok"),
-            optional("satisfied"),
-        ],
-    ),
-    service(
-        "callback.issue_found",
-        "A callback brought up an issue.",
-        ISSUE,
-    ),
-    service(
-        "callback.issue_relayed",
-        "A callback's issue was passed on.",
-        ISSUE,
-    ),
-    service(
-        "callback.issue_rechecked",
-        "A callback's issue was looked at again.",
-        ISSUE,
-    ),
-    service(
-        "survey.sent",
-        "A customer was asked for an opinion.",
-        &[
-            required("survey_id"),
-            optional("wave"),
-            optional("survey_tool"),
-            optional("respondent_kind"),
-            optional("case_id"),
-        ],
-    ),
-    service(
-        "survey.answered",
-        "A customer gave an opinion.",
-        &[
-            required("survey_id"),
-            required("answers").each(&["question_id"]),
-            optional("wave"),
-            optional("survey_tool"),
-            optional("respondent_kind"),
-            optional("case_id"),
-        ],
-    ),
-    service(
-        "im.received",
-        "A customer sent a message.",
-        &[
-            required("conversation_id"),
-            optional("case_id"),
-            optional("message_at"),
-        ],
-    ),
-    service(
-        "im.replied",
-        "A customer's message was answered.",
-        &[
-            required("conversation_id"),
-            optional("case_id"),
-            optional("replied_at"),
-        ],
-    ),
-    service(
-        "contact.outbound",
-        "We got in touch with a customer.",
-        &[
-            optional("contact_kind"),
-            optional("channel"),
-            optional("reached"),
-        ],
-    ),
-    EventType {
-        key: Key::Unit,
-        ..service(
-            "day.closed",
-            "A unit closed its day.",
-            &[
-                required("date"),
-                optional("complaints_heard"),
-                optional("logged"),
-                optional("left_over"),
-            ],
-        )
-    },
 ];
