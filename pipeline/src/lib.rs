@@ -1,6 +1,7 @@
 //! The engine of Vitrine.
 
-pub mod log;
 pub mod columns;
 pub mod history;
+pub mod log;
+pub mod publish;
 pub mod time;
