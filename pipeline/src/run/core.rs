@@ -11,7 +11,7 @@ use schemas::event::Topic;
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Clocks, OrphanRow};
-use crate::alert::{AlertRule, Change, Now};
+use crate::alert::{AlertRule, Change, Input, Now};
 use crate::columns::Head;
 use crate::history::{Correction, Corrections, Stage, World};
 use crate::pane::{LinearError, LinearPlan, PaneError, PaneStore};
@@ -49,12 +49,6 @@ pub struct Effects {
     pub alerts: Vec<Change>,
 }
 
-/// A rule over the facts of one operator.
-pub struct FactRule {
-    pub facts: &'static str,
-    pub rule: Box<dyn AlertRule>,
-}
-
 struct MetricPanes {
     metric: String,
     facts: String,
@@ -70,7 +64,7 @@ pub struct ShardCore<W: World> {
     corrections: BTreeMap<Topic, Corrections>,
     panes: Vec<MetricPanes>,
     metrics: Arc<Vec<Metric>>,
-    rules: Vec<FactRule>,
+    rules: Vec<Box<dyn AlertRule>>,
     world_changed: bool,
 }
 
@@ -95,7 +89,7 @@ impl<W: World> ShardCore<W> {
         world: W,
         stages: Vec<Box<dyn Stage<W>>>,
         metrics: Arc<Vec<Metric>>,
-        rules: Vec<FactRule>,
+        rules: Vec<Box<dyn AlertRule>>,
     ) -> Result<Self, CoreError> {
         let mut panes = Vec::new();
         for metric in metrics.iter() {
@@ -173,13 +167,16 @@ impl<W: World> ShardCore<W> {
             if let Some(difference) = &difference {
                 self.add_to_panes(name, &difference.facts).await?;
             }
-            for rule in self.rules.iter_mut().filter(|rule| rule.facts == name) {
+            for rule in &mut self.rules {
+                if rule.input() != (Input::Facts { operator: name }) {
+                    continue;
+                }
                 if let Some(difference) = &difference {
                     effects
                         .alerts
-                        .extend(rule.rule.observe(&difference.public, now));
+                        .extend(rule.observe(&difference.public, now)?);
                 }
-                effects.alerts.extend(rule.rule.tick(now));
+                effects.alerts.extend(rule.tick(now));
             }
             if let Some(difference) = difference
                 && difference.public.num_rows() > 0
@@ -331,7 +328,7 @@ impl<W: World> ShardCore<W> {
     /// When the next timer or rule wants to run, by its clock.
     pub fn next_wake_ms(&self) -> Option<i64> {
         let timers = self.stages.iter().filter_map(|stage| stage.next_wake_ms());
-        let rules = self.rules.iter().filter_map(|rule| rule.rule.next_wake());
+        let rules = self.rules.iter().filter_map(|rule| rule.next_wake_ms());
         timers.chain(rules).min()
     }
 
@@ -365,7 +362,7 @@ impl<W: World> ShardCore<W> {
         }
         let mut rules = Vec::new();
         for rule in &self.rules {
-            rules.push(rule.rule.save()?);
+            rules.push(rule.save()?);
         }
         Ok(postcard::to_stdvec(&Saved {
             world: self.world.save()?,
@@ -393,7 +390,7 @@ impl<W: World> ShardCore<W> {
         self.apply(&[], clocks, live_ms).await?;
         // Last: recomputing the facts must not look like news to the rules.
         for (rule, state) in self.rules.iter_mut().zip(&saved.rules) {
-            rule.rule.load(state)?;
+            rule.load(state)?;
         }
         Ok(())
     }

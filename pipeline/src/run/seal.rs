@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use schemas::event::{Reason, Topic};
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Transition;
+use crate::alert::Change;
 use crate::decode::Counters;
 use crate::source::InputId;
 use crate::time::{Day, Window};
@@ -50,7 +50,7 @@ pub struct Seal {
     pub world_changed: bool,
     pub answers: Vec<Answer>,
     /// Alerts to send once this record is durable.
-    pub alerts: Vec<Transition>,
+    pub alerts: Vec<Change>,
     pub sealed_at_ms: i64,
 }
 
