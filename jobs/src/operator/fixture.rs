@@ -1,5 +1,7 @@
 //! Event batches and worlds for tests of operators.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use arrow::record_batch::RecordBatch;
 use chrono::DateTime;
 use pipeline::history::{Call, Entry, Operator, Stamp};
