@@ -20,12 +20,23 @@ pub struct MetricText {
     pub public: Option<&'static str>,
 }
 
+/// The texts that stand in the folder of a metric, by stage.
+macro_rules! metric {
+    ($name:literal: $($stage:ident),+) => {
+        MetricText {
+            $($stage: Some(include_str!(concat!($name, "/", stringify!($stage), ".sql"))),)+
+            ..MetricText { name: $name, stream: None, shard: None, public: None }
+        }
+    };
+}
+
 /// Every metric, each after those whose panes or rows it reads.
 pub fn texts() -> Vec<MetricText> {
-    vec![MetricText {
-        name: "demand_orders",
-        stream: Some(include_str!("demand_orders/stream.sql")),
-        shard: Some(include_str!("demand_orders/shard.sql")),
-        public: Some(include_str!("demand_orders/public.sql")),
-    }]
+    vec![
+        metric!("demand_orders": stream, shard, public),
+        metric!("sell_through": stream, shard),
+        metric!("stock_to_sales": stream, shard),
+        metric!("retailer_margin_by_sku": stream, shard),
+        metric!("retailer_margin": shard),
+    ]
 }

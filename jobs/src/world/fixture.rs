@@ -1,5 +1,7 @@
 //! Worlds for tests, written down in a few words.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -2,9 +2,12 @@
 
 use pipeline::history::Stamp;
 use proptest::prelude::*;
+use schemas::event::Topic;
+use serde_json::json;
 
 use super::LineKind::*;
 use super::*;
+use crate::operator::fixture::{batch, projected};
 use crate::world::fixture::{list_price, one_customer};
 
 /// (line_no, quantity, price)
@@ -197,4 +200,43 @@ proptest! {
             prop_assert_eq!(unmet, (sum(&requested) - sum(&allocated)).max(0));
         }
     }
+}
+
+#[test]
+fn events_become_steps_with_the_quantity_of_their_step() {
+    let at = "2026-01-07T02:00:00Z";
+    let line = |quantity: &str, qty: i64| {
+        json!({"order_id": "O1", "order_kind": "REGULAR",
+            "lines": [{"line_no": 1, "sku_id": "S1", quantity: qty, "wholesale_price_fen": 5}]})
+    };
+    let orders = batch(
+        Topic::Orders,
+        &[
+            ("order.placed", at, line("requested_qty", 9)),
+            ("order.allocated", at, line("allocated_qty", 8)),
+            ("order.delivered", at, line("delivered_qty", 7)),
+            ("order.exchanged", at, line("returned_qty", 6)),
+            ("order.returned", at, line("returned_qty", 5)),
+            ("order.cancelled", at, json!({"order_id": "O1"})),
+        ],
+    );
+    let found = projected(&OrderLines, Topic::Orders, &orders);
+    let steps: Vec<_> = found
+        .iter()
+        .map(|(row, _, event)| (*row, event.step, event.lines.first().map(|line| line.qty)))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            (0, Step::Placed, Some(9)),
+            (1, Step::Allocated, Some(8)),
+            (2, Step::Delivered, Some(7)),
+            (4, Step::Returned, Some(5)),
+            (5, Step::Cancelled, None),
+        ]
+    );
+    let (_, key, placed) = &found[0];
+    assert_eq!((&*key.0, &*key.1), ("C1", "O1"));
+    assert_eq!(placed.order_kind.as_deref(), Some("REGULAR"));
+    assert_eq!(placed.lines[0].price_fen, Some(5));
 }

@@ -8,6 +8,7 @@
 //!
 //! A set of files is one version, named by its content's hash; it never changes once read.
 
+mod calendar;
 mod file;
 mod problem;
 mod table;
@@ -23,6 +24,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::calendar::CalendarRow;
 use sha2::{Digest, Sha256};
 
 pub use problem::{Problem, ReferenceError};
@@ -61,6 +63,7 @@ pub struct Reference {
     tables: Vec<Loaded>,
     /// By row of `ref_customer`.
     customers: Vec<CustomerAt>,
+    calendar: Vec<CalendarRow>,
     nobody: CustomerAt,
     warnings: Vec<Problem>,
 }
@@ -140,6 +143,9 @@ impl Reference {
                 Err(error) => problems.push(Problem::of_file(&loaded.file, error.to_string())),
             }
         }
+        if let Some(loaded) = reference.of(table::CALENDAR) {
+            reference.calendar = calendar::rows(loaded, &mut problems);
+        }
         if problems.is_empty() {
             Ok(reference)
         } else {
@@ -153,6 +159,7 @@ impl Reference {
             version: String::new(),
             tables: Vec::new(),
             customers: Vec::new(),
+            calendar: Vec::new(),
             nobody: CustomerAt {
                 known: false,
                 territory_id: unknown.clone(),
@@ -176,6 +183,11 @@ impl Reference {
         self.of(table::CUSTOMER)
             .and_then(|loaded| loaded.validity.row(customer_id, at_ms))
             .map_or(&self.nobody, |row| &self.customers[row])
+    }
+
+    /// Days for `Calendar::with_rows`, which add to the built-in ones or replace them.
+    pub fn calendar_rows(&self) -> &[CalendarRow] {
+        &self.calendar
     }
 
     /// The tables as they stand in the files, under the names of the contract.

@@ -59,6 +59,7 @@ pub const CUSTOMER: &str = "ref_customer";
 pub const TERRITORY: &str = "ref_territory";
 pub const SKU: &str = "ref_sku";
 pub const UNIT: &str = "ref_unit";
+pub const CALENDAR: &str = "ref_calendar";
 
 use Kind::{Date, Flag, Text, TextList};
 
@@ -157,7 +158,7 @@ pub static TABLES: &[Table] = &[
         ],
     },
     Table {
-        name: "ref_calendar",
+        name: CALENDAR,
         as_of: None,
         key: &["date"],
         columns: &[("date", Date), ("day_kind", Text), ("name", Text)],

@@ -174,3 +174,22 @@ fn no_folder_is_an_error_and_no_file_is_a_world_of_unknowns() {
     assert!(!Reference::empty().customer("C1", 0).known);
     assert_eq!(Reference::empty().as_of(0).unwrap().len(), 5);
 }
+
+#[test]
+fn days_of_a_file_are_for_the_calendar_and_their_kinds_are_checked() {
+    let days = "date,day_kind,name\n2027-10-01,DAY_OFF,National Day\n2027-10-09,MAKE_UP,\n";
+    let reference = fixture::reference(&[("ref_calendar.csv", days)]);
+    let rows = reference.calendar_rows();
+    assert_eq!(rows.len(), 2);
+    let calendar = schemas::calendar::Calendar::empty(chrono_tz::Asia::Shanghai)
+        .with_rows(rows.iter().cloned());
+    assert!(calendar.is_holiday(rows[0].date).unwrap());
+    assert!(calendar.is_working_day(rows[1].date).unwrap());
+    let found = broken(&[(
+        "ref_calendar.csv",
+        "date,day_kind,name\n2027-10-01,HOLIDAY,\n",
+    )]);
+    let expected =
+        "ref_calendar.csv:2: column=day_kind: `HOLIDAY` is none of WORKING, DAY_OFF, MAKE_UP";
+    assert_eq!(found, [expected]);
+}
