@@ -3,6 +3,7 @@
 use arrow::array::Int64Array;
 use arrow::datatypes::{DataType, Field, Schema};
 use pipeline::history::{Fact, Keyed, Stage};
+use pipeline::time::Zone;
 use proptest::prelude::*;
 use schemas::event::Topic;
 use serde_json::json;
@@ -278,7 +279,7 @@ fn golden_timer_from_events() {
     let at = |time: &str| fixture::ms(&format!("2026-03-03T{time}+08:00"));
     let world = World::new(Arc::new(Reference::empty()));
     let policy = Arc::new(Policy::built_in().unwrap());
-    let mut cases = Keyed::new(Sla::new(policy));
+    let mut cases = Keyed::new(Sla::new(policy), Zone(chrono_tz::Asia::Shanghai));
     let mut rule = rule();
     let received = json!({"case_id": "K1", "case_kind": "COMPLAINT", "channel": "PHONE", "received_at": at("09:55:00")});
     let ended = json!({"case_id": "K1", "call_ended_at": at("10:00:00")});
