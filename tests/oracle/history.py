@@ -94,7 +94,7 @@ def tables(accepted: list[Accepted]) -> dict[str, pa.Table]:
     for stamp, record in enumerate(sorted(uncorrected(accepted), key=Accepted.order)):
         topic, event = record.topic, record.event
         payload = listed_fields(topic, event)
-        head = {"stamp": stamp, "event_type": event.event_type, "at": event.occurred_at}
+        head = {"stamp": stamp, "event_type": event.event_type, "occurred_at": event.occurred_at}
         events[topic].append(head | {name: payload.get(name) for name in COLUMNS[topic]})
         for (list_topic, name), columns in LISTS.items():
             if list_topic != topic:
@@ -102,7 +102,7 @@ def tables(accepted: list[Accepted]) -> dict[str, pa.Table]:
             for index, item in enumerate(payload.get(name) or ()):
                 cells = {column: item.get(column) for column in columns}
                 items[topic, name].append({"stamp": stamp, "item_index": index} | cells)
-    head = {"stamp": NUMBER, "event_type": TEXT, "at": NUMBER}
+    head = {"stamp": NUMBER, "event_type": TEXT, "occurred_at": NUMBER}
     found = {topic: _table(rows, head | COLUMNS[topic]) for topic, rows in events.items()}
     head = {"stamp": NUMBER, "item_index": NUMBER}
     for (topic, name), rows in items.items():

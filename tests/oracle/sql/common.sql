@@ -52,11 +52,11 @@ CREATE TABLE order_summary AS
 SELECT
     customer_id,
     order_id,
-    min(at) FILTER (event_type = 'order.placed') AS placed_at,  -- events are stamped by `at` first
-    arg_min(order_kind, stamp) FILTER (event_type = 'order.placed' AND order_kind IS NOT NULL) AS order_kind,
-    min(stamp) FILTER (event_type = 'order.allocated') AS allocated_stamp,
-    min(at) FILTER (event_type = 'order.allocated') AS allocated_at,
-    min(at) FILTER (event_type = 'order.cancelled') AS cancelled_at
+    min(occurred_at) FILTER (WHERE event_type = 'order.placed') AS placed_at,  -- events are stamped by `occurred_at` first
+    arg_min(order_kind, stamp) FILTER (WHERE event_type = 'order.placed' AND order_kind IS NOT NULL) AS order_kind,
+    min(stamp) FILTER (WHERE event_type = 'order.allocated') AS allocated_stamp,
+    min(occurred_at) FILTER (WHERE event_type = 'order.allocated') AS allocated_at,
+    min(occurred_at) FILTER (WHERE event_type = 'order.cancelled') AS cancelled_at
 FROM orders
 GROUP BY customer_id, order_id;
 
@@ -76,7 +76,7 @@ JOIN order_lines l USING (stamp);
 -- One row per line and step that counts, at the instant at which it counts.
 CREATE TABLE order_fact AS
 WITH own_event AS (
-    SELECT o.event_type, o.customer_id, o.order_id, o.at, o.stamp, l.* EXCLUDE (stamp)
+    SELECT o.event_type, o.customer_id, o.order_id, o.occurred_at, o.stamp, l.* EXCLUDE (stamp)
     FROM orders o
     JOIN order_lines l USING (stamp)
 ),
@@ -95,7 +95,7 @@ requested_line AS (
 step AS (
     -- A cancelled order's request leaves, whenever it is cancelled; without its placing it has no instant.
     SELECT 'requested' AS step, l.customer_id, l.order_id, l.line_no, l.sku_id, l.requested_qty AS qty,
-        l.wholesale_price_fen AS own_price_fen, s.placed_at AS at, l.stamp, l.item_index,
+        l.wholesale_price_fen AS own_price_fen, s.placed_at AS occurred_at, l.stamp, l.item_index,
         coalesce(s.order_kind = 'EMERGENCY', false) AS is_emergency
     FROM counted_line l
     JOIN order_summary s USING (customer_id, order_id)
@@ -108,15 +108,15 @@ step AS (
     WHERE s.cancelled_at IS NOT NULL
     UNION ALL
     SELECT 'allocated', customer_id, order_id, line_no, sku_id, allocated_qty,
-        wholesale_price_fen, at, stamp, item_index, false
+        wholesale_price_fen, occurred_at, stamp, item_index, false
     FROM own_event WHERE event_type = 'order.allocated'
     UNION ALL
     SELECT 'delivered', customer_id, order_id, line_no, sku_id, delivered_qty,
-        wholesale_price_fen, at, stamp, item_index, false
+        wholesale_price_fen, occurred_at, stamp, item_index, false
     FROM own_event WHERE event_type = 'order.delivered'
     UNION ALL
     SELECT 'returned', customer_id, order_id, line_no, sku_id, returned_qty,
-        wholesale_price_fen, at, stamp, item_index, false
+        wholesale_price_fen, occurred_at, stamp, item_index, false
     FROM own_event WHERE event_type = 'order.returned'
     UNION ALL
     -- K10, at the first allocation, where something is short. It has no value.
@@ -139,9 +139,9 @@ SELECT
     coalesce(v.territory_id, 'UNKNOWN') AS territory_id,
     -- K10: its own price, that of the counted version, the list price; NULL: unpriced
     coalesce(
-        f.own_price_fen, p.price_fen, list_price_as_of(f.sku_id, v.region_code, 'WHOLESALE', f.at)
+        f.own_price_fen, p.price_fen, list_price_as_of(f.sku_id, v.region_code, 'WHOLESALE', f.occurred_at)
     ) AS price_fen
 FROM step f
 LEFT JOIN counted_price p USING (customer_id, order_id, line_no)
 LEFT JOIN customer_version v
-    ON v.customer_id = f.customer_id AND v.valid_from <= f.at AND f.at < v.valid_until;
+    ON v.customer_id = f.customer_id AND v.valid_from <= f.occurred_at AND f.occurred_at < v.valid_until;

@@ -17,7 +17,7 @@ WHERE suggested_fen IS NULL
     OR (10 * price_fen::HUGEINT >= 3 * suggested_fen::HUGEINT AND price_fen::HUGEINT <= 3 * suggested_fen::HUGEINT);
 
 CREATE TABLE delivery AS
-SELECT *, local_day(at) AS day FROM order_fact WHERE step = 'delivered' AND qty > 0;
+SELECT *, local_day(occurred_at) AS day FROM order_fact WHERE step = 'delivered' AND qty > 0;
 
 -- The Mondays at whose beginning a day is one of the 28 before.
 CREATE MACRO following_ends(day) AS
@@ -158,12 +158,12 @@ CREATE TABLE retailer_margin AS
 WITH total AS (
     SELECT
         window_kind, first_day, end_day, customer_id, territory_id, class_id,
-        coalesce(sum(sales) FILTER (is_whole), 0)::HUGEINT AS sales,
-        coalesce(sum(cost) FILTER (is_whole), 0)::HUGEINT AS cost,
-        count(*) FILTER (is_whole) AS skus_n,
-        coalesce(sum(sales) FILTER (is_observed), 0)::HUGEINT AS observed_sales,
-        coalesce(sum(cost) FILTER (is_observed), 0)::HUGEINT AS observed_cost,
-        count(*) FILTER (is_observed) AS observed_skus_n,
+        coalesce(sum(sales) FILTER (WHERE is_whole), 0)::HUGEINT AS sales,
+        coalesce(sum(cost) FILTER (WHERE is_whole), 0)::HUGEINT AS cost,
+        count(*) FILTER (WHERE is_whole) AS skus_n,
+        coalesce(sum(sales) FILTER (WHERE is_observed), 0)::HUGEINT AS observed_sales,
+        coalesce(sum(cost) FILTER (WHERE is_observed), 0)::HUGEINT AS observed_cost,
+        count(*) FILTER (WHERE is_observed) AS observed_skus_n,
         count(*) AS n
     FROM (
         SELECT

@@ -5,7 +5,7 @@ SELECT
     e.event_type,
     e.customer_id,
     e.survey_id,
-    week_of(local_day(e.at)) AS week,
+    week_of(local_day(e.occurred_at)) AS week,
     coalesce(e.unit_id, 'UNKNOWN') AS unit_id,
     coalesce(e.survey_tool, 'UNKNOWN') AS survey_tool,
     coalesce(v.class_id, 'UNKNOWN') AS class_id,
@@ -13,14 +13,14 @@ SELECT
     coalesce(v.customer_kind, 'UNKNOWN') AS customer_kind
 FROM complaints e
 LEFT JOIN customer_version v
-    ON v.customer_id = e.customer_id AND v.valid_from <= e.at AND e.at < v.valid_until
+    ON v.customer_id = e.customer_id AND v.valid_from <= e.occurred_at AND e.occurred_at < v.valid_until
 WHERE e.event_type IN ('survey.sent', 'survey.answered');
 
 CREATE TABLE weekly_score AS
 SELECT
     week, question_id, unit_id, survey_tool, class_id, area_unit_id, customer_kind,
     count(*) AS answers_n,
-    count(*) FILTER (score >= 4) AS satisfied_n,
+    count(*) FILTER (WHERE score >= 4) AS satisfied_n,
     sum(score)::BIGINT AS score_sum,
     (sum(score) - count(*)) * 25 / count(*)::DOUBLE AS score  -- (mean − 1) / 4 × 100
 FROM survey s

@@ -24,14 +24,14 @@ history AS (
     SELECT
         customer_id,
         case_id,
-        arg_min(call_ended_at, stamp) FILTER (event_type = 'case.call_ended') AS call_ended_at,
-        min(at) FILTER (event_type = 'case.dept_notified') AS dept_notified_at,
-        min(at) FILTER (event_type = 'case.dept_notified' AND resolver_id IS NOT NULL) AS resolver_named_at,
-        min(at) FILTER (event_type = 'case.customer_informed') AS informed_at,
-        min(at) FILTER (event_type = 'case.customer_informed' AND what = 'NOTICE_RESULT') AS result_told_at,
-        min(at) FILTER (event_type = 'case.progress_checked') AS progress_checked_at,
-        coalesce(bool_or(at_once) FILTER (event_type = 'case.answered'), false) AS is_answered_at_once,
-        coalesce(bool_or(resolution_kind = 'WITHDRAWN') FILTER (event_type = 'case.closed'), false) AS is_withdrawn
+        arg_min(call_ended_at, stamp) FILTER (WHERE event_type = 'case.call_ended') AS call_ended_at,
+        min(occurred_at) FILTER (WHERE event_type = 'case.dept_notified') AS dept_notified_at,
+        min(occurred_at) FILTER (WHERE event_type = 'case.dept_notified' AND resolver_id IS NOT NULL) AS resolver_named_at,
+        min(occurred_at) FILTER (WHERE event_type = 'case.customer_informed') AS informed_at,
+        min(occurred_at) FILTER (WHERE event_type = 'case.customer_informed' AND what = 'NOTICE_RESULT') AS result_told_at,
+        min(occurred_at) FILTER (WHERE event_type = 'case.progress_checked') AS progress_checked_at,
+        coalesce(bool_or(at_once) FILTER (WHERE event_type = 'case.answered'), false) AS is_answered_at_once,
+        coalesce(bool_or(resolution_kind = 'WITHDRAWN') FILTER (WHERE event_type = 'case.closed'), false) AS is_withdrawn
     FROM complaints
     WHERE case_id IS NOT NULL
     GROUP BY customer_id, case_id
@@ -49,7 +49,7 @@ reply AS (
     GROUP BY ALL
 ),
 callback AS (
-    SELECT customer_id, base_ref AS case_id, min(at) AS called_back_at
+    SELECT customer_id, base_ref AS case_id, min(occurred_at) AS called_back_at
     FROM complaints
     WHERE event_type = 'callback.attempted' AND base = 'CASE' AND outcome = 'REACHED'
     GROUP BY ALL
@@ -117,10 +117,10 @@ SELECT
     unit_id,
     case_kind,
     category,
-    count(*) FILTER (outcome = 'MET') AS met_n,
-    count(*) FILTER (outcome = 'BREACHED') AS breached_n,
-    count(*) FILTER (outcome = 'PENDING') AS pending_n,
-    coalesce(sum(stopped_at - deadline) FILTER (outcome = 'BREACHED'), 0)::BIGINT AS overrun_sum_ms,
+    count(*) FILTER (WHERE outcome = 'MET') AS met_n,
+    count(*) FILTER (WHERE outcome = 'BREACHED') AS breached_n,
+    count(*) FILTER (WHERE outcome = 'PENDING') AS pending_n,
+    coalesce(sum(stopped_at - deadline) FILTER (WHERE outcome = 'BREACHED'), 0)::BIGINT AS overrun_sum_ms,
     met_n / nullif(met_n + breached_n, 0)::DOUBLE AS compliance_ratio,
     count(*) AS n
 FROM (

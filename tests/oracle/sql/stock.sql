@@ -32,7 +32,7 @@ SELECT
 FROM counts c
 LEFT JOIN order_fact f
     ON f.customer_id = c.customer_id AND f.sku_id = c.sku_id AND f.step IN ('delivered', 'returned')
-    AND f.at > c.t1 AND f.at <= c.t2
+    AND f.occurred_at > c.t1 AND f.occurred_at <= c.t2
 WHERE c.t2 - c.t1 <= 14 * 86400000
 GROUP BY c.customer_id, c.sku_id, c.t1, c.t2;
 
