@@ -54,7 +54,7 @@ def expected_rows(out: Path, table: PublicTable) -> pa.Table:
         return pq.read_table(out / f"{table.name}.parquet")
     with duckdb.connect(str(out), read_only=True) as database:
         database.execute("SET TimeZone = 'UTC'")
-        return database.execute(f"SELECT * FROM {table.name}").to_arrow_table()
+        return database.sql(f"SELECT * FROM {table.name}").to_arrow_table()
 
 
 def actual_rows_of_files(folder: Path, table: PublicTable, expected: pa.Schema) -> pa.Table | None:
@@ -89,7 +89,7 @@ def latest_revisions(rows: pa.Table, table: PublicTable) -> pa.Table:
         database.execute("SET TimeZone = 'UTC'")
         database.register("revisions", rows)
         alive = "" if "n" not in rows.column_names else "WHERE n > 0"
-        return database.execute(
+        return database.sql(
             f"""SELECT * FROM (
                 SELECT * FROM revisions
                 QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY revision DESC) = 1
