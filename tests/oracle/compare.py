@@ -35,9 +35,7 @@ class Comparison:
     first: Difference | None
 
     def __str__(self) -> str:
-        line = (
-            f"{self.table}: expected={self.expected_rows} actual={self.actual_rows} differing={self.differing}"
-        )
+        line = f"{self.table}: expected={self.expected_rows} actual={self.actual_rows} differing={self.differing}"
         if self.first is None:
             return line
         key = " ".join(_shown(part) for part in self.first.key)
@@ -92,7 +90,7 @@ def latest_revisions(rows: pa.Table, table: PublicTable) -> pa.Table:
         return database.sql(
             f"""SELECT * FROM (
                 SELECT * FROM revisions
-                QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY revision DESC) = 1
+                QUALIFY row_number() OVER (PARTITION BY {", ".join(table.key)} ORDER BY revision DESC) = 1
             ) {alive}"""
         ).to_arrow_table()
 

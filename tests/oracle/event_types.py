@@ -1,12 +1,13 @@
 """Every event type of the domain reference 3, as data: its topic, its key, its fields, what is required (contract 3).
 
-Notation: `name:kind`, a `!` at the end marks a required field; `lines:[line line_no sku_id requested_qty]` is a list of
-`line` objects whose named fields are required; `texts` is a list of texts. A field that a type does not list is ignored.
+Notation: `name:kind`, a `!` at the end marks a required field; `lines:[line line_no sku_id requested_qty]` is a list
+of `line` objects whose named fields are required; `texts` is a list of texts. A field that a type does not list is
+ignored.
 
-Kinds: `id` (text, not empty), `text`, `enum` (text; an unknown value is no error), `qty` and `fen` (not negative), `u8`
-`u16` `u32`, `bp` (signed), `score` (1-5), `bool`, `observed` (an instant that has happened, K4) and `instant` (one that may
-lie ahead), `date`, `month`, `week`, `period` (the reference does not say whether an instant or a date: either), `any`
-(the reference gives no type: not judged).
+Kinds: `id` (text, not empty), `text`, `enum` (text; an unknown value is no error), `qty` and `fen` (not negative),
+`u8` `u16` `u32`, `bp` (signed), `score` (1-5), `bool`, `observed` (an instant that has happened, K4) and `instant`
+(one that may lie ahead), `date`, `month`, `week`, `period` (the reference does not say whether an instant or a date:
+either), `any` (the reference gives no type: not judged).
 """
 
 import re

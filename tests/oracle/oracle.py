@@ -17,6 +17,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+import duckdb
+
 import compare
 import compute
 import settings as configuration
@@ -33,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING if options.quiet else logging.INFO)
     try:
         return options.command(options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, duckdb.Error) as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
 

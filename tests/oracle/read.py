@@ -6,8 +6,8 @@ file order; how the product merges files cannot matter here.
 
 import gzip
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pyarrow as pa
 
@@ -33,9 +33,7 @@ def partition_files(events: Path, topic_name: str) -> dict[int, Path]:
 
 def partition_count(events: Path, settings: Settings) -> int:
     """K1: the highest file number + 1 over the customer topics, which have the same number of partitions."""
-    numbers = [
-        number for topic in CUSTOMER_TOPICS for number in partition_files(events, settings.topic_names[topic])
-    ]
+    numbers = [number for topic in CUSTOMER_TOPICS for number in partition_files(events, settings.topic_names[topic])]
     return max(numbers, default=0) + 1
 
 

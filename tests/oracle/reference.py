@@ -25,7 +25,7 @@ def customer_versions(folder: Path) -> pa.Table:
     """Who a customer was when; instants in milliseconds, the end exclusive."""
     versions: dict[str, list[tuple[int, int, dict]]] = {}
     for row in _rows(folder / "ref_customer"):
-        span = (_instant(row["valid_from"], BEGINNING), _instant(row["valid_to"], END), row)
+        span = (_instant(row.get("valid_from"), BEGINNING), _instant(row.get("valid_to"), END), row)
         versions.setdefault(row["customer_id"], []).append(span)
     found = []
     for customer_id, own in versions.items():

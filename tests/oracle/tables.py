@@ -29,9 +29,7 @@ PUBLIC_TABLES = {
         _metric("stock_to_sales", "customer_id", "sku_id", "territory_id", "class_id"),
         _metric("retailer_margin", "customer_id", "territory_id", "class_id"),
         _metric("retailer_margin_by_sku", "customer_id", "sku_id", "territory_id", "class_id"),
-        _metric(
-            "satisfaction", "question_id", "unit_id", "survey_tool", "class_id", "area_unit_id", "customer_kind"
-        ),
+        _metric("satisfaction", "question_id", "unit_id", "survey_tool", "class_id", "area_unit_id", "customer_kind"),
         _metric("satisfaction_response", "unit_id", "survey_tool", "class_id", "area_unit_id", "customer_kind"),
         _metric("sla_compliance", "step_id", "unit_id", "case_kind", "category"),
         PublicTable("feeds", "demand_daily", ("unique_id", "ds")),

@@ -20,7 +20,9 @@ class Margin(unittest.TestCase):
     def test_m06_golden(self):
         self.distributor.counts("2026-01-05 00:00", A=20, B=10)
         self.distributor.counts("2026-01-11 09:00", A=20, B=10)
-        self.distributor.order("delivered", "2026-01-07 09:00", "O", delivered(1, "A", 20, 8480), delivered(2, "B", 10, 21200))
+        self.distributor.order(
+            "delivered", "2026-01-07 09:00", "O", delivered(1, "A", 20, 8480), delivered(2, "B", 10, 21200)
+        )
         self.distributor.sees("2026-01-07 09:00", "A", 9500)
         self.distributor.sees("2026-01-07 09:00", "B", 23000)
         tables = self.distributor.tables()

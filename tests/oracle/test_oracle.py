@@ -3,7 +3,8 @@
 import unittest
 from decimal import Decimal
 
-from fixtures import Distributor
+from fixtures import Distributor, local
+from settings import Settings
 
 W1 = {"window_kind": "W1"}
 
@@ -93,7 +94,7 @@ class Demand(unittest.TestCase):
         distributor.list_price("S", "WHOLESALE", 120, "2026-01-06 00:00", region_code="ALL")
         distributor.list_price("S", "WHOLESALE", 90, region_code="220000")
         distributor.list_price("S", "SUGGESTED_RETAIL", 500, region_code="220000")
-        distributor.list_price("E", "WHOLESALE", 70, valid_to=distributor_end())
+        distributor.list_price("E", "WHOLESALE", 70, valid_to=local("2026-01-07 00:00"))
         for sku, when, customer, fen, unpriced in (
             ("S", "2026-01-05 23:59:59.999", "C1", 100, 0),
             ("S", "2026-01-06 00:00", "C1", 120, 0),
@@ -126,6 +127,14 @@ class Demand(unittest.TestCase):
             distributor.order("placed", when, "O", requested(1, "S", 1))
             self.assertEqual(distributor.tables().row("demand_orders", **W1)["window_start"], monday)
 
+    def test_days_and_weeks_of_another_zone_keep_its_summer_time(self):
+        self.distributor.order("placed", "2026-03-30 05:59", "O", requested(1, "S", 1))  # Sunday 23:59 in Berlin
+        database = self.distributor.tables(settings=Settings(zone="Europe/Berlin")).database
+        edges = "SELECT window_kind, epoch_ms(window_start), epoch_ms(window_end) FROM demand_orders ORDER BY 1"
+        day, week = database.execute(edges).fetchall()
+        self.assertEqual(day, ("D1", local("2026-03-29 07:00"), local("2026-03-30 06:00")))
+        self.assertEqual(week, ("W1", local("2026-03-23 07:00"), local("2026-03-30 06:00")))
+
     def test_the_feed_has_no_gaps(self):
         order = self.distributor.order
         order("delivered", "2026-01-04 09:00", "X", delivered(1, "S", 1))
@@ -153,12 +162,6 @@ class Demand(unittest.TestCase):
         ):
             rows = self.distributor.tables(clock).rows("demand_orders")
             self.assertEqual([row["window_kind"] for row in rows], kinds, clock)
-
-
-def distributor_end() -> int:
-    from fixtures import local
-
-    return local("2026-01-07 00:00")
 
 
 class Stock(unittest.TestCase):
@@ -226,15 +229,12 @@ class Stock(unittest.TestCase):
 
     def test_k8_of_two_counts_at_one_instant_the_later_event_holds(self):
         self.distributor.counts("2026-01-05 09:00", S=40)
-        stamp = {"collection_id": "K", "customer_id": "C1"}
-        from fixtures import local
-
         at = local("2026-01-09 09:00")
         for later, qty in ((2, 10), (1, 30)):
             self.distributor.event(
                 "visits", "visit.info_collected", at + later, stock=[
                     {"sku_id": "S", "qty": 99, "counted_at": at}, {"sku_id": "S", "qty": qty, "counted_at": at},
-                ], **stamp,
+                ], collection_id="K",
             )  # fmt: skip
         self.assertEqual(self.weekly()["2026-01-05"]["sell_through_qty"], Decimal(30))
 

@@ -35,7 +35,9 @@ class Case:
     def steps(self, clock: str | None = None) -> dict[str, tuple[str, str]]:
         """Outcome and local deadline of each step."""
         rows = self.tables(clock).database.execute("SELECT step_id, outcome, deadline FROM sla_step").fetchall()
-        return {step.partition("_")[2]: (outcome, deadline - local("2026-01-05 00:00")) for step, outcome, deadline in rows}
+        return {
+            step.partition("_")[2]: (outcome, deadline - local("2026-01-05 00:00")) for step, outcome, deadline in rows
+        }
 
     def outcomes(self) -> dict[str, str]:
         return {step: outcome for step, (outcome, _) in self.steps().items()}
@@ -105,11 +107,15 @@ class Sla(unittest.TestCase):
         kept = {"promise_id": "P1", "kept_at": local("2026-01-05 10:20")}
         made = {"promise_id": "P1", "due_at": local("2026-01-05 10:30")}
         late = "2026-01-05 12:00"
-        reply = Case().happens("promise.made", "10:00", promise_kind="REPLY", **made).happens("promise.kept", late, **kept)
+        reply = (
+            Case().happens("promise.made", "10:00", promise_kind="REPLY", **made).happens("promise.kept", late, **kept)
+        )
         self.assertEqual(reply.outcomes()["PROMISE_30M"], "MET")
         own_kind = Case().happens("promise.kept", late, promise_kind="REPLY", **kept)
         self.assertEqual(own_kind.outcomes()["PROMISE_30M"], "MET")
-        visit = Case().happens("promise.made", "10:00", promise_kind="VISIT", **made).happens("promise.kept", late, **kept)
+        visit = (
+            Case().happens("promise.made", "10:00", promise_kind="VISIT", **made).happens("promise.kept", late, **kept)
+        )
         self.assertEqual(visit.outcomes()["PROMISE_30M"], "BREACHED")
         told = Case().happens("case.customer_informed", "10:30", what="PROGRESS")
         self.assertEqual((told.outcomes()["PROMISE_30M"], told.outcomes()["INFORM_20M"]), ("MET", "BREACHED"))
@@ -158,7 +164,9 @@ class Satisfaction(unittest.TestCase):
     def test_unknown_dimensions(self):
         self.answered("2026-01-05 09:00", 5, customer_id="STRANGER")
         row = self.distributor.tables().row("satisfaction")
-        self.assertEqual({row[d] for d in ("unit_id", "survey_tool", "class_id", "area_unit_id", "customer_kind")}, {"UNKNOWN"})
+        self.assertEqual(
+            {row[d] for d in ("unit_id", "survey_tool", "class_id", "area_unit_id", "customer_kind")}, {"UNKNOWN"}
+        )
 
     def test_k17_trend_needs_six_of_eight_weeks(self):
         mondays = ["2026-01-05", "2026-01-12", "2026-01-26", "2026-02-02", "2026-02-16", "2026-02-23", "2026-03-02"]

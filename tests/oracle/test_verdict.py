@@ -1,6 +1,8 @@
 """K1-K6, K21, K23: which records count."""
 
+import contextlib
 import gzip
+import io
 import json
 import tempfile
 import unittest
@@ -10,10 +12,12 @@ import pyarrow as pa
 
 import compute
 import json_text
+import oracle
 import read
 from fixtures import MINUTE, Distributor, local
+from history import uncorrected
 from partitioner import murmur2, partition_of
-from settings import Settings, duration_ms
+from settings import Settings, duration_ms, from_toml
 from verdict import judge_payload, read_object
 
 NOW = local("2026-01-05 09:00")
@@ -113,9 +117,7 @@ class Fields(unittest.TestCase):
 
     def test_k3_order_of_reasons(self):
         self.assertEqual(reason(placed(event_id=..., schema_version=2)), "missing_field event_id")
-        self.assertEqual(
-            reason(placed(schema_version=2, event_type="x")), "unsupported_schema_version schema_version"
-        )
+        self.assertEqual(reason(placed(schema_version=2, event_type="x")), "unsupported_schema_version schema_version")
         self.assertEqual(reason(placed(event_type="x", customer_id=...)), "unknown_event_type event_type")
         self.assertEqual(reason(placed(order_id=..., occurred_at="x")), "missing_field order_id")
         self.assertEqual(reason(placed(recorded_at=NOW - DAY, lines=line(requested_qty=-1))),
@@ -242,9 +244,7 @@ class Partitions(unittest.TestCase):
                 '[time]\nzone = "Europe/Berlin"\nmax_future_skew = "1h 30m"\n[time.orders]\nallowed_lateness = "3d"\n'
                 '[topics]\norders = "o"\n'
             )
-            import settings
-
-            found = settings.from_toml(path)
+            found = from_toml(path)
         self.assertEqual(found.zone, "Europe/Berlin")
         self.assertEqual(found.max_future_skew_ms, 90 * MINUTE)
         self.assertEqual(found.allowed_lateness_ms["orders"], 3 * DAY)
@@ -256,8 +256,6 @@ class Partitions(unittest.TestCase):
 
 class Corrections(unittest.TestCase):
     def left(self, distributor: Distributor) -> list[str]:
-        from history import uncorrected
-
         return sorted(record.event.event_id for record in uncorrected(distributor.judged().accepted))
 
     def closed(self, distributor: Distributor, when: int, event_id: str, **fields) -> None:
@@ -299,12 +297,10 @@ class Corrections(unittest.TestCase):
 
 class Truth(unittest.TestCase):
     def test_verdicts_against_labels(self):
-        import oracle
-
         distributor = Distributor()
         distributor.event("orders", "order.closed", NOW, order_id="O", event_id="a")
         distributor.event("orders", "order.closed", NOW, order_id="O", event_id="a")
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(io.StringIO()):
             folder = Path(name)
             distributor.write(folder)
             (folder / "truth").mkdir()

@@ -28,7 +28,9 @@ SELECT
     valid_from,
     least(
         coalesce(valid_to, getvariable('end_of_time')),
-        lead(valid_from, 1, getvariable('end_of_time')) OVER (PARTITION BY sku_id, region, price_type ORDER BY valid_from)
+        lead(valid_from, 1, getvariable('end_of_time')) OVER (
+            PARTITION BY sku_id, region, price_type ORDER BY valid_from
+        )
     ) AS valid_until,
     price_fen
 FROM (
@@ -52,7 +54,7 @@ CREATE TABLE order_summary AS
 SELECT
     customer_id,
     order_id,
-    min(occurred_at) FILTER (WHERE event_type = 'order.placed') AS placed_at,  -- events are stamped by `occurred_at` first
+    min(occurred_at) FILTER (WHERE event_type = 'order.placed') AS placed_at,  -- its stamp is the lowest, too
     arg_min(order_kind, stamp) FILTER (WHERE event_type = 'order.placed' AND order_kind IS NOT NULL) AS order_kind,
     min(stamp) FILTER (WHERE event_type = 'order.allocated') AS allocated_stamp,
     min(occurred_at) FILTER (WHERE event_type = 'order.allocated') AS allocated_at,

@@ -26,12 +26,15 @@ history AS (
         case_id,
         arg_min(call_ended_at, stamp) FILTER (WHERE event_type = 'case.call_ended') AS call_ended_at,
         min(occurred_at) FILTER (WHERE event_type = 'case.dept_notified') AS dept_notified_at,
-        min(occurred_at) FILTER (WHERE event_type = 'case.dept_notified' AND resolver_id IS NOT NULL) AS resolver_named_at,
+        min(occurred_at) FILTER (WHERE event_type = 'case.dept_notified' AND resolver_id IS NOT NULL)
+            AS resolver_named_at,
         min(occurred_at) FILTER (WHERE event_type = 'case.customer_informed') AS informed_at,
-        min(occurred_at) FILTER (WHERE event_type = 'case.customer_informed' AND what = 'NOTICE_RESULT') AS result_told_at,
+        min(occurred_at) FILTER (WHERE event_type = 'case.customer_informed' AND what = 'NOTICE_RESULT')
+            AS result_told_at,
         min(occurred_at) FILTER (WHERE event_type = 'case.progress_checked') AS progress_checked_at,
         coalesce(bool_or(at_once) FILTER (WHERE event_type = 'case.answered'), false) AS is_answered_at_once,
-        coalesce(bool_or(resolution_kind = 'WITHDRAWN') FILTER (WHERE event_type = 'case.closed'), false) AS is_withdrawn
+        coalesce(bool_or(resolution_kind = 'WITHDRAWN') FILTER (WHERE event_type = 'case.closed'), false)
+            AS is_withdrawn
     FROM complaints
     WHERE case_id IS NOT NULL
     GROUP BY customer_id, case_id
