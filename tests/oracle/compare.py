@@ -102,16 +102,15 @@ def compare(table: PublicTable, expected: pa.Table, actual: pa.Table, with_n: bo
     wanted, wanted_repeated = _by_key(expected, table, columns)
     found, found_repeated = _by_key(actual, table, columns)
     assert wanted_repeated is None, f"the oracle's own {table.name} repeats the key {wanted_repeated}"
-    differing, first = 0, None
+    differences = [
+        difference
+        for key in wanted.keys() | found.keys()
+        if (difference := _row_difference(key, columns, wanted.get(key), found.get(key))) is not None
+    ]
     if found_repeated is not None:
-        differing += 1
-        first = Difference(found_repeated, "", "one row", "several rows")
-    for key in sorted(wanted.keys() | found.keys(), key=lambda key: tuple(map(_shown, key))):
-        difference = _row_difference(key, columns, wanted.get(key), found.get(key))
-        if difference is not None:
-            differing += 1
-            first = first or difference
-    return Comparison(table.name, expected.num_rows, actual.num_rows, differing, first)
+        differences.append(Difference(found_repeated, "", "one row", "several rows"))
+    first = min(differences, key=lambda difference: tuple(map(_shown, difference.key)), default=None)
+    return Comparison(table.name, expected.num_rows, actual.num_rows, len(differences), first)
 
 
 def _row_difference(key: tuple, columns: list[str], wanted, found) -> Difference | None:

@@ -27,8 +27,6 @@ from tables import PUBLIC_TABLES
 
 EQUAL, FAILED, DIFFERENT = 0, 1, 3
 
-log = logging.getLogger("oracle")
-
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
@@ -136,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     clock = command.add_mutually_exclusive_group()
     clock.add_argument("--clock-max", action="store_true", help="as after `--drain`: all is closed (the default)")
     clock.add_argument("--drain-to", metavar="INSTANT", help="only windows that end by then, RFC 3339")
-    command.add_argument("--config", type=Path, help="a vitrine.toml; flags go before it")
+    command.add_argument("--config", type=Path, help="a vitrine.toml; other flags override it")
     command.add_argument("--zone", help="business time zone, default Asia/Shanghai")
     command.add_argument("--max-future-skew", metavar="DURATION")
     command.add_argument("--out-of-orderness", metavar="TOPIC=DURATION", action="append", default=[])
