@@ -216,7 +216,7 @@ fn resumes_at_the_offsets_it_is_given() {
     assert_eq!(reader.read_to_ends(), [50, 50, 50]);
     assert_eq!(reader.offsets(0), (20..50).collect::<Vec<_>>());
     assert_eq!(reader.offsets(1), [49]);
-    assert_eq!(reader.offsets(2), []);
+    assert!(reader.offsets(2).is_empty());
 }
 
 #[test]

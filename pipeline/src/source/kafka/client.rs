@@ -7,6 +7,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::error;
@@ -67,6 +68,15 @@ impl ClientContext for Events {
 }
 
 impl ConsumerContext for Events {}
+
+/// Serves some of the client's own events: logs, errors, and what [`Events`] wants to hear.
+///
+/// Some and not all: a poll that served a log line answers as if the queue were empty, so its end cannot be told.
+pub(super) fn serve_events(
+    consumer: &KafkaConsumer,
+) -> impl Iterator<Item = Result<BorrowedMessage<'_>, KafkaError>> {
+    (0..16).filter_map(|_| consumer.poll(Duration::ZERO))
+}
 
 /// A consumer and the settings it was made of.
 pub(super) struct Client {
@@ -144,8 +154,8 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            // serves the client's events; no partition is assigned yet, so no record can come
-            while self.consumer.poll(Duration::ZERO).is_some() {}
+            // no partition is assigned yet, so no record can come
+            serve_events(&self.consumer).for_each(drop);
             let last = self.consumer.client().context().last();
             if let Some((code, reason)) = &last
                 && error::is_authentication(*code)

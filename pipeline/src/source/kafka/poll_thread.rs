@@ -15,7 +15,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, Timestamp};
 
-use super::client::{Events, KafkaConsumer, list_offsets};
+use super::client::{Events, KafkaConsumer, list_offsets, serve_events};
 use super::error::{Answer, Outage, judge};
 use super::shared::Shared;
 use crate::source::{InputId, Record, SourceError, TimestampKind};
@@ -74,7 +74,7 @@ impl PollThread {
 
     /// Serves the common queue, on which only news of the client itself arrive.
     fn serve_client(&mut self) -> Result<(), SourceError> {
-        while let Some(event) = self.consumer.poll(Duration::ZERO) {
+        for event in serve_events(&self.consumer) {
             match event {
                 Ok(message) => {
                     debug_assert!(
@@ -222,8 +222,9 @@ fn detach(input: usize, message: &BorrowedMessage<'_>, max_record_bytes: usize) 
         input,
         offset: message.offset(),
         key: message.key().map(Bytes::copy_from_slice),
-        payload: payload
-            .map(|bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(max_record_bytes.saturating_add(1))])),
+        payload: payload.map(|bytes| {
+            Bytes::copy_from_slice(&bytes[..bytes.len().min(max_record_bytes.saturating_add(1))])
+        }),
         payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
         timestamp_ms,
         timestamp_kind,
