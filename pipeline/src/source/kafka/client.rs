@@ -100,30 +100,27 @@ impl Client {
 
     /// Number of partitions of a topic.
     pub fn partition_count(&self, topic: &str) -> Result<u32, SourceError> {
-        let metadata = self.ask("metadata", || {
-            self.consumer.fetch_metadata(Some(topic), SLICE)
+        let (count, refusal) = self.ask("metadata", || {
+            let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            let refusal = found.and_then(|found| found.error());
+            match refusal.map(RDKafkaErrorCode::from) {
+                Some(code) if error::is_temporary(code) => Err(KafkaError::MetadataFetch(code)),
+                refusal => Ok((found.map_or(0, |found| found.partitions().len()), refusal)),
+            }
         })?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let refusal = found
-            .and_then(|found| found.error())
-            .map(RDKafkaErrorCode::from);
-        match (found, refusal) {
-            (Some(found), None) if !found.partitions().is_empty() => {
-                Ok(u32::try_from(found.partitions().len()).unwrap_or(u32::MAX))
+        let topic = topic.to_owned();
+        match refusal {
+            None if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
+            None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                Err(SourceError::MissingTopic { topic })
             }
-            (_, Some(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
-                Err(SourceError::NotAuthorized {
-                    topic: topic.to_owned(),
-                })
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                Err(SourceError::NotAuthorized { topic })
             }
-            (_, Some(code)) if code != RDKafkaErrorCode::UnknownTopicOrPartition => {
-                Err(SourceError::Kafka {
-                    context: format!("metadata of topic={topic}"),
-                    source: KafkaError::MetadataFetch(code),
-                })
-            }
-            _ => Err(SourceError::MissingTopic {
-                topic: topic.to_owned(),
+            Some(code) => Err(SourceError::Kafka {
+                context: format!("metadata of topic={topic}"),
+                source: KafkaError::MetadataFetch(code),
             }),
         }
     }
