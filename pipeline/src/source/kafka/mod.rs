@@ -215,7 +215,7 @@ fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>, SourceErr
     for ((start, first), end) in starts.iter().zip(&first).zip(&end) {
         // at 0 reading begins wherever the log does
         if start.offset != 0 && !(*first..=*end).contains(&start.offset) {
-            let available = Some((*first, *end));
+            let available = [Some(*first), Some(*end)];
             return Err(out_of_range(&start.input, start.offset, available));
         }
     }
