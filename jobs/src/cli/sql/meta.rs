@@ -6,9 +6,18 @@ use pipeline::query::{DEFAULT_SCHEMA, Session};
 /// Commands and what they do, for `\?` and completion.
 pub const COMMANDS: [(&str, &str); 6] = [
     ("\\?", "this list"),
-    ("\\d", "tables and views with their comments; \\d TABLE: its columns"),
-    ("\\df", "functions; \\df NAME: those whose name contains NAME"),
-    ("\\e", "take up the newest epoch and say which it is (each query does so by itself)"),
+    (
+        "\\d",
+        "tables and views with their comments; \\d TABLE: its columns",
+    ),
+    (
+        "\\df",
+        "functions; \\df NAME: those whose name contains NAME",
+    ),
+    (
+        "\\e",
+        "take up the newest epoch and say which it is (each query does so by itself)",
+    ),
     ("\\f", "format of the rows: \\f table, csv, json or ndjson"),
     ("\\q", "leave (also Ctrl-D)"),
 ];
@@ -28,7 +37,9 @@ pub enum Command {
 /// Reads a command. `session` is the one asked last: `\d` looks there for what there is.
 pub fn read(line: &str, session: &Session) -> Result<Command, String> {
     let line = line.trim().trim_end_matches(';').trim_end();
-    let (name, argument) = line.split_once(char::is_whitespace).map_or((line, ""), |(name, rest)| (name, rest.trim()));
+    let (name, argument) = line
+        .split_once(char::is_whitespace)
+        .map_or((line, ""), |(name, rest)| (name, rest.trim()));
     Ok(match (name, argument) {
         ("\\?" | "\\h" | "\\help", "") => Command::Say(help()),
         ("\\q" | "\\quit", "") => Command::Quit,
@@ -38,7 +49,9 @@ pub fn read(line: &str, session: &Session) -> Result<Command, String> {
         ("\\df", part) => Command::Ask(functions(part)),
         ("\\f", format) => match format.parse::<Format>()? {
             binary if binary.is_binary() => {
-                return Err(format!("format={binary} is binary; use `vitrine sql --output FILE \"QUERY\"`"));
+                return Err(format!(
+                    "format={binary} is binary; use `vitrine sql --output FILE \"QUERY\"`"
+                ));
             }
             format => Command::Format(format),
         },
@@ -87,4 +100,65 @@ fn functions(part: &str) -> String {
 
 fn text(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::super::tests::session;
+    use super::*;
+
+    #[tokio::test]
+    async fn commands() {
+        let session = session().await;
+        assert_eq!(read("\\q", &session), Ok(Command::Quit));
+        assert_eq!(read(" \\e ; ", &session), Ok(Command::Epoch));
+        assert_eq!(read("\\f csv", &session), Ok(Command::Format(Format::Csv)));
+        assert!(
+            read("\\f parquet", &session)
+                .unwrap_err()
+                .contains("--output FILE")
+        );
+        assert!(
+            read("\\f xml", &session)
+                .unwrap_err()
+                .contains("one of table, csv")
+        );
+        assert!(read("\\x", &session).unwrap_err().contains("\\? lists all"));
+        let Ok(Command::Say(help)) = read("\\?", &session) else {
+            panic!("no help")
+        };
+        assert!(
+            COMMANDS.iter().all(|(name, _)| help.contains(name)),
+            "{help}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_a_command_asks_can_be_answered() {
+        let session = session().await;
+        for (line, rows) in [
+            ("\\d", 2),
+            ("\\d demand_orders", 2),
+            ("\\d facts.order_lines", 2),
+            ("\\df half_up", 2),
+        ] {
+            let Ok(Command::Ask(query)) = read(line, &session) else {
+                panic!("{line}")
+            };
+            let batches = session
+                .query(&query)
+                .await
+                .unwrap()
+                .collect()
+                .await
+                .unwrap();
+            let answered: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+            assert!(answered >= rows, "{line}: {answered}");
+        }
+        assert_eq!(
+            read("\\d demand_order", &session),
+            Err("no table `metrics.demand_order`; nearest: `metrics.demand_orders`".to_owned())
+        );
+    }
 }

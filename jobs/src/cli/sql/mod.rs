@@ -38,13 +38,20 @@ pub struct SqlArgs {
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::ALL.map(Format::as_str)).try_map(|name| name.parse::<Format>())
+    PossibleValuesParser::new(Format::ALL.map(Format::as_str))
+        .try_map(|name| name.parse::<Format>())
 }
 
 impl SqlArgs {
     fn format(&self) -> Format {
-        let ending = self.output.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
-        self.format.or_else(|| ending?.parse().ok()).unwrap_or(Format::Table)
+        let ending = self
+            .output
+            .as_deref()
+            .and_then(Path::extension)
+            .and_then(|ending| ending.to_str());
+        self.format
+            .or_else(|| ending?.parse().ok())
+            .unwrap_or(Format::Table)
     }
 }
 
@@ -55,7 +62,9 @@ pub async fn run(args: &SqlArgs, open: impl AsyncFn() -> Result<Session>) -> Res
         bail!("format={format} is binary; add --output FILE or redirect stdout");
     }
     match &args.query {
-        Some(query) => print(&open().await?, query, format, args.output.as_deref()).await.or_else(quietly),
+        Some(query) => print(&open().await?, query, format, args.output.as_deref())
+            .await
+            .or_else(quietly),
         None if io::stdin().is_terminal() => prompt::run(format, open).await,
         None => script(format, open).await.or_else(quietly),
     }
@@ -63,16 +72,24 @@ pub async fn run(args: &SqlArgs, open: impl AsyncFn() -> Result<Session>) -> Res
 
 /// The exit code that belongs to an error of [`run`]: 2 if the query has to change, else 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    let query = error.downcast_ref::<QueryError>().or_else(|| match error.downcast_ref::<OutputError>()? {
-        OutputError::Query(query) => Some(query),
-        _ => None,
+    let query = error.downcast_ref::<QueryError>().or_else(|| {
+        match error.downcast_ref::<OutputError>()? {
+            OutputError::Query(query) => Some(query),
+            _ => None,
+        }
     });
-    if query.is_some_and(QueryError::is_in_the_query) { 2 } else { 1 }
+    if query.is_some_and(QueryError::is_in_the_query) {
+        2
+    } else {
+        1
+    }
 }
 
 async fn script(format: Format, open: impl AsyncFn() -> Result<Session>) -> Result<()> {
     let mut text = String::new();
-    io::stdin().read_to_string(&mut text).context("cannot read statements from standard input")?;
+    io::stdin()
+        .read_to_string(&mut text)
+        .context("cannot read statements from standard input")?;
     for query in statement::split(&text) {
         print(&open().await?, query, format, None).await?;
     }
@@ -93,10 +110,13 @@ async fn print(session: &Session, query: &str, format: Format, file: Option<&Pat
     let rows = match file {
         Some(file) => {
             let part = part_of(file);
-            let sink = File::create(&part).with_context(|| format!("cannot create {}", part.display()))?;
+            let sink =
+                File::create(&part).with_context(|| format!("cannot create {}", part.display()))?;
             let written = output::write(answer, format, BufWriter::new(sink)).await;
             let finished = match written {
-                Ok(rows) => fs::rename(&part, file).map(|()| rows).context("cannot name the finished file"),
+                Ok(rows) => fs::rename(&part, file)
+                    .map(|()| rows)
+                    .context("cannot name the finished file"),
                 Err(error) => Err(error.into()),
             };
             finished.inspect_err(|_| {
@@ -106,7 +126,12 @@ async fn print(session: &Session, query: &str, format: Format, file: Option<&Pat
         None => output::write(answer, format, BufWriter::new(io::stdout())).await?,
     };
     if format == Format::Table || file.is_some() {
-        eprintln!("{}, {} ms", epoch_line(session, rows), started.elapsed().as_millis());
+        let plural = if rows == 1 { "" } else { "s" };
+        eprintln!(
+            "{rows} row{plural}, {}, {} ms",
+            epoch_of(session),
+            started.elapsed().as_millis()
+        );
     }
     Ok(())
 }
@@ -117,17 +142,87 @@ fn part_of(file: &Path) -> PathBuf {
     file.with_file_name(name)
 }
 
-fn epoch_line(session: &Session, rows: u64) -> String {
+/// Which epoch answers, for people.
+fn epoch_of(session: &Session) -> String {
     let instant = DateTime::from_timestamp_millis(session.committed_at_ms()).unwrap_or_default();
-    let plural = if rows == 1 { "row" } else { "rows" };
-    format!("{rows} {plural}, epoch={} of {}", session.epoch(), instant.format("%Y-%m-%dT%H:%M:%SZ"))
+    format!(
+        "epoch={} of {}",
+        session.epoch(),
+        instant.format("%Y-%m-%dT%H:%M:%SZ")
+    )
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
     use clap::Parser;
+    use datafusion::object_store::memory::InMemory;
+    use pipeline::query::Engine;
+    use pipeline::query::catalog::{Snapshot, ViewText};
+
+    use super::*;
+
+    /// A session over two views, `metrics.demand_orders` and `facts.order_lines`.
+    pub(super) async fn session() -> Session {
+        let view = |schema: &str, name: &str, sql: &str| ViewText {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            sql: sql.to_owned(),
+            ..ViewText::default()
+        };
+        let snapshot = Snapshot {
+            epoch: 7,
+            committed_at_ms: 1_767_542_400_000,
+            zone: chrono_tz::Asia::Shanghai,
+            tables: Vec::new(),
+            finality: Vec::new(),
+            reference: Vec::new(),
+            views: vec![
+                view(
+                    "metrics",
+                    "demand_orders",
+                    "SELECT 'S1' AS sku_id, 5 AS requested_qty",
+                ),
+                view(
+                    "facts",
+                    "order_lines",
+                    "SELECT 'S1' AS sku_id, 250 AS price_fen",
+                ),
+            ],
+        };
+        let engine = Engine::new(Arc::new(InMemory::new()), 64 << 20).unwrap();
+        Session::open(&snapshot, &engine).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_appears_when_it_is_complete_and_not_after_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("demand.csv");
+        let session = session().await;
+        let failing = "SELECT 1 / (value - 3) FROM generate_series(1, 5)";
+        assert!(
+            print(&session, failing, Format::Csv, Some(&file))
+                .await
+                .is_err()
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        print(
+            &session,
+            "SELECT * FROM demand_orders",
+            Format::Csv,
+            Some(&file),
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            fs::read_to_string(&file).unwrap(),
+            "sku_id,requested_qty\nS1,5\n"
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(epoch_of(&session), "epoch=7 of 2026-01-04T16:00:00Z");
+    }
 
     #[derive(Debug, clap::Parser)]
     struct Command {
@@ -136,31 +231,65 @@ mod tests {
     }
 
     fn format(arguments: &[&str]) -> Format {
-        Command::try_parse_from(["sql"].iter().chain(arguments)).unwrap().sql.format()
+        Command::try_parse_from(["sql"].iter().chain(arguments))
+            .unwrap()
+            .sql
+            .format()
     }
 
     #[test]
     fn the_format_is_said_or_follows_the_file() {
         assert_eq!(format(&["SELECT 1"]), Format::Table);
         assert_eq!(format(&["SELECT 1", "--format", "ndjson"]), Format::NdJson);
-        assert_eq!(format(&["SELECT 1", "--output", "a.parquet"]), Format::Parquet);
-        assert_eq!(format(&["SELECT 1", "--output", "a.parquet", "--format", "csv"]), Format::Csv);
-        assert_eq!(format(&["SELECT 1", "--output", "notes.txt"]), Format::Table);
+        assert_eq!(
+            format(&["SELECT 1", "--output", "a.parquet"]),
+            Format::Parquet
+        );
+        assert_eq!(
+            format(&["SELECT 1", "--output", "a.parquet", "--format", "csv"]),
+            Format::Csv
+        );
+        assert_eq!(
+            format(&["SELECT 1", "--output", "notes.txt"]),
+            Format::Table
+        );
     }
 
     #[test]
     fn wrong_arguments_are_refused() {
-        let error = Command::try_parse_from(["sql", "SELECT 1", "--format", "xml"]).unwrap_err().to_string();
+        let error = Command::try_parse_from(["sql", "SELECT 1", "--format", "xml"])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("ndjson"), "{error}");
-        assert!(Command::try_parse_from(["sql", "--output", "a.csv"]).is_err(), "--output without a query");
+        assert!(
+            Command::try_parse_from(["sql", "--output", "a.csv"]).is_err(),
+            "--output without a query"
+        );
     }
 
     #[test]
     fn exit_codes_tell_whose_turn_it_is() {
         let name = "t".to_owned();
-        assert_eq!(exit_code(&QueryError::NoTable { name, nearest: None }.into()), 2);
+        assert_eq!(
+            exit_code(
+                &QueryError::NoTable {
+                    name,
+                    nearest: None
+                }
+                .into()
+            ),
+            2
+        );
         assert_eq!(exit_code(&OutputError::Query(QueryError::Empty).into()), 2);
-        assert_eq!(exit_code(&QueryError::Run { message: "memory".to_owned() }.into()), 1);
+        assert_eq!(
+            exit_code(
+                &QueryError::Run {
+                    message: "memory".to_owned()
+                }
+                .into()
+            ),
+            1
+        );
         assert_eq!(exit_code(&anyhow::anyhow!("no epoch yet")), 1);
     }
 

@@ -14,7 +14,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Config, Context, Editor, Helper, Highlighter, Hinter};
 
 use super::meta::{self, Command};
-use super::{complete, epoch_line_of, print, statement};
+use super::{complete, epoch_of, print, statement};
 
 /// Lines kept in the history.
 const HISTORY: usize = 10_000;
@@ -28,7 +28,7 @@ pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) ->
         // A first start has none; one that cannot be read is no reason not to answer.
         let _ = editor.load_history(file);
     }
-    eprintln!("{}; \\? for help, \\q to leave", epoch_line_of(&session));
+    eprintln!("{}; \\? for help, \\q to leave", epoch_of(&session));
     loop {
         let (returned, line) = read_line(editor).await?;
         editor = returned;
@@ -50,7 +50,7 @@ pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) ->
             Ok(Command::Format(chosen)) => format = chosen,
             Ok(Command::Epoch) => {
                 renew(&mut session, &open).await;
-                eprintln!("{}", epoch_line_of(&session));
+                eprintln!("{}", epoch_of(&session));
             }
             Ok(Command::Ask(text)) => {
                 renew(&mut session, &open).await;
@@ -73,7 +73,10 @@ pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) ->
 async fn renew(session: &mut Session, open: &impl AsyncFn() -> Result<Session>) {
     match open().await {
         Ok(newest) => *session = newest,
-        Err(error) => eprintln!("cannot open the newest epoch, still at epoch={}: {error:#}", session.epoch()),
+        Err(error) => eprintln!(
+            "cannot open the newest epoch, still at epoch={}: {error:#}",
+            session.epoch()
+        ),
     }
 }
 
@@ -88,7 +91,13 @@ async fn answer(session: &Session, query: &str, format: Format) -> bool {
     };
     match printed {
         Ok(()) => true,
-        Err(error) if error.downcast_ref().is_some_and(OutputError::is_broken_pipe) => false,
+        Err(error)
+            if error
+                .downcast_ref()
+                .is_some_and(OutputError::is_broken_pipe) =>
+        {
+            false
+        }
         Err(error) => {
             eprintln!("{error:#}");
             true
@@ -99,7 +108,11 @@ async fn answer(session: &Session, query: &str, format: Format) -> bool {
 type Prompt = Editor<Assistant, FileHistory>;
 
 fn editor(names: Names) -> Result<Prompt> {
-    let config = Config::builder().max_history_size(HISTORY)?.history_ignore_space(true).auto_add_history(false).build();
+    let config = Config::builder()
+        .max_history_size(HISTORY)?
+        .history_ignore_space(true)
+        .auto_add_history(false)
+        .build();
     let mut editor = Editor::with_config(config).context("cannot use the terminal")?;
     editor.set_helper(Some(Assistant { names }));
     Ok(editor)
@@ -111,7 +124,9 @@ async fn read_line(mut editor: Prompt) -> Result<(Prompt, rustyline::Result<Stri
         let line = editor.readline("vitrine> ");
         (editor, line)
     };
-    tokio::task::spawn_blocking(read).await.context("the prompt has ended unexpectedly")
+    tokio::task::spawn_blocking(read)
+        .await
+        .context("the prompt has ended unexpectedly")
 }
 
 fn remember(editor: &mut Prompt, history: Option<&PathBuf>, line: &str) {
@@ -142,7 +157,12 @@ struct Assistant {
 impl Completer for Assistant {
     type Candidate = String;
 
-    fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
         Ok(complete::candidates(&self.names, line, position))
     }
 }
@@ -150,8 +170,13 @@ impl Completer for Assistant {
 impl Validator for Assistant {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let input = context.input();
-        let complete =
-            input.trim_start().starts_with('\\') || statement::is_blank(input) || statement::end(input).is_some();
-        Ok(if complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        let complete = input.trim_start().starts_with('\\')
+            || statement::is_blank(input)
+            || statement::end(input).is_some();
+        Ok(if complete {
+            ValidationResult::Valid(None)
+        } else {
+            ValidationResult::Incomplete
+        })
     }
 }

@@ -79,8 +79,14 @@ mod tests {
             ("SELECT 1; SELECT 2", Some("SELECT 1;")),
             ("SELECT ';', \";\" ;x", Some("SELECT ';', \";\" ;")),
             ("SELECT 'it''s; ' ;x", Some("SELECT 'it''s; ' ;")),
-            ("SELECT 1 -- no; not yet\n;x", Some("SELECT 1 -- no; not yet\n;")),
-            ("SELECT /* ; /* ; */ ; */ 1;x", Some("SELECT /* ; /* ; */ ; */ 1;")),
+            (
+                "SELECT 1 -- no; not yet\n;x",
+                Some("SELECT 1 -- no; not yet\n;"),
+            ),
+            (
+                "SELECT /* ; /* ; */ ; */ 1;x",
+                Some("SELECT /* ; /* ; */ ; */ 1;"),
+            ),
             ("SELECT 3 - 2 / 1;", Some("SELECT 3 - 2 / 1;")),
             ("SELECT '需求;';", Some("SELECT '需求;';")),
             ("SELECT 1", None),
@@ -96,7 +102,10 @@ mod tests {
     #[test]
     fn scripts_fall_into_statements() {
         let script = "-- report\nSELECT 1;\n\n;SELECT ';' ;\n-- the end\n";
-        assert_eq!(split(script).collect::<Vec<_>>(), ["-- report\nSELECT 1;", "SELECT ';' ;"]);
+        assert_eq!(
+            split(script).collect::<Vec<_>>(),
+            ["-- report\nSELECT 1;", "SELECT ';' ;"]
+        );
         assert_eq!(split("SELECT 1").collect::<Vec<_>>(), ["SELECT 1"]);
         assert_eq!(split("/* only */ ; -- this").count(), 0);
     }

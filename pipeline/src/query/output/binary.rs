@@ -38,7 +38,9 @@ pub struct Parquet(ArrowWriter<Sink>);
 impl Parquet {
     pub fn new(sink: Sink, schema: SchemaRef) -> Result<Self, ArrowError> {
         let compression = Compression::ZSTD(ZstdLevel::default());
-        let properties = WriterProperties::builder().set_compression(compression).build();
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .build();
         Ok(Self(ArrowWriter::try_new(sink, schema, Some(properties))?))
     }
 }

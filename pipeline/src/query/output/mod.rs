@@ -38,7 +38,14 @@ pub enum Format {
 }
 
 impl Format {
-    pub const ALL: [Self; 6] = [Self::Table, Self::Csv, Self::Json, Self::NdJson, Self::Arrow, Self::Parquet];
+    pub const ALL: [Self; 6] = [
+        Self::Table,
+        Self::Csv,
+        Self::Json,
+        Self::NdJson,
+        Self::Arrow,
+        Self::Parquet,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,10 +74,13 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|format| format.as_str() == text).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            format!("unknown format={text}; one of {known}")
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.as_str() == text)
+            .ok_or_else(|| {
+                let known = Self::ALL.map(Self::as_str).join(", ");
+                format!("unknown format={text}; one of {known}")
+            })
     }
 }
 
@@ -81,7 +91,9 @@ pub enum OutputError {
     Query(#[from] QueryError),
     #[error("cannot write the rows")]
     Io(#[source] io::Error),
-    #[error("cannot write the rows as {format}: {message}; cast the column or choose another format")]
+    #[error(
+        "cannot write the rows as {format}: {message}; cast the column or choose another format"
+    )]
     Encode { format: Format, message: String },
 }
 
@@ -99,12 +111,18 @@ pub async fn write(
     sink: impl Write + Send + 'static,
 ) -> Result<u64, OutputError> {
     let broken = Arc::new(OnceLock::new());
-    let sink = Sink { inner: Box::new(sink), broken: broken.clone() };
+    let sink = Sink {
+        inner: Box::new(sink),
+        broken: broken.clone(),
+    };
     let schema = answer.schema();
     // Encoders wrap what the sink says in errors of their own; the sink remembers.
     let failed = |error: ArrowError| match broken.get() {
         Some(kind) => OutputError::Io(io::Error::from(*kind)),
-        None => OutputError::Encode { format, message: error.to_string() },
+        None => OutputError::Encode {
+            format,
+            message: error.to_string(),
+        },
     };
     let mut encoder: Box<dyn Encoder> = match format {
         Format::Table => Box::new(text::Table::new(sink, schema)),

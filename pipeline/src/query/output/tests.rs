@@ -80,8 +80,14 @@ async fn csv_as_the_contract_says() {
 async fn json_lines_and_arrays() {
     let first = r#"{"i":1,"b":true,"d":"1.500000","f":0.5,"s":"a,\"b\"","day":"2026-01-05","at":"2026-01-05T00:00:00.250Z","list":[1,2],"nested":[[1],[]]}"#;
     let second = r#"{"i":null,"b":null,"d":null,"f":null,"s":null,"day":null,"at":null,"list":null,"nested":null}"#;
-    assert_eq!(text(&kinds(), Format::NdJson).await.trim_end(), format!("{first}\n{second}"));
-    assert_eq!(text(&kinds(), Format::Json).await, format!("[{first},{second}]\n"));
+    assert_eq!(
+        text(&kinds(), Format::NdJson).await.trim_end(),
+        format!("{first}\n{second}")
+    );
+    assert_eq!(
+        text(&kinds(), Format::Json).await,
+        format!("[{first},{second}]\n")
+    );
 }
 
 #[tokio::test]
@@ -96,7 +102,10 @@ async fn a_table_for_people() {
 ";
     assert_eq!(text(sql, Format::Table).await, expected);
     let steered = text("SELECT chr(27) || '[2J' AS x", Format::Table).await;
-    assert!(steered.contains("\u{fffd}[2J") && !steered.contains('\u{1b}'), "{steered}");
+    assert!(
+        steered.contains("\u{fffd}[2J") && !steered.contains('\u{1b}'),
+        "{steered}"
+    );
 }
 
 #[tokio::test]
@@ -113,9 +122,15 @@ async fn arrow_and_parquet_give_back_what_was_asked() {
     let sql = "SELECT sku_id, sum(requested_qty) AS q FROM demand_orders GROUP BY 1 ORDER BY 1";
     let expected = text(sql, Format::Csv).await;
     let arrow = io::Cursor::new(bytes(sql, Format::Arrow).await);
-    let arrow: Vec<_> = arrow::ipc::reader::FileReader::try_new(arrow, None).unwrap().map(Result::unwrap).collect();
+    let arrow: Vec<_> = arrow::ipc::reader::FileReader::try_new(arrow, None)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     let parquet = Bytes::from(bytes(sql, Format::Parquet).await);
-    let parquet = ParquetRecordBatchReaderBuilder::try_new(parquet).unwrap().build().unwrap();
+    let parquet = ParquetRecordBatchReaderBuilder::try_new(parquet)
+        .unwrap()
+        .build()
+        .unwrap();
     for batches in [arrow, parquet.map(Result::unwrap).collect()] {
         let sink = Shared::default();
         let mut writer = arrow::csv::WriterBuilder::new().build(sink.clone());
@@ -123,7 +138,10 @@ async fn arrow_and_parquet_give_back_what_was_asked() {
             writer.write(batch).unwrap();
         }
         drop(writer);
-        assert_eq!(String::from_utf8(sink.0.lock().unwrap().clone()).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(sink.0.lock().unwrap().clone()).unwrap(),
+            expected
+        );
     }
 }
 
@@ -132,8 +150,13 @@ async fn a_reader_that_goes_away_is_recognised_in_every_format() {
     let fixture = Fixture::new();
     let session = fixture.session().await;
     for format in Format::ALL {
-        let answer = session.query("SELECT value, 'text ' || value FROM generate_series(1, 50000)").await.unwrap();
-        let error = write(answer, format, Closed(100)).await.expect_err(format.as_str());
+        let answer = session
+            .query("SELECT value, 'text ' || value FROM generate_series(1, 50000)")
+            .await
+            .unwrap();
+        let error = write(answer, format, Closed(100))
+            .await
+            .expect_err(format.as_str());
         assert!(error.is_broken_pipe(), "{format}: {error}");
     }
 }
@@ -142,14 +165,25 @@ async fn a_reader_that_goes_away_is_recognised_in_every_format() {
 async fn an_error_on_the_way_is_the_query_s() {
     let fixture = Fixture::new();
     let session = fixture.session().await;
-    let answer = session.query("SELECT 1 / (value - value) FROM generate_series(1, 5)").await.unwrap();
-    let error = write(answer, Format::Csv, Shared::default()).await.unwrap_err();
-    assert!(matches!(error, OutputError::Query(QueryError::Run { .. })), "{error}");
+    let answer = session
+        .query("SELECT 1 / (value - value) FROM generate_series(1, 5)")
+        .await
+        .unwrap();
+    let error = write(answer, Format::Csv, Shared::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, OutputError::Query(QueryError::Run { .. })),
+        "{error}"
+    );
 }
 
 #[test]
 fn formats_by_name() {
     assert_eq!("ndjson".parse(), Ok(Format::NdJson));
     let error = "xml".parse::<Format>().unwrap_err();
-    assert_eq!(error, "unknown format=xml; one of table, csv, json, ndjson, arrow, parquet");
+    assert_eq!(
+        error,
+        "unknown format=xml; one of table, csv, json, ndjson, arrow, parquet"
+    );
 }

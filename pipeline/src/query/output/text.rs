@@ -30,22 +30,40 @@ pub struct Table {
 
 impl Table {
     pub fn new(sink: Sink, schema: SchemaRef) -> Self {
-        Self { sink, schema, batches: Vec::new() }
+        Self {
+            sink,
+            schema,
+            batches: Vec::new(),
+        }
     }
 }
 
 impl Encoder for Table {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let cells = batch.columns().iter().map(|column| cells(&in_utc(column)?)).collect::<Result<_, _>>()?;
+        let cells = batch
+            .columns()
+            .iter()
+            .map(|column| cells(&in_utc(column)?))
+            .collect::<Result<_, _>>()?;
         self.batches.push(named(batch.schema_ref(), cells)?);
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), ArrowError> {
-        let fields = self.schema.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
+        let fields = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| Field::new(field.name(), DataType::Utf8, true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let table = pretty_format_batches_with_schema(schema, &self.batches)?.to_string();
-        let harmless = table.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c });
+        let harmless = table.chars().map(|c| {
+            if c.is_control() && c != '\n' {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        });
         writeln!(self.sink, "{}", harmless.collect::<String>())?;
         Ok(self.sink.flush()?)
     }
@@ -62,8 +80,13 @@ impl Csv {
             .with_timestamp_format(LOCAL.to_owned())
             .build(sink);
         // The header also of an answer without rows.
-        let names = schema.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
-        writer.write(&RecordBatch::new_empty(Arc::new(Schema::new(names.collect::<Vec<_>>()))))?;
+        let names = schema
+            .fields()
+            .iter()
+            .map(|field| Field::new(field.name(), DataType::Utf8, true));
+        writer.write(&RecordBatch::new_empty(Arc::new(Schema::new(
+            names.collect::<Vec<_>>(),
+        ))))?;
         Ok(Self(writer))
     }
 }
@@ -72,9 +95,17 @@ impl Encoder for Csv {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let flat = |column: &ArrayRef| {
             let column = in_utc(column)?;
-            if column.data_type().is_nested() { cells(&column) } else { Ok(column) }
+            if column.data_type().is_nested() {
+                cells(&column)
+            } else {
+                Ok(column)
+            }
         };
-        let columns = batch.columns().iter().map(flat).collect::<Result<_, ArrowError>>()?;
+        let columns = batch
+            .columns()
+            .iter()
+            .map(flat)
+            .collect::<Result<_, ArrowError>>()?;
         self.0.write(&named(batch.schema_ref(), columns)?)
     }
 
@@ -107,7 +138,11 @@ fn json_writer() -> json::WriterBuilder {
 
 impl<F: JsonFormat + Send> Encoder for Json<F> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let columns = batch.columns().iter().map(for_json).collect::<Result<_, _>>()?;
+        let columns = batch
+            .columns()
+            .iter()
+            .map(for_json)
+            .collect::<Result<_, _>>()?;
         self.0.write(&named(batch.schema_ref(), columns)?)
     }
 
@@ -122,13 +157,16 @@ impl<F: JsonFormat + Send> Encoder for Json<F> {
 /// The columns under the names of the schema, with their present types.
 fn named(schema: &Schema, columns: Vec<ArrayRef>) -> Result<RecordBatch, ArrowError> {
     let fields = schema.fields().iter().zip(&columns);
-    let fields = fields.map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true));
+    let fields =
+        fields.map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true));
     RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns)
 }
 
 /// Every cell as text: lists separated by `|`, what is nested deeper as JSON.
 fn cells(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let options = FormatOptions::new().with_timestamp_tz_format(Some(INSTANT)).with_timestamp_format(Some(LOCAL));
+    let options = FormatOptions::new()
+        .with_timestamp_tz_format(Some(INSTANT))
+        .with_timestamp_format(Some(LOCAL));
     let text: StringArray = match column.data_type() {
         DataType::List(item) if !item.data_type().is_nested() => {
             let join = |items: ArrayRef| {
@@ -136,7 +174,11 @@ fn cells(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
                 let items = (0..items.len()).map(|item| items_as_text.value(item).try_to_string());
                 Ok::<_, ArrowError>(items.collect::<Result<Vec<_>, _>>()?.join("|"))
             };
-            column.as_list::<i32>().iter().map(|items| items.map(join).transpose()).collect::<Result<_, _>>()?
+            column
+                .as_list::<i32>()
+                .iter()
+                .map(|items| items.map(join).transpose())
+                .collect::<Result<_, _>>()?
         }
         nested if nested.is_nested() => {
             let column = for_json(column)?;
@@ -148,11 +190,18 @@ fn cells(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
                 encoder.encode(row, &mut bytes);
                 String::from_utf8_lossy(&bytes).into_owned()
             };
-            (0..column.len()).map(|row| column.is_valid(row).then(|| json(row))).collect()
+            (0..column.len())
+                .map(|row| column.is_valid(row).then(|| json(row)))
+                .collect()
         }
         _ => {
             let formatter = ArrayFormatter::try_new(column, &options)?;
-            let cell = |row| column.is_valid(row).then(|| formatter.value(row).try_to_string()).transpose();
+            let cell = |row| {
+                column
+                    .is_valid(row)
+                    .then(|| formatter.value(row).try_to_string())
+                    .transpose()
+            };
             (0..column.len()).map(cell).collect::<Result<_, _>>()?
         }
     };

@@ -222,8 +222,9 @@ fn detach(input: usize, message: &BorrowedMessage<'_>, max_record_bytes: usize) 
         input,
         offset: message.offset(),
         key: message.key().map(Bytes::copy_from_slice),
-        payload: payload
-            .map(|bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(max_record_bytes.saturating_add(1))])),
+        payload: payload.map(|bytes| {
+            Bytes::copy_from_slice(&bytes[..bytes.len().min(max_record_bytes.saturating_add(1))])
+        }),
         payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
         timestamp_ms,
         timestamp_kind,
