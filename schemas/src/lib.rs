@@ -21,4 +21,5 @@
 pub mod calendar;
 pub mod event;
 pub mod json_schema;
+pub mod partition;
 pub mod table;
