@@ -1,1 +1,6 @@
 pub mod cli;
+//! What Vitrine computes: operators, metric texts, alert rules.
+
+pub mod metrics;
+pub mod operator;
+pub mod world;
