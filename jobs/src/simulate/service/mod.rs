@@ -19,10 +19,10 @@ use super::scene::{Scene, about_customer};
 use super::world::CustomerKind;
 
 /// Customers per mille and day that open a case, write a message, are written to.
-const CASES: u32 = 35;
-const CASES_OF_OWNERS: u32 = 110;
-const MESSAGES: u32 = 15;
-const NOTICES: u32 = 60;
+const CASES: u32 = 60;
+const CASES_OF_OWNERS: u32 = 150;
+const MESSAGES: u32 = 40;
+const NOTICES: u32 = 120;
 /// Messages answered within the minute, per mille.
 const REPLIED_IN_TIME: u32 = 930;
 /// Complaints planted on the evening on which the desk tells nobody.

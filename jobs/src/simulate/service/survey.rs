@@ -11,7 +11,7 @@ use crate::simulate::scene::{Scene, about_customer};
 use crate::simulate::world::CustomerKind;
 
 /// Customers per mille and day who are asked without a case; answers per mille of invitations.
-const INVITED: u32 = 36;
+const INVITED: u32 = 70;
 const ANSWERED: u32 = 450;
 /// Questions left out by one who answers, per mille.
 const SKIPPED: u32 = 25;

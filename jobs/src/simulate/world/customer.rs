@@ -82,11 +82,10 @@ impl Customer {
         };
         let is_rural = dice.permille(350);
         let weekday = dice.below(5);
-        let second = if class == 0 {
-            (weekday + 2) % 5
-        } else {
-            weekday
-        };
+        // The larger the shop, the more often the van comes.
+        let order_weekdays = [0, 2, 4][..3 - usize::from(class).min(2)]
+            .iter()
+            .fold(0, |days, after| days | 1 << ((weekday + after) % 5));
         Self {
             customer_id: format!("C{:06}", index + 1).into(),
             kind,
@@ -122,7 +121,7 @@ impl Customer {
                 (7, "MOBILE_PAY"),
                 (5, "TRANSFER"),
             ]),
-            order_weekdays: 1 << weekday | 1 << second,
+            order_weekdays,
             // Sample retailers are due before Thursday (000-R70).
             visit_weekday: if is_sample {
                 1 + dice.below(2)
