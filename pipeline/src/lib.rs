@@ -2,4 +2,8 @@
 
 pub mod columns;
 pub mod history;
+pub mod log;
+pub mod pane;
+pub mod query;
+pub mod source;
 pub mod time;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// How far apart the two `occurred_at` may lie, K23 and K24.
 pub const REACH_MS: i64 = 35 * 86_400_000;
@@ -88,7 +88,9 @@ impl Corrections {
             };
             if self.names_something(&naming, &target) {
                 match rows_by_id.get(&target) {
-                    Some(rows) => rows.iter().for_each(|&earlier| outcome.skip[earlier] = true),
+                    Some(rows) => rows
+                        .iter()
+                        .for_each(|&earlier| outcome.skip[earlier] = true),
                     None => outcome.removed.push(target.clone()),
                 }
             } else {

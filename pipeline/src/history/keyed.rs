@@ -304,10 +304,7 @@ impl<O: Operator> Stage<O::World> for Keyed<O> {
         let histories: Vec<(O::Key, Vec<Entry<O::Event>>)> = postcard::from_bytes(bytes)?;
         for (key, history) in histories {
             for entry in &history {
-                let keys = self
-                    .places
-                    .entry(entry.stamp.event_id.clone())
-                    .or_default();
+                let keys = self.places.entry(entry.stamp.event_id.clone()).or_default();
                 if !keys.contains(&key) {
                     keys.push(key.clone());
                 }

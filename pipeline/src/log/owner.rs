@@ -1,0 +1,211 @@
+//! The owner of a log: claims it, appends to it, writes bases, trims what is no longer needed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::{ObjectStore, ObjectStoreExt};
+use tracing::info;
+use uuid::Uuid;
+
+use super::chain::Chain;
+use super::error::LogError;
+use super::objects::{Objects, Outcome, Patience};
+use super::protocol::{self, Goal, Step};
+use super::record::{ClaimId, Kind, Place, Position, decode, encode};
+use super::recover::{Recovered, extended, read_chain};
+use crate::time::wall;
+
+/// An owner that has neither sealed nor read the log's end for this long ends: records live for 24 h ([`Log::trim`]), so
+/// well before that a silent owner must not put at a number that may have been written and trimmed (design 3.4).
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(3_600);
+
+/// A log that this process owns.
+#[derive(Debug)]
+pub struct Log {
+    objects: Objects,
+    chain: Chain,
+    /// When the chain's end was last known to be mine.
+    confirmed: Instant,
+    silence_limit: Duration,
+    /// A put that has begun and has no known outcome.
+    open_put: Option<u64>,
+}
+
+impl Log {
+    /// Reads the chain, makes this process its owner and returns what it found, with records that appeared meanwhile.
+    ///
+    /// `name` is the log's (`shard-3`, `publisher`), `owner` this process's, for people who read an error. Every other
+    /// owner is fenced from here on. Errors: damage, a hole, a broken chain, a store that fails for 10 s.
+    pub async fn claim(store: Arc<dyn ObjectStore>, name: &str, owner: &str) -> Result<(Self, Recovered), LogError> {
+        Self::claim_in(Objects::new(store, name), owner).await
+    }
+
+    pub(super) async fn claim_in(objects: Objects, owner: &str) -> Result<(Self, Recovered), LogError> {
+        let (mut chain, mut recovered) = read_chain(&objects).await?;
+        let nonce = Uuid::new_v4().as_u128();
+        loop {
+            let number = chain.next();
+            let claim = ClaimId { number, nonce };
+            let (bytes, hash) = encode(place(Kind::Claim, number, claim, chain.last.hash), owner.as_bytes());
+            match objects.put_record(Goal::Claim, claim, number, &bytes).await? {
+                Outcome::Held => {
+                    chain = Chain { last: Position { number, hash }, claim };
+                    break;
+                }
+                Outcome::TakeIn(record) => {
+                    chain = extended(&objects, chain, &record)?;
+                    recovered.take_in(record);
+                }
+            }
+        }
+        info!(log = objects.folder.log(), number = chain.last.number, owner, "claimed");
+        let patience = Patience { limit: SILENCE_LIMIT, ..objects.patience };
+        let log = Self {
+            objects: Objects { patience, ..objects },
+            chain,
+            confirmed: wall::monotonic(),
+            silence_limit: SILENCE_LIMIT,
+            open_put: None,
+        };
+        Ok((log, recovered))
+    }
+
+    /// Puts `payload` as the next record and returns its number once it is durable and mine.
+    ///
+    /// Store errors are waited out for up to [`SILENCE_LIMIT`]: nothing is lost meanwhile, the caller only stands still.
+    /// Errors: `Fenced`, `Silent` (both end the process); after any error, or if the future was dropped, the log has to
+    /// be claimed again (`Interrupted`).
+    pub async fn append(&mut self, payload: Bytes) -> Result<u64, LogError> {
+        self.check()?;
+        let number = self.chain.next();
+        self.open_put = Some(number);
+        let place = place(Kind::Data, number, self.chain.claim, self.chain.last.hash);
+        let (bytes, hash) = encode(place, &payload);
+        match self.objects.put_record(Goal::Append, self.chain.claim, number, &bytes).await? {
+            Outcome::Held => {}
+            Outcome::TakeIn(record) => return Err(self.objects.ended(Step::Fenced, number, Some(record))),
+        }
+        // The process may have been stopped between the check and the put.
+        self.check_silence()?;
+        self.chain.last = Position { number, hash };
+        self.confirmed = wall::monotonic();
+        self.open_put = None;
+        Ok(number)
+    }
+
+    /// Reads the log's end and fails with `Fenced` where another owner stands there.
+    pub async fn confirm(&mut self) -> Result<(), LogError> {
+        self.check()?;
+        let number = self.chain.next();
+        let (found, there) = self.objects.find(number, &[]).await?;
+        match protocol::at_end(self.chain.claim, found) {
+            Step::Held => {
+                self.check_silence()?;
+                self.confirmed = wall::monotonic();
+                Ok(())
+            }
+            step => Err(self.objects.ended(step, number, there)),
+        }
+    }
+
+    /// How long ago this owner last appended or read the log's end; alerts leave only below 5 s (design 3.5).
+    pub fn unconfirmed_for(&self) -> Duration {
+        self.confirmed.elapsed()
+    }
+
+    /// The last record of the chain.
+    pub fn last(&self) -> Position {
+        self.chain.last
+    }
+
+    /// The claim under which this owner writes; staged files carry it in their names.
+    pub fn claim_id(&self) -> ClaimId {
+        self.chain.claim
+    }
+
+    /// The log's name.
+    pub fn name(&self) -> &str {
+        self.objects.folder.log()
+    }
+
+    /// Writes the state up to and with the last record, so that recovery begins there.
+    ///
+    /// A failed base loses nothing: the older one and the records serve. Bases of one claim at one number replace each other.
+    pub async fn write_base(&mut self, payload: Bytes) -> Result<Position, LogError> {
+        self.check()?;
+        let covers = self.chain.last;
+        let place = place(Kind::Base, covers.number, self.chain.claim, covers.hash);
+        let (bytes, _) = encode(place, &payload);
+        let path = self.objects.folder.base(covers.number, self.chain.claim);
+        match self.objects.store.put(&path, bytes.into()).await {
+            Ok(_) => Ok(covers),
+            Err(source) => Err(LogError::store(&path, source)),
+        }
+    }
+
+    /// Deletes what nobody needs any more and returns how many records went.
+    ///
+    /// A record goes when **two** intact bases cover it (the newest may turn out damaged), its number is below `cut` (what
+    /// the newest epoch has taken in) and it is `minimum_age` old (24 h in service). Older bases go with it. The record
+    /// that a kept base covers stays: it vouches for the base.
+    pub async fn trim(&mut self, cut: u64, minimum_age: Duration) -> Result<usize, LogError> {
+        self.check()?;
+        let bases = self.objects.list(&self.objects.folder.bases()).await?;
+        let mut intact = Vec::new();
+        for (number, meta) in bases.iter().rev() {
+            let Some(bytes) = self.objects.get(&meta.location).await? else { continue };
+            if decode(&bytes).is_ok() && !intact.contains(number) {
+                intact.push(*number);
+            }
+            if intact.len() == 2 {
+                break;
+            }
+        }
+        let [_, kept] = intact[..] else { return Ok(0) };
+        let newest_gone_ms = wall::now_ms().saturating_sub(i64::try_from(minimum_age.as_millis()).unwrap_or(i64::MAX));
+        let records = self.objects.list(&self.objects.folder.records()).await?;
+        let old_records: Vec<_> = records
+            .into_iter()
+            .filter(|(number, meta)| *number < kept.min(cut) && meta.last_modified.timestamp_millis() <= newest_gone_ms)
+            .map(|(_, meta)| meta.location)
+            .collect();
+        let old_bases = bases.into_iter().filter(|(number, _)| *number < kept).map(|(_, meta)| meta.location);
+        let gone = old_records.len();
+        let going: Vec<_> = old_records.into_iter().chain(old_bases).map(Ok).collect();
+        let deleted = self.objects.store.delete_stream(stream::iter(going).boxed());
+        // Already gone is as good as gone: an earlier trim may have been cut short.
+        deleted
+            .map(|each| match each {
+                Err(object_store::Error::NotFound { .. }) | Ok(_) => Ok(()),
+                Err(error) => Err(LogError::store(&self.objects.folder.records(), error)),
+            })
+            .try_collect::<()>()
+            .await?;
+        Ok(gone)
+    }
+
+    fn check(&self) -> Result<(), LogError> {
+        match self.open_put {
+            Some(number) => Err(LogError::Interrupted { log: self.name().to_owned(), number }),
+            None => self.check_silence(),
+        }
+    }
+
+    fn check_silence(&self) -> Result<(), LogError> {
+        let silent = self.confirmed.elapsed();
+        if silent <= self.silence_limit {
+            return Ok(());
+        }
+        Err(LogError::Silent { log: self.name().to_owned(), silent_s: silent.as_secs() })
+    }
+}
+
+fn place(kind: Kind, number: u64, claim: ClaimId, previous: [u8; 32]) -> Place {
+    Place { kind, number, claim, previous, put_at_ms: wall::now_ms() }
+}
+
+#[cfg(test)]
+#[path = "owner_tests.rs"]
+mod tests;

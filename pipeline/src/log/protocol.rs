@@ -1,0 +1,153 @@
+//! What an owner does next, decided from what it found: pure, no I/O, no time.
+//!
+//! A put ends in one of three answers, and a read of the same number in one of four findings. From these follow every step
+//! of appending and claiming:
+//!
+//! | answer to the put | read        | appending            | claiming                          |
+//! |-------------------|-------------|----------------------|-----------------------------------|
+//! | created           | –           | held                 | held                              |
+//! | no answer         | –           | put the same again   | put the same again                |
+//! | exists            | my bytes    | held                 | held                              |
+//! | exists            | nothing     | put the same again   | put the same again                |
+//! | exists            | other claim | fenced               | take it in, try the next number   |
+//! | exists            | my claim, other bytes | stop       | stop                              |
+//! | exists            | damaged     | stop                 | stop                              |
+//!
+//! An unanswered put is put again, not read: the store then answers "exists" only for what it has made durable, and
+//! two identical puts cannot make two records.
+
+use super::record::{ClaimId, Damage};
+
+/// What the caller wants at the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Extend the chain under the claim it holds.
+    Append,
+    /// Become the owner.
+    Claim,
+}
+
+/// How a create-if-absent ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutAnswer {
+    Created,
+    /// Something stands at that number: mine of an earlier try, or another owner's.
+    Exists,
+    /// An error or a time-out, which says nothing about whether the record stands.
+    NoAnswer,
+}
+
+/// What a read of the number found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    Nothing,
+    /// Byte for byte what was put.
+    Mine,
+    /// A whole record with other bytes.
+    Other { claim: ClaimId },
+    Damaged(Damage),
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The record stands and is mine.
+    Held,
+    /// Put the identical bytes at the same number again, after a pause.
+    PutAgain,
+    /// Read the number.
+    Read,
+    /// Add what stands there to the chain, and try the next number.
+    TakeIn,
+    /// Another owner's claim stands at my number: end.
+    Fenced,
+    /// Two records under one claim: the claim's holder runs twice. End, and let a person look.
+    TwoWriters,
+    /// The record at this number cannot be read.
+    Stop(Damage),
+}
+
+/// The step after a put.
+pub fn after_put(answer: PutAnswer) -> Step {
+    match answer {
+        PutAnswer::Created => Step::Held,
+        PutAnswer::Exists => Step::Read,
+        PutAnswer::NoAnswer => Step::PutAgain,
+    }
+}
+
+/// The step after reading a number at which a put found something; `mine` is the claim under which I put.
+pub fn after_read(goal: Goal, mine: ClaimId, found: Found) -> Step {
+    match (goal, found) {
+        (_, Found::Mine) => Step::Held,
+        (_, Found::Nothing) => Step::PutAgain,
+        (_, Found::Damaged(damage)) => Step::Stop(damage),
+        (_, Found::Other { claim }) if claim == mine => Step::TwoWriters,
+        (Goal::Claim, Found::Other { .. }) => Step::TakeIn,
+        (Goal::Append, Found::Other { .. }) => Step::Fenced,
+    }
+}
+
+/// Whether an owner still stands at the end of its log, from what is found at the number after its last record.
+pub fn at_end(mine: ClaimId, found: Found) -> Step {
+    match found {
+        Found::Nothing => Step::Held,
+        other => after_read(Goal::Append, mine, other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINE: ClaimId = ClaimId { number: 5, nonce: 1 };
+    const THEIRS: ClaimId = ClaimId { number: 9, nonce: 2 };
+    /// Same number, other nonce: two owners tried for one number and the other one won.
+    const RIVAL: ClaimId = ClaimId { number: 5, nonce: 2 };
+
+    #[test]
+    fn every_answer_has_its_step() {
+        for (answer, step) in [
+            (PutAnswer::Created, Step::Held),
+            (PutAnswer::Exists, Step::Read),
+            (PutAnswer::NoAnswer, Step::PutAgain),
+        ] {
+            assert_eq!(after_put(answer), step, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn every_finding_has_its_step() {
+        use Goal::{Append, Claim};
+        let damaged = || Found::Damaged(Damage::Header);
+        let other = |claim| Found::Other { claim };
+        for (goal, found, step) in [
+            (Append, Found::Mine, Step::Held),
+            (Claim, Found::Mine, Step::Held),
+            (Append, Found::Nothing, Step::PutAgain),
+            (Claim, Found::Nothing, Step::PutAgain),
+            (Append, other(THEIRS), Step::Fenced),
+            (Append, other(RIVAL), Step::Fenced),
+            (Append, other(MINE), Step::TwoWriters),
+            (Claim, other(THEIRS), Step::TakeIn),
+            (Claim, other(RIVAL), Step::TakeIn),
+            (Claim, other(MINE), Step::TwoWriters),
+            (Append, damaged(), Step::Stop(Damage::Header)),
+            (Claim, damaged(), Step::Stop(Damage::Header)),
+        ] {
+            assert_eq!(after_read(goal, MINE, found.clone()), step, "{goal:?} {found:?}");
+        }
+    }
+
+    #[test]
+    fn an_owner_stands_at_the_end_where_nothing_follows() {
+        for (found, step) in [
+            (Found::Nothing, Step::Held),
+            (Found::Other { claim: THEIRS }, Step::Fenced),
+            (Found::Other { claim: MINE }, Step::TwoWriters),
+            (Found::Damaged(Damage::Payload), Step::Stop(Damage::Payload)),
+        ] {
+            assert_eq!(at_end(MINE, found.clone()), step, "{found:?}");
+        }
+    }
+}

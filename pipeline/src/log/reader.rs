@@ -1,0 +1,100 @@
+//! Following a log without owning it: the publisher reads shards, `status` and queries read everything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::StreamExt;
+use object_store::ObjectStore;
+
+use super::error::LogError;
+use super::objects::Objects;
+use super::record::{ClaimId, Kind, Record};
+
+/// One record as a reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub number: u64,
+    /// `Claim` (the payload is the owner's name) or `Data`.
+    pub kind: Kind,
+    pub claim: ClaimId,
+    pub hash: [u8; 32],
+    /// Wall clock of the put, ms UTC.
+    pub put_at_ms: i64,
+    pub payload: Bytes,
+}
+
+impl From<Record> for Entry {
+    fn from(record: Record) -> Self {
+        Self {
+            number: record.header.number,
+            kind: record.header.kind,
+            claim: record.header.claim,
+            hash: record.hash,
+            put_at_ms: record.header.put_at_ms,
+            payload: record.payload,
+        }
+    }
+}
+
+/// Reads the records of one log; any number of readers may, in any process.
+#[derive(Debug)]
+pub struct LogReader {
+    objects: Objects,
+    /// A number that is known to exist (0 before the first look): numbers are contiguous, so looking goes on from here.
+    known: AtomicU64,
+}
+
+impl LogReader {
+    /// A reader of the log `name`; nothing is read yet.
+    pub fn new(store: Arc<dyn ObjectStore>, name: &str) -> Self {
+        Self { objects: Objects::new(store, name), known: AtomicU64::new(0) }
+    }
+
+    /// The newest record's number; `None` for a log without records.
+    ///
+    /// Lists the log once, after that it asks for a few numbers only: steps that double, then halve.
+    pub async fn last_number(&self) -> Result<Option<u64>, LogError> {
+        let mut known = self.known.load(Ordering::Relaxed);
+        // The known number may have been trimmed since, then what follows it proves nothing.
+        if known == 0 || !self.objects.has_record(known).await? {
+            let listed = self.objects.list(&self.objects.folder.records()).await?;
+            let Some((number, _)) = listed.last() else { return Ok(None) };
+            known = *number;
+        }
+        let mut step = 1;
+        while self.objects.has_record(known + step).await? {
+            known += step;
+            step *= 2;
+        }
+        while step > 1 {
+            step /= 2;
+            if self.objects.has_record(known + step).await? {
+                known += step;
+            }
+        }
+        self.known.store(known, Ordering::Relaxed);
+        Ok(Some(known))
+    }
+
+    /// One record; `None` where there is none (not yet, or no more).
+    pub async fn read(&self, number: u64) -> Result<Option<Entry>, LogError> {
+        Ok(self.objects.record(number).await?.map(Entry::from))
+    }
+
+    /// The records from `number` down to the oldest that is kept, newest first.
+    pub fn read_back(&self, number: u64) -> BoxStream<'_, Result<Entry, LogError>> {
+        stream::try_unfold(number, move |number| async move {
+            if number == 0 {
+                return Ok(None);
+            }
+            Ok(self.read(number).await?.map(|entry| (entry, number - 1)))
+        })
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

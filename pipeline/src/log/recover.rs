@@ -1,0 +1,134 @@
+//! Reading a log from its newest usable base to its end.
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use tracing::warn;
+
+use super::chain::Chain;
+use super::error::LogError;
+use super::objects::{Objects, record_named};
+use super::record::{Damage, Kind, Position, Record, decode};
+
+/// What a new owner starts from.
+#[derive(Debug, Clone, Default)]
+pub struct Recovered {
+    /// The newest usable base: the record it covers, and its payload.
+    pub base: Option<(Position, Bytes)>,
+    /// The data records after it, ascending; claims are left out.
+    pub records: Vec<(u64, Bytes)>,
+}
+
+impl Recovered {
+    /// Adds a record that stands at the end of the chain.
+    pub(super) fn take_in(&mut self, record: Record) {
+        if record.header.kind == Kind::Data {
+            self.records.push((record.header.number, record.payload));
+        }
+    }
+}
+
+const READS_AT_ONCE: usize = 16;
+
+/// Reads the chain and verifies it.
+pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), LogError> {
+    // Listed before anything is read: whatever is listed was there, so it must be found on the way.
+    let bases = objects.list(&objects.folder.bases()).await?;
+    let records = objects.list(&objects.folder.records()).await?;
+    let newest = records.last().into_iter().chain(bases.last()).map(|(number, _)| *number).max().unwrap_or(0);
+
+    let mut chain = Chain::default();
+    let mut recovered = Recovered::default();
+    for (number, meta) in bases.iter().rev() {
+        let Some(bytes) = objects.get(&meta.location).await? else {
+            continue;
+        };
+        match usable_base(objects, *number, &bytes).await? {
+            Ok(base) => {
+                chain = Chain::at_base(&base.header);
+                recovered.base = Some((chain.last, base.payload));
+                break;
+            }
+            Err(why) => warn!(base = %meta.location, why, "base is ignored; an older one and the records serve instead"),
+        }
+    }
+
+    let listed = chain.next()..=newest;
+    let mut reads = stream::iter(listed).map(|number| objects.record(number)).buffered(READS_AT_ONCE);
+    while let Some(read) = reads.try_next().await? {
+        let Some(record) = read else { break };
+        chain = extended(objects, chain, &record)?;
+        recovered.take_in(record);
+    }
+    if chain.last.number < newest {
+        return Err(LogError::Hole { log: objects.folder.log().to_owned(), missing: chain.next(), newest });
+    }
+    while let Some(record) = objects.record(chain.next()).await? {
+        chain = extended(objects, chain, &record)?;
+        recovered.take_in(record);
+    }
+    Ok((chain, recovered))
+}
+
+/// The chain with one more record, or the error that names it.
+pub(super) fn extended(objects: &Objects, chain: Chain, record: &Record) -> Result<Chain, LogError> {
+    chain.extended(record).map_err(|what| LogError::BrokenChain {
+        log: objects.folder.log().to_owned(),
+        number: record.header.number,
+        what,
+    })
+}
+
+/// Decodes a base and compares it with the chain; the inner error says why it is of no use.
+async fn usable_base(objects: &Objects, number: u64, bytes: &Bytes) -> Result<Result<Record, String>, LogError> {
+    let base = match decode(bytes) {
+        Ok(base) if base.header.kind != Kind::Base || base.header.number != number => {
+            return Ok(Err("it is not the base that its name says".to_owned()));
+        }
+        Ok(base) => base,
+        Err(damage) => return Ok(Err(damage.to_string())),
+    };
+    let covered = stands(objects, number).await?;
+    let next = stands(objects, number + 1).await?;
+    Ok(match fits(base.header.previous, covered, next) {
+        true => Ok(base),
+        false => Err("the chain differs from the one it was made from".to_owned()),
+    })
+}
+
+/// What the chain shows at a number.
+enum Stands {
+    Nothing,
+    Damaged,
+    Whole { hash: [u8; 32], previous: [u8; 32] },
+}
+
+async fn stands(objects: &Objects, number: u64) -> Result<Stands, LogError> {
+    let Some(bytes) = objects.get(&objects.folder.record(number)).await? else {
+        return Ok(Stands::Nothing);
+    };
+    Ok(match record_named(number, &bytes) {
+        Ok(record) => Stands::Whole { hash: record.hash, previous: record.header.previous },
+        Err(Damage::NewerFormat { format }) => {
+            let path = objects.folder.record(number).to_string();
+            return Err(LogError::Damaged { path, why: Damage::NewerFormat { format } });
+        }
+        Err(_) => Stands::Damaged,
+    })
+}
+
+/// Whether a base that names `hash` fits the chain at the record it covers and the one after it.
+///
+/// Damage at the covered record is what the base is there for: then the next record's word counts, and without one
+/// the base's own. A missing one is a hole in the making: only the next record can vouch for it.
+fn fits(hash: [u8; 32], covered: Stands, next: Stands) -> bool {
+    match (covered, next) {
+        (Stands::Whole { hash: found, .. }, _) => found == hash,
+        (_, Stands::Whole { previous, .. }) => previous == hash,
+        (Stands::Damaged, _) => true,
+        (Stands::Nothing, _) => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;

@@ -1,0 +1,90 @@
+//! Where logs and tables live: one object store, opened from the configured URL.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use super::error::LogError;
+use super::fsync::FsyncStore;
+
+/// Opens the storage of `[storage] url`; folders are made if missing.
+///
+/// Only `file:///absolute/folder` so far. The store's root is that folder, and what it acknowledges survives power loss.
+pub fn open_store(url: &str) -> Result<Arc<dyn ObjectStore>, LogError> {
+    let folder = url
+        .strip_prefix("file://")
+        .filter(|path| path.starts_with('/'))
+        .ok_or_else(|| LogError::UnsupportedUrl { url: url.to_owned() })?;
+    Ok(Arc::new(FsyncStore::open(std::path::Path::new(folder))?))
+}
+
+/// The names of one log's objects.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    log: String,
+}
+
+impl Folder {
+    /// The folder of the log `name`, for example `shard-3` or `publisher`.
+    pub fn new(name: &str) -> Self {
+        Self { log: name.to_owned() }
+    }
+
+    /// The log's name.
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// The folder of all records.
+    pub fn records(&self) -> Path {
+        Path::from_iter(["log", self.log.as_str(), "record"])
+    }
+
+    /// The folder of all bases.
+    pub fn bases(&self) -> Path {
+        Path::from_iter(["log", self.log.as_str(), "base"])
+    }
+
+    /// The name of record `number`: the number alone.
+    pub fn record(&self, number: u64) -> Path {
+        self.records().join(format!("{number:020}"))
+    }
+
+    /// The name of a base: the record it covers, then the claim and nonce of who wrote it.
+    pub fn base(&self, covers: u64, claim: super::ClaimId) -> Path {
+        self.bases().join(format!("{covers:020}-{:020}-{:032x}", claim.number, claim.nonce))
+    }
+}
+
+/// The number that a record's or base's name begins with; `None` for a foreign object.
+pub(super) fn number_of(path: &Path) -> Option<u64> {
+    let name = path.filename()?;
+    let digits = name.split('-').next()?;
+    (digits.len() == 20).then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::ClaimId;
+
+    #[test]
+    fn urls_other_than_a_local_folder_are_refused_with_a_sentence() {
+        for url in ["s3://bucket/prefix", "file://relative", "/var/lib", "", "gs://x"] {
+            let error = open_store(url).expect_err(url).to_string();
+            assert!(error.contains("file:///path") && error.contains(url), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_records_name_is_its_number_alone() {
+        let folder = Folder::new("shard-3");
+        assert_eq!(folder.record(42).as_ref(), "log/shard-3/record/00000000000000000042");
+        let base = folder.base(41, ClaimId { number: 37, nonce: 0xabc });
+        assert!(base.as_ref().starts_with("log/shard-3/base/00000000000000000041-00000000000000000037-"));
+        assert_eq!(number_of(&folder.record(42)), Some(42));
+        assert_eq!(number_of(&base), Some(41));
+        assert_eq!(number_of(&Path::from("log/shard-3/record/readme")), None);
+    }
+}
