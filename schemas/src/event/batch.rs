@@ -38,9 +38,24 @@ pub fn arrow_schema(topic: Topic) -> SchemaRef {
 fn build_schema(topic: Topic) -> SchemaRef {
     let always = ["source", "actor_role"];
     let place = [
-        commented("partition", DataType::Int32, false, "Kafka partition of the record (分区)"),
-        commented("offset", DataType::Int64, false, "Offset of the record in its partition (位移)"),
-        commented("broker_at", instant(), true, "Kafka timestamp of the record; NULL from files (消息时间)"),
+        commented(
+            "partition",
+            DataType::Int32,
+            false,
+            "Kafka partition of the record (分区)",
+        ),
+        commented(
+            "offset",
+            DataType::Int64,
+            false,
+            "Offset of the record in its partition (位移)",
+        ),
+        commented(
+            "broker_at",
+            instant(),
+            true,
+            "Kafka timestamp of the record; NULL from files (消息时间)",
+        ),
     ];
     let own = fields(topic).map(|field| {
         let is_filled = envelope::REQUIRED.contains(&field.name) || always.contains(&field.name);
@@ -60,7 +75,13 @@ fn build_schema(topic: Topic) -> SchemaRef {
             "Within what a correction finds its event: customer, else SKU, staff or unit (更正范围)",
         ),
     ];
-    Arc::new(Schema::new(place.into_iter().chain(own).chain(derived).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        place
+            .into_iter()
+            .chain(own)
+            .chain(derived)
+            .collect::<Vec<_>>(),
+    ))
 }
 
 /// Collects accepted events of one topic into a [`RecordBatch`] of [`arrow_schema`].
@@ -75,7 +96,11 @@ impl EventBatchBuilder {
     pub fn new(topic: Topic) -> Self {
         let schema = arrow_schema(topic);
         EventBatchBuilder {
-            columns: schema.fields().iter().map(|field| Column::new(field.data_type())).collect(),
+            columns: schema
+                .fields()
+                .iter()
+                .map(|field| Column::new(field.data_type()))
+                .collect(),
             schema,
             rows: 0,
             raw_enum: String::new(),
@@ -121,10 +146,18 @@ impl EventBatchBuilder {
     /// What was appended, in that order; the builder is empty again.
     pub fn finish(&mut self) -> RecordBatch {
         let rows = std::mem::take(&mut self.rows);
-        let columns: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.finish(rows)).collect();
+        let columns: Vec<ArrayRef> = self
+            .columns
+            .iter_mut()
+            .map(|column| column.finish(rows))
+            .collect();
         // Columns are made from this very schema and padded to the same length. Were they not, this would panic: better
         // than a batch without the events.
-        RecordBatch::from(StructArray::new(self.schema.fields().clone(), columns, None))
+        RecordBatch::from(StructArray::new(
+            self.schema.fields().clone(),
+            columns,
+            None,
+        ))
     }
 }
 
@@ -152,7 +185,10 @@ fn write_unknown_names(out: &mut String, prefix: &str, object: &ObjectLayout, sl
 }
 
 fn has_enum(object: &ObjectLayout) -> bool {
-    object.fields.iter().any(|one| matches!(one.field.kind, Kind::Enum(_)))
+    object
+        .fields
+        .iter()
+        .any(|one| matches!(one.field.kind, Kind::Enum(_)))
 }
 
 #[cfg(test)]

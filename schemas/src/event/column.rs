@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Int16Builder, Int32Builder, Int64Builder, ListArray, ListBuilder,
-    NullBufferBuilder, StringBuilder, StructArray, TimestampMicrosecondBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Int16Builder, Int32Builder, Int64Builder, ListArray,
+    ListBuilder, NullBufferBuilder, StringBuilder, StructArray, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, FieldRef, Fields, TimeUnit};
@@ -51,10 +51,20 @@ fn item_fields(items: &'static [Field]) -> Fields {
 }
 
 pub(super) fn arrow_field(field: &Field, nullable: bool) -> arrow::datatypes::Field {
-    commented(&field.column(), data_type(field.kind), nullable, field.doc)
+    commented(
+        &field.column(),
+        data_type(field.kind),
+        nullable,
+        &field.comment(),
+    )
 }
 
-pub(super) fn commented(name: &str, data_type: DataType, nullable: bool, comment: &str) -> arrow::datatypes::Field {
+pub(super) fn commented(
+    name: &str,
+    data_type: DataType,
+    nullable: bool,
+    comment: &str,
+) -> arrow::datatypes::Field {
     arrow::datatypes::Field::new(name, data_type, nullable)
         .with_metadata([("comment".to_owned(), comment.to_owned())].into())
 }
@@ -100,7 +110,9 @@ impl Column {
             DataType::Date32 => Data::Date(Date32Builder::new()),
             DataType::List(element) => match element.data_type() {
                 DataType::Struct(fields) => Data::Rows(Rows::new(element.clone(), fields.clone())),
-                _ => Data::Texts(ListBuilder::new(StringBuilder::new()).with_field(element.clone())),
+                _ => {
+                    Data::Texts(ListBuilder::new(StringBuilder::new()).with_field(element.clone()))
+                }
             },
             _ => Data::Text(StringBuilder::new()),
         };
@@ -115,13 +127,23 @@ impl Column {
             (Data::Text(column), Slot::Name(name)) => column.append_value(name),
             (Data::Text(column), Slot::UnknownName(_)) => column.append_value(UNKNOWN),
             (Data::Bool(column), Slot::Bool(value)) => column.append_value(*value),
-            (Data::Int16(column), Slot::Int(value)) => column.append_option(i16::try_from(*value).ok()),
-            (Data::Int32(column), Slot::Int(value)) => column.append_option(i32::try_from(*value).ok()),
+            (Data::Int16(column), Slot::Int(value)) => {
+                column.append_option(i16::try_from(*value).ok())
+            }
+            (Data::Int32(column), Slot::Int(value)) => {
+                column.append_option(i32::try_from(*value).ok())
+            }
             (Data::Int64(column), Slot::Int(value)) => column.append_value(*value),
-            (Data::Instant(column), Slot::Int(value)) => column.append_option(value.checked_mul(1000)),
-            (Data::Date(column), Slot::Int(value)) => column.append_option(i32::try_from(*value).ok()),
+            (Data::Instant(column), Slot::Int(value)) => {
+                column.append_option(value.checked_mul(1000))
+            }
+            (Data::Date(column), Slot::Int(value)) => {
+                column.append_option(i32::try_from(*value).ok())
+            }
             (Data::Texts(column), Slot::Texts(texts)) => {
-                texts.iter().for_each(|text| column.values().append_value(text));
+                texts
+                    .iter()
+                    .for_each(|text| column.values().append_value(text));
                 column.append(true);
             }
             (Data::Rows(column), Slot::Rows(rows)) => column.append(rows.iter().flatten(), layout),
@@ -181,7 +203,10 @@ impl Column {
 impl Rows {
     fn new(element: FieldRef, fields: Fields) -> Self {
         Rows {
-            children: fields.iter().map(|field| Column::new(field.data_type())).collect(),
+            children: fields
+                .iter()
+                .map(|field| Column::new(field.data_type()))
+                .collect(),
             element,
             fields,
             ends: vec![0],
@@ -190,7 +215,11 @@ impl Rows {
         }
     }
 
-    fn append<'a, 'p: 'a>(&mut self, rows: impl Iterator<Item = &'a Slots<'p>>, layout: Option<&ObjectLayout>) {
+    fn append<'a, 'p: 'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a Slots<'p>>,
+        layout: Option<&ObjectLayout>,
+    ) {
         for row in rows {
             for (field, slot) in row.iter() {
                 let field = usize::from(field);
@@ -216,7 +245,11 @@ impl Rows {
 
     fn finish(&mut self) -> ListArray {
         let items = std::mem::take(&mut self.items);
-        let children = self.children.iter_mut().map(|child| child.finish(items)).collect();
+        let children = self
+            .children
+            .iter_mut()
+            .map(|child| child.finish(items))
+            .collect();
         let ends = std::mem::replace(&mut self.ends, vec![0]);
         let values = StructArray::new(self.fields.clone(), children, None);
         ListArray::new(

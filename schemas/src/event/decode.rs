@@ -59,7 +59,10 @@ impl Event<'_> {
 
     /// Within what a correction finds its event (K23): the `customer_id`, without one the `sku_id`, `staff_id` or `unit_id`.
     pub fn scope(&self) -> Option<&str> {
-        self.layout.scope.iter().find_map(|field| self.slots.text(*field))
+        self.layout
+            .scope
+            .iter()
+            .find_map(|field| self.slots.text(*field))
     }
 }
 
@@ -67,7 +70,11 @@ impl Event<'_> {
 ///
 /// # Errors
 /// The first reason that applies, with the path of the field to blame.
-pub fn decode<'p>(topic: Topic, payload: Option<&'p [u8]>, limits: &Limits) -> Result<Event<'p>, Rejection> {
+pub fn decode<'p>(
+    topic: Topic,
+    payload: Option<&'p [u8]>,
+    limits: &Limits,
+) -> Result<Event<'p>, Rejection> {
     let reject = |reason| Rejection::new(reason, "");
     let payload = payload.ok_or_else(|| reject(Reason::Tombstone))?;
     if payload.len() > limits.max_record_bytes {
@@ -82,15 +89,25 @@ pub fn decode<'p>(topic: Topic, payload: Option<&'p [u8]>, limits: &Limits) -> R
     judge(layout, slots, limits)
 }
 
-fn judge<'p>(layout: &'static TopicLayout, mut slots: Slots<'p>, limits: &Limits) -> Result<Event<'p>, Rejection> {
+fn judge<'p>(
+    layout: &'static TopicLayout,
+    mut slots: Slots<'p>,
+    limits: &Limits,
+) -> Result<Event<'p>, Rejection> {
     let object = &layout.object;
     for (position, name) in (0..).zip(envelope::REQUIRED) {
         if !slots.has(position) {
             return Err(Rejection::new(Reason::MissingField, name));
         }
     }
-    if slots.int(position::SCHEMA_VERSION).is_some_and(|version| version != SCHEMA_VERSION) {
-        return Err(Rejection::new(Reason::UnsupportedSchemaVersion, "schema_version"));
+    if slots
+        .int(position::SCHEMA_VERSION)
+        .is_some_and(|version| version != SCHEMA_VERSION)
+    {
+        return Err(Rejection::new(
+            Reason::UnsupportedSchemaVersion,
+            "schema_version",
+        ));
     }
     let type_layout = match slots.text(position::EVENT_TYPE) {
         None => None,
@@ -100,15 +117,22 @@ fn judge<'p>(layout: &'static TopicLayout, mut slots: Slots<'p>, limits: &Limits
                 .ok_or_else(|| Rejection::new(Reason::UnknownEventType, "event_type"))?,
         ),
     };
-    if let Some(path) = type_layout.and_then(|one| one.uses.iter().find_map(|field| missing(object, &slots, field))) {
+    if let Some(path) = type_layout.and_then(|one| {
+        one.uses
+            .iter()
+            .find_map(|field| missing(object, &slots, field))
+    }) {
         return Err(Rejection::new(Reason::MissingField, path));
     }
 
     let bad = |path: String| Rejection::new(Reason::BadValue, path);
     let occurred_at_ms = slots.int(position::OCCURRED_AT);
-    let observed = occurred_at_ms.map(|at| at - OBSERVED_REACH_MS..=at.saturating_add(limits.max_future_skew_ms));
+    let observed = occurred_at_ms
+        .map(|at| at - OBSERVED_REACH_MS..=at.saturating_add(limits.max_future_skew_ms));
     let envelope = (0..).take(envelope::FIELDS.len());
-    let own = type_layout.into_iter().flat_map(|one| one.uses.iter().map(|field| field.field));
+    let own = type_layout
+        .into_iter()
+        .flat_map(|one| one.uses.iter().map(|field| field.field));
     for field in envelope.chain(own) {
         if let Some(path) = refused(object, &slots, field, observed.as_ref()) {
             return Err(bad(path));
@@ -146,8 +170,14 @@ fn missing(object: &ObjectLayout, slots: &Slots<'_>, field_use: &UseLayout) -> O
         Some(Slot::Rows(rows)) => {
             let items = field.items.as_ref()?;
             rows.iter().enumerate().find_map(|(index, row)| {
-                let absent = field_use.items.iter().find(|item| row.as_ref().is_some_and(|row| !row.has(**item)))?;
-                Some(format!("{name}[{index}].{}", items.fields[usize::from(*absent)].field.name))
+                let absent = field_use
+                    .items
+                    .iter()
+                    .find(|item| row.as_ref().is_some_and(|row| !row.has(**item)))?;
+                Some(format!(
+                    "{name}[{index}].{}",
+                    items.fields[usize::from(*absent)].field.name
+                ))
             })
         }
         Some(_) => None,

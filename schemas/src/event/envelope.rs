@@ -61,8 +61,16 @@ pub const FIELDS: &[Field] = &[
         Kind::EventId,
         "Idempotency key of the event, 1-64 bytes (事件编号)",
     ),
-    field("event_type", Kind::Label, "Type of the event, such as order.placed (事件类型)"),
-    field("schema_version", Kind::SchemaVersion, "Version of the event's schema, 1 (模式版本)"),
+    field(
+        "event_type",
+        Kind::Label,
+        "Type of the event, such as order.placed (事件类型)",
+    ),
+    field(
+        "schema_version",
+        Kind::SchemaVersion,
+        "Version of the event's schema, 1 (模式版本)",
+    ),
     field(
         "occurred_at",
         Kind::Instant(InstantRule::Announced),
@@ -73,11 +81,31 @@ pub const FIELDS: &[Field] = &[
         Kind::Instant(InstantRule::Announced),
         "When the source wrote it down, UTC (记录时间)",
     ),
-    field("source", Kind::Enum(SOURCES), "System that sent it (来源系统)"),
+    field(
+        "source",
+        Kind::Enum(SOURCES),
+        "System that sent it (来源系统)",
+    ),
     field("customer_id", Kind::Id, "Customer, an opaque id (客户)"),
-    field("actor_role", Kind::Enum(ROLES), "Role of whoever acted (操作人角色)"),
+    field(
+        "actor_role",
+        Kind::Enum(ROLES),
+        "Role of whoever acted (操作人角色)",
+    ),
     field("unit_id", Kind::Id, "Unit that acted (部门)"),
-    field("corrects", Kind::Id, "event_id of the event that this one replaces (更正)"),
-    field("actor_id", Kind::Presence, "Whether a member of staff acted (操作人)"),
-    field("trace_id", Kind::Code, "Trace of the request behind the event (链路)"),
+    field(
+        "corrects",
+        Kind::Id,
+        "event_id of the event that this one replaces (更正)",
+    ),
+    field(
+        "actor_id",
+        Kind::Presence,
+        "Member of staff who acted (操作人)",
+    ),
+    field(
+        "trace_id",
+        Kind::Code,
+        "Trace of the request behind the event (链路)",
+    ),
 ];

@@ -90,6 +90,15 @@ impl Field {
         }
     }
 
+    /// The comment of that column: what is stored, not what was sent.
+    pub fn comment(&self) -> Cow<'static, str> {
+        match self.kind {
+            Kind::Presence => Cow::Owned(format!("Whether given: {}", self.doc)),
+            Kind::FreeText => Cow::Owned(format!("Length in characters: {}", self.doc)),
+            _ => Cow::Borrowed(self.doc),
+        }
+    }
+
     pub(super) const fn column_named(mut self, column: &'static str) -> Field {
         self.renamed = Some(column);
         self

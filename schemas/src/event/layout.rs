@@ -110,7 +110,8 @@ pub(super) mod position {
 
 impl TopicLayout {
     pub(super) fn of(topic: Topic) -> &'static TopicLayout {
-        static LAYOUTS: LazyLock<[TopicLayout; 4]> = LazyLock::new(|| Topic::ALL.map(TopicLayout::new));
+        static LAYOUTS: LazyLock<[TopicLayout; 4]> =
+            LazyLock::new(|| Topic::ALL.map(TopicLayout::new));
         &LAYOUTS[topic.index()]
     }
 
@@ -145,12 +146,17 @@ impl TypeLayout {
             not_empty: false,
             items: Vec::new(),
         });
-        let listed = event_type.fields.iter().filter_map(|field_use| UseLayout::new(field_use, object));
+        let listed = event_type
+            .fields
+            .iter()
+            .filter_map(|field_use| UseLayout::new(field_use, object));
         let uses: Vec<UseLayout> = key_use.into_iter().chain(listed).collect();
         let envelope = (1u128 << envelope::FIELDS.len()) - 1;
         TypeLayout {
             event_type,
-            mask: uses.iter().fold(envelope, |mask, one| mask | 1 << one.field),
+            mask: uses
+                .iter()
+                .fold(envelope, |mask, one| mask | 1 << one.field),
             uses,
             key,
         }

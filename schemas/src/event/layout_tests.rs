@@ -20,7 +20,11 @@ fn positions_of_the_envelope_are_those_of_its_table() {
     for (position, name) in named {
         assert_eq!(envelope::FIELDS[usize::from(position)].name, name);
     }
-    let required: Vec<_> = envelope::FIELDS.iter().take(5).map(|field| field.name).collect();
+    let required: Vec<_> = envelope::FIELDS
+        .iter()
+        .take(5)
+        .map(|field| field.name)
+        .collect();
     assert_eq!(required, envelope::REQUIRED);
 }
 
@@ -33,7 +37,12 @@ fn every_use_names_a_field_of_its_topic_and_none_twice() {
             let position = object
                 .find(field_use.field)
                 .unwrap_or_else(|| panic!("{}: no field {}", event_type.name, field_use.field));
-            assert!(used.insert(position), "{}: {} twice", event_type.name, field_use.field);
+            assert!(
+                used.insert(position),
+                "{}: {} twice",
+                event_type.name,
+                field_use.field
+            );
             let items = object.fields[usize::from(position)].items.as_ref();
             for item in field_use.items {
                 assert!(
@@ -68,7 +77,12 @@ fn every_field_is_used_and_fits_the_masks() {
 
 #[test]
 fn all_event_types_of_the_domain_are_known() {
-    let count = |topic| event_types().iter().filter(|one| one.topic == topic).count();
+    let count = |topic| {
+        event_types()
+            .iter()
+            .filter(|one| one.topic == topic)
+            .count()
+    };
     assert_eq!(Topic::ALL.map(count), [18, 14, 28, 5]);
     let of_staff: Vec<_> = event_types()
         .iter()
@@ -77,8 +91,15 @@ fn all_event_types_of_the_domain_are_known() {
         .collect();
     assert_eq!(
         of_staff,
-        ["visit.plan_submitted", "visit.day_signed_in", "visit.appraisal_recorded"]
+        [
+            "visit.plan_submitted",
+            "visit.day_signed_in",
+            "visit.appraisal_recorded"
+        ]
     );
     let of_unit = event_types().iter().filter(|one| one.key == Key::Unit);
-    assert_eq!(of_unit.map(|one| one.name).collect::<Vec<_>>(), ["day.closed"]);
+    assert_eq!(
+        of_unit.map(|one| one.name).collect::<Vec<_>>(),
+        ["day.closed"]
+    );
 }

@@ -35,6 +35,9 @@ pub mod orders;
 mod parse;
 pub mod prices;
 mod reason;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod samples;
 mod slot;
 mod topic;
 mod value;

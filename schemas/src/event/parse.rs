@@ -86,9 +86,7 @@ impl<'p> Visitor<'p> for Value<'_> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        // What does not fit is outside every kind's range, as the largest that fits is.
-        let clamped = i64::try_from(value).unwrap_or(i64::MAX);
-        Ok(Some(value::integer(self.0.field.kind, clamped)))
+        Ok(Some(value::unsigned(self.0.field.kind, value)))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
@@ -100,7 +98,10 @@ impl<'p> Visitor<'p> for Value<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(value::text(self.0.field.kind, Cow::Owned(text.to_owned()))))
+        Ok(Some(value::text(
+            self.0.field.kind,
+            Cow::Owned(text.to_owned()),
+        )))
     }
 
     fn visit_seq<A: SeqAccess<'p>>(self, mut seq: A) -> Result<Self::Value, A::Error> {

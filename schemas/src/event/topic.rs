@@ -1,9 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One of the four input topics; its order is the order of inputs wherever topics are listed.
-#[derive(
-    Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
     Orders,
@@ -20,7 +18,7 @@ impl Topic {
         Topic::Prices,
     ];
 
-    /// The name in SQL (`events.orders`), in configuration (`[time.orders]`) and of the folder of event files.
+    /// The name in SQL (`events.orders`) and in configuration (`[time.orders]`).
     pub const fn name(self) -> &'static str {
         match self {
             Topic::Orders => "orders",

@@ -41,6 +41,15 @@ pub(super) fn integer(kind: Kind, value: i64) -> Slot<'static> {
     }
 }
 
+/// Beyond 63 bits nothing is a value, though it still is some version other than 1.
+pub(super) fn unsigned(kind: Kind, value: u64) -> Slot<'static> {
+    match (i64::try_from(value), kind) {
+        (Ok(value), _) => integer(kind, value),
+        (Err(_), Kind::SchemaVersion) => Slot::Int(i64::MAX),
+        (Err(_), _) => Slot::Bad,
+    }
+}
+
 pub(super) fn text(kind: Kind, text: Cow<'_, str>) -> Slot<'_> {
     match kind {
         Kind::Id if !text.is_empty() => Slot::Text(text),
@@ -91,7 +100,8 @@ fn is_code(text: &str) -> bool {
 fn digits(text: &str, range: std::ops::Range<usize>) -> Option<u32> {
     let part = text.as_bytes().get(range)?;
     part.iter().try_fold(0, |number: u32, byte| {
-        byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
+        byte.is_ascii_digit()
+            .then(|| number * 10 + u32::from(byte - b'0'))
     })
 }
 
