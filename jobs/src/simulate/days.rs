@@ -1,7 +1,7 @@
 //! Local days of the business zone, and what a day does to trade.
 
-use chrono::{Datelike, Duration, NaiveDate, NaiveTime, TimeZone};
-use chrono_tz::Tz;
+use chrono::{Datelike, Duration, NaiveDate};
+use schemas::calendar::Calendar;
 
 use super::plan::{Plan, SimulateError};
 
@@ -14,37 +14,23 @@ pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 const WEEKDAY_DEMAND: [i64; 7] = [940, 940, 960, 990, 1_060, 1_090, 1_020];
 /// In the week before a holiday people stock up; on the holiday itself they still buy.
 const BEFORE_HOLIDAY_DEMAND: i64 = 1_300;
+const BEFORE_HOLIDAY_DAYS: u32 = 7;
 const HOLIDAY_DEMAND: i64 = 1_120;
 
-/// First and last day off of the holidays that matter to trade (State Council notices, `domain.md` 6.2). The simulated
-/// distributor does not work on them; other years have weekends only.
-const HOLIDAYS: [((i32, u32, u32), (i32, u32, u32)); 18] = [
-    ((2024, 2, 10), (2024, 2, 17)),
-    ((2024, 4, 4), (2024, 4, 6)),
-    ((2024, 5, 1), (2024, 5, 5)),
-    ((2024, 6, 10), (2024, 6, 10)),
-    ((2024, 9, 15), (2024, 9, 17)),
-    ((2024, 10, 1), (2024, 10, 7)),
-    ((2025, 1, 1), (2025, 1, 1)),
-    ((2025, 1, 28), (2025, 2, 4)),
-    ((2025, 4, 4), (2025, 4, 6)),
-    ((2025, 5, 1), (2025, 5, 5)),
-    ((2025, 5, 31), (2025, 6, 2)),
-    ((2025, 10, 1), (2025, 10, 8)),
-    ((2026, 2, 15), (2026, 2, 23)),
-    ((2026, 4, 4), (2026, 4, 6)),
-    ((2026, 5, 1), (2026, 5, 5)),
-    ((2026, 6, 19), (2026, 6, 21)),
-    ((2026, 9, 25), (2026, 9, 27)),
-    ((2026, 10, 1), (2026, 10, 7)),
-];
+/// The days of a plan.
+///
+/// A year that the calendar does not know has weekends and no holidays: a simulation is no promise about the real year.
+pub(super) struct Days {
+    calendar: Calendar,
+    start: NaiveDate,
+    count: u32,
+}
 
 /// One local day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Day {
     /// From 0, the plan's first.
     pub number: u32,
-    pub date: NaiveDate,
     /// `YYYY-MM-DD`.
     pub date_text: String,
     /// Monday = 0.
@@ -60,116 +46,130 @@ pub(super) struct Day {
     pub is_last_working_of_month: bool,
     /// What shops sell, per mille of an average day.
     pub demand_permille: i64,
-    /// The first working day after this one.
-    pub next_working_date: NaiveDate,
-    zone: Tz,
+    /// The next two working days: when today's orders are delivered, in time or late.
+    pub next_working: WorkingDate,
+    pub second_next_working: WorkingDate,
 }
 
-impl Day {
-    pub fn new(plan: &Plan, number: u32) -> Result<Self, SimulateError> {
-        let out_of_calendar = SimulateError::Calendar { days: plan.days };
-        let Some(date) = plan
+/// A working day to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WorkingDate {
+    pub date: NaiveDate,
+    /// From the day that looks ahead.
+    pub days_ahead: u32,
+    pub start_ms: i64,
+}
+
+impl Days {
+    /// # Errors
+    /// A plan that does not stay within the years 2000 to 9998.
+    pub fn of(plan: &Plan) -> Result<Self, SimulateError> {
+        let last = plan
             .start
-            .checked_add_signed(Duration::days(i64::from(number)))
-            .filter(|date| (2000..9999).contains(&date.year()))
-        else {
-            return Err(out_of_calendar);
-        };
-        let next_working_date = working_day_after(date);
+            .checked_add_signed(Duration::days(plan.days.into()));
+        if plan.start.year() < 2000 || last.is_none_or(|last| last.year() > 9998) {
+            return Err(SimulateError::Calendar { days: plan.days });
+        }
         Ok(Self {
-            number,
-            date,
-            date_text: date.to_string(),
-            weekday: date.weekday().num_days_from_monday(),
-            start_ms: midnight_ms(date, plan.zone),
-            end_ms: midnight_ms(date + Duration::days(1), plan.zone),
-            iso_week: iso_week(date),
-            week: date.num_days_from_ce().cast_unsigned().saturating_sub(1) / 7,
-            is_working: is_working(date),
-            is_last_working_of_month: is_working(date) && next_working_date.month() != date.month(),
-            demand_permille: demand_permille(date),
-            next_working_date,
-            zone: plan.zone,
+            calendar: Calendar::built_in(plan.zone),
+            start: plan.start,
+            count: plan.days,
         })
     }
 
-    /// The instant of a local time of this day, in ms.
-    pub fn at(&self, hour: i64, minute: i64) -> i64 {
-        self.start_ms + hour * HOUR_MS + minute * MINUTE_MS
+    pub fn first(&self) -> Day {
+        self.day(0)
     }
 
-    /// Midnight that begins another local date.
-    pub fn midnight_of(&self, date: NaiveDate) -> i64 {
-        midnight_ms(date, self.zone)
+    pub fn last(&self) -> Day {
+        self.day(self.count.saturating_sub(1))
     }
 
-    /// `YYYY-MM` of the month after this day's.
-    pub fn next_month(&self) -> String {
-        let (year, month) = match self.date.month() {
-            12 => (self.date.year() + 1, 1),
-            month => (self.date.year(), month + 1),
+    pub fn all(&self) -> impl Iterator<Item = Day> {
+        (0..self.count).map(|number| self.day(number))
+    }
+
+    pub fn day(&self, number: u32) -> Day {
+        let date = self.start + Duration::days(number.into());
+        let next_working = self.working_after(date, date);
+        let is_working = self.is_working(date);
+        Day {
+            number,
+            date_text: date.to_string(),
+            weekday: date.weekday().num_days_from_monday(),
+            start_ms: self.start_of(date),
+            end_ms: self.start_of(date + Duration::days(1)),
+            iso_week: iso_week(date),
+            week: date.num_days_from_ce().cast_unsigned().saturating_sub(1) / 7,
+            is_working,
+            is_last_working_of_month: is_working && next_working.date.month() != date.month(),
+            demand_permille: self.demand_permille(date),
+            next_working,
+            second_next_working: self.working_after(next_working.date, date),
+        }
+    }
+
+    fn start_of(&self, date: NaiveDate) -> i64 {
+        self.calendar.zone().start_of(date)
+    }
+
+    fn is_working(&self, date: NaiveDate) -> bool {
+        self.calendar
+            .is_working_day(date)
+            .unwrap_or_else(|_| date.weekday().num_days_from_monday() < 5)
+    }
+
+    fn working_after(&self, date: NaiveDate, seen_from: NaiveDate) -> WorkingDate {
+        let mut next = date + Duration::days(1);
+        while !self.is_working(next) {
+            next += Duration::days(1);
+        }
+        WorkingDate {
+            date: next,
+            days_ahead: u32::try_from((next - seen_from).num_days()).unwrap_or_default(),
+            start_ms: self.start_of(next),
+        }
+    }
+
+    fn demand_permille(&self, date: NaiveDate) -> i64 {
+        let season = match self.calendar.days_to_holiday(date) {
+            Ok(0) => HOLIDAY_DEMAND,
+            Ok(1..=BEFORE_HOLIDAY_DAYS) => BEFORE_HOLIDAY_DEMAND,
+            _ => 1_000,
         };
-        format!("{year:04}-{month:02}")
+        WEEKDAY_DEMAND[date.weekday().num_days_from_monday() as usize] * season / 1_000
     }
 }
 
-/// Monday-based ISO week as text.
-pub(super) fn iso_week(date: NaiveDate) -> String {
+impl Day {
+    /// The instant so many hours and minutes into this day, in ms.
+    pub fn at(&self, hours: i64, minutes: i64) -> i64 {
+        self.start_ms + hours * HOUR_MS + minutes * MINUTE_MS
+    }
+
+    /// `YYYY-MM` of this day.
+    pub fn month(&self) -> &str {
+        &self.date_text[..7]
+    }
+
+    /// `YYYY-MM` of the month after this day's, which on the last working day is the next working day's.
+    pub fn next_month(&self) -> String {
+        self.next_working.date.format("%Y-%m").to_string()
+    }
+}
+
+fn iso_week(date: NaiveDate) -> String {
     let week = date.iso_week();
     format!("{:04}-W{:02}", week.year(), week.week())
 }
 
-pub(super) fn working_day_after(date: NaiveDate) -> NaiveDate {
-    let mut next = date + Duration::days(1);
-    while !is_working(next) {
-        next += Duration::days(1);
-    }
-    next
-}
-
-/// The local midnight that begins `date`; where a zone skips it, the first instant after the gap.
-pub(super) fn midnight_ms(date: NaiveDate, zone: Tz) -> i64 {
-    let midnight = date.and_time(NaiveTime::MIN);
-    (0..=24)
-        .filter_map(|half_hours| {
-            zone.from_local_datetime(&(midnight + Duration::minutes(30 * half_hours)))
-                .earliest()
-        })
-        .map(|instant| instant.timestamp_millis())
-        .next()
-        .unwrap_or_else(|| midnight.and_utc().timestamp_millis())
-}
-
-fn is_working(date: NaiveDate) -> bool {
-    date.weekday().num_days_from_monday() < 5 && holiday_in(date, 0).is_none()
-}
-
-/// The holiday that `date` lies in or that begins within `ahead` days after it.
-fn holiday_in(date: NaiveDate, ahead: i64) -> Option<(NaiveDate, NaiveDate)> {
-    let day = |(year, month, day): (i32, u32, u32)| {
-        NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default()
-    };
-    HOLIDAYS
-        .iter()
-        .map(|(first, last)| (day(*first), day(*last)))
-        .find(|(first, last)| date + Duration::days(ahead) >= *first && date <= *last)
-}
-
-fn demand_permille(date: NaiveDate) -> i64 {
-    let season = match holiday_in(date, 7) {
-        Some((first, _)) if date < first => BEFORE_HOLIDAY_DEMAND,
-        Some(_) => HOLIDAY_DEMAND,
-        None => 1_000,
-    };
-    WEEKDAY_DEMAND[date.weekday().num_days_from_monday() as usize] * season / 1_000
-}
-
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn day(number: u32) -> Day {
-        Day::new(&Plan::default(), number).unwrap()
+        Days::of(&Plan::default()).unwrap().day(number)
     }
 
     #[test]
@@ -184,11 +184,41 @@ mod tests {
 
     #[test]
     fn nobody_works_through_spring_festival_but_demand_rises_before_it() {
-        assert_eq!(day(40).date_text, "2026-02-14");
-        assert!(day(39).is_working && !day(43).is_working && !day(40).is_working);
-        assert_eq!(day(39).next_working_date.to_string(), "2026-02-24");
+        let eve = day(40);
+        assert_eq!(eve.date_text, "2026-02-14");
+        assert!(eve.is_working, "a Saturday worked to make up");
+        assert!(!day(43).is_working);
+        assert_eq!(eve.next_working.date.to_string(), "2026-02-24");
+        assert_eq!(eve.next_working.days_ahead, 10);
+        assert_eq!(eve.second_next_working.date.to_string(), "2026-02-25");
         assert!(day(36).demand_permille > 12 * day(8).demand_permille / 10);
+    }
+
+    #[test]
+    fn the_last_working_day_of_a_month_looks_into_the_next() {
         assert!(day(25).is_last_working_of_month && !day(24).is_last_working_of_month);
-        assert_eq!(day(25).next_month(), "2026-02");
+        assert_eq!(
+            (day(25).month(), day(25).next_month().as_str()),
+            ("2026-01", "2026-02")
+        );
+    }
+
+    #[test]
+    fn a_plan_stays_within_the_calendar_and_unknown_years_have_weekends() {
+        let plan = |year, days| Plan {
+            start: NaiveDate::from_ymd_opt(year, 10, 1).unwrap(),
+            days,
+            ..Plan::default()
+        };
+        assert!(matches!(
+            Days::of(&plan(1999, 1)),
+            Err(SimulateError::Calendar { .. })
+        ));
+        assert!(matches!(
+            Days::of(&plan(2026, u32::MAX)),
+            Err(SimulateError::Calendar { .. })
+        ));
+        let future = Days::of(&plan(2090, 7)).unwrap();
+        assert_eq!(future.all().filter(|day| day.is_working).count(), 5);
     }
 }

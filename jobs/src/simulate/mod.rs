@@ -55,7 +55,7 @@ pub use truth::{Anomaly, DirtyRecord, SoldInterval};
 pub use write::write_dir;
 
 use agenda::{Action, Agenda};
-use days::Day;
+use days::{Day, Days};
 use field::FieldForce;
 use orders::OrderDesk;
 use outbox::Outbox;
@@ -71,12 +71,12 @@ use world::World;
 /// A plan without days, customers or partitions, or one that leaves the calendar; whatever the sink returns.
 pub fn generate(plan: &Plan, sink: &mut dyn EventSink) -> Result<Summary, SimulateError> {
     plan.validate()?;
-    let world = World::build(plan)?;
+    let days = Days::of(plan)?;
+    let world = World::build(plan, &days);
     let ends_at = world.anomalies.run.to;
     let mut outbox = Outbox::new(plan, ends_at, sink);
     let mut distributor = Distributor::new(plan, &world);
-    for number in 0..plan.days {
-        let day = Day::new(plan, number)?;
+    for day in days.all() {
         distributor.live(&world, &day, &mut outbox)?;
     }
     let mut summary = outbox.finish()?;

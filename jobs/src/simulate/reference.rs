@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat};
 
-use super::days::{DAY_MS, Day};
+use super::days::{DAY_MS, Days};
 use super::plan::{Plan, SimulateError};
 use super::world::{BASKET, CLASSES, Customer, Move, World, central_units};
 
@@ -14,17 +14,18 @@ const VALID_BEFORE_MS: i64 = 365 * DAY_MS;
 /// Writes all reference files of a plan's world into `dir`, which is created.
 pub fn write_reference(plan: &Plan, dir: &Path) -> Result<(), SimulateError> {
     plan.validate()?;
+    let days = Days::of(plan)?;
     Reference {
-        plan,
-        world: &World::build(plan)?,
+        world: &World::build(plan, &days),
         dir,
-        valid_from: rfc3339(Day::new(plan, 0)?.start_ms - VALID_BEFORE_MS),
+        valid_from: rfc3339(days.first().start_ms - VALID_BEFORE_MS),
+        days,
     }
     .write()
 }
 
 struct Reference<'a> {
-    plan: &'a Plan,
+    days: Days,
     world: &'a World,
     dir: &'a Path,
     valid_from: String,
@@ -81,7 +82,7 @@ impl Reference<'_> {
                         Move::Class { day, class } => (day, class, territory),
                         Move::Territory { day, territory } => (day, class, territory),
                     };
-                    let at = rfc3339(Day::new(self.plan, day)?.start_ms);
+                    let at = rfc3339(self.days.day(day).start_ms);
                     self.customer(
                         &mut table,
                         customer,

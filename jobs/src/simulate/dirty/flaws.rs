@@ -6,7 +6,7 @@ use crate::simulate::outbox::Letter;
 
 /// Rates, per million clean records.
 pub(super) const FLAWS: [(u32, Flaw); 10] = [
-    (20, Flaw::TooLarge),
+    (150, Flaw::TooLarge),
     (280, Flaw::InvalidUtf8),
     (300, Flaw::Tombstone),
     (1_000, Flaw::MalformedJson),

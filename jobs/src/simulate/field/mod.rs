@@ -44,7 +44,7 @@ impl FieldForce {
         if !day.is_working {
             return;
         }
-        let ahead = (day.next_working_date - day.date).num_days() as u32;
+        let ahead = day.next_working.days_ahead;
         let next_weekday = (day.weekday + ahead) % 7;
         for (index, customer) in scene.world.customers.iter().enumerate() {
             if customer.kind == CustomerKind::EquipmentOwner {
@@ -90,7 +90,7 @@ impl FieldForce {
     /// A visit is announced the working day before.
     pub fn plan_visit(&mut self, scene: &mut Scene<'_, '_>, index: u32, planned_day: u32) {
         let customer = scene.customer(index);
-        let midnight = scene.day.midnight_of(scene.day.next_working_date);
+        let midnight = scene.day.next_working.start_ms;
         let envelope = by_visitor(scene, customer, "visit.planned", scene.now);
         let purpose = purpose(customer);
         let place = if customer.kind == CustomerKind::KeyAccount {

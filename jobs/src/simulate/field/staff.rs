@@ -15,8 +15,7 @@ impl FieldForce {
     pub(super) fn report_staff(&mut self, scene: &mut Scene<'_, '_>) {
         for (index, area) in (0..).zip(&scene.world.organisation.areas) {
             self.sign_in(scene, area, index);
-            let (this_month, next_month) =
-                (scene.day.date_text[..7].to_owned(), scene.day.next_month());
+            let (this_month, next_month) = (scene.day.month().to_owned(), scene.day.next_month());
             if scene.day.number == 0 {
                 self.submit_plans(scene, area, &this_month, 2);
             }

@@ -1,6 +1,8 @@
 //! One order: its lines and what is going to happen to it.
 
-use crate::simulate::days::{DAY_MS, Day, HOUR_MS, MINUTE_MS, working_day_after};
+use chrono::Duration;
+
+use crate::simulate::days::{DAY_MS, Day, HOUR_MS, MINUTE_MS};
 use crate::simulate::dice::Dice;
 use crate::simulate::world::{Customer, CustomerKind};
 
@@ -14,6 +16,9 @@ const DELIVERED_LATE: u32 = 30;
 const RETURNED: u32 = 12;
 const EXCHANGED: u32 = 3;
 const FOLLOWED_UP: u32 = 900;
+
+/// Days after the promised delivery by which a key account pays.
+const PAYMENT_DAYS: i64 = 7;
 
 /// What can happen to an order (`domain.md` 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +97,7 @@ pub(super) fn draw_course(
         steps.push((asked_at, Step::ApprovalRequested));
         if dice.permille(REJECTED) {
             steps.push((decided_at, Step::Rejected));
-            return Course::without_delivery(steps, day);
+            return Course::new(steps, day);
         }
         steps.push((decided_at, Step::Approved));
         ready_at = decided_at + dice.minutes(1, 10);
@@ -100,7 +105,7 @@ pub(super) fn draw_course(
     steps.push((ready_at, Step::Confirmed));
     if dice.permille(CANCELLED_EARLY) {
         steps.push((ready_at + dice.minutes(10, 90), Step::Cancelled));
-        return Course::without_delivery(steps, day);
+        return Course::new(steps, day);
     }
     if dice.permille(AMENDED) {
         steps.push((now + dice.minutes(3, 60), Step::Amended));
@@ -109,15 +114,14 @@ pub(super) fn draw_course(
     steps.push((allocated_at, Step::Allocated));
     if dice.permille(CANCELLED_LATE) {
         steps.push((allocated_at + dice.minutes(10, 120), Step::Cancelled));
-        return Course::without_delivery(steps, day);
+        return Course::new(steps, day);
     }
-    let promised = day.next_working_date;
-    let delivery_date = if dice.permille(DELIVERED_LATE) {
-        working_day_after(promised)
+    let delivery = if dice.permille(DELIVERED_LATE) {
+        day.second_next_working
     } else {
-        promised
+        day.next_working
     };
-    let delivery_day = day.midnight_of(delivery_date);
+    let delivery_day = delivery.start_ms;
     // Even milliseconds: stock counts fall on odd ones.
     let delivered_at = (delivery_day + 8 * HOUR_MS + dice.minutes(30, 510)) & !1;
     steps.push((
@@ -125,14 +129,9 @@ pub(super) fn draw_course(
         Step::Dispatched,
     ));
     steps.push((delivered_at, Step::Delivered));
-    let due_date = delivery_date + chrono::Duration::days(7);
     settle(&mut steps, allocated_at, delivered_at, customer, dice);
     after_sale(&mut steps, delivered_at, delivery_day, kind, dice);
-    Course {
-        steps: Course::in_order(steps),
-        promised_date: promised.to_string(),
-        payment_due_date: due_date.to_string(),
-    }
+    Course::new(steps, day)
 }
 
 fn settle(
@@ -194,19 +193,15 @@ fn after_sale(
 }
 
 impl Course {
-    fn without_delivery(steps: Vec<(i64, Step)>, day: &Day) -> Self {
-        let promised = day.next_working_date;
-        Self {
-            steps: Self::in_order(steps),
-            promised_date: promised.to_string(),
-            payment_due_date: (promised + chrono::Duration::days(7)).to_string(),
-        }
-    }
-
-    /// Latest first, so that the next step is popped off the end; steps of one instant in the order they were planned.
-    fn in_order(mut steps: Vec<(i64, Step)>) -> Vec<(i64, Step)> {
+    fn new(mut steps: Vec<(i64, Step)>, day: &Day) -> Self {
+        // Latest first, so that the next step is popped off the end; steps of one instant in the order they were planned.
         steps.sort_by_key(|(at, _)| *at);
         steps.reverse();
-        steps
+        let promised = day.next_working.date;
+        Self {
+            steps,
+            promised_date: promised.to_string(),
+            payment_due_date: (promised + Duration::days(PAYMENT_DAYS)).to_string(),
+        }
     }
 }

@@ -3,7 +3,6 @@
 use super::ServiceDesk;
 use super::case::Desk;
 use crate::simulate::agenda::Action;
-use crate::simulate::days::iso_week;
 use crate::simulate::dice::Dice;
 use crate::simulate::outbox::Envelope;
 use crate::simulate::plan::SimTopic;
@@ -67,7 +66,7 @@ impl ServiceDesk {
             customer: index,
             desk,
             tool,
-            wave: iso_week(scene.day.date),
+            wave: scene.day.iso_week.clone(),
             case_id: case_id.map(str::to_owned),
         };
         post(scene, "survey.sent", &invitation, &[]);

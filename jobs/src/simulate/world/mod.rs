@@ -15,9 +15,9 @@ pub(super) use goods::{BASKET, Sku, SupplyStatus};
 pub(super) use organisation::{Area, CALL_CENTRE, Organisation, Territory, central_units};
 pub(super) use price_book::{ListPrice, PriceBook};
 
-use super::days::Day;
+use super::days::Days;
 use super::dice::{Dice, Stream};
-use super::plan::{Plan, SimulateError};
+use super::plan::Plan;
 
 /// Retailer classes, best first.
 pub(super) const CLASSES: [&str; 4] = ["A", "B", "C", "D"];
@@ -35,10 +35,9 @@ pub(super) struct World {
 }
 
 impl World {
-    pub fn build(plan: &Plan) -> Result<Self, SimulateError> {
+    pub fn build(plan: &Plan, days: &Days) -> Self {
         let mut dice = Dice::new(plan.seed, Stream::World);
-        let first = Day::new(plan, 0)?;
-        let last = Day::new(plan, plan.days - 1)?;
+        let (first, last) = (days.first(), days.last());
         let organisation = Organisation::of(plan.customers);
         let skus = goods::stock_list(plan.customers, &mut dice);
         let price_book = PriceBook::draw(&skus, &organisation, &first, plan.days, &mut dice);
@@ -46,13 +45,13 @@ impl World {
             .map(|index| Customer::draw(index, &organisation, &skus, plan.days, &mut dice))
             .collect();
         let anomalies = Anomalies::place(&customers, &first, &last);
-        Ok(Self {
+        Self {
             organisation,
             skus,
             price_book,
             customers,
             anomalies,
-        })
+        }
     }
 
     /// Cartons of a SKU that a customer sells in an average week; at least 1.
