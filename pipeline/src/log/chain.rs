@@ -13,7 +13,13 @@ pub(super) struct Chain {
 impl Chain {
     /// The chain as it was when a base was written: the base names its record, and its writer held the claim.
     pub fn at_base(base: &Header) -> Self {
-        Self { last: Position { number: base.number, hash: base.previous }, claim: base.claim }
+        Self {
+            last: Position {
+                number: base.number,
+                hash: base.previous,
+            },
+            claim: base.claim,
+        }
     }
 
     /// The number that comes next.
@@ -37,7 +43,10 @@ impl Chain {
             Kind::Data => return Err("it was put under a claim that does not stand"),
             Kind::Base => return Err("a base stands in the place of a record"),
         };
-        Ok(Self { last: record.position(), claim })
+        Ok(Self {
+            last: record.position(),
+            claim,
+        })
     }
 }
 
@@ -47,19 +56,37 @@ mod tests {
     use crate::log::record::{Place, decode, encode};
 
     fn record(kind: Kind, number: u64, claim: ClaimId, previous: [u8; 32]) -> Record {
-        let place = Place { kind, number, claim, previous, put_at_ms: 0 };
+        let place = Place {
+            kind,
+            number,
+            claim,
+            previous,
+            put_at_ms: 0,
+        };
         decode(&encode(place, b"payload").0).expect("decodes")
     }
 
-    const A: ClaimId = ClaimId { number: 1, nonce: 10 };
-    const B: ClaimId = ClaimId { number: 3, nonce: 20 };
+    const A: ClaimId = ClaimId {
+        number: 1,
+        nonce: 10,
+    };
+    const B: ClaimId = ClaimId {
+        number: 3,
+        nonce: 20,
+    };
 
     #[test]
     fn a_chain_is_a_claim_then_records_under_it_then_the_next_claim() {
         let chain = Chain::default();
-        let chain = chain.extended(&record(Kind::Claim, 1, A, chain.last.hash)).expect("claim");
-        let chain = chain.extended(&record(Kind::Data, 2, A, chain.last.hash)).expect("data");
-        let chain = chain.extended(&record(Kind::Claim, 3, B, chain.last.hash)).expect("next claim");
+        let chain = chain
+            .extended(&record(Kind::Claim, 1, A, chain.last.hash))
+            .expect("claim");
+        let chain = chain
+            .extended(&record(Kind::Data, 2, A, chain.last.hash))
+            .expect("data");
+        let chain = chain
+            .extended(&record(Kind::Claim, 3, B, chain.last.hash))
+            .expect("next claim");
         assert_eq!((chain.last.number, chain.claim), (3, B));
 
         for (why, wrong) in [
@@ -67,7 +94,10 @@ mod tests {
             ("a gap", record(Kind::Data, 5, B, chain.last.hash)),
             ("another past", record(Kind::Data, 4, B, [1; 32])),
             ("a base", record(Kind::Base, 4, B, chain.last.hash)),
-            ("a claim from elsewhere", record(Kind::Claim, 4, B, chain.last.hash)),
+            (
+                "a claim from elsewhere",
+                record(Kind::Claim, 4, B, chain.last.hash),
+            ),
         ] {
             assert!(chain.extended(&wrong).is_err(), "{why}");
         }
@@ -75,6 +105,10 @@ mod tests {
 
     #[test]
     fn data_before_any_claim_is_refused() {
-        assert!(Chain::default().extended(&record(Kind::Data, 1, A, [0; 32])).is_err());
+        assert!(
+            Chain::default()
+                .extended(&record(Kind::Data, 1, A, [0; 32]))
+                .is_err()
+        );
     }
 }

@@ -22,12 +22,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
+    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    RenameTargetMode, Result, UploadPart,
 };
 use uuid::Uuid;
 
@@ -45,7 +47,10 @@ pub struct FsyncStore {
 impl FsyncStore {
     /// Opens `root`, making it (and the folders above it) if missing; all paths are relative to it.
     pub fn open(root: &FsPath) -> std::result::Result<Self, LogError> {
-        let folder_error = |source| LogError::Folder { path: root.display().to_string(), source };
+        let folder_error = |source| LogError::Folder {
+            path: root.display().to_string(),
+            source,
+        };
         std::fs::create_dir_all(root).map_err(folder_error)?;
         let root = root.canonicalize().map_err(folder_error)?;
         for folder in root.ancestors() {
@@ -54,9 +59,17 @@ impl FsyncStore {
                 break;
             }
         }
-        let local = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|source| LogError::Store { path: root.display().to_string(), source })?;
-        Ok(Self { local, disk: Arc::new(Disk { root, synced: Mutex::default() }) })
+        let local = LocalFileSystem::new_with_prefix(&root).map_err(|source| LogError::Store {
+            path: root.display().to_string(),
+            source,
+        })?;
+        Ok(Self {
+            local,
+            disk: Arc::new(Disk {
+                root,
+                synced: Mutex::default(),
+            }),
+        })
     }
 
     /// Runs a blocking file operation beside the runtime's workers.
@@ -66,7 +79,10 @@ impl FsyncStore {
     ) -> io::Result<T> {
         let disk = Arc::clone(&self.disk);
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => runtime.spawn_blocking(move || work(&disk)).await.map_err(io::Error::other)?,
+            Ok(runtime) => runtime
+                .spawn_blocking(move || work(&disk))
+                .await
+                .map_err(io::Error::other)?,
             Err(_) => work(&disk),
         }
     }
@@ -104,7 +120,10 @@ impl Disk {
     }
 
     fn write(&self, staged: &FsPath, payload: &PutPayload) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(staged)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(staged)?;
         for part in payload {
             file.write_all(part)?;
         }
@@ -118,7 +137,9 @@ impl Disk {
             true => std::fs::hard_link(from, to),
             false => {
                 let staged = staged_name(to);
-                std::fs::hard_link(from, &staged).and_then(|()| std::fs::rename(&staged, to)).inspect_err(|_| remove_quietly(&staged))
+                std::fs::hard_link(from, &staged)
+                    .and_then(|()| std::fs::rename(&staged, to))
+                    .inspect_err(|_| remove_quietly(&staged))
             }
         };
         match linked {
@@ -140,15 +161,30 @@ impl Disk {
 
     /// The folder of `target`, made if missing, with its own name and those above it on disk.
     fn durable_folder(&self, target: &FsPath) -> io::Result<PathBuf> {
-        let folder = target.parent().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?.to_path_buf();
-        if self.synced.lock().unwrap_or_else(PoisonError::into_inner).contains(&folder) && folder.is_dir() {
+        let folder = target
+            .parent()
+            .ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?
+            .to_path_buf();
+        if self
+            .synced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&folder)
+            && folder.is_dir()
+        {
             return Ok(folder);
         }
         std::fs::create_dir_all(&folder)?;
-        for made in folder.ancestors().take_while(|above| above.starts_with(&self.root)) {
+        for made in folder
+            .ancestors()
+            .take_while(|above| above.starts_with(&self.root))
+        {
             sync_folder(made)?;
         }
-        self.synced.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.clone());
+        self.synced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(folder.clone());
         Ok(folder)
     }
 }
@@ -172,10 +208,22 @@ fn remove_quietly(staged: &FsPath) {
 fn store_error(path: &Path, source: io::Error) -> Error {
     let path = path.to_string();
     match source.kind() {
-        ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: Box::new(source) },
-        ErrorKind::NotFound => Error::NotFound { path, source: Box::new(source) },
-        ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: Box::new(source) },
-        _ => Error::Generic { store: STORE, source: Box::new(source) },
+        ErrorKind::AlreadyExists => Error::AlreadyExists {
+            path,
+            source: Box::new(source),
+        },
+        ErrorKind::NotFound => Error::NotFound {
+            path,
+            source: Box::new(source),
+        },
+        ErrorKind::PermissionDenied => Error::PermissionDenied {
+            path,
+            source: Box::new(source),
+        },
+        _ => Error::Generic {
+            store: STORE,
+            source: Box::new(source),
+        },
     }
 }
 
@@ -187,22 +235,43 @@ impl std::fmt::Display for FsyncStore {
 
 #[async_trait]
 impl ObjectStore for FsyncStore {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
         let create = match options.mode {
             PutMode::Create => true,
             PutMode::Overwrite => false,
             PutMode::Update(_) => {
-                return Err(Error::NotImplemented { operation: "put with PutMode::Update".into(), implementer: STORE.into() });
+                return Err(Error::NotImplemented {
+                    operation: "put with PutMode::Update".into(),
+                    implementer: STORE.into(),
+                });
             }
         };
         let target = self.local.path_to_filesystem(location)?;
-        self.on_disk(move |disk| disk.put(&target, &payload, create)).await.map_err(|error| store_error(location, error))?;
-        Ok(PutResult { e_tag: None, version: None })
+        self.on_disk(move |disk| disk.put(&target, &payload, create))
+            .await
+            .map_err(|error| store_error(location, error))?;
+        Ok(PutResult {
+            e_tag: None,
+            version: None,
+        })
     }
 
     /// Collects the parts in memory and puts them at completion, so that nothing half written gets a name.
-    async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        Ok(Box::new(CollectedUpload { store: self.clone(), location: location.clone(), parts: Vec::new() }))
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Ok(Box::new(CollectedUpload {
+            store: self.clone(),
+            location: location.clone(),
+            parts: Vec::new(),
+        }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -213,16 +282,23 @@ impl ObjectStore for FsyncStore {
         self.local.get_ranges(location, ranges).await
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         self.local.delete_stream(locations)
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.local.list(prefix)
+        sorted(self.local.list(prefix))
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.local.list_with_offset(prefix, offset)
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        sorted(self.local.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -230,21 +306,42 @@ impl ObjectStore for FsyncStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        let (source, target) = (self.local.path_to_filesystem(from)?, self.local.path_to_filesystem(to)?);
+        let (source, target) = (
+            self.local.path_to_filesystem(from)?,
+            self.local.path_to_filesystem(to)?,
+        );
         let create = matches!(options.mode, CopyMode::Create);
-        self.on_disk(move |disk| disk.copy(&source, &target, create)).await.map_err(|error| store_error(to, error))
+        self.on_disk(move |disk| disk.copy(&source, &target, create))
+            .await
+            .map_err(|error| store_error(to, error))
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        let (source, target) = (self.local.path_to_filesystem(from)?, self.local.path_to_filesystem(to)?);
+        let (source, target) = (
+            self.local.path_to_filesystem(from)?,
+            self.local.path_to_filesystem(to)?,
+        );
         let create = matches!(options.target_mode, RenameTargetMode::Create);
         self.on_disk(move |disk| match create {
-            true => disk.copy(&source, &target, true).and_then(|()| std::fs::remove_file(&source)),
+            true => disk
+                .copy(&source, &target, true)
+                .and_then(|()| std::fs::remove_file(&source)),
             false => disk.rename(&source, &target),
         })
         .await
         .map_err(|error| store_error(to, error))
     }
+}
+
+/// A folder's listing in the order of its names, as object stores give it: the Delta log is read in that order.
+fn sorted(
+    listing: BoxStream<'static, Result<ObjectMeta>>,
+) -> BoxStream<'static, Result<ObjectMeta>> {
+    let collected = listing.try_collect::<Vec<_>>().map_ok(|mut found| {
+        found.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        stream::iter(found.into_iter().map(Ok))
+    });
+    collected.try_flatten_stream().boxed()
 }
 
 /// An upload in parts that becomes one durable put.
@@ -264,7 +361,9 @@ impl MultipartUpload for CollectedUpload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let payload = PutPayload::from_iter(std::mem::take(&mut self.parts));
-        self.store.put_opts(&self.location, payload, PutMode::Overwrite.into()).await
+        self.store
+            .put_opts(&self.location, payload, PutMode::Overwrite.into())
+            .await
     }
 
     async fn abort(&mut self) -> Result<()> {

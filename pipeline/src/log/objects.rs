@@ -23,8 +23,10 @@ pub(super) struct Patience {
 }
 
 /// Enough for a store that restarts, short enough to tell an operator at start that the storage is wrong.
-pub(super) const START_PATIENCE: Patience =
-    Patience { limit: Duration::from_secs(10), first_pause: Duration::from_millis(20) };
+pub(super) const START_PATIENCE: Patience = Patience {
+    limit: Duration::from_secs(10),
+    first_pause: Duration::from_millis(20),
+};
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -37,12 +39,19 @@ struct Tries {
 
 impl Tries {
     fn new(patience: Patience) -> Self {
-        Self { patience, started: wall::monotonic(), pause: patience.first_pause }
+        Self {
+            patience,
+            started: wall::monotonic(),
+            pause: patience.first_pause,
+        }
     }
 
     /// Waits before the next try; gives the error back where trying on is of no use.
     async fn again(&mut self, path: &Path, error: Error) -> Result<(), LogError> {
-        let hopeless = matches!(error, Error::NotSupported { .. } | Error::NotImplemented { .. } | Error::InvalidPath { .. });
+        let hopeless = matches!(
+            error,
+            Error::NotSupported { .. } | Error::NotImplemented { .. } | Error::InvalidPath { .. }
+        );
         if hopeless || self.started.elapsed() >= self.patience.limit {
             return Err(LogError::store(path, error));
         }
@@ -75,7 +84,11 @@ pub(super) struct Objects {
 
 impl Objects {
     pub fn new(store: Arc<dyn ObjectStore>, name: &str) -> Self {
-        Self { store, folder: Folder::new(name), patience: START_PATIENCE }
+        Self {
+            store,
+            folder: Folder::new(name),
+            patience: START_PATIENCE,
+        }
     }
 
     /// All objects of a folder that have a number, ascending by it (then by name).
@@ -84,8 +97,10 @@ impl Objects {
         loop {
             match self.store.list(Some(folder)).try_collect::<Vec<_>>().await {
                 Ok(found) => {
-                    let mut numbered: Vec<_> =
-                        found.into_iter().filter_map(|meta| Some((number_of(&meta.location)?, meta))).collect();
+                    let mut numbered: Vec<_> = found
+                        .into_iter()
+                        .filter_map(|meta| Some((number_of(&meta.location)?, meta)))
+                        .collect();
                     numbered.sort_by(|(a, x), (b, y)| (a, &x.location).cmp(&(b, &y.location)));
                     return Ok(numbered);
                 }
@@ -131,17 +146,30 @@ impl Objects {
         };
         match record_named(number, &bytes) {
             Ok(record) => Ok(Some(record)),
-            Err(why) => Err(LogError::Damaged { path: path.to_string(), why }),
+            Err(why) => Err(LogError::Damaged {
+                path: path.to_string(),
+                why,
+            }),
         }
     }
 
     /// Puts `bytes` as record `number` until it is known who stands there ([`protocol`]).
-    pub async fn put_record(&self, goal: Goal, mine: ClaimId, number: u64, bytes: &Bytes) -> Result<Outcome, LogError> {
+    pub async fn put_record(
+        &self,
+        goal: Goal,
+        mine: ClaimId,
+        number: u64,
+        bytes: &Bytes,
+    ) -> Result<Outcome, LogError> {
         let path = self.folder.record(number);
         let mut tries = Tries::new(self.patience);
         loop {
             let options = PutMode::Create.into();
-            let (answer, error) = match self.store.put_opts(&path, bytes.clone().into(), options).await {
+            let (answer, error) = match self
+                .store
+                .put_opts(&path, bytes.clone().into(), options)
+                .await
+            {
                 Ok(_) => (PutAnswer::Created, None),
                 Err(Error::AlreadyExists { .. }) => (PutAnswer::Exists, None),
                 Err(error) => (PutAnswer::NoAnswer, Some(error)),
@@ -169,7 +197,11 @@ impl Objects {
     }
 
     /// What stands at a number, compared with what I put there.
-    pub async fn find(&self, number: u64, mine: &[u8]) -> Result<(Found, Option<Record>), LogError> {
+    pub async fn find(
+        &self,
+        number: u64,
+        mine: &[u8],
+    ) -> Result<(Found, Option<Record>), LogError> {
         let Some(bytes) = self.get(&self.folder.record(number)).await? else {
             return Ok((Found::Nothing, None));
         };
@@ -177,7 +209,12 @@ impl Objects {
             return Ok((Found::Mine, None));
         }
         Ok(match record_named(number, &bytes) {
-            Ok(record) => (Found::Other { claim: record.header.claim }, Some(record)),
+            Ok(record) => (
+                Found::Other {
+                    claim: record.header.claim,
+                },
+                Some(record),
+            ),
             Err(damage) => (Found::Damaged(damage), None),
         })
     }
@@ -186,9 +223,20 @@ impl Objects {
     pub fn ended(&self, step: Step, number: u64, there: Option<Record>) -> LogError {
         let log = self.folder.log().to_owned();
         match step {
-            Step::Fenced => LogError::Fenced { log, number, owner: owner_of(there.as_ref()) },
-            Step::Stop(why) => LogError::Damaged { path: self.folder.record(number).to_string(), why },
-            _ => LogError::BrokenChain { log, number, what: "two records were put under one claim" },
+            Step::Fenced => LogError::Fenced {
+                log,
+                number,
+                owner: owner_of(there.as_ref()),
+            },
+            Step::Stop(why) => LogError::Damaged {
+                path: self.folder.record(number).to_string(),
+                why,
+            },
+            _ => LogError::BrokenChain {
+                log,
+                number,
+                what: "two records were put under one claim",
+            },
         }
     }
 }
@@ -197,8 +245,14 @@ impl Objects {
 pub(super) fn record_named(named: u64, bytes: &Bytes) -> Result<Record, Damage> {
     let record = decode(bytes)?;
     match record.header.kind {
-        Kind::Base => Err(Damage::OtherKind { found: Kind::Base, wanted: "a record" }),
-        _ if record.header.number != named => Err(Damage::OtherNumber { found: record.header.number, named }),
+        Kind::Base => Err(Damage::OtherKind {
+            found: Kind::Base,
+            wanted: "a record",
+        }),
+        _ if record.header.number != named => Err(Damage::OtherNumber {
+            found: record.header.number,
+            named,
+        }),
         _ => Ok(record),
     }
 }

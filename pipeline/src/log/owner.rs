@@ -38,20 +38,36 @@ impl Log {
     ///
     /// `name` is the log's (`shard-3`, `publisher`), `owner` this process's, for people who read an error. Every other
     /// owner is fenced from here on. Errors: damage, a hole, a broken chain, a store that fails for 10 s.
-    pub async fn claim(store: Arc<dyn ObjectStore>, name: &str, owner: &str) -> Result<(Self, Recovered), LogError> {
+    pub async fn claim(
+        store: Arc<dyn ObjectStore>,
+        name: &str,
+        owner: &str,
+    ) -> Result<(Self, Recovered), LogError> {
         Self::claim_in(Objects::new(store, name), owner).await
     }
 
-    pub(super) async fn claim_in(objects: Objects, owner: &str) -> Result<(Self, Recovered), LogError> {
+    pub(super) async fn claim_in(
+        objects: Objects,
+        owner: &str,
+    ) -> Result<(Self, Recovered), LogError> {
         let (mut chain, mut recovered) = read_chain(&objects).await?;
         let nonce = Uuid::new_v4().as_u128();
         loop {
             let number = chain.next();
             let claim = ClaimId { number, nonce };
-            let (bytes, hash) = encode(place(Kind::Claim, number, claim, chain.last.hash), owner.as_bytes());
-            match objects.put_record(Goal::Claim, claim, number, &bytes).await? {
+            let (bytes, hash) = encode(
+                place(Kind::Claim, number, claim, chain.last.hash),
+                owner.as_bytes(),
+            );
+            match objects
+                .put_record(Goal::Claim, claim, number, &bytes)
+                .await?
+            {
                 Outcome::Held => {
-                    chain = Chain { last: Position { number, hash }, claim };
+                    chain = Chain {
+                        last: Position { number, hash },
+                        claim,
+                    };
                     break;
                 }
                 Outcome::TakeIn(record) => {
@@ -60,10 +76,21 @@ impl Log {
                 }
             }
         }
-        info!(log = objects.folder.log(), number = chain.last.number, owner, "claimed");
-        let patience = Patience { limit: SILENCE_LIMIT, ..objects.patience };
+        info!(
+            log = objects.folder.log(),
+            number = chain.last.number,
+            owner,
+            "claimed"
+        );
+        let patience = Patience {
+            limit: SILENCE_LIMIT,
+            ..objects.patience
+        };
         let log = Self {
-            objects: Objects { patience, ..objects },
+            objects: Objects {
+                patience,
+                ..objects
+            },
             chain,
             confirmed: wall::monotonic(),
             silence_limit: SILENCE_LIMIT,
@@ -83,9 +110,15 @@ impl Log {
         self.open_put = Some(number);
         let place = place(Kind::Data, number, self.chain.claim, self.chain.last.hash);
         let (bytes, hash) = encode(place, &payload);
-        match self.objects.put_record(Goal::Append, self.chain.claim, number, &bytes).await? {
+        match self
+            .objects
+            .put_record(Goal::Append, self.chain.claim, number, &bytes)
+            .await?
+        {
             Outcome::Held => {}
-            Outcome::TakeIn(record) => return Err(self.objects.ended(Step::Fenced, number, Some(record))),
+            Outcome::TakeIn(record) => {
+                return Err(self.objects.ended(Step::Fenced, number, Some(record)));
+            }
         }
         // The process may have been stopped between the check and the put.
         self.check_silence()?;
@@ -155,7 +188,9 @@ impl Log {
         let bases = self.objects.list(&self.objects.folder.bases()).await?;
         let mut intact = Vec::new();
         for (number, meta) in bases.iter().rev() {
-            let Some(bytes) = self.objects.get(&meta.location).await? else { continue };
+            let Some(bytes) = self.objects.get(&meta.location).await? else {
+                continue;
+            };
             if decode(&bytes).is_ok() && !intact.contains(number) {
                 intact.push(*number);
             }
@@ -164,17 +199,26 @@ impl Log {
             }
         }
         let [_, kept] = intact[..] else { return Ok(0) };
-        let newest_gone_ms = wall::now_ms().saturating_sub(i64::try_from(minimum_age.as_millis()).unwrap_or(i64::MAX));
+        let newest_gone_ms = wall::now_ms()
+            .saturating_sub(i64::try_from(minimum_age.as_millis()).unwrap_or(i64::MAX));
         let records = self.objects.list(&self.objects.folder.records()).await?;
         let old_records: Vec<_> = records
             .into_iter()
-            .filter(|(number, meta)| *number < kept.min(cut) && meta.last_modified.timestamp_millis() <= newest_gone_ms)
+            .filter(|(number, meta)| {
+                *number < kept.min(cut) && meta.last_modified.timestamp_millis() <= newest_gone_ms
+            })
             .map(|(_, meta)| meta.location)
             .collect();
-        let old_bases = bases.into_iter().filter(|(number, _)| *number < kept).map(|(_, meta)| meta.location);
+        let old_bases = bases
+            .into_iter()
+            .filter(|(number, _)| *number < kept)
+            .map(|(_, meta)| meta.location);
         let gone = old_records.len();
         let going: Vec<_> = old_records.into_iter().chain(old_bases).map(Ok).collect();
-        let deleted = self.objects.store.delete_stream(stream::iter(going).boxed());
+        let deleted = self
+            .objects
+            .store
+            .delete_stream(stream::iter(going).boxed());
         // Already gone is as good as gone: an earlier trim may have been cut short.
         deleted
             .map(|each| match each {
@@ -188,7 +232,10 @@ impl Log {
 
     fn check(&self) -> Result<(), LogError> {
         match self.open_put {
-            Some(number) => Err(LogError::Interrupted { log: self.name().to_owned(), number }),
+            Some(number) => Err(LogError::Interrupted {
+                log: self.name().to_owned(),
+                number,
+            }),
             None => self.check_silence(),
         }
     }
@@ -198,12 +245,21 @@ impl Log {
         if silent <= self.silence_limit {
             return Ok(());
         }
-        Err(LogError::Silent { log: self.name().to_owned(), silent_s: silent.as_secs() })
+        Err(LogError::Silent {
+            log: self.name().to_owned(),
+            silent_s: silent.as_secs(),
+        })
     }
 }
 
 fn place(kind: Kind, number: u64, claim: ClaimId, previous: [u8; 32]) -> Place {
-    Place { kind, number, claim, previous, put_at_ms: wall::now_ms() }
+    Place {
+        kind,
+        number,
+        claim,
+        previous,
+        put_at_ms: wall::now_ms(),
+    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ pub enum Found {
     /// Byte for byte what was put.
     Mine,
     /// A whole record with other bytes.
-    Other { claim: ClaimId },
+    Other {
+        claim: ClaimId,
+    },
     Damaged(Damage),
 }
 
@@ -100,10 +102,19 @@ pub fn at_end(mine: ClaimId, found: Found) -> Step {
 mod tests {
     use super::*;
 
-    const MINE: ClaimId = ClaimId { number: 5, nonce: 1 };
-    const THEIRS: ClaimId = ClaimId { number: 9, nonce: 2 };
+    const MINE: ClaimId = ClaimId {
+        number: 5,
+        nonce: 1,
+    };
+    const THEIRS: ClaimId = ClaimId {
+        number: 9,
+        nonce: 2,
+    };
     /// Same number, other nonce: two owners tried for one number and the other one won.
-    const RIVAL: ClaimId = ClaimId { number: 5, nonce: 2 };
+    const RIVAL: ClaimId = ClaimId {
+        number: 5,
+        nonce: 2,
+    };
 
     #[test]
     fn every_answer_has_its_step() {
@@ -135,7 +146,11 @@ mod tests {
             (Append, damaged(), Step::Stop(Damage::Header)),
             (Claim, damaged(), Step::Stop(Damage::Header)),
         ] {
-            assert_eq!(after_read(goal, MINE, found.clone()), step, "{goal:?} {found:?}");
+            assert_eq!(
+                after_read(goal, MINE, found.clone()),
+                step,
+                "{goal:?} {found:?}"
+            );
         }
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use futures::stream::{self, BoxStream};
 use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use object_store::ObjectStore;
 
 use super::error::LogError;
@@ -49,7 +49,10 @@ pub struct LogReader {
 impl LogReader {
     /// A reader of the log `name`; nothing is read yet.
     pub fn new(store: Arc<dyn ObjectStore>, name: &str) -> Self {
-        Self { objects: Objects::new(store, name), known: AtomicU64::new(0) }
+        Self {
+            objects: Objects::new(store, name),
+            known: AtomicU64::new(0),
+        }
     }
 
     /// The newest record's number; `None` for a log without records.
@@ -60,7 +63,9 @@ impl LogReader {
         // The known number may have been trimmed since, then what follows it proves nothing.
         if known == 0 || !self.objects.has_record(known).await? {
             let listed = self.objects.list(&self.objects.folder.records()).await?;
-            let Some((number, _)) = listed.last() else { return Ok(None) };
+            let Some((number, _)) = listed.last() else {
+                return Ok(None);
+            };
             known = *number;
         }
         let mut step = 1;

@@ -98,7 +98,10 @@ impl Header {
         let header = Self {
             kind,
             number: u64::from_le_bytes(take(bytes)?),
-            claim: ClaimId { number: u64::from_le_bytes(take(bytes)?), nonce: u128::from_le_bytes(take(bytes)?) },
+            claim: ClaimId {
+                number: u64::from_le_bytes(take(bytes)?),
+                nonce: u128::from_le_bytes(take(bytes)?),
+            },
             previous: take(bytes)?,
             put_at_ms: i64::from_le_bytes(take(bytes)?),
             payload_bytes: u64::from_le_bytes(take(bytes)?),
@@ -121,7 +124,10 @@ pub struct Record {
 impl Record {
     /// The record's place in the chain.
     pub fn position(&self) -> Position {
-        Position { number: self.header.number, hash: self.hash }
+        Position {
+            number: self.header.number,
+            hash: self.hash,
+        }
     }
 }
 
@@ -138,7 +144,9 @@ pub enum Damage {
     Header,
     #[error("the payload fails its checksum")]
     Payload,
-    #[error("format={format} is newer than this version reads (format={FORMAT}): use the newer version")]
+    #[error(
+        "format={format} is newer than this version reads (format={FORMAT}): use the newer version"
+    )]
     NewerFormat { format: u16 },
     #[error("number={found} stands under the name of number={named}")]
     OtherNumber { found: u64, named: u64 },
@@ -174,7 +182,8 @@ pub fn encode(place: Place, payload: &[u8]) -> (Bytes, [u8; 32]) {
         stored_sha256: Sha256::digest(stored).into(),
     };
     let header_bytes = header.to_bytes();
-    let mut bytes = Vec::with_capacity(FRAME_BYTES + header_bytes.len() + HASH_BYTES + stored.len());
+    let mut bytes =
+        Vec::with_capacity(FRAME_BYTES + header_bytes.len() + HASH_BYTES + stored.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
     bytes.extend_from_slice(&(header_bytes.len() as u16).to_le_bytes());
@@ -204,17 +213,25 @@ pub fn decode(bytes: &Bytes) -> Result<Record, Damage> {
         stored
     } else {
         // The header is sealed by its hash, so its length bounds the output: no decompression bomb.
-        let payload = zstd::bulk::decompress(&stored, header.payload_bytes as usize).map_err(|_| Damage::Payload)?;
+        let payload = zstd::bulk::decompress(&stored, header.payload_bytes as usize)
+            .map_err(|_| Damage::Payload)?;
         if payload.len() as u64 != header.payload_bytes {
             return Err(Damage::Payload);
         }
         payload.into()
     };
-    Ok(Record { header, hash, payload })
+    Ok(Record {
+        header,
+        hash,
+        payload,
+    })
 }
 
 fn decode_header(bytes: &[u8]) -> Result<(Header, [u8; 32], usize), Damage> {
-    let truncated = |expected: usize| Damage::Truncated { found: bytes.len() as u64, expected: expected as u64 };
+    let truncated = |expected: usize| Damage::Truncated {
+        found: bytes.len() as u64,
+        expected: expected as u64,
+    };
     let Some((frame, _)) = bytes.split_first_chunk::<FRAME_BYTES>() else {
         return Err(truncated(FRAME_BYTES));
     };
@@ -224,7 +241,10 @@ fn decode_header(bytes: &[u8]) -> Result<(Header, [u8; 32], usize), Damage> {
     }
     let format = u16::from_le_bytes([f0, f1]);
     let header_end = FRAME_BYTES + usize::from(u16::from_le_bytes([l0, l1]));
-    let Some((hash, _)) = bytes.get(header_end..).and_then(|rest| rest.split_first_chunk::<HASH_BYTES>()) else {
+    let Some((hash, _)) = bytes
+        .get(header_end..)
+        .and_then(|rest| rest.split_first_chunk::<HASH_BYTES>())
+    else {
         return Err(truncated(header_end + HASH_BYTES));
     };
     if <[u8; 32]>::from(Sha256::digest(&bytes[..header_end])) != *hash {

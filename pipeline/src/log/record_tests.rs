@@ -6,7 +6,10 @@ fn place(number: u64) -> Place {
     Place {
         kind: Kind::Data,
         number,
-        claim: ClaimId { number: 3, nonce: 0x1234_5678_9abc },
+        claim: ClaimId {
+            number: 3,
+            nonce: 0x1234_5678_9abc,
+        },
         previous: [7; 32],
         put_at_ms: 1_767_571_200_000,
     }
@@ -24,13 +27,20 @@ fn what_goes_in_comes_out_compressed_or_not() {
         assert_eq!(record.header.previous, [7; 32]);
         assert_eq!(record.header.put_at_ms, 1_767_571_200_000);
     }
-    assert!(encode(place(9), &[0; 100_000]).0.len() < 1_000, "zeros compress");
+    assert!(
+        encode(place(9), &[0; 100_000]).0.len() < 1_000,
+        "zeros compress"
+    );
 }
 
 #[test]
 fn encoding_is_deterministic_so_a_repeated_put_has_identical_bytes() {
     assert_eq!(encode(place(4), b"seal"), encode(place(4), b"seal"));
-    assert_ne!(encode(place(4), b"seal").1, encode(place(5), b"seal").1, "the number is in the hash");
+    assert_ne!(
+        encode(place(4), b"seal").1,
+        encode(place(5), b"seal").1,
+        "the number is in the hash"
+    );
 }
 
 #[test]
@@ -38,7 +48,10 @@ fn every_cut_is_named_truncated() {
     let (bytes, _) = encode(place(1), b"a payload");
     for length in 0..bytes.len() {
         let damage = decode(&bytes.slice(..length)).expect_err("cut");
-        assert!(matches!(damage, Damage::Truncated { .. }), "length={length}: {damage}");
+        assert!(
+            matches!(damage, Damage::Truncated { .. }),
+            "length={length}: {damage}"
+        );
     }
 }
 
@@ -55,7 +68,10 @@ fn foreign_longer_and_newer_bytes_are_named() {
     let header_end = FRAME_BYTES + usize::from(u16::from_le_bytes([newer[6], newer[7]]));
     let hash: [u8; 32] = Sha256::digest(&newer[..header_end]).into();
     newer[header_end..header_end + HASH_BYTES].copy_from_slice(&hash);
-    assert_eq!(decode(&newer.into()), Err(Damage::NewerFormat { format: 2 }));
+    assert_eq!(
+        decode(&newer.into()),
+        Err(Damage::NewerFormat { format: 2 })
+    );
 }
 
 proptest! {

@@ -34,7 +34,13 @@ pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), 
     // Listed before anything is read: whatever is listed was there, so it must be found on the way.
     let bases = objects.list(&objects.folder.bases()).await?;
     let records = objects.list(&objects.folder.records()).await?;
-    let newest = records.last().into_iter().chain(bases.last()).map(|(number, _)| *number).max().unwrap_or(0);
+    let newest = records
+        .last()
+        .into_iter()
+        .chain(bases.last())
+        .map(|(number, _)| *number)
+        .max()
+        .unwrap_or(0);
 
     let mut chain = Chain::default();
     let mut recovered = Recovered::default();
@@ -48,19 +54,27 @@ pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), 
                 recovered.base = Some((chain.last, base.payload));
                 break;
             }
-            Err(why) => warn!(base = %meta.location, why, "base is ignored; an older one and the records serve instead"),
+            Err(why) => {
+                warn!(base = %meta.location, why, "base is ignored; an older one and the records serve instead")
+            }
         }
     }
 
     let listed = chain.next()..=newest;
-    let mut reads = stream::iter(listed).map(|number| objects.record(number)).buffered(READS_AT_ONCE);
+    let mut reads = stream::iter(listed)
+        .map(|number| objects.record(number))
+        .buffered(READS_AT_ONCE);
     while let Some(read) = reads.try_next().await? {
         let Some(record) = read else { break };
         chain = extended(objects, chain, &record)?;
         recovered.take_in(record);
     }
     if chain.last.number < newest {
-        return Err(LogError::Hole { log: objects.folder.log().to_owned(), missing: chain.next(), newest });
+        return Err(LogError::Hole {
+            log: objects.folder.log().to_owned(),
+            missing: chain.next(),
+            newest,
+        });
     }
     while let Some(record) = objects.record(chain.next()).await? {
         chain = extended(objects, chain, &record)?;
@@ -70,16 +84,26 @@ pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), 
 }
 
 /// The chain with one more record, or the error that names it.
-pub(super) fn extended(objects: &Objects, chain: Chain, record: &Record) -> Result<Chain, LogError> {
-    chain.extended(record).map_err(|what| LogError::BrokenChain {
-        log: objects.folder.log().to_owned(),
-        number: record.header.number,
-        what,
-    })
+pub(super) fn extended(
+    objects: &Objects,
+    chain: Chain,
+    record: &Record,
+) -> Result<Chain, LogError> {
+    chain
+        .extended(record)
+        .map_err(|what| LogError::BrokenChain {
+            log: objects.folder.log().to_owned(),
+            number: record.header.number,
+            what,
+        })
 }
 
 /// Decodes a base and compares it with the chain; the inner error says why it is of no use.
-async fn usable_base(objects: &Objects, number: u64, bytes: &Bytes) -> Result<Result<Record, String>, LogError> {
+async fn usable_base(
+    objects: &Objects,
+    number: u64,
+    bytes: &Bytes,
+) -> Result<Result<Record, String>, LogError> {
     let base = match decode(bytes) {
         Ok(base) if base.header.kind != Kind::Base || base.header.number != number => {
             return Ok(Err("it is not the base that its name says".to_owned()));
@@ -107,10 +131,16 @@ async fn stands(objects: &Objects, number: u64) -> Result<Stands, LogError> {
         return Ok(Stands::Nothing);
     };
     Ok(match record_named(number, &bytes) {
-        Ok(record) => Stands::Whole { hash: record.hash, previous: record.header.previous },
+        Ok(record) => Stands::Whole {
+            hash: record.hash,
+            previous: record.header.previous,
+        },
         Err(Damage::NewerFormat { format }) => {
             let path = objects.folder.record(number).to_string();
-            return Err(LogError::Damaged { path, why: Damage::NewerFormat { format } });
+            return Err(LogError::Damaged {
+                path,
+                why: Damage::NewerFormat { format },
+            });
         }
         Err(_) => Stands::Damaged,
     })

@@ -15,7 +15,9 @@ pub fn open_store(url: &str) -> Result<Arc<dyn ObjectStore>, LogError> {
     let folder = url
         .strip_prefix("file://")
         .filter(|path| path.starts_with('/'))
-        .ok_or_else(|| LogError::UnsupportedUrl { url: url.to_owned() })?;
+        .ok_or_else(|| LogError::UnsupportedUrl {
+            url: url.to_owned(),
+        })?;
     Ok(Arc::new(FsyncStore::open(std::path::Path::new(folder))?))
 }
 
@@ -28,7 +30,9 @@ pub struct Folder {
 impl Folder {
     /// The folder of the log `name`, for example `shard-3` or `publisher`.
     pub fn new(name: &str) -> Self {
-        Self { log: name.to_owned() }
+        Self {
+            log: name.to_owned(),
+        }
     }
 
     /// The log's name.
@@ -53,7 +57,10 @@ impl Folder {
 
     /// The name of a base: the record it covers, then the claim and nonce of who wrote it.
     pub fn base(&self, covers: u64, claim: super::ClaimId) -> Path {
-        self.bases().join(format!("{covers:020}-{:020}-{:032x}", claim.number, claim.nonce))
+        self.bases().join(format!(
+            "{covers:020}-{:020}-{:032x}",
+            claim.number, claim.nonce
+        ))
     }
 }
 
@@ -71,18 +78,39 @@ mod tests {
 
     #[test]
     fn urls_other_than_a_local_folder_are_refused_with_a_sentence() {
-        for url in ["s3://bucket/prefix", "file://relative", "/var/lib", "", "gs://x"] {
+        for url in [
+            "s3://bucket/prefix",
+            "file://relative",
+            "/var/lib",
+            "",
+            "gs://x",
+        ] {
             let error = open_store(url).expect_err(url).to_string();
-            assert!(error.contains("file:///path") && error.contains(url), "{error}");
+            assert!(
+                error.contains("file:///path") && error.contains(url),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn a_records_name_is_its_number_alone() {
         let folder = Folder::new("shard-3");
-        assert_eq!(folder.record(42).as_ref(), "log/shard-3/record/00000000000000000042");
-        let base = folder.base(41, ClaimId { number: 37, nonce: 0xabc });
-        assert!(base.as_ref().starts_with("log/shard-3/base/00000000000000000041-00000000000000000037-"));
+        assert_eq!(
+            folder.record(42).as_ref(),
+            "log/shard-3/record/00000000000000000042"
+        );
+        let base = folder.base(
+            41,
+            ClaimId {
+                number: 37,
+                nonce: 0xabc,
+            },
+        );
+        assert!(
+            base.as_ref()
+                .starts_with("log/shard-3/base/00000000000000000041-00000000000000000037-")
+        );
         assert_eq!(number_of(&folder.record(42)), Some(42));
         assert_eq!(number_of(&base), Some(41));
         assert_eq!(number_of(&Path::from("log/shard-3/record/readme")), None);

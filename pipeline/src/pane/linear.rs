@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
@@ -16,10 +16,8 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::history::WEIGHT;
+use crate::history::{PANE, WEIGHT};
 
-/// The local day of a fact: a key of every pane.
-pub const PANE: &str = "pane";
 /// Weighted number of facts behind a group; zero means that the group does not exist.
 pub const COUNT: &str = "n";
 
@@ -259,15 +257,10 @@ fn check_aggregates(aggregate: &Aggregate) -> Result<(), LinearError> {
     Ok(())
 }
 
-/// Columns of the facts as `stream.sql` sees them.
-pub(crate) fn with_pane(schema: &Schema) -> Schema {
-    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
-    fields.push(Arc::new(Field::new(PANE, DataType::Date32, false)));
-    Schema::new(fields)
-}
-
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::{Field, Schema};
+
     use super::*;
 
     async fn plan(sql: &str) -> Result<LinearPlan, LinearError> {
@@ -275,9 +268,10 @@ mod tests {
             Field::new("sku_id", DataType::Utf8, false),
             Field::new("qty", DataType::Int64, false),
             Field::new("price", DataType::Float64, false),
+            Field::new(PANE, DataType::Date32, false),
             Field::new(WEIGHT, DataType::Int64, false),
         ]);
-        LinearPlan::new(sql, "lines", Arc::new(with_pane(&schema))).await
+        LinearPlan::new(sql, "lines", Arc::new(schema)).await
     }
 
     async fn refused(sql: &str) -> String {

@@ -11,5 +11,5 @@
 mod linear;
 mod store;
 
-pub use linear::{COUNT, LinearError, LinearPlan, PANE};
+pub use linear::{COUNT, LinearError, LinearPlan};
 pub use store::{PaneError, PaneStore};

@@ -10,7 +10,8 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
 
-use super::linear::{COUNT, LinearPlan, PANE};
+use super::linear::LinearPlan;
+use crate::history::PANE;
 use crate::time::Day;
 
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +174,6 @@ fn narrow(
 mod tests {
     use arrow::array::StringArray;
 
-    use super::super::linear::with_pane;
     use super::*;
     use crate::history::WEIGHT;
 
@@ -181,15 +181,16 @@ mod tests {
         let schema = Schema::new(vec![
             Field::new("sku_id", DataType::Utf8, false),
             Field::new("qty", DataType::Int64, false),
+            Field::new(PANE, DataType::Date32, false),
             Field::new(WEIGHT, DataType::Int64, false),
         ]);
         RecordBatch::try_new(
-            Arc::new(with_pane(&schema)),
+            Arc::new(schema),
             vec![
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0))),
                 Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.1))),
-                Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.3))),
                 Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.2))),
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.3))),
             ],
         )
         .unwrap()

@@ -89,61 +89,55 @@ pub fn decode<'p>(
     judge(layout, slots, limits)
 }
 
+/// K3 from the envelope's `missing_field` to `bad_value`, in its order.
 fn judge<'p>(
     layout: &'static TopicLayout,
     mut slots: Slots<'p>,
     limits: &Limits,
 ) -> Result<Event<'p>, Rejection> {
-    let object = &layout.object;
-    for (position, name) in (0..).zip(envelope::REQUIRED) {
-        if !slots.has(position) {
-            return Err(Rejection::new(Reason::MissingField, name));
-        }
+    let missing_from_envelope = (0..)
+        .zip(envelope::REQUIRED)
+        .find(|(position, _)| !slots.has(*position));
+    if let Some((_, name)) = missing_from_envelope {
+        return Err(Rejection::new(Reason::MissingField, name));
     }
-    if slots
-        .int(position::SCHEMA_VERSION)
-        .is_some_and(|version| version != SCHEMA_VERSION)
-    {
-        return Err(Rejection::new(
-            Reason::UnsupportedSchemaVersion,
-            "schema_version",
-        ));
+    let version = slots.int(position::SCHEMA_VERSION);
+    if version.is_some_and(|version| version != SCHEMA_VERSION) {
+        let path = "schema_version";
+        return Err(Rejection::new(Reason::UnsupportedSchemaVersion, path));
     }
+    // An event_type that is no text names no type; what is wrong with it is its value.
     let type_layout = match slots.text(position::EVENT_TYPE) {
-        None => None,
         Some(name) => Some(
             layout
                 .event_type(name)
                 .ok_or_else(|| Rejection::new(Reason::UnknownEventType, "event_type"))?,
         ),
+        None => None,
     };
-    if let Some(path) = type_layout.and_then(|one| {
-        one.uses
-            .iter()
-            .find_map(|field| missing(object, &slots, field))
-    }) {
+    let uses = type_layout.map_or(&[][..], |one| &one.uses);
+    let missing = |field_use| missing(&layout.object, &slots, field_use);
+    if let Some(path) = uses.iter().find_map(missing) {
         return Err(Rejection::new(Reason::MissingField, path));
     }
 
-    let bad = |path: String| Rejection::new(Reason::BadValue, path);
-    let occurred_at_ms = slots.int(position::OCCURRED_AT);
-    let observed = occurred_at_ms
-        .map(|at| at - OBSERVED_REACH_MS..=at.saturating_add(limits.max_future_skew_ms));
-    let envelope = (0..).take(envelope::FIELDS.len());
-    let own = type_layout
-        .into_iter()
-        .flat_map(|one| one.uses.iter().map(|field| field.field));
-    for field in envelope.chain(own) {
-        if let Some(path) = refused(object, &slots, field, observed.as_ref()) {
-            return Err(bad(path));
-        }
+    let occurred_at = slots.int(position::OCCURRED_AT);
+    let observed =
+        occurred_at.map(|at| at - OBSERVED_REACH_MS..=at.saturating_add(limits.max_future_skew_ms));
+    let refused = |field| refused(&layout.object, &slots, field, observed.as_ref());
+    let mut judged = (0..)
+        .take(envelope::FIELDS.len())
+        .chain(uses.iter().map(|one| one.field));
+    if let Some(path) = judged.find_map(refused) {
+        return Err(Rejection::new(Reason::BadValue, path));
     }
-    // Every slot of the envelope is good by now, so all three are there.
-    let type_layout = type_layout.ok_or_else(|| bad("event_type".to_owned()))?;
-    let occurred_at_ms = occurred_at_ms.ok_or_else(|| bad("occurred_at".to_owned()))?;
-    let recorded_at_ms = slots
-        .int(position::RECORDED_AT)
-        .ok_or_else(|| bad("recorded_at".to_owned()))?;
+    // Nothing in the envelope was refused, so all three are there.
+    let recorded_at = slots.int(position::RECORDED_AT);
+    let (Some(type_layout), Some(occurred_at_ms), Some(recorded_at_ms)) =
+        (type_layout, occurred_at, recorded_at)
+    else {
+        return Err(Rejection::new(Reason::BadValue, ""));
+    };
 
     slots.retain(type_layout.mask);
     for field in [position::SOURCE, position::ACTOR_ROLE] {
@@ -216,5 +210,5 @@ fn refused(
 }
 
 #[cfg(test)]
-#[path = "decode_tests.rs"]
+#[path = "decode_tests/mod.rs"]
 mod tests;

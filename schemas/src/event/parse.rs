@@ -10,22 +10,33 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::field::Kind;
 use super::layout::{FieldLayout, ObjectLayout};
 use super::slot::{Slot, Slots};
 use super::value;
 
+/// Room made for the fields of a payload. Items of lists get none in advance: a record may hold half a million empty ones.
+const EXPECTED_FIELDS: usize = 24;
+
 /// The slots of a JSON object, or nothing if the text is not exactly one.
 pub(super) fn parse<'p>(text: &'p str, layout: &ObjectLayout) -> Option<Slots<'p>> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let slots = deserializer.deserialize_map(Object(layout)).ok()?;
+    let top = Object {
+        layout,
+        slots: Slots::with_capacity(EXPECTED_FIELDS),
+    };
+    let slots = deserializer.deserialize_map(top).ok()?;
     deserializer.end().ok()?;
     Some(slots)
 }
 
 /// An object whose fields are known.
-struct Object<'l>(&'l ObjectLayout);
+struct Object<'l, 'p> {
+    layout: &'l ObjectLayout,
+    slots: Slots<'p>,
+}
 
-impl<'p> Visitor<'p> for Object<'_> {
+impl<'p> Visitor<'p> for Object<'_, 'p> {
     type Value = Slots<'p>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,11 +44,11 @@ impl<'p> Visitor<'p> for Object<'_> {
     }
 
     fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> Result<Slots<'p>, A::Error> {
-        let mut slots = Slots::with_capacity(self.0.fields.len().min(24));
+        let Object { layout, mut slots } = self;
         let mut known: u128 = 0;
         let mut others = Keys::default();
         while let Some(key) = map.next_key_seed(Text)? {
-            let Some(position) = self.0.find(&key) else {
+            let Some(position) = layout.find(&key) else {
                 others.insert(key)?;
                 map.next_value_seed(Skip)?;
                 continue;
@@ -46,7 +57,7 @@ impl<'p> Visitor<'p> for Object<'_> {
                 return Err(key_twice(&key));
             }
             known |= 1 << position;
-            let field = &self.0.fields[usize::from(position)];
+            let field = &layout.fields[usize::from(position)];
             if let Some(slot) = map.next_value_seed(Value(field))? {
                 slots.insert(position, slot);
             }
@@ -112,11 +123,15 @@ impl<'p> Visitor<'p> for Value<'_> {
             }
             return Ok(Some(Slot::Rows(rows)));
         }
-        let mut items: Vec<Option<Cow<'p, str>>> = Vec::new();
+        if self.0.field.kind != Kind::Texts {
+            Skip.visit_seq(seq)?;
+            return Ok(Some(Slot::Bad));
+        }
+        let mut items = Vec::new();
         while let Some(item) = seq.next_element_seed(TextItem)? {
             items.push(item);
         }
-        Ok(Some(value::texts(self.0.field.kind, items)))
+        Ok(Some(value::texts(items)))
     }
 
     fn visit_map<A: MapAccess<'p>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -189,7 +204,11 @@ impl<'p> Visitor<'p> for Item<'_> {
     }
 
     fn visit_map<A: MapAccess<'p>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Object(self.0).visit_map(map).map(Some)
+        let item = Object {
+            layout: self.0,
+            slots: Slots::default(),
+        };
+        item.visit_map(map).map(Some)
     }
 }
 

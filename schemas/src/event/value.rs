@@ -75,10 +75,7 @@ pub(super) fn text(kind: Kind, text: Cow<'_, str>) -> Slot<'_> {
 }
 
 /// The items of an array; `None` stands for an item that is no text.
-pub(super) fn texts<'p>(kind: Kind, items: Vec<Option<Cow<'p, str>>>) -> Slot<'p> {
-    if kind != Kind::Texts {
-        return Slot::Bad;
-    }
+pub(super) fn texts(items: Vec<Option<Cow<'_, str>>>) -> Slot<'_> {
     let mut good = Vec::with_capacity(items.len());
     for (position, item) in items.into_iter().enumerate() {
         match item {

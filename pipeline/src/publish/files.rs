@@ -1,0 +1,244 @@
+//! Versions of a table and the files that make them up.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use deltalake::kernel::{Action, StructField};
+use deltalake::{DeltaTable, DeltaTableError};
+use object_store::path::Path;
+
+use super::commit::APP_ID;
+use super::error::TableError;
+use super::table::{OpenTable, Tables};
+
+/// One Parquet file of a pinned version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataFile {
+    /// Where it lies in the store (from the storage's root).
+    pub location: Path,
+    /// The same, from the table's folder: how the Delta log names it.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    pub rows: u64,
+    /// Value of the partition column as text (dates `YYYY-MM-DD`); the column is not inside the file.
+    pub partition_values: BTreeMap<String, Option<String>>,
+    /// Delta's statistics: `{"numRecords", "minValues", "maxValues", "nullCount"}`.
+    pub stats: Option<String>,
+}
+
+/// How many pinned versions keep their file list: the newest epoch's, and those of queries still running.
+const KEPT_LISTS: usize = 4;
+
+/// What this process knows of a table's versions.
+#[derive(Debug, Default)]
+pub(super) struct Versions {
+    /// The newest known state; commits start from it.
+    newest: Option<DeltaTable>,
+    /// Our last epoch in that state and the version that brought it; `None`: not looked up.
+    committed: Option<Option<(i64, i64)>>,
+    lists: VecDeque<(i64, Arc<Vec<DataFile>>)>,
+}
+
+impl Versions {
+    /// Forgets what is known and reads the newest state.
+    pub async fn reload(&mut self, open: &OpenTable) -> Result<(), TableError> {
+        self.committed = None;
+        let mut table = self
+            .newest
+            .take()
+            .unwrap_or_else(|| DeltaTable::new(Arc::clone(&open.log_store)));
+        match table.update_incremental(None).await {
+            Ok(()) => {
+                self.newest = Some(table);
+                Ok(())
+            }
+            Err(DeltaTableError::NotATable(_)) => Err(TableError::Missing {
+                table: open.name.clone(),
+            }),
+            Err(error)
+                if !open
+                    .log_store
+                    .is_delta_table_location()
+                    .await
+                    .unwrap_or(true) =>
+            {
+                tracing::debug!(table = open.name, %error, "no such table");
+                Err(TableError::Missing {
+                    table: open.name.clone(),
+                })
+            }
+            Err(error) => Err(TableError::delta(&open.name, error)),
+        }
+    }
+
+    /// The newest known state, read if nothing is known.
+    pub async fn known(&mut self, open: &OpenTable) -> Result<&DeltaTable, TableError> {
+        if self.newest.is_none() {
+            self.reload(open).await?;
+        }
+        self.newest(open)
+    }
+
+    pub fn newest(&self, open: &OpenTable) -> Result<&DeltaTable, TableError> {
+        self.newest.as_ref().ok_or_else(|| TableError::Missing {
+            table: open.name.clone(),
+        })
+    }
+
+    pub fn version(&self, open: &OpenTable) -> Result<i64, TableError> {
+        let table = self.newest(open)?;
+        table
+            .version()
+            .map(|version| version as i64)
+            .ok_or_else(|| TableError::Missing {
+                table: open.name.clone(),
+            })
+    }
+
+    /// Takes over the state after a commit of ours.
+    pub fn advanced(&mut self, table: DeltaTable, epoch: i64, version: i64) {
+        self.newest = Some(table);
+        self.committed = Some(Some((epoch, version)));
+    }
+
+    /// Our last epoch in the newest known state, with the version that brought it.
+    pub async fn last_epoch(&mut self, open: &OpenTable) -> Result<Option<(i64, i64)>, TableError> {
+        if let Some(known) = self.committed {
+            return Ok(known);
+        }
+        let table = self.known(open).await?;
+        let delta = |error| TableError::delta(&open.name, error);
+        let state = table.snapshot().map_err(delta)?;
+        let epoch = state
+            .transaction_version(&open.log_store, APP_ID)
+            .await
+            .map_err(delta)?;
+        let found = match epoch {
+            None => None,
+            Some(epoch) => Some((epoch, version_of_epoch(open, epoch, state.version()).await?)),
+        };
+        self.committed = Some(found);
+        Ok(found)
+    }
+
+    /// Adds columns that older rows do not have.
+    pub async fn add_columns(
+        &mut self,
+        open: &OpenTable,
+        columns: Vec<StructField>,
+    ) -> Result<(), TableError> {
+        let delta = |error| TableError::delta(&open.name, error);
+        let table = self.known(open).await?.clone();
+        table
+            .add_columns()
+            .with_fields(columns)
+            .await
+            .map_err(delta)?;
+        self.reload(open).await
+    }
+
+    /// The files of one version.
+    async fn files_at(
+        &mut self,
+        open: &OpenTable,
+        version: i64,
+    ) -> Result<Arc<Vec<DataFile>>, TableError> {
+        if let Some((_, files)) = self.lists.iter().find(|(kept, _)| *kept == version) {
+            return Ok(Arc::clone(files));
+        }
+        let wanted = u64::try_from(version).map_err(|_| TableError::Missing {
+            table: open.name.clone(),
+        })?;
+        if self.known(open).await?.version() < Some(wanted) {
+            self.reload(open).await?;
+        }
+        let newest = self.newest(open)?;
+        let files = if newest.version() == Some(wanted) {
+            files_of(open, newest)?
+        } else {
+            let mut older = DeltaTable::new(Arc::clone(&open.log_store));
+            older
+                .load_version(wanted)
+                .await
+                .map_err(|error| TableError::delta(&open.name, error))?;
+            files_of(open, &older)?
+        };
+        let files = Arc::new(files);
+        if self.lists.len() == KEPT_LISTS {
+            self.lists.pop_front();
+        }
+        self.lists.push_back((version, Arc::clone(&files)));
+        Ok(files)
+    }
+}
+
+impl Tables {
+    /// The files of a pinned version, as `ops.epochs` names it.
+    pub async fn files_at(
+        &self,
+        table: &str,
+        version: i64,
+    ) -> Result<Arc<Vec<DataFile>>, TableError> {
+        let open = self.open(table)?;
+        let mut versions = open.versions.lock().await;
+        versions.files_at(&open, version).await
+    }
+
+    /// The table's newest version, read from the storage.
+    pub async fn newest_version(&self, table: &str) -> Result<i64, TableError> {
+        let open = self.open(table)?;
+        let mut versions = open.versions.lock().await;
+        versions.reload(&open).await?;
+        versions.version(&open)
+    }
+}
+
+/// All files of a loaded state.
+pub(super) fn files_of(open: &OpenTable, table: &DeltaTable) -> Result<Vec<DataFile>, TableError> {
+    let state = table
+        .snapshot()
+        .map_err(|error| TableError::delta(&open.name, error))?;
+    let mut files: Vec<_> = state
+        .log_data()
+        .iter()
+        .map(|file| {
+            let path = file.path().into_owned();
+            DataFile {
+                location: Path::from(format!("{}/{path}", open.folder)),
+                size: u64::try_from(file.size()).unwrap_or_default(),
+                rows: file.num_records().unwrap_or_default() as u64,
+                partition_values: file.partition_values_map().into_iter().collect(),
+                stats: file.stats(),
+                path,
+            }
+        })
+        .collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// The version whose commit carries our `epoch`, looking back from `newest`.
+///
+/// Others may have committed after it (an `OPTIMIZE` from outside). Where the log no longer reaches back to it, the oldest
+/// version that still does serves: it holds the epoch, too.
+async fn version_of_epoch(open: &OpenTable, epoch: i64, newest: u64) -> Result<i64, TableError> {
+    let mut version = newest;
+    loop {
+        let delta = |error| TableError::delta(&open.name, error);
+        let Some(commit) = open
+            .log_store
+            .read_commit_entry(version)
+            .await
+            .map_err(delta)?
+        else {
+            return Ok((version + 1).min(newest) as i64);
+        };
+        let actions = deltalake::logstore::get_actions(version, &commit).map_err(delta)?;
+        let is_ours = |action: &Action| matches!(action, Action::Txn(txn) if txn.app_id == APP_ID && txn.version == epoch);
+        if actions.iter().any(is_ours) || version == 0 {
+            return Ok(version as i64);
+        }
+        version -= 1;
+    }
+}
