@@ -1,7 +1,9 @@
-pub mod cli;
-//! What Vitrine computes: operators, metric texts, alert rules.
+//! What Vitrine computes: operators, metric texts, alert rules, and the program around them.
 
+pub mod catalogue;
+pub mod cli;
+pub mod config;
 pub mod metrics;
 pub mod operator;
-pub mod world;
 pub mod simulate;
+pub mod world;
