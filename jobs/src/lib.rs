@@ -1,6 +1,10 @@
-//! What Vitrine computes: operators, metric texts, alert rules.
+//! What Vitrine computes: operators, metric texts, alert rules, and the program around them.
 
 pub mod alerts;
+pub mod catalogue;
+pub mod cli;
+pub mod config;
 pub mod metrics;
 pub mod operator;
+pub mod simulate;
 pub mod world;

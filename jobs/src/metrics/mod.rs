@@ -11,14 +11,7 @@
 #[cfg(test)]
 mod tests;
 
-/// The texts of one metric; a stage that it does not need is `None`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetricText {
-    pub name: &'static str,
-    pub stream: Option<&'static str>,
-    pub shard: Option<&'static str>,
-    pub public: Option<&'static str>,
-}
+use pipeline::round::MetricText;
 
 /// The texts that stand in the folder of a metric, by stage.
 macro_rules! metric {

@@ -1,4 +1,4 @@
-//! Metric texts against hand-computed cases, run by DataFusion as the engine runs them.
+//! Metric texts against hand-computed cases, run by the engine's own stages.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,71 +8,42 @@ mod margin;
 mod service;
 mod stock;
 
-use std::collections::HashSet;
-
-use super::texts;
-
-/// Keys that a header may have (design 3.3).
-const HEADER_KEYS: &[&str] = &[
-    "metric",
-    "facts",
-    "windows",
-    "clock",
-    "look_back",
-    "look_ahead",
-    "scope",
-];
-
 #[test]
-fn every_metric_begins_with_a_header_that_names_it() {
-    for metric in texts() {
-        let first = [metric.stream, metric.shard, metric.public]
-            .into_iter()
-            .flatten()
-            .next()
-            .unwrap();
-        let header: Vec<(&str, &str)> = first
-            .lines()
-            .map_while(|line| line.strip_prefix("-- ")?.split_once(": "))
-            .collect();
-        let keys: HashSet<&str> = header.iter().map(|(key, _)| *key).collect();
-        assert_eq!(keys.len(), header.len(), "{}: a key twice", metric.name);
-        assert!(
-            keys.iter().all(|key| HEADER_KEYS.contains(key)),
-            "{}",
-            metric.name
-        );
-        assert!(
-            keys.contains("windows") && keys.contains("clock"),
-            "{}",
-            metric.name
-        );
-        assert_eq!(
-            keys.contains("facts"),
-            metric.stream.is_some(),
-            "{}",
-            metric.name
-        );
-        let (_, name) = header[0].1.split_once(' ').unwrap();
-        assert_eq!((header[0].0, name), ("metric", metric.name));
-    }
-}
-
-#[test]
-fn a_metric_is_read_only_by_those_that_stand_after_it() {
-    let mut known = HashSet::new();
-    for metric in texts() {
-        known.insert(metric.name);
-        for text in [metric.shard, metric.public].into_iter().flatten() {
-            for schema in ["panes.", "rows.", "parts."] {
-                for (at, _) in text.match_indices(schema) {
-                    let name = text[at + schema.len()..]
-                        .split(|c: char| !c.is_alphanumeric() && c != '_')
-                        .next()
-                        .unwrap();
-                    assert!(known.contains(name), "{} reads {schema}{name}", metric.name);
-                }
-            }
-        }
+fn headers_name_their_metric_and_say_what_the_contract_fixes() {
+    let said: Vec<_> = bench::metrics()
+        .iter()
+        .map(|metric| {
+            let (_, name) = metric.title.split_once(' ').unwrap();
+            assert_eq!(name, metric.name);
+            let windows: Vec<_> = metric.windows.iter().map(|kind| kind.as_str()).collect();
+            (
+                metric.title.clone(),
+                windows.join(" "),
+                metric.clock.join(" "),
+                (metric.look_back_days, metric.look_ahead_days),
+            )
+        })
+        .collect();
+    let line = |title: &str, windows: &str, clock: &str, days| {
+        (title.to_owned(), windows.to_owned(), clock.to_owned(), days)
+    };
+    for expected in [
+        line("M01 demand_orders", "D1 W1", "orders", (0, 0)),
+        line("M02 sell_through", "W1", "orders visits", (0, 14)),
+        line("M03 stock_to_sales", "W1", "orders visits", (0, 14)),
+        line(
+            "M06 retailer_margin_by_sku",
+            "W1 H28",
+            "orders prices visits",
+            (28, 14),
+        ),
+        line(
+            "M06 retailer_margin",
+            "W1 H28",
+            "orders prices visits",
+            (28, 14),
+        ),
+    ] {
+        assert!(said.contains(&expected), "{expected:?}\n{said:?}");
     }
 }

@@ -98,7 +98,10 @@ mod tests {
         assert!(known.len() < 15);
         let limit = Some(90 * HOUR_MS);
         assert!(known.contains("e90", limit));
-        assert!(!known.contains("e89", limit), "below the limit, though memory may hold it");
+        assert!(
+            !known.contains("e89", limit),
+            "below the limit, though memory may hold it"
+        );
         assert_eq!(KnownIds::load(known.save()).save(), known.save());
     }
 }

@@ -10,7 +10,9 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, Volatility, col, lit};
+use datafusion::logical_expr::{
+    Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, Volatility, col, lit,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, collect};
@@ -288,24 +290,59 @@ mod tests {
         )
         .await
         .unwrap();
-        let names: Vec<_> = plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
+        let names: Vec<_> = plan
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().as_str())
+            .collect();
         assert_eq!(names, ["sku_id", "pane", "weight", "twice", "lines_n", "n"]);
     }
 
     #[tokio::test]
     async fn what_is_not_linear_is_refused_with_a_reason() {
         for (sql, reason) in [
-            ("SELECT sku_id, MAX(qty) AS x FROM facts.lines GROUP BY sku_id", "max cannot take"),
-            ("SELECT sku_id, COUNT(DISTINCT qty) AS x FROM facts.lines GROUP BY sku_id", "DISTINCT"),
-            ("SELECT sku_id, SUM(qty) / COUNT(*) AS x FROM facts.lines GROUP BY sku_id", "above the aggregate"),
-            ("SELECT sku_id, SUM(qty) AS x FROM facts.lines GROUP BY sku_id HAVING SUM(qty) > 1", "HAVING"),
-            ("SELECT sku_id, SUM(qty) AS x FROM facts.lines GROUP BY sku_id LIMIT 1", "LIMIT"),
-            ("SELECT sku_id, SUM(price) AS x FROM facts.lines GROUP BY sku_id", "exact"),
-            ("SELECT sku_id, SUM(qty) AS n FROM facts.lines GROUP BY sku_id", "engine's"),
-            ("SELECT SUM(qty) AS x FROM facts.lines GROUP BY sku_id", "must be selected"),
-            ("SELECT a.sku_id, SUM(a.qty) AS x FROM facts.lines a JOIN facts.lines b ON a.sku_id = b.sku_id GROUP BY a.sku_id", "one table"),
+            (
+                "SELECT sku_id, MAX(qty) AS x FROM facts.lines GROUP BY sku_id",
+                "max cannot take",
+            ),
+            (
+                "SELECT sku_id, COUNT(DISTINCT qty) AS x FROM facts.lines GROUP BY sku_id",
+                "DISTINCT",
+            ),
+            (
+                "SELECT sku_id, SUM(qty) / COUNT(*) AS x FROM facts.lines GROUP BY sku_id",
+                "above the aggregate",
+            ),
+            (
+                "SELECT sku_id, SUM(qty) AS x FROM facts.lines GROUP BY sku_id HAVING SUM(qty) > 1",
+                "HAVING",
+            ),
+            (
+                "SELECT sku_id, SUM(qty) AS x FROM facts.lines GROUP BY sku_id LIMIT 1",
+                "LIMIT",
+            ),
+            (
+                "SELECT sku_id, SUM(price) AS x FROM facts.lines GROUP BY sku_id",
+                "exact",
+            ),
+            (
+                "SELECT sku_id, SUM(qty) AS n FROM facts.lines GROUP BY sku_id",
+                "engine's",
+            ),
+            (
+                "SELECT SUM(qty) AS x FROM facts.lines GROUP BY sku_id",
+                "must be selected",
+            ),
+            (
+                "SELECT a.sku_id, SUM(a.qty) AS x FROM facts.lines a JOIN facts.lines b ON a.sku_id = b.sku_id GROUP BY a.sku_id",
+                "one table",
+            ),
             ("SELECT sku_id FROM facts.lines", "GROUP BY"),
-            ("SELECT sku_id, SUM(qty + random()::BIGINT) AS x FROM facts.lines GROUP BY sku_id", "fact alone"),
+            (
+                "SELECT sku_id, SUM(qty + random()::BIGINT) AS x FROM facts.lines GROUP BY sku_id",
+                "fact alone",
+            ),
         ] {
             let message = refused(sql).await;
             assert!(message.contains(reason), "{sql}\n{message}");

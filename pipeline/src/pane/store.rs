@@ -61,7 +61,9 @@ impl PaneStore {
 
     /// Adds what a [`LinearPlan`] gave, times its weight.
     pub fn add(&mut self, sums: &RecordBatch) -> Result<(), PaneError> {
-        let keys = self.converter.convert_columns(&sums.columns()[..self.keys])?;
+        let keys = self
+            .converter
+            .convert_columns(&sums.columns()[..self.keys])?;
         let panes = sums.column(self.keys).as_primitive::<Date32Type>();
         let weights = sums.column(self.keys + 1).as_primitive::<Int64Type>();
         let values: Vec<Vec<i128>> = sums.columns()[self.keys + 2..]
@@ -150,10 +152,7 @@ fn widen(column: &ArrayRef) -> Vec<i128> {
     }
 }
 
-fn narrow(
-    field: &Field,
-    values: impl Iterator<Item = (Day, i128)>,
-) -> Result<ArrayRef, PaneError> {
+fn narrow(field: &Field, values: impl Iterator<Item = (Day, i128)>) -> Result<ArrayRef, PaneError> {
     if let DataType::Decimal128(precision, scale) = field.data_type() {
         let array = Decimal128Array::from_iter_values(values.map(|(_, value)| value))
             .with_precision_and_scale(*precision, *scale)?;
@@ -199,16 +198,26 @@ mod tests {
     #[tokio::test]
     async fn what_is_taken_back_leaves_no_row() {
         let sql = "SELECT sku_id, SUM(qty) AS qty FROM facts.lines GROUP BY sku_id";
-        let first = facts(&[("a", 5, 1, 1), ("a", 7, 1, 1), ("b", 0, 1, 1), ("a", 1, 2, 1)]);
+        let first = facts(&[
+            ("a", 5, 1, 1),
+            ("a", 7, 1, 1),
+            ("b", 0, 1, 1),
+            ("a", 1, 2, 1),
+        ]);
         let plan = LinearPlan::new(sql, "lines", first.schema()).await.unwrap();
         let mut store = PaneStore::new(&plan).unwrap();
-        for batch in [first, facts(&[("a", 5, 1, -1), ("a", 1, 2, -1), ("b", 3, 1, 1)])] {
+        for batch in [
+            first,
+            facts(&[("a", 5, 1, -1), ("a", 1, 2, -1), ("b", 3, 1, 1)]),
+        ] {
             for sums in plan.run(batch).await.unwrap() {
                 store.add(&sums).unwrap();
             }
         }
         let rows = store.read(Day(0)..Day(9)).unwrap();
-        let text = arrow::util::pretty::pretty_format_batches(&[rows]).unwrap().to_string();
+        let text = arrow::util::pretty::pretty_format_batches(&[rows])
+            .unwrap()
+            .to_string();
         assert_eq!(
             text.lines().skip(3).take(2).collect::<Vec<_>>(),
             [

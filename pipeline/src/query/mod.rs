@@ -23,12 +23,17 @@
 
 pub mod catalog;
 mod error;
+#[cfg(test)]
+mod fixture;
 pub mod functions;
 mod guard;
 mod information;
 mod names;
+pub mod output;
 mod session;
 mod table;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use error::{Position, QueryError};

@@ -116,7 +116,10 @@ impl Published {
         changed.extend(gone);
         Ok(Changes {
             rows,
-            revisions: changed.iter().map(|(_, revision)| revision.number).collect(),
+            revisions: changed
+                .iter()
+                .map(|(_, revision)| revision.number)
+                .collect(),
             keys: changed,
         })
     }
@@ -190,17 +193,26 @@ fn vanished_rows(
         .fields()
         .iter()
         .map(|field| {
-            let place = metric.dimensions.iter().position(|name| name == field.name());
+            let place = metric
+                .dimensions
+                .iter()
+                .position(|name| name == field.name());
             match place {
                 Some(place) => Ok(keys[place].clone()),
                 None if field.name() == COUNT => Ok(zero.clone()),
-                None if field.is_nullable() => Ok(arrow::array::new_null_array(field.data_type(), gone.len())),
-                None if field.data_type() == &arrow::datatypes::DataType::Boolean => Ok(std::sync::Arc::new(
-                    arrow::array::BooleanArray::from(vec![false; gone.len()]),
-                ) as ArrayRef),
-                None if field.data_type() == &arrow::datatypes::DataType::Utf8 => Ok(std::sync::Arc::new(
-                    arrow::array::StringArray::from(vec![""; gone.len()]),
-                ) as ArrayRef),
+                None if field.is_nullable() => {
+                    Ok(arrow::array::new_null_array(field.data_type(), gone.len()))
+                }
+                None if field.data_type() == &arrow::datatypes::DataType::Boolean => {
+                    Ok(std::sync::Arc::new(arrow::array::BooleanArray::from(vec![
+                        false;
+                        gone.len()
+                    ])) as ArrayRef)
+                }
+                None if field.data_type() == &arrow::datatypes::DataType::Utf8 => Ok(
+                    std::sync::Arc::new(arrow::array::StringArray::from(vec![""; gone.len()]))
+                        as ArrayRef,
+                ),
                 None => arrow::compute::cast(&zero, field.data_type()),
             }
         })

@@ -104,14 +104,22 @@ impl Frame {
         };
         // Longer names first: one is the beginning of another.
         [
-            ("$window_start_date", format!("DATE '{}'", self.window.first.date())),
-            ("$window_end_date", format!("DATE '{}'", self.window.end.date())),
+            (
+                "$window_start_date",
+                format!("DATE '{}'", self.window.first.date()),
+            ),
+            (
+                "$window_end_date",
+                format!("DATE '{}'", self.window.end.date()),
+            ),
             ("$window_start", instant(self.window.start_ms(self.zone))),
             ("$window_end", instant(self.window.end_ms(self.zone))),
             ("$window_kind", format!("'{}'", self.window.kind)),
         ]
         .iter()
-        .fold(sql.to_owned(), |text, (name, value)| text.replace(name, value))
+        .fold(sql.to_owned(), |text, (name, value)| {
+            text.replace(name, value)
+        })
     }
 }
 
@@ -242,23 +250,20 @@ fn as_table(
     let schema = row_schema(metric);
     let mut arrays = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        let column = rows
-            .column_by_name(field.name())
-            .ok_or_else(|| RoundError::MissingColumn {
-                metric: metric.name.clone(),
-                text,
-                column: field.name().clone(),
-            })?;
+        let column =
+            rows.column_by_name(field.name())
+                .ok_or_else(|| RoundError::MissingColumn {
+                    metric: metric.name.clone(),
+                    text,
+                    column: field.name().clone(),
+                })?;
         arrays.push(cast(column, field.data_type()).map_err(wrong)?);
     }
     let table = RecordBatch::try_new(schema, arrays).map_err(wrong)?;
     let Some(facts) = table.column_by_name(COUNT) else {
         return Ok(table);
     };
-    let holds = arrow::compute::kernels::cmp::gt(
-        facts,
-        &arrow::array::Int64Array::new_scalar(0),
-    )
-    .map_err(wrong)?;
+    let holds = arrow::compute::kernels::cmp::gt(facts, &arrow::array::Int64Array::new_scalar(0))
+        .map_err(wrong)?;
     arrow::compute::filter_record_batch(&table, &holds).map_err(wrong)
 }

@@ -159,7 +159,12 @@ impl Metric {
                 let stuck = &waiting[0];
                 return Err(MetricError::UnknownRows {
                     metric: stuck.name.clone(),
-                    other: stuck.reads_rows.iter().cloned().collect::<Vec<_>>().join(", "),
+                    other: stuck
+                        .reads_rows
+                        .iter()
+                        .cloned()
+                        .collect::<Vec<_>>()
+                        .join(", "),
                 });
             };
             let mut metric = waiting.remove(next);

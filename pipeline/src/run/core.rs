@@ -203,16 +203,16 @@ impl<W: World> ShardCore<W> {
         effects: &mut Effects,
     ) -> Result<(), CoreError> {
         let head = Head::of(batch)?;
-        let outcome =
-            self.corrections
-                .entry(topic)
-                .or_default()
-                .apply((0..batch.num_rows()).map(|row| Correction {
-                    event_id: head.event_id(row),
-                    occurred_at_ms: head.occurred_at_ms(row),
-                    scope: head.scope(row),
-                    corrects: head.corrects(row),
-                }));
+        let outcome = self
+            .corrections
+            .entry(topic)
+            .or_default()
+            .apply((0..batch.num_rows()).map(|row| Correction {
+                event_id: head.event_id(row),
+                occurred_at_ms: head.occurred_at_ms(row),
+                scope: head.scope(row),
+                corrects: head.corrects(row),
+            }));
         effects
             .orphans
             .extend(outcome.orphans.into_iter().map(|orphan| OrphanRow {
@@ -235,15 +235,14 @@ impl<W: World> ShardCore<W> {
 
     async fn add_to_panes(&mut self, facts: &str, rows: &RecordBatch) -> Result<(), CoreError> {
         for panes in self.panes.iter_mut().filter(|panes| panes.facts == facts) {
-            let sums =
-                panes
-                    .plan
-                    .run(rows.clone())
-                    .await
-                    .map_err(|source| CoreError::Stream {
-                        metric: panes.metric.clone(),
-                        source,
-                    })?;
+            let sums = panes
+                .plan
+                .run(rows.clone())
+                .await
+                .map_err(|source| CoreError::Stream {
+                    metric: panes.metric.clone(),
+                    source,
+                })?;
             for batch in &sums {
                 panes.store.add(batch)?;
             }

@@ -123,7 +123,11 @@ mod tests {
     fn a_topic_that_ended_early_holds_nothing_up() {
         let inputs = [input(0, Some(5000), false), input(1, Some(300), true)];
         assert_eq!(clock(&inputs, &[0, 1], None), Some(4990));
-        assert_eq!(clock(&inputs, &[1], None), Some(4990), "time goes on with the others");
+        assert_eq!(
+            clock(&inputs, &[1], None),
+            Some(4990),
+            "time goes on with the others"
+        );
         let both = [input(0, Some(5000), true), input(1, None, true)];
         assert_eq!(clock(&both, &[0, 1], None), Some(4990));
     }

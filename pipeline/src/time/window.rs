@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Day, Zone};
 
 /// The kinds of windows a metric may be asked for.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum WindowKind {
     /// Tumbling day.
     D1,
@@ -26,9 +24,7 @@ pub enum WindowKind {
 }
 
 /// `[first, end)` in local days.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Window {
     pub kind: WindowKind,
     pub first: Day,

@@ -5,9 +5,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 /// A local calendar date, as days since 1970-01-01 (Arrow's `Date32`).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Day(pub i32);
 
 impl Day {
@@ -76,7 +74,11 @@ mod tests {
     #[test]
     fn week_edge_of_the_domain_reference() {
         let zone = Zone(chrono_tz::Asia::Shanghai);
-        let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis();
+        let at = |text: &str| {
+            DateTime::parse_from_rfc3339(text)
+                .unwrap()
+                .timestamp_millis()
+        };
         let monday = |text: &str| zone.day_of(at(text)).monday().date().to_string();
         assert_eq!(monday("2026-11-22T15:59:59Z"), "2026-11-16");
         assert_eq!(monday("2026-11-22T16:00:00Z"), "2026-11-23");

@@ -1,157 +1,132 @@
-//! Runs the texts of a metric over facts: what the engine does, in its simplest form.
+//! Runs the texts of a metric over facts through the engine's own stages, without shards, logs or tables.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow::array::{ArrayRef, Date32Array, Int64Array};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
-use datafusion::catalog::MemorySchemaProvider;
-use datafusion::common::ScalarValue;
-use datafusion::prelude::{SessionConfig, SessionContext};
-use pipeline::history::{Fact, World as _};
-use pipeline::time::{Day, Zone};
+use pipeline::history::{Fact, PANE, WEIGHT, World as _};
+use pipeline::pane::{LinearPlan, PaneStore};
+use pipeline::round::{Frame, Metric, evaluate_public, evaluate_shard};
+use pipeline::time::{Day, Window, WindowKind, Zone};
 
-use crate::metrics::{MetricText, texts};
+use crate::metrics::texts;
 use crate::world::World;
 
 pub const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
 
-/// A database of panes and as-of tables.
+/// Every metric, its panes where facts were given, and what reads them.
 pub struct Bench {
-    context: SessionContext,
+    metrics: Vec<Metric>,
+    panes: BTreeMap<String, PaneStore>,
     runtime: tokio::runtime::Runtime,
 }
 
-fn metric(name: &str) -> MetricText {
-    texts()
-        .into_iter()
-        .find(|metric| metric.name == name)
-        .unwrap()
+/// Every metric with the table that it fills.
+pub fn metrics() -> Vec<Metric> {
+    let table_of = |name: &str| {
+        let table = schemas::table::find("metrics", name)?;
+        let dimensions = table.key.iter().filter(|key| !key.starts_with("window_"));
+        Some((
+            table.schema.clone(),
+            dimensions.map(|key| (*key).to_owned()).collect(),
+        ))
+    };
+    Metric::load_all(&texts(), table_of).unwrap()
 }
 
 impl Bench {
     pub fn new() -> Self {
-        // One partition: these tables are small, and plans of several cost more than they give.
-        let config = SessionConfig::new().with_target_partitions(1);
-        let context = SessionContext::new_with_config(config);
-        pipeline::query::functions::register_all(&context);
-        let catalog = context.catalog("datafusion").unwrap();
-        for schema in ["facts", "panes", "rows", "parts", "asof"] {
-            let provider = Arc::new(MemorySchemaProvider::new());
-            catalog.register_schema(schema, provider).unwrap();
+        Self {
+            metrics: metrics(),
+            panes: BTreeMap::new(),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap(),
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
+    }
+
+    fn metric(&self, name: &str) -> &Metric {
+        self.metrics
+            .iter()
+            .find(|metric| metric.name == name)
+            .unwrap()
+    }
+
+    /// Adds facts to `panes.<name>`; also needed without facts, so that the table is there.
+    pub fn stream<F: Fact>(&mut self, name: &str, facts: &[F]) {
+        let mut fields: Vec<_> = F::schema().fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(PANE, DataType::Date32, false)));
+        fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
+        let schema = Arc::new(Schema::new(fields));
+        let mut columns = F::to_batch(facts).unwrap().columns().to_vec();
+        let days = facts.iter().map(|fact| ZONE.day_of(fact.instant_ms()).0);
+        columns.push(Arc::new(Date32Array::from_iter_values(days)) as ArrayRef);
+        columns.push(Arc::new(Int64Array::from(vec![1; facts.len()])));
+        let batch = RecordBatch::try_new(schema.clone(), columns).unwrap();
+
+        let metric = self.metric(name);
+        let (stream, table) = (
+            metric.stream.as_ref().unwrap(),
+            metric.facts.as_ref().unwrap(),
+        );
+        let plan = self
+            .runtime
+            .block_on(LinearPlan::new(stream, table, schema))
             .unwrap();
-        Self { context, runtime }
-    }
-
-    fn put(&self, table: &str, batch: RecordBatch) {
-        self.context.deregister_table(table).unwrap();
-        self.context.register_batch(table, batch).unwrap();
-    }
-
-    fn run(&self, sql: &str, parameters: Vec<(&'static str, ScalarValue)>) -> RecordBatch {
-        self.runtime.block_on(async {
-            let frame = self.context.sql(sql).await.unwrap();
-            let frame = frame.with_param_values(parameters).unwrap();
-            let schema = frame.schema().inner().clone();
-            let batches = frame.collect().await.unwrap();
-            concat_batches(&schema, &batches).unwrap()
-        })
-    }
-
-    /// `panes.<name>` from facts: stream.sql day by day, with the columns that the engine adds.
-    pub fn stream<F: Fact>(&self, name: &str, facts: &[F]) {
-        let text = metric(name).stream.unwrap();
-        let counted = text.replacen("\nFROM facts.", ",\n  COUNT(*) AS n\nFROM facts.", 1);
-        assert_ne!(counted, text);
-        let source = counted.split("FROM ").last().unwrap();
-        let source = source.split_whitespace().next().unwrap();
-        let mut days: BTreeMap<Day, Vec<F>> = BTreeMap::new();
-        for fact in facts {
-            days.entry(ZONE.day_of(fact.instant_ms()))
-                .or_default()
-                .push(fact.clone());
+        let sums = self.runtime.block_on(plan.run(batch)).unwrap();
+        let mut store = PaneStore::new(&plan).unwrap();
+        for sums in sums {
+            store.add(&sums).unwrap();
         }
-        if days.is_empty() {
-            // No rows, but a table.
-            days.insert(Day(0), Vec::new());
-        }
-        let mut panes = Vec::new();
-        for (day, facts) in days {
-            self.put(source, F::to_batch(&facts).unwrap());
-            let sums = self.run(&counted, Vec::new());
-            let pane = Arc::new(Date32Array::from(vec![day.0; sums.num_rows()])) as ArrayRef;
-            let mut fields = vec![Arc::new(Field::new("pane", DataType::Date32, false))];
-            fields.extend(sums.schema().fields().iter().cloned());
-            let columns = std::iter::once(pane).chain(sums.columns().iter().cloned());
-            let schema = Arc::new(Schema::new(fields));
-            panes.push(RecordBatch::try_new(schema, columns.collect()).unwrap());
-        }
-        let panes = concat_batches(&panes[0].schema(), &panes).unwrap();
-        self.put(&format!("panes.{name}"), panes);
+        self.panes.insert(name.to_owned(), store);
     }
 
-    /// The last text of a metric for a window of local days, `[first, end)`; its columns are held to be those of its table.
+    /// Rows of a metric for a window of local days, `[first, end)`, in the columns of its table.
     pub fn round(&self, name: &str, world: &World, (first, end): (&str, &str)) -> RecordBatch {
         let day = |text: &str| Day::from_date(text.parse().unwrap());
         let (first, end) = (day(first), day(end));
-        let end_ms = ZONE.start_ms(end);
-        for (table, batch) in world.as_of(end_ms - 1).unwrap() {
-            self.put(&format!("asof.{table}"), batch);
-        }
-        let instant =
-            |ms: i64| ScalarValue::TimestampMicrosecond(Some(ms * 1_000), Some("UTC".into()));
-        let parameters = || {
-            vec![
-                ("window_start", instant(ZONE.start_ms(first))),
-                ("window_end", instant(end_ms)),
-                ("window_start_date", ScalarValue::Date32(Some(first.0))),
-                ("window_end_date", ScalarValue::Date32(Some(end.0))),
-                ("window_kind", ScalarValue::from("W1")),
-            ]
+        let kind = match end.0 - first.0 {
+            1 => WindowKind::D1,
+            7 => WindowKind::W1,
+            _ => WindowKind::H28,
         };
-        let metric = metric(name);
-        // Without shard.sql the parts are the window's panes; that public.sql adds them up once more changes nothing.
-        let panes = format!(
-            "SELECT * FROM panes.{name} WHERE pane >= $window_start_date AND pane < $window_end_date"
-        );
-        let mut rows = self.run(metric.shard.unwrap_or(&panes), parameters());
-        self.put(&format!("rows.{name}"), rows.clone());
-        if let Some(public) = metric.public {
-            self.put(&format!("parts.{name}"), rows);
-            rows = self.run(public, parameters());
+        let window = Window { kind, first, end };
+        let metric = self.metric(name);
+        assert!(metric.windows.contains(&kind), "{name} has no {kind}");
+
+        let mut frame = Frame::new(window, ZONE);
+        for (table, batch) in world.as_of(window.end_ms(ZONE) - 1).unwrap() {
+            frame
+                .table("asof", table, batch.schema(), vec![batch])
+                .unwrap();
         }
-        let types = |fields: &Fields| -> Vec<(String, DataType)> {
-            let own = fields
-                .iter()
-                .filter(|field| !PUBLISHED.contains(&field.name().as_str()));
-            own.map(|field| (field.name().clone(), field.data_type().clone()))
-                .collect()
-        };
-        let table = schemas::table::find("metrics", name).unwrap();
-        assert_eq!(types(rows.schema().fields()), types(table.schema.fields()));
-        rows
+        let earliest = end.plus(-window.length().max(metric.look_back_days));
+        for name in &metric.reads_panes {
+            let panes = self.panes[name].read(earliest..end).unwrap();
+            frame
+                .table("panes", name, panes.schema(), vec![panes])
+                .unwrap();
+        }
+        let needed: Vec<&Metric> = self
+            .metrics
+            .iter()
+            .filter(|other| other.name == name || metric.reads_rows.contains(&other.name))
+            .collect();
+        self.runtime.block_on(async {
+            let schema = |name: &str| self.panes.get(name).map(|store| store.schema().clone());
+            let answers = evaluate_shard(&mut frame, &needed, schema).await.unwrap();
+            let (_, parts) = answers.last().unwrap();
+            evaluate_public(metric, window, ZONE, std::slice::from_ref(parts))
+                .await
+                .unwrap()
+        })
     }
 }
-
-/// Columns of every metric table that the publisher adds to a row.
-const PUBLISHED: &[&str] = &[
-    "window_kind",
-    "window_start",
-    "window_end",
-    "revision",
-    "restated",
-    "emitted_at",
-    "epoch",
-    "window_date",
-];
 
 /// The named columns of all rows as text, sorted; NULL is empty.
 pub fn rows(batch: &RecordBatch, columns: &[&str]) -> Vec<String> {

@@ -38,7 +38,7 @@ fn fact(
 }
 
 fn bench(facts: &[OrderLineFact]) -> (Bench, World) {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     bench.stream("demand_orders", facts);
     (bench, World::new(Arc::new(Reference::empty())))
 }

@@ -102,7 +102,7 @@ impl Facts {
     }
 
     fn bench(&self) -> Bench {
-        let bench = Bench::new();
+        let mut bench = Bench::new();
         bench.stream("demand_orders", &self.lines);
         bench.stream("sell_through", &self.sales);
         bench.stream("stock_to_sales", &self.stock);

@@ -30,7 +30,7 @@ fn bench(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Bench, World) {
             .map(|(at, qty)| entry(ms(at), StockEvent::Delivered { qty: *qty })),
     );
     history.sort_by(|a, b| a.stamp.cmp(&b.stamp));
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     bench.stream(
         "sell_through",
         &facts_of(&SellThrough { zone: ZONE }, &key, &history, &world),
