@@ -35,7 +35,7 @@ mod recover;
 mod store;
 
 #[cfg(test)]
-mod faulty;
+pub(crate) mod faulty;
 #[cfg(test)]
 mod interleaving;
 
