@@ -118,7 +118,7 @@ fn every_type_of_a_table_has_what_delta_allows() {
             "window_date"
         ]
     );
-    assert_eq!(stats["minValues"]["window_date"], "1916-07-02");
+    assert_eq!(stats["minValues"]["window_date"], "1916-07-01");
     assert!(
         stats["nullCount"].get("lines").is_none(),
         "nested columns have no count"
