@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::super::TableSpec;
@@ -124,11 +125,6 @@ async fn commits_of_others_in_between_are_lived_with() {
         .unwrap();
     assert_eq!(version, 3);
     assert_eq!(row_count(&tables, version).await, 3);
-    // An epoch below a commit of somebody else is found where it stands.
-    assert_eq!(
-        other.commit(TABLE, 2, &Changes::default()).await.unwrap(),
-        2
-    );
 }
 
 #[tokio::test]
@@ -297,4 +293,45 @@ async fn a_table_without_partitions_works_alike() {
         (files.len(), files[0].rows, files[0].partition_values.len()),
         (1, 2, 0)
     );
+}
+
+#[tokio::test]
+async fn an_epoch_is_found_below_commits_that_are_not_ours() {
+    let (_folder, store, tables) = tables();
+    tables.ensure(&spec()).await.unwrap();
+    let changes = staged(&tables, &[(JAN_5, "a")], "1").await;
+    tables.commit(TABLE, 1, &changes).await.unwrap();
+    // A commit without an epoch: a column is added.
+    let mut fields: Vec<_> = spec()
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone())
+        .collect();
+    fields.push(Field::new("later", DataType::Int64, true));
+    let wider = TableSpec {
+        schema: Arc::new(Schema::new(fields)),
+        ..spec()
+    };
+    assert_eq!(tables.ensure(&wider).await.unwrap(), 2);
+
+    let heir = Tables::new(store);
+    assert_eq!(heir.commit(TABLE, 1, &changes).await.unwrap(), 1);
+    assert_eq!(heir.commit(TABLE, 2, &Changes::default()).await.unwrap(), 3);
+    assert_eq!(row_count(&heir, 3).await, 1);
+}
+
+#[tokio::test]
+async fn changes_survive_the_intent_in_text_and_in_binary() {
+    let (_folder, _store, tables) = tables();
+    let mut changes = staged(&tables, &[(JAN_5, "a"), (JAN_5 + 1, "b")], "1").await;
+    let add = changes.add.remove(1);
+    changes.compactions.push(Compaction {
+        add,
+        remove: vec!["window_date=2026-01-06/part".to_owned()],
+    });
+    let text = serde_json::to_string(&changes).unwrap();
+    assert_eq!(serde_json::from_str::<Changes>(&text).unwrap(), changes);
+    let binary = postcard::to_stdvec(&changes).unwrap();
+    assert_eq!(postcard::from_bytes::<Changes>(&binary).unwrap(), changes);
 }
