@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -11,9 +11,12 @@ use arrow::record_batch::RecordBatch;
 
 use super::operator::{Call, Entry, Fact, Operator, Stamp};
 use crate::columns;
+use crate::time::Zone;
 
 /// Name of the column that makes facts retractable.
 pub const WEIGHT: &str = "weight";
+/// Name of the column with the local day of a fact's instant, the key of its pane.
+pub const PANE: &str = "pane";
 
 /// Weighted facts of one run.
 pub struct Difference {
@@ -27,7 +30,7 @@ pub struct Difference {
 pub trait Stage<W>: Send {
     fn name(&self) -> &'static str;
     fn topics(&self) -> &'static [&'static str];
-    /// Columns of its fact table, [`WEIGHT`] included.
+    /// Columns of its fact table, then [`PANE`] and [`WEIGHT`].
     fn schema(&self) -> SchemaRef;
     /// Takes in a batch of accepted events, without the rows marked in `skip`, and takes out corrected ones.
     fn insert(
@@ -81,11 +84,17 @@ pub struct Keyed<O: Operator> {
     timers: BTreeSet<(i64, O::Key)>,
     readers: HashMap<Arc<str>, HashSet<O::Key>>,
     schema: SchemaRef,
+    zone: Zone,
 }
 
 impl<O: Operator> Keyed<O> {
-    pub fn new(operator: O) -> Self {
+    pub fn new(operator: O, zone: Zone) -> Self {
         let mut fields: Vec<_> = O::Fact::schema().fields().iter().cloned().collect();
+        fields.push(Arc::new(
+            Field::new(PANE, DataType::Date32, false).with_metadata(columns::comment(
+                "local date of the instant at which the fact counts (日期)",
+            )),
+        ));
         fields.push(Arc::new(
             Field::new(WEIGHT, DataType::Int64, false).with_metadata(columns::comment(
                 "+1: holds, -1: no longer holds; what holds has a positive sum (权重)",
@@ -103,6 +112,7 @@ impl<O: Operator> Keyed<O> {
             timers: BTreeSet::new(),
             readers: HashMap::new(),
             schema,
+            zone,
         }
     }
 
@@ -167,6 +177,11 @@ impl<O: Operator> Keyed<O> {
     fn batch(&self, facts: &[O::Fact], weights: Vec<i64>) -> Result<RecordBatch, ArrowError> {
         let rows = O::Fact::to_batch(facts)?;
         let mut arrays: Vec<ArrayRef> = rows.columns().to_vec();
+        arrays.push(Arc::new(Date32Array::from_iter_values(
+            facts
+                .iter()
+                .map(|fact| self.zone.day_of(fact.instant_ms()).0),
+        )));
         arrays.push(Arc::new(Int64Array::from(weights)));
         RecordBatch::try_new(self.schema.clone(), arrays)
     }

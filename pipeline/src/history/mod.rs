@@ -14,5 +14,5 @@ mod keyed;
 mod operator;
 
 pub use correction::{Correction, Corrections, Orphan, Outcome, REACH_MS};
-pub use keyed::{Difference, Keyed, Stage, WEIGHT};
+pub use keyed::{Difference, Keyed, PANE, Stage, WEIGHT};
 pub use operator::{Call, Entry, Fact, Operator, Stamp, World};

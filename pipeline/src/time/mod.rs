@@ -1,3 +1,15 @@
-//! Event time: windows, zones, watermarks, clocks. Pure, but for [`wall`].
+//! Event time: days of a named zone, windows, watermarks, clocks, live time. Pure, but for [`wall`].
 
+mod clock;
+mod live;
 pub mod wall;
+mod window;
+mod zone;
+
+pub use clock::{InputTime, clock};
+pub use live::LiveTime;
+pub use window::{Window, WindowKind};
+pub use zone::{Day, Zone};
+
+/// Milliseconds of a day without a change of clocks; for limits, never for windows.
+pub const DAY_MS: i64 = 86_400_000;

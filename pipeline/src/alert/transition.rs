@@ -1,0 +1,312 @@
+//! What a rule says ([`Change`]), and what it becomes once it is sealed ([`Transition`]).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Where an alert stands after a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The condition holds.
+    Firing,
+    /// It still holds, but another severity, value or deadline is at stake.
+    Updated,
+    /// It held and no longer does.
+    Resolved,
+    /// It never held, as is known now; or nothing is known any more.
+    Withdrawn,
+}
+
+impl State {
+    /// As in tables and in the type of a CloudEvent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Updated => "updated",
+            Self::Resolved => "resolved",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// How soon somebody must act: S1 now, S2 today, S3 this week, S4 for information (domain 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Severity {
+    S1,
+    S2,
+    S3,
+    S4,
+}
+
+impl Severity {
+    /// As in tables and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::S1 => "S1",
+            Self::S2 => "S2",
+            Self::S3 => "S3",
+            Self::S4 => "S4",
+        }
+    }
+}
+
+/// What an alert measures itself against: a window of a metric or a deadline (ms UTC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum About {
+    Window { start_ms: i64, end_ms: i64 },
+    Deadline { at_ms: i64 },
+}
+
+/// What a rule has decided; it becomes a [`Transition`] with its seal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub rule_id: Arc<str>,
+    pub rule_version: u32,
+    pub state: State,
+    pub severity: Severity,
+    /// Tells one alert from another; at most one is open for each.
+    pub dedupe_key: Arc<str>,
+    /// Ids of what it is about, never a name or a number of a person.
+    pub subjects: Vec<Arc<str>>,
+    /// What was found, in the unit of `limit`; `None` where nothing could be measured.
+    pub value: Option<f64>,
+    /// What it is held against.
+    pub limit: Option<f64>,
+    pub about: About,
+    /// Instant of the first transition of this episode (ms UTC, event time).
+    pub first_fired_at_ms: i64,
+    /// Instant of this transition in event time (ms UTC): when the condition came to hold or ceased to, not when we noticed.
+    /// The age limit of deliveries reads it, so that a replay of old events wakes nobody.
+    pub transitioned_at_ms: i64,
+    /// Event ids behind it.
+    pub evidence: Vec<Arc<str>>,
+    pub owner_role: Arc<str>,
+    pub escalation_role: Arc<str>,
+}
+
+/// One sealed step of an alert: what is delivered, and a row of `ops.alerts`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Stable across retries and replays.
+    pub id: Arc<str>,
+    /// Rises with every transition of a log, and so of a dedupe key: number of the seal × 65,536 + index in it.
+    pub sequence: i64,
+    /// Log and number of its seal: `3/1207`.
+    pub seal: Arc<str>,
+    pub change: Change,
+}
+
+/// How many transitions one seal can number.
+pub const MAX_PER_SEAL: usize = 1 << 16;
+
+/// Numbers `changes` as transitions of the seal `log`/`number`, in their order. More than [`MAX_PER_SEAL`] would run into
+/// the numbers of the next seal: the rest stays in `changes` and waits for it.
+pub fn seal(log: &str, number: u64, changes: &mut Vec<Change>) -> Vec<Transition> {
+    let place: Arc<str> = format!("{log}/{number}").into();
+    let first = i64::try_from(number)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(MAX_PER_SEAL as i64);
+    changes
+        .drain(..changes.len().min(MAX_PER_SEAL))
+        .zip(0_i64..)
+        .map(|(change, index)| Transition {
+            id: format!("{}-{log}-{number}-{index}", change.rule_id).into(),
+            sequence: first.saturating_add(index),
+            seal: place.clone(),
+            change,
+        })
+        .collect()
+}
+
+impl Transition {
+    /// The CloudEvents 1.0 JSON body (contract 6) in the name of `source`; the same bytes for the same transition.
+    pub fn cloud_event(&self, source: &str) -> Result<Vec<u8>, serde_json::Error> {
+        let change = &self.change;
+        let (window_start, window_end, deadline) = match change.about {
+            About::Window { start_ms, end_ms } => (Some(start_ms), Some(end_ms), None),
+            About::Deadline { at_ms } => (None, None, Some(at_ms)),
+        };
+        serde_json::to_vec(&CloudEvent {
+            specversion: "1.0",
+            id: &self.id,
+            source: &format!("vitrine/{source}"),
+            event_type: &format!("vitrine.alert.{}.v1", change.state.as_str()),
+            subject: &change.dedupe_key,
+            time: rfc3339(change.transitioned_at_ms),
+            datacontenttype: "application/json",
+            data: Data {
+                sequence: self.sequence,
+                rule_id: &change.rule_id,
+                rule_version: change.rule_version,
+                state: change.state,
+                severity: change.severity,
+                subjects: &change.subjects,
+                value: change.value,
+                limit: change.limit,
+                window_start,
+                window_end,
+                deadline,
+                first_fired_at: change.first_fired_at_ms,
+                evidence: &change.evidence,
+                owner_role: &change.owner_role,
+                escalation_role: &change.escalation_role,
+                seal: &self.seal,
+            },
+        })
+    }
+}
+
+/// CloudEvents asks for RFC 3339; an instant outside the calendar has none.
+fn rfc3339(instant_ms: i64) -> Option<String> {
+    chrono::DateTime::from_timestamp_millis(instant_ms)
+        .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+}
+
+#[derive(Serialize)]
+struct CloudEvent<'a> {
+    specversion: &'static str,
+    id: &'a str,
+    source: &'a str,
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    subject: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+    datacontenttype: &'static str,
+    data: Data<'a>,
+}
+
+/// Instants are integer milliseconds UTC, as in the events that came in.
+#[derive(Serialize)]
+struct Data<'a> {
+    sequence: i64,
+    rule_id: &'a str,
+    rule_version: u32,
+    state: State,
+    severity: Severity,
+    subjects: &'a [Arc<str>],
+    value: Option<f64>,
+    limit: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_start: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_end: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<i64>,
+    first_fired_at: i64,
+    evidence: &'a [Arc<str>],
+    owner_role: &'a str,
+    escalation_role: &'a str,
+    seal: &'a str,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(in crate::alert) fn change(dedupe_key: &str) -> Change {
+        Change {
+            rule_id: "A15".into(),
+            rule_version: 1,
+            state: State::Firing,
+            severity: Severity::S2,
+            dedupe_key: dedupe_key.into(),
+            subjects: vec!["C1".into(), "case-1".into()],
+            value: None,
+            limit: Some(600_000.0),
+            about: About::Deadline { at_ms: 600_000 },
+            first_fired_at_ms: 660_000,
+            transitioned_at_ms: 660_000,
+            evidence: vec!["e1".into()],
+            owner_role: "CALL_AGENT".into(),
+            escalation_role: "SERVICE_DESK_MANAGER".into(),
+        }
+    }
+
+    /// The transition of [`change`] in seal `0/number`.
+    pub(in crate::alert) fn transition(number: u64) -> Transition {
+        seal("0", number, &mut vec![change("A15|C1|case-1")]).remove(0)
+    }
+
+    #[test]
+    fn a_seal_numbers_its_transitions_in_order() {
+        let sealed = seal("3", 1207, &mut vec![change("a"), change("b")]);
+        let found: Vec<_> = sealed
+            .iter()
+            .map(|t| (&*t.id, t.sequence, &*t.seal))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("A15-3-1207-0", 1207 * 65_536, "3/1207"),
+                ("A15-3-1207-1", 1207 * 65_536 + 1, "3/1207")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_seal_cannot_number_waits_for_the_next() {
+        let mut changes = vec![change("a"); MAX_PER_SEAL + 2];
+        let first = seal("0", 1, &mut changes);
+        let second = seal("0", 2, &mut changes);
+        assert_eq!((first.len(), second.len()), (MAX_PER_SEAL, 2));
+        assert!(first.last().unwrap().sequence < second[0].sequence);
+        assert!(changes.is_empty());
+    }
+
+    #[test]
+    fn the_body_is_a_cloud_event_of_the_contract() {
+        let body = transition(7).cloud_event("east").unwrap();
+        let found: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            found,
+            json!({
+                "specversion": "1.0",
+                "id": "A15-0-7-0",
+                "source": "vitrine/east",
+                "type": "vitrine.alert.firing.v1",
+                "subject": "A15|C1|case-1",
+                "time": "1970-01-01T00:11:00.000Z",
+                "datacontenttype": "application/json",
+                "data": {
+                    "sequence": 7 * 65_536,
+                    "rule_id": "A15",
+                    "rule_version": 1,
+                    "state": "firing",
+                    "severity": "S2",
+                    "subjects": ["C1", "case-1"],
+                    "value": null,
+                    "limit": 600_000.0,
+                    "deadline": 600_000,
+                    "first_fired_at": 660_000,
+                    "evidence": ["e1"],
+                    "owner_role": "CALL_AGENT",
+                    "escalation_role": "SERVICE_DESK_MANAGER",
+                    "seal": "0/7"
+                }
+            })
+        );
+    }
+
+    #[test]
+    fn a_window_stands_in_place_of_the_deadline() {
+        let mut windowed = change("A01|C1");
+        windowed.about = About::Window {
+            start_ms: 1,
+            end_ms: 2,
+        };
+        let body = seal("publisher", 1, &mut vec![windowed])[0]
+            .cloud_event("x")
+            .unwrap();
+        let data = serde_json::from_slice::<serde_json::Value>(&body).unwrap()["data"].take();
+        assert_eq!(
+            (&data["window_start"], &data["window_end"]),
+            (&json!(1), &json!(2))
+        );
+        assert!(data.get("deadline").is_none());
+    }
+}

@@ -1,0 +1,225 @@
+//! The verdict on each record of one input partition.
+
+use schemas::event::{Event, Limits, Reason, Rejection, Topic, decode};
+use schemas::partition::partition_of;
+use serde::{Deserialize, Serialize};
+
+use super::known::KnownIds;
+use crate::source::{Record, TimestampKind};
+use crate::time::DAY_MS;
+
+/// What configuration says of one topic.
+#[derive(Clone, Debug)]
+pub struct TopicSettings {
+    pub topic: Topic,
+    /// Its name at the broker, or its folder.
+    pub name: String,
+    pub out_of_orderness_ms: i64,
+    pub allowed_lateness_ms: i64,
+    pub idle_after_ms: i64,
+}
+
+/// How producers place keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Partitioner {
+    /// As the Java client and librdkafka's `murmur2`.
+    Murmur2,
+    /// As librdkafka's `consistent`.
+    Crc32,
+    /// Anywhere; only with one partition.
+    Any,
+}
+
+impl Partitioner {
+    fn place(self, key: &[u8], partitions: u32) -> Option<u32> {
+        match self {
+            Self::Murmur2 => Some(partition_of(key, partitions)),
+            Self::Crc32 => Some(crc32fast::hash(key) % partitions.max(1)),
+            Self::Any => None,
+        }
+    }
+}
+
+/// What becomes of a record.
+#[derive(Debug)]
+pub enum Verdict<'p> {
+    Accepted(Event<'p>),
+    Duplicate,
+    /// Below its partition's limit (K6); listed in `ops.late_events`.
+    TooLate(Event<'p>),
+    Dead(Rejection),
+}
+
+/// How many records of an input had which verdict: `read = accepted + duplicate + dead + too_late` (P4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    pub read: u64,
+    pub accepted: u64,
+    pub duplicate: u64,
+    pub too_late: u64,
+    pub dead: u64,
+}
+
+impl Counters {
+    pub fn is_conserved(&self) -> bool {
+        self.read == self.accepted + self.duplicate + self.too_late + self.dead
+    }
+}
+
+/// What a base keeps of a judge.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct JudgeState {
+    pub highest_ms: Option<i64>,
+    pub known: Vec<(u128, i64)>,
+    pub counters: Counters,
+}
+
+/// Judges the records of one topic-partition, in the order of their offsets.
+#[derive(Debug)]
+pub struct InputJudge {
+    settings: TopicSettings,
+    limits: Limits,
+    partitioner: Partitioner,
+    partition: u32,
+    partitions: u32,
+    highest_ms: Option<i64>,
+    known: KnownIds,
+    counters: Counters,
+}
+
+impl InputJudge {
+    /// `partitions` is the number of partitions of the customer topics; topics without a key are not checked for place.
+    pub fn new(
+        settings: TopicSettings,
+        limits: Limits,
+        partitioner: Partitioner,
+        partition: u32,
+        partitions: u32,
+        state: JudgeState,
+    ) -> Self {
+        Self {
+            settings,
+            limits,
+            partitioner,
+            partition,
+            partitions,
+            highest_ms: state.highest_ms,
+            known: KnownIds::load(state.known),
+            counters: state.counters,
+        }
+    }
+
+    pub fn highest_ms(&self) -> Option<i64> {
+        self.highest_ms
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    pub fn settings(&self) -> &TopicSettings {
+        &self.settings
+    }
+
+    pub fn known_ids(&self) -> usize {
+        self.known.len()
+    }
+
+    pub fn save(&self) -> JudgeState {
+        JudgeState {
+            highest_ms: self.highest_ms,
+            known: self.known.save(),
+            counters: self.counters,
+        }
+    }
+
+    /// K6: what occurred before this is too late, and an id accepted before it is forgotten.
+    fn limit_ms(&self) -> Option<i64> {
+        self.highest_ms.map(|highest| {
+            highest - self.settings.out_of_orderness_ms - self.settings.allowed_lateness_ms
+        })
+    }
+
+    /// The verdict; accepted records move the highest `occurred_at` and are remembered.
+    pub fn judge<'p>(&mut self, record: &'p Record) -> Verdict<'p> {
+        self.counters.read += 1;
+        let verdict = self.verdict(record);
+        match &verdict {
+            Verdict::Accepted(event) => {
+                self.counters.accepted += 1;
+                self.remember(event.event_id(), event.occurred_at_ms());
+            }
+            Verdict::Duplicate => self.counters.duplicate += 1,
+            Verdict::TooLate(_) => self.counters.too_late += 1,
+            Verdict::Dead(_) => self.counters.dead += 1,
+        }
+        verdict
+    }
+
+    /// Takes over counters from a sealed record (recovery).
+    pub fn set_counters(&mut self, counters: Counters) {
+        self.counters = counters;
+    }
+
+    /// Remembers an accepted event; recovery calls it for the events of sealed records.
+    pub fn remember(&mut self, event_id: &str, occurred_at_ms: i64) {
+        self.highest_ms = self.highest_ms.max(Some(occurred_at_ms));
+        self.known.insert(event_id, occurred_at_ms, self.limit_ms());
+    }
+
+    fn verdict<'p>(&self, record: &'p Record) -> Verdict<'p> {
+        let payload = record.payload.as_deref();
+        let event = match decode(self.settings.topic, payload, &self.limits) {
+            Ok(event) => event,
+            Err(rejection) => return Verdict::Dead(rejection),
+        };
+        if self.is_future_dated(record, &event) {
+            return Verdict::Dead(Rejection::new(Reason::FutureDated, "occurred_at"));
+        }
+        if self.settings.topic.is_keyed()
+            && let Some(reason) = self.wrong_key(record, &event)
+        {
+            return Verdict::Dead(Rejection::new(reason, ""));
+        }
+        let limit = self.limit_ms();
+        if limit.is_some_and(|limit| event.occurred_at_ms() < limit) {
+            return Verdict::TooLate(event);
+        }
+        if self.known.contains(event.event_id(), limit) {
+            return Verdict::Duplicate;
+        }
+        Verdict::Accepted(event)
+    }
+
+    /// K5.
+    fn is_future_dated(&self, record: &Record, event: &Event<'_>) -> bool {
+        let skew = self.limits.max_future_skew_ms;
+        let occurred_at = event.occurred_at_ms();
+        let allowed_after_broker = match record.timestamp_kind {
+            TimestampKind::None => None,
+            TimestampKind::CreateTime => Some(DAY_MS),
+            TimestampKind::LogAppendTime => Some(skew),
+        };
+        let after_broker = record.timestamp_ms.zip(allowed_after_broker);
+        occurred_at > event.recorded_at_ms().saturating_add(skew)
+            || after_broker.is_some_and(|(broker, allowed)| occurred_at > broker + allowed)
+    }
+
+    /// `misplaced_key` before `key_mismatch` (K3). Files have no record key: the payload's id is the key (K1).
+    fn wrong_key(&self, record: &Record, event: &Event<'_>) -> Option<Reason> {
+        let own_id = event.key().map(str::as_bytes);
+        let key = match record.timestamp_kind {
+            TimestampKind::None => record.key.as_deref().or(own_id),
+            _ => record.key.as_deref(),
+        };
+        let Some(key) = key else {
+            return Some(Reason::KeyMismatch);
+        };
+        let place = self.partitioner.place(key, self.partitions);
+        if place.is_some_and(|place| place != self.partition) {
+            return Some(Reason::MisplacedKey);
+        }
+        (own_id != Some(key)).then_some(Reason::KeyMismatch)
+    }
+}

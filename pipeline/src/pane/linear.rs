@@ -1,0 +1,351 @@
+//! The linear part of a metric, run by DataFusion on every micro-batch.
+
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{
+    Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, Volatility, col, lit,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, collect};
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::history::{PANE, WEIGHT};
+
+/// Weighted number of facts behind a group; zero means that the group does not exist.
+pub const COUNT: &str = "n";
+
+#[derive(Debug, thiserror::Error)]
+pub enum LinearError {
+    #[error("stream.sql is not linear: {0}")]
+    NotLinear(String),
+    #[error("stream.sql cannot be planned")]
+    Plan(#[from] DataFusionError),
+}
+
+fn refuse<T>(why: impl Into<String>) -> Result<T, LinearError> {
+    Err(LinearError::NotLinear(why.into()))
+}
+
+/// `stream.sql`, checked and planned once, then run on each batch of facts.
+pub struct LinearPlan {
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    batch: Arc<Batch>,
+    schema: SchemaRef,
+    keys: usize,
+}
+
+/// The table `facts.<name>` as the plan sees it: the batch at hand.
+#[derive(Debug)]
+struct Batch {
+    schema: SchemaRef,
+    rows: Mutex<Option<RecordBatch>>,
+}
+
+impl PartitionStream for Batch {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let rows = self
+            .rows
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        Box::pin(RecordBatchStreamAdapter::new(
+            self.schema.clone(),
+            futures::stream::iter(rows.map(Ok)),
+        ))
+    }
+}
+
+impl LinearPlan {
+    /// Plans `sql` over `facts.<facts>` whose columns are `schema` (with [`PANE`] and [`WEIGHT`]).
+    pub async fn new(sql: &str, facts: &str, schema: SchemaRef) -> Result<Self, LinearError> {
+        let config = SessionConfig::new()
+            .with_target_partitions(1)
+            .with_default_catalog_and_schema("vitrine", "facts");
+        let context = SessionContext::new_with_config(config);
+        crate::query::functions::register_all(&context);
+        let batch = Arc::new(Batch {
+            schema: schema.clone(),
+            rows: Mutex::new(None),
+        });
+        let table = StreamingTable::try_new(schema, vec![batch.clone()])?;
+        let provider = MemorySchemaProvider::new();
+        provider.register_table(facts.to_owned(), Arc::new(table))?;
+        if let Some(catalog) = context.catalog("vitrine") {
+            catalog.register_schema("facts", Arc::new(provider))?;
+        }
+
+        let logical = context.state().create_logical_plan(sql).await?;
+        let (logical, keys) = with_pane_and_weight(logical)?;
+        let optimized = context.state().optimize(&logical)?;
+        let plan = context
+            .state()
+            .query_planner()
+            .create_physical_plan(&optimized, &context.state())
+            .await?;
+        let out = plan.schema();
+        for sum in &out.fields()[keys + 2..] {
+            if !matches!(sum.data_type(), DataType::Int64 | DataType::Decimal128(..)) {
+                return refuse(format!(
+                    "column {} is of type {}; a sum must be BIGINT or DECIMAL so that it is exact: cast it",
+                    sum.name(),
+                    sum.data_type()
+                ));
+            }
+        }
+        Ok(Self {
+            plan,
+            context: context.task_ctx(),
+            batch,
+            schema: out,
+            keys,
+        })
+    }
+
+    /// Key columns, then [`PANE`], [`WEIGHT`], the sums and at last [`COUNT`].
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// How many key columns there are (without pane and weight).
+    pub fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// Sums up a batch of weighted facts; signs are not applied yet.
+    pub async fn run(&self, facts: RecordBatch) -> Result<Vec<RecordBatch>, DataFusionError> {
+        *self
+            .batch
+            .rows
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(facts);
+        collect(self.plan.clone(), self.context.clone()).await
+    }
+}
+
+/// Checks that the plan is linear and makes pane and weight further keys of it.
+///
+/// By linearity the sums of the facts of weight −1 are subtracted from those of weight +1, so the texts need not know.
+fn with_pane_and_weight(plan: LogicalPlan) -> Result<(LogicalPlan, usize), LinearError> {
+    let LogicalPlan::Projection(projection) = plan else {
+        return refuse("it must be one SELECT … GROUP BY, without ORDER BY, LIMIT or DISTINCT");
+    };
+    let LogicalPlan::Aggregate(aggregate) = projection.input.as_ref() else {
+        return refuse("it must GROUP BY its keys; HAVING and window functions are not linear");
+    };
+    check_input(&aggregate.input)?;
+    check_aggregates(aggregate)?;
+
+    let grouped = aggregate.group_expr.len();
+    let (mut keys, mut sums) = (Vec::new(), Vec::new());
+    for expr in &projection.expr {
+        let name = expr.schema_name().to_string();
+        let bare = match expr {
+            Expr::Alias(alias) => alias.expr.as_ref(),
+            other => other,
+        };
+        let Expr::Column(column) = bare else {
+            return refuse(format!(
+                "column {name} calculates above the aggregate; move it inside SUM or into shard.sql or public.sql"
+            ));
+        };
+        if name == COUNT || name == PANE || name == WEIGHT {
+            return refuse(format!("the name {name} is the engine's; choose another"));
+        }
+        let place = aggregate.schema.index_of_column(column)?;
+        if place < grouped {
+            keys.push(expr.clone());
+        } else {
+            sums.push(expr.clone());
+        }
+    }
+    if keys.len() != grouped {
+        return refuse("every GROUP BY key must be selected, once");
+    }
+
+    let mut group = aggregate.group_expr.clone();
+    group.extend([col(PANE), col(WEIGHT)]);
+    let mut sums_of = aggregate.aggr_expr.clone();
+    sums_of.push(count(lit(1)).alias(COUNT));
+    let count_keys = keys.len();
+    let columns = keys
+        .into_iter()
+        .chain([col(PANE), col(WEIGHT)])
+        .chain(sums)
+        .chain([col(COUNT)]);
+    let plan = LogicalPlanBuilder::from(aggregate.input.as_ref().clone())
+        .aggregate(group, sums_of)?
+        .project(columns)?
+        .build()?;
+    Ok((plan, count_keys))
+}
+
+fn check_input(plan: &LogicalPlan) -> Result<(), LinearError> {
+    let mut wrong = None;
+    plan.apply(|node| {
+        let fits = matches!(
+            node,
+            LogicalPlan::TableScan(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_)
+        ) || matches!(node, LogicalPlan::Projection(p) if p.expr.iter().all(|e| !has_subquery(e)));
+        if !fits {
+            wrong = Some(node.display().to_string());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    match wrong {
+        Some(node) => refuse(format!(
+            "it may only filter one table of facts, but has: {node}"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    expr.exists(|inner| {
+        Ok(matches!(
+            inner,
+            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)
+        ))
+    })
+    .unwrap_or(true)
+}
+
+fn check_aggregates(aggregate: &Aggregate) -> Result<(), LinearError> {
+    for expr in &aggregate.aggr_expr {
+        let bare = match expr {
+            Expr::Alias(alias) => alias.expr.as_ref(),
+            other => other,
+        };
+        let Expr::AggregateFunction(call) = bare else {
+            return refuse(format!("{bare} is no aggregate"));
+        };
+        let name = call.func.name();
+        if !matches!(name, "sum" | "count") {
+            return refuse(format!(
+                "{name} cannot take a fact back; use SUM or COUNT(*) and calculate in shard.sql or public.sql"
+            ));
+        }
+        if call.params.distinct {
+            return refuse("DISTINCT cannot take a fact back; make it a finer key");
+        }
+        for argument in &call.params.args {
+            let volatile = argument
+                .exists(|inner| {
+                    Ok(matches!(inner, Expr::ScalarFunction(function)
+                        if function.func.signature().volatility != Volatility::Immutable))
+                })
+                .unwrap_or(true);
+            if volatile || has_subquery(argument) {
+                return refuse(format!(
+                    "{argument} is not a function of the fact alone, so it could not be taken back"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+
+    async fn plan(sql: &str) -> Result<LinearPlan, LinearError> {
+        let schema = Schema::new(vec![
+            Field::new("sku_id", DataType::Utf8, false),
+            Field::new("qty", DataType::Int64, false),
+            Field::new("price", DataType::Float64, false),
+            Field::new(PANE, DataType::Date32, false),
+            Field::new(WEIGHT, DataType::Int64, false),
+        ]);
+        LinearPlan::new(sql, "lines", Arc::new(schema)).await
+    }
+
+    async fn refused(sql: &str) -> String {
+        match plan(sql).await {
+            Ok(_) => panic!("accepted: {sql}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_linear_is_accepted() {
+        let plan = plan(
+            "SELECT sku_id, SUM(qty * 2) AS twice, COUNT(*) AS lines_n FROM facts.lines WHERE qty > 0 GROUP BY sku_id",
+        )
+        .await
+        .unwrap();
+        let names: Vec<_> = plan
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().as_str())
+            .collect();
+        assert_eq!(names, ["sku_id", "pane", "weight", "twice", "lines_n", "n"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_linear_is_refused_with_a_reason() {
+        for (sql, reason) in [
+            (
+                "SELECT sku_id, MAX(qty) AS x FROM facts.lines GROUP BY sku_id",
+                "max cannot take",
+            ),
+            (
+                "SELECT sku_id, COUNT(DISTINCT qty) AS x FROM facts.lines GROUP BY sku_id",
+                "DISTINCT",
+            ),
+            (
+                "SELECT sku_id, SUM(qty) / COUNT(*) AS x FROM facts.lines GROUP BY sku_id",
+                "above the aggregate",
+            ),
+            (
+                "SELECT sku_id, SUM(qty) AS x FROM facts.lines GROUP BY sku_id HAVING SUM(qty) > 1",
+                "HAVING",
+            ),
+            (
+                "SELECT sku_id, SUM(qty) AS x FROM facts.lines GROUP BY sku_id LIMIT 1",
+                "LIMIT",
+            ),
+            (
+                "SELECT sku_id, SUM(price) AS x FROM facts.lines GROUP BY sku_id",
+                "exact",
+            ),
+            (
+                "SELECT sku_id, SUM(qty) AS n FROM facts.lines GROUP BY sku_id",
+                "engine's",
+            ),
+            (
+                "SELECT SUM(qty) AS x FROM facts.lines GROUP BY sku_id",
+                "must be selected",
+            ),
+            (
+                "SELECT a.sku_id, SUM(a.qty) AS x FROM facts.lines a JOIN facts.lines b ON a.sku_id = b.sku_id GROUP BY a.sku_id",
+                "one table",
+            ),
+            ("SELECT sku_id FROM facts.lines", "GROUP BY"),
+            (
+                "SELECT sku_id, SUM(qty + random()::BIGINT) AS x FROM facts.lines GROUP BY sku_id",
+                "fact alone",
+            ),
+        ] {
+            let message = refused(sql).await;
+            assert!(message.contains(reason), "{sql}\n{message}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Panes: what `stream.sql` sums up, per local day and key.
+//!
+//! ```text
+//! weighted facts ─ LinearPlan (stream.sql + pane + weight as keys) ─▶ sums × weight ─▶ PaneStore ─▶ shard.sql at a round
+//! ```
+//!
+//! `stream.sql` is **linear** (only `SUM` and `COUNT`, see [`LinearPlan`]): its result over a union is the sum of its
+//! results. So a fact of weight −1 takes back what the same fact of weight +1 gave, panes merge across batches in any
+//! order, and the state is a plain table.
+
+mod linear;
+mod store;
+
+pub use linear::{COUNT, LinearError, LinearPlan};
+pub use store::{PaneError, PaneStore};

@@ -1,0 +1,183 @@
+//! `mul_half_up`, `div_half_up` and `ratio`: one shape, three operations.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, AsArray, Decimal128Array, Float64Array};
+use arrow::datatypes::{DataType, Decimal128Type};
+use datafusion::common::utils::take_function_args;
+use datafusion::common::{Result, exec_datafusion_err, internal_err};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::decimal::{self, Scaled};
+use super::{DECIMAL_38_6, as_decimal, documentation};
+
+/// What is done with the two arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    Multiply,
+    Divide,
+    Ratio,
+}
+
+impl Operation {
+    pub const ALL: [Self; 3] = [Self::Multiply, Self::Divide, Self::Ratio];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Multiply => "mul_half_up",
+            Self::Divide => "div_half_up",
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
+/// A function of two integers or decimals.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct ExactBinary {
+    operation: Operation,
+    signature: Signature,
+}
+
+impl ExactBinary {
+    pub fn new(operation: Operation) -> Self {
+        Self {
+            operation,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
+    }
+}
+
+impl ScalarUDFImpl for ExactBinary {
+    fn name(&self) -> &str {
+        self.operation.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        let [a, b] = take_function_args(self.name(), arguments)?;
+        Ok(vec![
+            as_decimal(self.name(), a)?,
+            as_decimal(self.name(), b)?,
+        ])
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(match self.operation {
+            Operation::Multiply | Operation::Divide => DECIMAL_38_6,
+            Operation::Ratio => DataType::Float64,
+        })
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [a, b] = take_function_args(self.name(), args.args)?;
+        let (a, b) = (
+            Operand::new(a, args.number_rows)?,
+            Operand::new(b, args.number_rows)?,
+        );
+        let rows = (0..args.number_rows).map(|row| a.get(row).zip(b.get(row)));
+        let too_large =
+            || exec_datafusion_err!("result of {} does not fit DECIMAL(38, 6)", self.name());
+        Ok(ColumnarValue::Array(match self.operation {
+            Operation::Multiply => {
+                decimals(rows.map(|pair| {
+                    pair.map(|(a, b)| decimal::mul_half_up(a, b).ok_or_else(too_large))
+                }))?
+            }
+            Operation::Divide => decimals(rows.map(|pair| {
+                pair.filter(|(_, b)| b.raw != 0)
+                    .map(|(a, b)| decimal::div_half_up(a, b).ok_or_else(too_large))
+            }))?,
+            Operation::Ratio => {
+                let ratios: Float64Array = rows
+                    .map(|pair| {
+                        pair.filter(|(_, b)| b.raw != 0)
+                            .map(|(a, b)| decimal::nearest_double(a, b).ok_or_else(too_large))
+                            .transpose()
+                    })
+                    .collect::<Result<_>>()?;
+                Arc::new(ratios)
+            }
+        }))
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        static TEXTS: LazyLock<[Documentation; 3]> = LazyLock::new(|| Operation::ALL.map(text));
+        Some(&TEXTS[self.operation as usize])
+    }
+}
+
+fn text(operation: Operation) -> Documentation {
+    let arguments = [("a", "integer or decimal"), ("b", "integer or decimal")];
+    match operation {
+        Operation::Multiply => documentation(
+            "mul_half_up",
+            "a × b as DECIMAL(38, 6), ties away from zero",
+            &arguments,
+            "SELECT mul_half_up(sell_through_qty, price_fen) FROM …",
+        ),
+        Operation::Divide => documentation(
+            "div_half_up",
+            "a ÷ b as DECIMAL(38, 6), ties away from zero; NULL if b is 0",
+            &arguments,
+            "SELECT div_half_up(cost_fen, weight_qty) FROM …",
+        ),
+        Operation::Ratio => documentation(
+            "ratio",
+            "The double nearest to a ÷ b; NULL if b is 0",
+            &arguments,
+            "SELECT ratio(sum(satisfied_n), sum(answers_n)) FROM satisfaction",
+        ),
+    }
+}
+
+fn decimals(rows: impl Iterator<Item = Option<Result<i128>>>) -> Result<Arc<dyn Array>> {
+    let values: Decimal128Array = rows.map(Option::transpose).collect::<Result<_>>()?;
+    Ok(Arc::new(values.with_precision_and_scale(
+        decimal::PRECISION,
+        decimal::SCALE,
+    )?))
+}
+
+/// One argument: a column or a constant.
+enum Operand {
+    Constant(Option<Scaled>),
+    Column(Decimal128Array, i8),
+}
+
+impl Operand {
+    fn new(value: ColumnarValue, rows: usize) -> Result<Self> {
+        let DataType::Decimal128(_, scale) = value.data_type() else {
+            return internal_err!(
+                "argument was not coerced to a decimal: {}",
+                value.data_type()
+            );
+        };
+        let constant = matches!(value, ColumnarValue::Scalar(_));
+        let array = value.into_array(if constant { 1 } else { rows })?;
+        let column = array.as_primitive::<Decimal128Type>().clone();
+        Ok(if constant {
+            Self::Constant(scaled(&column, scale, 0))
+        } else {
+            Self::Column(column, scale)
+        })
+    }
+
+    fn get(&self, row: usize) -> Option<Scaled> {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Column(column, scale) => scaled(column, *scale, row),
+        }
+    }
+}
+
+fn scaled(column: &Decimal128Array, scale: i8, row: usize) -> Option<Scaled> {
+    column.is_valid(row).then(|| Scaled {
+        raw: column.value(row),
+        scale,
+    })
+}

@@ -1,0 +1,79 @@
+//! What may be asked: one query, and nothing that changes anything.
+//!
+//! Two locks: the kind of statement before planning (so that a refusal costs nothing), and every node of the plan after
+//! it (so that nothing hides inside a query, such as `SELECT … INTO`). There is nothing to read but the tables of the
+//! epoch: no location in SQL names a file, and `CREATE EXTERNAL TABLE` and `COPY` do not pass.
+
+use datafusion::common::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+
+use super::error::QueryError;
+use super::names::Names;
+
+/// Reads the one statement of the text.
+pub fn parse(sql: &str) -> Result<Statement, QueryError> {
+    let syntax = |error: DataFusionError| QueryError::while_planning(&error, &Names::default());
+    let mut parser = DFParserBuilder::new(sql)
+        .with_dialect(&GenericDialect {})
+        .build()
+        .map_err(syntax)?;
+    let mut statements = parser.parse_statements().map_err(syntax)?;
+    let Some(statement) = statements.pop_front() else {
+        return Err(QueryError::Empty);
+    };
+    if let Some(second) = statements.front() {
+        return Err(QueryError::Refused {
+            what: format!("a second statement, {}", first_words(second)),
+        });
+    }
+    if !is_query(&statement) {
+        return Err(QueryError::Refused {
+            what: first_words(&statement),
+        });
+    }
+    Ok(statement)
+}
+
+/// Refuses a plan with any node that defines, changes or sets something.
+pub fn verify(plan: &LogicalPlan) -> Result<(), QueryError> {
+    let options = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
+    options
+        .verify_plan(plan)
+        .map_err(|error| QueryError::Refused {
+            what: error.strip_backtrace(),
+        })
+}
+
+fn is_query(statement: &Statement) -> bool {
+    match statement {
+        Statement::Explain(explain) => is_query(&explain.statement),
+        Statement::Statement(statement) => matches!(
+            statement.as_ref(),
+            SqlStatement::Query(_)
+                | SqlStatement::ExplainTable { .. }
+                | SqlStatement::ShowTables { .. }
+                | SqlStatement::ShowColumns { .. }
+                | SqlStatement::ShowFunctions { .. }
+                | SqlStatement::ShowCreate { .. }
+                | SqlStatement::ShowVariable { .. }
+        ),
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => false,
+    }
+}
+
+/// Enough of the statement to recognise it; never its values.
+fn first_words(statement: &Statement) -> String {
+    statement
+        .to_string()
+        .split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+}

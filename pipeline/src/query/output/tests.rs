@@ -1,0 +1,189 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::super::fixture::Fixture;
+use super::*;
+
+/// A sink whose bytes can be read afterwards.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A pipe whose reader has gone after so many bytes.
+struct Closed(usize);
+
+impl Write for Closed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn bytes(sql: &str, format: Format) -> Vec<u8> {
+    let fixture = Fixture::new();
+    let answer = fixture.session().await.query(sql).await.unwrap();
+    let sink = Shared::default();
+    write(answer, format, sink.clone()).await.unwrap();
+    let bytes = sink.0.lock().unwrap().clone();
+    bytes
+}
+
+async fn text(sql: &str, format: Format) -> String {
+    String::from_utf8(bytes(sql, format).await).unwrap()
+}
+
+/// One row with a value of each kind, and one of NULL.
+const KINDS: &str = "SELECT * FROM (VALUES \
+    (1, true, CAST(1.5 AS DECIMAL(38,6)), 0.5, 'a,\"b\"', DATE '2026-01-05', TIMESTAMP '2026-01-05T08:00:00.25+08:00', [1, 2], [[1], []]), \
+    (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) \
+    AS t(i, b, d, f, s, day, at, list, nested)";
+
+const SOURCE: &str = "SELECT i, b, d, f, s, day, arrow_cast(at, 'Timestamp(Microsecond, Some(\"Asia/Shanghai\"))') AS at, list, nested FROM";
+
+fn kinds() -> String {
+    format!("{SOURCE} ({KINDS})")
+}
+
+#[tokio::test]
+async fn csv_as_the_contract_says() {
+    assert_eq!(
+        text(&kinds(), Format::Csv).await,
+        "i,b,d,f,s,day,at,list,nested\n\
+         1,true,1.500000,0.5,\"a,\"\"b\"\"\",2026-01-05,2026-01-05T00:00:00.250Z,1|2,\"[[1],[]]\"\n\
+         ,,,,,,,,\n"
+    );
+}
+
+#[tokio::test]
+async fn json_lines_and_arrays() {
+    let first = r#"{"i":1,"b":true,"d":"1.500000","f":0.5,"s":"a,\"b\"","day":"2026-01-05","at":"2026-01-05T00:00:00.250Z","list":[1,2],"nested":[[1],[]]}"#;
+    let second = r#"{"i":null,"b":null,"d":null,"f":null,"s":null,"day":null,"at":null,"list":null,"nested":null}"#;
+    assert_eq!(
+        text(&kinds(), Format::NdJson).await.trim_end(),
+        format!("{first}\n{second}")
+    );
+    assert_eq!(
+        text(&kinds(), Format::Json).await,
+        format!("[{first},{second}]\n")
+    );
+}
+
+#[tokio::test]
+async fn a_table_for_people() {
+    let sql = "SELECT sku_id, window_end, requested_qty FROM demand_orders WHERE sku_id = 'S2'";
+    let expected = "\
++--------+----------------------+---------------+
+| sku_id | window_end           | requested_qty |
++--------+----------------------+---------------+
+| S2     | 2026-01-05T16:00:00Z | 26            |
++--------+----------------------+---------------+
+";
+    assert_eq!(text(sql, Format::Table).await, expected);
+    let steered = text("SELECT chr(27) || '[2J' AS x", Format::Table).await;
+    assert!(
+        steered.contains("\u{fffd}[2J") && !steered.contains('\u{1b}'),
+        "{steered}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_without_rows_keeps_its_shape() {
+    let sql = "SELECT sku_id, n FROM demand_orders WHERE n < 0";
+    assert_eq!(text(sql, Format::Csv).await, "sku_id,n\n");
+    assert_eq!(text(sql, Format::Json).await, "[]\n");
+    assert_eq!(text(sql, Format::NdJson).await.trim(), "");
+    assert!(text(sql, Format::Table).await.contains("| sku_id | n |"));
+}
+
+#[tokio::test]
+async fn arrow_and_parquet_give_back_what_was_asked() {
+    let sql = "SELECT sku_id, sum(requested_qty) AS q FROM demand_orders GROUP BY 1 ORDER BY 1";
+    let expected = text(sql, Format::Csv).await;
+    let arrow = io::Cursor::new(bytes(sql, Format::Arrow).await);
+    let arrow: Vec<_> = arrow::ipc::reader::FileReader::try_new(arrow, None)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let parquet = Bytes::from(bytes(sql, Format::Parquet).await);
+    let parquet = ParquetRecordBatchReaderBuilder::try_new(parquet)
+        .unwrap()
+        .build()
+        .unwrap();
+    for batches in [arrow, parquet.map(Result::unwrap).collect()] {
+        let sink = Shared::default();
+        let mut writer = arrow::csv::WriterBuilder::new().build(sink.clone());
+        for batch in &batches {
+            writer.write(batch).unwrap();
+        }
+        drop(writer);
+        assert_eq!(
+            String::from_utf8(sink.0.lock().unwrap().clone()).unwrap(),
+            expected
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_is_recognised_in_every_format() {
+    let fixture = Fixture::new();
+    let session = fixture.session().await;
+    for format in Format::ALL {
+        let answer = session
+            .query("SELECT value, 'text ' || value FROM generate_series(1, 50000)")
+            .await
+            .unwrap();
+        let error = write(answer, format, Closed(100))
+            .await
+            .expect_err(format.as_str());
+        assert!(error.is_broken_pipe(), "{format}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_on_the_way_is_the_query_s() {
+    let fixture = Fixture::new();
+    let session = fixture.session().await;
+    let answer = session
+        .query("SELECT 1 / (value - value) FROM generate_series(1, 5)")
+        .await
+        .unwrap();
+    let error = write(answer, Format::Csv, Shared::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, OutputError::Query(QueryError::Run { .. })),
+        "{error}"
+    );
+}
+
+#[test]
+fn formats_by_name() {
+    assert_eq!("ndjson".parse(), Ok(Format::NdJson));
+    let error = "xml".parse::<Format>().unwrap_err();
+    assert_eq!(
+        error,
+        "unknown format=xml; one of table, csv, json, ndjson, arrow, parquet"
+    );
+}

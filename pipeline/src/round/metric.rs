@@ -1,0 +1,259 @@
+//! A metric: its texts and what their header says.
+
+use std::collections::BTreeSet;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::prelude::SessionContext;
+
+use crate::time::WindowKind;
+
+/// The texts of a metric's folder.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricText {
+    pub name: &'static str,
+    pub stream: Option<&'static str>,
+    pub shard: Option<&'static str>,
+    pub public: Option<&'static str>,
+}
+
+/// A metric as the engine drives it.
+#[derive(Clone, Debug)]
+pub struct Metric {
+    pub name: String,
+    /// Its number in the catalogue and name, as the header has it (`M06 retailer_margin`).
+    pub title: String,
+    /// The fact table that stream.sql reads.
+    pub facts: Option<String>,
+    pub windows: Vec<WindowKind>,
+    /// Topics whose watermarks make its clock, sorted.
+    pub clock: Vec<String>,
+    pub look_back_days: i32,
+    /// How long after a window's end facts may still come about by themselves, K7.
+    pub look_ahead_days: i32,
+    pub stream: Option<String>,
+    pub shard: Option<String>,
+    pub public: Option<String>,
+    /// `panes.*` that its shard.sql reads, directly or through `rows.*`.
+    pub reads_panes: BTreeSet<String>,
+    pub reads_rows: BTreeSet<String>,
+    pub reads_as_of: bool,
+    /// Columns of its public table.
+    pub table: SchemaRef,
+    /// Dimensions: with the window, the key of a row.
+    pub dimensions: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum MetricError {
+    #[error("metric={metric}: the header line `-- {key}: …` is missing in its first text")]
+    MissingKey { metric: String, key: &'static str },
+    #[error("metric={metric}: header {key}: {problem}")]
+    BadValue {
+        metric: String,
+        key: String,
+        problem: String,
+    },
+    #[error("metric={metric}: {text}.sql cannot be read")]
+    Text {
+        metric: String,
+        text: &'static str,
+        source: datafusion::error::DataFusionError,
+    },
+    #[error("metric={metric}: it has neither stream.sql nor shard.sql")]
+    NoText { metric: String },
+    #[error("metric={metric} reads rows.{other}, which is no metric or reads it back")]
+    UnknownRows { metric: String, other: String },
+}
+
+const KEYS: [&str; 7] = [
+    "metric",
+    "facts",
+    "windows",
+    "clock",
+    "look_back",
+    "look_ahead",
+    "scope",
+];
+
+struct Header<'a> {
+    metric: &'a str,
+    lines: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Header<'a> {
+    /// The `-- key: value` lines before the first line that is something else.
+    fn of(metric: &'a str, text: &'a str) -> Result<Self, MetricError> {
+        let mut lines = Vec::new();
+        for line in text.lines() {
+            let Some((key, value)) = line
+                .strip_prefix("-- ")
+                .and_then(|comment| comment.split_once(':'))
+            else {
+                break;
+            };
+            let key = key.trim();
+            if !KEYS.contains(&key) {
+                return Err(MetricError::BadValue {
+                    metric: metric.to_owned(),
+                    key: key.to_owned(),
+                    problem: format!("unknown key; known: {}", KEYS.join(", ")),
+                });
+            }
+            lines.push((key, value.trim()));
+        }
+        Ok(Self { metric, lines })
+    }
+
+    fn get(&self, key: &str) -> Option<&'a str> {
+        self.lines
+            .iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| *value)
+    }
+
+    fn need(&self, key: &'static str) -> Result<&'a str, MetricError> {
+        self.get(key).ok_or_else(|| MetricError::MissingKey {
+            metric: self.metric.to_owned(),
+            key,
+        })
+    }
+
+    fn days(&self, key: &str) -> Result<i32, MetricError> {
+        let Some(value) = self.get(key) else {
+            return Ok(0);
+        };
+        value
+            .strip_suffix('d')
+            .and_then(|days| days.parse().ok())
+            .ok_or_else(|| self.bad(key, format!("{value} is no number of days like 28d")))
+    }
+
+    fn bad(&self, key: &str, problem: String) -> MetricError {
+        MetricError::BadValue {
+            metric: self.metric.to_owned(),
+            key: key.to_owned(),
+            problem,
+        }
+    }
+}
+
+impl Metric {
+    /// Reads headers and texts of all metrics; they come back in an order in which `rows.*` are there before they are read.
+    pub fn load_all(
+        texts: &[MetricText],
+        table_of: impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
+    ) -> Result<Vec<Self>, MetricError> {
+        let mut waiting = texts
+            .iter()
+            .map(|text| Self::load(text, &table_of))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut ordered: Vec<Self> = Vec::with_capacity(waiting.len());
+        while !waiting.is_empty() {
+            let ready = |metric: &Self| {
+                metric
+                    .reads_rows
+                    .iter()
+                    .all(|name| ordered.iter().any(|done| done.name == *name))
+            };
+            let Some(next) = waiting.iter().position(ready) else {
+                let stuck = &waiting[0];
+                return Err(MetricError::UnknownRows {
+                    metric: stuck.name.clone(),
+                    other: stuck
+                        .reads_rows
+                        .iter()
+                        .cloned()
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                });
+            };
+            let mut metric = waiting.remove(next);
+            for name in metric.reads_rows.clone() {
+                for other in ordered.iter().filter(|other| other.name == name) {
+                    metric.reads_panes.extend(other.reads_panes.iter().cloned());
+                    metric.reads_as_of |= other.reads_as_of;
+                    metric.look_back_days = metric.look_back_days.max(other.look_back_days);
+                }
+            }
+            ordered.push(metric);
+        }
+        Ok(ordered)
+    }
+
+    fn load(
+        text: &MetricText,
+        table_of: &impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
+    ) -> Result<Self, MetricError> {
+        let name = text.name;
+        let first = text
+            .stream
+            .or(text.shard)
+            .ok_or_else(|| MetricError::NoText {
+                metric: name.to_owned(),
+            })?;
+        let header = Header::of(name, first)?;
+        let windows = header
+            .need("windows")?
+            .split(',')
+            .map(|kind| kind.trim().parse())
+            .collect::<Result<Vec<WindowKind>, String>>()
+            .map_err(|problem| header.bad("windows", problem))?;
+        let mut clock: Vec<String> = header
+            .need("clock")?
+            .split(',')
+            .map(|topic| topic.trim().to_owned())
+            .collect();
+        clock.sort();
+        let (table, dimensions) = table_of(name)
+            .ok_or_else(|| header.bad("metric", format!("there is no table metrics.{name}")))?;
+        let mut metric = Self {
+            name: name.to_owned(),
+            title: header.need("metric")?.to_owned(),
+            facts: match text.stream {
+                Some(_) => Some(header.need("facts")?.to_owned()),
+                None => None,
+            },
+            windows,
+            clock,
+            look_back_days: header.days("look_back")?,
+            look_ahead_days: header.days("look_ahead")?,
+            stream: text.stream.map(str::to_owned),
+            shard: text.shard.map(str::to_owned),
+            public: text.public.map(str::to_owned),
+            reads_panes: BTreeSet::new(),
+            reads_rows: BTreeSet::new(),
+            reads_as_of: false,
+            table,
+            dimensions,
+        };
+        metric.find_reads()?;
+        Ok(metric)
+    }
+
+    fn find_reads(&mut self) -> Result<(), MetricError> {
+        let Some(shard) = &self.shard else {
+            self.reads_panes.insert(self.name.clone());
+            return Ok(());
+        };
+        let wrong = |source| MetricError::Text {
+            metric: self.name.clone(),
+            text: "shard",
+            source,
+        };
+        let context = SessionContext::new();
+        let state = context.state();
+        let statement = state
+            .sql_to_statement(shard, &datafusion::common::config::Dialect::Generic)
+            .map_err(wrong)?;
+        for reference in state.resolve_table_references(&statement).map_err(wrong)? {
+            let table = reference.table().to_owned();
+            match reference.schema() {
+                Some("panes") => drop(self.reads_panes.insert(table)),
+                Some("rows") => drop(self.reads_rows.insert(table)),
+                Some("asof") => self.reads_as_of = true,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

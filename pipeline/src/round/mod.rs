@@ -1,0 +1,27 @@
+//! Rounds: the texts of the metrics run over the panes of a window, and what they give is compared with what was said before.
+//!
+//! ```text
+//! SHARD      panes of [end − max(length, look_back), end) ─ shard.sql ─▶ parts      (frozen and answered at one seal)
+//! PUBLISHER  parts of all shards ─ public.sql ─▶ rows ─ Published::compare ─▶ new revisions
+//! ```
+//!
+//! A round computes one window for all metrics on one clock, so that sums agree across tables. A text may use:
+//!
+//! | name | in | holds |
+//! |---|---|---|
+//! | `panes.<metric>` | shard.sql | pane (DATE), keys, sums, n |
+//! | `rows.<metric>` | shard.sql | result of another metric's shard.sql in the same round |
+//! | `asof.<name>` | shard.sql | the world at the window's end − 1 ms (K8) |
+//! | `parts.<metric>` | public.sql | the shards' results put together |
+//! | `$window_kind`, `$window_start`, `$window_end`, `$window_start_date`, `$window_end_date` | both | the window; dates are local, ends exclusive |
+//!
+//! Without `shard.sql` the parts are the panes of the window summed by their keys; without `public.sql` the parts are the rows.
+//! Parameters are put in as typed literals before planning: a placeholder has no type while `DATE` arithmetic is checked.
+
+mod compare;
+mod evaluate;
+mod metric;
+
+pub use compare::{Changes, CompareError, Published, Revision};
+pub use evaluate::{Frame, RoundError, evaluate_public, evaluate_shard};
+pub use metric::{Metric, MetricError, MetricText};

@@ -1,0 +1,140 @@
+//! What a seal puts into the shard's log.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use arrow::record_batch::RecordBatch;
+use schemas::event::{Reason, Topic};
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Change;
+use crate::decode::Counters;
+use crate::source::InputId;
+use crate::time::{Day, Window};
+
+/// Version of this layout; another one is refused with a sentence.
+pub const SEAL_VERSION: u16 = 1;
+
+/// Event time per set of topics (`complaints`, `orders+visits`): how far each has come, ms UTC.
+pub type Clocks = BTreeMap<String, i64>;
+
+/// One micro-batch of a shard: where its inputs stand, what was accepted and what followed from it.
+///
+/// State changes are not written as such: state is a function of accepted events and clocks, both are here, and recovery
+/// applies them again. Records stay small and no layout of internal state is stored but in bases.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seal {
+    pub version: u16,
+    pub inputs: Vec<InputSeal>,
+    pub clocks: Clocks,
+    pub live_ms: Option<i64>,
+    /// δ of live time.
+    pub delay_ms: Option<i64>,
+    /// Event time was moved on to this instant although inputs had ended (`run --drain`).
+    pub drained_to_ms: Option<i64>,
+    /// Content hash of the reference data in force.
+    pub reference: String,
+    /// Accepted events, Arrow IPC, one wide batch a topic.
+    pub events: Vec<(Topic, Vec<u8>)>,
+    /// Weighted facts for the public tables, Arrow IPC.
+    pub facts: Vec<(String, Vec<u8>)>,
+    pub dead_letters: Vec<DeadLetter>,
+    pub late_events: Vec<LateEvent>,
+    pub orphans: Vec<OrphanRow>,
+    /// Days whose panes changed, per metric.
+    pub touched: BTreeMap<String, Vec<Day>>,
+    /// List prices or reference data changed: texts that read `asof.*` run again.
+    pub world_changed: bool,
+    pub answers: Vec<Answer>,
+    /// Alerts to send once this record is durable.
+    pub alerts: Vec<Change>,
+    pub sealed_at_ms: i64,
+}
+
+/// Where one input stands after the seal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputSeal {
+    pub input: InputId,
+    pub next_offset: i64,
+    pub highest_ms: Option<i64>,
+    pub at_end: bool,
+    /// Since the beginning; the seal's own are the difference to the one before.
+    pub counters: Counters,
+    /// Whether this shard accounts for it; price partition q is accounted for by shard q mod n.
+    pub accounted: bool,
+}
+
+/// A rejected record with all that was known of it (P4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    pub input: InputId,
+    pub offset: i64,
+    pub timestamp_ms: Option<i64>,
+    pub reason: Reason,
+    pub path: String,
+    pub value: Option<Vec<u8>>,
+    pub key: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// A valid event that came after its limit (K6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateEvent {
+    pub input: InputId,
+    pub offset: i64,
+    pub event_id: String,
+    pub event_type: String,
+    pub scope: Option<String>,
+    pub occurred_at_ms: i64,
+    pub recorded_at_ms: i64,
+    pub limit_ms: i64,
+}
+
+/// A correction that names nothing within reach, or (weight −1) no longer does so (K23).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrphanRow {
+    pub topic: Topic,
+    pub event_id: String,
+    pub corrects: String,
+    pub occurred_at_ms: i64,
+    pub weight: i64,
+}
+
+/// What a shard says of one window of a round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    pub round: u64,
+    pub window: Window,
+    pub metric: String,
+    pub parts: Vec<u8>,
+}
+
+/// What a base keeps: inputs, clocks and the histories; facts and panes are computed anew from them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Base {
+    pub version: u16,
+    pub inputs: Vec<InputSeal>,
+    pub judges: Vec<crate::decode::JudgeState>,
+    pub clocks: Clocks,
+    pub live_ms: Option<i64>,
+    pub delay_ms: Option<i64>,
+    pub drained_to_ms: Option<i64>,
+    pub reference: String,
+    pub core: Vec<u8>,
+}
+
+/// Columns as Arrow IPC.
+pub fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
+    writer.write(batch)?;
+    writer.finish()?;
+    writer.into_inner()
+}
+
+/// The batches of an Arrow IPC stream.
+pub fn from_ipc(bytes: &[u8]) -> Result<Vec<RecordBatch>, ArrowError> {
+    StreamReader::try_new(Cursor::new(bytes), None)?.collect()
+}

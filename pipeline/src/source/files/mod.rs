@@ -1,0 +1,193 @@
+//! Records from event files: `DIR/<topic>/<partition>.ndjson`, also `.gz` and `.zst`.
+//!
+//! One event a line in arrival order; the number of the line, from 0, is the offset. Files are complete when they are
+//! opened: what is appended later is not seen. The sequence over all files depends on their content and the starts alone
+//! (K1), however polls cut it.
+
+mod merge;
+mod reader;
+mod recorded_at;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use self::merge::Merge;
+use self::reader::FileReader;
+use super::{Item, Source, SourceError, Start};
+use crate::time::wall;
+
+/// Endings in which an event file may come.
+const ENDINGS: [&str; 3] = [".ndjson", ".ndjson.gz", ".ndjson.zst"];
+
+/// Event files as the inputs of one shard.
+pub struct FileSource {
+    readers: Vec<FileReader>,
+    merge: Merge,
+    failed: bool,
+    /// All inputs have ended and that has been handed over once.
+    finished: bool,
+}
+
+impl FileSource {
+    /// Opens the files of `starts` under `dir` and goes to their offsets.
+    ///
+    /// `max_record_bytes` bounds what is kept of a line (see [`Record::payload`](super::Record::payload)). Fails if `dir` is
+    /// missing, a file cannot be read, exists in two forms, or is shorter than its offset.
+    pub fn open(
+        dir: &Path,
+        starts: &[Start],
+        max_record_bytes: usize,
+    ) -> Result<Self, SourceError> {
+        require_directory(dir)?;
+        let mut readers = Vec::with_capacity(starts.len());
+        let mut merge = Merge::new(starts.len());
+        for (input, start) in starts.iter().enumerate() {
+            let path = event_file(dir, &start.input.topic, start.input.partition)?;
+            let mut reader =
+                FileReader::open(path.as_deref(), input, start.offset, max_record_bytes)?;
+            if let Some(head) = reader.next()? {
+                merge.put(head);
+            }
+            readers.push(reader);
+        }
+        Ok(Self {
+            readers,
+            merge,
+            failed: false,
+            finished: false,
+        })
+    }
+
+    fn read(&mut self, max: usize, out: &mut Vec<Item>) -> Result<(), SourceError> {
+        for _ in 0..max {
+            let Some(record) = self.merge.take() else {
+                break;
+            };
+            let input = record.input;
+            out.push(Item::Record(record));
+            if let Some(head) = self.readers[input].next()? {
+                self.merge.put(head);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Source for FileSource {
+    /// The files' own order (K1) stands, so `watermarks` decide nothing. Every end is announced again on every poll; once
+    /// all files have ended that is all that happens, at the pace of `wait`.
+    fn poll(
+        &mut self,
+        wait: Duration,
+        max: usize,
+        _watermarks: &[i64],
+        out: &mut Vec<Item>,
+    ) -> Result<(), SourceError> {
+        if self.failed {
+            return Err(SourceError::Stopped);
+        }
+        if self.finished {
+            thread::sleep(wait);
+        }
+        if let Err(error) = self.read(max, out) {
+            self.failed = true;
+            return Err(error);
+        }
+        let at = wall::monotonic();
+        for (input, reader) in self.readers.iter().enumerate() {
+            if !self.merge.has(input) {
+                let next_offset = reader.next_offset();
+                out.push(Item::End {
+                    input,
+                    next_offset,
+                    at,
+                });
+            }
+        }
+        self.finished = self.merge.is_empty();
+        Ok(())
+    }
+
+    fn unread(&self, input: usize) -> bool {
+        self.failed || self.merge.has(input)
+    }
+
+    fn close(self: Box<Self>) {}
+}
+
+/// Number of partitions that the files of the customer topics make: the highest file number + 1 (K1); 0 without any file.
+pub fn file_partitions(dir: &Path, topics: &[&str]) -> Result<u32, SourceError> {
+    require_directory(dir)?;
+    let mut partitions = 0;
+    for topic in topics {
+        let folder = dir.join(topic);
+        if !folder.is_dir() {
+            continue;
+        }
+        let unreadable = |source| SourceError::Unreadable {
+            path: folder.clone(),
+            line: 0,
+            source,
+        };
+        for entry in fs::read_dir(&folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if let Some(number) = file_number(&path)? {
+                partitions = partitions.max(number + 1);
+            }
+        }
+    }
+    Ok(partitions)
+}
+
+fn require_directory(dir: &Path) -> Result<(), SourceError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    Err(SourceError::MissingDirectory {
+        dir: dir.to_path_buf(),
+    })
+}
+
+/// The partition an event file belongs to; `None` for other files.
+fn file_number(path: &Path) -> Result<Option<u32>, SourceError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Some(stem) = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)) else {
+        return Ok(None);
+    };
+    // only the form that will be looked for: neither 00.ndjson nor +1.ndjson, nor what does not fit a partition number
+    match stem.parse::<u32>() {
+        Ok(number) if number.to_string() == stem && i32::try_from(number).is_ok() => {
+            Ok(Some(number))
+        }
+        _ => Err(SourceError::FileName {
+            path: path.to_path_buf(),
+            reason: "expected a partition number such as 0.ndjson".into(),
+        }),
+    }
+}
+
+/// The file of a partition in whichever form it exists; `None` if there is none.
+fn event_file(dir: &Path, topic: &str, partition: i32) -> Result<Option<PathBuf>, SourceError> {
+    let mut found: Option<PathBuf> = None;
+    for ending in ENDINGS {
+        let path = dir.join(topic).join(format!("{partition}{ending}"));
+        if !path.exists() {
+            continue;
+        }
+        if let Some(first) = found {
+            return Err(SourceError::FileName {
+                path,
+                reason: format!(
+                    "partition {partition} also exists as {}; keep one of them",
+                    first.display()
+                ),
+            });
+        }
+        found = Some(path);
+    }
+    Ok(found)
+}

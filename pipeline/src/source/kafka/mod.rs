@@ -1,0 +1,223 @@
+//! Records from Kafka: one consumer a shard, `assign`ed at the shard's own offsets.
+//!
+//! No group is joined and no position is committed or read: the shard's log alone says where to go on. Records of
+//! partitions with no room in our buffers wait at librdkafka, then at the broker. Memory per partition stays
+//! below twice [`KafkaSettings::buffered_bytes`], plus one fetch.
+//!
+//! Once open, only what would lose or misread records stops reading: positions out of range, a topic that is gone, a batch
+//! that cannot be unpacked. Brokers that are away are waited for, however long; [`Item::End`] is then not confirmed.
+
+mod client;
+mod end_watcher;
+mod error;
+mod poll_thread;
+mod queue;
+#[cfg(test)]
+mod queue_tests;
+mod settings;
+mod shared;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
+
+use self::client::{Client, KafkaConsumer};
+use self::end_watcher::EndWatcher;
+use self::error::Outage;
+use self::poll_thread::{Lane, PollThread, out_of_range};
+use self::queue::Limits;
+pub use self::settings::KafkaSettings;
+use self::shared::Shared;
+use super::{InputId, Item, Source, SourceError, Start};
+
+/// Kafka partitions as the inputs of one shard.
+pub struct KafkaSource {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    /// Dropped to end the watcher.
+    watch: Option<Sender<()>>,
+    /// Outlives the threads: librdkafka must be shut down after its queues have been given back.
+    _consumer: Arc<KafkaConsumer>,
+}
+
+impl KafkaSource {
+    /// Connects, checks that every start exists, and begins to read ahead.
+    ///
+    /// Waits up to `connect_timeout` for a broker. Fails if none answers, credentials are refused, a topic or partition is
+    /// missing, or an offset is not in the log (before the first or after the end).
+    pub fn open(settings: &KafkaSettings, starts: &[Start]) -> Result<Self, SourceError> {
+        let client = Client::new(settings)?;
+        let first_offsets = check_starts(&client, starts)?;
+        let consumer = client.consumer;
+
+        let limits = Limits {
+            records: settings.buffered_records,
+            bytes: settings.buffered_bytes,
+            alignment: settings.alignment,
+        };
+        let (shared, woken) = Shared::new(starts.len(), limits);
+        let shared = Arc::new(shared);
+
+        // split before assigned: what is fetched then goes to the partition's own queue from the first record on
+        let mut lanes = Vec::with_capacity(starts.len());
+        let mut assignment = TopicPartitionList::with_capacity(starts.len());
+        for (start, first_offset) in starts.iter().zip(first_offsets) {
+            let InputId { topic, partition } = &start.input;
+            let setting = || SourceError::Setting {
+                name: "[topics]".into(),
+                reason: format!("not a topic name: {topic}"),
+            };
+            let mut queue = consumer
+                .split_partition_queue(topic, *partition)
+                .ok_or_else(setting)?;
+            let waker = Arc::clone(&shared);
+            queue.set_nonempty_callback(move || waker.wake());
+            let offset = match start.offset {
+                0 => Offset::Beginning,
+                offset => Offset::Offset(offset),
+            };
+            assignment
+                .add_partition_offset(topic, *partition, offset)
+                .map_err(|_| setting())?;
+            lanes.push(Lane {
+                input: start.input.clone(),
+                queue,
+                next_offset: start.offset.max(first_offset),
+            });
+        }
+        consumer
+            .assign(&assignment)
+            .map_err(|source| SourceError::Kafka {
+                context: "assigning partitions".into(),
+                source,
+            })?;
+
+        let poll_thread = PollThread {
+            lanes,
+            consumer: Arc::clone(&consumer),
+            shared: Arc::clone(&shared),
+            woken,
+            max_record_bytes: settings.max_record_bytes,
+            outage: Outage::default(),
+        };
+        let (watch, closed) = crossbeam_channel::bounded(0);
+        let end_watcher = EndWatcher {
+            inputs: starts.iter().map(|start| start.input.clone()).collect(),
+            consumer: Arc::clone(&consumer),
+            shared: Arc::clone(&shared),
+            every: settings.confirm_every,
+            closed,
+        };
+        let mut source = Self {
+            shared,
+            threads: Vec::with_capacity(2),
+            watch: Some(watch),
+            _consumer: consumer,
+        };
+        source.spawn("kafka-poll", move || poll_thread.run())?;
+        source.spawn("kafka-ends", move || end_watcher.run())?;
+        Ok(source)
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(), SourceError> {
+        let thread = thread::Builder::new()
+            .name(name.into())
+            .spawn(body)
+            .map_err(|error| SourceError::Setting {
+                name: "thread limit of the process".into(),
+                reason: error.to_string(),
+            })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+impl Source for KafkaSource {
+    fn poll(
+        &mut self,
+        wait: Duration,
+        max: usize,
+        watermarks: &[i64],
+        out: &mut Vec<Item>,
+    ) -> Result<(), SourceError> {
+        self.shared.take(wait, max, watermarks, out)
+    }
+
+    fn unread(&self, input: usize) -> bool {
+        self.shared.unread(input)
+    }
+
+    fn close(self: Box<Self>) {}
+}
+
+/// Ends the threads, then the client.
+impl Drop for KafkaSource {
+    fn drop(&mut self) {
+        self.shared.stop();
+        self.watch = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a reading thread panicked");
+            }
+        }
+    }
+}
+
+/// Number of partitions of each topic, in the order asked for.
+pub fn partition_counts(
+    settings: &KafkaSettings,
+    topics: &[&str],
+) -> Result<Vec<u32>, SourceError> {
+    let client = Client::new(settings)?;
+    topics
+        .iter()
+        .map(|topic| client.partition_count(topic))
+        .collect()
+}
+
+/// The offsets at which the inputs end now, as a reader of committed transactions sees them.
+///
+/// An input has been read that far when its [`Item::End`] names this offset or a later one, or a record of that offset or a
+/// later one has come.
+pub fn end_offsets(settings: &KafkaSettings, inputs: &[InputId]) -> Result<Vec<i64>, SourceError> {
+    Client::new(settings)?.offsets(inputs, Offset::End)
+}
+
+/// Checks that every start can be read; returns the first offset each input has today.
+fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>, SourceError> {
+    let mut partitions: BTreeMap<&str, u32> = BTreeMap::new();
+    for Start { input, .. } in starts {
+        let count = match partitions.get(input.topic.as_str()) {
+            Some(count) => *count,
+            None => client.partition_count(&input.topic)?,
+        };
+        partitions.insert(&input.topic, count);
+        if u32::try_from(input.partition).map_or(true, |partition| partition >= count) {
+            return Err(SourceError::MissingPartition {
+                topic: input.topic.clone(),
+                partition: input.partition,
+                partitions: count,
+            });
+        }
+    }
+    let inputs: Vec<InputId> = starts.iter().map(|start| start.input.clone()).collect();
+    let first = client.offsets(&inputs, Offset::Beginning)?;
+    let end = client.offsets(&inputs, Offset::End)?;
+    for ((start, first), end) in starts.iter().zip(&first).zip(&end) {
+        // at 0 reading begins wherever the log does
+        if start.offset != 0 && !(*first..=*end).contains(&start.offset) {
+            let available = [Some(*first), Some(*end)];
+            return Err(out_of_range(&start.input, start.offset, available));
+        }
+    }
+    Ok(first)
+}

@@ -1,0 +1,245 @@
+//! The thread that moves records from librdkafka's queues into ours.
+//!
+//! Every partition has a queue of its own in librdkafka. One that has no room here is left alone: its queue fills up to
+//! `queued.*` and librdkafka stops fetching it. (`pause` would do the same, but throws away what has been fetched; and from
+//! the common queue an end of partition comes without its topic.)
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+use rdkafka::consumer::Consumer;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{Offset, Timestamp};
+
+use super::client::{Events, KafkaConsumer, list_offsets, serve_events};
+use super::error::{Answer, Outage, judge};
+use super::shared::Shared;
+use crate::source::{InputId, Record, SourceError, TimestampKind};
+use crate::time::wall;
+
+/// Records moved under one lock; small enough that all partitions move along together.
+const CHUNK: usize = 256;
+
+/// How often the client's own events are served while no record comes.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// One partition as the thread sees it.
+pub(super) struct Lane {
+    pub input: InputId,
+    pub queue: PartitionQueue<Events>,
+    /// Everything below has been handed over, or lies before our start.
+    pub next_offset: i64,
+}
+
+pub(super) struct PollThread {
+    pub lanes: Vec<Lane>,
+    pub consumer: Arc<KafkaConsumer>,
+    pub shared: Arc<Shared>,
+    pub woken: Receiver<()>,
+    pub max_record_bytes: usize,
+    pub outage: Outage,
+}
+
+impl PollThread {
+    /// Runs until the source is closed or cannot go on.
+    pub fn run(mut self) {
+        while !self.shared.is_stopped() {
+            match self.turn() {
+                Ok(true) => {}
+                // woken by a queue that is no longer empty, or by room in ours
+                Ok(false) => {
+                    let _ = self.woken.recv_timeout(IDLE);
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "reading from kafka stopped");
+                    self.shared.fail(error);
+                }
+            }
+        }
+    }
+
+    /// Looks at every queue once; returns whether anything moved.
+    fn turn(&mut self) -> Result<bool, SourceError> {
+        self.serve_client()?;
+        let mut moved = false;
+        for input in 0..self.lanes.len() {
+            moved |= self.read(input)?;
+        }
+        Ok(moved)
+    }
+
+    /// Serves the common queue, on which only news of the client itself arrive.
+    fn serve_client(&mut self) -> Result<(), SourceError> {
+        for event in serve_events(&self.consumer) {
+            match event {
+                Ok(message) => {
+                    debug_assert!(
+                        false,
+                        "all partitions were split off before they were assigned"
+                    );
+                    tracing::warn!(
+                        topic = message.topic(),
+                        partition = message.partition(),
+                        "record of a partition that was not asked for"
+                    );
+                }
+                Err(KafkaError::MessageConsumptionFatal(code)) => {
+                    return Err(SourceError::Kafka {
+                        context: "reading".into(),
+                        source: KafkaError::MessageConsumptionFatal(code),
+                    });
+                }
+                Err(error) => warn_of(&mut self.outage, &self.consumer, &error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what one partition has, as far as there is room; returns whether that was anything.
+    fn read(&mut self, input: usize) -> Result<bool, SourceError> {
+        let room = self.shared.room(input).min(CHUNK);
+        if room == 0 {
+            return Ok(false);
+        }
+        let lane = &mut self.lanes[input];
+        let mut records = Vec::new();
+        let mut end: Option<Instant> = None;
+        let mut failure = None;
+        while records.len() < room {
+            match lane.queue.poll(Duration::ZERO) {
+                None => break,
+                Some(Ok(message)) => {
+                    records.push(detach(input, &message, self.max_record_bytes));
+                    lane.next_offset = message.offset() + 1;
+                    // an end that lay in the queue before this record is one no more
+                    end = None;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => end = Some(wall::monotonic()),
+                Some(Err(error)) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        let end = end.map(|at| {
+            // markers at the end of a transaction take offsets but are no records: librdkafka's position is behind them
+            let position = position(&self.consumer, &lane.input).unwrap_or(lane.next_offset);
+            lane.next_offset = lane.next_offset.max(position);
+            (lane.next_offset, at)
+        });
+        let moved = !records.is_empty() || end.is_some();
+        if moved {
+            if let Some(lasted) = self.outage.over(wall::monotonic()) {
+                tracing::info!(seconds = lasted.as_secs(), "kafka answers again");
+            }
+            self.shared.fill(input, records, end);
+        }
+        match failure {
+            None => Ok(moved),
+            Some(error) => self.answer(input, error).map(|()| true),
+        }
+    }
+
+    fn answer(&mut self, input: usize, error: KafkaError) -> Result<(), SourceError> {
+        let lane = &self.lanes[input];
+        match judge(&lane.input, lane.next_offset, error.clone()) {
+            Answer::Wait => {
+                warn_of(&mut self.outage, &self.consumer, &error);
+                Ok(())
+            }
+            Answer::OutOfRange => Err(out_of_range(
+                &lane.input,
+                lane.next_offset,
+                available(&self.consumer, &lane.input),
+            )),
+            Answer::Stop(error) => Err(error),
+        }
+    }
+}
+
+/// However the thread ends, by a panic even, the shard hears of it.
+impl Drop for PollThread {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+/// Says that brokers do not answer, when it begins and every 30 s.
+fn warn_of(outage: &mut Outage, consumer: &KafkaConsumer, error: &KafkaError) {
+    if let Some(since) = outage.trouble(wall::monotonic()) {
+        let reason = consumer.client().context().last();
+        tracing::warn!(
+            seconds = since.as_secs(),
+            error = %error,
+            reason = reason.map(|(_, reason)| reason),
+            "kafka does not answer; reading goes on where it stopped once it does"
+        );
+    }
+}
+
+/// The offset librdkafka would give out next; `None` before it has given out any.
+fn position(consumer: &KafkaConsumer, input: &InputId) -> Option<i64> {
+    let positions = consumer.position().ok()?;
+    let found = positions.find_partition(&input.topic, input.partition)?;
+    match found.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
+}
+
+/// First and end offset of a partition, asked once and briefly: for a message that is about to be the last.
+fn available(consumer: &KafkaConsumer, input: &InputId) -> [Option<i64>; 2] {
+    [Offset::Beginning, Offset::End].map(|which| {
+        let inputs = std::slice::from_ref(input);
+        let offsets = list_offsets(consumer, inputs, which, Duration::from_secs(1)).ok()?;
+        offsets.into_iter().next()?.ok()
+    })
+}
+
+pub(super) fn out_of_range(
+    input: &InputId,
+    offset: i64,
+    [first_offset, end_offset]: [Option<i64>; 2],
+) -> SourceError {
+    SourceError::OffsetOutOfRange {
+        topic: input.topic.clone(),
+        partition: input.partition,
+        offset,
+        first_offset,
+        end_offset,
+    }
+}
+
+/// Copies a message out of librdkafka's memory, the payload up to one byte above the limit.
+fn detach(input: usize, message: &BorrowedMessage<'_>, max_record_bytes: usize) -> Record {
+    let payload = message.payload();
+    let (timestamp_kind, timestamp_ms) = match message.timestamp() {
+        Timestamp::NotAvailable => (TimestampKind::None, None),
+        Timestamp::CreateTime(ms) => (TimestampKind::CreateTime, Some(ms)),
+        Timestamp::LogAppendTime(ms) => (TimestampKind::LogAppendTime, Some(ms)),
+    };
+    Record {
+        input,
+        offset: message.offset(),
+        key: message.key().map(Bytes::copy_from_slice),
+        payload: payload.map(|bytes| {
+            Bytes::copy_from_slice(&bytes[..bytes.len().min(max_record_bytes.saturating_add(1))])
+        }),
+        payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
+        timestamp_ms,
+        timestamp_kind,
+        headers: message.headers().map_or_else(Vec::new, |headers| {
+            headers
+                .iter()
+                .map(|header| {
+                    let value = header.value.map(Bytes::copy_from_slice);
+                    (header.key.to_owned(), value)
+                })
+                .collect()
+        }),
+    }
+}

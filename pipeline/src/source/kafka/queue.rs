@@ -1,0 +1,164 @@
+//! What has been read ahead, per input: bounded, aligned, and aware of its ends. No threads, no clocks, no Kafka.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::source::{Item, Record};
+
+/// How much may be held per input, and how far inputs may drift apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub records: usize,
+    pub bytes: usize,
+    pub alignment: Duration,
+}
+
+/// An end that was reached, and the last moment it was known to hold.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    next_offset: i64,
+    at: Instant,
+    announced: bool,
+}
+
+#[derive(Default)]
+struct Lane {
+    records: VecDeque<Record>,
+    bytes: usize,
+    /// Behind the records held; gone as soon as another record comes.
+    end: Option<End>,
+}
+
+impl Lane {
+    /// Nothing held, nothing left at the broker.
+    fn is_caught_up(&self) -> bool {
+        self.records.is_empty() && self.end.is_some()
+    }
+}
+
+/// One lane per input between the poll thread, which fills, and the shard, which takes.
+pub(super) struct Buffers {
+    lanes: Vec<Lane>,
+    limits: Limits,
+}
+
+impl Buffers {
+    pub fn new(inputs: usize, limits: Limits) -> Self {
+        Self {
+            lanes: (0..inputs).map(|_| Lane::default()).collect(),
+            limits,
+        }
+    }
+
+    /// How many more records the input may hold. Bytes are looked at before, not after: one fill may exceed them.
+    pub fn room(&self, input: usize) -> usize {
+        let lane = &self.lanes[input];
+        if lane.bytes >= self.limits.bytes {
+            return 0;
+        }
+        self.limits.records.saturating_sub(lane.records.len())
+    }
+
+    /// Adds records behind those held; whatever end was known, it has moved.
+    pub fn push(&mut self, input: usize, records: Vec<Record>) {
+        if records.is_empty() {
+            return;
+        }
+        let lane = &mut self.lanes[input];
+        lane.bytes += records.iter().map(held_bytes).sum::<usize>();
+        lane.records.extend(records);
+        lane.end = None;
+    }
+
+    /// Notes that everything below `next_offset` has been read and that there was nothing more at `at`.
+    pub fn reach_end(&mut self, input: usize, next_offset: i64, at: Instant) {
+        self.lanes[input].end = Some(End {
+            next_offset,
+            at,
+            announced: false,
+        });
+    }
+
+    /// Inputs at their ends, each with the offset of its end.
+    pub fn ends(&self) -> Vec<(usize, i64)> {
+        let end_of = |(input, lane): (usize, &Lane)| Some((input, lane.end.as_ref()?.next_offset));
+        self.lanes.iter().enumerate().filter_map(end_of).collect()
+    }
+
+    /// Notes that the broker, asked at `at`, named `end_offset` as the end of the input.
+    ///
+    /// That confirms our end only if it is the same offset. It cannot confirm a wrong one: ends only move up, so an answer
+    /// equal to what we have read to means that we had read everything when we asked.
+    pub fn confirm_end(&mut self, input: usize, end_offset: i64, at: Instant) {
+        if let Some(end) = &mut self.lanes[input].end
+            && end.next_offset == end_offset
+            && at > end.at
+        {
+            end.at = at;
+            end.announced = false;
+        }
+    }
+
+    pub fn unread(&self, input: usize) -> bool {
+        !self.lanes[input].is_caught_up()
+    }
+
+    /// Moves up to `max` records and the news of ends to `out`; returns whether there was anything.
+    ///
+    /// The input with the lowest watermark goes first. None goes whose watermark is more than the alignment above that of
+    /// an input which may still have something earlier; inputs that are caught up hold nobody back.
+    pub fn take(&mut self, max: usize, watermarks: &[i64], out: &mut Vec<Item>) -> bool {
+        let before = out.len();
+        let watermark = |input: usize| watermarks.get(input).copied().unwrap_or(i64::MIN);
+        let alignment_ms = i64::try_from(self.limits.alignment.as_millis()).unwrap_or(i64::MAX);
+        let latest = (0..self.lanes.len())
+            .filter(|input| !self.lanes[*input].is_caught_up())
+            .map(watermark)
+            .min()
+            .map_or(i64::MAX, |lowest| lowest.saturating_add(alignment_ms));
+
+        let mut order: Vec<usize> = (0..self.lanes.len())
+            .filter(|input| !self.lanes[*input].records.is_empty() && watermark(*input) <= latest)
+            .collect();
+        order.sort_by_key(|input| watermark(*input));
+
+        let mut left = max;
+        for input in order {
+            let lane = &mut self.lanes[input];
+            let count = left.min(lane.records.len());
+            for record in lane.records.drain(..count) {
+                lane.bytes -= held_bytes(&record);
+                out.push(Item::Record(record));
+            }
+            left -= count;
+            if left == 0 {
+                break;
+            }
+        }
+        for (input, lane) in self.lanes.iter_mut().enumerate() {
+            if lane.records.is_empty()
+                && let Some(end) = &mut lane.end
+                && !end.announced
+            {
+                end.announced = true;
+                out.push(Item::End {
+                    input,
+                    next_offset: end.next_offset,
+                    at: end.at,
+                });
+            }
+        }
+        out.len() > before
+    }
+}
+
+/// Bytes of content a record holds.
+fn held_bytes(record: &Record) -> usize {
+    let headers = record
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.as_ref().map_or(0, bytes::Bytes::len));
+    record.key.as_ref().map_or(0, bytes::Bytes::len)
+        + record.payload.as_ref().map_or(0, bytes::Bytes::len)
+        + headers.sum::<usize>()
+}

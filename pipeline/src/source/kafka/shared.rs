@@ -1,0 +1,131 @@
+//! Where the shard, the poll thread and the end watcher meet.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::queue::{Buffers, Limits};
+use crate::source::{Item, Record, SourceError};
+use crate::time::wall;
+
+struct State {
+    buffers: Buffers,
+    /// Why reading stopped, until the shard has been told.
+    failure: Option<SourceError>,
+    stopped: bool,
+}
+
+/// The buffers behind a lock that is held for moves of records only, never while waiting for Kafka.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Something to take, or a failure.
+    arrived: Condvar,
+    /// Wakes the poll thread; one pending signal says all there is to say.
+    wake: Sender<()>,
+}
+
+impl Shared {
+    /// Empty buffers, and the receiver on which the poll thread waits to be woken.
+    pub fn new(inputs: usize, limits: Limits) -> (Self, Receiver<()>) {
+        let (wake, woken) = crossbeam_channel::bounded(1);
+        let shared = Self {
+            state: Mutex::new(State {
+                buffers: Buffers::new(inputs, limits),
+                failure: None,
+                stopped: false,
+            }),
+            arrived: Condvar::new(),
+            wake,
+        };
+        (shared, woken)
+    }
+
+    /// A thread that panicked left whole records behind: every change below is complete before the lock goes.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn room(&self, input: usize) -> usize {
+        self.lock().buffers.room(input)
+    }
+
+    /// Hands over what was read of one input, then its end if it was reached.
+    pub fn fill(&self, input: usize, records: Vec<Record>, end: Option<(i64, Instant)>) {
+        let mut state = self.lock();
+        state.buffers.push(input, records);
+        if let Some((next_offset, at)) = end {
+            state.buffers.reach_end(input, next_offset, at);
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    pub fn ends(&self) -> Vec<(usize, i64)> {
+        self.lock().buffers.ends()
+    }
+
+    pub fn confirm_end(&self, input: usize, end_offset: i64, at: Instant) {
+        self.lock().buffers.confirm_end(input, end_offset, at);
+        self.arrived.notify_one();
+    }
+
+    pub fn fail(&self, error: SourceError) {
+        let mut state = self.lock();
+        state.failure.get_or_insert(error);
+        state.stopped = true;
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.wake();
+        self.arrived.notify_one();
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    pub fn unread(&self, input: usize) -> bool {
+        self.lock().buffers.unread(input)
+    }
+
+    /// Tells the poll thread to look again.
+    pub fn wake(&self) {
+        // full: it has been told
+        let _ = self.wake.try_send(());
+    }
+
+    /// Takes what may be handed over, waiting for the first of it; a failure comes before what is still buffered.
+    pub fn take(
+        &self,
+        wait: Duration,
+        max: usize,
+        watermarks: &[i64],
+        out: &mut Vec<Item>,
+    ) -> Result<(), SourceError> {
+        let began = wall::monotonic();
+        let mut state = self.lock();
+        loop {
+            if state.stopped {
+                return Err(state.failure.take().unwrap_or(SourceError::Stopped));
+            }
+            if state.buffers.take(max, watermarks, out) {
+                drop(state);
+                self.wake();
+                return Ok(());
+            }
+            let left = wait.saturating_sub(wall::monotonic().duration_since(began));
+            if left.is_zero() {
+                return Ok(());
+            }
+            state = self
+                .arrived
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+}

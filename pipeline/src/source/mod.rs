@@ -1,0 +1,46 @@
+//! Where records come from: Kafka, or event files.
+//!
+//! ```text
+//! broker ─▶ librdkafka queue per partition ─▶ poll thread ─▶ Buffers (bounded per partition) ─┐
+//!                          end watcher: still at the end? once a second ─▶ Buffers            ├─▶ Source::poll ─▶ shard
+//! DIR/<topic>/<n>.ndjson[.gz|.zst] ─▶ reader per file ─▶ merge by recorded_at ────────────────┘
+//! ```
+//!
+//! Each shard thread owns one source with its own consumer: no lock is shared between shards. Records of one input come in
+//! offset order, without gap or repeat, from the offset the shard asks for; between inputs the source chooses, so that no
+//! input runs far ahead of the others in event time (alignment). An input that has been read to its end says so.
+//!
+//! Start reading at [`Source`], then [`kafka`] or [`files`]. What this module does not do: decode, judge, or remember
+//! positions. Those live in the shard's log; Kafka's committed offsets are never read.
+
+mod error;
+pub mod files;
+pub mod kafka;
+mod record;
+
+use std::time::Duration;
+
+pub use error::{ErrorKind, SourceError};
+pub use record::{InputId, Item, Record, Start, TimestampKind};
+
+/// The inputs of one shard, read by that shard's thread.
+pub trait Source: Send {
+    /// Appends up to `max` records, and what ends were reached or confirmed, waiting at most `wait` for the first of them.
+    ///
+    /// `watermarks[i]` is the event time reached by input `i` in ms (`i64::MIN` before its first record): the input that is
+    /// furthest behind goes first. Nothing appended means that nothing came in time. After an error the source is to be
+    /// closed; what was appended before it is good.
+    fn poll(
+        &mut self,
+        wait: Duration,
+        max: usize,
+        watermarks: &[i64],
+        out: &mut Vec<Item>,
+    ) -> Result<(), SourceError>;
+
+    /// Whether the input has records that have been read ahead, or is not known to be at its end.
+    fn unread(&self, input: usize) -> bool;
+
+    /// Stops reading and frees threads and connections.
+    fn close(self: Box<Self>);
+}

@@ -1,0 +1,102 @@
+//! Local days: the pane grid of every metric.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+/// A local calendar date, as days since 1970-01-01 (Arrow's `Date32`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Day(pub i32);
+
+impl Day {
+    pub fn from_date(date: NaiveDate) -> Self {
+        Self(date.num_days_from_ce() - NaiveDate::default().num_days_from_ce())
+    }
+
+    /// The calendar date; days beyond chrono's range end at its limits.
+    pub fn date(self) -> NaiveDate {
+        let epoch = NaiveDate::default();
+        match u64::try_from(self.0) {
+            Ok(after) => epoch.checked_add_days(Days::new(after)),
+            Err(_) => epoch.checked_sub_days(Days::new(u64::from(self.0.unsigned_abs()))),
+        }
+        .unwrap_or(if self.0 < 0 {
+            NaiveDate::MIN
+        } else {
+            NaiveDate::MAX
+        })
+    }
+
+    pub fn plus(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+
+    /// The Monday of its ISO week.
+    pub fn monday(self) -> Self {
+        // 1970-01-01 was a Thursday.
+        Self(self.0 - (self.0 + 3).rem_euclid(7))
+    }
+}
+
+/// The business zone: where days begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone(pub Tz);
+
+impl Zone {
+    /// The local date of an instant (ms UTC).
+    pub fn day_of(self, instant_ms: i64) -> Day {
+        let utc = DateTime::<Utc>::from_timestamp_millis(instant_ms).unwrap_or(if instant_ms < 0 {
+            DateTime::<Utc>::MIN_UTC
+        } else {
+            DateTime::<Utc>::MAX_UTC
+        });
+        Day::from_date(utc.with_timezone(&self.0).date_naive())
+    }
+
+    /// The first instant of a local date (ms UTC); where midnight does not exist, the first that does.
+    pub fn start_ms(self, day: Day) -> i64 {
+        let midnight = day.date().and_time(NaiveTime::MIN);
+        (0..=24)
+            .find_map(|quarter| {
+                let local = midnight + chrono::Duration::minutes(15 * quarter);
+                self.0.from_local_datetime(&local).earliest()
+            })
+            .map_or(i64::from(day.0) * super::DAY_MS, |start| {
+                start.timestamp_millis()
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn week_edge_of_the_domain_reference() {
+        let zone = Zone(chrono_tz::Asia::Shanghai);
+        let at = |text: &str| {
+            DateTime::parse_from_rfc3339(text)
+                .unwrap()
+                .timestamp_millis()
+        };
+        let monday = |text: &str| zone.day_of(at(text)).monday().date().to_string();
+        assert_eq!(monday("2026-11-22T15:59:59Z"), "2026-11-16");
+        assert_eq!(monday("2026-11-22T16:00:00Z"), "2026-11-23");
+        let day = zone.day_of(at("2026-11-22T16:00:00Z"));
+        assert_eq!(zone.start_ms(day), at("2026-11-22T16:00:00Z"));
+    }
+
+    #[test]
+    fn a_day_without_midnight_starts_at_its_first_instant() {
+        let zone = Zone(chrono_tz::America::Santiago);
+        let day = Day::from_date(NaiveDate::from_ymd_opt(2024, 9, 8).unwrap());
+        let start = DateTime::<Utc>::from_timestamp_millis(zone.start_ms(day)).unwrap();
+        assert_eq!(start.to_rfc3339(), "2024-09-08T04:00:00+00:00");
+    }
+
+    #[test]
+    fn days_before_1970_are_days_too() {
+        assert_eq!(Day(-1).date().to_string(), "1969-12-31");
+        assert_eq!(Day::from_date(Day(-400).date()), Day(-400));
+    }
+}

@@ -1,0 +1,141 @@
+//! Working days, holidays, and the arithmetic of deadlines (domain 6).
+//!
+//! A date is a working day if it is a make-up day, or Monday to Friday and not a day off. Days off and make-up days are data: the
+//! State Council's notices for 2024-2026 are built in (`data/calendar.csv`), files add years or replace days
+//! ([`Calendar::with_rows`]). A year without data is an error that names it, never a year without holidays (K20).
+//!
+//! Readings: a year is there once it has a row. A row `WORKING` makes its date a working day whatever its weekday. Weekends are off but
+//! no holidays. `days_to_holiday` is 0 on a holiday and looks into the next year, which must be there.
+
+mod error;
+mod rows;
+mod working;
+mod zone;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, Weekday};
+use chrono_tz::Tz;
+
+pub use error::{BadCalendarRow, MissingYear};
+pub use rows::{CalendarRow, DayKind};
+pub use zone::{Zone, first_of_month, monday, next_month};
+
+/// Office hours of a working day, half open: [open, close).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct WorkingHours {
+    pub open: NaiveTime,
+    pub close: NaiveTime,
+}
+
+impl Default for WorkingHours {
+    /// 08:00-17:30 (domain 6.1).
+    fn default() -> Self {
+        let at = |minutes: u32| {
+            NaiveTime::from_num_seconds_from_midnight_opt(minutes * 60, 0).unwrap_or_default()
+        };
+        WorkingHours {
+            open: at(8 * 60),
+            close: at(17 * 60 + 30),
+        }
+    }
+}
+
+/// The working calendar of a zone. Instants are milliseconds UTC, dates are local.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    zone: Zone,
+    hours: WorkingHours,
+    days: BTreeMap<NaiveDate, CalendarRow>,
+    years: BTreeSet<i32>,
+}
+
+impl Calendar {
+    /// The calendar with the years that are built in, 2024-2026.
+    pub fn built_in(zone: Tz) -> Self {
+        Calendar::empty(zone).with_rows(rows::built_in())
+    }
+
+    /// A calendar without any year.
+    pub fn empty(zone: Tz) -> Self {
+        Calendar {
+            zone: Zone(zone),
+            hours: WorkingHours::default(),
+            days: BTreeMap::new(),
+            years: BTreeSet::new(),
+        }
+    }
+
+    /// Adds days, or replaces them.
+    #[must_use]
+    pub fn with_rows(mut self, rows: impl IntoIterator<Item = CalendarRow>) -> Self {
+        for row in rows {
+            self.years.insert(row.date.year());
+            self.days.insert(row.date, row);
+        }
+        self
+    }
+
+    /// The same calendar for a unit with other hours.
+    #[must_use]
+    pub fn with_hours(mut self, hours: WorkingHours) -> Self {
+        self.hours = hours;
+        self
+    }
+
+    pub fn zone(&self) -> Zone {
+        self.zone
+    }
+
+    pub fn hours(&self) -> WorkingHours {
+        self.hours
+    }
+
+    /// The rows of the calendar in the order of their dates.
+    pub fn rows(&self) -> impl Iterator<Item = &CalendarRow> {
+        self.days.values()
+    }
+
+    fn kind(&self, date: NaiveDate) -> Result<Option<DayKind>, MissingYear> {
+        if !self.years.contains(&date.year()) {
+            return Err(MissingYear { year: date.year() });
+        }
+        Ok(self.days.get(&date).map(|row| row.day_kind))
+    }
+
+    /// Whether people work on a date.
+    pub fn is_working_day(&self, date: NaiveDate) -> Result<bool, MissingYear> {
+        Ok(match self.kind(date)? {
+            Some(DayKind::Working | DayKind::MakeUp) => true,
+            Some(DayKind::DayOff) => false,
+            None => !matches!(date.weekday(), Weekday::Sat | Weekday::Sun),
+        })
+    }
+
+    /// Whether a date is a day off by the State Council's list (K20).
+    pub fn is_holiday(&self, date: NaiveDate) -> Result<bool, MissingYear> {
+        Ok(self.kind(date)? == Some(DayKind::DayOff))
+    }
+
+    /// Days from a date to the next holiday, 0 on one.
+    pub fn days_to_holiday(&self, date: NaiveDate) -> Result<u32, MissingYear> {
+        let mut days = 0;
+        while !self.is_holiday(date + Days::new(u64::from(days)))? {
+            days += 1;
+        }
+        Ok(days)
+    }
+
+    /// First instant of the local day of an instant.
+    pub fn day_start(&self, at_ms: i64) -> i64 {
+        self.zone.day_start(at_ms)
+    }
+
+    /// First instant of the ISO week of an instant.
+    pub fn week_start(&self, at_ms: i64) -> i64 {
+        self.zone.week_start(at_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests;

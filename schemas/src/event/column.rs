@@ -1,0 +1,262 @@
+//! Growing columns that are padded with NULL only when they are next written or finished, so that appending an event costs
+//! what it carries and not the width of its topic.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Date32Builder, Int16Builder, Int32Builder, Int64Builder, ListArray,
+    ListBuilder, NullBufferBuilder, StringBuilder, StructArray, TimestampMicrosecondBuilder,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, FieldRef, Fields, TimeUnit};
+
+use super::field::{Field, Kind};
+use super::layout::ObjectLayout;
+use super::slot::{Slot, Slots};
+use super::value::UNKNOWN;
+
+/// How a field is stored.
+pub(super) fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Id
+        | Kind::EventId
+        | Kind::Code
+        | Kind::Label
+        | Kind::Enum(_)
+        | Kind::Month
+        | Kind::IsoWeek => DataType::Utf8,
+        Kind::Qty | Kind::Fen | Kind::DurationMs | Kind::U32 => DataType::Int64,
+        Kind::U16 | Kind::SchemaVersion | Kind::Bp | Kind::FreeText => DataType::Int32,
+        Kind::U8 | Kind::Score => DataType::Int16,
+        Kind::Bool | Kind::Presence => DataType::Boolean,
+        Kind::Instant(_) => instant(),
+        Kind::Date => DataType::Date32,
+        Kind::Texts => DataType::List(element(DataType::Utf8)),
+        Kind::List(items) => DataType::List(element(DataType::Struct(item_fields(items)))),
+    }
+}
+
+/// Instants in tables: microseconds, UTC.
+pub(super) fn instant() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The name is Delta's and Parquet's for the item of a list.
+fn element(item: DataType) -> FieldRef {
+    Arc::new(arrow::datatypes::Field::new("element", item, true))
+}
+
+fn item_fields(items: &'static [Field]) -> Fields {
+    items.iter().map(|item| arrow_field(item, true)).collect()
+}
+
+pub(super) fn arrow_field(field: &Field, nullable: bool) -> arrow::datatypes::Field {
+    commented(
+        &field.column(),
+        data_type(field.kind),
+        nullable,
+        &field.comment(),
+    )
+}
+
+pub(super) fn commented(
+    name: &str,
+    data_type: DataType,
+    nullable: bool,
+    comment: &str,
+) -> arrow::datatypes::Field {
+    arrow::datatypes::Field::new(name, data_type, nullable)
+        .with_metadata([("comment".to_owned(), comment.to_owned())].into())
+}
+
+pub(super) struct Column {
+    rows: usize,
+    data: Data,
+}
+
+enum Data {
+    Text(StringBuilder),
+    Bool(BooleanBuilder),
+    Int16(Int16Builder),
+    Int32(Int32Builder),
+    Int64(Int64Builder),
+    /// Filled with milliseconds, stored as microseconds.
+    Instant(TimestampMicrosecondBuilder),
+    Date(Date32Builder),
+    Texts(ListBuilder<StringBuilder>),
+    Rows(Rows),
+}
+
+/// A list of structs: child columns, and where each row's items end in them.
+struct Rows {
+    element: FieldRef,
+    fields: Fields,
+    ends: Vec<i32>,
+    present: NullBufferBuilder,
+    items: usize,
+    children: Vec<Column>,
+}
+
+impl Column {
+    pub(super) fn new(data_type: &DataType) -> Self {
+        let data = match data_type {
+            DataType::Boolean => Data::Bool(BooleanBuilder::new()),
+            DataType::Int16 => Data::Int16(Int16Builder::new()),
+            DataType::Int32 => Data::Int32(Int32Builder::new()),
+            DataType::Int64 => Data::Int64(Int64Builder::new()),
+            DataType::Timestamp(..) => {
+                Data::Instant(TimestampMicrosecondBuilder::new().with_data_type(data_type.clone()))
+            }
+            DataType::Date32 => Data::Date(Date32Builder::new()),
+            DataType::List(element) => match element.data_type() {
+                DataType::Struct(fields) => Data::Rows(Rows::new(element.clone(), fields.clone())),
+                _ => {
+                    Data::Texts(ListBuilder::new(StringBuilder::new()).with_field(element.clone()))
+                }
+            },
+            _ => Data::Text(StringBuilder::new()),
+        };
+        Column { rows: 0, data }
+    }
+
+    pub(super) fn append(&mut self, row: usize, slot: &Slot<'_>, layout: Option<&ObjectLayout>) {
+        self.pad_to(row);
+        self.rows = row + 1;
+        match (&mut self.data, slot) {
+            (Data::Text(column), Slot::Text(text)) => column.append_value(text),
+            (Data::Text(column), Slot::Name(name)) => column.append_value(name),
+            (Data::Text(column), Slot::UnknownName(_)) => column.append_value(UNKNOWN),
+            (Data::Bool(column), Slot::Bool(value)) => column.append_value(*value),
+            (Data::Int16(column), Slot::Int(value)) => {
+                column.append_option(i16::try_from(*value).ok())
+            }
+            (Data::Int32(column), Slot::Int(value)) => {
+                column.append_option(i32::try_from(*value).ok())
+            }
+            (Data::Int64(column), Slot::Int(value)) => column.append_value(*value),
+            (Data::Instant(column), Slot::Int(value)) => {
+                column.append_option(value.checked_mul(1000))
+            }
+            (Data::Date(column), Slot::Int(value)) => {
+                column.append_option(i32::try_from(*value).ok())
+            }
+            (Data::Texts(column), Slot::Texts(texts)) => {
+                texts
+                    .iter()
+                    .for_each(|text| column.values().append_value(text));
+                column.append(true);
+            }
+            (Data::Rows(column), Slot::Rows(rows)) => column.append(rows.iter().flatten(), layout),
+            (_, _) => {
+                // Kinds and columns are made from the same table, so a pair that does not fit is a hole in `data_type`.
+                debug_assert!(false, "no column for slot={slot:?}");
+                self.rows = row;
+            }
+        }
+    }
+
+    pub(super) fn append_text(&mut self, row: usize, text: &str) {
+        self.append(row, &Slot::Text(text.into()), None);
+    }
+
+    pub(super) fn append_int(&mut self, row: usize, value: i64) {
+        self.append(row, &Slot::Int(value), None);
+    }
+
+    fn pad_to(&mut self, rows: usize) {
+        let nulls = rows - self.rows;
+        if nulls == 0 {
+            return;
+        }
+        self.rows = rows;
+        match &mut self.data {
+            Data::Text(column) => (0..nulls).for_each(|_| column.append_null()),
+            Data::Bool(column) => column.append_nulls(nulls),
+            Data::Int16(column) => column.append_nulls(nulls),
+            Data::Int32(column) => column.append_nulls(nulls),
+            Data::Int64(column) => column.append_nulls(nulls),
+            Data::Instant(column) => column.append_nulls(nulls),
+            Data::Date(column) => column.append_nulls(nulls),
+            Data::Texts(column) => (0..nulls).for_each(|_| column.append(false)),
+            Data::Rows(column) => column.append_nulls(nulls),
+        }
+    }
+
+    /// The column up to `rows`; the builder is empty again.
+    pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.pad_to(rows);
+        self.rows = 0;
+        match &mut self.data {
+            Data::Text(column) => Arc::new(column.finish()),
+            Data::Bool(column) => Arc::new(column.finish()),
+            Data::Int16(column) => Arc::new(column.finish()),
+            Data::Int32(column) => Arc::new(column.finish()),
+            Data::Int64(column) => Arc::new(column.finish()),
+            Data::Instant(column) => Arc::new(column.finish()),
+            Data::Date(column) => Arc::new(column.finish()),
+            Data::Texts(column) => Arc::new(column.finish()),
+            Data::Rows(column) => Arc::new(column.finish()),
+        }
+    }
+}
+
+impl Rows {
+    fn new(element: FieldRef, fields: Fields) -> Self {
+        Rows {
+            children: fields
+                .iter()
+                .map(|field| Column::new(field.data_type()))
+                .collect(),
+            element,
+            fields,
+            ends: vec![0],
+            present: NullBufferBuilder::new(0),
+            items: 0,
+        }
+    }
+
+    fn append<'a, 'p: 'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a Slots<'p>>,
+        layout: Option<&ObjectLayout>,
+    ) {
+        for row in rows {
+            for (field, slot) in row.iter() {
+                let field = usize::from(field);
+                let inner = layout.and_then(|layout| layout.fields[field].items.as_ref());
+                self.children[field].append(self.items, slot, inner);
+            }
+            self.items += 1;
+        }
+        self.present.append_non_null();
+        self.close_rows(1);
+    }
+
+    fn append_nulls(&mut self, nulls: usize) {
+        self.present.append_n_nulls(nulls);
+        self.close_rows(nulls);
+    }
+
+    fn close_rows(&mut self, rows: usize) {
+        // A batch holds a second of events, each at most `max_record_bytes` long: far from 2^31 items.
+        let end = i32::try_from(self.items).unwrap_or(i32::MAX);
+        self.ends.extend(std::iter::repeat_n(end, rows));
+    }
+
+    fn finish(&mut self) -> ListArray {
+        let items = std::mem::take(&mut self.items);
+        let children = self
+            .children
+            .iter_mut()
+            .map(|child| child.finish(items))
+            .collect();
+        let ends = std::mem::replace(&mut self.ends, vec![0]);
+        let values = StructArray::new(self.fields.clone(), children, None);
+        ListArray::new(
+            self.element.clone(),
+            OffsetBuffer::new(ends.into()),
+            Arc::new(values),
+            self.present.finish(),
+        )
+    }
+}

@@ -1,0 +1,342 @@
+//! What the fields of service events are called, hold and mean.
+
+use crate::event::envelope::ROLES;
+use crate::event::field::{Field, InstantRule, Kind, field};
+
+const CASE_KINDS: &[&str] = &[
+    "ENQUIRY",
+    "COMPLAINT",
+    "SUGGESTION",
+    "REPAIR",
+    "RESCUE",
+    "INFO_CHANGE",
+    "ORDERING_FAULT",
+    "PRAISE",
+    "OUTBOUND",
+];
+const CHANNELS: &[&str] = &[
+    "PHONE",
+    "IM_DIRECT",
+    "IM_GROUP",
+    "PLATFORM",
+    "EMAIL",
+    "SMS",
+    "VISIT",
+    "COUNTER",
+    "WEB",
+];
+const CATEGORIES: &[&str] = &[
+    "ORDER",
+    "ALLOCATION_SUPPLY",
+    "DELIVERY",
+    "SETTLEMENT",
+    "PRICE",
+    "PRODUCT_QUALITY",
+    "RETURN_EXCHANGE",
+    "REPAIR",
+    "STAFF_CONDUCT",
+    "OTHER_CUSTOMER",
+    "PROMOTION",
+    "POLICY_LAW",
+    "OPERATION_HELP",
+    "OTHER",
+];
+const SERVICE_ITEMS: &[&str] = &[
+    "ON_SITE_REPAIR",
+    "CARRY_IN_REPAIR",
+    "PHONE_ADVICE",
+    "ONLINE_SUPPORT",
+    "HW_UPGRADE",
+    "TRAINING",
+    "SOFTWARE",
+    "PAID_REPAIR",
+    "INSPECTION",
+];
+const ASKER_KINDS: &[&str] = &[
+    "RETAILER",
+    "CONSUMER",
+    "CLIENT_MANAGER",
+    "KEY_ACCOUNT",
+    "EQUIPMENT_OWNER",
+];
+const SEVERITIES: &[&str] = &["LOW", "NORMAL", "HIGH", "URGENT"];
+const PROMISE_KINDS: &[&str] = &["REPLY", "CALL_BACK", "FREE_ITEM", "VISIT", "OTHER"];
+const RELAY_KINDS: &[&str] = &["BACK_OFFICE", "SUGGESTION", "COLLEAGUE"];
+const INFORMED_OF: &[&str] = &["NOTICE_RESULT", "PROGRESS", "FINAL"];
+const PROGRESS: &[&str] = &["ON_TRACK", "DELAYED", "DONE"];
+const CALLBACK_BASES: &[&str] = &["PURCHASE", "REPAIR", "CASE", "ISSUE_RECHECK"];
+const CALLBACK_OUTCOMES: &[&str] = &["NO_ANSWER", "MINOR_ANSWERED", "REACHED", "REFUSED"];
+const CONTACT_KINDS: &[&str] = &["NEWS", "ARRIVAL_NOTICE", "CARE", "STRATEGY"];
+
+const ANSWER: &[Field] = &[
+    field(
+        "question_id",
+        Kind::Id,
+        "Question, Q0 (overall) to Q8 (问题)",
+    ),
+    field(
+        "score",
+        Kind::Score,
+        "Answer on the scale 1-5; NULL = none (评分)",
+    ),
+    field("text", Kind::FreeText, "Answer in words (文字回答)"),
+    field(
+        "named_staff_id",
+        Kind::Presence,
+        "Member of staff who was named (点名员工)",
+    ),
+];
+
+pub const FIELDS: &[Field] = &[
+    field("case_id", Kind::Id, "Service case (服务个案)"),
+    field(
+        "case_kind",
+        Kind::Enum(CASE_KINDS),
+        "Kind of case (个案类型)",
+    ),
+    field(
+        "channel",
+        Kind::Enum(CHANNELS),
+        "How the customer was in touch (渠道)",
+    ),
+    field(
+        "category",
+        Kind::Enum(CATEGORIES),
+        "What the case is about (类别)",
+    ),
+    field(
+        "service_item",
+        Kind::Enum(SERVICE_ITEMS),
+        "Service item (服务项目)",
+    ),
+    field(
+        "asker_kind",
+        Kind::Enum(ASKER_KINDS),
+        "Who asks (咨询人类型)",
+    ),
+    field("severity", Kind::Enum(SEVERITIES), "Severity (严重程度)"),
+    field("sku_id", Kind::Id, "SKU that the case is about (品规)"),
+    field("order_id", Kind::Id, "Order that the case is about (订单)"),
+    field(
+        "received_at",
+        Kind::Instant(InstantRule::Observed),
+        "When the case came in (受理时间)",
+    ),
+    field(
+        "ring_count",
+        Kind::U8,
+        "Rings before the call was picked up (铃响次数)",
+    ),
+    field(
+        "answered",
+        Kind::Bool,
+        "Whether the call was picked up (接听)",
+    ),
+    field(
+        "problem_nature",
+        Kind::FreeText,
+        "What the rescue is about (问题性质)",
+    ),
+    field(
+        "problem_region_code",
+        Kind::Code,
+        "Region of the rescue (求助地区)",
+    ),
+    field(
+        "problem_time",
+        Kind::Instant(InstantRule::ToTheMinute),
+        "Time of the problem, to the minute (求助时间)",
+    ),
+    field(
+        "previous_case_id",
+        Kind::Id,
+        "Case that this one continues (前次个案)",
+    ),
+    field(
+        "complained_staff_id",
+        Kind::Presence,
+        "Member of staff who is complained of (被投诉员工)",
+    ),
+    field("free_text", Kind::FreeText, "What was said (原话)"),
+    field(
+        "call_ended_at",
+        Kind::Instant(InstantRule::Observed),
+        "When the call ended (挂机时间)",
+    ),
+    field(
+        "hold_ms",
+        Kind::DurationMs,
+        "Time on hold in milliseconds (等待时长)",
+    ),
+    field(
+        "hold_consent",
+        Kind::Bool,
+        "Whether the customer agreed to hold (同意等待)",
+    ),
+    field(
+        "answered_by_role",
+        Kind::Enum(ROLES),
+        "Role that answered (答复人角色)",
+    ),
+    field(
+        "at_once",
+        Kind::Bool,
+        "Whether it was answered on the spot (当场解答)",
+    ),
+    field("promise_id", Kind::Id, "Promise (承诺)"),
+    field(
+        "promise_kind",
+        Kind::Enum(PROMISE_KINDS),
+        "What was promised (承诺类型)",
+    ),
+    field(
+        "due_at",
+        Kind::Instant(InstantRule::Announced),
+        "When the promise is due (承诺时限)",
+    ),
+    field(
+        "kept_at",
+        Kind::Instant(InstantRule::Observed),
+        "When the promise was kept (兑现时间)",
+    ),
+    field("from_unit", Kind::Id, "Unit that relayed (转出部门)"),
+    field(
+        "to_unit",
+        Kind::Id,
+        "Unit that it was relayed to (转入部门)",
+    ),
+    field(
+        "relay_kind",
+        Kind::Enum(RELAY_KINDS),
+        "Kind of relay (转达类型)",
+    ),
+    field("dept_unit_id", Kind::Id, "Department notified (责任部门)"),
+    field(
+        "resolver_id",
+        Kind::Presence,
+        "Member of staff who is to solve it (问题解决人)",
+    ),
+    field(
+        "what",
+        Kind::Enum(INFORMED_OF),
+        "What the customer was told (告知内容)",
+    ),
+    field(
+        "progress",
+        Kind::Enum(PROGRESS),
+        "Progress found (处理进度)",
+    ),
+    field(
+        "to_role",
+        Kind::Enum(ROLES),
+        "Role that it was escalated to (升级至)",
+    ),
+    field(
+        "resolution_kind",
+        Kind::Code,
+        "How it was resolved; WITHDRAWN voids the case (处理结果)",
+    ),
+    field(
+        "customer_confirmed",
+        Kind::Bool,
+        "Whether the customer confirmed (客户确认)",
+    ),
+    field(
+        "completed_at",
+        Kind::Instant(InstantRule::Observed),
+        "When the repair was completed (完修时间)",
+    ),
+    field(
+        "responsible_unit_id",
+        Kind::Id,
+        "Unit found responsible (责任单位)",
+    ),
+    field("nature", Kind::FreeText, "Nature of the case (性质)"),
+    field("root_cause", Kind::FreeText, "Root cause (原因)"),
+    field(
+        "improvement_id",
+        Kind::Id,
+        "Improvement that follows (改进措施)",
+    ),
+    field("callback_id", Kind::Id, "Callback (回访)"),
+    field(
+        "base",
+        Kind::Enum(CALLBACK_BASES),
+        "What is called back about (回访依据)",
+    ),
+    field(
+        "base_ref",
+        Kind::Id,
+        "order_id or case_id of the base (回访对象)",
+    ),
+    field("ordinal", Kind::U8, "Which callback, 1-3 (第几次回访)"),
+    field(
+        "outcome",
+        Kind::Enum(CALLBACK_OUTCOMES),
+        "Outcome of the call (回访结果)",
+    ),
+    field(
+        "next_due_at",
+        Kind::Instant(InstantRule::Announced),
+        "When to try again (下次回访)",
+    ),
+    field(
+        "seconds_to_topic",
+        Kind::U32,
+        "Seconds until the agent came to the point (进入正题秒数)",
+    ),
+    field(
+        "usage_ok",
+        Kind::Bool,
+        "Whether the product works (使用正常)",
+    ),
+    field(
+        "satisfied",
+        Kind::Bool,
+        "Whether the customer is satisfied (满意)",
+    ),
+    field("issue_id", Kind::Id, "Issue found in a callback (回访问题)"),
+    field("solved", Kind::Bool, "Whether the issue is solved (已解决)"),
+    field(
+        "survey_id",
+        Kind::Id,
+        "Invitation of one respondent (满意度调查)",
+    ),
+    field("wave", Kind::Code, "Wave of the survey (调查批次)"),
+    field("survey_tool", Kind::Code, "Tool of the survey (调查方式)"),
+    field("respondent_kind", Kind::Code, "Who was asked (受访人类型)"),
+    field("answers", Kind::List(ANSWER), "Answers (回答)"),
+    field(
+        "conversation_id",
+        Kind::Id,
+        "Conversation, an opaque id (会话)",
+    ),
+    field(
+        "message_at",
+        Kind::Instant(InstantRule::Observed),
+        "When the customer's message came in (来信时间)",
+    ),
+    field(
+        "replied_at",
+        Kind::Instant(InstantRule::Observed),
+        "When the reply went out (回复时间)",
+    ),
+    field(
+        "contact_kind",
+        Kind::Enum(CONTACT_KINDS),
+        "Why we were in touch (主动联系类型)",
+    ),
+    field(
+        "reached",
+        Kind::Bool,
+        "Whether the customer was reached (联系到)",
+    ),
+    field("date", Kind::Date, "Day that was closed (日结日期)"),
+    field(
+        "complaints_heard",
+        Kind::U32,
+        "Complaints heard on the day (当日投诉)",
+    ),
+    field("logged", Kind::U32, "Complaints logged on the day (已登记)"),
+    field("left_over", Kind::U32, "Complaints left over (遗留)"),
+];

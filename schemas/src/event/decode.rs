@@ -1,0 +1,214 @@
+//! The judge: from bytes to an event or to the first reason against it (K3).
+
+use super::field::{EventType, InstantRule, Kind};
+use super::layout::{ObjectLayout, TopicLayout, TypeLayout, UseLayout, position};
+use super::parse::parse;
+use super::slot::{Slot, Slots};
+use super::value::UNKNOWN;
+use super::{Limits, Reason, Rejection, Topic, envelope};
+
+/// The one schema version there is.
+const SCHEMA_VERSION: i64 = 1;
+
+/// How far an observed instant may lie before `occurred_at` (K4).
+const OBSERVED_REACH_MS: i64 = 31 * 24 * 60 * 60 * 1000;
+
+/// A decoded record, borrowed from its payload; all its values hold what its event type demands.
+#[derive(Clone, Debug)]
+pub struct Event<'p> {
+    pub(super) layout: &'static TopicLayout,
+    type_layout: &'static TypeLayout,
+    pub(super) slots: Slots<'p>,
+    occurred_at_ms: i64,
+    recorded_at_ms: i64,
+}
+
+impl Event<'_> {
+    pub fn event_id(&self) -> &str {
+        self.slots.text(position::EVENT_ID).unwrap_or_default()
+    }
+
+    pub fn event_type(&self) -> &'static str {
+        self.definition().name
+    }
+
+    /// The row of the topic's table that the event follows.
+    pub fn definition(&self) -> &'static EventType {
+        self.type_layout.event_type
+    }
+
+    /// When it happened, milliseconds UTC.
+    pub fn occurred_at_ms(&self) -> i64 {
+        self.occurred_at_ms
+    }
+
+    /// When the source wrote it down, milliseconds UTC.
+    pub fn recorded_at_ms(&self) -> i64 {
+        self.recorded_at_ms
+    }
+
+    /// The id that the record's key must equal (domain 3.1): `customer_id`, `staff_id` or `unit_id`; none for prices.
+    pub fn key(&self) -> Option<&str> {
+        self.slots.text(self.type_layout.key?)
+    }
+
+    /// The `event_id` that this event replaces.
+    pub fn corrects(&self) -> Option<&str> {
+        self.slots.text(position::CORRECTS)
+    }
+
+    /// Within what a correction finds its event (K23): the `customer_id`, without one the `sku_id`, `staff_id` or `unit_id`.
+    pub fn scope(&self) -> Option<&str> {
+        self.layout
+            .scope
+            .iter()
+            .find_map(|field| self.slots.text(*field))
+    }
+}
+
+/// Decodes a record and judges it by K3, from `too_large` to `bad_value`; no payload = tombstone.
+///
+/// # Errors
+/// The first reason that applies, with the path of the field to blame.
+pub fn decode<'p>(
+    topic: Topic,
+    payload: Option<&'p [u8]>,
+    limits: &Limits,
+) -> Result<Event<'p>, Rejection> {
+    let reject = |reason| Rejection::new(reason, "");
+    let payload = payload.ok_or_else(|| reject(Reason::Tombstone))?;
+    if payload.len() > limits.max_record_bytes {
+        return Err(reject(Reason::TooLarge));
+    }
+    let text = std::str::from_utf8(payload).map_err(|_| reject(Reason::InvalidUtf8))?;
+    if text.trim_matches([' ', '\t', '\n', '\r']) == "null" {
+        return Err(reject(Reason::Tombstone));
+    }
+    let layout = TopicLayout::of(topic);
+    let slots = parse(text, &layout.object).ok_or_else(|| reject(Reason::MalformedJson))?;
+    judge(layout, slots, limits)
+}
+
+/// K3 from the envelope's `missing_field` to `bad_value`, in its order.
+fn judge<'p>(
+    layout: &'static TopicLayout,
+    mut slots: Slots<'p>,
+    limits: &Limits,
+) -> Result<Event<'p>, Rejection> {
+    let missing_from_envelope = (0..)
+        .zip(envelope::REQUIRED)
+        .find(|(position, _)| !slots.has(*position));
+    if let Some((_, name)) = missing_from_envelope {
+        return Err(Rejection::new(Reason::MissingField, name));
+    }
+    let version = slots.int(position::SCHEMA_VERSION);
+    if version.is_some_and(|version| version != SCHEMA_VERSION) {
+        let path = "schema_version";
+        return Err(Rejection::new(Reason::UnsupportedSchemaVersion, path));
+    }
+    // An event_type that is no text names no type; what is wrong with it is its value.
+    let type_layout = match slots.text(position::EVENT_TYPE) {
+        Some(name) => Some(
+            layout
+                .event_type(name)
+                .ok_or_else(|| Rejection::new(Reason::UnknownEventType, "event_type"))?,
+        ),
+        None => None,
+    };
+    let uses = type_layout.map_or(&[][..], |one| &one.uses);
+    let missing = |field_use| missing(&layout.object, &slots, field_use);
+    if let Some(path) = uses.iter().find_map(missing) {
+        return Err(Rejection::new(Reason::MissingField, path));
+    }
+
+    let occurred_at = slots.int(position::OCCURRED_AT);
+    let observed =
+        occurred_at.map(|at| at - OBSERVED_REACH_MS..=at.saturating_add(limits.max_future_skew_ms));
+    let refused = |field| refused(&layout.object, &slots, field, observed.as_ref());
+    let mut judged = (0..)
+        .take(envelope::FIELDS.len())
+        .chain(uses.iter().map(|one| one.field));
+    if let Some(path) = judged.find_map(refused) {
+        return Err(Rejection::new(Reason::BadValue, path));
+    }
+    // Nothing in the envelope was refused, so all three are there.
+    let recorded_at = slots.int(position::RECORDED_AT);
+    let (Some(type_layout), Some(occurred_at_ms), Some(recorded_at_ms)) =
+        (type_layout, occurred_at, recorded_at)
+    else {
+        return Err(Rejection::new(Reason::BadValue, ""));
+    };
+
+    slots.retain(type_layout.mask);
+    for field in [position::SOURCE, position::ACTOR_ROLE] {
+        if !slots.has(field) {
+            slots.insert(field, Slot::Name(UNKNOWN));
+        }
+    }
+    Ok(Event {
+        layout,
+        type_layout,
+        slots,
+        occurred_at_ms,
+        recorded_at_ms,
+    })
+}
+
+/// The path of what the event type demands of this field and does not find.
+fn missing(object: &ObjectLayout, slots: &Slots<'_>, field_use: &UseLayout) -> Option<String> {
+    let field = &object.fields[usize::from(field_use.field)];
+    let name = field.field.name;
+    match slots.get(field_use.field) {
+        None => field_use.required.then(|| name.to_owned()),
+        Some(Slot::Rows(rows)) if rows.is_empty() => field_use.not_empty.then(|| name.to_owned()),
+        Some(Slot::Rows(rows)) => {
+            let items = field.items.as_ref()?;
+            rows.iter().enumerate().find_map(|(index, row)| {
+                let absent = field_use
+                    .items
+                    .iter()
+                    .find(|item| row.as_ref().is_some_and(|row| !row.has(**item)))?;
+                Some(format!(
+                    "{name}[{index}].{}",
+                    items.fields[usize::from(*absent)].field.name
+                ))
+            })
+        }
+        Some(_) => None,
+    }
+}
+
+/// The path of the first value of this field that cannot be accepted.
+fn refused(
+    object: &ObjectLayout,
+    slots: &Slots<'_>,
+    position: u8,
+    observed: Option<&std::ops::RangeInclusive<i64>>,
+) -> Option<String> {
+    let field = &object.fields[usize::from(position)];
+    let name = field.field.name;
+    match slots.get(position)? {
+        Slot::Bad => Some(name.to_owned()),
+        Slot::BadItem(index) => Some(format!("{name}[{index}]")),
+        Slot::Int(at) => {
+            let is_observed = field.field.kind == Kind::Instant(InstantRule::Observed);
+            let out_of_reach = is_observed && observed.is_some_and(|range| !range.contains(at));
+            out_of_reach.then(|| name.to_owned())
+        }
+        Slot::Rows(rows) => {
+            let items = field.items.as_ref()?;
+            rows.iter().enumerate().find_map(|(index, row)| match row {
+                None => Some(format!("{name}[{index}]")),
+                Some(row) => (0..)
+                    .take(items.fields.len())
+                    .find_map(|item| refused(items, row, item, observed))
+                    .map(|path| format!("{name}[{index}].{path}")),
+            })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "decode_tests/mod.rs"]
+mod tests;

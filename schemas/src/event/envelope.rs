@@ -1,0 +1,111 @@
+//! The envelope: fields that every event may carry (domain 3.1).
+
+use super::field::{Field, InstantRule, Kind, field};
+
+/// Roles of domain 2.3, and the two actors that are no staff.
+pub const ROLES: &[&str] = &[
+    "CLIENT_MANAGER",
+    "MARKET_MANAGER",
+    "MARKET_SECTION",
+    "PROCUREMENT_SECTION",
+    "ORDER_SECTION",
+    "GENERAL_SECTION",
+    "SALES_SECTION",
+    "LOGISTICS",
+    "CALL_AGENT",
+    "RESOURCE_CENTRE",
+    "DEPT_RESOLVER",
+    "DUTY_STATION_MANAGER",
+    "STATION_MANAGER",
+    "KA_MANAGER",
+    "KA_SPECIALIST",
+    "KA_DIRECTOR",
+    "SUPERVISOR",
+    "SERVICE_DESK_MANAGER",
+    "CS_DUTY_CLERK",
+    "DATA_TEAM",
+    "FORECASTER",
+    "ALERT_HOOK",
+    "CUSTOMER",
+    "SYSTEM",
+];
+
+const SOURCES: &[&str] = &[
+    "ORDER_SYSTEM",
+    "ORDER_PLATFORM",
+    "CALL_CENTRE",
+    "FIELD_APP",
+    "LOGISTICS_SYSTEM",
+    "SETTLEMENT_SYSTEM",
+    "PRICE_SYSTEM",
+    "CRM",
+    "IMPORT",
+];
+
+/// How an id is collected is a question to visits and prices alike.
+pub(super) const COLLECTION_METHODS: &[&str] = &["ON_SITE", "PHONE", "ONLINE", "POS"];
+
+/// Fields without which no event is read any further, in the order in which they are looked for (contract 3).
+pub const REQUIRED: [&str; 5] = [
+    "event_id",
+    "event_type",
+    "schema_version",
+    "occurred_at",
+    "recorded_at",
+];
+
+/// Fields of every event. `actor_id` is personal data of staff, and no metric reads it: only its presence is stored.
+pub const FIELDS: &[Field] = &[
+    field(
+        "event_id",
+        Kind::EventId,
+        "Idempotency key of the event, 1-64 bytes (事件编号)",
+    ),
+    field(
+        "event_type",
+        Kind::Label,
+        "Type of the event, such as order.placed (事件类型)",
+    ),
+    field(
+        "schema_version",
+        Kind::SchemaVersion,
+        "Version of the event's schema, 1 (模式版本)",
+    ),
+    field(
+        "occurred_at",
+        Kind::Instant(InstantRule::Announced),
+        "Event time: when it happened, UTC (发生时间)",
+    ),
+    field(
+        "recorded_at",
+        Kind::Instant(InstantRule::Announced),
+        "When the source wrote it down, UTC (记录时间)",
+    ),
+    field(
+        "source",
+        Kind::Enum(SOURCES),
+        "System that sent it (来源系统)",
+    ),
+    field("customer_id", Kind::Id, "Customer, an opaque id (客户)"),
+    field(
+        "actor_role",
+        Kind::Enum(ROLES),
+        "Role of whoever acted (操作人角色)",
+    ),
+    field("unit_id", Kind::Id, "Unit that acted (部门)"),
+    field(
+        "corrects",
+        Kind::Id,
+        "event_id of the event that this one replaces (更正)",
+    ),
+    field(
+        "actor_id",
+        Kind::Presence,
+        "Member of staff who acted (操作人)",
+    ),
+    field(
+        "trace_id",
+        Kind::Code,
+        "Trace of the request behind the event (链路)",
+    ),
+];

@@ -1,0 +1,189 @@
+//! The vocabulary in which the topics' tables are written: fields, their kinds, and event types that use them.
+
+use std::borrow::Cow;
+
+use super::Topic;
+
+/// What an instant claims, which decides how it is checked (K4).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum InstantRule {
+    /// Something seen: neither after `occurred_at` + skew nor more than 31 days before it.
+    Observed,
+    /// Something promised, planned or in force: may lie anywhere.
+    Announced,
+    /// Told by a person; stored to the minute, because an exact one is personal data (domain 3.7).
+    ToTheMinute,
+}
+
+/// What a field holds: how it is checked, and as what it is stored.
+///
+/// Integers are stored signed and wide enough (`u8` → Int16, `u16` → Int32, `u32` → Int64): Delta has no unsigned types.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Opaque identifier, not empty.
+    Id,
+    /// The envelope's `event_id`: text of 1-64 bytes (K21).
+    EventId,
+    /// The envelope's version: any integer is a version, and all but 1 are unsupported.
+    SchemaVersion,
+    /// Short text without a fixed list. Stored if it looks like a code (1-64 of `A-Z a-z 0-9 _ . : -`), else as `UNKNOWN`:
+    /// what does not may be somebody's sentence, and sentences are not stored.
+    Code,
+    /// Public name of a thing (a brand, a document number), stored as it stands.
+    Label,
+    /// One of a list of names; another text is stored as `UNKNOWN`, its raw text in `raw_enum`.
+    Enum(&'static [&'static str]),
+    /// Quantity in the SKU's base unit, not negative.
+    Qty,
+    /// Money in fen, tax included, not negative.
+    Fen,
+    /// Length of time in milliseconds, not negative.
+    DurationMs,
+    U8,
+    U16,
+    U32,
+    /// Hundredths of a per cent, may be negative.
+    Bp,
+    /// Answer on the scale 1-5; absent or null = no answer.
+    Score,
+    Bool,
+    /// Milliseconds since 1970 UTC, from 2000 to 9999.
+    Instant(InstantRule),
+    /// `YYYY-MM-DD`, local.
+    Date,
+    /// `YYYY-MM`, local.
+    Month,
+    /// `2025-W02` (K21).
+    IsoWeek,
+    /// Id of a member of staff: checked, and then only its presence is stored, in a column `has_…`.
+    Presence,
+    /// A person's words: checked to be text, and then only the number of characters is stored, in a column `…_chars`.
+    FreeText,
+    /// List of texts, none of them empty.
+    Texts,
+    /// List of objects.
+    List(&'static [Field]),
+}
+
+/// A field of a topic: the same in every event type that uses it.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Key in the payload.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// What it means, in English, then the Chinese term in parentheses where the trade has one.
+    pub doc: &'static str,
+    /// Name of the column where it differs from what [`Kind`] makes of `name`.
+    pub renamed: Option<&'static str>,
+}
+
+impl Field {
+    /// The column in which the field is stored.
+    pub fn column(&self) -> Cow<'static, str> {
+        if let Some(column) = self.renamed {
+            return Cow::Borrowed(column);
+        }
+        match self.kind {
+            Kind::Presence => Cow::Owned(format!("has_{}", self.name.trim_end_matches("_id"))),
+            Kind::FreeText => Cow::Owned(format!("{}_chars", self.name)),
+            _ => Cow::Borrowed(self.name),
+        }
+    }
+
+    /// The comment of that column: what is stored, not what was sent.
+    pub fn comment(&self) -> Cow<'static, str> {
+        match self.kind {
+            Kind::Presence => Cow::Owned(format!("Whether given: {}", self.doc)),
+            Kind::FreeText => Cow::Owned(format!("Length in characters: {}", self.doc)),
+            _ => Cow::Borrowed(self.doc),
+        }
+    }
+
+    pub(super) const fn column_named(mut self, column: &'static str) -> Field {
+        self.renamed = Some(column);
+        self
+    }
+}
+
+pub(super) const fn field(name: &'static str, kind: Kind, doc: &'static str) -> Field {
+    Field {
+        name,
+        kind,
+        doc,
+        renamed: None,
+    }
+}
+
+/// A field as one event type uses it.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub struct FieldUse {
+    pub field: &'static str,
+    /// Absent or null is `missing_field`.
+    pub required: bool,
+    /// For lists: an empty one is `missing_field` too.
+    pub not_empty: bool,
+    /// For lists: the fields that each item must have.
+    pub items: &'static [&'static str],
+}
+
+pub(super) const fn required(field: &'static str) -> FieldUse {
+    FieldUse {
+        field,
+        required: true,
+        not_empty: false,
+        items: &[],
+    }
+}
+
+pub(super) const fn optional(field: &'static str) -> FieldUse {
+    FieldUse {
+        required: false,
+        ..required(field)
+    }
+}
+
+impl FieldUse {
+    pub(super) const fn each(mut self, items: &'static [&'static str]) -> FieldUse {
+        self.items = items;
+        self
+    }
+
+    pub(super) const fn not_empty(mut self) -> FieldUse {
+        self.not_empty = true;
+        self
+    }
+}
+
+/// Which id of the payload is the record's key (domain 3.1).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    Customer,
+    Staff,
+    Unit,
+    /// Any key, or none: price events.
+    Any,
+}
+
+impl Key {
+    /// The field that is the key.
+    pub const fn field(self) -> Option<&'static str> {
+        match self {
+            Key::Customer => Some("customer_id"),
+            Key::Staff => Some("staff_id"),
+            Key::Unit => Some("unit_id"),
+            Key::Any => None,
+        }
+    }
+}
+
+/// An event type: its name, where it comes in, and what it carries beside the envelope.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub struct EventType {
+    pub name: &'static str,
+    pub topic: Topic,
+    pub key: Key,
+    /// One sentence: what happened.
+    pub doc: &'static str,
+    /// Fields beside the envelope. The key's id is required without being listed.
+    pub fields: &'static [FieldUse],
+}

@@ -1,0 +1,55 @@
+use serde::{Deserialize, Serialize};
+
+/// One of the four input topics; its order is the order of inputs wherever topics are listed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    Orders,
+    Visits,
+    Complaints,
+    Prices,
+}
+
+impl Topic {
+    pub const ALL: [Topic; 4] = [
+        Topic::Orders,
+        Topic::Visits,
+        Topic::Complaints,
+        Topic::Prices,
+    ];
+
+    /// The name in SQL (`events.orders`) and in configuration (`[time.orders]`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Topic::Orders => "orders",
+            Topic::Visits => "visits",
+            Topic::Complaints => "complaints",
+            Topic::Prices => "prices",
+        }
+    }
+
+    /// The Kafka topic unless the configuration names another one.
+    pub const fn default_topic(self) -> &'static str {
+        match self {
+            Topic::Orders => "orders.v1",
+            Topic::Visits => "visits.v1",
+            Topic::Complaints => "complaints.v1",
+            Topic::Prices => "prices.v1",
+        }
+    }
+
+    /// Position in [`Topic::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether a record's partition follows from an id in its payload; `prices` is read whole by everybody.
+    pub const fn is_keyed(self) -> bool {
+        !matches!(self, Topic::Prices)
+    }
+
+    /// The topic of a [`Topic::name`].
+    pub fn from_name(name: &str) -> Option<Topic> {
+        Topic::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+}

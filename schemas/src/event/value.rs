@@ -1,0 +1,127 @@
+//! Which values a kind of field takes, one value at a time. Rules that compare two fields (observed instants) are the judge's.
+
+use std::borrow::Cow;
+
+use chrono::{Datelike, NaiveDate, Weekday};
+
+use super::field::{InstantRule, Kind};
+use super::slot::Slot;
+
+/// 2000-01-01 and 10000-01-01 UTC in milliseconds: instants lie between (K4).
+const INSTANTS: std::ops::Range<i64> = 946_684_800_000..253_402_300_800_000;
+
+/// Days from 0001-01-01 to 1970-01-01, chrono's day numbers to Arrow's.
+const DAYS_TO_1970: i64 = 719_163;
+
+pub(super) const UNKNOWN: &str = "UNKNOWN";
+
+pub(super) fn boolean(kind: Kind, value: bool) -> Slot<'static> {
+    match kind {
+        Kind::Bool => Slot::Bool(value),
+        _ => Slot::Bad,
+    }
+}
+
+pub(super) fn integer(kind: Kind, value: i64) -> Slot<'static> {
+    let fits = match kind {
+        Kind::SchemaVersion => true,
+        Kind::Qty | Kind::Fen | Kind::DurationMs => value >= 0,
+        Kind::U8 => u8::try_from(value).is_ok(),
+        Kind::U16 => u16::try_from(value).is_ok(),
+        Kind::U32 => u32::try_from(value).is_ok(),
+        Kind::Bp => i32::try_from(value).is_ok(),
+        Kind::Score => (1..=5).contains(&value),
+        Kind::Instant(_) => INSTANTS.contains(&value),
+        _ => false,
+    };
+    match kind {
+        _ if !fits => Slot::Bad,
+        Kind::Instant(InstantRule::ToTheMinute) => Slot::Int(value - value % 60_000),
+        _ => Slot::Int(value),
+    }
+}
+
+/// Beyond 63 bits nothing is a value, though it still is some version other than 1.
+pub(super) fn unsigned(kind: Kind, value: u64) -> Slot<'static> {
+    match (i64::try_from(value), kind) {
+        (Ok(value), _) => integer(kind, value),
+        (Err(_), Kind::SchemaVersion) => Slot::Int(i64::MAX),
+        (Err(_), _) => Slot::Bad,
+    }
+}
+
+pub(super) fn text(kind: Kind, text: Cow<'_, str>) -> Slot<'_> {
+    match kind {
+        Kind::Id if !text.is_empty() => Slot::Text(text),
+        Kind::EventId if (1..=64).contains(&text.len()) => Slot::Text(text),
+        Kind::Label => Slot::Text(text),
+        Kind::Code if is_code(&text) => Slot::Text(text),
+        Kind::Code => Slot::Name(UNKNOWN),
+        Kind::Enum(names) => match names.iter().find(|name| **name == text) {
+            Some(name) => Slot::Name(name),
+            None if text == UNKNOWN => Slot::Name(UNKNOWN),
+            None => Slot::UnknownName(text),
+        },
+        Kind::Date => match date(&text) {
+            Some(date) => Slot::Int(i64::from(date.num_days_from_ce()) - DAYS_TO_1970),
+            None => Slot::Bad,
+        },
+        Kind::Month if is_month(&text) => Slot::Text(text),
+        Kind::IsoWeek if is_iso_week(&text) => Slot::Text(text),
+        Kind::Presence if !text.is_empty() => Slot::Bool(true),
+        Kind::FreeText => Slot::Int(i64::try_from(text.chars().count()).unwrap_or(i64::MAX)),
+        _ => Slot::Bad,
+    }
+}
+
+/// The items of an array; `None` stands for an item that is no text.
+pub(super) fn texts(items: Vec<Option<Cow<'_, str>>>) -> Slot<'_> {
+    let mut good = Vec::with_capacity(items.len());
+    for (position, item) in items.into_iter().enumerate() {
+        match item {
+            Some(text) if !text.is_empty() => good.push(text),
+            _ => return Slot::BadItem(position),
+        }
+    }
+    Slot::Texts(good)
+}
+
+fn is_code(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
+}
+
+/// `digits(text, 0..4)`: the number in those bytes, if they are digits and nothing else.
+fn digits(text: &str, range: std::ops::Range<usize>) -> Option<u32> {
+    let part = text.as_bytes().get(range)?;
+    part.iter().try_fold(0, |number: u32, byte| {
+        byte.is_ascii_digit()
+            .then(|| number * 10 + u32::from(byte - b'0'))
+    })
+}
+
+fn year(text: &str) -> Option<i32> {
+    i32::try_from(digits(text, 0..4)?).ok()
+}
+
+fn date(text: &str) -> Option<NaiveDate> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    NaiveDate::from_ymd_opt(year(text)?, digits(text, 5..7)?, digits(text, 8..10)?)
+}
+
+fn is_month(text: &str) -> bool {
+    text.len() == 7
+        && text.as_bytes()[4] == b'-'
+        && year(text).is_some()
+        && digits(text, 5..7).is_some_and(|month| (1..=12).contains(&month))
+}
+
+fn is_iso_week(text: &str) -> bool {
+    let exists = || NaiveDate::from_isoywd_opt(year(text)?, digits(text, 6..8)?, Weekday::Mon);
+    text.len() == 8 && &text.as_bytes()[4..6] == b"-W" && exists().is_some()
+}

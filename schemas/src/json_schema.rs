@@ -1,0 +1,256 @@
+//! The event types as JSON Schema (draft 2020-12), for producers in any language.
+//!
+//! `json/<topic>/<event_type>.json` is generated from the tables in [`crate::event`]; a test holds the files to them, and
+//! `UPDATE=1 cargo test -p schemas json_schema` writes them anew. A schema says what a single value must be; what relates two values
+//! (observed instants, K4) stands in descriptions.
+
+use serde_json::{Map, Value, json};
+
+use crate::event::{
+    EventType, Field, FieldUse, InstantRule, Kind, complaints, envelope, orders, prices, visits,
+};
+use crate::event::{Topic, event_types};
+
+/// Path of an event type's schema below `json/`, and its text.
+pub fn documents() -> Vec<(String, String)> {
+    event_types()
+        .iter()
+        .map(|event_type| {
+            let path = format!("{}/{}.json", event_type.topic.name(), event_type.name);
+            (path, format!("{:#}\n", document(event_type)))
+        })
+        .collect()
+}
+
+/// The JSON Schema of an event type.
+pub fn document(event_type: &EventType) -> Value {
+    let mut properties = Map::new();
+    let mut required: Vec<&str> = envelope::REQUIRED.to_vec();
+    for field in envelope::FIELDS {
+        properties.insert(field.name.to_owned(), property(field, None));
+    }
+    properties.insert(
+        "event_type".to_owned(),
+        json!({ "const": event_type.name, "description": "Type of the event" }),
+    );
+    let own = match event_type.topic {
+        Topic::Orders => orders::FIELDS,
+        Topic::Visits => visits::FIELDS,
+        Topic::Complaints => complaints::FIELDS,
+        Topic::Prices => prices::FIELDS,
+    };
+    let known = |name: &str| own.iter().find(|field| field.name == name);
+    if let Some(key) = event_type.key.field() {
+        if let Some(field) = known(key) {
+            properties.insert(key.to_owned(), property(field, None));
+        }
+        required.push(key);
+    }
+    for field_use in event_type.fields {
+        if let Some(field) = known(field_use.field) {
+            properties.insert(field.name.to_owned(), property(field, Some(field_use)));
+        }
+        if field_use.required {
+            required.push(field_use.field);
+        }
+    }
+    for (name, property) in &mut properties {
+        if !required.contains(&name.as_str()) {
+            allow_null(property);
+        }
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("urn:vitrine:{}:{}:1", event_type.topic.default_topic(), event_type.name),
+        "title": event_type.name,
+        "description": event_type.doc,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+    })
+}
+
+fn property(field: &Field, field_use: Option<&FieldUse>) -> Value {
+    let mut schema = kind(field.kind, field_use);
+    if let Some(object) = schema.as_object_mut() {
+        let note = match field.kind {
+            Kind::Presence => "; only its presence is stored",
+            Kind::FreeText => "; only its length is stored",
+            Kind::Enum(_) => "; another text is stored as UNKNOWN",
+            Kind::Instant(InstantRule::Observed) => {
+                "; milliseconds UTC, at most 31 days before occurred_at and not after it"
+            }
+            Kind::Instant(_) => "; milliseconds UTC",
+            _ => "",
+        };
+        object.insert(
+            "description".to_owned(),
+            json!(format!("{}{note}", field.doc)),
+        );
+    }
+    schema
+}
+
+fn kind(kind: Kind, field_use: Option<&FieldUse>) -> Value {
+    let up_to = |most: i64| json!({ "type": "integer", "minimum": 0, "maximum": most });
+    match kind {
+        Kind::Id | Kind::Presence => json!({ "type": "string", "minLength": 1 }),
+        Kind::EventId => json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
+        Kind::SchemaVersion => json!({ "const": 1 }),
+        Kind::Code | Kind::Label | Kind::FreeText => json!({ "type": "string" }),
+        // The list is what is understood, not what is accepted.
+        Kind::Enum(names) => json!({ "anyOf": [{ "enum": names }, { "type": "string" }] }),
+        Kind::Qty | Kind::Fen | Kind::DurationMs => up_to(i64::MAX),
+        Kind::U8 => up_to(u8::MAX.into()),
+        Kind::U16 => up_to(u16::MAX.into()),
+        Kind::U32 => up_to(u32::MAX.into()),
+        Kind::Bp => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
+        Kind::Score => json!({ "type": "integer", "minimum": 1, "maximum": 5 }),
+        Kind::Bool => json!({ "type": "boolean" }),
+        Kind::Instant(_) => {
+            json!({ "type": "integer", "minimum": 946_684_800_000_i64, "exclusiveMaximum": 253_402_300_800_000_i64 })
+        }
+        Kind::Date => {
+            json!({ "type": "string", "format": "date", "pattern": "^\\d{4}-\\d{2}-\\d{2}$" })
+        }
+        Kind::Month => json!({ "type": "string", "pattern": "^\\d{4}-(0[1-9]|1[0-2])$" }),
+        Kind::IsoWeek => {
+            json!({ "type": "string", "pattern": "^\\d{4}-W(0[1-9]|[1-4]\\d|5[0-3])$" })
+        }
+        Kind::Texts => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
+        Kind::List(items) => list(items, field_use),
+    }
+}
+
+fn list(items: &[Field], field_use: Option<&FieldUse>) -> Value {
+    let required = field_use.map_or(&[][..], |field_use| field_use.items);
+    let properties: Map<String, Value> = items
+        .iter()
+        .map(|item| {
+            let mut schema = property(item, None);
+            if !required.contains(&item.name) {
+                allow_null(&mut schema);
+            }
+            (item.name.to_owned(), schema)
+        })
+        .collect();
+    let mut schema = json!({
+        "type": "array",
+        "items": { "type": "object", "properties": properties, "required": required },
+    });
+    if field_use.is_some_and(|field_use| field_use.not_empty) {
+        schema["minItems"] = json!(1);
+    }
+    schema
+}
+
+/// An optional field may be null, which is absence.
+fn allow_null(schema: &mut Value) {
+    if let Some(one) = schema.get_mut("type") {
+        *one = json!([one.take(), "null"]);
+    } else if let Some(options) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        options.push(json!({ "type": "null" }));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("json")
+    }
+
+    /// Compared as values: the order of keys hangs on a feature of serde_json that another crate may switch on.
+    fn read(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn committed() -> BTreeMap<String, Value> {
+        let mut found = BTreeMap::new();
+        for topic in Topic::ALL {
+            for file in fs::read_dir(folder().join(topic.name())).unwrap() {
+                let path = file.unwrap().path();
+                let name = format!(
+                    "{}/{}",
+                    topic.name(),
+                    path.file_name().unwrap().to_str().unwrap()
+                );
+                found.insert(name, read(&fs::read_to_string(path).unwrap()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn json_schema_files_are_what_the_tables_say() {
+        if std::env::var_os("UPDATE").is_some() {
+            for topic in Topic::ALL {
+                fs::remove_dir_all(folder().join(topic.name())).ok();
+                fs::create_dir_all(folder().join(topic.name())).unwrap();
+            }
+            for (path, text) in documents() {
+                fs::write(folder().join(path), text).unwrap();
+            }
+        }
+        let generated: BTreeMap<_, _> = documents()
+            .into_iter()
+            .map(|(path, text)| (path, read(&text)))
+            .collect();
+        let committed = committed();
+        let differing: Vec<_> = generated
+            .keys()
+            .chain(committed.keys())
+            .filter(|path| generated.get(*path) != committed.get(*path))
+            .collect();
+        assert!(differing.is_empty(), "run with UPDATE=1: {differing:?}");
+    }
+
+    #[test]
+    fn json_schema_of_an_order_demands_what_the_contract_does() {
+        let order = event_types()
+            .iter()
+            .find(|one| one.name == "order.allocated")
+            .unwrap();
+        let schema = document(order);
+        let required: Vec<_> = schema["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one.as_str().unwrap())
+            .collect();
+        assert_eq!(
+            required,
+            [
+                "event_id",
+                "event_type",
+                "schema_version",
+                "occurred_at",
+                "recorded_at",
+                "customer_id",
+                "order_id",
+                "lines"
+            ]
+        );
+        let lines = &schema["properties"]["lines"];
+        assert_eq!(lines["minItems"], 1);
+        assert_eq!(
+            lines["items"]["required"],
+            json!(["line_no", "sku_id", "allocated_qty"])
+        );
+        assert_eq!(
+            lines["items"]["properties"]["returned_qty"]["type"],
+            json!(["integer", "null"])
+        );
+        assert_eq!(
+            schema["properties"]["event_type"]["const"],
+            "order.allocated"
+        );
+        assert_eq!(schema["properties"]["source"]["anyOf"][2]["type"], "null");
+    }
+}

@@ -1,0 +1,55 @@
+//! Tables out: schema, key, partition and order of every public table (contract 5 and 6).
+//!
+//! The publisher makes Delta tables of these, the query service shows their comments, rounds compare by their keys. Comments stand in the
+//! metadata key `comment` of schema and fields: English first, then the Chinese term.
+
+mod column;
+mod events;
+mod feeds;
+mod metrics;
+mod ops;
+
+use arrow::datatypes::SchemaRef;
+
+pub use events::events_tables;
+pub use feeds::feeds_tables;
+pub use metrics::metric_tables;
+pub use ops::ops_tables;
+
+/// Everything that is fixed about a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableSpec {
+    /// Schema in SQL: `metrics`, `ops`, `events`, `feeds`.
+    pub schema_name: &'static str,
+    pub name: &'static str,
+    pub schema: SchemaRef,
+    /// Column whose values are folders of the Delta table.
+    pub partition_by: Option<&'static str>,
+    /// Order of rows in files.
+    pub sort_by: Vec<&'static str>,
+    /// What tells two rows apart; for metrics, two rows of the same revision.
+    pub key: Vec<&'static str>,
+    /// Read from other tables; nothing is stored under this name.
+    pub is_view: bool,
+}
+
+/// Every table of every schema.
+pub fn all_tables() -> Vec<TableSpec> {
+    [
+        metric_tables(),
+        ops_tables(),
+        events_tables(),
+        feeds_tables(),
+    ]
+    .concat()
+}
+
+/// The table of a schema and a name, `find("metrics", "demand_orders")`.
+pub fn find(schema_name: &str, name: &str) -> Option<TableSpec> {
+    all_tables()
+        .into_iter()
+        .find(|table| table.schema_name == schema_name && table.name == name)
+}
+
+#[cfg(test)]
+mod tests;

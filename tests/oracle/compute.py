@@ -1,0 +1,97 @@
+"""From files to tables: verdicts, then histories, then the SQL texts in their order."""
+
+import csv
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+import history
+import read
+import reference
+from settings import TOPICS, Settings
+from tables import PUBLIC_TABLES
+from verdict import PartitionJudge
+
+SQL_FOLDER = Path(__file__).parent / "sql"
+SQL_TEXTS = ("common", "demand_orders", "stock", "margin", "satisfaction", "sla")
+
+END_OF_TIME_MS = 1 << 60
+
+log = logging.getLogger("oracle")
+
+
+@dataclass
+class Judged:
+    """`verdicts` holds (topic name, partition, offset, reason, path) of every record."""
+
+    verdicts: list[tuple[str, int, int, str, str]]
+    accepted: list[history.Accepted]
+
+
+def judge(events: Path, settings: Settings) -> Judged:
+    """Reads every record of every topic-partition."""
+    partitions = read.partition_count(events, settings)
+    judged = Judged([], [])
+    for topic in TOPICS:
+        name = settings.topic_names[topic]
+        for partition, path in sorted(read.partition_files(events, name).items()):
+            partition_judge = PartitionJudge(topic, partition, partitions, settings)
+            for offset, raw in enumerate(read.lines(path)):
+                verdict, event = partition_judge.judge(raw)
+                judged.verdicts.append((name, partition, offset, verdict.reason, verdict.path))
+                if event is not None:
+                    judged.accepted.append(history.Accepted(topic, partition, offset, event))
+            log.info("%s/%s %s", name, partition, dict(partition_judge.counts))
+    return judged
+
+
+def metrics(judged: Judged, ref: Path, settings: Settings, clock_ms: int | None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with every public table; `clock_ms` None: everything is closed."""
+    database = duckdb.connect()
+    database.execute("SET TimeZone = 'UTC'")
+    database.execute("SET VARIABLE zone = $1", [settings.zone])
+    database.execute("SET VARIABLE clock = $1", [END_OF_TIME_MS if clock_ms is None else clock_ms])
+    database.execute("SET VARIABLE end_of_time = $1", [END_OF_TIME_MS])
+    inputs = history.tables(judged.accepted)
+    inputs["customer_version"] = reference.customer_versions(ref)
+    for name, rows in inputs.items():
+        _load(database, name, rows)
+    for name in SQL_TEXTS:
+        database.execute((SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
+        log.info("%s.sql done", name)
+    return database
+
+
+def write(database: duckdb.DuckDBPyConnection, judged: Judged, out: Path) -> None:
+    """A folder of Parquet files, or one DuckDB file with `verdicts.csv` beside it."""
+    is_file = out.suffix in (".duckdb", ".db")
+    folder = out.parent if is_file else out
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_file:
+        out.unlink(missing_ok=True)
+        database.execute(f"ATTACH '{_quoted(out)}' AS saved")
+    for table in PUBLIC_TABLES.values():
+        ordered = f"SELECT * FROM {table.name} ORDER BY {', '.join(table.key)}"
+        if is_file:
+            database.execute(f"CREATE TABLE saved.{table.name} AS {ordered}")
+        else:
+            database.execute(f"COPY ({ordered}) TO '{_quoted(out / table.name)}.parquet' (FORMAT parquet)")
+    if is_file:
+        database.execute("DETACH saved")
+    with (folder / "verdicts.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("topic", "partition", "offset", "verdict", "path"))
+        writer.writerows(judged.verdicts)
+
+
+def _load(database: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    database.register("incoming", rows)
+    database.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
+    database.unregister("incoming")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,71 @@
+-- M01: requested, allocated, delivered, returned and cancelled quantity and value per SKU, territory and class.
+CREATE TABLE demand_orders AS
+WITH fact AS (
+    SELECT
+        k.window_kind,
+        window_first(k.window_kind, local_day(f.occurred_at)) AS first_day,
+        f.*,
+        CASE WHEN step <> 'unmet' AND price_fen IS NULL THEN qty ELSE 0 END AS unpriced,
+        qty::HUGEINT * coalesce(price_fen, 0) AS value_fen
+    FROM order_fact f, (VALUES ('D1'), ('W1')) k (window_kind)
+)
+SELECT
+    window_kind,
+    instant(day_start(first_day)) AS window_start,
+    instant(day_start(window_last(window_kind, first_day))) AS window_end,
+    sku_id,
+    territory_id,
+    class_id,
+    coalesce(sum(qty) FILTER (WHERE step = 'requested'), 0)::BIGINT AS requested_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'requested'), 0)::BIGINT AS requested_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'allocated'), 0)::BIGINT AS allocated_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'allocated'), 0)::BIGINT AS allocated_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'delivered'), 0)::BIGINT AS delivered_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'delivered'), 0)::BIGINT AS delivered_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'returned'), 0)::BIGINT AS returned_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'returned'), 0)::BIGINT AS returned_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'cancelled'), 0)::BIGINT AS cancelled_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'cancelled'), 0)::BIGINT AS cancelled_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'unmet'), 0)::BIGINT AS unmet_qty,
+    sum(unpriced)::BIGINT AS unpriced_qty,
+    coalesce(sum(qty) FILTER (WHERE step = 'requested' AND is_emergency), 0)::BIGINT AS emergency_requested_qty,
+    count(DISTINCT (customer_id, order_id)) FILTER (WHERE step = 'requested') AS orders,
+    count(DISTINCT customer_id) FILTER (WHERE step = 'requested') AS customers,
+    count(*) AS n
+FROM fact
+WHERE closed(window_last(window_kind, first_day))
+GROUP BY window_kind, first_day, sku_id, territory_id, class_id;
+
+-- The feed: a series per SKU and territory, without gaps from its first day with demand to the last day that is
+-- closed and holds a fact of any series.
+CREATE TABLE demand_daily AS
+WITH daily AS (
+    SELECT
+        sku_id || '|' || territory_id AS unique_id,
+        local_day(epoch_ms(window_start)) AS ds,
+        sum(requested_qty)::BIGINT AS y,
+        sum(allocated_qty)::BIGINT AS y_allocated,
+        sum(delivered_qty)::BIGINT AS y_delivered,
+        sum(returned_qty)::BIGINT AS returned,
+        sum(unmet_qty) > 0 AS censored
+    FROM demand_orders
+    WHERE window_kind = 'D1'
+    GROUP BY ALL
+),
+grid AS (
+    SELECT unique_id, unnest(generate_series(min(ds), (SELECT max(ds) FROM daily), INTERVAL 1 DAY))::DATE AS ds
+    FROM daily
+    WHERE y > 0
+    GROUP BY unique_id
+)
+SELECT
+    unique_id,
+    ds,
+    coalesce(y, 0) AS y,
+    coalesce(y_allocated, 0) AS y_allocated,
+    coalesce(y_delivered, 0) AS y_delivered,
+    coalesce(returned, 0) AS returned,
+    coalesce(censored, false) AS censored,
+    y IS NULL AS is_zero_filled
+FROM grid
+LEFT JOIN daily USING (unique_id, ds);
