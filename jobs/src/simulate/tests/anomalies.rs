@@ -53,7 +53,7 @@ fn one_retailer_earns_five_per_cent_and_the_others_about_ten() {
     for (customer, (margin, skus)) in &margins {
         if customer == squeezed {
             assert!(
-                (0.045..0.06).contains(margin) && *skus >= 8,
+                (0.045..0.06).contains(margin) && *skus == 15,
                 "{margin} of {skus}"
             );
         } else {
