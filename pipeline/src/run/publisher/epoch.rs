@@ -148,11 +148,15 @@ impl Publisher {
                 continue;
             };
             for kind in &metric.windows {
-                all.push(FinalUntil {
-                    table: format!("metrics.{}", metric.name),
+                let feed = self.feed.as_ref().filter(|feed| {
+                    feed.metric == metric.name && *kind == WindowKind::D1
+                });
+                let tables = [Some(format!("metrics.{}", metric.name)), feed.map(FeedDefinition::table)];
+                all.extend(tables.into_iter().flatten().map(|table| FinalUntil {
+                    table,
                     window_kind: kind.to_string(),
                     until_ms,
-                });
+                }));
             }
         }
         all
