@@ -1,7 +1,7 @@
-pub mod cli;
 //! What Vitrine computes: operators, metric texts, alert rules.
 
+pub mod cli;
 pub mod metrics;
 pub mod operator;
-pub mod world;
 pub mod simulate;
+pub mod world;
