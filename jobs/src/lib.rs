@@ -1,6 +1,8 @@
-//! What Vitrine computes: operators, metric texts, alert rules.
+//! What Vitrine computes: operators, metric texts, alert rules, and the program around them.
 
+pub mod catalogue;
 pub mod cli;
+pub mod config;
 pub mod metrics;
 pub mod operator;
 pub mod simulate;

@@ -39,13 +39,27 @@ pub fn compute(events: &Path, reference: &Path, out: &Path, more: &[&str]) -> Re
     Ok(())
 }
 
-/// Compares what [`compute`] left in `expected` with the Delta tables under a storage folder, or, with `more` =
-/// `["--actual", dir]` and `delta` = `None`, with one file per table.
-pub fn compare(expected: &Path, delta: Option<&Path>, more: &[&str]) -> Result<Comparison> {
-    let mut args: Vec<&OsStr> = vec!["compare".as_ref(), "--expected".as_ref(), expected.as_ref()];
-    if let Some(storage) = delta {
-        args.extend(["--delta".as_ref(), storage.as_os_str()]);
-    }
+/// The product's side of a comparison.
+pub enum Actual<'a> {
+    /// A storage folder: the latest revisions of its Delta tables.
+    Storage(&'a Path),
+    /// A folder with one `<table>.parquet` or `<table>.csv` each, as `vitrine sql` writes them.
+    Files(&'a Path),
+}
+
+/// Compares what [`compute`] left in `expected` with what the product made; `more` are further arguments (`--tables`, ...).
+pub fn compare(expected: &Path, actual: Actual<'_>, more: &[&str]) -> Result<Comparison> {
+    let (option, folder) = match actual {
+        Actual::Storage(folder) => ("--delta", folder),
+        Actual::Files(folder) => ("--actual", folder),
+    };
+    let args: [&OsStr; 5] = [
+        "compare".as_ref(),
+        "--expected".as_ref(),
+        expected.as_ref(),
+        option.as_ref(),
+        folder.as_ref(),
+    ];
     let output = run(&args, more)?;
     let equal = match output.status.code() {
         Some(0) => true,

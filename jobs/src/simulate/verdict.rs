@@ -2,7 +2,7 @@
 //!
 //! Written for the labels alone and apart from the engine's, so that the two can be held against each other.
 
-use hashbrown::HashMap;
+use std::collections::HashMap;
 
 use super::plan::SimTopic;
 

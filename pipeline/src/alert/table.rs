@@ -141,3 +141,65 @@ fn rows<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<RecordBatch, A
         .unzip();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+
+    use super::super::schedule::Outcome;
+    use super::super::transition::tests::transition;
+    use super::*;
+
+    /// Columns of a published table without those that the publisher adds.
+    fn published(name: &str) -> Vec<(String, DataType)> {
+        let table = schemas::table::find("ops", name).unwrap();
+        let added = ["epoch", table.partition_by.unwrap_or("")];
+        let own = table.schema.fields().iter();
+        own.filter(|field| !added.contains(&field.name().as_str()))
+            .map(|field| (field.name().clone(), field.data_type().clone()))
+            .collect()
+    }
+
+    fn columns(rows: &RecordBatch) -> Vec<(String, DataType)> {
+        let schema = rows.schema();
+        let fields = schema.fields().iter();
+        fields
+            .map(|field| (field.name().clone(), field.data_type().clone()))
+            .collect()
+    }
+
+    #[test]
+    fn rows_fit_the_published_tables() {
+        let alerts = transition_rows(&[transition(7)]).unwrap();
+        assert_eq!(columns(&alerts), published("alerts"));
+        assert_eq!(columns(&delivery_rows(&[]).unwrap()), published("deliveries"));
+    }
+
+    #[test]
+    fn values_stand_in_their_columns() {
+        let alerts = transition_rows(&[transition(7)]).unwrap();
+        let instant = |name| alerts[name].as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(instant("deadline").value(0), 600_000_000);
+        assert_eq!(alerts["window_end"].null_count(), 1);
+        assert_eq!(alerts["subjects"].as_list::<i32>().value(0).len(), 2);
+        assert_eq!(alerts["state"].as_string::<i32>().value(0), "firing");
+
+        let report = Report {
+            id: "A15-0-7-0".into(),
+            sequence: 7 * 65_536,
+            dedupe_key: "A15|C1|case-1".into(),
+            destination: "desk".into(),
+            attempt: 2,
+            attempted_at_ms: 5,
+            outcome: Outcome::Retry,
+            status: Some(503),
+            error: None,
+        };
+        let deliveries = delivery_rows(&[report]).unwrap();
+        assert_eq!(deliveries["outcome"].as_string::<i32>().value(0), "RETRY");
+        assert_eq!(deliveries["status"].as_primitive::<Int32Type>().value(0), 503);
+        assert_eq!(deliveries["error"].null_count(), 1);
+    }
+}

@@ -33,7 +33,7 @@ use self::clients::Clients;
 pub use self::clients::Message;
 use self::process::Process;
 
-/// Starting takes 4 s on two idle cores; builds beside it make that many times as long.
+/// Starting took 6 s on two cores with builds beside it; a machine may be busier.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// A broker on 127.0.0.1.

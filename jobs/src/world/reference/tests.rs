@@ -212,10 +212,4 @@ fn what_the_simulator_writes_is_read_without_a_doubt() {
         .collect();
     expected.sort_unstable();
     assert_eq!(names, expected);
-    let customers = reference
-        .of(table::CUSTOMER)
-        .unwrap()
-        .validity
-        .rows_at(1_767_600_000_000);
-    assert_eq!(customers.len(), 50);
 }

@@ -1,7 +1,7 @@
 //! Records from Kafka: one consumer a shard, `assign`ed at the shard's own offsets.
 //!
 //! No group is joined and no position is committed or read: the shard's log alone says where to go on. Records of
-//! partitions with no room in [`Buffers`](queue::Buffers) wait at librdkafka, then at the broker. Memory per partition stays
+//! partitions with no room in our buffers wait at librdkafka, then at the broker. Memory per partition stays
 //! below twice [`KafkaSettings::buffered_bytes`], plus one fetch.
 //!
 //! Once open, only what would lose or misread records stops reading: positions out of range, a topic that is gone, a batch
