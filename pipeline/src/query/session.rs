@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::view::ViewTable;
 use datafusion::catalog::{
@@ -376,9 +377,7 @@ impl Loading<'_> {
 
     fn add_rows(&mut self, schema: &str, name: &str, rows: &RecordBatch) -> Result<(), QueryError> {
         let object = format!("{schema}.{name}");
-        let plain = rows.clone().with_schema(without_metadata(&rows.schema()));
-        let table = plain
-            .map_err(DataFusionError::from)
+        let table = without_metadata_of(rows)
             .and_then(|rows| MemTable::try_new(rows.schema(), vec![vec![rows]]))
             .map_err(|error| self.failed(&object, &error))?;
         self.add(schema, name, Arc::new(table))
@@ -419,4 +418,14 @@ impl Loading<'_> {
             message: error.strip_backtrace(),
         }
     }
+}
+
+fn without_metadata_of(rows: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
+    let schema = without_metadata(&rows.schema());
+    let columns = rows.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+    Ok(RecordBatch::try_new(
+        schema.clone(),
+        columns.collect::<Result<_, _>>()?,
+    )?)
 }
