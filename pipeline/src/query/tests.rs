@@ -105,8 +105,8 @@ async fn finality_reference_data_and_views() {
     assert_eq!(
         rows(&session, sql).await,
         [
-            "demand_daily D1 2026-01-05T16:00:00Z 7",
-            "demand_orders D1 2026-01-05T16:00:00Z 7"
+            "feeds.demand_daily D1 2026-01-05T16:00:00Z 7",
+            "metrics.demand_orders D1 2026-01-05T16:00:00Z 7"
         ]
     );
     assert_eq!(
