@@ -1,1 +1,9 @@
+//! What Vitrine computes: operators, metric texts, alert rules, and the program around them.
+
+pub mod catalogue;
 pub mod cli;
+pub mod config;
+pub mod metrics;
+pub mod operator;
+pub mod simulate;
+pub mod world;

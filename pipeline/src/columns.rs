@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, AsArray, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::array::{Array, AsArray, Int32Array, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
@@ -73,6 +73,13 @@ pub fn instant<'a>(
     column(batch, name)?
         .as_primitive_opt::<TimestampMicrosecondType>()
         .ok_or_else(|| wrong_type(name, "timestamp"))
+}
+
+/// A 32-bit integer column by name.
+pub fn int32<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Int32Array, ArrowError> {
+    column(batch, name)?
+        .as_primitive_opt::<Int32Type>()
+        .ok_or_else(|| wrong_type(name, "integer"))
 }
 
 /// A column by name.

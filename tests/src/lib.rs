@@ -1,1 +1,16 @@
+//! What the end-to-end tests stand on: a real Kafka broker, the `vitrine` binary, and the oracle that judges it.
+//!
+//! ```text
+//! kafka     a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to stop and kill
+//! vitrine   the binary, built and run as a user would, killed as an operator would not
+//! oracle    the independent batch computation in Python (tests/oracle)
+//! cache     what takes long to fetch and is kept between runs: jars, virtual environment
+//! ```
+//!
+//! The tests themselves are one binary, `it/main.rs`, so that they share one broker: `cargo test -p tests`. They need `java`
+//! (17 or newer), `mvn` for the first run, and `python3`. Nothing in the product imports this crate.
 
+mod cache;
+pub mod kafka;
+pub mod oracle;
+pub mod vitrine;

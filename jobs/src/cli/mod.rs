@@ -1,3 +1,122 @@
 //! The commands of the binary `vitrine` (contract 1).
+//!
+//! Results go to stdout, progress and logs to stderr. Exit codes: 0 done · 1 failed · 2 wrong usage or configuration ·
+//! 3 audit found a difference · 4 another owner took over · 5 events are missing upstream.
 
+mod open;
+mod run;
+mod simulate;
 pub mod sql;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use pipeline::run::process::RunError;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{self, Config, ConfigError};
+
+#[derive(Debug, Parser)]
+#[command(name = "vitrine", version, about, long_about = None)]
+struct Arguments {
+    /// Configuration file; without it, defaults and VITRINE__SECTION__KEY
+    #[arg(long, global = true, value_name = "FILE", env = "VITRINE_CONFIG")]
+    config: Option<PathBuf>,
+    /// How logs are written to stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Consume, aggregate, write and publish until told to stop
+    Run(run::RunArgs),
+    /// Write deterministic events, reference data and the truth about them
+    Simulate(simulate::SimulateArgs),
+    /// Ask a question of one epoch, or open a prompt
+    Sql(sql::SqlArgs),
+}
+
+/// Parses arguments, runs the command and says how it went.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_logs(arguments.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("vitrine: no threads can be started: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    let result = runtime.block_on(dispatch(arguments));
+    // Nothing that counts is left in the background: everything durable has been waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vitrine: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
+    let load = || config::load(arguments.config.as_deref());
+    match arguments.command {
+        Command::Run(args) => run::run(&args, load()?).await,
+        Command::Simulate(args) => simulate::run(&args, &load()?).await,
+        Command::Sql(args) => {
+            let config = load()?;
+            sql::run(&args, async || open::session(&config).await).await
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<Usage>().is_some() {
+        return 2;
+    }
+    match error.downcast_ref::<RunError>() {
+        Some(error) => error.exit_code(),
+        None => sql::exit_code(error),
+    }
+}
+
+/// A mistake in how a command was called.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+fn start_logs(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("VITRINE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,vitrine=info,jobs=info,pipeline=info"));
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logs
+            .with_ansi(std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .with_target(false)
+            .init(),
+        LogFormat::Json => logs.json().init(),
+    }
+}
+
+/// The storage of a configuration.
+fn store(config: &Config) -> anyhow::Result<std::sync::Arc<dyn datafusion::object_store::ObjectStore>> {
+    pipeline::log::open_store(&config.storage.url)
+        .with_context(|| format!("storage cannot be opened url={}", config.storage.url))
+}

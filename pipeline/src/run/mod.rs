@@ -1,3 +1,19 @@
 //! The process: shards on threads of their own, one publisher, start and stop.
+//!
+//! ```text
+//!            commands: answer a round, drain, stop
+//!        ┌──────────────────────────────────────────┐
+//!        ▼                                          │
+//!  Shard thread 0..n ─ Report: sealed, caught up ─▶ Publisher (async)
+//!     │ seal                                          │ intent, epoch
+//!     ▼                                               ▼
+//!  log/shard-<p>                                   log/publisher, tables/
+//! ```
+//!
+//! [`core`] is a shard's state without I/O, [`shard`] reads and seals, [`publisher`] makes public, [`process`] puts it together.
+
 pub mod core;
+pub mod process;
+pub mod publisher;
 pub mod seal;
+pub mod shard;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use rdkafka::error::KafkaError;
 use thiserror::Error;
 
 /// Whose move it is.
@@ -49,15 +50,31 @@ pub enum SourceError {
         partitions: u32,
     },
     #[error(
-        "events are missing upstream topic={topic} partition={partition} wanted_offset={offset} {available}: retention passed \
-         them or the topic was created anew; see \"events missing upstream\" in the README before choosing what to skip"
+        "events are missing upstream topic={topic} partition={partition} wanted_offset={offset} first_offset={} \
+         end_offset={}: retention passed them or the topic was created anew; nothing has been skipped, what is lost is yours \
+         to accept",
+        known(.first_offset),
+        known(.end_offset)
     )]
     OffsetOutOfRange {
         topic: String,
         partition: i32,
         offset: i64,
-        /// `first_offset=… end_offset=…`, as far as the broker still says.
-        available: String,
+        /// Where the log begins and ends now; `None` if the broker no longer says.
+        first_offset: Option<i64>,
+        end_offset: Option<i64>,
+    },
+    #[error(
+        "records cannot be unpacked topic={topic} partition={partition} offset={offset}: the batch is damaged, or compressed \
+         by a codec that this build lacks; nothing has been skipped"
+    )]
+    Batch {
+        topic: String,
+        partition: i32,
+        /// The batch begins here or later.
+        offset: i64,
+        #[source]
+        source: KafkaError,
     },
     #[error("setting is not usable {name}: {reason}")]
     Setting { name: String, reason: String },
@@ -65,7 +82,7 @@ pub enum SourceError {
     Kafka {
         context: String,
         #[source]
-        source: rdkafka::error::KafkaError,
+        source: KafkaError,
     },
     #[error("folder of event files does not exist dir={}: check [source] dir", dir.display())]
     MissingDirectory { dir: PathBuf },
@@ -92,6 +109,10 @@ pub enum SourceError {
     Stopped,
 }
 
+fn known(offset: &Option<i64>) -> String {
+    offset.map_or_else(|| "unknown".into(), |offset| offset.to_string())
+}
+
 impl SourceError {
     /// Whose move it is; the process's exit code follows from it.
     pub fn kind(&self) -> ErrorKind {
@@ -106,6 +127,7 @@ impl SourceError {
             | Self::MissingPartition { .. }
             | Self::FileTooShort { .. } => ErrorKind::EventsMissing,
             Self::Unreachable { .. }
+            | Self::Batch { .. }
             | Self::Kafka { .. }
             | Self::Unreadable { .. }
             | Self::Stopped => ErrorKind::External,

@@ -7,6 +7,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::error;
@@ -68,6 +69,15 @@ impl ClientContext for Events {
 
 impl ConsumerContext for Events {}
 
+/// Serves some of the client's own events: logs, errors, and what [`Events`] wants to hear.
+///
+/// Some and not all: a poll that served a log line answers as if the queue were empty, so its end cannot be told.
+pub(super) fn serve_events(
+    consumer: &KafkaConsumer,
+) -> impl Iterator<Item = Result<BorrowedMessage<'_>, KafkaError>> {
+    (0..16).filter_map(|_| consumer.poll(Duration::ZERO))
+}
+
 /// A consumer and the settings it was made of.
 pub(super) struct Client {
     pub consumer: Arc<KafkaConsumer>,
@@ -90,30 +100,27 @@ impl Client {
 
     /// Number of partitions of a topic.
     pub fn partition_count(&self, topic: &str) -> Result<u32, SourceError> {
-        let metadata = self.ask("metadata", || {
-            self.consumer.fetch_metadata(Some(topic), SLICE)
+        let (count, refusal) = self.ask("metadata", || {
+            let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            let refusal = found.and_then(|found| found.error());
+            match refusal.map(RDKafkaErrorCode::from) {
+                Some(code) if error::is_temporary(code) => Err(KafkaError::MetadataFetch(code)),
+                refusal => Ok((found.map_or(0, |found| found.partitions().len()), refusal)),
+            }
         })?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let refusal = found
-            .and_then(|found| found.error())
-            .map(RDKafkaErrorCode::from);
-        match (found, refusal) {
-            (Some(found), None) if !found.partitions().is_empty() => {
-                Ok(u32::try_from(found.partitions().len()).unwrap_or(u32::MAX))
+        let topic = topic.to_owned();
+        match refusal {
+            None if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
+            None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                Err(SourceError::MissingTopic { topic })
             }
-            (_, Some(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
-                Err(SourceError::NotAuthorized {
-                    topic: topic.to_owned(),
-                })
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                Err(SourceError::NotAuthorized { topic })
             }
-            (_, Some(code)) if code != RDKafkaErrorCode::UnknownTopicOrPartition => {
-                Err(SourceError::Kafka {
-                    context: format!("metadata of topic={topic}"),
-                    source: KafkaError::MetadataFetch(code),
-                })
-            }
-            _ => Err(SourceError::MissingTopic {
-                topic: topic.to_owned(),
+            Some(code) => Err(SourceError::Kafka {
+                context: format!("metadata of topic={topic}"),
+                source: KafkaError::MetadataFetch(code),
             }),
         }
     }
@@ -144,8 +151,8 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            // serves the client's events; no partition is assigned yet, so no record can come
-            while self.consumer.poll(Duration::ZERO).is_some() {}
+            // no partition is assigned yet, so no record can come
+            serve_events(&self.consumer).for_each(drop);
             let last = self.consumer.client().context().last();
             if let Some((code, reason)) = &last
                 && error::is_authentication(*code)

@@ -16,11 +16,11 @@ pub(super) enum Answer {
     Stop(SourceError),
 }
 
-/// Judges an error that came in place of a partition's next record.
+/// Judges an error that came in place of a partition's record `offset`, or of a later one.
 ///
 /// Only errors known to be temporary are waited out. Any other (a batch that cannot be unpacked, say) stops: a client that
 /// went on would go past records nobody has seen.
-pub(super) fn judge(input: &InputId, error: KafkaError) -> Answer {
+pub(super) fn judge(input: &InputId, offset: i64, error: KafkaError) -> Answer {
     use RDKafkaErrorCode as Code;
     let topic = || input.topic.clone();
     let KafkaError::MessageConsumption(code) = error else {
@@ -35,12 +35,21 @@ pub(super) fn judge(input: &InputId, error: KafkaError) -> Answer {
         Code::TopicAuthorizationFailed => {
             Answer::Stop(SourceError::NotAuthorized { topic: topic() })
         }
+        Code::BadMessage | Code::BadCompression | Code::NotImplemented => {
+            Answer::Stop(SourceError::Batch {
+                topic: topic(),
+                partition: input.partition,
+                offset,
+                source: error,
+            })
+        }
         code if is_temporary(code) => Answer::Wait,
         _ => Answer::Stop(unexpected(input, error)),
     }
 }
 
-fn is_temporary(code: RDKafkaErrorCode) -> bool {
+/// Whether an error passes by itself: a broker that is away, or a leader that is moving.
+pub(super) fn is_temporary(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,
@@ -142,7 +151,7 @@ mod tests {
     fn only_what_is_known_to_pass_is_waited_out() {
         use RDKafkaErrorCode as Code;
         let input = InputId::new("orders.v1", 3);
-        let judged = |code| match judge(&input, KafkaError::MessageConsumption(code)) {
+        let judged = |code| match judge(&input, 7, KafkaError::MessageConsumption(code)) {
             Answer::Wait => "wait".to_owned(),
             Answer::OutOfRange => "out of range".to_owned(),
             Answer::Stop(error) => format!("{:?} {error}", error.kind()),
@@ -156,19 +165,15 @@ mod tests {
             "{missing}"
         );
         assert!(judged(Code::TopicAuthorizationFailed).contains("grant Describe and Read"));
-        for code in [
-            Code::BadMessage,
-            Code::BadCompression,
-            Code::NotImplemented,
-            Code::Fatal,
-        ] {
+        for code in [Code::BadMessage, Code::BadCompression, Code::NotImplemented] {
+            let said = judged(code);
             assert!(
-                judged(code).contains("reading=orders.v1/3"),
-                "{}",
-                judged(code)
+                said.contains("cannot be unpacked topic=orders.v1 partition=3 offset=7"),
+                "{said}"
             );
         }
-        let fatal = judge(&input, KafkaError::MessageConsumptionFatal(Code::Fatal));
+        assert!(judged(Code::Fatal).contains("reading=orders.v1/3"));
+        let fatal = judge(&input, 7, KafkaError::MessageConsumptionFatal(Code::Fatal));
         assert!(matches!(fatal, Answer::Stop(error) if error.kind() == ErrorKind::External));
     }
 

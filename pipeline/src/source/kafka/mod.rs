@@ -1,7 +1,7 @@
 //! Records from Kafka: one consumer a shard, `assign`ed at the shard's own offsets.
 //!
 //! No group is joined and no position is committed or read: the shard's log alone says where to go on. Records of
-//! partitions with no room in [`Buffers`](queue::Buffers) wait at librdkafka, then at the broker. Memory per partition stays
+//! partitions with no room in our buffers wait at librdkafka, then at the broker. Memory per partition stays
 //! below twice [`KafkaSettings::buffered_bytes`], plus one fetch.
 //!
 //! Once open, only what would lose or misread records stops reading: positions out of range, a topic that is gone, a batch
@@ -215,7 +215,7 @@ fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>, SourceErr
     for ((start, first), end) in starts.iter().zip(&first).zip(&end) {
         // at 0 reading begins wherever the log does
         if start.offset != 0 && !(*first..=*end).contains(&start.offset) {
-            let available = Some((*first, *end));
+            let available = [Some(*first), Some(*end)];
             return Err(out_of_range(&start.input, start.offset, available));
         }
     }

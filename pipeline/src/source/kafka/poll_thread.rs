@@ -15,7 +15,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, Timestamp};
 
-use super::client::{Events, KafkaConsumer, list_offsets};
+use super::client::{Events, KafkaConsumer, list_offsets, serve_events};
 use super::error::{Answer, Outage, judge};
 use super::shared::Shared;
 use crate::source::{InputId, Record, SourceError, TimestampKind};
@@ -74,7 +74,7 @@ impl PollThread {
 
     /// Serves the common queue, on which only news of the client itself arrive.
     fn serve_client(&mut self) -> Result<(), SourceError> {
-        while let Some(event) = self.consumer.poll(Duration::ZERO) {
+        for event in serve_events(&self.consumer) {
             match event {
                 Ok(message) => {
                     debug_assert!(
@@ -146,7 +146,7 @@ impl PollThread {
 
     fn answer(&mut self, input: usize, error: KafkaError) -> Result<(), SourceError> {
         let lane = &self.lanes[input];
-        match judge(&lane.input, error.clone()) {
+        match judge(&lane.input, lane.next_offset, error.clone()) {
             Answer::Wait => {
                 warn_of(&mut self.outage, &self.consumer, &error);
                 Ok(())
@@ -158,6 +158,13 @@ impl PollThread {
             )),
             Answer::Stop(error) => Err(error),
         }
+    }
+}
+
+/// However the thread ends, by a panic even, the shard hears of it.
+impl Drop for PollThread {
+    fn drop(&mut self) {
+        self.shared.stop();
     }
 }
 
@@ -185,28 +192,25 @@ fn position(consumer: &KafkaConsumer, input: &InputId) -> Option<i64> {
 }
 
 /// First and end offset of a partition, asked once and briefly: for a message that is about to be the last.
-fn available(consumer: &KafkaConsumer, input: &InputId) -> Option<(i64, i64)> {
-    let ask = |which| {
+fn available(consumer: &KafkaConsumer, input: &InputId) -> [Option<i64>; 2] {
+    [Offset::Beginning, Offset::End].map(|which| {
         let inputs = std::slice::from_ref(input);
         let offsets = list_offsets(consumer, inputs, which, Duration::from_secs(1)).ok()?;
         offsets.into_iter().next()?.ok()
-    };
-    Some((ask(Offset::Beginning)?, ask(Offset::End)?))
+    })
 }
 
 pub(super) fn out_of_range(
     input: &InputId,
     offset: i64,
-    available: Option<(i64, i64)>,
+    [first_offset, end_offset]: [Option<i64>; 2],
 ) -> SourceError {
     SourceError::OffsetOutOfRange {
         topic: input.topic.clone(),
         partition: input.partition,
         offset,
-        available: match available {
-            Some((first, end)) => format!("first_offset={first} end_offset={end}"),
-            None => "first_offset=unknown".into(),
-        },
+        first_offset,
+        end_offset,
     }
 }
 

@@ -1,0 +1,115 @@
+//! Everything the engine is given: operators, metrics, tables, rules.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use arrow::datatypes::{DataType, Field, Schema};
+use pipeline::alert::AlertRule;
+use pipeline::history::{Keyed, PANE, Stage};
+use pipeline::publish::TableSpec;
+use pipeline::round::Metric;
+use pipeline::run::core::{CoreError, ShardCore};
+use pipeline::time::Zone;
+use schemas::table::TableSpec as Described;
+
+use crate::operator::closing_stock::ClosingStock;
+use crate::operator::order_lines::OrderLines;
+use crate::operator::price_observations::PriceObservations;
+use crate::operator::sell_through::SellThrough;
+use crate::world::World;
+
+/// The operators of one shard.
+pub fn stages(zone: Zone, shard: u32, shards: u32) -> Vec<Box<dyn Stage<World>>> {
+    vec![
+        Box::new(Keyed::new(OrderLines, zone)),
+        Box::new(Keyed::new(SellThrough { zone }, zone)),
+        Box::new(Keyed::new(ClosingStock { zone }, zone)),
+        Box::new(Keyed::new(
+            PriceObservations {
+                zone,
+                shard,
+                shards,
+            },
+            zone,
+        )),
+    ]
+}
+
+/// Every metric, in an order in which each reads only those before it.
+pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
+    let described = schemas::table::metric_tables();
+    let metrics = Metric::load_all(&crate::metrics::texts(), |name| {
+        let table = described.iter().find(|table| table.name == name)?;
+        let dimensions = table
+            .key
+            .iter()
+            .filter(|key| !matches!(**key, "window_kind" | "window_start" | "window_end" | "revision"))
+            .map(|key| (*key).to_owned())
+            .collect();
+        Some((table.schema.clone(), dimensions))
+    })?;
+    Ok(Arc::new(metrics))
+}
+
+/// Rules over metric rows, for the publisher.
+pub fn row_rules() -> anyhow::Result<Vec<Box<dyn AlertRule>>> {
+    Ok(Vec::new())
+}
+
+/// Rules over facts, for each shard.
+pub fn fact_rules() -> anyhow::Result<Vec<Box<dyn AlertRule>>> {
+    Ok(Vec::new())
+}
+
+/// The state of one shard, empty.
+pub async fn shard_core(
+    zone: Zone,
+    shard: u32,
+    shards: u32,
+    world: World,
+    metrics: Arc<Vec<Metric>>,
+    rules: Vec<Box<dyn AlertRule>>,
+) -> Result<ShardCore<World>, CoreError> {
+    ShardCore::new(zone, world, stages(zone, shard, shards), metrics, rules).await
+}
+
+/// Every stored table.
+pub fn stored_tables(zone: Zone) -> anyhow::Result<Vec<TableSpec>> {
+    let mut specs: Vec<TableSpec> = schemas::table::all_tables()
+        .into_iter()
+        .filter(|table| !table.is_view)
+        .map(|table| stored(&table))
+        .collect();
+    for stage in stages(zone, 0, 1) {
+        specs.push(fact_table(stage.as_ref()).context("a fact table cannot be described")?);
+    }
+    Ok(specs)
+}
+
+fn stored(table: &Described) -> TableSpec {
+    TableSpec {
+        schema_name: table.schema_name.to_owned(),
+        name: table.name.to_owned(),
+        schema: table.schema.clone(),
+        partition_by: table.partition_by.map(str::to_owned),
+        sort_by: table.sort_by.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+/// Facts as stored: the operator's columns, pane and weight, and the epoch that published them.
+fn fact_table(stage: &dyn Stage<World>) -> anyhow::Result<TableSpec> {
+    let schema = stage.schema();
+    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+    let epoch = Field::new("epoch", DataType::Int64, false).with_metadata(
+        pipeline::columns::comment("Epoch that published it (发布批次)"),
+    );
+    fields.push(Arc::new(epoch));
+    let first = schema.field(0).name().clone();
+    Ok(TableSpec {
+        schema_name: "facts".to_owned(),
+        name: stage.name().to_owned(),
+        schema: Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())),
+        partition_by: None,
+        sort_by: vec![PANE.to_owned(), first],
+    })
+}

@@ -1,0 +1,108 @@
+//! A session over the newest epoch of a storage.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use pipeline::publish::{TableSpec, Tables};
+use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewText};
+use pipeline::query::{Engine, Session};
+use pipeline::run::publisher::{EpochRecord, newest_epoch};
+use pipeline::time::Zone;
+
+use crate::catalogue;
+use crate::config::Config;
+use crate::world::Reference;
+
+/// Pins the newest epoch and opens it.
+pub async fn session(config: &Config) -> anyhow::Result<Session> {
+    let store = super::store(config)?;
+    let Some(epoch) = newest_epoch(store.clone()).await? else {
+        bail!(
+            "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
+            config.storage.url
+        );
+    };
+    let specs = catalogue::stored_tables(Zone(config.time.zone))?;
+    let snapshot = snapshot(config, &epoch, &specs, &Tables::new(store.clone())).await?;
+    let engine = Engine::new(store, config.limits.memory)?;
+    Ok(Session::open(&snapshot, &engine).await?)
+}
+
+async fn snapshot(
+    config: &Config,
+    epoch: &EpochRecord,
+    specs: &[TableSpec],
+    tables: &Tables,
+) -> anyhow::Result<Snapshot> {
+    let keys: BTreeMap<String, Vec<String>> = schemas::table::all_tables()
+        .into_iter()
+        .filter(|table| matches!(table.schema_name, "metrics" | "feeds"))
+        .map(|table| {
+            let key = table.key.iter().map(|name| (*name).to_owned()).collect();
+            (format!("{}.{}", table.schema_name, table.name), key)
+        })
+        .collect();
+    let mut pinned = Vec::new();
+    for spec in specs {
+        let name = spec.full_name();
+        let files = match epoch.tables.get(&name) {
+            Some(&version) => tables
+                .files_at(&name, version)
+                .await
+                .with_context(|| format!("table={name} cannot be read at version={version}"))?,
+            None => Arc::default(),
+        };
+        pinned.push(PinnedTable {
+            schema_name: spec.schema_name.clone(),
+            name: spec.name.clone(),
+            schema: spec.schema.clone(),
+            partition_by: spec.partition_by.clone(),
+            key: keys.get(&name).cloned().unwrap_or_default(),
+            files: files
+                .iter()
+                .map(|file| PinnedFile {
+                    path: file.location.clone(),
+                    size: file.size,
+                    partition_values: file.partition_values.clone().into_iter().collect(),
+                    rows: Some(file.rows),
+                })
+                .collect(),
+        });
+    }
+    let reference = Reference::load(&config.reference.dir)?;
+    Ok(Snapshot {
+        epoch: epoch.epoch,
+        committed_at_ms: epoch.committed_at_ms,
+        zone: config.time.zone,
+        tables: pinned,
+        finality: epoch
+            .finality
+            .iter()
+            .map(|row| Finality {
+                table: row.table.clone(),
+                window_kind: row.window_kind.clone(),
+                final_until_ms: row.until_ms,
+            })
+            .collect(),
+        reference: reference
+            .tables()
+            .map(|(name, rows)| (name.to_owned(), rows.clone()))
+            .collect(),
+        views: Vec::<ViewText>::new(),
+    })
+}
+
+/// Reference data of a configuration; an absent folder is empty reference data, with a warning.
+pub fn reference(config: &Config) -> anyhow::Result<Arc<Reference>> {
+    let dir = &config.reference.dir;
+    if !dir.exists() {
+        tracing::warn!(dir = %dir.display(), "no reference data: every dimension will be UNKNOWN; see [reference] dir");
+        return Ok(Arc::new(Reference::empty()));
+    }
+    let reference = Reference::load(dir)?;
+    for warning in reference.warnings() {
+        tracing::warn!(%warning, "reference data");
+    }
+    Ok(Arc::new(reference))
+}

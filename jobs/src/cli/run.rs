@@ -1,0 +1,275 @@
+//! `vitrine run`: the service.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use pipeline::run::process::{OpenSource, Process};
+use pipeline::run::publisher::{PublisherSettings, Summary, Until};
+use pipeline::run::shard::{Shard, ShardSettings};
+use pipeline::source::files::{FileSource, file_partitions};
+use pipeline::source::kafka::{KafkaSettings, KafkaSource, end_offsets, partition_counts};
+use pipeline::source::{Source, Start};
+use pipeline::time::{Zone, wall};
+use schemas::event::Limits;
+use tokio::sync::watch;
+
+use super::{Usage, open};
+use crate::catalogue;
+use crate::config::{Config, SourceKind, ms};
+use crate::world::World;
+
+/// Arguments of `vitrine run`.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_help = "Examples:
+  vitrine --config vitrine.toml run
+  vitrine --config vitrine.toml run --drain            (process what is there, decide every deadline, end)")]
+pub struct RunArgs {
+    /// Stop once everything that is there now has been read and published
+    #[arg(long, conflicts_with_all = ["drain", "drain_to"])]
+    pub until_caught_up: bool,
+    /// The same, then move event time on until every window that holds a fact is final
+    #[arg(long, conflicts_with = "drain_to")]
+    pub drain: bool,
+    /// The same, then move event time on to this instant (RFC 3339)
+    #[arg(long, value_name = "INSTANT")]
+    pub drain_to: Option<DateTime<Utc>>,
+}
+
+impl RunArgs {
+    fn until(&self) -> Until {
+        match (self.until_caught_up, self.drain, self.drain_to) {
+            (true, ..) => Until::CaughtUp,
+            (_, true, _) => Until::Drained,
+            (.., Some(at)) => Until::DrainedTo(at.timestamp_millis()),
+            _ => Until::Stopped,
+        }
+    }
+}
+
+/// Runs the service until it is told to stop.
+pub async fn run(args: &RunArgs, config: Config) -> anyhow::Result<()> {
+    let (sender, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping: a last seal and epoch, then the end");
+        // The process may have ended by itself meanwhile.
+        let _ = sender.send(true);
+    });
+    let summary = process(&config, args.until(), stop).await?;
+    say(&summary);
+    Ok(())
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+fn say(summary: &Summary) {
+    if let Some(at) = summary.drained_to_ms.and_then(DateTime::from_timestamp_millis) {
+        println!("drained to {}", at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+    }
+    println!(
+        "epoch {}: read {} = accepted {} + duplicate {} + too late {} + dead letters {}; {} metric rows",
+        summary.epoch,
+        summary.read,
+        summary.accepted,
+        summary.duplicate,
+        summary.too_late,
+        summary.dead,
+        summary.rows
+    );
+}
+
+/// How the events come in.
+struct Inputs {
+    /// Partitions of the customer topics, and of prices.
+    keyed: u32,
+    global: u32,
+    open: OpenSource,
+    kafka: Option<KafkaSettings>,
+}
+
+/// Runs shards and publisher of this configuration.
+pub async fn process(
+    config: &Config,
+    until: Until,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<Summary> {
+    let store = super::store(config)?;
+    let inputs = inputs(config)?;
+    let zone = Zone(config.time.zone);
+    let reference = open::reference(config)?;
+    let metrics = catalogue::metrics()?;
+    let shards: Vec<ShardSettings> = (0..inputs.keyed)
+        .map(|shard| shard_settings(config, shard, &inputs))
+        .collect();
+    let goals = match (&inputs.kafka, until) {
+        (Some(_), Until::Stopped) | (None, _) => None,
+        (Some(kafka), _) => Some(goals(kafka, &shards)?),
+    };
+    let topics = config.topic_settings();
+    let by_topic = |pick: fn(&pipeline::decode::TopicSettings) -> i64| -> BTreeMap<String, i64> {
+        topics
+            .iter()
+            .map(|topic| (topic.topic.name().to_owned(), pick(topic)))
+            .collect()
+    };
+    let version = reference.version().to_owned();
+    let process = Process {
+        publisher: PublisherSettings {
+            zone,
+            shards: inputs.keyed,
+            interval: config.epoch.interval,
+            revise_every: config.epoch.revise_every,
+            topic_names: topics
+                .iter()
+                .map(|topic| (topic.name.clone(), topic.topic))
+                .collect(),
+            lateness: by_topic(|topic| topic.allowed_lateness_ms),
+            bounds: by_topic(|topic| topic.out_of_orderness_ms),
+            base_every: 64,
+            early_bytes: 64 << 20,
+        },
+        metrics: metrics.clone(),
+        specs: catalogue::stored_tables(zone)?,
+        row_rules: catalogue::row_rules()?,
+        make_core: |shard| {
+            let world = World::new(reference.clone());
+            let metrics = metrics.clone();
+            let shards = inputs.keyed;
+            async move {
+                let rules = catalogue::fact_rules().unwrap_or_default();
+                catalogue::shard_core(zone, shard, shards, world, metrics, rules).await
+            }
+        },
+        open_source: inputs.open.clone(),
+        goals,
+        reference: version,
+        owner: format!("pid {}", std::process::id()),
+        shards,
+        until,
+    };
+    let mut progress = Progress::new();
+    let summary = process
+        .run(store, stop, |epoch| progress.epoch(epoch.epoch))
+        .await?;
+    Ok(summary)
+}
+
+/// One plain line every five seconds at most.
+struct Progress {
+    said_at: std::time::Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            said_at: wall::monotonic(),
+        }
+    }
+
+    fn epoch(&mut self, epoch: i64) {
+        if self.said_at.elapsed() >= Duration::from_secs(5) {
+            tracing::info!(epoch, "published");
+            self.said_at = wall::monotonic();
+        }
+    }
+}
+
+fn shard_settings(config: &Config, shard: u32, inputs: &Inputs) -> ShardSettings {
+    ShardSettings {
+        shard,
+        shards: inputs.keyed,
+        global_partitions: inputs.global,
+        topics: config.topic_settings(),
+        limits: Limits {
+            max_future_skew_ms: ms(config.time.max_future_skew),
+            max_record_bytes: config.limits.max_record_bytes,
+        },
+        partitioner: config.source.partitioner,
+        seal_every: config.epoch.seal_every,
+        seal_records: 20_000,
+        quiet_every: config.epoch.interval,
+        base_every: 256,
+        dead_letter_stop_ratio: config.limits.dead_letter_stop_ratio,
+    }
+}
+
+fn inputs(config: &Config) -> anyhow::Result<Inputs> {
+    let topics = &config.topics;
+    let keyed = [&topics.orders, &topics.visits, &topics.complaints].map(String::as_str);
+    match config.source.kind {
+        SourceKind::Files => {
+            let dir = config.source.dir.clone();
+            if dir.as_os_str().is_empty() {
+                return Err(Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into());
+            }
+            let max = config.limits.max_record_bytes;
+            Ok(Inputs {
+                keyed: file_partitions(&dir, &keyed)?.max(1),
+                global: file_partitions(&dir, &[topics.prices.as_str()])?,
+                open: Arc::new(move |starts: &[Start]| {
+                    let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, max)?);
+                    Ok(source)
+                }),
+                kafka: None,
+            })
+        }
+        SourceKind::Kafka => {
+            let settings = kafka_settings(config);
+            let names = [keyed.as_slice(), &[topics.prices.as_str()]].concat();
+            let counts = partition_counts(&settings, &names)?;
+            if counts[..3].iter().any(|&count| count != counts[0]) {
+                return Err(Usage(format!(
+                    "topics {} must have the same number of partitions, they have {:?}",
+                    keyed.join(", "),
+                    &counts[..3]
+                ))
+                .into());
+            }
+            let for_shards = settings.clone();
+            Ok(Inputs {
+                keyed: counts[0],
+                global: counts[3],
+                open: Arc::new(move |starts: &[Start]| {
+                    let source: Box<dyn Source> = Box::new(KafkaSource::open(&for_shards, starts)?);
+                    Ok(source)
+                }),
+                kafka: Some(settings),
+            })
+        }
+    }
+}
+
+fn kafka_settings(config: &Config) -> KafkaSettings {
+    let mut settings =
+        KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
+    settings.properties = config.source.properties.clone();
+    settings.max_record_bytes = config.limits.max_record_bytes;
+    settings.alignment = config.time.alignment;
+    settings
+}
+
+/// The ends seen at start, per shard and input.
+fn goals(kafka: &KafkaSettings, shards: &[ShardSettings]) -> anyhow::Result<Vec<Vec<i64>>> {
+    shards
+        .iter()
+        .map(|settings| {
+            let inputs: Vec<_> = Shard::<World>::input_ids(settings)
+                .into_iter()
+                .map(|(id, _)| id)
+                .collect();
+            end_offsets(kafka, &inputs).context("end offsets cannot be read")
+        })
+        .collect()
+}

@@ -1,0 +1,35 @@
+//! Metric texts: one folder a metric, what the engine runs at each stage, as SQL (design 3.3).
+//!
+//! ```text
+//!  facts.* ─ stream.sql ─▶ panes.<metric> ─ shard.sql ─▶ rows or parts.<metric> ─ public.sql ─▶ metrics.<metric>
+//!            linear, per day                at a round, inside a shard               at the publisher
+//! ```
+//!
+//! The first text of a metric begins with a header of `-- key: value` lines (metric, facts, windows, clock, look_back,
+//! look_ahead, scope), then says what is measured. Numbers that only other metrics read are parts like any other.
+
+#[cfg(test)]
+mod tests;
+
+use pipeline::round::MetricText;
+
+/// The texts that stand in the folder of a metric, by stage.
+macro_rules! metric {
+    ($name:literal: $($stage:ident),+) => {
+        MetricText {
+            $($stage: Some(include_str!(concat!($name, "/", stringify!($stage), ".sql"))),)+
+            ..MetricText { name: $name, stream: None, shard: None, public: None }
+        }
+    };
+}
+
+/// Every metric, each after those whose panes or rows it reads.
+pub fn texts() -> Vec<MetricText> {
+    vec![
+        metric!("demand_orders": stream, shard, public),
+        metric!("sell_through": stream, shard),
+        metric!("stock_to_sales": stream, shard),
+        metric!("retailer_margin_by_sku": stream, shard),
+        metric!("retailer_margin": shard),
+    ]
+}

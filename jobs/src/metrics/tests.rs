@@ -1,0 +1,48 @@
+//! Metric texts against hand-computed cases, run by the engine's own stages.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bench;
+mod demand_orders;
+mod margin;
+mod stock;
+
+#[test]
+fn headers_name_their_metric_and_say_what_the_contract_fixes() {
+    let said: Vec<_> = bench::metrics()
+        .iter()
+        .map(|metric| {
+            let (_, name) = metric.title.split_once(' ').unwrap();
+            assert_eq!(name, metric.name);
+            let windows: Vec<_> = metric.windows.iter().map(|kind| kind.as_str()).collect();
+            (
+                metric.title.clone(),
+                windows.join(" "),
+                metric.clock.join(" "),
+                (metric.look_back_days, metric.look_ahead_days),
+            )
+        })
+        .collect();
+    let line = |title: &str, windows: &str, clock: &str, days| {
+        (title.to_owned(), windows.to_owned(), clock.to_owned(), days)
+    };
+    for expected in [
+        line("M01 demand_orders", "D1 W1", "orders", (0, 0)),
+        line("M02 sell_through", "W1", "orders visits", (0, 14)),
+        line("M03 stock_to_sales", "W1", "orders visits", (0, 14)),
+        line(
+            "M06 retailer_margin_by_sku",
+            "W1 H28",
+            "orders prices visits",
+            (28, 14),
+        ),
+        line(
+            "M06 retailer_margin",
+            "W1 H28",
+            "orders prices visits",
+            (28, 14),
+        ),
+    ] {
+        assert!(said.contains(&expected), "{expected:?}\n{said:?}");
+    }
+}

@@ -1,0 +1,412 @@
+//! M06: every fall-back of K16.
+
+use std::sync::Arc;
+
+use super::bench::{Bench, ZONE, rows};
+use crate::operator::closing_stock::ClosingStockFact;
+use crate::operator::fixture::ms;
+use crate::operator::order_lines::{LineKind, OrderLineFact};
+use crate::operator::price_observations::{ObservationState, PriceObservationFact};
+use crate::operator::sell_through::SellThroughFact;
+use crate::world::fixture::{list_price, reference};
+use crate::world::{PriceType, World};
+
+const WEEK: (&str, &str) = ("2026-11-16", "2026-11-23");
+/// In the week; in the 28 days before its end and not in the week; one day too early for both.
+const IN_WEEK: &str = "2026-11-17T10:00:00+08:00";
+const IN_SPAN: &str = "2026-10-26T00:00:00+08:00";
+const TOO_EARLY: &str = "2026-10-25T23:59:59+08:00";
+
+/// C1 to C3 in territory T1, C4 in T2, all in region R1.
+fn world() -> World {
+    World::new(Arc::new(reference(&[(
+        "ref_customer.csv",
+        "customer_id,territory_id,class_id,region_code\nC1,T1,A,R1\nC2,T1,A,R1\nC3,T1,A,R1\nC4,T2,B,R1\n",
+    )])))
+}
+
+#[derive(Default)]
+struct Facts {
+    lines: Vec<OrderLineFact>,
+    sales: Vec<SellThroughFact>,
+    stock: Vec<ClosingStockFact>,
+    prices: Vec<PriceObservationFact>,
+}
+
+/// What a fact is about: customer, SKU and instant.
+type Of<'a> = (&'a str, &'a str, &'a str);
+
+impl Facts {
+    fn delivered(mut self, (customer, sku, at): Of<'_>, qty: i64, price_fen: Option<i64>) -> Self {
+        self.lines.push(OrderLineFact {
+            customer_id: customer.into(),
+            order_id: "O1".into(),
+            line_no: 1,
+            kind: LineKind::Delivered,
+            instant_ms: ms(at),
+            event_id: "e".into(),
+            sku_id: sku.into(),
+            territory_id: "as of the delivery".into(),
+            class_id: "as of the delivery".into(),
+            order_kind: "REGULAR".into(),
+            qty,
+            value_fen: qty * price_fen.unwrap_or(0),
+            unpriced_qty: if price_fen.is_none() { qty } else { 0 },
+            counts_as_order: 0,
+        });
+        self
+    }
+
+    /// `None`: a negative interval.
+    fn sold(mut self, (customer, sku, at): Of<'_>, millionths: Option<i128>) -> Self {
+        self.sales.push(SellThroughFact {
+            customer_id: customer.into(),
+            sku_id: sku.into(),
+            territory_id: "as of the count".into(),
+            class_id: "as of the count".into(),
+            instant_ms: ms(at),
+            sell_through_qty: millionths.unwrap_or(0),
+            parts_n: i64::from(millionths.is_some()),
+            negative_intervals: i64::from(millionths.is_none()),
+        });
+        self
+    }
+
+    fn counted(mut self, (customer, sku, at): Of<'_>) -> Self {
+        self.stock.push(ClosingStockFact {
+            customer_id: customer.into(),
+            sku_id: sku.into(),
+            territory_id: "as of the count".into(),
+            class_id: "as of the count".into(),
+            instant_ms: ms(at),
+            stock_qty: 0,
+            counts_n: 1,
+        });
+        self
+    }
+
+    fn priced(mut self, (customer, sku, at): Of<'_>, price_fen: i64) -> Self {
+        self.prices.push(PriceObservationFact {
+            customer_id: customer.into(),
+            sku_id: sku.into(),
+            territory_id: "as of the observation".into(),
+            class_id: "as of the observation".into(),
+            instant_ms: ms(at),
+            event_id: "e".into(),
+            price_basis: "SELLING".into(),
+            state: ObservationState::Valid,
+            is_last_of_day: true,
+            price_fen,
+        });
+        self
+    }
+
+    fn bench(&self) -> Bench {
+        let mut bench = Bench::new();
+        bench.stream("demand_orders", &self.lines);
+        bench.stream("sell_through", &self.sales);
+        bench.stream("stock_to_sales", &self.stock);
+        bench.stream("retailer_margin_by_sku", &self.prices);
+        bench
+    }
+
+    fn by_sku(&self, world: &World, columns: &[&str]) -> Vec<String> {
+        rows(
+            &self.bench().round("retailer_margin_by_sku", world, WEEK),
+            columns,
+        )
+    }
+}
+
+#[test]
+fn golden_m06_two_skus() {
+    let sku = |facts: Facts, sku, sold: i128, price, cost| {
+        facts
+            .delivered(("C1", sku, IN_SPAN), 7, Some(cost))
+            .sold(("C1", sku, IN_WEEK), Some(sold * 1_000_000))
+            .priced(("C1", sku, IN_WEEK), price)
+    };
+    let facts = sku(Facts::default(), "A", 20, 9_500, 8_480);
+    let facts = sku(facts, "B", 10, 23_000, 21_200);
+    let (bench, world) = (facts.bench(), world());
+    let skus = bench.round("retailer_margin_by_sku", &world, WEEK);
+    assert_eq!(
+        rows(
+            &skus,
+            &[
+                "sku_id",
+                "sales_fen",
+                "cost_fen",
+                "weight_source",
+                "price_source",
+                "cost_source"
+            ]
+        ),
+        [
+            "A 190000.000000 169600.000000 SELL_THROUGH OWN DELIVERIES",
+            "B 230000.000000 212000.000000 SELL_THROUGH OWN DELIVERIES",
+        ]
+    );
+    let retailer = bench.round("retailer_margin", &world, WEEK);
+    assert_eq!(
+        rows(
+            &retailer,
+            &[
+                "customer_id",
+                "territory_id",
+                "class_id",
+                "sales_fen",
+                "cost_fen",
+                "skus_n",
+                "band"
+            ]
+        ),
+        ["C1 T1 A 420000.000000 381600.000000 2 ON_TARGET"]
+    );
+    let ratios = rows(&retailer, &["gm_ratio", "distance_ratio"]);
+    let numbers: Vec<f64> = ratios[0]
+        .split(' ')
+        .map(|text| text.parse().unwrap())
+        .collect();
+    assert!(
+        (numbers[0] - 0.091_428_571_428_571).abs() < 1e-12,
+        "{numbers:?}"
+    );
+    assert!(
+        (numbers[1] + 0.008_571_428_571_429).abs() < 1e-12,
+        "{numbers:?}"
+    );
+}
+
+#[test]
+fn k16_weight_is_sell_through_then_deliveries_in_the_window_then_one() {
+    let facts = Facts::default()
+        .counted(("C1", "sold", IN_SPAN))
+        .sold(("C1", "sold", IN_WEEK), Some(1_500_000))
+        .delivered(("C1", "sold", IN_WEEK), 9, None)
+        .counted(("C1", "sold nothing", IN_SPAN))
+        .sold(("C1", "sold nothing", IN_WEEK), Some(0))
+        .sold(("C1", "negative", IN_WEEK), None)
+        .delivered(("C1", "negative", IN_WEEK), 4, None)
+        .delivered(("C1", "delivered before", IN_SPAN), 4, None)
+        .counted(("C1", "counted", IN_SPAN))
+        .counted(("C1", "counted too early", TOO_EARLY))
+        .delivered(("C1", "delivered too early", TOO_EARLY), 4, None)
+        .delivered(("C1", "delivered nothing", IN_WEEK), 0, None);
+    assert_eq!(
+        facts.by_sku(&world(), &["sku_id", "weight_qty", "weight_source", "n"]),
+        [
+            "counted 1.000000 CARRIED 1",
+            "delivered before 1.000000 CARRIED 1",
+            "negative 4.000000 DELIVERED 1",
+            "sold 1.500000 SELL_THROUGH 3",
+            "sold nothing 0.000000 SELL_THROUGH 2",
+        ]
+    );
+}
+
+#[test]
+fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
+    let mut world = world();
+    list_price(
+        &mut world,
+        "p",
+        ("suggested", "ALL", PriceType::SuggestedRetail),
+        700,
+        0,
+        None,
+    );
+    list_price(
+        &mut world,
+        "q",
+        ("suggested", "R1", PriceType::SuggestedRetail),
+        701,
+        0,
+        None,
+    );
+    // Not in force yet at the window's last millisecond.
+    let end_ms = ms("2026-11-23T00:00:00+08:00");
+    list_price(
+        &mut world,
+        "r",
+        ("suggested", "R1", PriceType::SuggestedRetail),
+        999,
+        end_ms,
+        None,
+    );
+    let mut facts = Facts::default();
+    for sku in ["own", "territory", "other territory", "suggested", "none"] {
+        facts = facts.counted(("C1", sku, IN_SPAN));
+    }
+    let facts = facts
+        .priced(("C1", "own", IN_SPAN), 100)
+        .priced(("C1", "own", "2026-11-22T23:59:59+08:00"), 120)
+        .priced(("C1", "own", "2026-11-23T00:00:00+08:00"), 130)
+        .priced(("C2", "own", IN_WEEK), 900)
+        // C2 and C3 count with their latest: (201 + 250) / 2. C4 lives elsewhere.
+        .priced(("C2", "territory", IN_SPAN), 999)
+        .priced(("C2", "territory", IN_WEEK), 201)
+        .priced(("C3", "territory", IN_SPAN), 250)
+        .priced(("C4", "territory", IN_WEEK), 1)
+        .priced(("C4", "other territory", IN_WEEK), 1)
+        .priced(("C2", "none", TOO_EARLY), 5);
+    assert_eq!(
+        facts.by_sku(&world, &["sku_id", "price_fen", "price_source"]),
+        [
+            "none  NONE",
+            "other territory  NONE",
+            "own 120.000000 OWN",
+            "suggested 701.000000 SUGGESTED",
+            "territory 225.500000 TERRITORY",
+        ]
+    );
+}
+
+#[test]
+fn k16_cost_is_that_of_deliveries_by_quantity_then_the_list_price() {
+    let mut world = world();
+    for sku in ["delivered", "unpriced", "listed"] {
+        list_price(
+            &mut world,
+            sku,
+            (sku, "ALL", PriceType::Wholesale),
+            80,
+            0,
+            None,
+        );
+    }
+    let facts = Facts::default()
+        .delivered(("C1", "delivered", IN_SPAN), 2, Some(100))
+        .delivered(("C1", "delivered", IN_WEEK), 1, Some(110))
+        .delivered(("C1", "delivered", IN_WEEK), 50, None)
+        .delivered(("C1", "delivered", TOO_EARLY), 9, Some(1))
+        .delivered(("C2", "delivered", IN_WEEK), 9, Some(1))
+        .delivered(("C1", "unpriced", IN_WEEK), 5, None)
+        .counted(("C1", "listed", IN_WEEK))
+        .counted(("C1", "none", IN_WEEK));
+    let found = facts.by_sku(
+        &world,
+        &["customer_id", "sku_id", "unit_cost_fen", "cost_source"],
+    );
+    assert_eq!(
+        found,
+        [
+            "C1 delivered 103.333333 DELIVERIES",
+            "C1 listed 80.000000 LIST",
+            "C1 none  NONE",
+            "C1 unpriced 80.000000 LIST",
+            "C2 delivered 1.000000 DELIVERIES",
+        ]
+    );
+}
+
+#[test]
+fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
+    let mut world = world();
+    list_price(
+        &mut world,
+        "w",
+        ("no price", "ALL", PriceType::Wholesale),
+        80,
+        0,
+        None,
+    );
+    list_price(
+        &mut world,
+        "s",
+        ("suggested", "ALL", PriceType::SuggestedRetail),
+        50,
+        0,
+        None,
+    );
+    list_price(
+        &mut world,
+        "t",
+        ("suggested", "ALL", PriceType::Wholesale),
+        40,
+        0,
+        None,
+    );
+    let facts = Facts::default()
+        .counted(("C1", "no price", IN_WEEK))
+        .counted(("C1", "no cost", IN_WEEK))
+        .priced(("C1", "no cost", IN_WEEK), 95)
+        .counted(("C1", "suggested", IN_WEEK))
+        .delivered(("C1", "whole", IN_WEEK), 3, Some(90))
+        .priced(("C1", "whole", IN_WEEK), 100)
+        .counted(("C4", "no price", IN_WEEK))
+        .counted(("C9", "no price", IN_WEEK));
+    let bench = facts.bench();
+    let skus = bench.round("retailer_margin_by_sku", &world, WEEK);
+    let columns = ["customer_id", "sku_id", "sales_fen", "cost_fen", "gm_ratio"];
+    assert_eq!(
+        rows(&skus, &columns),
+        [
+            "C1 no cost   ",
+            "C1 no price   ",
+            "C1 suggested 50.000000 40.000000 0.2",
+            "C1 whole 300.000000 270.000000 0.1",
+            "C4 no price   ",
+            "C9 no price   ",
+        ]
+    );
+    let retailers = bench.round("retailer_margin", &world, WEEK);
+    let columns = [
+        "customer_id",
+        "territory_id",
+        "sales_fen",
+        "cost_fen",
+        "skus_n",
+        "observed_sales_fen",
+        "observed_cost_fen",
+        "observed_skus_n",
+        "band",
+        "n",
+    ];
+    assert_eq!(
+        rows(&retailers, &columns),
+        [
+            "C1 T1 350.000000 310.000000 2 300.000000 270.000000 1 ABOVE 6",
+            "C4 T2 0.000000 0.000000 0 0.000000 0.000000 0  1",
+            "C9 UNKNOWN 0.000000 0.000000 0 0.000000 0.000000 0  1",
+        ]
+    );
+    assert_eq!(
+        rows(&retailers, &["gm_ratio", "distance_ratio"])[..2],
+        [" ", " "]
+    );
+}
+
+#[test]
+fn a_window_of_28_days_weighs_with_all_of_its_days() {
+    let facts = Facts::default()
+        .delivered(("C1", "S", IN_SPAN), 4, Some(90))
+        .delivered(("C1", "S", IN_WEEK), 5, Some(90))
+        .delivered(("C1", "S", TOO_EARLY), 6, Some(90));
+    let bench = facts.bench();
+    let weights = |first| {
+        let found = bench.round("retailer_margin_by_sku", &world(), (first, "2026-11-23"));
+        rows(&found, &["weight_qty"])
+    };
+    assert_eq!(weights("2026-10-26"), ["9.000000"]);
+    assert_eq!(weights("2026-11-16"), ["5.000000"]);
+    assert_eq!(ZONE.day_of(ms(TOO_EARLY)).date().to_string(), "2026-10-25");
+}
+
+#[test]
+fn bands_are_on_target_from_9_to_11_per_cent() {
+    for (cost, band) in [
+        (9_101, "BELOW"),
+        (9_100, "ON_TARGET"),
+        (8_900, "ON_TARGET"),
+        (8_899, "ABOVE"),
+    ] {
+        let facts = Facts::default()
+            .delivered(("C1", "S", IN_WEEK), 3, Some(cost))
+            .priced(("C1", "S", IN_WEEK), 10_000);
+        let (bench, world) = (facts.bench(), world());
+        bench.round("retailer_margin_by_sku", &world, WEEK);
+        let retailer = bench.round("retailer_margin", &world, WEEK);
+        assert_eq!(rows(&retailer, &["band"]), [band], "cost {cost}");
+    }
+}

@@ -1,0 +1,141 @@
+//! `facts.closing_stock`: the last count of a retailer and SKU on each local day it was counted (M03).
+//!
+//! The closing stock of a window is the stock of its last day with a fact, so windows need no state of their own. The last count
+//! of a day is the one with the latest `counted_at`; of several at one instant, the one with the later stamp, then the later item.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::time::Zone;
+use serde::{Deserialize, Serialize};
+
+use super::sell_through::{ShelfKey, project_counts};
+use super::write::{Column, FactTable};
+use crate::world::World;
+
+/// A day's closing stock.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClosingStockFact {
+    pub customer_id: Arc<str>,
+    pub sku_id: Arc<str>,
+    pub territory_id: Arc<str>,
+    pub class_id: Arc<str>,
+    /// `counted_at` of the last count of the day.
+    pub instant_ms: i64,
+    pub stock_qty: i64,
+    /// Counts of the day.
+    pub counts_n: i64,
+}
+
+static TABLE: FactTable<ClosingStockFact> = FactTable::new(
+    "Last stock count of each retailer, SKU and day (期末库存)",
+    &[
+        Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
+        Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
+        Column::text("territory_id", "Territory at that count (片区)", |f| {
+            &f.territory_id
+        }),
+        Column::text(
+            "class_id",
+            "Retailer class at that count (客户类别)",
+            |f| &f.class_id,
+        ),
+        Column::instant("instant", "When it was counted (盘点时间)", |f| {
+            f.instant_ms
+        }),
+        Column::integer("stock_qty", "Stock in base units (库存)", |f| f.stock_qty),
+        Column::integer("counts_n", "Counts of the day (盘点次数)", |f| {
+            f.counts_n
+        }),
+    ],
+);
+
+impl Fact for ClosingStockFact {
+    fn schema() -> SchemaRef {
+        TABLE.schema()
+    }
+
+    fn instant_ms(&self) -> i64 {
+        self.instant_ms
+    }
+
+    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
+        TABLE.batch(facts)
+    }
+}
+
+/// One item counted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StockCount {
+    pub counted_at_ms: i64,
+    pub qty: i64,
+}
+
+/// See the module's page.
+pub struct ClosingStock {
+    pub zone: Zone,
+}
+
+impl Operator for ClosingStock {
+    type World = World;
+    type Key = ShelfKey;
+    type Event = StockCount;
+    type Fact = ClosingStockFact;
+
+    fn name(&self) -> &'static str {
+        "closing_stock"
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        &["visits"]
+    }
+
+    fn project(
+        &self,
+        _topic: &str,
+        batch: &RecordBatch,
+        emit: &mut dyn FnMut(usize, ShelfKey, StockCount),
+    ) -> Result<(), ArrowError> {
+        project_counts(batch, &mut |row, key, counted_at_ms, qty| {
+            emit(row, key, StockCount { counted_at_ms, qty });
+        })
+    }
+
+    fn facts(
+        &self,
+        key: &ShelfKey,
+        history: &[Entry<StockCount>],
+        call: &mut Call<'_, World>,
+        out: &mut Vec<ClosingStockFact>,
+    ) {
+        let mut days: BTreeMap<_, (StockCount, i64)> = BTreeMap::new();
+        for Entry { event: count, .. } in history {
+            let day = self.zone.day_of(count.counted_at_ms);
+            let (last, counts_n) = days.entry(day).or_insert((*count, 0));
+            *counts_n += 1;
+            // The history is in the order of stamps, so of equal instants the later entry takes over.
+            if count.counted_at_ms >= last.counted_at_ms {
+                *last = *count;
+            }
+        }
+        for (last, counts_n) in days.into_values() {
+            let customer = call.world.customer(&key.0, last.counted_at_ms);
+            out.push(ClosingStockFact {
+                customer_id: key.0.clone(),
+                sku_id: key.1.clone(),
+                territory_id: customer.territory_id.clone(),
+                class_id: customer.class_id.clone(),
+                instant_ms: last.counted_at_ms,
+                stock_qty: last.qty,
+                counts_n,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! Event batches and worlds for tests of operators.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use arrow::record_batch::RecordBatch;
+use chrono::DateTime;
+use pipeline::history::{Call, Entry, Operator, Stamp};
+use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// An instant written as RFC 3339.
+pub fn ms(text: &str) -> i64 {
+    DateTime::parse_from_rfc3339(text)
+        .unwrap()
+        .timestamp_millis()
+}
+
+/// Accepted events of `topic`, from (event_type, occurred_at, further fields); ids are e0, e1, ...
+pub fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
+    let limits = Limits {
+        max_future_skew_ms: 300_000,
+        max_record_bytes: 1 << 20,
+    };
+    let mut builder = EventBatchBuilder::new(topic);
+    for (offset, (event_type, occurred_at, fields)) in events.iter().enumerate() {
+        let mut record = json!({
+            "event_id": format!("e{offset}"),
+            "event_type": event_type,
+            "schema_version": 1,
+            "occurred_at": ms(occurred_at),
+            "recorded_at": ms(occurred_at),
+            "customer_id": "C1",
+        });
+        let record = record.as_object_mut().unwrap();
+        record.extend(fields.as_object().unwrap().clone());
+        let payload = serde_json::to_vec(record).unwrap();
+        let event = decode(topic, Some(&payload), &limits)
+            .unwrap_or_else(|rejection| panic!("{rejection:?}"));
+        let place = Place {
+            partition: 0,
+            offset: offset as i64,
+            timestamp_ms: None,
+        };
+        builder.append(&event, &place);
+    }
+    builder.finish()
+}
+
+/// What `operator` picks from a batch: (row, key, event).
+pub fn projected<O: Operator>(
+    operator: &O,
+    topic: Topic,
+    batch: &RecordBatch,
+) -> Vec<(usize, O::Key, O::Event)> {
+    let mut found = Vec::new();
+    operator
+        .project(topic.name(), batch, &mut |row, key, event| {
+            found.push((row, key, event))
+        })
+        .unwrap();
+    found
+}
+
+/// A history entry with nothing but its instant to order it by.
+pub fn entry<E>(occurred_at_ms: i64, event: E) -> Entry<E> {
+    Entry {
+        stamp: Stamp {
+            occurred_at_ms,
+            recorded_at_ms: occurred_at_ms,
+            event_id: format!("e{occurred_at_ms}").into(),
+            part: 0,
+        },
+        event,
+    }
+}
+
+/// The facts of one key, all clocks having passed.
+pub fn facts_of<O: Operator<World = World>>(
+    operator: &O,
+    key: &O::Key,
+    history: &[Entry<O::Event>],
+    world: &World,
+) -> Vec<O::Fact> {
+    let mut call = Call::new(i64::MAX, world);
+    let mut out = Vec::new();
+    operator.facts(key, history, &mut call, &mut out);
+    out
+}

@@ -1,0 +1,411 @@
+//! `facts.order_lines`: what was asked for, allocated, delivered, returned, cancelled and not met, line by line (M01; K9, K10).
+//!
+//! ```text
+//!  placed ─ amended ─ amended ─│ allocated ─ amended ─ delivered ─ returned
+//!                     ▲ the counted version: the last before the first allocation, or the last of all
+//! ```
+//!
+//! * REQUESTED: the counted version, at the instant of `order.placed`; gone once the order is cancelled.
+//! * ALLOCATED, DELIVERED, RETURNED: at their own events, whether or not the rest of the order is known.
+//! * CANCELLED: the counted version, at the (first) cancellation.
+//! * UNMET: requested − allocated where positive, per `line_no`, at the first allocation; a cancellation leaves it as it is.
+//!
+//! Readings beyond K9 and K10:
+//! * `order.rejected` changes nothing, `order.exchanged` is neutral (as in K12).
+//! * An order whose first allocation stands before every version has no counted version: nothing requested, unmet or cancelled.
+//! * Amendments without an `order.placed` make a counted version (prices, unmet, cancelled), but nothing requested.
+//! * Where `line_no` is not unique, lines of one number share its allocation in their order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use pipeline::history::{Call, Entry, Fact, Operator};
+use serde::{Deserialize, Serialize};
+
+use super::read::Columns;
+use super::write::{Column, FactTable};
+use crate::world::{PriceType, UNKNOWN, World};
+
+/// What a fact says about its quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LineKind {
+    Requested,
+    Allocated,
+    Delivered,
+    Returned,
+    Cancelled,
+    Unmet,
+}
+
+impl LineKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "REQUESTED",
+            Self::Allocated => "ALLOCATED",
+            Self::Delivered => "DELIVERED",
+            Self::Returned => "RETURNED",
+            Self::Cancelled => "CANCELLED",
+            Self::Unmet => "UNMET",
+        }
+    }
+}
+
+/// A quantity of one order line, dimensions as of the instant at which it counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OrderLineFact {
+    pub customer_id: Arc<str>,
+    pub order_id: Arc<str>,
+    pub line_no: i64,
+    pub kind: LineKind,
+    pub instant_ms: i64,
+    /// The event whose line this is.
+    pub event_id: Arc<str>,
+    pub sku_id: Arc<str>,
+    pub territory_id: Arc<str>,
+    pub class_id: Arc<str>,
+    pub order_kind: Arc<str>,
+    pub qty: i64,
+    /// Wholesale value (K10); 0 where no price is known, and for UNMET, which has no value.
+    pub value_fen: i64,
+    /// `qty` where no price is known, else 0.
+    pub unpriced_qty: i64,
+    /// 1 where the line makes its order count among `orders`.
+    pub counts_as_order: i64,
+}
+
+static TABLE: FactTable<OrderLineFact> = FactTable::new(
+    "Quantities of order lines at each step (订单行)",
+    &[
+        Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
+        Column::text("order_id", "Order (订单)", |f| &f.order_id),
+        Column::integer("line_no", "Number of the line in its order (行号)", |f| {
+            f.line_no
+        }),
+        Column::text(
+            "kind",
+            "REQUESTED, ALLOCATED, DELIVERED, RETURNED, CANCELLED, UNMET (环节)",
+            |f| f.kind.as_str(),
+        ),
+        Column::instant("instant", "When it counts (计入时间)", |f| f.instant_ms),
+        Column::text("event_id", "Event whose line this is (事件)", |f| {
+            &f.event_id
+        }),
+        Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
+        Column::text("territory_id", "Territory at that instant (片区)", |f| {
+            &f.territory_id
+        }),
+        Column::text(
+            "class_id",
+            "Retailer class at that instant (客户类别)",
+            |f| &f.class_id,
+        ),
+        Column::text(
+            "order_kind",
+            "REGULAR, EMERGENCY, ... (订单类型)",
+            |f| &f.order_kind,
+        ),
+        Column::integer("qty", "Quantity in base units (数量)", |f| f.qty),
+        Column::integer(
+            "value_fen",
+            "Wholesale value in fen, K10 (批发金额)",
+            |f| f.value_fen,
+        ),
+        Column::integer(
+            "unpriced_qty",
+            "Quantity without any price (无价数量)",
+            |f| f.unpriced_qty,
+        ),
+        Column::integer(
+            "counts_as_order",
+            "1 where the line makes its order count (计入订单数)",
+            |f| f.counts_as_order,
+        ),
+    ],
+);
+
+impl Fact for OrderLineFact {
+    fn schema() -> SchemaRef {
+        TABLE.schema()
+    }
+
+    fn instant_ms(&self) -> i64 {
+        self.instant_ms
+    }
+
+    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
+        TABLE.batch(facts)
+    }
+}
+
+/// What an event does to its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    Placed,
+    Amended,
+    Allocated,
+    Delivered,
+    Returned,
+    Cancelled,
+}
+
+impl Step {
+    /// The step of an event type and the line's quantity at that step; `None` for events that move no goods.
+    fn of(event_type: &str) -> Option<(Self, &'static str)> {
+        Some(match event_type {
+            "order.placed" => (Self::Placed, "requested_qty"),
+            "order.amended" => (Self::Amended, "requested_qty"),
+            "order.allocated" => (Self::Allocated, "allocated_qty"),
+            "order.delivered" => (Self::Delivered, "delivered_qty"),
+            "order.returned" => (Self::Returned, "returned_qty"),
+            "order.cancelled" => (Self::Cancelled, "requested_qty"),
+            _ => return None,
+        })
+    }
+}
+
+/// One line of an order event: the quantity is that of the event's step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub line_no: i64,
+    pub sku_id: Arc<str>,
+    pub qty: i64,
+    pub price_fen: Option<i64>,
+}
+
+/// An order event as this operator keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderEvent {
+    pub step: Step,
+    /// Only `order.placed` carries it.
+    pub order_kind: Option<Arc<str>>,
+    pub lines: Vec<Line>,
+}
+
+/// (customer_id, order_id)
+pub type OrderKey = (Arc<str>, Arc<str>);
+
+/// See the module's page.
+#[derive(Default)]
+pub struct OrderLines;
+
+impl Operator for OrderLines {
+    type World = World;
+    type Key = OrderKey;
+    type Event = OrderEvent;
+    type Fact = OrderLineFact;
+
+    fn name(&self) -> &'static str {
+        "order_lines"
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        &["orders"]
+    }
+
+    fn project(
+        &self,
+        _topic: &str,
+        batch: &RecordBatch,
+        emit: &mut dyn FnMut(usize, OrderKey, OrderEvent),
+    ) -> Result<(), ArrowError> {
+        let columns = Columns::of(batch);
+        let event_type = columns.text("event_type")?;
+        let customer_id = columns.text("customer_id")?;
+        let order_id = columns.text("order_id")?;
+        let order_kind = columns.text("order_kind")?;
+        let lines = columns.list("lines")?;
+        let items = lines.items();
+        let line_no = items.integer("line_no")?;
+        let sku_id = items.text("sku_id")?;
+        let price_fen = items.integer("wholesale_price_fen")?;
+        let mut quantities = HashMap::new();
+        for name in [
+            "requested_qty",
+            "allocated_qty",
+            "delivered_qty",
+            "returned_qty",
+        ] {
+            quantities.insert(name, items.integer(name)?);
+        }
+        for row in 0..batch.num_rows() {
+            let Some((step, quantity)) = event_type.get(row).and_then(Step::of) else {
+                continue;
+            };
+            let (Some(customer), Some(order)) = (customer_id.shared(row), order_id.shared(row))
+            else {
+                continue;
+            };
+            let qty = &quantities[quantity];
+            let lines = lines.range(row).filter_map(|item| {
+                Some(Line {
+                    line_no: line_no.get(item)?,
+                    sku_id: sku_id.shared(item)?,
+                    qty: qty.get(item).unwrap_or(0),
+                    price_fen: price_fen.get(item),
+                })
+            });
+            let event = OrderEvent {
+                step,
+                order_kind: order_kind.shared(row),
+                lines: lines.collect(),
+            };
+            emit(row, (customer, order), event);
+        }
+        Ok(())
+    }
+
+    fn facts(
+        &self,
+        key: &OrderKey,
+        history: &[Entry<OrderEvent>],
+        call: &mut Call<'_, World>,
+        out: &mut Vec<OrderLineFact>,
+    ) {
+        let first = |step: Step| history.iter().find(|entry| entry.event.step == step);
+        let allocation = first(Step::Allocated);
+        let placed = first(Step::Placed);
+        let cancellation = first(Step::Cancelled);
+        let counted = history
+            .iter()
+            .take_while(|entry| entry.event.step != Step::Allocated)
+            .filter(|entry| matches!(entry.event.step, Step::Placed | Step::Amended))
+            .last();
+        let order = Order {
+            key,
+            order_kind: placed
+                .and_then(|entry| entry.event.order_kind.clone())
+                .unwrap_or_else(|| UNKNOWN.into()),
+            counted: counted.map_or(&[], |entry| &entry.event.lines),
+        };
+        if let (Some(version), Some(placed), None) = (counted, placed, cancellation) {
+            let at_ms = placed.stamp.occurred_at_ms;
+            order.count(LineKind::Requested, version, at_ms, call, out);
+        }
+        if let (Some(version), Some(cancellation)) = (counted, cancellation) {
+            let at_ms = cancellation.stamp.occurred_at_ms;
+            order.count(LineKind::Cancelled, version, at_ms, call, out);
+        }
+        if let Some(allocation) = allocation {
+            order.unmet(allocation, call, out);
+        }
+        for entry in history {
+            let kind = match entry.event.step {
+                Step::Allocated => LineKind::Allocated,
+                Step::Delivered => LineKind::Delivered,
+                Step::Returned => LineKind::Returned,
+                Step::Placed | Step::Amended | Step::Cancelled => continue,
+            };
+            order.count(kind, entry, entry.stamp.occurred_at_ms, call, out);
+        }
+    }
+}
+
+/// What every fact of an order needs to know of it.
+struct Order<'h> {
+    key: &'h OrderKey,
+    order_kind: Arc<str>,
+    /// Lines of the counted version.
+    counted: &'h [Line],
+}
+
+impl Order<'_> {
+    /// One fact for each line of `entry`, counting at `at_ms`.
+    fn count(
+        &self,
+        kind: LineKind,
+        entry: &Entry<OrderEvent>,
+        at_ms: i64,
+        call: &mut Call<'_, World>,
+        out: &mut Vec<OrderLineFact>,
+    ) {
+        for line in &entry.event.lines {
+            let mut fact = self.fact(kind, line, line.qty, entry, at_ms, call.world);
+            match self.price(line, at_ms, call) {
+                // Far beyond any order: held at the edge of the column rather than wrapped around.
+                Some(price_fen) => fact.value_fen = line.qty.saturating_mul(price_fen),
+                None => fact.unpriced_qty = line.qty,
+            }
+            out.push(fact);
+        }
+    }
+
+    /// What the first allocation left open of the counted version.
+    fn unmet(
+        &self,
+        allocation: &Entry<OrderEvent>,
+        call: &mut Call<'_, World>,
+        out: &mut Vec<OrderLineFact>,
+    ) {
+        let mut allocated: HashMap<i64, i64> = HashMap::new();
+        for line in &allocation.event.lines {
+            let sum = allocated.entry(line.line_no).or_default();
+            *sum = sum.saturating_add(line.qty);
+        }
+        let at_ms = allocation.stamp.occurred_at_ms;
+        for line in self.counted {
+            let left = allocated.entry(line.line_no).or_default();
+            let met = line.qty.min(*left);
+            *left -= met;
+            if line.qty > met {
+                let missing = line.qty - met;
+                out.push(self.fact(
+                    LineKind::Unmet,
+                    line,
+                    missing,
+                    allocation,
+                    at_ms,
+                    call.world,
+                ));
+            }
+        }
+    }
+
+    fn fact(
+        &self,
+        kind: LineKind,
+        line: &Line,
+        qty: i64,
+        entry: &Entry<OrderEvent>,
+        at_ms: i64,
+        world: &World,
+    ) -> OrderLineFact {
+        let (customer_id, order_id) = self.key;
+        let customer = world.customer(customer_id, at_ms);
+        OrderLineFact {
+            customer_id: customer_id.clone(),
+            order_id: order_id.clone(),
+            line_no: line.line_no,
+            kind,
+            instant_ms: at_ms,
+            event_id: entry.stamp.event_id.clone(),
+            sku_id: line.sku_id.clone(),
+            territory_id: customer.territory_id.clone(),
+            class_id: customer.class_id.clone(),
+            order_kind: self.order_kind.clone(),
+            qty,
+            value_fen: 0,
+            unpriced_qty: 0,
+            counts_as_order: i64::from(kind == LineKind::Requested),
+        }
+    }
+
+    /// K10: the line's own price, else that of the counted version, else the list price as of the instant.
+    fn price(&self, line: &Line, at_ms: i64, call: &mut Call<'_, World>) -> Option<i64> {
+        let counted = || {
+            let same = |counted: &&Line| counted.line_no == line.line_no;
+            self.counted.iter().find(same)?.price_fen
+        };
+        line.price_fen.or_else(counted).or_else(|| {
+            call.read(&line.sku_id);
+            let region = &call.world.customer(&self.key.0, at_ms).region_code;
+            call.world
+                .list_price(&line.sku_id, region, PriceType::Wholesale, at_ms)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

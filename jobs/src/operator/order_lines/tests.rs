@@ -1,0 +1,242 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use pipeline::history::Stamp;
+use proptest::prelude::*;
+use schemas::event::Topic;
+use serde_json::json;
+
+use super::LineKind::*;
+use super::*;
+use crate::operator::fixture::{batch, projected};
+use crate::world::fixture::{list_price, one_customer};
+
+/// (line_no, quantity, price)
+type ShortLine = (i64, i64, Option<i64>);
+
+/// An event `(instant, step, lines)`; line 7 is of SKU `S7`.
+fn entry(at_ms: i64, step: Step, lines: &[ShortLine]) -> Entry<OrderEvent> {
+    Entry {
+        stamp: Stamp {
+            occurred_at_ms: at_ms,
+            recorded_at_ms: at_ms,
+            event_id: format!("e{at_ms}").into(),
+            part: 0,
+        },
+        event: OrderEvent {
+            step,
+            order_kind: (step == Step::Placed).then(|| "EMERGENCY".into()),
+            lines: lines
+                .iter()
+                .map(|(line_no, qty, price_fen)| Line {
+                    line_no: *line_no,
+                    sku_id: format!("S{line_no}").into(),
+                    qty: *qty,
+                    price_fen: *price_fen,
+                })
+                .collect(),
+        },
+    }
+}
+
+fn facts_in(world: &World, history: &[Entry<OrderEvent>]) -> Vec<OrderLineFact> {
+    let mut out = Vec::new();
+    let mut call = Call::new(i64::MAX, world);
+    let key = ("C1".into(), "O1".into());
+    OrderLines.facts(&key, history, &mut call, &mut out);
+    out
+}
+
+fn facts(history: &[Entry<OrderEvent>]) -> Vec<OrderLineFact> {
+    facts_in(&one_customer(), history)
+}
+
+/// (instant, line, quantity, value) of the facts of a kind.
+fn of(kind: LineKind, facts: &[OrderLineFact]) -> Vec<(i64, i64, i64, i64)> {
+    let facts = facts.iter().filter(|fact| fact.kind == kind);
+    facts
+        .map(|f| (f.instant_ms, f.line_no, f.qty, f.value_fen))
+        .collect()
+}
+
+#[test]
+fn k09_the_last_version_before_the_first_allocation_counts_at_the_placing() {
+    let found = facts(&[
+        entry(1, Step::Placed, &[(1, 10, Some(5)), (2, 20, Some(5))]),
+        entry(2, Step::Amended, &[(1, 12, Some(5)), (3, 7, Some(2))]),
+        entry(3, Step::Allocated, &[(1, 8, Some(5)), (3, 7, Some(2))]),
+        entry(4, Step::Amended, &[(1, 99, Some(5))]),
+        entry(5, Step::Allocated, &[(1, 4, Some(5))]),
+    ]);
+    assert_eq!(of(Requested, &found), [(1, 1, 12, 60), (1, 3, 7, 14)]);
+    let allocated = [(3, 1, 8, 40), (3, 3, 7, 14), (5, 1, 4, 20)];
+    assert_eq!(of(Allocated, &found), allocated);
+    // The second allocation does not heal what the first left open.
+    assert_eq!(of(Unmet, &found), [(3, 1, 4, 0)]);
+    assert!(found.iter().all(|fact| *fact.order_kind == *"EMERGENCY"));
+    let counting = found.iter().filter(|fact| fact.counts_as_order == 1);
+    assert_eq!(counting.count(), 2);
+}
+
+#[test]
+fn k09_without_an_allocation_the_last_of_all_counts_and_nothing_is_unmet() {
+    let found = facts(&[
+        entry(1, Step::Placed, &[(1, 10, Some(5))]),
+        entry(2, Step::Amended, &[(1, 0, Some(5))]),
+    ]);
+    assert_eq!(of(Requested, &found), [(1, 1, 0, 0)]);
+    assert_eq!(of(Unmet, &found), []);
+}
+
+#[test]
+fn k09_a_cancellation_takes_the_requested_away_and_leaves_the_rest() {
+    let mut history = vec![
+        entry(1, Step::Placed, &[(1, 10, Some(5))]),
+        entry(2, Step::Allocated, &[(1, 6, Some(5))]),
+        entry(900_000_000, Step::Cancelled, &[]),
+    ];
+    let found = facts(&history);
+    assert_eq!(of(Requested, &found), []);
+    assert_eq!(of(Cancelled, &found), [(900_000_000, 1, 10, 50)]);
+    assert_eq!(of(Allocated, &found), [(2, 1, 6, 30)]);
+    assert_eq!(of(Unmet, &found), [(2, 1, 4, 0)]);
+    // A second cancellation says nothing new.
+    history.push(entry(900_000_001, Step::Cancelled, &[]));
+    assert_eq!(facts(&history), found);
+}
+
+#[test]
+fn k09_steps_count_without_the_order_having_been_placed() {
+    let found = facts(&[
+        entry(2, Step::Amended, &[(1, 10, Some(5))]),
+        entry(3, Step::Allocated, &[(1, 6, None)]),
+        entry(4, Step::Delivered, &[(1, 6, None)]),
+        entry(5, Step::Returned, &[(1, 1, None)]),
+    ]);
+    assert_eq!(of(Requested, &found), []);
+    assert_eq!(of(Allocated, &found), [(3, 1, 6, 30)]);
+    assert_eq!(of(Delivered, &found), [(4, 1, 6, 30)]);
+    assert_eq!(of(Returned, &found), [(5, 1, 1, 5)]);
+    assert_eq!(of(Unmet, &found), [(3, 1, 4, 0)]);
+    assert!(found.iter().all(|fact| *fact.order_kind == *UNKNOWN));
+}
+
+#[test]
+fn an_order_first_heard_of_by_its_allocation_has_no_counted_version() {
+    let found = facts(&[
+        entry(1, Step::Allocated, &[(1, 6, Some(5))]),
+        entry(2, Step::Placed, &[(1, 10, Some(5))]),
+        entry(3, Step::Cancelled, &[]),
+    ]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(of(Allocated, &found), [(1, 1, 6, 30)]);
+}
+
+#[test]
+fn k10_own_price_then_the_counted_versions_then_the_list_then_none() {
+    let mut world = one_customer();
+    let wholesale = |sku| (sku, "R1", PriceType::Wholesale);
+    list_price(&mut world, "p", wholesale("S3"), 30, 0, None);
+    list_price(&mut world, "q", wholesale("S3"), 31, 3, None);
+    let history = [
+        entry(
+            1,
+            Step::Placed,
+            &[
+                (1, 1, Some(10)),
+                (2, 1, Some(20)),
+                (3, 1, None),
+                (4, 1, None),
+            ],
+        ),
+        entry(
+            3,
+            Step::Delivered,
+            &[(1, 1, Some(11)), (2, 1, None), (3, 1, None), (4, 1, None)],
+        ),
+    ];
+    let found = facts_in(&world, &history);
+    let values = |kind| of(kind, &found).iter().map(|f| f.3).collect::<Vec<_>>();
+    assert_eq!(values(Requested), [10, 20, 30, 0]);
+    assert_eq!(values(Delivered), [11, 20, 31, 0]);
+    let unpriced = found.iter().filter(|fact| fact.unpriced_qty == 1);
+    assert_eq!(unpriced.map(|f| f.line_no).collect::<Vec<_>>(), [4, 4]);
+
+    let mut call = Call::new(i64::MAX, &world);
+    let key = ("C1".into(), "O1".into());
+    OrderLines.facts(&key, &history, &mut call, &mut Vec::new());
+    let (reads, wake) = call.into_requests();
+    assert_eq!(reads, ["S3".into(), "S4".into()] as [Arc<str>; 2]);
+    assert_eq!(wake, None);
+}
+
+#[test]
+fn k08_dimensions_are_those_of_the_instant_at_which_a_fact_counts() {
+    let found = facts(&[
+        entry(999, Step::Placed, &[(1, 10, Some(5))]),
+        entry(1000, Step::Delivered, &[(1, 10, Some(5))]),
+    ]);
+    let places: Vec<_> = found
+        .iter()
+        .map(|f| (&*f.territory_id, &*f.class_id))
+        .collect();
+    assert_eq!(places, [("T1", "A"), ("T2", "B")]);
+}
+
+proptest! {
+    /// Whatever the lines, per number: unmet = max(requested − allocated, 0).
+    #[test]
+    fn k10_unmet_is_what_is_missing_per_line_number(
+        requested in prop::collection::vec((0..4_i64, 0..50_i64), 1..6),
+        allocated in prop::collection::vec((0..4_i64, 0..50_i64), 1..6),
+    ) {
+        let short = |lines: &[(i64, i64)]| lines.iter().map(|(no, qty)| (*no, *qty, None)).collect::<Vec<_>>();
+        let found = facts(&[
+            entry(1, Step::Placed, &short(&requested)),
+            entry(2, Step::Allocated, &short(&allocated)),
+        ]);
+        for number in 0..4 {
+            let sum = |lines: &[(i64, i64)]| lines.iter().filter(|l| l.0 == number).map(|l| l.1).sum::<i64>();
+            let unmet: i64 = of(Unmet, &found).iter().filter(|f| f.1 == number).map(|f| f.2).sum();
+            prop_assert_eq!(unmet, (sum(&requested) - sum(&allocated)).max(0));
+        }
+    }
+}
+
+#[test]
+fn events_become_steps_with_the_quantity_of_their_step() {
+    let at = "2026-01-07T02:00:00Z";
+    let line = |quantity: &str, qty: i64| {
+        json!({"order_id": "O1", "order_kind": "REGULAR",
+            "lines": [{"line_no": 1, "sku_id": "S1", quantity: qty, "wholesale_price_fen": 5}]})
+    };
+    let orders = batch(
+        Topic::Orders,
+        &[
+            ("order.placed", at, line("requested_qty", 9)),
+            ("order.allocated", at, line("allocated_qty", 8)),
+            ("order.delivered", at, line("delivered_qty", 7)),
+            ("order.exchanged", at, line("returned_qty", 6)),
+            ("order.returned", at, line("returned_qty", 5)),
+            ("order.cancelled", at, json!({"order_id": "O1"})),
+        ],
+    );
+    let found = projected(&OrderLines, Topic::Orders, &orders);
+    let steps: Vec<_> = found
+        .iter()
+        .map(|(row, _, event)| (*row, event.step, event.lines.first().map(|line| line.qty)))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            (0, Step::Placed, Some(9)),
+            (1, Step::Allocated, Some(8)),
+            (2, Step::Delivered, Some(7)),
+            (4, Step::Returned, Some(5)),
+            (5, Step::Cancelled, None),
+        ]
+    );
+    let (_, key, placed) = &found[0];
+    assert_eq!((&*key.0, &*key.1), ("C1", "O1"));
+    assert_eq!(placed.order_kind.as_deref(), Some("REGULAR"));
+    assert_eq!(placed.lines[0].price_fen, Some(5));
+}

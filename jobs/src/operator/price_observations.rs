@@ -1,0 +1,248 @@
+//! `facts.price_observations`: market prices seen at retailers, judged and told apart (M06, M07; K14).
+//!
+//! Every accepted `price.observed` is a fact, at `observed_at`. One outside 0.3 to 3 times the suggested price (as of `observed_at`,
+//! bounds inside) is in quarantine: its state is OUTLIER, and it is judged again when the list price changes. Without a suggested
+//! price there is no quarantine.
+//!
+//! `is_last_of_day` marks the last VALID SELLING observation of a local day (`observed_at`, then stamp), so that a retailer's latest
+//! price of any span of days is that of its last pane.
+//!
+//! Reading: an observation without `price_basis` is UNKNOWN, not SELLING.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::time::Zone;
+use schemas::partition::partition_of;
+use serde::{Deserialize, Serialize};
+
+use super::read::Columns;
+use super::sell_through::ShelfKey;
+use super::write::{Column, FactTable};
+use crate::world::{PriceType, UNKNOWN, World};
+
+const SELLING: &str = "SELLING";
+
+/// Whether an observation is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObservationState {
+    Valid,
+    Outlier,
+}
+
+impl ObservationState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "VALID",
+            Self::Outlier => "OUTLIER",
+        }
+    }
+
+    /// K14, in whole fen: 0.3 × suggested ≤ price ≤ 3 × suggested.
+    fn judge(price_fen: i64, suggested_fen: Option<i64>) -> Self {
+        let Some(suggested) = suggested_fen.map(i128::from) else {
+            return Self::Valid;
+        };
+        let price = i128::from(price_fen);
+        if 10 * price >= 3 * suggested && price <= 3 * suggested {
+            Self::Valid
+        } else {
+            Self::Outlier
+        }
+    }
+}
+
+/// A price seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PriceObservationFact {
+    pub customer_id: Arc<str>,
+    pub sku_id: Arc<str>,
+    pub territory_id: Arc<str>,
+    pub class_id: Arc<str>,
+    /// `observed_at`.
+    pub instant_ms: i64,
+    pub event_id: Arc<str>,
+    pub price_basis: Arc<str>,
+    pub state: ObservationState,
+    pub is_last_of_day: bool,
+    pub price_fen: i64,
+}
+
+static TABLE: FactTable<PriceObservationFact> = FactTable::new(
+    "Market prices seen at retailers (市场价格)",
+    &[
+        Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
+        Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
+        Column::text("territory_id", "Territory at that instant (片区)", |f| {
+            &f.territory_id
+        }),
+        Column::text(
+            "class_id",
+            "Retailer class at that instant (客户类别)",
+            |f| &f.class_id,
+        ),
+        Column::instant("instant", "When the price was seen (采价时间)", |f| {
+            f.instant_ms
+        }),
+        Column::text("event_id", "Event that told it (事件)", |f| &f.event_id),
+        Column::text(
+            "price_basis",
+            "SELLING, BUYBACK, UNKNOWN (价格口径)",
+            |f| &f.price_basis,
+        ),
+        Column::text(
+            "state",
+            "VALID, or OUTLIER in quarantine, K14 (状态)",
+            |f| f.state.as_str(),
+        ),
+        Column::flag(
+            "is_last_of_day",
+            "Whether it is the day's last valid selling price (当日最后)",
+            |f| f.is_last_of_day,
+        ),
+        Column::integer("price_fen", "Price per base unit in fen (价格)", |f| {
+            f.price_fen
+        }),
+    ],
+);
+
+impl Fact for PriceObservationFact {
+    fn schema() -> SchemaRef {
+        TABLE.schema()
+    }
+
+    fn instant_ms(&self) -> i64 {
+        self.instant_ms
+    }
+
+    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
+        TABLE.batch(facts)
+    }
+}
+
+/// One `price.observed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    pub observed_at_ms: i64,
+    pub price_fen: i64,
+    pub price_basis: Arc<str>,
+}
+
+/// See the module's page. Prices are read whole by every shard; facts are published by the shard that owns the customer.
+pub struct PriceObservations {
+    pub zone: Zone,
+    pub shard: u32,
+    pub shards: u32,
+}
+
+impl Operator for PriceObservations {
+    type World = World;
+    type Key = ShelfKey;
+    type Event = Observation;
+    type Fact = PriceObservationFact;
+
+    fn name(&self) -> &'static str {
+        "price_observations"
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        &["prices"]
+    }
+
+    fn project(
+        &self,
+        _topic: &str,
+        batch: &RecordBatch,
+        emit: &mut dyn FnMut(usize, ShelfKey, Observation),
+    ) -> Result<(), ArrowError> {
+        let columns = Columns::of(batch);
+        let event_type = columns.text("event_type")?;
+        let customer_id = columns.text("customer_id")?;
+        let sku_id = columns.text("sku_id")?;
+        let price_fen = columns.integer("price_fen")?;
+        let observed_at = columns.instant("observed_at")?;
+        let price_basis = columns.text("price_basis")?;
+        for row in 0..batch.num_rows() {
+            if !event_type.is(row, "price.observed") {
+                continue;
+            }
+            if let (Some(customer), Some(sku), Some(price_fen), Some(observed_at_ms)) = (
+                customer_id.shared(row),
+                sku_id.shared(row),
+                price_fen.get(row),
+                observed_at.get(row),
+            ) {
+                let price_basis = price_basis.shared(row).unwrap_or_else(|| UNKNOWN.into());
+                let observation = Observation {
+                    observed_at_ms,
+                    price_fen,
+                    price_basis,
+                };
+                emit(row, (customer, sku), observation);
+            }
+        }
+        Ok(())
+    }
+
+    fn facts(
+        &self,
+        key: &ShelfKey,
+        history: &[Entry<Observation>],
+        call: &mut Call<'_, World>,
+        out: &mut Vec<PriceObservationFact>,
+    ) {
+        let (customer_id, sku_id) = key;
+        if !history.is_empty() {
+            call.read(sku_id);
+        }
+        // By day: the latest instant and where its fact stands.
+        let mut last_of_day = BTreeMap::new();
+        for entry in history {
+            let event = &entry.event;
+            let at_ms = event.observed_at_ms;
+            let customer = call.world.customer(customer_id, at_ms);
+            let suggested = call.world.list_price(
+                sku_id,
+                &customer.region_code,
+                PriceType::SuggestedRetail,
+                at_ms,
+            );
+            let state = ObservationState::judge(event.price_fen, suggested);
+            if state == ObservationState::Valid && *event.price_basis == *SELLING {
+                let last = last_of_day
+                    .entry(self.zone.day_of(at_ms))
+                    .or_insert((at_ms, out.len()));
+                // The history is in the order of stamps, so of equal instants the later entry takes over.
+                if at_ms >= last.0 {
+                    *last = (at_ms, out.len());
+                }
+            }
+            out.push(PriceObservationFact {
+                customer_id: customer_id.clone(),
+                sku_id: sku_id.clone(),
+                territory_id: customer.territory_id.clone(),
+                class_id: customer.class_id.clone(),
+                instant_ms: at_ms,
+                event_id: entry.stamp.event_id.clone(),
+                price_basis: event.price_basis.clone(),
+                state,
+                is_last_of_day: false,
+                price_fen: event.price_fen,
+            });
+        }
+        for (_, at) in last_of_day.into_values() {
+            out[at].is_last_of_day = true;
+        }
+    }
+
+    fn is_public(&self, fact: &PriceObservationFact) -> bool {
+        partition_of(fact.customer_id.as_bytes(), self.shards) == self.shard
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use schemas::event::Topic;
+use serde_json::json;
+
+use super::*;
+use crate::operator::fixture::{batch, entry, facts_of, ms, projected};
+use crate::world::fixture::{list_price, one_customer};
+
+fn operator() -> PriceObservations {
+    PriceObservations {
+        zone: Zone(chrono_tz::Asia::Shanghai),
+        shard: 0,
+        shards: 1,
+    }
+}
+
+fn key() -> ShelfKey {
+    ("C1".into(), "S1".into())
+}
+
+fn observed(said_ms: i64, at: &str, basis: &str, price_fen: i64) -> Entry<Observation> {
+    entry(
+        said_ms,
+        Observation {
+            observed_at_ms: ms(at),
+            price_fen,
+            price_basis: basis.into(),
+        },
+    )
+}
+
+#[test]
+fn k14_the_bounds_are_inside_and_no_suggested_price_means_no_quarantine() {
+    use ObservationState::{Outlier, Valid};
+    for (price, suggested, state) in [
+        (30, Some(100), Valid),
+        (29, Some(100), Outlier),
+        (300, Some(100), Valid),
+        (301, Some(100), Outlier),
+        // 0.3 × 9 = 2.7
+        (2, Some(9), Outlier),
+        (3, Some(9), Valid),
+        (0, Some(0), Valid),
+        (i64::MAX, None, Valid),
+    ] {
+        let found = ObservationState::judge(price, suggested);
+        assert_eq!(found, state, "{price} of {suggested:?}");
+    }
+}
+
+#[test]
+fn an_observation_is_judged_again_when_the_list_price_changes() {
+    let mut world = one_customer();
+    let history = [observed(1, "2026-01-07T02:00:00Z", "SELLING", 1_000)];
+    let state = |world: &World| facts_of(&operator(), &key(), &history, world)[0].state;
+    assert_eq!(state(&world), ObservationState::Valid);
+    let suggested = ("S1", "R1", PriceType::SuggestedRetail);
+    list_price(&mut world, "p", suggested, 100, 0, None);
+    assert_eq!(state(&world), ObservationState::Outlier);
+    list_price(
+        &mut world,
+        "q",
+        suggested,
+        900,
+        ms("2026-01-07T02:00:00Z"),
+        None,
+    );
+    assert_eq!(state(&world), ObservationState::Valid);
+
+    let mut call = Call::new(0, &world);
+    operator().facts(&key(), &history, &mut call, &mut Vec::new());
+    assert_eq!(call.into_requests().0, ["S1".into()] as [Arc<str>; 1]);
+}
+
+#[test]
+fn the_last_valid_selling_price_of_a_local_day_is_marked() {
+    let mut world = one_customer();
+    list_price(
+        &mut world,
+        "p",
+        ("S1", "ALL", PriceType::SuggestedRetail),
+        100,
+        0,
+        None,
+    );
+    let history = [
+        observed(1, "2026-01-07T08:00:00Z", "SELLING", 90),
+        observed(2, "2026-01-07T08:00:00Z", "SELLING", 91),
+        observed(3, "2026-01-07T07:00:00Z", "SELLING", 92),
+        observed(4, "2026-01-07T09:00:00Z", "BUYBACK", 93),
+        observed(5, "2026-01-07T10:00:00Z", "SELLING", 9_000),
+        observed(6, "2026-01-07T16:00:00Z", "SELLING", 94),
+    ];
+    let found = facts_of(&operator(), &key(), &history, &world);
+    let marked = found.iter().filter(|fact| fact.is_last_of_day);
+    assert_eq!(
+        marked.map(|fact| fact.price_fen).collect::<Vec<_>>(),
+        [91, 94]
+    );
+    assert_eq!(found.len(), 6);
+}
+
+#[test]
+fn only_observations_are_taken_and_an_absent_basis_is_unknown() {
+    let at = "2026-01-07T02:00:00Z";
+    let seen = json!({"sku_id": "S1", "price_fen": 95, "observed_at": ms(at) - 5});
+    let mut selling = seen.clone();
+    selling["price_basis"] = json!("SELLING");
+    let tag = json!({"sku_id": "S1", "tag_present": true});
+    let events = batch(
+        Topic::Prices,
+        &[
+            ("price.observed", at, seen),
+            ("price.tag_checked", at, tag),
+            ("price.observed", at, selling),
+        ],
+    );
+    let found = projected(&operator(), Topic::Prices, &events);
+    let bases: Vec<_> = found
+        .iter()
+        .map(|(row, _, event)| (*row, &*event.price_basis))
+        .collect();
+    assert_eq!(bases, [(0, UNKNOWN), (2, SELLING)]);
+    assert_eq!(
+        (found[0].2.observed_at_ms, found[0].2.price_fen),
+        (ms(at) - 5, 95)
+    );
+}
+
+#[test]
+fn one_shard_of_several_publishes_a_customers_facts() {
+    let history = [observed(1, "2026-01-07T08:00:00Z", "SELLING", 90)];
+    let facts = facts_of(&operator(), &key(), &history, &one_customer());
+    let publishing = (0..4).filter(|shard| {
+        let operator = PriceObservations {
+            shard: *shard,
+            shards: 4,
+            ..operator()
+        };
+        operator.is_public(&facts[0])
+    });
+    assert_eq!(publishing.count(), 1);
+}

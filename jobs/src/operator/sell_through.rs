@@ -1,0 +1,319 @@
+//! `facts.sell_through`: what a retailer sold between two counts of one SKU, spread over the days between (M02; K11, K12).
+//!
+//! ```text
+//!   count 40          +30 delivered                 count 25        sell = 40 + 30 − 25 = 45
+//!   t1 ├───────┼───────┼───────┼───────┼───────┼───────┤ t2        one fact a local day, summing to 45 exactly
+//! ```
+//!
+//! An interval of two consecutive counts (`t1`, `t2`] is used up to 14 days. Only `order.delivered` and `order.returned` move stock. A
+//! negative result is no sale: it counts as one negative interval at `t2`. Dimensions are those at `t2`, for every day.
+//!
+//! Reading: of several counts at one instant the one with the later stamp, then the later item of its event, is the count.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::time::{DAY_MS, Zone};
+use serde::{Deserialize, Serialize};
+
+use super::read::Columns;
+use super::write::{Column, FactTable};
+use crate::world::World;
+
+/// The longest interval that is used, itself included (K12).
+const MAX_INTERVAL_MS: i64 = 14 * DAY_MS;
+
+/// One in DECIMAL(38, 6).
+const MILLION: i128 = 1_000_000;
+
+/// A day's part of an interval, or an interval that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SellThroughFact {
+    pub customer_id: Arc<str>,
+    pub sku_id: Arc<str>,
+    pub territory_id: Arc<str>,
+    pub class_id: Arc<str>,
+    /// Where the part begins; `t2` of a negative interval.
+    pub instant_ms: i64,
+    /// In millionths of a base unit.
+    pub sell_through_qty: i128,
+    /// 1 for a part of an interval that is used, also where it sold nothing.
+    pub parts_n: i64,
+    pub negative_intervals: i64,
+}
+
+static TABLE: FactTable<SellThroughFact> = FactTable::new(
+    "Sales of retailers to consumers, by day between two counts (社会销量)",
+    &[
+        Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
+        Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
+        Column::text(
+            "territory_id",
+            "Territory at the second count (片区)",
+            |f| &f.territory_id,
+        ),
+        Column::text(
+            "class_id",
+            "Retailer class at the second count (客户类别)",
+            |f| &f.class_id,
+        ),
+        Column::instant("instant", "Where the part begins (起点)", |f| {
+            f.instant_ms
+        }),
+        Column::decimal(
+            "sell_through_qty",
+            "Quantity sold, split by time, K11 (销量)",
+            |f| f.sell_through_qty,
+        ),
+        Column::integer(
+            "parts_n",
+            "1 for a part of a used interval (有效区间)",
+            |f| f.parts_n,
+        ),
+        Column::integer(
+            "negative_intervals",
+            "1 for an interval with less than nothing sold (负区间)",
+            |f| f.negative_intervals,
+        ),
+    ],
+);
+
+impl Fact for SellThroughFact {
+    fn schema() -> SchemaRef {
+        TABLE.schema()
+    }
+
+    fn instant_ms(&self) -> i64 {
+        self.instant_ms
+    }
+
+    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
+        TABLE.batch(facts)
+    }
+}
+
+/// What happened to the stock of one SKU at one retailer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum StockEvent {
+    Counted { counted_at_ms: i64, qty: i64 },
+    Delivered { qty: i64 },
+    Returned { qty: i64 },
+}
+
+/// (customer_id, sku_id)
+pub type ShelfKey = (Arc<str>, Arc<str>);
+
+/// See the module's page.
+pub struct SellThrough {
+    pub zone: Zone,
+}
+
+impl Operator for SellThrough {
+    type World = World;
+    type Key = ShelfKey;
+    type Event = StockEvent;
+    type Fact = SellThroughFact;
+
+    fn name(&self) -> &'static str {
+        "sell_through"
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        &["orders", "visits"]
+    }
+
+    fn project(
+        &self,
+        topic: &str,
+        batch: &RecordBatch,
+        emit: &mut dyn FnMut(usize, ShelfKey, StockEvent),
+    ) -> Result<(), ArrowError> {
+        match topic {
+            "orders" => project_movements(batch, emit),
+            _ => project_counts(batch, &mut |row, key, counted_at_ms, qty| {
+                emit(row, key, StockEvent::Counted { counted_at_ms, qty });
+            }),
+        }
+    }
+
+    fn facts(
+        &self,
+        key: &ShelfKey,
+        history: &[Entry<StockEvent>],
+        call: &mut Call<'_, World>,
+        out: &mut Vec<SellThroughFact>,
+    ) {
+        // Movements stand in the order of the history, which is that of their instants.
+        let mut movements = history.iter().filter_map(movement).peekable();
+        for pair in counts(history).windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            while movements
+                .next_if(|(at_ms, _)| *at_ms <= from.at_ms)
+                .is_some()
+            {}
+            let mut sold = i128::from(from.qty) - i128::from(to.qty);
+            while let Some((_, qty)) = movements.next_if(|(at_ms, _)| *at_ms <= to.at_ms) {
+                sold += qty;
+            }
+            if to.at_ms - from.at_ms > MAX_INTERVAL_MS {
+                continue;
+            }
+            let customer = call.world.customer(&key.0, to.at_ms);
+            let fact = |instant_ms, sell_through_qty, parts_n| SellThroughFact {
+                customer_id: key.0.clone(),
+                sku_id: key.1.clone(),
+                territory_id: customer.territory_id.clone(),
+                class_id: customer.class_id.clone(),
+                instant_ms,
+                sell_through_qty,
+                parts_n,
+                negative_intervals: 1 - parts_n,
+            };
+            if sold < 0 {
+                out.push(fact(to.at_ms, 0, 0));
+                continue;
+            }
+            let parts = split_by_day(sold, from.at_ms, to.at_ms, self.zone);
+            out.extend(parts.map(|(begin_ms, part)| fact(begin_ms, part, 1)));
+        }
+    }
+}
+
+/// Calls `emit(row, key, counted_at_ms, qty)` for each item counted in a batch of visit events, in its order.
+pub(super) fn project_counts(
+    batch: &RecordBatch,
+    emit: &mut dyn FnMut(usize, ShelfKey, i64, i64),
+) -> Result<(), ArrowError> {
+    let columns = Columns::of(batch);
+    let event_type = columns.text("event_type")?;
+    let customer_id = columns.text("customer_id")?;
+    let stock = columns.list("stock")?;
+    let items = stock.items();
+    let (sku_id, qty) = (items.text("sku_id")?, items.integer("qty")?);
+    let counted_at = items.instant("counted_at")?;
+    for row in 0..batch.num_rows() {
+        if !event_type.is(row, "visit.info_collected") {
+            continue;
+        }
+        let Some(customer) = customer_id.shared(row) else {
+            continue;
+        };
+        for item in stock.range(row) {
+            if let (Some(sku), Some(qty), Some(counted_at_ms)) =
+                (sku_id.shared(item), qty.get(item), counted_at.get(item))
+            {
+                emit(row, (customer.clone(), sku), counted_at_ms, qty);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn project_movements(
+    batch: &RecordBatch,
+    emit: &mut dyn FnMut(usize, ShelfKey, StockEvent),
+) -> Result<(), ArrowError> {
+    let columns = Columns::of(batch);
+    let event_type = columns.text("event_type")?;
+    let customer_id = columns.text("customer_id")?;
+    let lines = columns.list("lines")?;
+    let items = lines.items();
+    let sku_id = items.text("sku_id")?;
+    let delivered_qty = items.integer("delivered_qty")?;
+    let returned_qty = items.integer("returned_qty")?;
+    for row in 0..batch.num_rows() {
+        let is_delivery = event_type.is(row, "order.delivered");
+        if !is_delivery && !event_type.is(row, "order.returned") {
+            continue;
+        }
+        let Some(customer) = customer_id.shared(row) else {
+            continue;
+        };
+        for item in lines.range(row) {
+            let Some(sku) = sku_id.shared(item) else {
+                continue;
+            };
+            let event = if is_delivery {
+                delivered_qty
+                    .get(item)
+                    .map(|qty| StockEvent::Delivered { qty })
+            } else {
+                returned_qty
+                    .get(item)
+                    .map(|qty| StockEvent::Returned { qty })
+            };
+            if let Some(event) = event {
+                emit(row, (customer.clone(), sku), event);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Count {
+    at_ms: i64,
+    qty: i64,
+}
+
+/// The counts in the order of their instants, one an instant.
+fn counts(history: &[Entry<StockEvent>]) -> Vec<Count> {
+    let mut counts: Vec<Count> = history
+        .iter()
+        .filter_map(|entry| match entry.event {
+            StockEvent::Counted { counted_at_ms, qty } => Some(Count {
+                at_ms: counted_at_ms,
+                qty,
+            }),
+            _ => None,
+        })
+        .collect();
+    // Stable: counts of one instant stay in the order of their stamps, and the last of them is kept.
+    counts.sort_by_key(|count| count.at_ms);
+    counts.reverse();
+    counts.dedup_by_key(|count| count.at_ms);
+    counts.reverse();
+    counts
+}
+
+/// When stock came or went, and by how much.
+fn movement(entry: &Entry<StockEvent>) -> Option<(i64, i128)> {
+    let qty = match entry.event {
+        StockEvent::Delivered { qty } => i128::from(qty),
+        StockEvent::Returned { qty } => -i128::from(qty),
+        StockEvent::Counted { .. } => return None,
+    };
+    Some((entry.stamp.occurred_at_ms, qty))
+}
+
+/// K11: the parts of `qty` by local day, as (begin of the part, millionths); they sum to `qty` exactly.
+fn split_by_day(
+    qty: i128,
+    from_ms: i64,
+    to_ms: i64,
+    zone: Zone,
+) -> impl Iterator<Item = (i64, i128)> {
+    let length = i128::from(to_ms - from_ms);
+    // c(e): what is sold by e, rounded half up; nothing here is negative.
+    let sold_by = move |edge_ms: i64| {
+        let elapsed = i128::from(edge_ms - from_ms);
+        (2 * qty * MILLION * elapsed + length) / (2 * length)
+    };
+    let mut begin_ms = from_ms;
+    std::iter::from_fn(move || {
+        if begin_ms >= to_ms {
+            return None;
+        }
+        let next_day_ms = zone.start_ms(zone.day_of(begin_ms).plus(1));
+        let end_ms = next_day_ms.min(to_ms);
+        let part = (begin_ms, sold_by(end_ms) - sold_by(begin_ms));
+        begin_ms = end_ms;
+        Some(part)
+    })
+}
+
+#[cfg(test)]
+mod tests;

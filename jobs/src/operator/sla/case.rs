@@ -1,0 +1,222 @@
+//! A service case as its history tells it: what it is, and the instants that steps start and stop at.
+
+use std::sync::Arc;
+
+use pipeline::history::Entry;
+use serde::{Deserialize, Serialize};
+
+/// How long an answered phone case is waited for before its receipt counts as the end of the contact (K18).
+const WAIT_FOR_CALL_END_MS: i64 = 2 * 3_600_000;
+
+/// What an event says about its case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CaseEvent {
+    Opened {
+        kind: Arc<str>,
+        category: Option<Arc<str>>,
+        unit_id: Option<Arc<str>>,
+        received_at_ms: i64,
+        /// A phone call that somebody took: it will end.
+        is_answered_call: bool,
+    },
+    CallEnded {
+        at_ms: i64,
+    },
+    Answered {
+        at_once: bool,
+    },
+    DeptNotified {
+        has_resolver: bool,
+    },
+    CustomerInformed {
+        of_notice_result: bool,
+    },
+    ProgressChecked,
+    PromiseMade {
+        promise_id: Arc<str>,
+        is_reply: bool,
+    },
+    PromiseKept {
+        promise_id: Arc<str>,
+        is_reply: bool,
+        at_ms: i64,
+    },
+    CalledBack,
+    Withdrawn,
+}
+
+/// What steps start and stop at (names as in `sla.toml`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Mark {
+    /// The end of the first call, else the receipt.
+    ContactEnded,
+    /// The department was told.
+    DeptNotified,
+    /// The department was told and the person who will solve it is fixed.
+    ResolverNamed,
+    /// The customer was told anything.
+    CustomerInformed,
+    /// The customer was told what came of notifying the department.
+    NoticeResultTold,
+    /// Somebody asked how far it is.
+    ProgressChecked,
+    /// A promise to reply was kept.
+    ReplyPromiseKept,
+    /// A satisfaction callback reached the customer.
+    CalledBack,
+}
+
+/// An instant and the event that set it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    pub at_ms: i64,
+    pub event_id: Arc<str>,
+}
+
+/// When the contact with the customer ended, as far as that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContactEnd {
+    At(Moment),
+    /// The call may still be under way; at this instant the receipt counts.
+    AwaitedUntil(i64),
+}
+
+/// What the steps of a case are decided from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    pub kind: Arc<str>,
+    pub category: Option<Arc<str>>,
+    pub unit_id: Option<Arc<str>>,
+    /// Event that opened it.
+    pub opened_by: Arc<str>,
+    pub contact_end: ContactEnd,
+    pub answered_at_once: bool,
+    pub withdrawn: bool,
+    marks: Vec<(Mark, Moment)>,
+}
+
+impl Case {
+    /// Reads a history in order; `None` while nothing opened the case. Of several openings or call ends the first counts.
+    pub fn read(history: &[Entry<CaseEvent>], clock_ms: i64) -> Option<Self> {
+        let mut case = history.iter().find_map(|entry| opened(entry, clock_ms))?;
+        if let Some(ended) = history.iter().find_map(call_ended) {
+            case.contact_end = ContactEnd::At(ended);
+        }
+        for entry in history {
+            match &entry.event {
+                CaseEvent::Answered { at_once: true } => case.answered_at_once = true,
+                CaseEvent::Withdrawn => case.withdrawn = true,
+                event => {
+                    for mark in marks(event, history) {
+                        case.set(mark, moment(entry, at_ms(entry)));
+                    }
+                }
+            }
+        }
+        Some(case)
+    }
+
+    /// The first moment of `mark`; `None` while there is none.
+    pub fn first(&self, mark: Mark) -> Option<&Moment> {
+        if mark == Mark::ContactEnded {
+            return match &self.contact_end {
+                ContactEnd::At(moment) => Some(moment),
+                ContactEnd::AwaitedUntil(_) => None,
+            };
+        }
+        self.marks
+            .iter()
+            .find(|(known, _)| *known == mark)
+            .map(|(_, moment)| moment)
+    }
+
+    /// Keeps the earliest moment; of equal ones the first in the order of the history.
+    fn set(&mut self, mark: Mark, moment: Moment) {
+        match self.marks.iter_mut().find(|(known, _)| *known == mark) {
+            Some((_, first)) if first.at_ms <= moment.at_ms => {}
+            Some((_, first)) => *first = moment,
+            None => self.marks.push((mark, moment)),
+        }
+    }
+}
+
+fn opened(entry: &Entry<CaseEvent>, clock_ms: i64) -> Option<Case> {
+    let CaseEvent::Opened {
+        kind,
+        category,
+        unit_id,
+        received_at_ms,
+        is_answered_call,
+    } = &entry.event
+    else {
+        return None;
+    };
+    let patience_ends_ms = received_at_ms.saturating_add(WAIT_FOR_CALL_END_MS);
+    let contact_end = if *is_answered_call && clock_ms < patience_ends_ms {
+        ContactEnd::AwaitedUntil(patience_ends_ms)
+    } else {
+        ContactEnd::At(moment(entry, *received_at_ms))
+    };
+    Some(Case {
+        kind: kind.clone(),
+        category: category.clone(),
+        unit_id: unit_id.clone(),
+        opened_by: entry.stamp.event_id.clone(),
+        contact_end,
+        answered_at_once: false,
+        withdrawn: false,
+        marks: Vec::new(),
+    })
+}
+
+fn call_ended(entry: &Entry<CaseEvent>) -> Option<Moment> {
+    match entry.event {
+        CaseEvent::CallEnded { at_ms } => Some(moment(entry, at_ms)),
+        _ => None,
+    }
+}
+
+fn moment(entry: &Entry<CaseEvent>, at_ms: i64) -> Moment {
+    Moment {
+        at_ms,
+        event_id: entry.stamp.event_id.clone(),
+    }
+}
+
+/// Which marks an event sets.
+fn marks(event: &CaseEvent, history: &[Entry<CaseEvent>]) -> &'static [Mark] {
+    match event {
+        CaseEvent::DeptNotified { has_resolver: true } => {
+            &[Mark::DeptNotified, Mark::ResolverNamed]
+        }
+        CaseEvent::DeptNotified { .. } => &[Mark::DeptNotified],
+        CaseEvent::CustomerInformed {
+            of_notice_result: true,
+        } => &[Mark::CustomerInformed, Mark::NoticeResultTold],
+        CaseEvent::CustomerInformed { .. } => &[Mark::CustomerInformed],
+        CaseEvent::ProgressChecked => &[Mark::ProgressChecked],
+        CaseEvent::PromiseKept {
+            promise_id,
+            is_reply,
+            ..
+        } if *is_reply || promised_reply(promise_id, history) => &[Mark::ReplyPromiseKept],
+        CaseEvent::CalledBack => &[Mark::CalledBack],
+        _ => &[],
+    }
+}
+
+/// Whether the promise was made as one to reply; the event that keeps it need not repeat the kind.
+fn promised_reply(promise_id: &Arc<str>, history: &[Entry<CaseEvent>]) -> bool {
+    history.iter().any(|entry| {
+        matches!(&entry.event, CaseEvent::PromiseMade { promise_id: made, is_reply: true } if made == promise_id)
+    })
+}
+
+/// When an event counts: promises when they were kept, all else when it happened.
+fn at_ms(entry: &Entry<CaseEvent>) -> i64 {
+    match entry.event {
+        CaseEvent::PromiseKept { at_ms, .. } => at_ms,
+        _ => entry.stamp.occurred_at_ms,
+    }
+}

@@ -1,0 +1,269 @@
+//! The table of steps: what is measured is data, no step has code of its own.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use pipeline::alert::Severity;
+use serde::{Deserialize, Deserializer};
+
+use super::case::Mark;
+
+/// The table that Vitrine comes with.
+const BUILT_IN: &str = include_str!("../../../sla.toml");
+
+/// Why a table of steps cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    #[error("the table of steps cannot be read; see the place and the known names below")]
+    Syntax(#[from] toml::de::Error),
+    #[error("step_id={step_id} stands twice; give each step a name of its own")]
+    Twice { step_id: Arc<str> },
+    #[error("step_id={step_id}: {what}")]
+    Step {
+        step_id: Arc<str>,
+        what: &'static str,
+    },
+}
+
+/// Which clock a limit is measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LimitClock {
+    /// Every hour counts.
+    Elapsed,
+}
+
+/// One step: from which mark of a case to which, within how long, and whose business it is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub step_id: Arc<str>,
+    /// Kinds of case that have it.
+    pub case_kinds: Vec<Arc<str>>,
+    pub start: Mark,
+    /// Time after the end of the contact at which the step starts while its start is missing.
+    #[serde(default, rename = "fall_back", deserialize_with = "some_duration_ms")]
+    pub fall_back_ms: Option<i64>,
+    /// Any of these stops it.
+    pub stop: Vec<Mark>,
+    #[serde(rename = "limit", deserialize_with = "duration_ms")]
+    pub limit_ms: i64,
+    pub clock: LimitClock,
+    /// Part of the limit after which a pending step is warned about, in thousandths.
+    #[serde(rename = "early_warning", deserialize_with = "thousandths")]
+    pub early_warning_thousandths: i64,
+    #[serde(rename = "grace", deserialize_with = "duration_ms")]
+    pub grace_ms: i64,
+    pub owner_role: Arc<str>,
+    pub escalation_role: Arc<str>,
+    pub severity: Severity,
+}
+
+impl Step {
+    /// Time from the start to the early warning.
+    pub fn warning_ms(&self) -> i64 {
+        self.limit_ms * self.early_warning_thousandths / 1_000
+    }
+}
+
+/// All steps, and the version of the table they come from.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Rises when a step changes.
+    pub version: u32,
+    #[serde(rename = "step")]
+    pub steps: Vec<Step>,
+}
+
+impl Policy {
+    /// The table that Vitrine comes with (`jobs/sla.toml`).
+    pub fn built_in() -> Result<Self, PolicyError> {
+        Self::parse(BUILT_IN)
+    }
+
+    /// Reads and checks a table of steps in TOML.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text)?;
+        let mut known = HashSet::new();
+        for step in &policy.steps {
+            if !known.insert(&step.step_id) {
+                return Err(PolicyError::Twice {
+                    step_id: step.step_id.clone(),
+                });
+            }
+            if let Some(what) = fault(step) {
+                return Err(PolicyError::Step {
+                    step_id: step.step_id.clone(),
+                    what,
+                });
+            }
+        }
+        Ok(policy)
+    }
+
+    /// The steps of one kind of case.
+    pub fn steps_of(&self, case_kind: &str) -> impl Iterator<Item = &Step> {
+        self.steps
+            .iter()
+            .filter(move |step| step.case_kinds.iter().any(|kind| &**kind == case_kind))
+    }
+
+    /// The step of that name.
+    pub fn step(&self, step_id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| &*step.step_id == step_id)
+    }
+}
+
+fn fault(step: &Step) -> Option<&'static str> {
+    if step.case_kinds.is_empty() {
+        return Some("case_kinds is empty; name the kinds of case that have the step");
+    }
+    if step.stop.is_empty() {
+        return Some("stop is empty; name the marks that stop the step");
+    }
+    if step.limit_ms == 0 {
+        return Some("limit is zero; a step needs time");
+    }
+    if step.start == Mark::ContactEnded && step.fall_back_ms.is_some() {
+        return Some("fall_back makes no sense: every contact ends");
+    }
+    None
+}
+
+fn duration_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration_ms(&text).ok_or_else(|| {
+        serde::de::Error::custom(format!(
+            "`{text}` is no duration; write a whole number and one of ms, s, m, h, d, such as 30m"
+        ))
+    })
+}
+
+fn some_duration_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    duration_ms(deserializer).map(Some)
+}
+
+fn thousandths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let share = f64::deserialize(deserializer)?;
+    if (0.0..=1.0).contains(&share) {
+        // Rounded, so that 0.8 is 800 whatever a double makes of it.
+        Ok((share * 1_000.0).round() as i64)
+    } else {
+        Err(serde::de::Error::custom(format!(
+            "`{share}` is no part of a limit; write a number from 0 to 1"
+        )))
+    }
+}
+
+fn parse_duration_ms(text: &str) -> Option<i64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(unit_ms)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_table_has_the_steps_of_complaints_and_rescues() {
+        let policy = Policy::built_in().unwrap();
+        let steps = |kind: &str| -> Vec<(String, i64)> {
+            policy
+                .steps_of(kind)
+                .map(|step| (step.step_id.to_string(), step.limit_ms / 60_000))
+                .collect()
+        };
+        let expected = |prefix: &str| -> Vec<(String, i64)> {
+            [
+                ("PROMISE_30M", 30),
+                ("DEPT_10M", 10),
+                ("INFORM_20M", 20),
+                ("SUPERVISE_12H", 720),
+                ("CALLBACK_24H", 1_440),
+            ]
+            .map(|(name, minutes)| (format!("{prefix}_{name}"), minutes))
+            .to_vec()
+        };
+        assert_eq!(steps("COMPLAINT"), expected("CMP"));
+        assert_eq!(steps("RESCUE"), expected("RSC"));
+        assert!(steps("ENQUIRY").is_empty());
+        let dept = policy.step("RSC_DEPT_10M").unwrap();
+        assert_eq!(
+            (dept.warning_ms(), dept.grace_ms, dept.severity),
+            (480_000, 60_000, Severity::S1)
+        );
+    }
+
+    fn parsed(change: impl FnOnce(&str) -> String) -> Result<Policy, PolicyError> {
+        Policy::parse(&change(BUILT_IN))
+    }
+
+    #[test]
+    fn faults_name_the_step_and_say_what_to_do() {
+        let twice = parsed(|text| text.replace("CMP_DEPT_10M", "CMP_PROMISE_30M")).unwrap_err();
+        assert!(twice.to_string().contains("CMP_PROMISE_30M"), "{twice}");
+        for (from, to, expected) in [
+            (r#"stop = ["DEPT_NOTIFIED"]"#, "stop = []", "stop is empty"),
+            (r#"["COMPLAINT"]"#, "[]", "case_kinds is empty"),
+            (r#"limit = "10m""#, r#"limit = "0m""#, "limit is zero"),
+            (
+                r#"start = "CONTACT_ENDED""#,
+                "start = \"CONTACT_ENDED\"\nfall_back = \"1m\"",
+                "every contact ends",
+            ),
+        ] {
+            let error = parsed(|text| text.replacen(from, to, 1)).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn unknown_names_and_values_are_refused() {
+        for (from, to, expected) in [
+            ("DEPT_NOTIFIED", "DEPT_TOLD", "DEPT_TOLD"),
+            ("ELAPSED", "WORKING", "WORKING"),
+            ("grace", "grease", "grease"),
+            ("\"30m\"", "\"30 minutes\"", "30 minutes"),
+            ("0.8", "80.0", "80"),
+        ] {
+            let PolicyError::Syntax(error) =
+                parsed(|text| text.replacen(&format!("= {from}"), &format!("= {to}"), 1)
+                    .replacen(&format!("\"{from}\""), &format!("\"{to}\""), 1)
+                    .replacen(&format!("\n{from} ="), &format!("\n{to} ="), 1))
+                .unwrap_err()
+            else {
+                panic!("{from} → {to} was taken for another fault");
+            };
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn durations_are_whole_numbers_of_one_unit() {
+        for (text, expected) in [
+            ("1500ms", Some(1_500)),
+            ("5s", Some(5_000)),
+            ("30m", Some(1_800_000)),
+            ("24h", Some(86_400_000)),
+            ("7d", Some(604_800_000)),
+            ("", None),
+            ("m", None),
+            ("1h30m", None),
+            ("-1m", None),
+            ("9223372036854775807d", None),
+        ] {
+            assert_eq!(parse_duration_ms(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! `facts.sla_steps`: what became of one step of one case, counted at its deadline.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use pipeline::history::Fact;
+
+use super::case::{Case, ContactEnd, Moment};
+use super::policy::Step;
+use crate::operator::write::{Column, FactTable};
+use crate::world::UNKNOWN;
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Stopped at the deadline or before; also before the start.
+    Met,
+    /// The deadline has passed without a stop at or before it; a late stop does not heal it.
+    Breached,
+    Pending,
+    /// The case was answered on the spot.
+    NotApplicable,
+    /// The case was withdrawn.
+    Void,
+}
+
+impl Outcome {
+    /// As in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "MET",
+            Self::Breached => "BREACHED",
+            Self::Pending => "PENDING",
+            Self::NotApplicable => "NOT_APPLICABLE",
+            Self::Void => "VOID",
+        }
+    }
+
+    /// The inverse of [`Outcome::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [
+            Self::Met,
+            Self::Breached,
+            Self::Pending,
+            Self::NotApplicable,
+            Self::Void,
+        ]
+        .into_iter()
+        .find(|outcome| outcome.as_str() == text)
+    }
+}
+
+/// One step of one case. Instants in ms UTC.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SlaStep {
+    pub customer_id: Arc<str>,
+    pub case_id: Arc<str>,
+    pub step_id: Arc<str>,
+    pub case_kind: Arc<str>,
+    pub category: Arc<str>,
+    pub unit_id: Arc<str>,
+    pub owner_role: Arc<str>,
+    pub started_at_ms: i64,
+    pub deadline_ms: i64,
+    /// When the early warning fell due with the step still pending.
+    pub warned_at_ms: Option<i64>,
+    pub stopped_at_ms: Option<i64>,
+    pub outcome: Outcome,
+    /// How late the stop was, of a breached step that was stopped at last.
+    pub overrun_ms: Option<i64>,
+    /// Events that opened the case, started and stopped the step.
+    pub evidence: Vec<Arc<str>>,
+}
+
+static TABLE: FactTable<SlaStep> = FactTable::new(
+    "Steps of service cases, each at its deadline (服务时限)",
+    &[
+        Column::text("customer_id", "Customer (客户)", |f| &f.customer_id),
+        Column::text("case_id", "Case (服务个案)", |f| &f.case_id),
+        Column::text("step_id", "Step of the table of time limits (时限环节)", |f| &f.step_id),
+        Column::text("case_kind", "Kind of case (个案类型)", |f| &f.case_kind),
+        Column::text("category", "What the case is about (类别)", |f| &f.category),
+        Column::text("unit_id", "Unit that opened the case (部门)", |f| &f.unit_id),
+        Column::text("owner_role", "Role that owns the step (责任角色)", |f| &f.owner_role),
+        Column::instant("started_at", "When the step started, UTC (开始)", |f| f.started_at_ms),
+        Column::instant("deadline", "When it is due, UTC (时限)", |f| f.deadline_ms),
+        Column::optional_instant(
+            "warned_at",
+            "When the early warning fell due with the step pending, UTC (预警)",
+            |f| f.warned_at_ms,
+        ),
+        Column::optional_instant("stopped_at", "When it was stopped, UTC (停止)", |f| {
+            f.stopped_at_ms
+        }),
+        Column::text(
+            "outcome",
+            "MET, BREACHED, PENDING, NOT_APPLICABLE or VOID (结果)",
+            |f| f.outcome.as_str(),
+        ),
+        Column::optional_integer(
+            "overrun_ms",
+            "How late a breached step was stopped, in milliseconds (超时)",
+            |f| f.overrun_ms,
+        ),
+        Column::text_list("evidence", "Events behind it (证据)", |f| &f.evidence),
+    ],
+);
+
+impl Fact for SlaStep {
+    fn schema() -> SchemaRef {
+        TABLE.schema()
+    }
+
+    fn instant_ms(&self) -> i64 {
+        self.deadline_ms
+    }
+
+    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
+        TABLE.batch(facts)
+    }
+}
+
+/// The step as of the clock, and when the clock could change it; no fact while its start is not known.
+pub(super) fn decide(
+    step: &Step,
+    customer_id: &Arc<str>,
+    case_id: &Arc<str>,
+    case: &Case,
+    clock_ms: i64,
+) -> (Option<SlaStep>, Option<i64>) {
+    let Some(start) = start(step, case) else {
+        let ContactEnd::AwaitedUntil(until_ms) = case.contact_end else {
+            return (None, None);
+        };
+        return (None, Some(until_ms));
+    };
+    let deadline_ms = start.at_ms.saturating_add(step.limit_ms);
+    let warning_ms = start.at_ms.saturating_add(step.warning_ms());
+    let stop = stop(step, case);
+    let stopped_by = |limit_ms: i64| stop.is_some_and(|stop| stop.at_ms <= limit_ms);
+
+    let outcome = if case.withdrawn {
+        Outcome::Void
+    } else if case.answered_at_once {
+        Outcome::NotApplicable
+    } else if stopped_by(deadline_ms) {
+        Outcome::Met
+    } else if clock_ms > deadline_ms {
+        Outcome::Breached
+    } else {
+        Outcome::Pending
+    };
+    let counts = !matches!(outcome, Outcome::Void | Outcome::NotApplicable);
+    let is_warned = counts && clock_ms >= warning_ms && !stopped_by(warning_ms);
+    let wake_at_ms = (outcome == Outcome::Pending).then(|| {
+        if clock_ms < warning_ms && !stopped_by(warning_ms) {
+            warning_ms
+        } else {
+            // A clock that stands at the deadline has not passed it.
+            deadline_ms.saturating_add(1)
+        }
+    });
+    let mut evidence = vec![case.opened_by.clone()];
+    for moment in [Some(&start), stop].into_iter().flatten() {
+        if !evidence.contains(&moment.event_id) {
+            evidence.push(moment.event_id.clone());
+        }
+    }
+    let fact = SlaStep {
+        customer_id: customer_id.clone(),
+        case_id: case_id.clone(),
+        step_id: step.step_id.clone(),
+        case_kind: case.kind.clone(),
+        category: case.category.clone().unwrap_or_else(|| UNKNOWN.into()),
+        unit_id: case.unit_id.clone().unwrap_or_else(|| UNKNOWN.into()),
+        owner_role: step.owner_role.clone(),
+        started_at_ms: start.at_ms,
+        deadline_ms,
+        warned_at_ms: is_warned.then_some(warning_ms),
+        stopped_at_ms: stop.map(|stop| stop.at_ms),
+        outcome,
+        overrun_ms: stop
+            .filter(|_| outcome == Outcome::Breached)
+            .map(|stop| stop.at_ms - deadline_ms),
+        evidence,
+    };
+    (Some(fact), wake_at_ms)
+}
+
+/// The mark that starts the step, else its fall-back; `None` while neither is known.
+fn start(step: &Step, case: &Case) -> Option<Moment> {
+    if let Some(start) = case.first(step.start) {
+        return Some(start.clone());
+    }
+    let fall_back_ms = step.fall_back_ms?;
+    let ContactEnd::At(contact_end) = &case.contact_end else {
+        return None;
+    };
+    Some(Moment {
+        at_ms: contact_end.at_ms.saturating_add(fall_back_ms),
+        event_id: contact_end.event_id.clone(),
+    })
+}
+
+/// The first of the marks that stop the step.
+fn stop<'a>(step: &Step, case: &'a Case) -> Option<&'a Moment> {
+    step.stop
+        .iter()
+        .filter_map(|mark| case.first(*mark))
+        .min_by_key(|moment| moment.at_ms)
+}

@@ -1,0 +1,389 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use pipeline::history::Stamp;
+use proptest::prelude::*;
+use schemas::event::Topic;
+use serde_json::json;
+
+use super::*;
+use crate::operator::fixture::{batch, ms, projected};
+use crate::world::Reference;
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+/// Minutes after 10:00, the instant at which calls end in these tests.
+fn at(minutes: i64) -> i64 {
+    ms("2026-03-03T10:00:00+08:00") + minutes * MINUTE
+}
+
+fn opened(kind: &str) -> CaseEvent {
+    CaseEvent::Opened {
+        kind: kind.into(),
+        category: Some("DELIVERY".into()),
+        unit_id: Some("U1".into()),
+        received_at_ms: at(-5),
+        is_answered_call: true,
+    }
+}
+
+fn ended() -> CaseEvent {
+    CaseEvent::CallEnded { at_ms: at(0) }
+}
+
+const TOLD: CaseEvent = CaseEvent::DeptNotified {
+    has_resolver: false,
+};
+
+const INFORMED: CaseEvent = CaseEvent::CustomerInformed {
+    of_notice_result: true,
+};
+
+fn history(events: &[(i64, CaseEvent)]) -> Vec<Entry<CaseEvent>> {
+    let mut entries: Vec<_> = events
+        .iter()
+        .enumerate()
+        .map(|(index, (minutes, event))| Entry {
+            stamp: Stamp {
+                occurred_at_ms: at(*minutes),
+                recorded_at_ms: at(*minutes),
+                event_id: format!("e{index}").into(),
+                part: 0,
+            },
+            event: event.clone(),
+        })
+        .collect();
+    entries.sort_by(|a, b| a.stamp.cmp(&b.stamp));
+    entries
+}
+
+/// Facts of a case once the clock stands at `clock_ms`, and the timer asked for.
+fn decided(history: &[Entry<CaseEvent>], clock_ms: i64) -> (Vec<SlaStep>, Option<i64>) {
+    let operator = Sla::new(Arc::new(Policy::built_in().unwrap()));
+    let world = World::new(Arc::new(Reference::empty()));
+    let mut call = Call::new(clock_ms, &world);
+    let mut facts = Vec::new();
+    operator.facts(
+        &("C1".into(), "case-1".into()),
+        history,
+        &mut call,
+        &mut facts,
+    );
+    (facts, call.into_requests().1)
+}
+
+/// (step without its prefix, deadline in minutes after the call, outcome, overrun in minutes).
+fn outcomes(events: &[(i64, CaseEvent)], clock_ms: i64) -> Vec<(String, i64, Outcome, Option<i64>)> {
+    decided(&history(events), clock_ms)
+        .0
+        .iter()
+        .map(|fact| {
+            (
+                fact.step_id[4..].to_owned(),
+                (fact.deadline_ms - at(0)) / MINUTE,
+                fact.outcome,
+                fact.overrun_ms.map(|ms| ms / MINUTE),
+            )
+        })
+        .collect()
+}
+
+fn row(step: &str, due: i64, outcome: Outcome, overrun: Option<i64>) -> (String, i64, Outcome, Option<i64>) {
+    (step.to_owned(), due, outcome, overrun)
+}
+
+fn outcome(events: &[(i64, CaseEvent)], step: &str) -> Outcome {
+    outcomes(events, i64::MAX)
+        .into_iter()
+        .find(|row| row.0 == step)
+        .unwrap()
+        .2
+}
+
+#[test]
+fn m19_chain_golden_values() {
+    let day = 24 * 60;
+    let events = [
+        (-5, opened("COMPLAINT")),
+        (0, ended()),
+        (8, TOLD),
+        (31, INFORMED),
+        (11 * 60 + 30, CaseEvent::ProgressChecked),
+        (day - 10, CaseEvent::CalledBack),
+    ];
+    assert_eq!(
+        outcomes(&events, i64::MAX),
+        [
+            row("PROMISE_30M", 30, Outcome::Breached, Some(1)),
+            row("DEPT_10M", 10, Outcome::Met, None),
+            row("INFORM_20M", 28, Outcome::Breached, Some(3)),
+            row("SUPERVISE_12H", 8 + 12 * 60, Outcome::Met, None),
+            row("CALLBACK_24H", day, Outcome::Met, None),
+        ]
+    );
+}
+
+#[test]
+fn m19_timer_golden_values_nothing_follows_the_call() {
+    let events = [(-5, opened("COMPLAINT")), (0, ended())];
+    let due = [30, 10, 30, 12 * 60 + 10, 24 * 60];
+    let expected = |decided: usize| -> Vec<_> {
+        let names = ["PROMISE_30M", "DEPT_10M", "INFORM_20M", "SUPERVISE_12H", "CALLBACK_24H"];
+        let mut order: Vec<usize> = vec![1, 0, 2, 3, 4];
+        order.truncate(decided);
+        (0..5)
+            .map(|step| {
+                let outcome = if order.contains(&step) { Outcome::Breached } else { Outcome::Pending };
+                row(names[step], due[step], outcome, None)
+            })
+            .collect()
+    };
+    assert_eq!(outcomes(&events, at(10)), expected(0), "a clock at the deadline has not passed it");
+    assert_eq!(outcomes(&events, at(10) + 1), expected(1));
+    assert_eq!(outcomes(&events, at(30) + 1), expected(3));
+    assert_eq!(outcomes(&events, at(12 * 60 + 10) + 1), expected(4));
+    assert_eq!(outcomes(&events, i64::MAX), expected(5));
+}
+
+#[test]
+fn timers_stand_at_every_warning_and_deadline() {
+    let case = history(&[(-5, opened("COMPLAINT")), (0, ended())]);
+    let mut instants = Vec::new();
+    let mut clock_ms = at(0);
+    while let (_, Some(wake_ms)) = decided(&case, clock_ms) {
+        assert!(wake_ms > clock_ms, "a timer that is due at once would never end");
+        instants.push(wake_ms - at(0));
+        clock_ms = wake_ms;
+    }
+    let expected = [
+        8 * MINUTE,
+        10 * MINUTE + 1,
+        24 * MINUTE, // of the promise
+        26 * MINUTE, // of informing, from the fall-back start
+        30 * MINUTE + 1,
+        10 * MINUTE + 12 * HOUR / 10 * 8,
+        12 * HOUR + 10 * MINUTE + 1,
+        24 * HOUR / 10 * 8,
+        24 * HOUR + 1,
+    ];
+    assert_eq!(instants, expected);
+}
+
+#[test]
+fn stops_at_the_deadline_and_before_the_start_are_met() {
+    let base = [(-5, opened("COMPLAINT")), (0, ended())];
+    let with = |minutes, event: CaseEvent| [base.to_vec(), vec![(minutes, event)]].concat();
+    assert_eq!(outcome(&with(10, TOLD), "DEPT_10M"), Outcome::Met);
+    assert_eq!(outcome(&with(11, TOLD), "DEPT_10M"), Outcome::Breached);
+    assert_eq!(outcome(&with(-3, TOLD), "DEPT_10M"), Outcome::Met);
+    assert_eq!(outcome(&with(-3, INFORMED), "INFORM_20M"), Outcome::Met);
+}
+
+#[test]
+fn a_late_notice_to_the_department_moves_the_steps_behind_it() {
+    let base = [(-5, opened("COMPLAINT")), (0, ended()), (35, INFORMED)];
+    assert_eq!(outcome(&base, "INFORM_20M"), Outcome::Breached);
+    let told = [base.to_vec(), vec![(20, TOLD)]].concat();
+    assert_eq!(outcome(&told, "DEPT_10M"), Outcome::Breached);
+    assert_eq!(outcome(&told, "INFORM_20M"), Outcome::Met);
+}
+
+#[test]
+fn a_rescue_needs_a_resolver_but_any_notice_starts_what_follows() {
+    let named = CaseEvent::DeptNotified { has_resolver: true };
+    let events = [
+        (-5, opened("RESCUE")),
+        (0, ended()),
+        (5, TOLD),
+        (12, named),
+        (24, INFORMED),
+    ];
+    let found = outcomes(&events, i64::MAX);
+    assert_eq!(found[1], row("DEPT_10M", 10, Outcome::Breached, Some(2)));
+    assert_eq!(found[2], row("INFORM_20M", 25, Outcome::Met, None));
+}
+
+#[test]
+fn a_promise_counts_when_it_was_kept_and_only_if_it_was_to_reply() {
+    let made = |is_reply| CaseEvent::PromiseMade {
+        promise_id: "P".into(),
+        is_reply,
+    };
+    let kept = |is_reply, minutes| CaseEvent::PromiseKept {
+        promise_id: "P".into(),
+        is_reply,
+        at_ms: at(minutes),
+    };
+    for (is_made_as_reply, says_reply, kept_at, expected) in [
+        (true, false, 29, Outcome::Met),
+        (false, true, 29, Outcome::Met),
+        (true, false, 31, Outcome::Breached),
+        (false, false, 29, Outcome::Breached),
+    ] {
+        // The event comes at minute 40, whenever the promise was kept.
+        let events = [
+            (-5, opened("COMPLAINT")),
+            (-1, made(is_made_as_reply)),
+            (0, ended()),
+            (40, kept(says_reply, kept_at)),
+        ];
+        assert_eq!(outcome(&events, "PROMISE_30M"), expected);
+    }
+}
+
+#[test]
+fn a_phone_case_waits_two_hours_for_the_end_of_its_call() {
+    let events = [(-5, opened("COMPLAINT"))];
+    let (facts, wake_ms) = decided(&history(&events), at(115) - 1);
+    assert!(facts.is_empty());
+    assert_eq!(wake_ms, Some(at(115)));
+    // Then the receipt, five minutes before 10:00, is the base.
+    let found = outcomes(&events, at(115));
+    assert_eq!(found[1], row("DEPT_10M", 5, Outcome::Breached, None));
+    // A call end that comes after all is the base again.
+    let late = [(-5, opened("COMPLAINT")), (300, ended())];
+    assert_eq!(outcomes(&late, at(301))[1], row("DEPT_10M", 10, Outcome::Breached, None));
+
+    let told = [(-5, opened("COMPLAINT")), (1, TOLD)];
+    let steps: Vec<_> = outcomes(&told, at(2)).into_iter().map(|row| row.0).collect();
+    assert_eq!(steps, ["INFORM_20M", "SUPERVISE_12H"], "these do not start at the call's end");
+
+    let mut written = opened("COMPLAINT");
+    if let CaseEvent::Opened { is_answered_call, .. } = &mut written {
+        *is_answered_call = false;
+    }
+    assert_eq!(outcomes(&[(-5, written)], at(0))[1], row("DEPT_10M", 5, Outcome::Pending, None));
+}
+
+#[test]
+fn answered_at_once_and_withdrawn_cases_do_not_count() {
+    let base = [(-5, opened("COMPLAINT")), (0, ended())];
+    let at_once = [base.to_vec(), vec![(0, CaseEvent::Answered { at_once: true })]].concat();
+    let later = [base.to_vec(), vec![(0, CaseEvent::Answered { at_once: false })]].concat();
+    let withdrawn = [at_once.clone(), vec![(90, CaseEvent::Withdrawn)]].concat();
+    for (events, expected) in [
+        (&at_once, Outcome::NotApplicable),
+        (&later, Outcome::Breached),
+        (&withdrawn, Outcome::Void),
+    ] {
+        let found = outcomes(events, i64::MAX);
+        assert!(found.iter().all(|row| row.2 == expected), "{found:?}");
+    }
+    let (facts, wake_ms) = decided(&history(&at_once), at(1));
+    assert_eq!(wake_ms, None);
+    assert!(facts.iter().all(|fact| fact.warned_at_ms.is_none()));
+}
+
+#[test]
+fn nothing_opened_no_steps() {
+    assert!(decided(&history(&[(0, ended()), (1, TOLD)]), i64::MAX).0.is_empty());
+    assert!(decided(&[], i64::MAX).0.is_empty());
+    assert!(decided(&history(&[(-5, opened("ENQUIRY"))]), i64::MAX).0.is_empty());
+}
+
+#[test]
+fn a_warning_shows_once_it_is_due_and_the_step_still_pending() {
+    let base = [(-5, opened("COMPLAINT")), (0, ended())];
+    let warned = |events: &[(i64, CaseEvent)], clock_ms| {
+        decided(&history(events), clock_ms).0[1].warned_at_ms.map(|ms| (ms - at(0)) / MINUTE)
+    };
+    assert_eq!(warned(&base, at(8) - 1), None);
+    assert_eq!(warned(&base, at(8)), Some(8));
+    let told_at = |minutes| [base.to_vec(), vec![(minutes, TOLD)]].concat();
+    assert_eq!(warned(&told_at(8), at(60)), None);
+    assert_eq!(warned(&told_at(9), at(60)), Some(8));
+}
+
+#[test]
+fn evidence_and_dimensions() {
+    let events = [(-5, opened("COMPLAINT")), (0, ended()), (8, TOLD)];
+    let (facts, _) = decided(&history(&events), at(9));
+    let fact = &facts[1];
+    assert_eq!((&*fact.customer_id, &*fact.case_id), ("C1", "case-1"));
+    assert_eq!((&*fact.unit_id, &*fact.category, &*fact.owner_role), ("U1", "DELIVERY", "CALL_AGENT"));
+    assert_eq!(fact.stopped_at_ms, Some(at(8)));
+    let evidence: Vec<&str> = fact.evidence.iter().map(|id| &**id).collect();
+    assert_eq!(evidence, ["e0", "e1", "e2"]);
+    assert_eq!(SlaStep::to_batch(&facts).unwrap().num_rows(), 5);
+}
+
+#[test]
+fn events_become_marks_of_the_right_case() {
+    let operator = Sla::new(Arc::new(Policy::built_in().unwrap()));
+    let when = "2026-03-03T10:00:00+08:00";
+    let events = [
+        ("case.opened", json!({"case_id": "K1", "case_kind": "COMPLAINT", "channel": "PHONE", "received_at": at(-5)})),
+        ("case.opened", json!({"case_id": "K2", "case_kind": "RESCUE", "channel": "PHONE", "received_at": at(-5), "answered": false})),
+        ("case.call_ended", json!({"case_id": "K1", "call_ended_at": at(-1)})),
+        ("case.dept_notified", json!({"case_id": "K1", "resolver_id": "S9"})),
+        ("case.customer_informed", json!({"case_id": "K1", "what": "PROGRESS"})),
+        ("promise.kept", json!({"case_id": "K1", "promise_id": "P1", "promise_kind": "REPLY", "kept_at": at(-2)})),
+        ("callback.attempted", json!({"callback_id": "B1", "base": "CASE", "base_ref": "K1", "ordinal": 1, "outcome": "REACHED"})),
+        ("callback.attempted", json!({"callback_id": "B2", "base": "CASE", "base_ref": "K1", "ordinal": 2, "outcome": "REFUSED"})),
+        ("callback.attempted", json!({"callback_id": "B3", "base": "PURCHASE", "base_ref": "K1", "ordinal": 1, "outcome": "REACHED"})),
+        ("case.closed", json!({"case_id": "K1", "resolution_kind": "SOLVED"})),
+        ("case.closed", json!({"case_id": "K2", "resolution_kind": "WITHDRAWN"})),
+        ("case.escalated", json!({"case_id": "K1"})),
+    ]
+    .map(|(event_type, fields)| (event_type, when, fields));
+    let found = projected(&operator, Topic::Complaints, &batch(Topic::Complaints, &events));
+    let rows: Vec<(usize, &str)> = found.iter().map(|(row, key, _)| (*row, &*key.1)).collect();
+    assert_eq!(rows, [(0, "K1"), (1, "K2"), (2, "K1"), (3, "K1"), (4, "K1"), (5, "K1"), (6, "K1"), (10, "K2")]);
+    let events: Vec<CaseEvent> = found.into_iter().map(|(_, _, event)| event).collect();
+    let opened = |kind: &str, is_answered_call| CaseEvent::Opened {
+        kind: kind.into(),
+        category: None,
+        unit_id: None,
+        received_at_ms: at(-5),
+        is_answered_call,
+    };
+    let expected = [
+        opened("COMPLAINT", true),
+        opened("RESCUE", false),
+        CaseEvent::CallEnded { at_ms: at(-1) },
+        CaseEvent::DeptNotified { has_resolver: true },
+        CaseEvent::CustomerInformed { of_notice_result: false },
+        CaseEvent::PromiseKept { promise_id: "P1".into(), is_reply: true, at_ms: at(-2) },
+        CaseEvent::CalledBack,
+        CaseEvent::Withdrawn,
+    ];
+    assert_eq!(events, expected);
+}
+
+fn any_event() -> impl Strategy<Value = (i64, CaseEvent)> {
+    let event = prop_oneof![
+        Just(opened("COMPLAINT")),
+        (0..40_i64).prop_map(|minutes| CaseEvent::CallEnded { at_ms: at(minutes) }),
+        Just(TOLD),
+        Just(INFORMED),
+        Just(CaseEvent::ProgressChecked),
+        Just(CaseEvent::CalledBack),
+        Just(CaseEvent::Answered { at_once: false }),
+    ];
+    (-10..2_000_i64, event)
+}
+
+proptest! {
+    /// Clocks decide when, never what: following the timers from any clock ends where a clock that has passed all stands, and on
+    /// the way a decided step never changes.
+    #[test]
+    fn following_the_timers_ends_where_the_last_clock_stands(
+        events in prop::collection::vec(any_event(), 0..8),
+        first_clock in -20..3_000_i64,
+    ) {
+        let case = history(&events);
+        let last = decided(&case, i64::MAX).0;
+        let (mut facts, mut wake) = decided(&case, at(first_clock));
+        while let Some(clock_ms) = wake {
+            let is_decided = |fact: &SlaStep| fact.outcome != Outcome::Pending;
+            (facts, wake) = decided(&case, clock_ms);
+            for fact in facts.iter().filter(|fact| is_decided(fact)) {
+                let same = last.iter().find(|known| known.step_id == fact.step_id);
+                if fact.started_at_ms == same.unwrap().started_at_ms {
+                    prop_assert_eq!(fact.outcome, same.unwrap().outcome);
+                }
+            }
+        }
+        prop_assert_eq!(facts, last);
+    }
+}

@@ -1,0 +1,307 @@
+//! Columns of a fact table, declared once: schema and batches come from the same list.
+//!
+//! ```
+//! use jobs::operator::write::{Column, FactTable};
+//!
+//! struct Answer { question_id: String, score: i64 }
+//!
+//! static TABLE: FactTable<Answer> = FactTable::new(
+//!     "Answers of surveys (答卷)",
+//!     &[
+//!         Column::text("question_id", "question (问题)", |answer| &answer.question_id),
+//!         Column::integer("score", "1 to 5 (评分)", |answer| answer.score),
+//!     ],
+//! );
+//! let batch = TABLE.batch(&[Answer { question_id: "Q0".into(), score: 5 }]).unwrap();
+//! assert_eq!((batch.num_rows(), batch.num_columns()), (1, 2));
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Decimal128Array, Int64Array, ListBuilder, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+/// One column of a fact table of `F`: its name, what it means, and where its value stands in the fact.
+pub struct Column<F: 'static> {
+    name: &'static str,
+    comment: &'static str,
+    value: Value<F>,
+}
+
+enum Value<F: 'static> {
+    Text(fn(&F) -> &str),
+    OptionalText(fn(&F) -> Option<&str>),
+    TextList(fn(&F) -> &[Arc<str>]),
+    Integer(fn(&F) -> i64),
+    OptionalInteger(fn(&F) -> Option<i64>),
+    Instant(fn(&F) -> i64),
+    OptionalInstant(fn(&F) -> Option<i64>),
+    Decimal(fn(&F) -> i128),
+    OptionalDecimal(fn(&F) -> Option<i128>),
+    Flag(fn(&F) -> bool),
+}
+
+/// One constructor for each kind of value; `comment` is shown by the catalog.
+impl<F> Column<F> {
+    const fn new(name: &'static str, comment: &'static str, value: Value<F>) -> Self {
+        Self {
+            name,
+            comment,
+            value,
+        }
+    }
+
+    pub const fn text(name: &'static str, comment: &'static str, get: fn(&F) -> &str) -> Self {
+        Self::new(name, comment, Value::Text(get))
+    }
+
+    pub const fn optional_text(
+        name: &'static str,
+        comment: &'static str,
+        get: fn(&F) -> Option<&str>,
+    ) -> Self {
+        Self::new(name, comment, Value::OptionalText(get))
+    }
+
+    pub const fn text_list(
+        name: &'static str,
+        comment: &'static str,
+        get: fn(&F) -> &[Arc<str>],
+    ) -> Self {
+        Self::new(name, comment, Value::TextList(get))
+    }
+
+    pub const fn integer(name: &'static str, comment: &'static str, get: fn(&F) -> i64) -> Self {
+        Self::new(name, comment, Value::Integer(get))
+    }
+
+    pub const fn optional_integer(
+        name: &'static str,
+        comment: &'static str,
+        get: fn(&F) -> Option<i64>,
+    ) -> Self {
+        Self::new(name, comment, Value::OptionalInteger(get))
+    }
+
+    /// An instant, given in ms UTC.
+    pub const fn instant(name: &'static str, comment: &'static str, get: fn(&F) -> i64) -> Self {
+        Self::new(name, comment, Value::Instant(get))
+    }
+
+    /// An instant that may be unknown, given in ms UTC.
+    pub const fn optional_instant(
+        name: &'static str,
+        comment: &'static str,
+        get: fn(&F) -> Option<i64>,
+    ) -> Self {
+        Self::new(name, comment, Value::OptionalInstant(get))
+    }
+
+    /// A DECIMAL(38, 6), given as its mantissa in millionths.
+    pub const fn decimal(name: &'static str, comment: &'static str, get: fn(&F) -> i128) -> Self {
+        Self::new(name, comment, Value::Decimal(get))
+    }
+
+    /// A DECIMAL(38, 6) that may be unknown, given as its mantissa in millionths.
+    pub const fn optional_decimal(
+        name: &'static str,
+        comment: &'static str,
+        get: fn(&F) -> Option<i128>,
+    ) -> Self {
+        Self::new(name, comment, Value::OptionalDecimal(get))
+    }
+
+    pub const fn flag(name: &'static str, comment: &'static str, get: fn(&F) -> bool) -> Self {
+        Self::new(name, comment, Value::Flag(get))
+    }
+
+    fn field(&self) -> Field {
+        let (data_type, nullable) = match self.value {
+            Value::Text(_) => (DataType::Utf8, false),
+            Value::OptionalText(_) => (DataType::Utf8, true),
+            Value::TextList(_) => (
+                DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+                false,
+            ),
+            Value::Integer(_) => (DataType::Int64, false),
+            Value::OptionalInteger(_) => (DataType::Int64, true),
+            Value::Instant(_) => (utc_microseconds(), false),
+            Value::OptionalInstant(_) => (utc_microseconds(), true),
+            Value::Decimal(_) => (DataType::Decimal128(38, 6), false),
+            Value::OptionalDecimal(_) => (DataType::Decimal128(38, 6), true),
+            Value::Flag(_) => (DataType::Boolean, false),
+        };
+        Field::new(self.name, data_type, nullable).with_metadata(comment(self.comment))
+    }
+
+    fn array(&self, facts: &[F]) -> Result<ArrayRef, ArrowError> {
+        let rows = facts.iter();
+        Ok(match self.value {
+            Value::Text(get) => Arc::new(StringArray::from_iter_values(rows.map(get))),
+            Value::OptionalText(get) => Arc::new(rows.map(get).collect::<StringArray>()),
+            Value::TextList(get) => {
+                let mut lists = ListBuilder::new(StringBuilder::new());
+                for texts in rows.map(get) {
+                    lists.append_value(texts.iter().map(Some));
+                }
+                Arc::new(lists.finish())
+            }
+            Value::Integer(get) => Arc::new(Int64Array::from_iter_values(rows.map(get))),
+            Value::OptionalInteger(get) => Arc::new(rows.map(get).collect::<Int64Array>()),
+            Value::Instant(get) => Arc::new(
+                TimestampMicrosecondArray::from_iter_values(rows.map(|fact| get(fact) * 1_000))
+                    .with_timezone("UTC"),
+            ),
+            Value::OptionalInstant(get) => Arc::new(
+                rows.map(|fact| get(fact).map(|ms| ms * 1_000))
+                    .collect::<TimestampMicrosecondArray>()
+                    .with_timezone("UTC"),
+            ),
+            Value::Decimal(get) => Arc::new(
+                Decimal128Array::from_iter_values(rows.map(get)).with_precision_and_scale(38, 6)?,
+            ),
+            Value::OptionalDecimal(get) => Arc::new(
+                rows.map(get)
+                    .collect::<Decimal128Array>()
+                    .with_precision_and_scale(38, 6)?,
+            ),
+            Value::Flag(get) => Arc::new(BooleanArray::from_iter(rows.map(|fact| Some(get(fact))))),
+        })
+    }
+}
+
+fn utc_microseconds() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+fn comment(text: &str) -> HashMap<String, String> {
+    HashMap::from([("comment".to_owned(), text.to_owned())])
+}
+
+/// A fact table: what it holds and its columns.
+pub struct FactTable<F: 'static> {
+    comment: &'static str,
+    columns: &'static [Column<F>],
+    schema: OnceLock<SchemaRef>,
+}
+
+impl<F> FactTable<F> {
+    pub const fn new(comment: &'static str, columns: &'static [Column<F>]) -> Self {
+        Self {
+            comment,
+            columns,
+            schema: OnceLock::new(),
+        }
+    }
+
+    /// The schema, with a `comment` on itself and on each field.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema
+            .get_or_init(|| {
+                let fields: Vec<Field> = self.columns.iter().map(Column::field).collect();
+                Arc::new(Schema::new_with_metadata(fields, comment(self.comment)))
+            })
+            .clone()
+    }
+
+    /// `facts` as rows of [`FactTable::schema`], in their order.
+    pub fn batch(&self, facts: &[F]) -> Result<RecordBatch, ArrowError> {
+        let arrays = self
+            .columns
+            .iter()
+            .map(|column| column.array(facts))
+            .collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new(self.schema(), arrays)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::super::read::Columns;
+    use super::*;
+
+    struct Everything {
+        at_ms: i64,
+        text: Option<&'static str>,
+        millionths: Option<i128>,
+        evidence: Vec<Arc<str>>,
+    }
+
+    static TABLE: FactTable<Everything> = FactTable::new(
+        "All kinds of columns",
+        &[
+            Column::text("text", "text", |f| f.text.unwrap_or("none")),
+            Column::optional_text("text_or_null", "text", |f| f.text),
+            Column::text_list("evidence", "event ids", |f| &f.evidence),
+            Column::integer("number", "ms", |f| f.at_ms),
+            Column::optional_integer("number_or_null", "length", |f| {
+                f.text.map(|text| text.len() as i64)
+            }),
+            Column::instant("at", "when", |f| f.at_ms),
+            Column::optional_instant("at_or_null", "when", |f| f.text.map(|_| f.at_ms)),
+            Column::decimal("amount", "fen", |f| f.millionths.unwrap_or(0)),
+            Column::optional_decimal("amount_or_null", "fen", |f| f.millionths),
+            Column::flag("known", "whether there is a text", |f| f.text.is_some()),
+        ],
+    );
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let facts = [
+            Everything {
+                at_ms: 1_700_000_000_123,
+                text: Some("Q0"),
+                millionths: Some(-1_500_000),
+                evidence: vec!["a".into(), "b".into()],
+            },
+            Everything {
+                at_ms: -1,
+                text: None,
+                millionths: None,
+                evidence: vec![],
+            },
+        ];
+        let batch = TABLE.batch(&facts).unwrap();
+        let columns = Columns::of(&batch);
+        let text = columns.text("text").unwrap();
+        assert_eq!((text.get(0), text.get(1)), (Some("Q0"), Some("none")));
+        let text = columns.text("text_or_null").unwrap();
+        assert_eq!((text.get(0), text.get(1)), (Some("Q0"), None));
+        let length = columns.integer("number_or_null").unwrap();
+        assert_eq!((length.get(0), length.get(1)), (Some(2), None));
+        for name in ["at", "at_or_null"] {
+            assert_eq!(
+                columns.instant(name).unwrap().get(0),
+                Some(1_700_000_000_123)
+            );
+        }
+        assert_eq!(columns.instant("at").unwrap().get(1), Some(-1));
+        assert_eq!(columns.instant("at_or_null").unwrap().get(1), None);
+        let amount = columns.decimal("amount_or_null").unwrap();
+        assert_eq!((amount.get(0), amount.get(1)), (Some(-1_500_000), None));
+        assert_eq!(columns.decimal("amount").unwrap().get(1), Some(0));
+        assert_eq!(columns.flag("known").unwrap().get(1), Some(false));
+        let evidence = batch.column_by_name("evidence").unwrap();
+        assert_eq!(format!("{:?}", evidence).matches("\"a\"").count(), 1);
+    }
+
+    #[test]
+    fn every_column_has_its_comment() {
+        let schema = TABLE.schema();
+        assert_eq!(schema.metadata()["comment"], "All kinds of columns");
+        assert!(
+            schema
+                .fields()
+                .iter()
+                .all(|field| !field.metadata()["comment"].is_empty())
+        );
+        assert_eq!(TABLE.batch(&[]).unwrap().num_rows(), 0);
+    }
+}

@@ -1,0 +1,139 @@
+//! Satisfaction surveys: invitations, and the answers that come back.
+
+use super::ServiceDesk;
+use super::case::Desk;
+use crate::simulate::agenda::Action;
+use crate::simulate::dice::Dice;
+use crate::simulate::outbox::Envelope;
+use crate::simulate::plan::SimTopic;
+use crate::simulate::scene::{Scene, about_customer};
+use crate::simulate::world::CustomerKind;
+
+/// Customers per mille and day who are asked without a case; answers per mille of invitations.
+const INVITED: u32 = 70;
+const ANSWERED: u32 = 450;
+/// Questions left out by one who answers, per mille.
+const SKIPPED: u32 = 25;
+
+/// Q6 is about the office and asked of those who may have been there.
+const QUESTIONS: [&str; 7] = ["Q0", "Q1", "Q2", "Q3", "Q4", "Q5", "Q6"];
+const USUAL: [(u32, i64); 5] = [(46, 5), (40, 4), (9, 3), (3, 2), (2, 1)];
+const SOUR: [(u32, i64); 5] = [(6, 5), (14, 4), (30, 3), (30, 2), (20, 1)];
+
+/// An invitation that will be answered.
+pub(in crate::simulate) struct Invitation {
+    survey_id: String,
+    customer: u32,
+    desk: Desk,
+    tool: &'static str,
+    wave: String,
+    case_id: Option<String>,
+}
+
+impl ServiceDesk {
+    /// Asks a customer of an area now and then, without an occasion.
+    pub(super) fn invite_now_and_then(&mut self, scene: &mut Scene<'_, '_>, index: u32) {
+        if !self.surveys.permille(INVITED) || !scene.day.is_working {
+            return;
+        }
+        let customer = scene.customer(index);
+        let desk = Desk::Area(scene.world.territory(customer).area);
+        let former = scene.now;
+        scene.now = scene.day.at(9, 0) + self.surveys.minutes(0, 420);
+        self.invite(scene, index, desk, None);
+        scene.now = former;
+    }
+
+    /// Sends an invitation at `scene.now`; some are answered within three days.
+    pub(super) fn invite(
+        &mut self,
+        scene: &mut Scene<'_, '_>,
+        index: u32,
+        desk: Desk,
+        case_id: Option<&str>,
+    ) {
+        self.invited += 1;
+        let tool = match case_id {
+            Some(_) => "PHONE_CALLBACK",
+            None => self.surveys.weighted(&[
+                (70, "QUESTIONNAIRE"),
+                (20, "FACE_TO_FACE"),
+                (10, "COMMENT_CARD"),
+            ]),
+        };
+        let invitation = Invitation {
+            survey_id: format!("SV{:07}", self.invited),
+            customer: index,
+            desk,
+            tool,
+            wave: scene.day.iso_week.clone(),
+            case_id: case_id.map(str::to_owned),
+        };
+        post(scene, "survey.sent", &invitation, &[]);
+        if self.surveys.permille(ANSWERED) {
+            let at = scene.now + self.surveys.minutes(30, 4_000);
+            scene
+                .agenda
+                .schedule(at, Action::AnswerSurvey(Box::new(invitation)));
+        }
+    }
+
+    /// An answer comes back.
+    pub fn answer(&mut self, scene: &mut Scene<'_, '_>, invitation: &Invitation) {
+        let is_sour = match (scene.world.anomalies.sour_area, invitation.desk) {
+            (Some((area, period)), Desk::Area(asked)) => {
+                asked == area && period.contains(scene.now)
+            }
+            _ => false,
+        };
+        let asked = match invitation.desk {
+            Desk::CallCentre => &QUESTIONS[..6],
+            Desk::Area(_) => &QUESTIONS[..],
+        };
+        let answers: Vec<_> = asked
+            .iter()
+            .map(|question| (*question, score(is_sour, &mut self.surveys)))
+            .collect();
+        post(scene, "survey.answered", invitation, &answers);
+    }
+}
+
+fn score(is_sour: bool, dice: &mut Dice) -> Option<i64> {
+    let score = dice.weighted(if is_sour { &SOUR } else { &USUAL });
+    (!dice.permille(SKIPPED)).then_some(score)
+}
+
+fn post(
+    scene: &mut Scene<'_, '_>,
+    event_type: &'static str,
+    invitation: &Invitation,
+    answers: &[(&str, Option<i64>)],
+) {
+    let customer = scene.customer(invitation.customer);
+    let respondent = match customer.kind {
+        CustomerKind::Retailer => "RETAILER",
+        CustomerKind::KeyAccount => "KEY_ACCOUNT",
+        CustomerKind::EquipmentOwner => "EQUIPMENT_OWNER",
+    };
+    let envelope = Envelope {
+        unit_id: Some(invitation.desk.unit_id(scene.world)),
+        ..about_customer(SimTopic::Complaints, event_type, scene.now, "CRM", customer)
+    };
+    scene.outbox.post(&envelope, |payload| {
+        payload
+            .text("survey_id", &invitation.survey_id)
+            .text("wave", &invitation.wave)
+            .text("survey_tool", invitation.tool)
+            .text("respondent_kind", respondent)
+            .text_if("case_id", invitation.case_id.as_deref());
+        if !answers.is_empty() {
+            payload.list("answers", answers, |answer, (question, score)| {
+                answer.text("question_id", question);
+                match score {
+                    Some(score) => answer.int("score", *score),
+                    None => answer.null("score"),
+                };
+            });
+        }
+    });
+}

@@ -1,0 +1,93 @@
+//! K6 as the simulator needs it: which of its own records are too late or duplicates.
+//!
+//! Written for the labels alone and apart from the engine's, so that the two can be held against each other.
+
+use std::collections::HashMap;
+
+use super::plan::SimTopic;
+
+/// What one topic-partition has accepted so far.
+#[derive(Default)]
+pub(super) struct Accepted {
+    highest: Option<i64>,
+    /// Accepted ids with their `occurred_at`.
+    known: HashMap<EventId, i64>,
+    /// Size of `known` at which it is swept next.
+    sweep_at: usize,
+}
+
+/// The bytes of an event's UUID.
+pub(super) type EventId = [u8; 16];
+
+const FIRST_SWEEP: usize = 4_096;
+
+impl Accepted {
+    /// The reason not to accept a well-formed record, or none; an accepted one is remembered.
+    pub fn judge(
+        &mut self,
+        topic: SimTopic,
+        id: &EventId,
+        occurred_at: i64,
+    ) -> Option<&'static str> {
+        let limit = self.highest.map_or(i64::MIN, |highest| {
+            highest - topic.out_of_orderness_ms() - topic.allowed_lateness_ms()
+        });
+        if occurred_at < limit {
+            return Some("too_late");
+        }
+        // An id counts as known exactly while its accepted record is not below the limit, swept or not.
+        if self
+            .known
+            .get(id)
+            .is_some_and(|accepted| *accepted >= limit)
+        {
+            return Some("duplicate");
+        }
+        self.known.insert(*id, occurred_at);
+        self.highest = self.highest.max(Some(occurred_at));
+        if self.known.len() > self.sweep_at.max(FIRST_SWEEP) {
+            self.known.retain(|_, accepted| *accepted >= limit);
+            self.sweep_at = 2 * self.known.len();
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: i64 = 60_000 + 2 * 86_400_000;
+
+    #[test]
+    fn k06_late_is_strictly_below_the_limit_and_only_accepted_records_move_it() {
+        let mut orders = Accepted::default();
+        let mut judge = |id: u8, at| orders.judge(SimTopic::Orders, &[id; 16], at);
+        assert_eq!(judge(1, SPAN), None);
+        assert_eq!(judge(2, 0), None, "at the limit");
+        assert_eq!(judge(3, -1), Some("too_late"));
+        assert_eq!(judge(1, SPAN), Some("duplicate"));
+        assert_eq!(
+            judge(1, 2 * SPAN),
+            Some("duplicate"),
+            "does not move the limit"
+        );
+        assert_eq!(judge(4, 0), None);
+    }
+
+    #[test]
+    fn k06_a_forgotten_id_is_new() {
+        let mut orders = Accepted::default();
+        let mut judge = |id: u8, at| orders.judge(SimTopic::Orders, &[id; 16], at);
+        assert_eq!(judge(1, 0), None);
+        assert_eq!(judge(2, SPAN), None);
+        assert_eq!(judge(1, SPAN), Some("duplicate"), "still at the limit");
+        assert_eq!(judge(3, SPAN + 1), None);
+        assert_eq!(
+            judge(1, 0),
+            Some("too_late"),
+            "too late comes before duplicate"
+        );
+        assert_eq!(judge(1, SPAN + 1), None, "forgotten");
+    }
+}

@@ -1,0 +1,187 @@
+//! Puts shards and publisher of one process together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+
+use object_store::ObjectStore;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+use super::core::{CoreError, ShardCore};
+use super::publisher::{
+    EpochRecord, PublishError, Publisher, PublisherSettings, Summary, Until, shard_log,
+};
+use super::shard::{Report, Shard, ShardError, ShardSettings};
+use crate::alert::AlertRule;
+use crate::history::World;
+use crate::log::{Log, LogError};
+use crate::publish::TableSpec;
+use crate::round::Metric;
+use crate::source::{Source, SourceError, Start};
+
+/// Why a run ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(
+        "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; finish with `run --drain`, or start with an empty [storage] url"
+    )]
+    Drained,
+    #[error("a thread cannot be started")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Whose doing an error is, and so the exit code (`contract.md` 1).
+impl RunError {
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Source(error) => source_code(error),
+            Self::Log(error) => log_code(error),
+            Self::Shard(error) => shard_code(error),
+            Self::Publish(PublishError::Log(error)) => log_code(error),
+            Self::Publish(PublishError::Shard { source, .. }) => shard_code(source),
+            Self::Drained => 2,
+            _ => 1,
+        }
+    }
+}
+
+fn shard_code(error: &ShardError) -> u8 {
+    match error {
+        ShardError::Log(error) => log_code(error),
+        ShardError::Source(error) => source_code(error),
+        ShardError::Version { .. } | ShardError::Inputs { .. } => 2,
+        _ => 1,
+    }
+}
+
+fn log_code(error: &LogError) -> u8 {
+    match error {
+        LogError::Fenced { .. } => 4,
+        _ => 1,
+    }
+}
+
+fn source_code(error: &SourceError) -> u8 {
+    match error.kind() {
+        crate::source::ErrorKind::Configuration => 2,
+        crate::source::ErrorKind::EventsMissing => 5,
+        crate::source::ErrorKind::External => 1,
+    }
+}
+
+/// Opens the inputs of one shard at its own offsets.
+pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
+
+/// What a process runs.
+pub struct Process<F> {
+    pub shards: Vec<ShardSettings>,
+    pub publisher: PublisherSettings,
+    pub metrics: Arc<Vec<Metric>>,
+    pub specs: Vec<TableSpec>,
+    pub row_rules: Vec<Box<dyn AlertRule>>,
+    /// Makes the state of a shard: operators, world, rules over facts.
+    pub make_core: F,
+    pub open_source: OpenSource,
+    /// End offsets seen at start, per shard and input; `None` for files.
+    pub goals: Option<Vec<Vec<i64>>>,
+    /// Content hash of the reference data in force.
+    pub reference: String,
+    /// Name of this process in claims.
+    pub owner: String,
+    pub until: Until,
+}
+
+impl<F> Process<F> {
+    /// Claims all logs, takes state back and runs until `until` or until `stop` is set.
+    pub async fn run<W, M>(
+        self,
+        store: Arc<dyn ObjectStore>,
+        stop: watch::Receiver<bool>,
+        told: impl FnMut(&EpochRecord),
+    ) -> Result<Summary, RunError>
+    where
+        W: World,
+        F: Fn(u32) -> M,
+        M: Future<Output = Result<ShardCore<W>, CoreError>>,
+    {
+        let runtime = Handle::current();
+        let mut ready = Vec::new();
+        for settings in &self.shards {
+            let core = (self.make_core)(settings.shard).await?;
+            let (log, recovered) =
+                Log::claim(store.clone(), &shard_log(settings.shard), &self.owner).await?;
+            let goals = self
+                .goals
+                .as_ref()
+                .and_then(|goals| goals.get(settings.shard as usize))
+                .map(Vec::as_slice);
+            let shard = Shard::recover(
+                settings.clone(),
+                core,
+                log,
+                recovered,
+                goals,
+                self.reference.clone(),
+                runtime.clone(),
+            )
+            .await?;
+            let may_go_on = matches!(self.until, Until::Drained | Until::DrainedTo(_));
+            if shard.drained_to_ms().is_some() && !may_go_on {
+                return Err(RunError::Drained);
+            }
+            ready.push(shard);
+        }
+        let (log, recovered) =
+            Log::claim(store.clone(), super::publisher::LOG, &self.owner).await?;
+        let mut publisher = Publisher::recover(
+            self.publisher,
+            self.metrics,
+            self.row_rules,
+            store.clone(),
+            self.specs,
+            log,
+            recovered,
+        )
+        .await?;
+        publisher.read_shards(&store).await?;
+
+        let (reports, heard) = mpsc::unbounded_channel();
+        let mut commands = Vec::new();
+        let mut threads = BTreeMap::new();
+        for (number, shard) in (0_u32..).zip(ready) {
+            let (sender, receiver) = crossbeam_channel::unbounded();
+            let source = (self.open_source)(&shard.starts())?;
+            let reports = reports.clone();
+            let thread = thread::Builder::new()
+                .name(format!("shard-{number}"))
+                .spawn(move || {
+                    let result = shard.run(source, &receiver, &reports);
+                    // Nobody to tell means that the publisher has ended with an error of its own.
+                    let _ = reports.send(Report::Ended {
+                        shard: number,
+                        result,
+                    });
+                })?;
+            commands.push(sender);
+            threads.insert(number, thread);
+        }
+        drop(reports);
+        let result = publisher.run(commands, heard, self.until, stop, told).await;
+        for (_, thread) in threads {
+            // Its result has come as a report.
+            let _ = thread.join();
+        }
+        Ok(result?)
+    }
+}

@@ -1,0 +1,119 @@
+//! What the publisher puts into its own log.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use super::plan::Planner;
+use crate::alert::Change;
+use crate::log::{Kind, LogError, LogReader};
+use crate::publish::Changes;
+use crate::round::{Published, Revision};
+use crate::run::seal::Clocks;
+use crate::time::Window;
+
+/// Name of the publisher's log.
+pub const LOG: &str = "publisher";
+
+/// Version of this layout.
+pub const ENTRY_VERSION: u16 = 1;
+
+/// One record of the publisher's log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Entry {
+    /// Everything that the epoch will make public. From here on it rolls forward.
+    Intent(Box<Intent>),
+    /// The epoch is public: what every query sees.
+    Epoch(EpochRecord),
+}
+
+/// What one epoch does, with the publisher's state after it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Intent {
+    pub version: u16,
+    pub state: State,
+    /// Revisions that became known with this epoch.
+    pub published: Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>,
+    /// Table (`schema.name`) → files.
+    pub tables: BTreeMap<String, Changes>,
+    pub alerts: Vec<Change>,
+}
+
+/// The publisher's state but for the revisions, small enough to stand in every intent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    pub epoch: i64,
+    /// Shard → the last seal taken in.
+    pub cut: BTreeMap<u32, u64>,
+    pub clocks: BTreeMap<u32, Clocks>,
+    pub planner: Planner,
+    pub reference: String,
+    /// Rules over metric rows, in the order of loading.
+    pub rules: Vec<Vec<u8>>,
+    /// Event time was moved on beyond the inputs' ends.
+    pub drained_to_ms: Option<i64>,
+    /// Conservation: what the last seal taken in had counted, per shard and input.
+    pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
+}
+
+/// A base of the publisher.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PublisherBase {
+    pub version: u16,
+    pub state: State,
+    pub published: Published,
+    pub last: Option<EpochRecord>,
+}
+
+/// Rows of `table` for windows of this kind that end at or before the instant are final (K7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalUntil {
+    pub table: String,
+    pub window_kind: String,
+    pub until_ms: i64,
+}
+
+/// The newest one is what every query pins: all tables agree (P3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    pub epoch: i64,
+    pub committed_at_ms: i64,
+    pub cut: BTreeMap<u32, u64>,
+    /// Table (`schema.name`) → Delta version.
+    pub tables: BTreeMap<String, i64>,
+    pub finality: Vec<FinalUntil>,
+    pub reference: String,
+    pub drained_to_ms: Option<i64>,
+}
+
+/// The newest epoch record, read without owning the log.
+pub async fn newest_epoch(
+    store: Arc<dyn ObjectStore>,
+) -> Result<Option<EpochRecord>, EpochError> {
+    let reader = LogReader::new(store, LOG);
+    let Some(last) = reader.last_number().await? else {
+        return Ok(None);
+    };
+    let mut records = reader.read_back(last);
+    while let Some(entry) = records.try_next().await? {
+        if entry.kind != Kind::Data {
+            continue;
+        }
+        if let Entry::Epoch(epoch) = postcard::from_bytes(&entry.payload)? {
+            return Ok(Some(epoch));
+        }
+    }
+    Ok(None)
+}
+
+/// Why the newest epoch cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum EpochError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("a record of the publisher's log cannot be read; was it written by another version?")]
+    Entry(#[from] postcard::Error),
+}

@@ -1,0 +1,382 @@
+//! One epoch: rounds, rows, files, intent, commits, epoch record.
+
+use std::collections::BTreeMap;
+
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent};
+use super::plan::{Planner, RoundKey, final_until_ms};
+use super::rows::{
+    ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, Stamp, WatermarkRow,
+    event_rows, fact_rows, metric_rows, plain_rows,
+};
+use super::{PublishError, Publisher};
+use crate::alert::{Change, Input, Now};
+use crate::publish::Changes;
+use crate::round::{Revision, evaluate_public};
+use crate::run::seal::from_ipc;
+use crate::run::shard::{Command, Report};
+use crate::time::{Window, wall};
+
+type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
+
+/// Rows of this epoch, by table.
+#[derive(Default)]
+struct Rows(BTreeMap<String, Vec<RecordBatch>>);
+
+impl Rows {
+    fn add(&mut self, table: impl Into<String>, batch: RecordBatch) {
+        if batch.num_rows() > 0 {
+            self.0.entry(table.into()).or_default().push(batch);
+        }
+    }
+}
+
+impl Publisher {
+    /// Publishes one epoch if there is something to publish; `force` revises every touched window that has ended.
+    pub(super) async fn publish(
+        &mut self,
+        reports: &mut UnboundedReceiver<Report>,
+        force: bool,
+    ) -> Result<Option<&EpochRecord>, PublishError> {
+        let rounds = self.run_rounds(reports, force).await?;
+        if self.pending.is_empty() && rounds.is_empty() {
+            return Ok(None);
+        }
+        let epoch = self.state.epoch + 1;
+        let mut rows = Rows::default();
+        let (published, alerts) = self.metric_revisions(&rounds, epoch, &mut rows).await?;
+        self.sealed_rows(epoch, &mut rows)?;
+        self.epoch_rows(epoch, &mut rows)?;
+
+        let tag = format!("{}-{epoch}", self.log.claim_id().number);
+        let mut tables = BTreeMap::new();
+        for (table, batches) in &rows.0 {
+            let Some(spec) = self.specs.get(table) else {
+                continue;
+            };
+            let mut changes = Changes {
+                add: self.tables.stage(spec, batches, &tag).await?,
+                compactions: Vec::new(),
+            };
+            if epoch % COMPACT_EVERY == 0
+                && let Some(version) = self.versions.get(table)
+            {
+                changes.compactions = self.tables.compact(spec, *version, &tag).await?;
+            }
+            tables.insert(table.clone(), changes);
+        }
+
+        self.state.epoch = epoch;
+        self.state.cut.clone_from(&self.heard);
+        self.state.rules = self
+            .rules
+            .iter()
+            .map(|rule| rule.save())
+            .collect::<Result<_, _>>()?;
+        let intent = Intent {
+            version: ENTRY_VERSION,
+            state: self.state.clone(),
+            published,
+            tables,
+            alerts,
+        };
+        let entry = Entry::Intent(Box::new(intent));
+        let payload = Bytes::from(postcard::to_stdvec(&entry)?);
+        self.log.append(payload).await?;
+        let Entry::Intent(intent) = entry else {
+            return Ok(None);
+        };
+        for (metric, window, keys) in &intent.published {
+            self.published.accept(metric, *window, keys.clone());
+        }
+        self.pending.clear();
+        self.pending_bytes = 0;
+        self.roll_forward(&intent).await?;
+        if epoch % self.settings.base_every == 0 {
+            self.write_base().await?;
+        }
+        Ok(self.last.as_ref())
+    }
+
+    /// From a sealed intent to its epoch record; may be repeated from any point.
+    pub(super) async fn roll_forward(&mut self, intent: &Intent) -> Result<(), PublishError> {
+        let epoch = intent.state.epoch;
+        for (table, changes) in &intent.tables {
+            let version = self.tables.commit(table, epoch, changes).await?;
+            self.versions.insert(table.clone(), version);
+        }
+        let record = EpochRecord {
+            epoch,
+            committed_at_ms: wall::now_ms(),
+            cut: intent.state.cut.clone(),
+            tables: self.versions.clone(),
+            finality: self.finality(),
+            reference: intent.state.reference.clone(),
+            drained_to_ms: intent.state.drained_to_ms,
+        };
+        let payload = Bytes::from(postcard::to_stdvec(&Entry::Epoch(record.clone()))?);
+        self.log.append(payload).await?;
+        self.last = Some(record);
+        Ok(())
+    }
+
+    fn finality(&self) -> Vec<FinalUntil> {
+        let clocks = &self.state.planner.finality;
+        let mut all = Vec::new();
+        for metric in self.metrics.iter() {
+            let Some(until_ms) = final_until_ms(metric, clocks, &self.settings.lateness) else {
+                continue;
+            };
+            for kind in &metric.windows {
+                all.push(FinalUntil {
+                    table: format!("metrics.{}", metric.name),
+                    window_kind: kind.to_string(),
+                    until_ms,
+                });
+            }
+        }
+        all
+    }
+
+    /// Opens the rounds that are due and waits until every shard has answered.
+    async fn run_rounds(
+        &mut self,
+        reports: &mut UnboundedReceiver<Report>,
+        force: bool,
+    ) -> Result<Vec<(u64, RoundKey)>, PublishError> {
+        if self.commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now_ms = wall::now_ms();
+        let revise_every = i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
+        let zone = self.settings.zone;
+        let due = self
+            .state
+            .planner
+            .due(zone, &self.clocks(), now_ms, revise_every, force);
+        let mut rounds = Vec::new();
+        for key in due {
+            self.next_round += 1;
+            let round = self.next_round;
+            self.answers.insert(round, BTreeMap::new());
+            let metrics = Planner::metrics_of(&self.metrics, &key)
+                .iter()
+                .map(|metric| metric.name.clone())
+                .collect();
+            self.ask_all(&Command::Answer {
+                round,
+                window: key.window,
+                metrics,
+            });
+            // What is touched from now on is not in the answers for sure, so it is marked again.
+            self.state.planner.opened(&key, now_ms);
+            rounds.push((round, key));
+        }
+        let shards = self.settings.shards as usize;
+        while rounds
+            .iter()
+            .any(|(round, _)| self.answers.get(round).is_none_or(|a| a.len() < shards))
+        {
+            let report = reports.recv().await;
+            self.hear(report)?;
+        }
+        Ok(rounds)
+    }
+
+    /// Rows of the rounds that say something new.
+    async fn metric_revisions(
+        &mut self,
+        rounds: &[(u64, RoundKey)],
+        epoch: i64,
+        rows: &mut Rows,
+    ) -> Result<(Revisions, Vec<Change>), PublishError> {
+        let zone = self.settings.zone;
+        let metrics = self.metrics.clone();
+        let clocks = self.clocks();
+        let (mut published, mut alerts) = (Revisions::new(), Vec::new());
+        for (round, key) in rounds {
+            let answers = self.answers.remove(round).unwrap_or_default();
+            for metric in Planner::metrics_of(&metrics, key) {
+                let mut parts = Vec::new();
+                for (_, ipc) in answers
+                    .values()
+                    .flatten()
+                    .filter(|(name, _)| *name == metric.name)
+                {
+                    parts.extend(from_ipc(ipc)?);
+                }
+                let result = evaluate_public(metric, key.window, zone, &parts).await?;
+                let changes = self.published.compare(metric, key.window, &result)?;
+                if changes.keys.is_empty() {
+                    continue;
+                }
+                let was_final =
+                    final_until_ms(metric, &self.state.planner.finality, &self.settings.lateness)
+                        .is_some_and(|until| key.window.end_ms(zone) <= until);
+                let stamp = Stamp {
+                    window: key.window,
+                    zone,
+                    restated: was_final && self.published.knows(&metric.name, key.window),
+                    emitted_at_ms: wall::now_ms(),
+                    epoch,
+                };
+                let table = format!("metrics.{}", metric.name);
+                let batch = metric_rows(&changes, &metric.table, &stamp)?;
+                let now = Now {
+                    clock_ms: clocks.get(&key.clock).copied().unwrap_or(i64::MIN),
+                    live_ms: None,
+                };
+                for rule in &mut self.rules {
+                    if matches!(rule.input(), Input::Rows { metric: name, window_kind }
+                        if name == metric.name && window_kind == key.window.kind.as_str())
+                    {
+                        alerts.extend(rule.observe(&batch, now)?);
+                    }
+                }
+                rows.add(table, batch);
+                published.push((metric.name.clone(), key.window, changes.keys));
+            }
+        }
+        self.state.planner.finality = clocks;
+        Ok((published, alerts))
+    }
+
+    /// Events, facts and what became of every record, from the seals of this epoch.
+    fn sealed_rows(&mut self, epoch: i64, rows: &mut Rows) -> Result<(), PublishError> {
+        let zone = self.settings.zone;
+        let shards = self.settings.shards;
+        let (mut dead, mut late, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        for pending in &self.pending {
+            let (seal, shard) = (&pending.seal, pending.shard);
+            for (topic, ipc) in &seal.events {
+                let table = format!("events.{}", topic.name());
+                let Some(schema) = self.schema_of(&table) else {
+                    continue;
+                };
+                let keyed = topic.is_keyed();
+                let mine = |partition: i32| keyed || partition.unsigned_abs() % shards == shard;
+                for batch in event_rows(ipc, &schema, zone, epoch, mine)? {
+                    rows.add(table.clone(), batch);
+                }
+            }
+            for (name, ipc) in &seal.facts {
+                let table = format!("facts.{name}");
+                let Some(schema) = self.schema_of(&table) else {
+                    continue;
+                };
+                for batch in fact_rows(ipc, &schema, epoch)? {
+                    rows.add(table.clone(), batch);
+                }
+            }
+            let topic = |input| super::topic_of(input, &self.settings.topic_names);
+            dead.extend(seal.dead_letters.iter().map(|letter| {
+                DeadLetterRow::new(letter, topic(&letter.input), shard, epoch, zone, seal.sealed_at_ms)
+            }));
+            late.extend(
+                seal.late_events
+                    .iter()
+                    .map(|event| LateRow::new(event, topic(&event.input), shard, epoch, zone)),
+            );
+            for input in seal.inputs.iter().filter(|input| input.accounted) {
+                let key = (shard, input.input.topic.clone(), input.input.partition);
+                let before = self.state.counted.insert(key, input.counters).unwrap_or_default();
+                let now = input.counters;
+                if now.read == before.read {
+                    continue;
+                }
+                counted.push(ConservationRow {
+                    shard,
+                    seal: pending.number,
+                    topic: topic(&input.input).to_owned(),
+                    partition: input.input.partition,
+                    read_n: now.read - before.read,
+                    accepted_n: now.accepted - before.accepted,
+                    duplicate_n: now.duplicate - before.duplicate,
+                    dead_letter_n: now.dead - before.dead,
+                    too_late_n: now.too_late - before.too_late,
+                    sealed_at: seal.sealed_at_ms * 1000,
+                    epoch,
+                    event_date: zone.day_of(seal.sealed_at_ms).date().to_string(),
+                });
+            }
+        }
+        self.add_plain(rows, "ops.dead_letters", &dead)?;
+        self.add_plain(rows, "ops.late_events", &late)?;
+        self.add_plain(rows, "ops.conservation", &counted)
+    }
+
+    /// How the shards stand, and what the epoch before this one consisted of.
+    fn epoch_rows(&self, epoch: i64, rows: &mut Rows) -> Result<(), PublishError> {
+        let emitted_at = wall::now_ms() * 1000;
+        let mut newest: BTreeMap<u32, &super::Pending> = BTreeMap::new();
+        for pending in &self.pending {
+            newest.insert(pending.shard, pending);
+        }
+        let mut watermarks = Vec::new();
+        for (shard, pending) in newest {
+            for input in pending.seal.inputs.iter().filter(|input| input.accounted) {
+                let topic = super::topic_of(&input.input, &self.settings.topic_names);
+                let bound = self.settings.bounds.get(topic).copied().unwrap_or(0);
+                let late = self.settings.lateness.get(topic).copied().unwrap_or(0);
+                let at = |less: i64| input.highest_ms.map(|ms| (ms - less) * 1000);
+                watermarks.push(WatermarkRow {
+                    epoch,
+                    shard,
+                    topic: topic.to_owned(),
+                    partition: input.input.partition,
+                    next_offset: input.next_offset,
+                    watermark_at: at(bound),
+                    horizon_at: at(bound + late),
+                    is_at_end: input.at_end,
+                    emitted_at,
+                });
+            }
+        }
+        self.add_plain(rows, "ops.watermarks", &watermarks)?;
+        let Some(last) = &self.last else {
+            return Ok(());
+        };
+        let cut = serde_json::to_string(&last.cut).unwrap_or_default();
+        let epochs: Vec<EpochRow> = last
+            .tables
+            .iter()
+            .map(|(table, version)| EpochRow {
+                epoch: last.epoch,
+                committed_at: last.committed_at_ms * 1000,
+                table_name: table.clone(),
+                version: *version,
+                cut: cut.clone(),
+            })
+            .collect();
+        let finality: Vec<FinalityRow> = last
+            .finality
+            .iter()
+            .map(|row| FinalityRow {
+                table_name: row.table.clone(),
+                window_kind: row.window_kind.clone(),
+                final_until: row.until_ms * 1000,
+                epoch: last.epoch,
+            })
+            .collect();
+        self.add_plain(rows, "ops.epochs", &epochs)?;
+        self.add_plain(rows, "ops.finality", &finality)
+    }
+
+    fn add_plain<R: serde::Serialize>(
+        &self,
+        rows: &mut Rows,
+        table: &str,
+        plain: &[R],
+    ) -> Result<(), PublishError> {
+        if let Some(schema) = self.schema_of(table).filter(|_| !plain.is_empty()) {
+            rows.add(table, plain_rows(plain, &schema)?);
+        }
+        Ok(())
+    }
+}
+
+/// Epochs between two looks at how many small files there are.
+const COMPACT_EVERY: i64 = 8;

@@ -1,0 +1,482 @@
+//! The publisher: what the shards have sealed becomes public, one epoch at a time.
+//!
+//! ```text
+//! seals ─▶ take in (touched windows, clocks, pending rows) ─▶ rounds: ask shards, wait for their answers
+//!       ─▶ public.sql, compare ─▶ stage Parquet ─▶ intent ║ point of no return ║ ─▶ Delta commits ─▶ epoch record
+//! ```
+//!
+//! An epoch opens the rounds that are due, waits for the shards' answers (they seal at once when asked) and publishes all
+//! metrics on a clock together. After a crash a new publisher reads base and records of its own log, rolls an open intent
+//! forward, then reads the shards' logs from the cut. A round that was open is forgotten: its windows are still marked as
+//! touched in the state of the last intent or by seals after its cut.
+
+mod entry;
+mod epoch;
+mod plan;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use crossbeam_channel::Sender;
+use object_store::ObjectStore;
+use schemas::event::Topic;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, newest_epoch};
+pub use plan::{Lateness, Planner, RoundKey};
+
+use self::entry::{ENTRY_VERSION, PublisherBase};
+use super::seal::{Clocks, Seal};
+use super::shard::{Command, Report, ShardError};
+use crate::alert::AlertRule;
+use crate::log::{Log, LogError, LogReader, Recovered};
+use crate::publish::{TableError, TableSpec, Tables};
+use crate::round::{CompareError, Metric, Published, RoundError};
+use crate::time::{Zone, wall};
+
+/// What the publisher needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct PublisherSettings {
+    pub zone: Zone,
+    pub shards: u32,
+    /// Longest time between two epochs while there is something to publish.
+    pub interval: Duration,
+    /// Shortest time between two revisions of a window.
+    pub revise_every: Duration,
+    /// Configured topic name → topic.
+    pub topic_names: Vec<(String, Topic)>,
+    /// `allowed_lateness` per topic, ms.
+    pub lateness: Lateness,
+    /// `out_of_orderness` per topic, ms.
+    pub bounds: BTreeMap<String, i64>,
+    /// Epochs between two bases.
+    pub base_every: i64,
+    /// Bytes of sealed records at which an epoch comes early.
+    pub early_bytes: usize,
+}
+
+/// When the run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// On a signal.
+    Stopped,
+    /// Once everything that was there at start has been published.
+    CaughtUp,
+    /// The same, then event time is moved on to this instant.
+    DrainedTo(i64),
+    /// The same, to the last instant of K7.
+    Drained,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Round(#[from] RoundError),
+    #[error(transparent)]
+    Compare(#[from] CompareError),
+    #[error("rows cannot be written as columns")]
+    Arrow(#[from] ArrowError),
+    #[error("a record of the publisher cannot be encoded or read")]
+    Entry(#[from] postcard::Error),
+    #[error("the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it")]
+    Version(u16),
+    #[error("shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy")]
+    MissingSeal { shard: u32, number: u64 },
+    #[error("shard={shard} ended")]
+    Shard { shard: u32, source: ShardError },
+    #[error("all shards have ended")]
+    NoShards,
+}
+
+/// A seal that is not public yet.
+struct Pending {
+    shard: u32,
+    number: u64,
+    seal: Arc<Seal>,
+}
+
+/// What a run did, for its last words.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    pub epoch: i64,
+    pub read: u64,
+    pub accepted: u64,
+    pub duplicate: u64,
+    pub too_late: u64,
+    pub dead: u64,
+    pub rows: usize,
+    pub drained_to_ms: Option<i64>,
+}
+
+/// The publisher of one storage.
+pub struct Publisher {
+    settings: PublisherSettings,
+    metrics: Arc<Vec<Metric>>,
+    rules: Vec<Box<dyn AlertRule>>,
+    tables: Arc<Tables>,
+    /// Every stored table, by `schema.name`.
+    specs: BTreeMap<String, TableSpec>,
+    versions: BTreeMap<String, i64>,
+    log: Log,
+    state: State,
+    published: Published,
+    last: Option<EpochRecord>,
+    pending: Vec<Pending>,
+    pending_bytes: usize,
+    /// Last seal heard of per shard, beyond the cut.
+    heard: BTreeMap<u32, u64>,
+    caught_up: BTreeMap<u32, u64>,
+    next_round: u64,
+    answers: BTreeMap<u64, BTreeMap<u32, Vec<(String, Vec<u8>)>>>,
+    commands: Vec<Sender<Command>>,
+}
+
+impl Publisher {
+    /// Takes back base and records, makes tables that do not exist yet, and rolls an open intent forward.
+    pub async fn recover(
+        settings: PublisherSettings,
+        metrics: Arc<Vec<Metric>>,
+        mut rules: Vec<Box<dyn AlertRule>>,
+        store: Arc<dyn ObjectStore>,
+        specs: Vec<TableSpec>,
+        log: Log,
+        recovered: Recovered,
+    ) -> Result<Self, PublishError> {
+        let mut base = match &recovered.base {
+            Some((_, bytes)) => {
+                let base: PublisherBase = postcard::from_bytes(bytes)?;
+                check_version(base.version)?;
+                base
+            }
+            None => PublisherBase::default(),
+        };
+        let mut open = None;
+        for (_, payload) in &recovered.records {
+            match postcard::from_bytes(payload)? {
+                Entry::Intent(intent) => {
+                    check_version(intent.version)?;
+                    base.state = intent.state.clone();
+                    for (metric, window, keys) in &intent.published {
+                        base.published.accept(metric, *window, keys.clone());
+                    }
+                    open = Some(intent);
+                }
+                Entry::Epoch(epoch) => {
+                    base.last = Some(epoch);
+                    open = None;
+                }
+            }
+        }
+        for (rule, state) in rules.iter_mut().zip(&base.state.rules) {
+            rule.load(state)?;
+        }
+        let tables = Arc::new(Tables::new(store));
+        let mut versions = BTreeMap::new();
+        for spec in &specs {
+            versions.insert(spec.full_name(), tables.ensure(spec).await?);
+        }
+        let mut publisher = Self {
+            heard: base.state.cut.clone(),
+            settings,
+            metrics,
+            rules,
+            tables,
+            specs: specs
+                .into_iter()
+                .map(|spec| (spec.full_name(), spec))
+                .collect(),
+            versions,
+            log,
+            state: base.state,
+            published: base.published,
+            last: base.last,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            caught_up: BTreeMap::new(),
+            next_round: u64::try_from(wall::now_ms()).unwrap_or_default() << 16,
+            answers: BTreeMap::new(),
+            commands: Vec::new(),
+        };
+        if let Some(intent) = open {
+            tracing::info!(epoch = intent.state.epoch, "an epoch was left open: rolling it forward");
+            publisher.roll_forward(&intent).await?;
+        }
+        Ok(publisher)
+    }
+
+    pub fn last_epoch(&self) -> Option<&EpochRecord> {
+        self.last.as_ref()
+    }
+
+    /// Takes in what the shards sealed after the last cut, before they go on.
+    pub async fn read_shards(&mut self, store: &Arc<dyn ObjectStore>) -> Result<(), PublishError> {
+        for shard in 0..self.settings.shards {
+            let reader = LogReader::new(store.clone(), &shard_log(shard));
+            let Some(last) = reader.last_number().await? else {
+                continue;
+            };
+            let first = self.state.cut.get(&shard).map_or(1, |cut| cut + 1);
+            for number in first..=last {
+                let Some(entry) = reader.read(number).await? else {
+                    return Err(PublishError::MissingSeal { shard, number });
+                };
+                match entry.kind {
+                    crate::log::Kind::Data => {
+                        let seal: Seal = postcard::from_bytes(&entry.payload)?;
+                        self.take(shard, number, Arc::new(seal));
+                    }
+                    _ => drop(self.heard.insert(shard, number)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One seal: notes what it touched; its rows go out with the next epoch.
+    fn take(&mut self, shard: u32, number: u64, seal: Arc<Seal>) {
+        if self.heard.get(&shard).is_some_and(|&heard| heard >= number) {
+            return;
+        }
+        self.heard.insert(shard, number);
+        for (metric, days) in &seal.touched {
+            self.state.planner.touch(&self.metrics, metric, days);
+        }
+        if seal.world_changed {
+            self.state.planner.touch_world(&self.metrics);
+        }
+        self.state.clocks.insert(shard, seal.clocks.clone());
+        self.state.drained_to_ms = self.state.drained_to_ms.max(seal.drained_to_ms);
+        self.state.reference.clone_from(&seal.reference);
+        let size = |blobs: &[(String, Vec<u8>)]| blobs.iter().map(|(_, b)| b.len()).sum::<usize>();
+        self.pending_bytes += size(&seal.facts);
+        self.pending_bytes += seal.events.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        for answer in &seal.answers {
+            if let Some(round) = self.answers.get_mut(&answer.round) {
+                round
+                    .entry(shard)
+                    .or_default()
+                    .push((answer.metric.clone(), answer.parts.clone()));
+            }
+        }
+        self.pending.push(Pending {
+            shard,
+            number,
+            seal,
+        });
+    }
+
+    /// How far all shards have come: the minimum of each clock.
+    fn clocks(&self) -> Clocks {
+        let mut least: Option<Clocks> = None;
+        for shard in 0..self.settings.shards {
+            let Some(clocks) = self.state.clocks.get(&shard) else {
+                return Clocks::new();
+            };
+            least = Some(match least {
+                None => clocks.clone(),
+                Some(so_far) => so_far
+                    .into_iter()
+                    .filter_map(|(key, ms)| clocks.get(&key).map(|other| (key, ms.min(*other))))
+                    .collect(),
+            });
+        }
+        least.unwrap_or_default()
+    }
+
+    /// Publishes until `until`, or until `stop` is set; ends with a last epoch.
+    pub async fn run(
+        mut self,
+        commands: Vec<Sender<Command>>,
+        mut reports: UnboundedReceiver<Report>,
+        until: Until,
+        mut stop: tokio::sync::watch::Receiver<bool>,
+        mut told: impl FnMut(&EpochRecord),
+    ) -> Result<Summary, PublishError> {
+        self.commands = commands;
+        let mut due_at = wall::monotonic() + self.settings.interval;
+        loop {
+            let now = wall::monotonic();
+            let early = self.pending_bytes >= self.settings.early_bytes;
+            if now >= due_at || early {
+                if let Some(epoch) = self.publish(&mut reports, false).await? {
+                    told(epoch);
+                }
+                due_at = wall::monotonic() + self.settings.interval;
+            }
+            if self.has_caught_up() && until != Until::Stopped {
+                break;
+            }
+            let wait = due_at.saturating_duration_since(wall::monotonic());
+            tokio::select! {
+                report = reports.recv() => self.hear(report)?,
+                () = wall::sleep(wait) => {}
+                _ = stop.changed() => break,
+            }
+        }
+        if !*stop.borrow() {
+            self.drain(&mut reports, until).await?;
+        }
+        for command in &self.commands {
+            // A shard that has ended has nothing left to seal.
+            let _ = command.send(Command::Stop);
+        }
+        let mut running = self.commands.len();
+        while running > 0 {
+            match reports.recv().await {
+                Some(Report::Ended { shard, result }) => {
+                    running -= 1;
+                    result.map_err(|source| PublishError::Shard { shard, source })?;
+                }
+                Some(other) => self.hear(Some(other))?,
+                None => break,
+            }
+        }
+        self.commands.clear();
+        if let Some(epoch) = self.publish(&mut reports, false).await? {
+            told(epoch);
+        }
+        self.write_base().await?;
+        Ok(self.summary())
+    }
+
+    /// After the inputs' ends: moves event time on and publishes what follows, until nothing moves any more.
+    async fn drain(
+        &mut self,
+        reports: &mut UnboundedReceiver<Report>,
+        until: Until,
+    ) -> Result<(), PublishError> {
+        if until == Until::Stopped {
+            return Ok(());
+        }
+        let mut reached = None;
+        loop {
+            let goal = match until {
+                Until::DrainedTo(to_ms) => Some(to_ms),
+                Until::Drained => self.state.planner.drain_instant_ms(
+                    &self.metrics,
+                    self.settings.zone,
+                    &self.settings.lateness,
+                ),
+                Until::Stopped | Until::CaughtUp => None,
+            };
+            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far)) else {
+                break;
+            };
+            self.ask_all(&Command::Drain { to_ms });
+            while !self.has_drained(to_ms) {
+                let report = reports.recv().await;
+                self.hear(report)?;
+            }
+            reached = Some(to_ms);
+        }
+        self.publish(reports, true).await?;
+        Ok(())
+    }
+
+    fn has_drained(&self, to_ms: i64) -> bool {
+        (0..self.settings.shards).all(|shard| {
+            self.state
+                .clocks
+                .get(&shard)
+                .is_some_and(|clocks| clocks.values().all(|&clock| clock >= to_ms))
+        })
+    }
+
+    fn has_caught_up(&self) -> bool {
+        (0..self.settings.shards).all(|shard| {
+            self.caught_up
+                .get(&shard)
+                .is_some_and(|number| self.heard.get(&shard) >= Some(number))
+        })
+    }
+
+    fn ask_all(&self, command: &Command) {
+        for sender in &self.commands {
+            // One that has ended says so in its report.
+            let _ = sender.send(command.clone());
+        }
+    }
+
+    fn hear(&mut self, report: Option<Report>) -> Result<(), PublishError> {
+        match report {
+            None => Err(PublishError::NoShards),
+            Some(Report::Sealed {
+                shard,
+                number,
+                seal,
+            }) => {
+                self.take(shard, number, seal);
+                Ok(())
+            }
+            Some(Report::CaughtUp { shard, number }) => {
+                self.caught_up.insert(shard, number);
+                Ok(())
+            }
+            Some(Report::Ended { shard, result }) => {
+                result.map_err(|source| PublishError::Shard { shard, source })
+            }
+        }
+    }
+
+    async fn write_base(&mut self) -> Result<(), PublishError> {
+        let base = PublisherBase {
+            version: ENTRY_VERSION,
+            state: self.state.clone(),
+            published: self.published.clone(),
+            last: self.last.clone(),
+        };
+        let payload = Bytes::from(postcard::to_stdvec(&base)?);
+        self.log.write_base(payload).await?;
+        Ok(())
+    }
+
+    fn summary(&self) -> Summary {
+        let mut summary = Summary {
+            epoch: self.state.epoch,
+            rows: self.published.rows(),
+            drained_to_ms: self.state.drained_to_ms,
+            ..Summary::default()
+        };
+        for counters in self.state.counted.values() {
+            summary.read += counters.read;
+            summary.accepted += counters.accepted;
+            summary.duplicate += counters.duplicate;
+            summary.too_late += counters.too_late;
+            summary.dead += counters.dead;
+        }
+        summary
+    }
+
+    fn schema_of(&self, table: &str) -> Option<SchemaRef> {
+        self.specs.get(table).map(|spec| spec.schema.clone())
+    }
+}
+
+/// Name of a shard's log.
+pub fn shard_log(shard: u32) -> String {
+    format!("shard-{shard}")
+}
+
+fn check_version(version: u16) -> Result<(), PublishError> {
+    match version {
+        ENTRY_VERSION => Ok(()),
+        other => Err(PublishError::Version(other)),
+    }
+}
+
+/// The short name of an input's topic.
+fn topic_of(input: &crate::source::InputId, names: &[(String, Topic)]) -> &'static str {
+    names
+        .iter()
+        .find(|(name, _)| *name == input.topic)
+        .map_or("", |(_, topic)| topic.name())
+}

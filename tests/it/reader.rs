@@ -1,0 +1,113 @@
+//! Reads a Kafka source as a shard would, and keeps what came.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use pipeline::source::kafka::{KafkaSettings, KafkaSource};
+use pipeline::source::{InputId, Item, Record, Source, SourceError, Start};
+use pipeline::time::wall;
+use tests::kafka::Broker;
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn settings(broker: &Broker) -> KafkaSettings {
+    KafkaSettings::new(broker.address(), "test")
+}
+
+pub fn starts(topic: &str, offsets: &[i64]) -> Vec<Start> {
+    offsets
+        .iter()
+        .zip(0..)
+        .map(|(offset, partition)| Start::new(InputId::new(topic, partition), *offset))
+        .collect()
+}
+
+/// A source and everything it has handed over.
+pub struct Reader {
+    pub source: KafkaSource,
+    pub records: BTreeMap<usize, Vec<Record>>,
+    pub ends: BTreeMap<usize, Vec<(i64, Instant)>>,
+    inputs: usize,
+}
+
+impl Reader {
+    pub fn open(settings: &KafkaSettings, starts: &[Start]) -> Self {
+        Self {
+            source: KafkaSource::open(settings, starts).unwrap(),
+            records: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            inputs: starts.len(),
+        }
+    }
+
+    pub fn poll(&mut self, max: usize) -> Result<usize, SourceError> {
+        let mut items = Vec::new();
+        let watermarks = vec![0; self.inputs];
+        let wait = Duration::from_millis(200);
+        self.source.poll(wait, max, &watermarks, &mut items)?;
+        let mut count = 0;
+        for item in items {
+            let input = item.input();
+            match item {
+                Item::Record(record) => {
+                    count += 1;
+                    self.records.entry(input).or_default().push(record);
+                }
+                Item::End {
+                    next_offset, at, ..
+                } => {
+                    self.ends.entry(input).or_default().push((next_offset, at));
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    pub fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        let began = wall::monotonic();
+        while !done(self) {
+            self.poll(1000).unwrap();
+            assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        }
+    }
+
+    /// Reads until every input is at its end; those ends.
+    pub fn read_to_ends(&mut self) -> Vec<i64> {
+        self.until("all inputs are at their ends", |reader| {
+            (0..reader.inputs).all(|input| !reader.source.unread(input))
+        });
+        (0..self.inputs)
+            .map(|input| self.ends[&input].last().unwrap().0)
+            .collect()
+    }
+
+    pub fn failure(&mut self) -> SourceError {
+        let began = wall::monotonic();
+        loop {
+            if let Err(error) = self.poll(1000) {
+                return error;
+            }
+            assert!(began.elapsed() < PATIENCE, "no error came");
+        }
+    }
+
+    pub fn offsets(&self, input: usize) -> Vec<i64> {
+        let records = self.records.get(&input).map_or(&[][..], Vec::as_slice);
+        records.iter().map(|record| record.offset).collect()
+    }
+
+    pub fn payloads(&self, input: usize) -> Vec<&str> {
+        self.records[&input]
+            .iter()
+            .map(|record| std::str::from_utf8(record.payload.as_ref().unwrap()).unwrap())
+            .collect()
+    }
+}
+
+pub fn open_error(settings: &KafkaSettings, starts: &[Start]) -> SourceError {
+    match KafkaSource::open(settings, starts) {
+        Ok(_) => panic!("opened"),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,176 @@
+//! A real Kafka broker for tests, and the few things tests do with one.
+//!
+//! ```no_run
+//! use tests::kafka::{Broker, Message};
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let broker = Broker::shared()?;
+//! let topic = broker.topic("orders", 4, &[])?;
+//! broker.produce(&topic, [Message::new(0, "{}").key("K1").at(1_735_689_600_000)])?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Tests that stop, kill or freeze the broker start one of their own with [`Broker::start`]. A broker dies with the process
+//! that started it, whatever happens to that.
+
+mod clients;
+mod jars;
+mod process;
+
+use std::ffi::OsString;
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use pipeline::time::wall;
+use tempfile::TempDir;
+
+use self::clients::Clients;
+pub use self::clients::Message;
+use self::process::Process;
+
+/// Starting took 6 s on two cores with builds beside it; a machine may be busier.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+
+/// A broker on 127.0.0.1.
+pub struct Broker {
+    address: String,
+    class_path: OsString,
+    clients: Clients,
+    process: Mutex<Option<Process>>,
+    /// After `process`: the broker goes before its storage.
+    folder: TempDir,
+}
+
+impl Broker {
+    /// The broker of this test run, started at the first call. Use topics of your own ([`topic`](Self::topic)).
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Result<Broker, String>> = OnceLock::new();
+        SHARED
+            .get_or_init(|| Self::start().map_err(|error| format!("{error:#}")))
+            .as_ref()
+            .map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Starts a broker of one's own, and stops it when dropped.
+    pub fn start() -> Result<Self> {
+        let class_path = jars::class_path()?;
+        let folder = tempfile::Builder::new()
+            .prefix("vitrine-kafka-")
+            .tempdir()?;
+        let address = process::prepare(&class_path, folder.path())?;
+        let broker = Self {
+            clients: Clients::new(&address)?,
+            address,
+            class_path,
+            process: Mutex::new(None),
+            folder,
+        };
+        broker.start_again()?;
+        Ok(broker)
+    }
+
+    /// `host:port`, for `[source] brokers`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Stops the broker in order (SIGTERM). Its address and storage stay.
+    pub fn stop(&self) -> Result<()> {
+        self.end("TERM")
+    }
+
+    /// Kills the broker (SIGKILL). Its address and storage stay.
+    pub fn kill(&self) -> Result<()> {
+        self.end("KILL")
+    }
+
+    /// Freezes the broker: it keeps its connections and answers nothing.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets a frozen broker go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal("CONT")
+    }
+
+    /// Starts a stopped or killed broker and waits until it answers.
+    pub fn start_again(&self) -> Result<()> {
+        let mut process = Process::start(&self.class_path, self.folder.path())?;
+        let began = wall::monotonic();
+        while let Err(error) = self.clients.check() {
+            if process.has_ended()? || wall::monotonic().duration_since(began) > READY_WITHIN {
+                let log = fs::read_to_string(self.folder.path().join("broker.log"));
+                bail!(
+                    "the broker does not come up: {error:#}\n{}",
+                    log.unwrap_or_default()
+                );
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
+        Ok(())
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process
+            .as_mut()
+            .context("the broker is stopped")?
+            .signal(name)
+    }
+
+    fn end(&self, signal: &str) -> Result<()> {
+        let mut held = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = held.as_mut().context("the broker is stopped")?;
+        process.signal(signal)?;
+        process.wait()?;
+        // only now: dropping a process removes its storage if it is still there to be guarded
+        *held = None;
+        Ok(())
+    }
+
+    /// Makes a topic of a name that begins with `name` and is used nowhere else; returns the name.
+    pub fn topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<String> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{name}.{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        self.create_topic(&name, partitions, config)?;
+        Ok(name)
+    }
+
+    /// Makes a topic and waits until it can be used.
+    pub fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
+        self.clients.create_topic(name, partitions, config)
+    }
+
+    /// Deletes a topic and waits until it is gone.
+    pub fn delete_topic(&self, name: &str) -> Result<()> {
+        self.clients.delete_topic(name)
+    }
+
+    /// Deletes the records of a partition below an offset, as retention would.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
+        self.clients.delete_records(topic, partition, before)
+    }
+
+    /// Writes records and waits until all are acknowledged; those of a partition keep their order.
+    pub fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) -> Result<()> {
+        self.clients.produce(topic, messages)
+    }
+
+    /// Writes records in one transaction and commits or aborts it. Either way a marker takes the next offset of each
+    /// partition written to.
+    pub fn transaction(
+        &self,
+        topic: &str,
+        messages: impl IntoIterator<Item = Message>,
+        commit: bool,
+    ) -> Result<()> {
+        self.clients.transaction(topic, messages, commit)
+    }
+}

@@ -1,0 +1,170 @@
+//! The binary `vitrine`, run as a user runs it.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use pipeline::time::wall;
+use tempfile::TempDir;
+
+use crate::cache;
+
+/// Path of the binary, brought up to date by the first call.
+///
+/// `CARGO_BIN_EXE_vitrine` exists only for tests of the package that owns the binary, and `cargo test -p tests` does not
+/// build another package's binaries. So it is built here, into the target folder this test binary lies in (a second or so
+/// when nothing has changed). `VITRINE_BIN` names another one and skips that.
+pub fn binary() -> Result<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BINARY
+        .get_or_init(|| find().map_err(|error| format!("{error:#}")))
+        .as_deref()
+        .map_err(|error| anyhow!("{error}"))
+}
+
+fn find() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("VITRINE_BIN") {
+        let path = PathBuf::from(path);
+        ensure!(path.is_file(), "VITRINE_BIN is no file: {}", path.display());
+        return Ok(path);
+    }
+    // <target>/debug/deps/it-0123456789abcdef
+    let test = env::current_exe()?;
+    let profile = test.ancestors().nth(2).context("no target folder")?;
+    let target = profile.parent().context("no target folder")?;
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    cache::run(
+        Command::new(cargo)
+            .args(["build", "--quiet", "--package", "jobs", "--bin", "vitrine"])
+            .arg("--manifest-path")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
+            .arg("--target-dir")
+            .arg(target),
+    )?;
+    Ok(profile.join("vitrine"))
+}
+
+/// What a finished command left.
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Exit code; `None` if a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// The finished command if it exited with 0, else an error that shows what it said.
+    pub fn success(self) -> Result<Self> {
+        ensure!(
+            self.status.success(),
+            "vitrine failed: {}\n{}\n{}",
+            self.status,
+            self.stdout,
+            self.stderr
+        );
+        Ok(self)
+    }
+}
+
+/// A running `vitrine`; killed when dropped.
+pub struct Vitrine {
+    child: Child,
+    /// Files instead of pipes: nobody has to read for it to go on, and what a killed process said is still there.
+    said: TempDir,
+}
+
+impl Vitrine {
+    /// Starts `vitrine ARGS` with additional environment variables (`VITRINE__SECTION__KEY`).
+    pub fn start<A: AsRef<OsStr>>(
+        args: impl IntoIterator<Item = A>,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        let said = TempDir::new()?;
+        let child = Command::new(binary()?)
+            .args(args)
+            .envs(environment.iter().copied())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(File::create(said.path().join("stdout"))?)
+            .stderr(File::create(said.path().join("stderr"))?)
+            .spawn()?;
+        Ok(Self { child, said })
+    }
+
+    pub fn stdout(&self) -> Result<String> {
+        self.read("stdout")
+    }
+
+    pub fn stderr(&self) -> Result<String> {
+        self.read("stderr")
+    }
+
+    fn read(&self, name: &str) -> Result<String> {
+        let bytes = fs::read(self.said.path().join(name))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Process id, for what has no method here.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by its name: TERM, INT, STOP, CONT.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        cache::run(Command::new("kill").args(["-s", name, &self.child.id().to_string()]))
+    }
+
+    /// `kill -9`, by the child's handle.
+    pub fn kill(mut self) -> Result<Finished> {
+        self.child.kill()?;
+        self.wait(Duration::from_secs(10))
+    }
+
+    /// Waits for its end; killed and an error if that takes longer than `at_most`.
+    pub fn wait(mut self, at_most: Duration) -> Result<Finished> {
+        let began = wall::monotonic();
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            ensure!(
+                wall::monotonic().duration_since(began) < at_most,
+                "vitrine still runs after {at_most:?}\n{}",
+                self.stderr()?
+            );
+            thread::sleep(Duration::from_millis(20));
+        };
+        Ok(Finished {
+            status,
+            stdout: self.stdout()?,
+            stderr: self.stderr()?,
+        })
+    }
+}
+
+impl Drop for Vitrine {
+    fn drop(&mut self) {
+        // both fail only if it has ended
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs `vitrine ARGS` to its end.
+pub fn run<A: AsRef<OsStr>>(
+    args: impl IntoIterator<Item = A>,
+    environment: &[(&str, &str)],
+    at_most: Duration,
+) -> Result<Finished> {
+    Vitrine::start(args, environment)?.wait(at_most)
+}
