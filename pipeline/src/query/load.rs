@@ -14,7 +14,7 @@ use datafusion::common::{DataFusionError, TableReference};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
 
-use super::catalog::{Comments, Snapshot, ViewText, without_metadata};
+use super::catalog::{Comments, PinnedTable, Snapshot, ViewText, without_metadata};
 use super::error::QueryError;
 use super::information::{CommentedInformationSchema, INFORMATION_SCHEMA};
 use super::names::Names;
@@ -60,6 +60,10 @@ pub async fn load(
     loading.finish()
 }
 
+fn is_finality(table: &PinnedTable) -> bool {
+    table.schema_name == "ops" && table.name == "finality"
+}
+
 /// A session while it is filled.
 struct Loading<'s> {
     snapshot: &'s Snapshot,
@@ -86,6 +90,9 @@ impl Loading<'_> {
 
     fn tables(&mut self, url: &ObjectStoreUrl) -> Result<(), QueryError> {
         for table in &self.snapshot.tables {
+            if is_finality(table) {
+                continue;
+            }
             let schema = views::stored_schema(table);
             let object = format!("{schema}.{}", table.name);
             let provider =
@@ -105,11 +112,9 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// `ops.finality` from the epoch record itself, unless a table of this name is stored.
+    /// `ops.finality` is the epoch record's, from which `is_final` follows. The stored table of that name, one epoch behind, is
+    /// for other readers.
     fn finality(&mut self) -> Result<(), QueryError> {
-        if self.names.table("ops", "finality").is_some() {
-            return Ok(());
-        }
         let finality = &self.snapshot.finality;
         let tables = StringArray::from_iter_values(finality.iter().map(|f| &f.table));
         let kinds = StringArray::from_iter_values(finality.iter().map(|f| &f.window_kind));

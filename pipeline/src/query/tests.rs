@@ -99,7 +99,11 @@ async fn facts_are_stored_with_weight_and_the_view_shows_what_holds() {
 
 #[tokio::test]
 async fn finality_reference_data_and_views() {
-    let fixture = Fixture::new();
+    let mut fixture = Fixture::new();
+    // One epoch behind and for other readers: SQL shows what `is_final` follows from.
+    let mut stored = fixture.snapshot.tables[1].clone();
+    (stored.schema_name, stored.name) = ("ops".to_owned(), "finality".to_owned());
+    fixture.snapshot.tables.push(stored);
     let session = fixture.session().await;
     let sql = "SELECT table_name, window_kind, final_until, epoch FROM ops.finality ORDER BY 1";
     assert_eq!(

@@ -87,9 +87,13 @@ pub enum PublishError {
     Arrow(#[from] ArrowError),
     #[error("a record of the publisher cannot be encoded or read")]
     Entry(#[from] postcard::Error),
-    #[error("the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it")]
+    #[error(
+        "the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it"
+    )]
     Version(u16),
-    #[error("shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy")]
+    #[error(
+        "shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy"
+    )]
     MissingSeal { shard: u32, number: u64 },
     #[error("shard={shard} ended")]
     Shard { shard: u32, source: ShardError },
@@ -207,7 +211,10 @@ impl Publisher {
             commands: Vec::new(),
         };
         if let Some(intent) = open {
-            tracing::info!(epoch = intent.state.epoch, "an epoch was left open: rolling it forward");
+            tracing::info!(
+                epoch = intent.state.epoch,
+                "an epoch was left open: rolling it forward"
+            );
             publisher.roll_forward(&intent).await?;
         }
         Ok(publisher)
@@ -258,7 +265,11 @@ impl Publisher {
         self.state.reference.clone_from(&seal.reference);
         let size = |blobs: &[(String, Vec<u8>)]| blobs.iter().map(|(_, b)| b.len()).sum::<usize>();
         self.pending_bytes += size(&seal.facts);
-        self.pending_bytes += seal.events.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        self.pending_bytes += seal
+            .events
+            .iter()
+            .map(|(_, bytes)| bytes.len())
+            .sum::<usize>();
         for answer in &seal.answers {
             if let Some(round) = self.answers.get_mut(&answer.round) {
                 round
@@ -368,7 +379,8 @@ impl Publisher {
                 ),
                 Until::Stopped | Until::CaughtUp => None,
             };
-            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far)) else {
+            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far))
+            else {
                 break;
             };
             self.ask_all(&Command::Drain { to_ms });
