@@ -241,7 +241,9 @@ impl<W: World> Shard<W> {
                     settings.shards,
                     states.get(index).cloned().unwrap_or_default(),
                 ),
-                next_offset: base.as_ref().map_or(0, |base| base.inputs[index].next_offset),
+                next_offset: base
+                    .as_ref()
+                    .map_or(0, |base| base.inputs[index].next_offset),
                 at_end: false,
                 end_live_ms: None,
                 goal: goals.and_then(|goals| goals.get(index)).copied(),
@@ -675,7 +677,11 @@ fn check_inputs(
     sealed: &[InputSeal],
     now: &[(InputId, Topic)],
 ) -> Result<(), ShardError> {
-    if sealed.iter().map(|seal| &seal.input).eq(now.iter().map(|(id, _)| id)) {
+    if sealed
+        .iter()
+        .map(|seal| &seal.input)
+        .eq(now.iter().map(|(id, _)| id))
+    {
         return Ok(());
     }
     let join = |ids: &mut dyn Iterator<Item = &InputId>| {

@@ -96,9 +96,7 @@ pub struct EpochRecord {
 }
 
 /// The newest epoch record, read without owning the log.
-pub async fn newest_epoch(
-    store: Arc<dyn ObjectStore>,
-) -> Result<Option<EpochRecord>, EpochError> {
+pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>, EpochError> {
     let reader = LogReader::new(store, LOG);
     let Some(last) = reader.last_number().await? else {
         return Ok(None);

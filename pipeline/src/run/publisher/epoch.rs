@@ -172,7 +172,8 @@ impl Publisher {
             return Ok(Vec::new());
         }
         let now_ms = wall::now_ms();
-        let revise_every = i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
+        let revise_every =
+            i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
         let zone = self.settings.zone;
         let due = self
             .state
@@ -235,9 +236,12 @@ impl Publisher {
                 if changes.keys.is_empty() {
                     continue;
                 }
-                let was_final =
-                    final_until_ms(metric, &self.state.planner.finality, &self.settings.lateness)
-                        .is_some_and(|until| key.window.end_ms(zone) <= until);
+                let was_final = final_until_ms(
+                    metric,
+                    &self.state.planner.finality,
+                    &self.settings.lateness,
+                )
+                .is_some_and(|until| key.window.end_ms(zone) <= until);
                 let stamp = Stamp {
                     window: key.window,
                     zone,
@@ -295,7 +299,14 @@ impl Publisher {
             }
             let topic = |input| super::topic_of(input, &self.settings.topic_names);
             dead.extend(seal.dead_letters.iter().map(|letter| {
-                DeadLetterRow::new(letter, topic(&letter.input), shard, epoch, zone, seal.sealed_at_ms)
+                DeadLetterRow::new(
+                    letter,
+                    topic(&letter.input),
+                    shard,
+                    epoch,
+                    zone,
+                    seal.sealed_at_ms,
+                )
             }));
             late.extend(
                 seal.late_events
@@ -304,7 +315,11 @@ impl Publisher {
             );
             for input in seal.inputs.iter().filter(|input| input.accounted) {
                 let key = (shard, input.input.topic.clone(), input.input.partition);
-                let before = self.state.counted.insert(key, input.counters).unwrap_or_default();
+                let before = self
+                    .state
+                    .counted
+                    .insert(key, input.counters)
+                    .unwrap_or_default();
                 let now = input.counters;
                 if now.read == before.read {
                     continue;
