@@ -4,6 +4,8 @@
 //! 3 audit found a difference · 4 another owner took over · 5 events are missing upstream.
 
 mod open;
+mod progress;
+mod publish;
 mod run;
 mod simulate;
 pub mod sql;
@@ -43,6 +45,8 @@ enum Command {
     Run(run::RunArgs),
     /// Write deterministic events, reference data and the truth about them
     Simulate(simulate::SimulateArgs),
+    /// Send event files to Kafka
+    Publish(publish::PublishArgs),
     /// Ask a question of one epoch, or open a prompt
     Sql(sql::SqlArgs),
 }
@@ -78,6 +82,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
+        Command::Publish(args) => publish::run(&args, &load()?).await,
         Command::Sql(args) => {
             let config = load()?;
             sql::run(&args, async || open::session(&config).await).await

@@ -268,7 +268,8 @@ fn inputs(config: &Config) -> anyhow::Result<Inputs> {
     }
 }
 
-fn kafka_settings(config: &Config) -> KafkaSettings {
+/// How a configuration reaches Kafka.
+pub fn kafka_settings(config: &Config) -> KafkaSettings {
     let mut settings =
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();
