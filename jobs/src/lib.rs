@@ -1,5 +1,6 @@
 //! What Vitrine computes: operators, metric texts, alert rules, and the program around them.
 
+pub mod alerts;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
