@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::plan::Planner;
-use crate::alert::Change;
+use crate::alert::Outbox;
 use crate::log::{Kind, LogError, LogReader};
 use crate::publish::Changes;
 use crate::round::{Published, Revision};
@@ -39,7 +39,6 @@ pub struct Intent {
     pub published: Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>,
     /// Table (`schema.name`) → files.
     pub tables: BTreeMap<String, Changes>,
-    pub alerts: Vec<Change>,
 }
 
 /// The publisher's state but for the revisions, small enough to stand in every intent.
@@ -53,6 +52,8 @@ pub struct State {
     pub reference: String,
     /// Rules over metric rows, in the order of loading.
     pub rules: Vec<Vec<u8>>,
+    /// What receivers have not acknowledged, per log.
+    pub outboxes: BTreeMap<String, Outbox>,
     /// Event time was moved on beyond the inputs' ends.
     pub drained_to_ms: Option<i64>,
     /// Conservation: what the last seal taken in had counted, per shard and input.

@@ -13,7 +13,7 @@ use super::rows::{
     event_rows, fact_rows, metric_rows, plain_rows,
 };
 use super::{PublishError, Publisher};
-use crate::alert::{Change, Input, Now};
+use crate::alert::{self, Change, Input, Now, Transition};
 use crate::publish::Changes;
 use crate::round::{Revision, evaluate_public};
 use crate::run::seal::from_ipc;
@@ -42,12 +42,16 @@ impl Publisher {
         force: bool,
     ) -> Result<Option<&EpochRecord>, PublishError> {
         let rounds = self.run_rounds(reports, force).await?;
-        if self.pending.is_empty() && rounds.is_empty() {
+        if self.pending.is_empty() && rounds.is_empty() && !self.alerting.has_rows() {
             return Ok(None);
         }
         let epoch = self.state.epoch + 1;
         let mut rows = Rows::default();
-        let (published, alerts) = self.metric_revisions(&rounds, epoch, &mut rows).await?;
+        let (published, mut changes) = self.metric_revisions(&rounds, epoch, &mut rows).await?;
+        // The intent will be the next record of this log: only its owner can extend it.
+        let number = self.log.last().number + 1;
+        let own = alert::seal(super::OWN_ALERTS, number, &mut changes);
+        self.alert_rows(&own, epoch, &mut rows)?;
         self.sealed_rows(epoch, &mut rows)?;
         self.epoch_rows(epoch, &mut rows)?;
 
@@ -76,12 +80,15 @@ impl Publisher {
             .iter()
             .map(|rule| rule.save())
             .collect::<Result<_, _>>()?;
+        let mut state = self.state.clone();
+        let now_ms = self.live_or_clock_ms();
+        let outbox = state.outboxes.entry(super::OWN_ALERTS.to_owned()).or_default();
+        outbox.add(own.clone(), &self.alerting.routes(), now_ms);
         let intent = Intent {
             version: ENTRY_VERSION,
-            state: self.state.clone(),
+            state,
             published,
             tables,
-            alerts,
         };
         let entry = Entry::Intent(Box::new(intent));
         let payload = Bytes::from(postcard::to_stdvec(&entry)?);
@@ -94,6 +101,8 @@ impl Publisher {
         }
         self.pending.clear();
         self.pending_bytes = 0;
+        self.alerting
+            .send(&mut self.state.outboxes, super::OWN_ALERTS, own, now_ms);
         self.roll_forward(&intent).await?;
         if epoch % self.settings.base_every == 0 {
             self.write_base().await?;
@@ -306,6 +315,24 @@ impl Publisher {
         self.add_plain(rows, "ops.dead_letters", &dead)?;
         self.add_plain(rows, "ops.late_events", &late)?;
         self.add_plain(rows, "ops.conservation", &counted)
+    }
+
+    fn alert_rows(
+        &mut self,
+        own: &[Transition],
+        epoch: i64,
+        rows: &mut Rows,
+    ) -> Result<(), PublishError> {
+        let zone = self.settings.zone;
+        let tables = ["ops.alerts", "ops.deliveries"].map(|table| self.schema_of(table));
+        if let [Some(alerts), Some(deliveries)] = tables {
+            let (alerts, deliveries) =
+                self.alerting
+                    .take_rows(own, &alerts, &deliveries, zone, epoch)?;
+            rows.add("ops.alerts", alerts);
+            rows.add("ops.deliveries", deliveries);
+        }
+        Ok(())
     }
 
     /// How the shards stand, and what the epoch before this one consisted of.
