@@ -7,10 +7,11 @@ use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use super::feed::{FeedChange, FeedGrid};
 use super::plan::Planner;
 use crate::alert::Outbox;
 use crate::log::{Kind, LogError, LogReader};
-use crate::publish::Changes;
+use crate::publish::{Changes, OutRecord};
 use crate::round::{Published, Revision};
 use crate::run::seal::Clocks;
 use crate::time::Window;
@@ -39,6 +40,9 @@ pub struct Intent {
     pub published: Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>,
     /// Table (`schema.name`) → files.
     pub tables: BTreeMap<String, Changes>,
+    pub feed: FeedChange,
+    /// Dead letters and feed records, to be sent before the epoch record.
+    pub records: Vec<OutRecord>,
 }
 
 /// The publisher's state but for the revisions, small enough to stand in every intent.
@@ -67,6 +71,7 @@ pub struct PublisherBase {
     pub state: State,
     pub published: Published,
     pub last: Option<EpochRecord>,
+    pub grid: FeedGrid,
 }
 
 /// Rows of `table` for windows of this kind that end at or before the instant are final (K7).

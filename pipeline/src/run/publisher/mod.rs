@@ -13,6 +13,7 @@
 mod alerts;
 mod entry;
 mod epoch;
+mod feed;
 mod plan;
 mod rows;
 
@@ -29,16 +30,19 @@ use schemas::event::Topic;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use alerts::Destinations;
+pub use epoch::dead_letter_topic;
+pub use feed::{DayKind, FeedDefinition};
 pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, newest_epoch};
 pub use plan::{Lateness, Planner, RoundKey};
 
 use self::alerts::Alerting;
+use self::feed::FeedGrid;
 use self::entry::{ENTRY_VERSION, PublisherBase};
 use super::seal::{Clocks, Seal};
 use super::shard::{Command, Report, ShardError};
 use crate::alert::{self, AlertRule};
 use crate::log::{Log, LogError, LogReader, Recovered};
-use crate::publish::{TableError, TableSpec, Tables};
+use crate::publish::{Outlet, OutletError, TableError, TableSpec, Tables};
 use crate::round::{CompareError, Metric, Published, RoundError};
 use crate::time::{Zone, wall};
 
@@ -83,6 +87,8 @@ pub enum PublishError {
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
+    Outlet(#[from] OutletError),
+    #[error(transparent)]
     Round(#[from] RoundError),
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -98,6 +104,14 @@ pub enum PublishError {
     Shard { shard: u32, source: ShardError },
     #[error("all shards have ended")]
     NoShards,
+}
+
+/// Where things leave to beside the tables.
+#[derive(Clone, Default)]
+pub struct WaysOut {
+    pub alerts: Destinations,
+    pub feed: Option<FeedDefinition>,
+    pub outlet: Option<Arc<dyn Outlet>>,
 }
 
 /// A seal that is not public yet.
@@ -142,6 +156,12 @@ pub struct Publisher {
     answers: BTreeMap<u64, BTreeMap<u32, Vec<(String, Vec<u8>)>>>,
     commands: Vec<Sender<Command>>,
     alerting: Alerting,
+    feed: Option<FeedDefinition>,
+    grid: FeedGrid,
+    /// Days of the feed that rounds of this epoch have said something of.
+    feed_days: Vec<(crate::time::Day, feed::Cells)>,
+    /// Where feed and dead letters leave to, if the events come from Kafka.
+    outlet: Option<Arc<dyn Outlet>>,
     /// Live time as last sealed; `i64::MIN` for files.
     live_ms: i64,
 }
@@ -152,7 +172,7 @@ impl Publisher {
         settings: PublisherSettings,
         metrics: Arc<Vec<Metric>>,
         mut rules: Vec<Box<dyn AlertRule>>,
-        destinations: Destinations,
+        ways_out: WaysOut,
         store: Arc<dyn ObjectStore>,
         specs: Vec<TableSpec>,
         log: Log,
@@ -175,6 +195,7 @@ impl Publisher {
                     for (metric, window, keys) in &intent.published {
                         base.published.accept(metric, *window, keys.clone());
                     }
+                    base.grid.restore(&intent.feed);
                     open = Some((*number, intent));
                 }
                 Entry::Epoch(epoch) => {
@@ -212,7 +233,11 @@ impl Publisher {
             next_round: u64::try_from(wall::now_ms()).unwrap_or_default() << 16,
             answers: BTreeMap::new(),
             commands: Vec::new(),
-            alerting: Alerting::new(destinations),
+            alerting: Alerting::new(ways_out.alerts),
+            feed: ways_out.feed,
+            grid: base.grid,
+            feed_days: Vec::new(),
+            outlet: ways_out.outlet,
             live_ms: i64::MIN,
         };
         if let Some((_, intent)) = open {
@@ -494,6 +519,7 @@ impl Publisher {
             state: self.state.clone(),
             published: self.published.clone(),
             last: self.last.clone(),
+            grid: self.grid.clone(),
         };
         let payload = Bytes::from(postcard::to_stdvec(&base)?);
         self.log.write_base(payload).await?;
