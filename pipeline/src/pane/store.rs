@@ -68,7 +68,7 @@ impl PaneStore {
         let weights = sums.column(self.keys + 1).as_primitive::<Int64Type>();
         let values: Vec<Vec<i128>> = sums.columns()[self.keys + 2..]
             .iter()
-            .map(|column| widen(column))
+            .map(widen)
             .collect();
         for row in 0..sums.num_rows() {
             let day = Day(panes.value(row));

@@ -22,6 +22,9 @@ pub const LOG: &str = "publisher";
 /// Version of this layout.
 pub const ENTRY_VERSION: u16 = 1;
 
+/// Metric, window, and the revision of each row by its key.
+pub type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
+
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Entry {
@@ -37,7 +40,7 @@ pub struct Intent {
     pub version: u16,
     pub state: State,
     /// Revisions that became known with this epoch.
-    pub published: Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>,
+    pub published: Revisions,
     /// Table (`schema.name`) → files.
     pub tables: BTreeMap<String, Changes>,
     pub feed: FeedChange,

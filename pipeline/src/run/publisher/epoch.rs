@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::feed::{self, FeedChange, FeedDefinition};
-use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent};
+use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent, Revisions};
 use super::plan::{Planner, RoundKey, final_until_ms};
 use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, Stamp, WatermarkRow,
@@ -16,12 +16,10 @@ use super::rows::{
 use super::{PublishError, Publisher};
 use crate::alert::{self, Change, Input, Now, Transition};
 use crate::publish::{Changes, OutRecord};
-use crate::round::{Metric, Revision, evaluate_over, evaluate_public};
+use crate::round::{Metric, evaluate_over, evaluate_public};
 use crate::run::seal::from_ipc;
 use crate::run::shard::{Command, Report};
 use crate::time::{Day, Window, WindowKind, wall};
-
-type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
 
 /// Rows of this epoch, by table.
 #[derive(Default)]

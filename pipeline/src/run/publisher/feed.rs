@@ -16,6 +16,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+use super::entry::Revisions;
 use super::rows::conform;
 use crate::columns::{column, text};
 use crate::pane::COUNT;
@@ -258,7 +259,7 @@ impl FeedGrid {
 pub struct FeedStep {
     pub rows: Vec<RecordBatch>,
     pub records: Vec<OutRecord>,
-    pub published: Vec<(String, Window, Vec<(Vec<u8>, crate::round::Revision)>)>,
+    pub published: Revisions,
 }
 
 /// Rows and records of the days that are to be made anew.

@@ -46,6 +46,9 @@ use crate::publish::{Outlet, OutletError, TableError, TableSpec, Tables};
 use crate::round::{CompareError, Metric, Published, RoundError};
 use crate::time::{Zone, wall};
 
+/// What the shards have answered to a round: per shard, each metric's part in Arrow IPC.
+type Answers = BTreeMap<u32, Vec<(String, Vec<u8>)>>;
+
 /// What the publisher needs to know of the configuration.
 #[derive(Clone, Debug)]
 pub struct PublisherSettings {
@@ -153,7 +156,7 @@ pub struct Publisher {
     heard: BTreeMap<u32, u64>,
     caught_up: BTreeMap<u32, u64>,
     next_round: u64,
-    answers: BTreeMap<u64, BTreeMap<u32, Vec<(String, Vec<u8>)>>>,
+    answers: BTreeMap<u64, Answers>,
     commands: Vec<Sender<Command>>,
     alerting: Alerting,
     feed: Option<FeedDefinition>,
