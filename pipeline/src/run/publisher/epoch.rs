@@ -6,8 +6,8 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::feed::{self, FeedChange, FeedDefinition};
 use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent, Revisions};
+use super::feed::{self, FeedChange, FeedDefinition};
 use super::plan::{Planner, RoundKey, final_until_ms};
 use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, Stamp, WatermarkRow,
@@ -47,8 +47,7 @@ impl Publisher {
         }
         let epoch = self.state.epoch + 1;
         let mut rows = Rows::default();
-        let (mut published, mut changes) =
-            self.metric_revisions(&rounds, epoch, &mut rows).await?;
+        let (mut published, mut changes) = self.metric_revisions(&rounds, epoch, &mut rows).await?;
         let mut records = self.dead_letter_records();
         let feed = self.feed_revisions(epoch, &mut rows, &mut published, &mut records)?;
         // The intent will be the next record of this log: only its owner can extend it.
@@ -85,7 +84,10 @@ impl Publisher {
             .collect::<Result<_, _>>()?;
         let mut state = self.state.clone();
         let now_ms = self.live_or_clock_ms();
-        let outbox = state.outboxes.entry(super::OWN_ALERTS.to_owned()).or_default();
+        let outbox = state
+            .outboxes
+            .entry(super::OWN_ALERTS.to_owned())
+            .or_default();
         outbox.add(own.clone(), &self.alerting.routes(), now_ms);
         let intent = Intent {
             version: ENTRY_VERSION,
@@ -146,10 +148,14 @@ impl Publisher {
                 continue;
             };
             for kind in &metric.windows {
-                let feed = self.feed.as_ref().filter(|feed| {
-                    feed.metric == metric.name && *kind == WindowKind::D1
-                });
-                let tables = [Some(format!("metrics.{}", metric.name)), feed.map(FeedDefinition::table)];
+                let feed = self
+                    .feed
+                    .as_ref()
+                    .filter(|feed| feed.metric == metric.name && *kind == WindowKind::D1);
+                let tables = [
+                    Some(format!("metrics.{}", metric.name)),
+                    feed.map(FeedDefinition::table),
+                ];
                 all.extend(tables.into_iter().flatten().map(|table| FinalUntil {
                     table,
                     window_kind: kind.to_string(),
@@ -357,7 +363,14 @@ impl Publisher {
             return Ok(());
         }
         let name = feed.table();
-        let result = evaluate_over(&name, &metric.name, rows, &feed.sql, window, self.settings.zone);
+        let result = evaluate_over(
+            &name,
+            &metric.name,
+            rows,
+            &feed.sql,
+            window,
+            self.settings.zone,
+        );
         let cells = feed::cells(&feed, &result.await?)?;
         self.grid.update(window.first, cells.clone());
         self.feed_days.push((window.first, cells));
@@ -383,7 +396,14 @@ impl Publisher {
         };
         self.grid.complete(last);
         let now_ms = wall::now_ms();
-        let step = feed::step(&feed, &mut self.grid, &self.published, &schema, epoch, now_ms)?;
+        let step = feed::step(
+            &feed,
+            &mut self.grid,
+            &self.published,
+            &schema,
+            epoch,
+            now_ms,
+        )?;
         for batch in step.rows {
             rows.add(table.clone(), batch);
         }
@@ -396,7 +416,10 @@ impl Publisher {
 
     /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there.
     fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
-        let metric = self.metrics.iter().find(|metric| metric.name == feed.metric)?;
+        let metric = self
+            .metrics
+            .iter()
+            .find(|metric| metric.name == feed.metric)?;
         let clock = crate::run::shard::clock_of(&self.clocks(), &metric.clock)?;
         let by_clock = self.settings.zone.day_of(clock).plus(-1);
         match self.state.drained_to_ms {
@@ -414,7 +437,10 @@ impl Publisher {
         if self.outlet.is_none() {
             return Vec::new();
         }
-        let letters = self.pending.iter().flat_map(|pending| &pending.seal.dead_letters);
+        let letters = self
+            .pending
+            .iter()
+            .flat_map(|pending| &pending.seal.dead_letters);
         letters
             .map(|letter| {
                 let mut headers = letter.headers.clone();
