@@ -126,7 +126,10 @@ fn start_logs(format: LogFormat) {
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logs
-            .with_ansi(std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .with_ansi(
+                std::env::var_os("NO_COLOR").is_none()
+                    && std::io::IsTerminal::is_terminal(&std::io::stderr()),
+            )
             .with_target(false)
             .init(),
         LogFormat::Json => logs.json().init(),
@@ -134,7 +137,9 @@ fn start_logs(format: LogFormat) {
 }
 
 /// The storage of a configuration.
-fn store(config: &Config) -> anyhow::Result<std::sync::Arc<dyn datafusion::object_store::ObjectStore>> {
+fn store(
+    config: &Config,
+) -> anyhow::Result<std::sync::Arc<dyn datafusion::object_store::ObjectStore>> {
     pipeline::log::open_store(&config.storage.url)
         .with_context(|| format!("storage cannot be opened url={}", config.storage.url))
 }
