@@ -133,6 +133,8 @@ impl Publisher {
             finality: self.finality(),
             reference: intent.state.reference.clone(),
             drained_to_ms: intent.state.drained_to_ms,
+            clocks: intent.state.clocks.clone(),
+            unrevised: intent.state.unrevised(self.settings.zone),
         };
         let payload = Bytes::from(postcard::to_stdvec(&Entry::Epoch(record.clone()))?);
         self.log.append(payload).await?;
