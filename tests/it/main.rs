@@ -1,6 +1,8 @@
 //! End-to-end tests: one binary, so that they share one broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod exactness;
+mod proof;
 mod reader;
 mod source_faults;
 mod source_kafka;
