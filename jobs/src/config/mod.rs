@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pipeline::alert::WebhookSettings;
 use pipeline::decode::{Partitioner, TopicSettings};
 use schemas::event::Topic;
 use serde::Deserialize;
@@ -205,19 +206,9 @@ impl Default for Reference {
 pub struct Sql {}
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookConfig {
-    pub name: String,
-    pub url: String,
-    #[serde(default)]
-    pub secret_file: Option<PathBuf>,
-    pub rules: Vec<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Alerts {
-    pub webhooks: Vec<WebhookConfig>,
+    pub webhooks: Vec<WebhookSettings>,
     pub allow_private_addresses: bool,
     #[serde(deserialize_with = "units::duration")]
     pub max_age: Duration,

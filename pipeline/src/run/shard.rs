@@ -16,6 +16,7 @@ use super::core::{CoreError, ShardCore, clock_key};
 use super::seal::{
     Answer, Base, Clocks, DeadLetter, InputSeal, LateEvent, SEAL_VERSION, Seal, from_ipc, to_ipc,
 };
+use crate::alert::{Change, MAX_PER_SEAL};
 use crate::columns::Head;
 use crate::decode::{Counters, InputJudge, JudgeState, Partitioner, TopicSettings, Verdict};
 use crate::history::World;
@@ -138,6 +139,8 @@ pub struct Shard<W: World> {
     dead_letters: Vec<DeadLetter>,
     late_events: Vec<LateEvent>,
     answers: Vec<(u64, Window, Vec<String>)>,
+    /// What is left over from a seal that could not number them all.
+    alerts: Vec<Change>,
     unsealed: usize,
     clock_sets: BTreeMap<String, Vec<usize>>,
     clocks: Clocks,
@@ -266,12 +269,16 @@ impl<W: World> Shard<W> {
             (clocks, live_ms) = (base.clocks.clone(), base.live_ms);
             (delay_ms, drained_to_ms) = (base.delay_ms, base.drained_to_ms);
         }
+        // Changes that found no number in their own seal.
+        let mut alerts: Vec<Change> = Vec::new();
         let last_base = recovered.base.as_ref().map_or(0, |(at, _)| at.number);
         for (_, payload) in &recovered.records {
             let seal: Seal = postcard::from_bytes(payload)?;
             check_version(settings.shard, seal.version)?;
             let batches = replay(&seal, &mut inputs)?;
-            core.apply(&batches, &seal.clocks, seal.live_ms).await?;
+            let effects = core.apply(&batches, &seal.clocks, seal.live_ms).await?;
+            alerts.extend(effects.alerts);
+            alerts.drain(..alerts.len().min(seal.alerts.len()));
             (clocks, live_ms) = (seal.clocks, seal.live_ms);
             (delay_ms, drained_to_ms) = (seal.delay_ms, seal.drained_to_ms);
         }
@@ -285,6 +292,7 @@ impl<W: World> Shard<W> {
             dead_letters: Vec::new(),
             late_events: Vec::new(),
             answers: Vec::new(),
+            alerts,
             unsealed: 0,
             clock_sets,
             clocks,
@@ -554,6 +562,9 @@ impl<W: World> Shard<W> {
             }
         }
         self.clocks = clocks.clone();
+        self.alerts.extend(effects.alerts);
+        let rest = self.alerts.split_off(self.alerts.len().min(MAX_PER_SEAL));
+        let alerts = std::mem::replace(&mut self.alerts, rest);
         let seal = Seal {
             version: SEAL_VERSION,
             inputs: self.input_seals(),
@@ -577,7 +588,7 @@ impl<W: World> Shard<W> {
             touched: effects.touched,
             world_changed: effects.world_changed,
             answers,
-            alerts: effects.alerts,
+            alerts,
             sealed_at_ms: wall::now_ms(),
         };
         let payload = Bytes::from(postcard::to_stdvec(&seal)?);

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use pipeline::history::Stamp;
+use pipeline::history::{Fact, Stamp};
 use proptest::prelude::*;
 use schemas::event::Topic;
 use serde_json::json;

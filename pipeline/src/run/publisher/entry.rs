@@ -7,10 +7,11 @@ use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use super::feed::{FeedChange, FeedGrid};
 use super::plan::Planner;
-use crate::alert::Change;
+use crate::alert::Outbox;
 use crate::log::{Kind, LogError, LogReader};
-use crate::publish::Changes;
+use crate::publish::{Changes, OutRecord};
 use crate::round::{Published, Revision};
 use crate::run::seal::Clocks;
 use crate::time::Window;
@@ -39,7 +40,9 @@ pub struct Intent {
     pub published: Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>,
     /// Table (`schema.name`) → files.
     pub tables: BTreeMap<String, Changes>,
-    pub alerts: Vec<Change>,
+    pub feed: FeedChange,
+    /// Dead letters and feed records, to be sent before the epoch record.
+    pub records: Vec<OutRecord>,
 }
 
 /// The publisher's state but for the revisions, small enough to stand in every intent.
@@ -53,6 +56,8 @@ pub struct State {
     pub reference: String,
     /// Rules over metric rows, in the order of loading.
     pub rules: Vec<Vec<u8>>,
+    /// What receivers have not acknowledged, per log.
+    pub outboxes: BTreeMap<String, Outbox>,
     /// Event time was moved on beyond the inputs' ends.
     pub drained_to_ms: Option<i64>,
     /// Conservation: what the last seal taken in had counted, per shard and input.
@@ -66,6 +71,7 @@ pub struct PublisherBase {
     pub state: State,
     pub published: Published,
     pub last: Option<EpochRecord>,
+    pub grid: FeedGrid,
 }
 
 /// Rows of `table` for windows of this kind that end at or before the instant are final (K7).
