@@ -1,8 +1,11 @@
 //! End-to-end tests: one binary, so that they share one broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bad_input;
 mod exactness;
+mod kills;
 mod proof;
 mod reader;
+mod refusals;
 mod source_faults;
 mod source_kafka;

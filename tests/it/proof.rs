@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use pipeline::time::wall;
 use serde_json::Value;
 use tests::events::Events;
 use tests::oracle::{self, Actual};
@@ -145,4 +146,13 @@ pub fn number(value: &Value) -> i64 {
         Value::String(text) => text.parse().unwrap(),
         value => value.as_i64().unwrap_or_else(|| panic!("not a whole number: {value}")),
     }
+}
+
+/// The seed of this run's random choices: `VITRINE_TEST_SEED`, else the clock's.
+pub fn seed() -> u64 {
+    let given = std::env::var("VITRINE_TEST_SEED").ok();
+    given.map_or_else(
+        || wall::now_ms().unsigned_abs(),
+        |text| text.parse().expect("VITRINE_TEST_SEED is a whole number"),
+    )
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use pipeline::time::wall;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -125,6 +126,20 @@ impl Project {
             value => value.as_i64(),
         };
         number.with_context(|| format!("not a whole number: {value} answers {query}"))
+    }
+
+    /// Asks until `done` says yes; before the first epoch its error means no.
+    pub fn until(&self, what: &str, done: impl Fn(&Self) -> Result<bool>) -> Result<()> {
+        let began = wall::monotonic();
+        loop {
+            match done(self) {
+                Ok(true) => return Ok(()),
+                result if began.elapsed() > PATIENCE / 5 => {
+                    return result.and_then(|_| bail!("waited in vain until {what}"));
+                }
+                _ => thread::sleep(Duration::from_millis(200)),
+            }
+        }
     }
 
     /// Writes all rows of a query to a file; its ending says in which format.
