@@ -6,6 +6,7 @@ mod exactness;
 mod kills;
 mod proof;
 mod reader;
+mod readme;
 mod refusals;
 mod source_faults;
 mod source_kafka;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
-use pipeline::run::process::{OpenSource, Process};
 use pipeline::publish::{KafkaOutlet, Outlet};
+use pipeline::run::process::{OpenSource, Process};
 use pipeline::run::publisher::{
     Destinations, PublisherSettings, Summary, Until, WaysOut, dead_letter_topic,
 };
@@ -81,8 +81,14 @@ async fn wait_for_signal() {
 }
 
 fn say(summary: &Summary) {
-    if let Some(at) = summary.drained_to_ms.and_then(DateTime::from_timestamp_millis) {
-        println!("drained to {}", at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+    if let Some(at) = summary
+        .drained_to_ms
+        .and_then(DateTime::from_timestamp_millis)
+    {
+        println!(
+            "drained to {}",
+            at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+        );
     }
     println!(
         "epoch {}: read {} = accepted {} + duplicate {} + too late {} + dead letters {}; {} metric rows",
@@ -229,7 +235,9 @@ fn inputs(config: &Config) -> anyhow::Result<Inputs> {
         SourceKind::Files => {
             let dir = config.source.dir.clone();
             if dir.as_os_str().is_empty() {
-                return Err(Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into());
+                return Err(
+                    Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into(),
+                );
             }
             let max = config.limits.max_record_bytes;
             Ok(Inputs {
@@ -268,7 +276,8 @@ fn inputs(config: &Config) -> anyhow::Result<Inputs> {
     }
 }
 
-fn kafka_settings(config: &Config) -> KafkaSettings {
+/// How a configuration reaches Kafka.
+pub fn kafka_settings(config: &Config) -> KafkaSettings {
     let mut settings =
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();

@@ -22,6 +22,9 @@ pub const LOG: &str = "publisher";
 /// Version of this layout.
 pub const ENTRY_VERSION: u16 = 1;
 
+/// Metric, window, and the revision of each row by its key.
+pub type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
+
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Entry {
@@ -37,7 +40,7 @@ pub struct Intent {
     pub version: u16,
     pub state: State,
     /// Revisions that became known with this epoch.
-    pub published: Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>,
+    pub published: Revisions,
     /// Table (`schema.name`) → files.
     pub tables: BTreeMap<String, Changes>,
     pub feed: FeedChange,
@@ -96,9 +99,7 @@ pub struct EpochRecord {
 }
 
 /// The newest epoch record, read without owning the log.
-pub async fn newest_epoch(
-    store: Arc<dyn ObjectStore>,
-) -> Result<Option<EpochRecord>, EpochError> {
+pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>, EpochError> {
     let reader = LogReader::new(store, LOG);
     let Some(last) = reader.last_number().await? else {
         return Ok(None);

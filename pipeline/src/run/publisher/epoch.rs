@@ -6,8 +6,8 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent, Revisions};
 use super::feed::{self, FeedChange, FeedDefinition};
-use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent};
 use super::plan::{Planner, RoundKey, final_until_ms};
 use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, Stamp, WatermarkRow,
@@ -16,12 +16,10 @@ use super::rows::{
 use super::{PublishError, Publisher};
 use crate::alert::{self, Change, Input, Now, Transition};
 use crate::publish::{Changes, OutRecord};
-use crate::round::{Metric, Revision, evaluate_over, evaluate_public};
+use crate::round::{Metric, evaluate_over, evaluate_public};
 use crate::run::seal::from_ipc;
 use crate::run::shard::{Command, Report};
 use crate::time::{Day, Window, WindowKind, wall};
-
-type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
 
 /// Rows of this epoch, by table.
 #[derive(Default)]
@@ -49,8 +47,7 @@ impl Publisher {
         }
         let epoch = self.state.epoch + 1;
         let mut rows = Rows::default();
-        let (mut published, mut changes) =
-            self.metric_revisions(&rounds, epoch, &mut rows).await?;
+        let (mut published, mut changes) = self.metric_revisions(&rounds, epoch, &mut rows).await?;
         let mut records = self.dead_letter_records();
         let feed = self.feed_revisions(epoch, &mut rows, &mut published, &mut records)?;
         // The intent will be the next record of this log: only its owner can extend it.
@@ -87,7 +84,10 @@ impl Publisher {
             .collect::<Result<_, _>>()?;
         let mut state = self.state.clone();
         let now_ms = self.live_or_clock_ms();
-        let outbox = state.outboxes.entry(super::OWN_ALERTS.to_owned()).or_default();
+        let outbox = state
+            .outboxes
+            .entry(super::OWN_ALERTS.to_owned())
+            .or_default();
         outbox.add(own.clone(), &self.alerting.routes(), now_ms);
         let intent = Intent {
             version: ENTRY_VERSION,
@@ -148,11 +148,19 @@ impl Publisher {
                 continue;
             };
             for kind in &metric.windows {
-                all.push(FinalUntil {
-                    table: format!("metrics.{}", metric.name),
+                let feed = self
+                    .feed
+                    .as_ref()
+                    .filter(|feed| feed.metric == metric.name && *kind == WindowKind::D1);
+                let tables = [
+                    Some(format!("metrics.{}", metric.name)),
+                    feed.map(FeedDefinition::table),
+                ];
+                all.extend(tables.into_iter().flatten().map(|table| FinalUntil {
+                    table,
                     window_kind: kind.to_string(),
                     until_ms,
-                });
+                }));
             }
         }
         all
@@ -168,7 +176,8 @@ impl Publisher {
             return Ok(Vec::new());
         }
         let now_ms = wall::now_ms();
-        let revise_every = i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
+        let revise_every =
+            i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
         let zone = self.settings.zone;
         let due = self
             .state
@@ -231,9 +240,12 @@ impl Publisher {
                 if changes.keys.is_empty() {
                     continue;
                 }
-                let was_final =
-                    final_until_ms(metric, &self.state.planner.finality, &self.settings.lateness)
-                        .is_some_and(|until| key.window.end_ms(zone) <= until);
+                let was_final = final_until_ms(
+                    metric,
+                    &self.state.planner.finality,
+                    &self.settings.lateness,
+                )
+                .is_some_and(|until| key.window.end_ms(zone) <= until);
                 let stamp = Stamp {
                     window: key.window,
                     zone,
@@ -291,7 +303,14 @@ impl Publisher {
             }
             let topic = |input| super::topic_of(input, &self.settings.topic_names);
             dead.extend(seal.dead_letters.iter().map(|letter| {
-                DeadLetterRow::new(letter, topic(&letter.input), shard, epoch, zone, seal.sealed_at_ms)
+                DeadLetterRow::new(
+                    letter,
+                    topic(&letter.input),
+                    shard,
+                    epoch,
+                    zone,
+                    seal.sealed_at_ms,
+                )
             }));
             late.extend(
                 seal.late_events
@@ -300,7 +319,11 @@ impl Publisher {
             );
             for input in seal.inputs.iter().filter(|input| input.accounted) {
                 let key = (shard, input.input.topic.clone(), input.input.partition);
-                let before = self.state.counted.insert(key, input.counters).unwrap_or_default();
+                let before = self
+                    .state
+                    .counted
+                    .insert(key, input.counters)
+                    .unwrap_or_default();
                 let now = input.counters;
                 if now.read == before.read {
                     continue;
@@ -340,7 +363,14 @@ impl Publisher {
             return Ok(());
         }
         let name = feed.table();
-        let result = evaluate_over(&name, &metric.name, rows, &feed.sql, window, self.settings.zone);
+        let result = evaluate_over(
+            &name,
+            &metric.name,
+            rows,
+            &feed.sql,
+            window,
+            self.settings.zone,
+        );
         let cells = feed::cells(&feed, &result.await?)?;
         self.grid.update(window.first, cells.clone());
         self.feed_days.push((window.first, cells));
@@ -366,7 +396,14 @@ impl Publisher {
         };
         self.grid.complete(last);
         let now_ms = wall::now_ms();
-        let step = feed::step(&feed, &mut self.grid, &self.published, &schema, epoch, now_ms)?;
+        let step = feed::step(
+            &feed,
+            &mut self.grid,
+            &self.published,
+            &schema,
+            epoch,
+            now_ms,
+        )?;
         for batch in step.rows {
             rows.add(table.clone(), batch);
         }
@@ -379,7 +416,10 @@ impl Publisher {
 
     /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there.
     fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
-        let metric = self.metrics.iter().find(|metric| metric.name == feed.metric)?;
+        let metric = self
+            .metrics
+            .iter()
+            .find(|metric| metric.name == feed.metric)?;
         let clock = crate::run::shard::clock_of(&self.clocks(), &metric.clock)?;
         let by_clock = self.settings.zone.day_of(clock).plus(-1);
         match self.state.drained_to_ms {
@@ -397,7 +437,10 @@ impl Publisher {
         if self.outlet.is_none() {
             return Vec::new();
         }
-        let letters = self.pending.iter().flat_map(|pending| &pending.seal.dead_letters);
+        let letters = self
+            .pending
+            .iter()
+            .flat_map(|pending| &pending.seal.dead_letters);
         letters
             .map(|letter| {
                 let mut headers = letter.headers.clone();

@@ -16,6 +16,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+use super::entry::Revisions;
 use super::rows::conform;
 use crate::columns::{column, text};
 use crate::pane::COUNT;
@@ -166,8 +167,10 @@ impl FeedGrid {
                 days.remove(&day);
             }
             let new = days.first().copied();
-            let (Some(from), until) = (old.min(new).or(old.max(new)), old.min(new).and(old.max(new)))
-            else {
+            let (Some(from), until) = (
+                old.min(new).or(old.max(new)),
+                old.min(new).and(old.max(new)),
+            ) else {
                 continue;
             };
             // From where the series begins now to where it began before, or to the end if it is new or gone.
@@ -228,7 +231,12 @@ impl FeedGrid {
             .any(|day| Some(*day) <= self.last_complete)
     }
 
-    fn rows(&self, feed: &FeedDefinition, day: Day, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
+    fn rows(
+        &self,
+        feed: &FeedDefinition,
+        day: Day,
+        schema: SchemaRef,
+    ) -> Result<RecordBatch, ArrowError> {
         let empty = Cells::new();
         let cells = self.days.get(&day).unwrap_or(&empty);
         let series: Vec<&String> = self
@@ -241,7 +249,9 @@ impl FeedGrid {
             vec![Arc::new(StringArray::from_iter_values(series.iter()))];
         for index in 0..feed.values.len() {
             let value = |name: &&String| cells.get(*name).map_or(0, |cell| cell.values[index]);
-            columns.push(Arc::new(Int64Array::from_iter_values(series.iter().map(value))));
+            columns.push(Arc::new(Int64Array::from_iter_values(
+                series.iter().map(value),
+            )));
         }
         let flags = series
             .iter()
@@ -258,7 +268,7 @@ impl FeedGrid {
 pub struct FeedStep {
     pub rows: Vec<RecordBatch>,
     pub records: Vec<OutRecord>,
-    pub published: Vec<(String, Window, Vec<(Vec<u8>, crate::round::Revision)>)>,
+    pub published: Revisions,
 }
 
 /// Rows and records of the days that are to be made anew.
@@ -323,7 +333,10 @@ fn table_rows(
         table,
         &[
             ("ds", Arc::new(Date32Array::from(vec![day.0; rows]))),
-            ("window_date", Arc::new(Date32Array::from(vec![day.0; rows]))),
+            (
+                "window_date",
+                Arc::new(Date32Array::from(vec![day.0; rows])),
+            ),
             (
                 "is_working_day",
                 Arc::new(BooleanArray::from(vec![kind.is_working_day; rows])),
@@ -356,7 +369,8 @@ fn records(
 ) -> Result<Vec<OutRecord>, ArrowError> {
     let rows = &changes.rows;
     let series = text(rows, SERIES)?;
-    let integers = |name: &str| Ok::<_, ArrowError>(column(rows, name)?.as_primitive::<Int64Type>());
+    let integers =
+        |name: &str| Ok::<_, ArrowError>(column(rows, name)?.as_primitive::<Int64Type>());
     let values = feed
         .values
         .iter()
@@ -413,7 +427,8 @@ mod tests {
     }
 
     fn table() -> SchemaRef {
-        let instant = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
+        let instant =
+            DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
         Arc::new(Schema::new(vec![
             Field::new(SERIES, DataType::Utf8, false),
             Field::new("ds", DataType::Date32, false),
@@ -431,7 +446,10 @@ mod tests {
             flag: false,
             starts: y > 0,
         };
-        series.iter().map(|(name, y)| ((*name).to_owned(), cell(*y))).collect()
+        series
+            .iter()
+            .map(|(name, y)| ((*name).to_owned(), cell(*y)))
+            .collect()
     }
 
     /// The grid that a reader of all revisions ends up with.
@@ -466,7 +484,13 @@ mod tests {
 
     #[test]
     fn a_series_runs_without_gaps_from_its_first_day_to_the_last_complete_one() {
-        let grid = read(&[vec![(Day(1), day_of(&[("a", 5)])), (Day(3), day_of(&[("b", 2)]))]], 4);
+        let grid = read(
+            &[vec![
+                (Day(1), day_of(&[("a", 5)])),
+                (Day(3), day_of(&[("b", 2)])),
+            ]],
+            4,
+        );
         let a: Vec<i64> = (1..=4).map(|day| grid[&("a".to_owned(), day)]).collect();
         assert_eq!(a, [5, 0, 0, 0]);
         assert_eq!(grid.len(), 6);
@@ -475,14 +499,20 @@ mod tests {
     #[test]
     fn how_late_a_fact_comes_does_not_matter() {
         let at_once = read(
-            &[vec![(Day(1), day_of(&[("a", 0)])), (Day(2), day_of(&[("a", 3), ("b", 1)]))]],
+            &[vec![
+                (Day(1), day_of(&[("a", 0)])),
+                (Day(2), day_of(&[("a", 3), ("b", 1)])),
+            ]],
             5,
         );
         let corrected = read(
             &[
                 vec![(Day(1), day_of(&[("a", 7)]))],
                 vec![(Day(2), day_of(&[("b", 1)]))],
-                vec![(Day(1), day_of(&[("a", 0)])), (Day(2), day_of(&[("a", 3), ("b", 1)]))],
+                vec![
+                    (Day(1), day_of(&[("a", 0)])),
+                    (Day(2), day_of(&[("a", 3), ("b", 1)])),
+                ],
             ],
             5,
         );

@@ -30,14 +30,14 @@ use schemas::event::Topic;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use alerts::Destinations;
+pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, newest_epoch};
 pub use epoch::dead_letter_topic;
 pub use feed::{DayKind, FeedDefinition};
-pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, newest_epoch};
 pub use plan::{Lateness, Planner, RoundKey};
 
 use self::alerts::Alerting;
-use self::feed::FeedGrid;
 use self::entry::{ENTRY_VERSION, PublisherBase};
+use self::feed::FeedGrid;
 use super::seal::{Clocks, Seal};
 use super::shard::{Command, Report, ShardError};
 use crate::alert::{self, AlertRule};
@@ -45,6 +45,9 @@ use crate::log::{Log, LogError, LogReader, Recovered};
 use crate::publish::{Outlet, OutletError, TableError, TableSpec, Tables};
 use crate::round::{CompareError, Metric, Published, RoundError};
 use crate::time::{Zone, wall};
+
+/// What the shards have answered to a round: per shard, each metric's part in Arrow IPC.
+type Answers = BTreeMap<u32, Vec<(String, Vec<u8>)>>;
 
 /// What the publisher needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -96,9 +99,13 @@ pub enum PublishError {
     Arrow(#[from] ArrowError),
     #[error("a record of the publisher cannot be encoded or read")]
     Entry(#[from] postcard::Error),
-    #[error("the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it")]
+    #[error(
+        "the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it"
+    )]
     Version(u16),
-    #[error("shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy")]
+    #[error(
+        "shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy"
+    )]
     MissingSeal { shard: u32, number: u64 },
     #[error("shard={shard} ended")]
     Shard { shard: u32, source: ShardError },
@@ -153,7 +160,7 @@ pub struct Publisher {
     heard: BTreeMap<u32, u64>,
     caught_up: BTreeMap<u32, u64>,
     next_round: u64,
-    answers: BTreeMap<u64, BTreeMap<u32, Vec<(String, Vec<u8>)>>>,
+    answers: BTreeMap<u64, Answers>,
     commands: Vec<Sender<Command>>,
     alerting: Alerting,
     feed: Option<FeedDefinition>,
@@ -241,7 +248,10 @@ impl Publisher {
             live_ms: i64::MIN,
         };
         if let Some((_, intent)) = open {
-            tracing::info!(epoch = intent.state.epoch, "an epoch was left open: rolling it forward");
+            tracing::info!(
+                epoch = intent.state.epoch,
+                "an epoch was left open: rolling it forward"
+            );
             publisher.roll_forward(&intent).await?;
         }
         Ok(publisher)
@@ -293,7 +303,11 @@ impl Publisher {
         self.state.reference.clone_from(&seal.reference);
         let size = |blobs: &[(String, Vec<u8>)]| blobs.iter().map(|(_, b)| b.len()).sum::<usize>();
         self.pending_bytes += size(&seal.facts);
-        self.pending_bytes += seal.events.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        self.pending_bytes += seal
+            .events
+            .iter()
+            .map(|(_, bytes)| bytes.len())
+            .sum::<usize>();
         let transitions = alert::seal(&shard.to_string(), number, &mut seal.alerts.clone());
         self.alerting.add(
             &mut self.state.outboxes,
@@ -454,7 +468,8 @@ impl Publisher {
                 ),
                 Until::Stopped | Until::CaughtUp => None,
             };
-            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far)) else {
+            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far))
+            else {
                 break;
             };
             self.ask_all(&Command::Drain { to_ms });
