@@ -15,7 +15,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use pipeline::run::process::RunError;
+use pipeline::run::process::{RunError, source_code};
+use pipeline::source::SourceError;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Config, ConfigError};
@@ -93,6 +94,10 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<Usage>().is_some() {
         return 2;
+    }
+    if let Some(error) = error.downcast_ref::<SourceError>() {
+        // before anything ran: the partitions of topics, the folder of files
+        return source_code(error);
     }
     match error.downcast_ref::<RunError>() {
         Some(error) => error.exit_code(),
