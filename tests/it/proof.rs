@@ -73,7 +73,8 @@ pub fn assert_equal(project: &Project, expected: &Path) {
 /// No two rows with the same key, window and revision.
 pub fn assert_no_revision_twice(project: &Project) {
     for table in schemas::table::metric_tables() {
-        let (name, key) = (table.name, table.key.join(", "));
+        assert!(!table.key.contains(&"revision"), "the key names one row of all revisions");
+        let (name, key) = (table.name, [table.key.as_slice(), &["revision"]].concat().join(", "));
         let query = format!(
             "SELECT count(*) FROM (SELECT {key} FROM metrics_revisions.{name} GROUP BY {key} HAVING count(*) > 1)"
         );

@@ -461,6 +461,7 @@ impl Publisher {
                     value: letter.value.clone(),
                     headers,
                 }
+                .fitting()
             })
             .collect()
     }
