@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use pipeline::run::process::RunError;
+use pipeline::run::process::{RunError, source_code};
+use pipeline::source::SourceError;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Config, ConfigError};
@@ -106,6 +107,10 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
     if error.downcast_ref::<audit::Differences>().is_some() {
         return 3;
+    }
+    if let Some(error) = error.downcast_ref::<SourceError>() {
+        // before anything ran: the partitions of topics, the folder of files
+        return source_code(error);
     }
     match error.downcast_ref::<RunError>() {
         Some(error) => error.exit_code(),

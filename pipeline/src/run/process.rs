@@ -75,7 +75,8 @@ fn log_code(error: &LogError) -> u8 {
     }
 }
 
-fn source_code(error: &SourceError) -> u8 {
+/// Whose doing an error of the inputs is, as an exit code (`contract.md` 1).
+pub fn source_code(error: &SourceError) -> u8 {
     match error.kind() {
         crate::source::ErrorKind::Configuration => 2,
         crate::source::ErrorKind::EventsMissing => 5,

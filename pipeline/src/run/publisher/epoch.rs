@@ -472,6 +472,7 @@ impl Publisher {
                     value: letter.value.clone(),
                     headers,
                 }
+                .fitting()
             })
             .collect()
     }
