@@ -59,7 +59,12 @@ pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
         let dimensions = table
             .key
             .iter()
-            .filter(|key| !matches!(**key, "window_kind" | "window_start" | "window_end" | "revision"))
+            .filter(|key| {
+                !matches!(
+                    **key,
+                    "window_kind" | "window_start" | "window_end" | "revision"
+                )
+            })
             .map(|key| (*key).to_owned())
             .collect();
         Some((table.schema.clone(), dimensions))
@@ -100,7 +105,11 @@ fn stored(table: &Described) -> TableSpec {
         name: table.name.to_owned(),
         schema: table.schema.clone(),
         partition_by: table.partition_by.map(str::to_owned),
-        sort_by: table.sort_by.iter().map(|name| (*name).to_owned()).collect(),
+        sort_by: table
+            .sort_by
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
     }
 }
 

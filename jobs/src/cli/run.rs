@@ -7,8 +7,11 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
+use pipeline::publish::{KafkaOutlet, Outlet};
 use pipeline::run::process::{OpenSource, Process};
-use pipeline::run::publisher::{Destinations, PublisherSettings, Summary, Until};
+use pipeline::run::publisher::{
+    Destinations, PublisherSettings, Summary, Until, WaysOut, dead_letter_topic,
+};
 use pipeline::run::shard::{Shard, ShardSettings};
 use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::kafka::{KafkaSettings, KafkaSource, end_offsets, partition_counts};
@@ -21,7 +24,8 @@ use super::{Usage, open};
 use crate::alerts;
 use crate::catalogue;
 use crate::config::{Config, SourceKind, ms};
-use crate::world::World;
+use crate::feeds;
+use crate::world::{Reference, World};
 
 /// Arguments of `vitrine run`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -77,8 +81,14 @@ async fn wait_for_signal() {
 }
 
 fn say(summary: &Summary) {
-    if let Some(at) = summary.drained_to_ms.and_then(DateTime::from_timestamp_millis) {
-        println!("drained to {}", at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+    if let Some(at) = summary
+        .drained_to_ms
+        .and_then(DateTime::from_timestamp_millis)
+    {
+        println!(
+            "drained to {}",
+            at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+        );
     }
     println!(
         "epoch {}: read {} = accepted {} + duplicate {} + too late {} + dead letters {}; {} metric rows",
@@ -151,7 +161,7 @@ pub async fn process(
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,
         row_rules: alerts::publisher_rules()?,
-        destinations: destinations(config, inputs.kafka.as_ref())?,
+        ways_out: ways_out(config, inputs.kafka.as_ref(), &reference).await?,
         make_core: |shard| {
             let world = World::new(reference.clone());
             let metrics = metrics.clone();
@@ -225,7 +235,9 @@ fn inputs(config: &Config) -> anyhow::Result<Inputs> {
         SourceKind::Files => {
             let dir = config.source.dir.clone();
             if dir.as_os_str().is_empty() {
-                return Err(Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into());
+                return Err(
+                    Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into(),
+                );
             }
             let max = config.limits.max_record_bytes;
             Ok(Inputs {
@@ -264,13 +276,49 @@ fn inputs(config: &Config) -> anyhow::Result<Inputs> {
     }
 }
 
-fn kafka_settings(config: &Config) -> KafkaSettings {
+/// How a configuration reaches Kafka.
+pub fn kafka_settings(config: &Config) -> KafkaSettings {
     let mut settings =
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();
     settings.max_record_bytes = config.limits.max_record_bytes;
     settings.alignment = config.time.alignment;
     settings
+}
+
+/// Where things leave to beside the tables: alerts, the demand feed, dead letters.
+async fn ways_out(
+    config: &Config,
+    kafka: Option<&KafkaSettings>,
+    reference: &Reference,
+) -> anyhow::Result<WaysOut> {
+    let topics = &config.topics;
+    let feed = config.feeds.demand.then(|| {
+        let topic = kafka.map(|_| topics.demand.clone());
+        feeds::demand_daily(config.time.zone, reference.calendar_rows(), topic)
+    });
+    let outlet: Option<Arc<dyn Outlet>> = match kafka {
+        None => None,
+        Some(kafka) => {
+            let mut properties = kafka.properties.clone();
+            properties.insert("bootstrap.servers".to_owned(), kafka.brokers.clone());
+            let mut names = vec![topics.alerts.clone(), topics.demand.clone()];
+            names.extend(
+                config
+                    .topic_settings()
+                    .iter()
+                    .map(|topic| dead_letter_topic(&topic.name)),
+            );
+            Some(Arc::new(
+                KafkaOutlet::open(&properties, &names, topics.create_topics).await?,
+            ))
+        }
+    };
+    Ok(WaysOut {
+        alerts: destinations(config, kafka)?,
+        feed,
+        outlet,
+    })
 }
 
 /// Webhooks of the configuration, and the alert topic where the events come from Kafka.

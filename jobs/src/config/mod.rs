@@ -3,7 +3,10 @@
 //! Every key is documented in `deploy/vitrine.example.toml`, which a test holds against the defaults here. Unknown keys are
 //! refused, naming the nearest known one. Keys that only later work wires are refused with a sentence unless at their default.
 
+mod environment;
 mod load;
+#[cfg(test)]
+mod tests;
 mod units;
 
 use std::collections::BTreeMap;

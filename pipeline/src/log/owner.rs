@@ -75,7 +75,7 @@ impl Log {
                 }
                 Outcome::TakeIn(record) => {
                     chain = extended(&objects, chain, &record)?;
-                    recovered.take_in(record);
+                    recovered.take_in(*record);
                 }
             }
         }
@@ -120,7 +120,7 @@ impl Log {
         {
             Outcome::Held => {}
             Outcome::TakeIn(record) => {
-                return Err(self.objects.ended(Step::Fenced, number, Some(record)));
+                return Err(self.objects.ended(Step::Fenced, number, Some(*record)));
             }
         }
         // The process may have been stopped between the check and the put.

@@ -241,7 +241,9 @@ impl<W: World> Shard<W> {
                     settings.shards,
                     states.get(index).cloned().unwrap_or_default(),
                 ),
-                next_offset: base.as_ref().map_or(0, |base| base.inputs[index].next_offset),
+                next_offset: base
+                    .as_ref()
+                    .map_or(0, |base| base.inputs[index].next_offset),
                 at_end: false,
                 end_live_ms: None,
                 goal: goals.and_then(|goals| goals.get(index)).copied(),
@@ -343,54 +345,49 @@ impl<W: World> Shard<W> {
         reports: &UnboundedSender<Report>,
     ) -> Result<(), ShardError> {
         let mut items = Vec::new();
+        let mut busy = false;
         loop {
-            let quiet = items.is_empty();
-            let command = match quiet {
-                true => commands.recv_timeout(POLL_WAIT),
-                false => commands.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+            let mut next = match busy {
+                true => commands.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+                false => commands.recv_timeout(POLL_WAIT),
             };
-            match command {
-                Ok(Command::Answer {
-                    round,
-                    window,
-                    metrics,
-                }) => self.answers.push((round, window, metrics)),
-                Ok(Command::Drain { to_ms }) => {
-                    self.drained_to_ms = self.drained_to_ms.max(Some(to_ms));
-                    self.seal(reports)?;
-                }
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                    if self.unsealed > 0 {
+            // All that waits is taken together: one seal answers many rounds.
+            loop {
+                match next {
+                    Ok(Command::Answer {
+                        round,
+                        window,
+                        metrics,
+                    }) => self.answers.push((round, window, metrics)),
+                    Ok(Command::Drain { to_ms }) => {
+                        self.drained_to_ms = self.drained_to_ms.max(Some(to_ms));
                         self.seal(reports)?;
                     }
-                    return self.write_base();
+                    Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                        if self.unsealed > 0 {
+                            self.seal(reports)?;
+                        }
+                        return self.write_base();
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                next = commands.try_recv().map_err(|_| RecvTimeoutError::Timeout);
             }
-            items.clear();
             let watermarks: Vec<i64> = self
                 .inputs
                 .iter()
                 .map(|input| input.time(0).watermark_ms().unwrap_or(i64::MIN))
                 .collect();
             source.poll(Duration::ZERO, POLL_RECORDS, &watermarks, &mut items)?;
-            let mut records = false;
+            busy = false;
             for item in items.drain(..) {
-                records |= matches!(item, Item::Record(_));
+                busy |= matches!(item, Item::Record(_));
                 self.take(item);
             }
             self.stop_on_poison()?;
             if self.is_seal_due() {
                 self.seal(reports)?;
                 self.tell_caught_up(reports);
-            }
-            if records {
-                // A marker that the loop need not wait for a command.
-                items.push(Item::End {
-                    input: usize::MAX,
-                    next_offset: 0,
-                    at: self.last_seal_at,
-                });
             }
         }
     }
@@ -680,7 +677,11 @@ fn check_inputs(
     sealed: &[InputSeal],
     now: &[(InputId, Topic)],
 ) -> Result<(), ShardError> {
-    if sealed.iter().map(|seal| &seal.input).eq(now.iter().map(|(id, _)| id)) {
+    if sealed
+        .iter()
+        .map(|seal| &seal.input)
+        .eq(now.iter().map(|(id, _)| id))
+    {
         return Ok(());
     }
     let join = |ids: &mut dyn Iterator<Item = &InputId>| {

@@ -41,7 +41,7 @@ fn weeks_before(weeks: i64, scores: &[i64]) -> Vec<SurveyAnswer> {
 }
 
 fn satisfaction(facts: &[SurveyAnswer], columns: &[&str]) -> Vec<String> {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     bench.stream("satisfaction", facts);
     rows(&bench.round("satisfaction", &world(), WEEK), columns)
 }
@@ -135,7 +135,7 @@ fn m18_response_in_the_window_of_the_sending() {
         customer_kind: "RETAILER".into(),
         is_answered,
     };
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     bench.stream(
         "satisfaction_response",
         &[
@@ -179,7 +179,7 @@ fn step(at: &str, step_id: &str, outcome: Outcome, overrun_ms: Option<i64>) -> S
 #[test]
 fn m19_steps_count_at_their_deadline_and_only_those_that_apply() {
     let dept = |at, outcome, overrun_ms| step(at, "CMP_DEPT_10M", outcome, overrun_ms);
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     bench.stream(
         "sla_compliance",
         &[

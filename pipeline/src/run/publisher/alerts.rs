@@ -84,8 +84,7 @@ impl Alerting {
             return;
         }
         for log in logs {
-            let deliverer =
-                Deliverer::start(&Handle::current(), self.destinations.targets.clone());
+            let deliverer = Deliverer::start(&Handle::current(), self.destinations.targets.clone());
             let outbox = outboxes.entry(log.clone()).or_default();
             deliverer.dispatch(outbox.take_over(&self.destinations.routes));
             self.deliverers.insert(log.clone(), deliverer);
@@ -146,7 +145,10 @@ impl Alerting {
             .iter()
             .map(|transition| transition.change.transitioned_at_ms)
             .collect();
-        let tried = reports.iter().map(|report| report.attempted_at_ms).collect();
+        let tried = reports
+            .iter()
+            .map(|report| report.attempted_at_ms)
+            .collect();
         Ok((
             dated(transition_rows(&transitions)?, alerts, at)?,
             dated(delivery_rows(&reports)?, deliveries, tried)?,

@@ -13,6 +13,7 @@
 mod alerts;
 mod entry;
 mod epoch;
+mod feed;
 mod plan;
 mod rows;
 
@@ -30,17 +31,23 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use alerts::Destinations;
 pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, newest_epoch};
+pub use epoch::dead_letter_topic;
+pub use feed::{DayKind, FeedDefinition};
 pub use plan::{Lateness, Planner, RoundKey};
 
 use self::alerts::Alerting;
 use self::entry::{ENTRY_VERSION, PublisherBase};
+use self::feed::FeedGrid;
 use super::seal::{Clocks, Seal};
 use super::shard::{Command, Report, ShardError};
 use crate::alert::{self, AlertRule};
 use crate::log::{Log, LogError, LogReader, Recovered};
-use crate::publish::{TableError, TableSpec, Tables};
+use crate::publish::{Outlet, OutletError, TableError, TableSpec, Tables};
 use crate::round::{CompareError, Metric, Published, RoundError};
 use crate::time::{Zone, wall};
+
+/// What the shards have answered to a round: per shard, each metric's part in Arrow IPC.
+type Answers = BTreeMap<u32, Vec<(String, Vec<u8>)>>;
 
 /// What the publisher needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -83,6 +90,8 @@ pub enum PublishError {
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
+    Outlet(#[from] OutletError),
+    #[error(transparent)]
     Round(#[from] RoundError),
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -90,14 +99,26 @@ pub enum PublishError {
     Arrow(#[from] ArrowError),
     #[error("a record of the publisher cannot be encoded or read")]
     Entry(#[from] postcard::Error),
-    #[error("the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it")]
+    #[error(
+        "the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it"
+    )]
     Version(u16),
-    #[error("shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy")]
+    #[error(
+        "shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy"
+    )]
     MissingSeal { shard: u32, number: u64 },
     #[error("shard={shard} ended")]
     Shard { shard: u32, source: ShardError },
     #[error("all shards have ended")]
     NoShards,
+}
+
+/// Where things leave to beside the tables.
+#[derive(Clone, Default)]
+pub struct WaysOut {
+    pub alerts: Destinations,
+    pub feed: Option<FeedDefinition>,
+    pub outlet: Option<Arc<dyn Outlet>>,
 }
 
 /// A seal that is not public yet.
@@ -139,9 +160,15 @@ pub struct Publisher {
     heard: BTreeMap<u32, u64>,
     caught_up: BTreeMap<u32, u64>,
     next_round: u64,
-    answers: BTreeMap<u64, BTreeMap<u32, Vec<(String, Vec<u8>)>>>,
+    answers: BTreeMap<u64, Answers>,
     commands: Vec<Sender<Command>>,
     alerting: Alerting,
+    feed: Option<FeedDefinition>,
+    grid: FeedGrid,
+    /// Days of the feed that rounds of this epoch have said something of.
+    feed_days: Vec<(crate::time::Day, feed::Cells)>,
+    /// Where feed and dead letters leave to, if the events come from Kafka.
+    outlet: Option<Arc<dyn Outlet>>,
     /// Live time as last sealed; `i64::MIN` for files.
     live_ms: i64,
 }
@@ -152,7 +179,7 @@ impl Publisher {
         settings: PublisherSettings,
         metrics: Arc<Vec<Metric>>,
         mut rules: Vec<Box<dyn AlertRule>>,
-        destinations: Destinations,
+        ways_out: WaysOut,
         store: Arc<dyn ObjectStore>,
         specs: Vec<TableSpec>,
         log: Log,
@@ -175,6 +202,7 @@ impl Publisher {
                     for (metric, window, keys) in &intent.published {
                         base.published.accept(metric, *window, keys.clone());
                     }
+                    base.grid.restore(&intent.feed);
                     open = Some((*number, intent));
                 }
                 Entry::Epoch(epoch) => {
@@ -212,11 +240,18 @@ impl Publisher {
             next_round: u64::try_from(wall::now_ms()).unwrap_or_default() << 16,
             answers: BTreeMap::new(),
             commands: Vec::new(),
-            alerting: Alerting::new(destinations),
+            alerting: Alerting::new(ways_out.alerts),
+            feed: ways_out.feed,
+            grid: base.grid,
+            feed_days: Vec::new(),
+            outlet: ways_out.outlet,
             live_ms: i64::MIN,
         };
         if let Some((_, intent)) = open {
-            tracing::info!(epoch = intent.state.epoch, "an epoch was left open: rolling it forward");
+            tracing::info!(
+                epoch = intent.state.epoch,
+                "an epoch was left open: rolling it forward"
+            );
             publisher.roll_forward(&intent).await?;
         }
         Ok(publisher)
@@ -268,7 +303,11 @@ impl Publisher {
         self.state.reference.clone_from(&seal.reference);
         let size = |blobs: &[(String, Vec<u8>)]| blobs.iter().map(|(_, b)| b.len()).sum::<usize>();
         self.pending_bytes += size(&seal.facts);
-        self.pending_bytes += seal.events.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        self.pending_bytes += seal
+            .events
+            .iter()
+            .map(|(_, bytes)| bytes.len())
+            .sum::<usize>();
         let transitions = alert::seal(&shard.to_string(), number, &mut seal.alerts.clone());
         self.alerting.add(
             &mut self.state.outboxes,
@@ -429,7 +468,8 @@ impl Publisher {
                 ),
                 Until::Stopped | Until::CaughtUp => None,
             };
-            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far)) else {
+            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far))
+            else {
                 break;
             };
             self.ask_all(&Command::Drain { to_ms });
@@ -494,6 +534,7 @@ impl Publisher {
             state: self.state.clone(),
             published: self.published.clone(),
             last: self.last.clone(),
+            grid: self.grid.clone(),
         };
         let payload = Bytes::from(postcard::to_stdvec(&base)?);
         self.log.write_base(payload).await?;
