@@ -5,6 +5,7 @@
 
 mod ask;
 pub mod audit;
+pub mod check;
 mod conservation;
 mod open;
 mod progress;
@@ -49,6 +50,8 @@ enum Command {
     Run(run::RunArgs),
     /// Write deterministic events, reference data and the truth about them
     Simulate(simulate::SimulateArgs),
+    /// Look for everything that is wrong with configuration and texts, offline
+    Check(check::CheckArgs),
     /// Send event files to Kafka
     Publish(publish::PublishArgs),
     /// Recompute every metric row in batch and account for every record
@@ -90,6 +93,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
+        Command::Check(args) => check::run(&args, arguments.config.as_deref()).await,
         Command::Publish(args) => publish::run(&args, &load()?).await,
         Command::Audit(args) => audit::run(&args, &load()?).await,
         Command::Status(args) => status::run(&args, &load()?).await,
