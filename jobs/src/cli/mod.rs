@@ -15,6 +15,7 @@ mod simulate;
 pub mod sql;
 pub mod status;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -138,6 +139,18 @@ fn start_logs(format: LogFormat) {
             .init(),
         LogFormat::Json => logs.json().init(),
     }
+}
+
+/// Writes lines to stdout; a reader that has seen enough (`| head`) is no failure.
+fn say(lines: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        match writeln!(out, "{line}") {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.context("stdout cannot be written")?,
+        }
+    }
+    Ok(())
 }
 
 /// The storage of a configuration.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use pipeline::publish::{TableSpec, Tables};
-use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewText};
+use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
 use pipeline::query::{Engine, Session};
 use pipeline::run::publisher::{EpochRecord, newest_epoch};
 use pipeline::time::Zone;
@@ -99,7 +99,7 @@ async fn snapshot(
             .tables()
             .map(|(name, rows)| (name.to_owned(), rows.clone()))
             .collect(),
-        views: Vec::<ViewText>::new(),
+        views: catalogue::views(),
     })
 }
 

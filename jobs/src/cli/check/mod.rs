@@ -41,9 +41,7 @@ pub struct Part {
 /// Runs the command.
 pub async fn run(_args: &CheckArgs, file: Option<&Path>) -> anyhow::Result<()> {
     let parts = check(file).await;
-    for line in parts.iter().flat_map(Part::lines) {
-        println!("{line}");
-    }
+    super::say(parts.iter().flat_map(Part::lines))?;
     match parts.iter().map(|part| part.problems.len()).sum() {
         0 => Ok(()),
         problems => Err(Usage(format!("check found problems={problems}")).into()),

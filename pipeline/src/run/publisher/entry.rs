@@ -1,6 +1,6 @@
 //! What the publisher puts into its own log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 use object_store::ObjectStore;
@@ -57,6 +57,8 @@ pub struct State {
     pub clocks: BTreeMap<u32, Clocks>,
     pub planner: Planner,
     pub reference: String,
+    /// Rules that `ops.rules` lists: id and version.
+    pub rules_listed: BTreeSet<(String, u32)>,
     /// Rules over metric rows, in the order of loading.
     pub rules: Vec<Vec<u8>>,
     /// What receivers have not acknowledged, per log.

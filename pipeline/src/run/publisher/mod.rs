@@ -34,7 +34,7 @@ pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, 
 pub use epoch::dead_letter_topic;
 pub use feed::{DayKind, FeedDefinition};
 pub use plan::{Lateness, Planner, RoundKey};
-pub use rows::conform;
+pub use rows::{RuleCard, conform};
 
 use self::alerts::Alerting;
 use self::entry::{ENTRY_VERSION, PublisherBase};
@@ -65,6 +65,8 @@ pub struct PublisherSettings {
     pub lateness: Lateness,
     /// `out_of_orderness` per topic, ms.
     pub bounds: BTreeMap<String, i64>,
+    /// Alert rules that are loaded, for `ops.rules`.
+    pub rules: Vec<RuleCard>,
     /// Epochs between two bases.
     pub base_every: i64,
     /// Bytes of sealed records at which an epoch comes early.
