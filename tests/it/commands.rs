@@ -132,6 +132,12 @@ fn what_was_published_is_accounted_for_and_recomputed() {
     };
     assert!(compared("demand_orders") > 0, "{}", audited.stdout);
 
+    // finality of the epoch reaches the views
+    let asked = "SELECT count(*) AS rows FROM metrics.demand_orders WHERE is_final";
+    let said = case.run(&["sql", asked, "--format", "csv"]).success().unwrap();
+    let rows: u64 = said.stdout.lines().nth(1).unwrap().parse().unwrap();
+    assert!(rows > 0, "{}", said.stdout);
+
     let said = case.run(&["status", "--json"]).success().unwrap();
     let status: Value = serde_json::from_str(&said.stdout).unwrap();
     let totals = &status["totals"];
