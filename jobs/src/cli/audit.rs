@@ -96,9 +96,7 @@ pub async fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<()> {
     })
     .await?;
     drop(progress);
-    for line in report.lines() {
-        println!("{line}");
-    }
+    super::say(report.lines())?;
     match report.differences() {
         0 => Ok(()),
         differences => Err(Differences(differences).into()),

@@ -103,7 +103,11 @@ impl Broker {
             });
         }
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = |lane: &Lane| lane.inputs.iter().eq(starts.iter().map(|start| &start.input));
+        let asked = |lane: &Lane| {
+            lane.inputs
+                .iter()
+                .eq(starts.iter().map(|start| &start.input))
+        };
         let lane = match lanes.iter().position(asked) {
             Some(index) => lanes.swap_remove(index),
             None => return Err(SourceError::Stopped),
@@ -159,11 +163,15 @@ impl Source for MemorySource {
                 .is_none_or(|confirmed| at.duration_since(confirmed) >= CONFIRM_EVERY);
             if was_at_rest && is_due {
                 self.confirmed_at = Some(at);
-                out.extend((0..).zip(&self.next_offsets).map(|(input, &next_offset)| Item::End {
-                    input,
-                    next_offset,
-                    at,
-                }));
+                out.extend(
+                    (0..)
+                        .zip(&self.next_offsets)
+                        .map(|(input, &next_offset)| Item::End {
+                            input,
+                            next_offset,
+                            at,
+                        }),
+                );
             }
             return Ok(());
         };
