@@ -1,16 +1,13 @@
 //! End-to-end tests: one binary, so that they share one broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-<<<<<<< HEAD
 mod arrival;
 mod bad_input;
 mod cases;
 mod exactness;
 mod kills;
 mod proof;
-=======
 mod commands;
->>>>>>> commands
 mod reader;
 mod readers;
 mod readme;

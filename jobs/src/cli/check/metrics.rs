@@ -95,7 +95,8 @@ fn loadable(texts: &[MetricText], problems: &mut Vec<String>) -> Vec<Metric> {
         };
         let before = texts.len();
         texts.retain(|text| text.name != error.metric());
-        problems.push(format!("metrics/{}: {}", error.metric(), sentence(error)));
+        let metric = error.metric().to_owned();
+        problems.push(format!("metrics/{metric}: {}", sentence(error)));
         if texts.len() == before {
             return Vec::new();
         }
