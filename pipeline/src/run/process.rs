@@ -143,8 +143,7 @@ impl<F> Process<F> {
             }
             ready.push(shard);
         }
-        let (log, recovered) =
-            Log::claim(store.clone(), super::publisher::LOG, &self.owner).await?;
+        let claimed = Log::claim(store.clone(), super::publisher::LOG, &self.owner).await?;
         let mut publisher = Publisher::recover(
             self.publisher,
             self.metrics,
@@ -152,8 +151,7 @@ impl<F> Process<F> {
             self.ways_out,
             store.clone(),
             self.specs,
-            log,
-            recovered,
+            claimed,
         )
         .await?;
         publisher.read_shards(&store).await?;
