@@ -171,8 +171,7 @@ impl<W: World, F> Process<W, F> {
             }
             ready.push(shard);
         }
-        let (log, recovered) =
-            Log::claim(store.clone(), super::publisher::LOG, &self.owner).await?;
+        let claimed = Log::claim(store.clone(), super::publisher::LOG, &self.owner).await?;
         let mut publisher = Publisher::recover(
             self.publisher,
             self.metrics,
@@ -180,8 +179,7 @@ impl<W: World, F> Process<W, F> {
             self.ways_out,
             store.clone(),
             self.specs,
-            log,
-            recovered,
+            claimed,
         )
         .await?;
         publisher.read_shards(&store).await?;

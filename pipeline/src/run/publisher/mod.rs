@@ -185,8 +185,7 @@ impl Publisher {
         ways_out: WaysOut,
         store: Arc<dyn ObjectStore>,
         specs: Vec<TableSpec>,
-        log: Log,
-        recovered: Recovered,
+        (log, recovered): (Log, Recovered),
     ) -> Result<Self, PublishError> {
         let mut base = match &recovered.base {
             Some((_, bytes)) => {
