@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use arrow::datatypes::{DataType, Field, Schema};
 use pipeline::alert::AlertRule;
-use pipeline::history::{Keyed, PANE, Stage};
+use pipeline::history::{Keyed, PANE, Stage, WEIGHT};
 use pipeline::publish::TableSpec;
+use pipeline::query::catalog::ViewText;
 use pipeline::round::Metric;
 use pipeline::run::core::{CoreError, ShardCore};
 use pipeline::time::Zone;
@@ -16,10 +17,18 @@ use crate::operator::closing_stock::ClosingStock;
 use crate::operator::order_lines::OrderLines;
 use crate::operator::price_observations::PriceObservations;
 use crate::operator::sell_through::SellThrough;
+use crate::operator::sla::{Policy, Sla};
+use crate::operator::survey_answers::SurveyAnswers;
+use crate::operator::survey_invitations::SurveyInvitations;
 use crate::world::World;
 
 /// The operators of one shard.
-pub fn stages(zone: Zone, shard: u32, shards: u32) -> Vec<Box<dyn Stage<World>>> {
+pub fn stages(
+    zone: Zone,
+    shard: u32,
+    shards: u32,
+    policy: Arc<Policy>,
+) -> Vec<Box<dyn Stage<World>>> {
     vec![
         Box::new(Keyed::new(OrderLines, zone)),
         Box::new(Keyed::new(SellThrough { zone }, zone)),
@@ -32,7 +41,15 @@ pub fn stages(zone: Zone, shard: u32, shards: u32) -> Vec<Box<dyn Stage<World>>>
             },
             zone,
         )),
+        Box::new(Keyed::new(SurveyAnswers, zone)),
+        Box::new(Keyed::new(SurveyInvitations, zone)),
+        Box::new(Keyed::new(Sla::new(policy), zone)),
     ]
+}
+
+/// The table of steps.
+pub fn policy() -> anyhow::Result<Arc<Policy>> {
+    Ok(Arc::new(Policy::built_in()?))
 }
 
 /// Every metric, in an order in which each reads only those before it.
@@ -43,22 +60,17 @@ pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
         let dimensions = table
             .key
             .iter()
-            .filter(|key| !matches!(**key, "window_kind" | "window_start" | "window_end" | "revision"))
+            .filter(|key| {
+                !matches!(
+                    **key,
+                    "window_kind" | "window_start" | "window_end" | "revision"
+                )
+            })
             .map(|key| (*key).to_owned())
             .collect();
         Some((table.schema.clone(), dimensions))
     })?;
     Ok(Arc::new(metrics))
-}
-
-/// Rules over metric rows, for the publisher.
-pub fn row_rules() -> anyhow::Result<Vec<Box<dyn AlertRule>>> {
-    Ok(Vec::new())
-}
-
-/// Rules over facts, for each shard.
-pub fn fact_rules() -> anyhow::Result<Vec<Box<dyn AlertRule>>> {
-    Ok(Vec::new())
 }
 
 /// The state of one shard, empty.
@@ -68,9 +80,11 @@ pub async fn shard_core(
     shards: u32,
     world: World,
     metrics: Arc<Vec<Metric>>,
+    policy: Arc<Policy>,
     rules: Vec<Box<dyn AlertRule>>,
 ) -> Result<ShardCore<World>, CoreError> {
-    ShardCore::new(zone, world, stages(zone, shard, shards), metrics, rules).await
+    let stages = stages(zone, shard, shards, policy);
+    ShardCore::new(zone, world, stages, metrics, rules).await
 }
 
 /// Every stored table.
@@ -80,10 +94,81 @@ pub fn stored_tables(zone: Zone) -> anyhow::Result<Vec<TableSpec>> {
         .filter(|table| !table.is_view)
         .map(|table| stored(&table))
         .collect();
-    for stage in stages(zone, 0, 1) {
+    for stage in stages(zone, 0, 1, policy()?) {
         specs.push(fact_table(stage.as_ref()).context("a fact table cannot be described")?);
     }
+    specs.push(orphans()?);
     Ok(specs)
+}
+
+/// Corrections that name nothing within reach are facts of the engine itself.
+fn orphans() -> anyhow::Result<TableSpec> {
+    let described =
+        schemas::table::find("ops", "orphans").context("ops.orphans is not described")?;
+    let commented = |name: &str, data_type, text: &str| {
+        Arc::new(Field::new(name, data_type, false).with_metadata(pipeline::columns::comment(text)))
+    };
+    let mut fields: Vec<_> = described.schema.fields().iter().cloned().collect();
+    fields.push(commented(
+        PANE,
+        DataType::Date32,
+        "Local date of occurred_at (日期)",
+    ));
+    fields.push(commented(
+        WEIGHT,
+        DataType::Int64,
+        "+1: an orphan, -1: no longer (权重)",
+    ));
+    fields.push(commented(
+        "epoch",
+        DataType::Int64,
+        "Epoch that published it (发布批次)",
+    ));
+    let metadata = described.schema.metadata().clone();
+    Ok(TableSpec {
+        schema_name: "facts".to_owned(),
+        name: "orphans".to_owned(),
+        schema: Arc::new(Schema::new_with_metadata(fields, metadata)),
+        partition_by: None,
+        sort_by: vec![PANE.to_owned(), "event_id".to_owned()],
+    })
+}
+
+/// The views of `ops`: facts that hold, under the names and columns of the contract.
+pub fn views() -> Vec<ViewText> {
+    let from = [
+        (
+            "orphans",
+            "SELECT topic, event_id, corrects, occurred_at FROM facts.orphans_current",
+        ),
+        (
+            "sla_steps",
+            "SELECT case_id, step_id, started_at, deadline, warned_at, stopped_at, outcome, overrun_ms, \
+             owner_role AS owner, unit_id FROM facts.sla_steps_current",
+        ),
+    ];
+    from.into_iter()
+        .filter_map(|(name, sql)| {
+            let described = schemas::table::find("ops", name)?;
+            let comment = |metadata: &std::collections::HashMap<String, String>| {
+                metadata
+                    .get(pipeline::columns::COMMENT)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let fields = described.schema.fields();
+            Some(ViewText {
+                schema: "ops".to_owned(),
+                name: name.to_owned(),
+                sql: sql.to_owned(),
+                comment: comment(described.schema.metadata()),
+                column_comments: fields
+                    .iter()
+                    .map(|field| (field.name().clone(), comment(field.metadata())))
+                    .collect(),
+            })
+        })
+        .collect()
 }
 
 fn stored(table: &Described) -> TableSpec {
@@ -92,7 +177,11 @@ fn stored(table: &Described) -> TableSpec {
         name: table.name.to_owned(),
         schema: table.schema.clone(),
         partition_by: table.partition_by.map(str::to_owned),
-        sort_by: table.sort_by.iter().map(|name| (*name).to_owned()).collect(),
+        sort_by: table
+            .sort_by
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
     }
 }
 

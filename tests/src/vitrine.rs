@@ -41,7 +41,7 @@ fn find() -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     cache::run(
         Command::new(cargo)
-            .args(["build", "--quiet", "--package", "jobs", "--bin", "vitrine"])
+            .args(["build", "--quiet", "--workspace", "--bin", "vitrine"])
             .arg("--manifest-path")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
             .arg("--target-dir")

@@ -3,10 +3,16 @@
 //! Results go to stdout, progress and logs to stderr. Exit codes: 0 done · 1 failed · 2 wrong usage or configuration ·
 //! 3 audit found a difference · 4 another owner took over · 5 events are missing upstream.
 
+mod ask;
+pub mod audit;
+mod conservation;
 mod open;
+mod progress;
+mod publish;
 mod run;
 mod simulate;
 pub mod sql;
+pub mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +49,12 @@ enum Command {
     Run(run::RunArgs),
     /// Write deterministic events, reference data and the truth about them
     Simulate(simulate::SimulateArgs),
+    /// Send event files to Kafka
+    Publish(publish::PublishArgs),
+    /// Recompute every metric row in batch and account for every record
+    Audit(audit::AuditArgs),
+    /// Show watermarks, lag, epoch, finality, alerts
+    Status(status::StatusArgs),
     /// Ask a question of one epoch, or open a prompt
     Sql(sql::SqlArgs),
 }
@@ -78,6 +90,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
+        Command::Publish(args) => publish::run(&args, &load()?).await,
+        Command::Audit(args) => audit::run(&args, &load()?).await,
+        Command::Status(args) => status::run(&args, &load()?).await,
         Command::Sql(args) => {
             let config = load()?;
             sql::run(&args, async || open::session(&config).await).await
@@ -88,6 +103,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<Usage>().is_some() {
         return 2;
+    }
+    if error.downcast_ref::<audit::Differences>().is_some() {
+        return 3;
     }
     match error.downcast_ref::<RunError>() {
         Some(error) => error.exit_code(),
@@ -108,7 +126,10 @@ fn start_logs(format: LogFormat) {
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logs
-            .with_ansi(std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .with_ansi(
+                std::env::var_os("NO_COLOR").is_none()
+                    && std::io::IsTerminal::is_terminal(&std::io::stderr()),
+            )
             .with_target(false)
             .init(),
         LogFormat::Json => logs.json().init(),
@@ -116,7 +137,9 @@ fn start_logs(format: LogFormat) {
 }
 
 /// The storage of a configuration.
-fn store(config: &Config) -> anyhow::Result<std::sync::Arc<dyn datafusion::object_store::ObjectStore>> {
+fn store(
+    config: &Config,
+) -> anyhow::Result<std::sync::Arc<dyn datafusion::object_store::ObjectStore>> {
     pipeline::log::open_store(&config.storage.url)
         .with_context(|| format!("storage cannot be opened url={}", config.storage.url))
 }

@@ -31,5 +31,8 @@ pub fn texts() -> Vec<MetricText> {
         metric!("stock_to_sales": stream, shard),
         metric!("retailer_margin_by_sku": stream, shard),
         metric!("retailer_margin": shard),
+        metric!("satisfaction": stream, shard, public),
+        metric!("satisfaction_response": stream, public),
+        metric!("sla_compliance": stream, public),
     ]
 }

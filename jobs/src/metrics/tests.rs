@@ -5,6 +5,7 @@
 mod bench;
 mod demand_orders;
 mod margin;
+mod service;
 mod stock;
 
 #[test]

@@ -10,4 +10,7 @@ pub mod order_lines;
 pub mod price_observations;
 pub mod read;
 pub mod sell_through;
+pub mod sla;
+pub mod survey_answers;
+pub mod survey_invitations;
 pub mod write;

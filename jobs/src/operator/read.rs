@@ -98,6 +98,17 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// A column of lists of texts (`evidence`).
+    pub fn texts(&self, name: &str) -> Result<Texts<'a>, ArrowError> {
+        let array = self.find(name)?;
+        match array.data_type() {
+            DataType::List(item) if *item.data_type() == DataType::Utf8 => {
+                Ok(Texts(array.as_list()))
+            }
+            other => Err(wrong_type(name, other, "lists of texts")),
+        }
+    }
+
     fn find(&self, name: &str) -> Result<&'a ArrayRef, ArrowError> {
         let (index, _) = self
             .fields
@@ -209,6 +220,21 @@ impl<'a> List<'a> {
         }
         let offsets = self.0.value_offsets();
         offsets[row] as usize..offsets[row + 1] as usize
+    }
+}
+
+/// See [`Columns::texts`].
+pub struct Texts<'a>(&'a ListArray);
+
+impl Texts<'_> {
+    /// The texts of `row` as owners of their own; none where the list is NULL.
+    pub fn get(&self, row: usize) -> Vec<Arc<str>> {
+        if self.0.is_null(row) {
+            return Vec::new();
+        }
+        let texts = self.0.value(row);
+        let texts: &StringArray = texts.as_string();
+        texts.iter().flatten().map(Arc::from).collect()
     }
 }
 

@@ -109,7 +109,7 @@ impl Case {
                 CaseEvent::Withdrawn => case.withdrawn = true,
                 event => {
                     for mark in marks(event, history) {
-                        case.set(mark, moment(entry, at_ms(entry)));
+                        case.set(*mark, moment(entry, at_ms(entry)));
                     }
                 }
             }

@@ -46,8 +46,7 @@ async fn bytes(sql: &str, format: Format) -> Vec<u8> {
     let answer = fixture.session().await.query(sql).await.unwrap();
     let sink = Shared::default();
     write(answer, format, sink.clone()).await.unwrap();
-    let bytes = sink.0.lock().unwrap().clone();
-    bytes
+    sink.0.lock().unwrap().clone()
 }
 
 async fn text(sql: &str, format: Format) -> String {

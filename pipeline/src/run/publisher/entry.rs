@@ -1,25 +1,29 @@
 //! What the publisher puts into its own log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::plan::Planner;
-use crate::alert::Change;
+use super::feed::{FeedChange, FeedGrid};
+use super::plan::{Planner, RoundKey};
+use crate::alert::Outbox;
 use crate::log::{Kind, LogError, LogReader};
-use crate::publish::Changes;
+use crate::publish::{Changes, OutRecord};
 use crate::round::{Published, Revision};
-use crate::run::seal::Clocks;
-use crate::time::Window;
+use crate::run::seal::{Clocks, least_clocks};
+use crate::time::{Window, Zone};
 
 /// Name of the publisher's log.
 pub const LOG: &str = "publisher";
 
 /// Version of this layout.
 pub const ENTRY_VERSION: u16 = 1;
+
+/// Metric, window, and the revision of each row by its key.
+pub type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,10 +40,12 @@ pub struct Intent {
     pub version: u16,
     pub state: State,
     /// Revisions that became known with this epoch.
-    pub published: Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>,
+    pub published: Revisions,
     /// Table (`schema.name`) → files.
     pub tables: BTreeMap<String, Changes>,
-    pub alerts: Vec<Change>,
+    pub feed: FeedChange,
+    /// Dead letters and feed records, to be sent before the epoch record.
+    pub records: Vec<OutRecord>,
 }
 
 /// The publisher's state but for the revisions, small enough to stand in every intent.
@@ -51,12 +57,24 @@ pub struct State {
     pub clocks: BTreeMap<u32, Clocks>,
     pub planner: Planner,
     pub reference: String,
+    /// Rules that `ops.rules` lists: id and version.
+    pub rules_listed: BTreeSet<(String, u32)>,
     /// Rules over metric rows, in the order of loading.
     pub rules: Vec<Vec<u8>>,
+    /// What receivers have not acknowledged, per log.
+    pub outboxes: BTreeMap<String, Outbox>,
     /// Event time was moved on beyond the inputs' ends.
     pub drained_to_ms: Option<i64>,
     /// Conservation: what the last seal taken in had counted, per shard and input.
     pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
+}
+
+impl State {
+    /// Windows that have ended for all shards and were touched after their last round.
+    pub(super) fn unrevised(&self, zone: Zone) -> Vec<RoundKey> {
+        let clocks = least_clocks(self.clocks.values());
+        self.planner.due(zone, &clocks, 0, 0, true)
+    }
 }
 
 /// A base of the publisher.
@@ -66,6 +84,7 @@ pub struct PublisherBase {
     pub state: State,
     pub published: Published,
     pub last: Option<EpochRecord>,
+    pub grid: FeedGrid,
 }
 
 /// Rows of `table` for windows of this kind that end at or before the instant are final (K7).
@@ -87,6 +106,10 @@ pub struct EpochRecord {
     pub finality: Vec<FinalUntil>,
     pub reference: String,
     pub drained_to_ms: Option<i64>,
+    /// How far each shard had come at the cut.
+    pub clocks: BTreeMap<u32, Clocks>,
+    /// Windows that have ended and whose rows do not show the newest facts yet (`[epoch] revise_every`).
+    pub unrevised: Vec<RoundKey>,
 }
 
 /// The newest epoch record, read without owning the log.

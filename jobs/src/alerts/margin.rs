@@ -1,0 +1,360 @@
+//! A01: a retailer's margin over four weeks is too low (K22).
+//!
+//! ```text
+//!            under a limit                 at resolved_from or above ─▶ resolved
+//!  quiet ───────────────────▶ firing ──┤   another severity ─▶ updated
+//!                                          too few SKUs, no sales, row gone ─▶ withdrawn
+//! ```
+//!
+//! Each revision of a retailer's newest window is judged; revisions of older windows say nothing about now and are passed over.
+//! Between the limits and `resolved_from` an open alert stays as it is (hysteresis).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use pipeline::alert::{About, AlertRule, Change, Input, Now, Severity, State};
+use serde::{Deserialize, Serialize};
+
+use super::{RuleCard, RuleError};
+use crate::operator::read::Columns;
+
+const METRIC: &str = "retailer_margin";
+const WINDOW_KIND: &str = "H28";
+
+/// Ratios are compared as whole millionths, exactly.
+const MILLION: i128 = 1_000_000;
+
+/// `A01.toml`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarginSettings {
+    pub rule_id: Arc<str>,
+    pub version: u32,
+    pub title: Arc<str>,
+    pub observed_skus_at_least: i64,
+    pub resolved_from_ratio: f64,
+    pub owner_role: Arc<str>,
+    pub escalation_role: Arc<str>,
+    pub below: Vec<Below>,
+}
+
+/// A limit and how bad it is to be under it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Below {
+    pub ratio: f64,
+    pub severity: Severity,
+}
+
+/// See the module's page.
+pub struct MarginRule {
+    settings: MarginSettings,
+    retailers: BTreeMap<Arc<str>, Retailer>,
+}
+
+/// What is remembered of a retailer: its newest window, and its alert if one is open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Retailer {
+    window_end_ms: i64,
+    territory_id: Arc<str>,
+    class_id: Arc<str>,
+    open: Option<Open>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Open {
+    severity: Severity,
+    first_fired_at_ms: i64,
+}
+
+/// A revision of one retailer's row.
+#[derive(Clone, Debug)]
+struct Row {
+    window_start_ms: i64,
+    window_end_ms: i64,
+    customer_id: Arc<str>,
+    territory_id: Arc<str>,
+    class_id: Arc<str>,
+    /// In millionths of a fen.
+    sales: i128,
+    cost: i128,
+    skus: i64,
+    n: i64,
+}
+
+/// What a revision says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    Below(Below),
+    /// Neither low nor well.
+    Between,
+    Well,
+    Unknown,
+}
+
+impl MarginRule {
+    /// A rule without open alerts.
+    ///
+    /// # Errors
+    /// Limits that leave no room for hysteresis, or none at all.
+    pub fn new(mut settings: MarginSettings) -> Result<Self, RuleError> {
+        let wrong = |what: &str| RuleError::Setting {
+            rule: settings.rule_id.clone(),
+            what: what.to_owned(),
+        };
+        if settings.below.is_empty() {
+            return Err(wrong(
+                "it has no limit; add a [[below]] with ratio and severity",
+            ));
+        }
+        if settings
+            .below
+            .iter()
+            .any(|below| below.ratio > settings.resolved_from_ratio)
+        {
+            return Err(wrong(
+                "resolved_from_ratio lies under a limit; an alert would flap",
+            ));
+        }
+        // The lowest limit first: it is the worst that can be said.
+        settings.below.sort_by(|a, b| a.ratio.total_cmp(&b.ratio));
+        Ok(Self {
+            settings,
+            retailers: BTreeMap::new(),
+        })
+    }
+
+    /// As `ops.rules` lists it.
+    pub fn card(&self) -> RuleCard {
+        let limits: Vec<String> = self
+            .settings
+            .below
+            .iter()
+            .rev()
+            .map(|below| {
+                format!(
+                    "{} under {} %",
+                    below.severity.as_str(),
+                    percent(below.ratio)
+                )
+            })
+            .collect();
+        let worst = self.settings.below.iter().map(|below| below.severity).min();
+        RuleCard {
+            rule_id: self.settings.rule_id.clone(),
+            version: self.settings.version,
+            title: self.settings.title.clone(),
+            condition: format!(
+                "{METRIC} {WINDOW_KIND}, observed SKUs at least {}: {}; resolved from {} %",
+                self.settings.observed_skus_at_least,
+                limits.join(", "),
+                percent(self.settings.resolved_from_ratio),
+            ),
+            severity: worst.unwrap_or(Severity::S4),
+            owner_role: self.settings.owner_role.clone(),
+            escalation_role: self.settings.escalation_role.clone(),
+        }
+    }
+
+    fn judge(&self, row: &Row) -> Verdict {
+        if row.n <= 0 || row.skus < self.settings.observed_skus_at_least || row.sales <= 0 {
+            return Verdict::Unknown;
+        }
+        let is_under = |ratio: f64| {
+            (row.sales - row.cost).saturating_mul(MILLION)
+                < row.sales.saturating_mul(millionths(ratio))
+        };
+        if let Some(below) = self
+            .settings
+            .below
+            .iter()
+            .find(|below| is_under(below.ratio))
+        {
+            Verdict::Below(*below)
+        } else if is_under(self.settings.resolved_from_ratio) {
+            Verdict::Between
+        } else {
+            Verdict::Well
+        }
+    }
+
+    /// Takes in one revision.
+    fn step(&mut self, row: &Row) -> Option<Change> {
+        let known = self.retailers.get(&row.customer_id);
+        let is_gone = row.n <= 0;
+        let counts = match known {
+            // A row that goes because the retailer changed territory has been replaced by another of the same window.
+            Some(known) if is_gone => {
+                known.window_end_ms == row.window_end_ms
+                    && known.territory_id == row.territory_id
+                    && known.class_id == row.class_id
+            }
+            Some(known) => known.window_end_ms <= row.window_end_ms,
+            None => !is_gone,
+        };
+        if !counts {
+            return None;
+        }
+        let open = known.and_then(|known| known.open);
+        let verdict = self.judge(row);
+        let (state, open_now) = next(open, verdict, row.window_end_ms);
+        self.retailers.insert(
+            row.customer_id.clone(),
+            Retailer {
+                window_end_ms: row.window_end_ms,
+                territory_id: row.territory_id.clone(),
+                class_id: row.class_id.clone(),
+                open: open_now,
+            },
+        );
+        let about = open_now.or(open)?;
+        Some(self.change(row, state?, verdict, about))
+    }
+
+    fn change(&self, row: &Row, state: State, verdict: Verdict, about: Open) -> Change {
+        let value = match verdict {
+            Verdict::Unknown => None,
+            _ => Some((row.sales - row.cost) as f64 / row.sales as f64),
+        };
+        let limit = match verdict {
+            Verdict::Below(below) => Some(below.ratio),
+            Verdict::Well => Some(self.settings.resolved_from_ratio),
+            Verdict::Between | Verdict::Unknown => None,
+        };
+        Change {
+            rule_id: self.settings.rule_id.clone(),
+            rule_version: self.settings.version,
+            state,
+            severity: about.severity,
+            dedupe_key: format!("{}|{}", self.settings.rule_id, row.customer_id).into(),
+            subjects: vec![row.customer_id.clone(), row.territory_id.clone()],
+            value,
+            limit,
+            about: About::Window {
+                start_ms: row.window_start_ms,
+                end_ms: row.window_end_ms,
+            },
+            first_fired_at_ms: about.first_fired_at_ms,
+            transitioned_at_ms: row.window_end_ms,
+            // A margin stands on hundreds of observations; the row itself is the evidence.
+            evidence: Vec::new(),
+            owner_role: self.settings.owner_role.clone(),
+            escalation_role: self.settings.escalation_role.clone(),
+        }
+    }
+}
+
+/// The state machine: what a verdict does to an alert.
+fn next(open: Option<Open>, verdict: Verdict, at_ms: i64) -> (Option<State>, Option<Open>) {
+    match (open, verdict) {
+        (None, Verdict::Below(below)) => (
+            Some(State::Firing),
+            Some(Open {
+                severity: below.severity,
+                first_fired_at_ms: at_ms,
+            }),
+        ),
+        (Some(open), Verdict::Below(below)) if open.severity != below.severity => (
+            Some(State::Updated),
+            Some(Open {
+                severity: below.severity,
+                ..open
+            }),
+        ),
+        (Some(_), Verdict::Well) => (Some(State::Resolved), None),
+        (Some(_), Verdict::Unknown) => (Some(State::Withdrawn), None),
+        (open, _) => (None, open),
+    }
+}
+
+fn millionths(ratio: f64) -> i128 {
+    // Rounded, so that 0.09 is 90,000 whatever a double makes of it.
+    (ratio * MILLION as f64).round() as i128
+}
+
+fn percent(ratio: f64) -> f64 {
+    millionths(ratio) as f64 / 10_000.0
+}
+
+fn read(batch: &RecordBatch) -> Result<Vec<Row>, ArrowError> {
+    let columns = Columns::of(batch);
+    let window_kind = columns.text("window_kind")?;
+    let window_start = columns.instant("window_start")?;
+    let window_end = columns.instant("window_end")?;
+    let customer_id = columns.text("customer_id")?;
+    let territory_id = columns.text("territory_id")?;
+    let class_id = columns.text("class_id")?;
+    let sales = columns.decimal("observed_sales_fen")?;
+    let cost = columns.decimal("observed_cost_fen")?;
+    let skus = columns.integer("observed_skus_n")?;
+    let n = columns.integer("n")?;
+    let row = |row| {
+        Some(Row {
+            window_start_ms: window_start.get(row)?,
+            window_end_ms: window_end.get(row)?,
+            customer_id: customer_id.shared(row)?,
+            territory_id: territory_id.shared(row)?,
+            class_id: class_id.shared(row)?,
+            sales: sales.get(row).unwrap_or(0),
+            cost: cost.get(row).unwrap_or(0),
+            skus: skus.get(row).unwrap_or(0),
+            n: n.get(row).unwrap_or(0),
+        })
+    };
+    let mut rows: Vec<Row> = (0..batch.num_rows())
+        .filter(|&index| window_kind.is(index, WINDOW_KIND))
+        .filter_map(row)
+        .collect();
+    // Windows in their order, and in each what holds before what is gone, whatever the order of the batch.
+    rows.sort_by(|a, b| {
+        let key = |row: &Row| (row.window_end_ms, row.customer_id.clone(), row.n <= 0);
+        key(a).cmp(&key(b))
+    });
+    Ok(rows)
+}
+
+impl AlertRule for MarginRule {
+    fn rule_id(&self) -> &str {
+        &self.settings.rule_id
+    }
+
+    fn version(&self) -> u32 {
+        self.settings.version
+    }
+
+    fn input(&self) -> Input {
+        Input::Rows {
+            metric: METRIC,
+            window_kind: WINDOW_KIND,
+        }
+    }
+
+    fn observe(&mut self, batch: &RecordBatch, _now: Now) -> Result<Vec<Change>, ArrowError> {
+        let rows = read(batch)?;
+        Ok(rows.iter().filter_map(|row| self.step(row)).collect())
+    }
+
+    /// Rows alone decide.
+    fn tick(&mut self, _now: Now) -> Vec<Change> {
+        Vec::new()
+    }
+
+    fn next_wake_ms(&self) -> Option<i64> {
+        None
+    }
+
+    fn save(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_stdvec(&self.retailers)
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+        self.retailers = postcard::from_bytes(bytes)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "margin_tests.rs"]
+mod tests;

@@ -1,0 +1,253 @@
+//! `facts.survey_invitations`: each invitation at the instant of its `survey.sent`, and whether it was answered (M18; K17).
+//!
+//! A `survey_id` is one invitation to one respondent. Reading: one that is sent again (a reminder) stays one, at the first
+//! sending. An answer counts in the window of the sending, whenever it comes; an answer to what was never sent is no response.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use pipeline::history::{Call, Entry, Fact, Operator};
+use serde::{Deserialize, Serialize};
+
+use super::read::Columns;
+use super::write::{Column, FactTable};
+use crate::world::{UNKNOWN, World};
+
+/// One invitation; dimensions of the customer as of its sending.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SurveyInvitation {
+    pub instant_ms: i64,
+    pub event_id: Arc<str>,
+    pub survey_id: Arc<str>,
+    pub unit_id: Arc<str>,
+    pub survey_tool: Arc<str>,
+    pub class_id: Arc<str>,
+    pub area_unit_id: Arc<str>,
+    pub customer_kind: Arc<str>,
+    pub is_answered: bool,
+}
+
+static TABLE: FactTable<SurveyInvitation> = FactTable::new(
+    "Invitations to surveys and whether they were answered (满意度调查邀请)",
+    &[
+        Column::instant(
+            "instant",
+            "When it was sent first, UTC (发出时间)",
+            |f| f.instant_ms,
+        ),
+        Column::text("event_id", "Event that sent it (事件)", |f| &f.event_id),
+        Column::text("survey_id", "Invitation of one respondent (调查)", |f| {
+            &f.survey_id
+        }),
+        Column::text("unit_id", "Unit that sent it (部门)", |f| &f.unit_id),
+        Column::text("survey_tool", "Tool of the survey (调查方式)", |f| {
+            &f.survey_tool
+        }),
+        Column::text(
+            "class_id",
+            "Class of the customer at that instant (客户类别)",
+            |f| &f.class_id,
+        ),
+        Column::text(
+            "area_unit_id",
+            "Area of the customer at that instant (区域)",
+            |f| &f.area_unit_id,
+        ),
+        Column::text(
+            "customer_kind",
+            "Kind of customer at that instant (客户种类)",
+            |f| &f.customer_kind,
+        ),
+        Column::integer("sent_n", "1 (发出)", |_| 1),
+        Column::integer(
+            "answered_of_sent_n",
+            "1 where it was answered (答复)",
+            |f| i64::from(f.is_answered),
+        ),
+    ],
+);
+
+impl Fact for SurveyInvitation {
+    fn schema() -> SchemaRef {
+        TABLE.schema()
+    }
+
+    fn instant_ms(&self) -> i64 {
+        self.instant_ms
+    }
+
+    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
+        TABLE.batch(facts)
+    }
+}
+
+/// What an event says about its invitation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InvitationEvent {
+    Sent {
+        unit_id: Option<Arc<str>>,
+        survey_tool: Option<Arc<str>>,
+    },
+    Answered,
+}
+
+/// See the module's page.
+pub struct SurveyInvitations;
+
+impl Operator for SurveyInvitations {
+    type World = World;
+    /// (`customer_id`, `survey_id`): two customers may use the same number.
+    type Key = (Arc<str>, Arc<str>);
+    type Event = InvitationEvent;
+    type Fact = SurveyInvitation;
+
+    fn name(&self) -> &'static str {
+        "survey_invitations"
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        &["complaints"]
+    }
+
+    fn project(
+        &self,
+        _topic: &str,
+        batch: &RecordBatch,
+        emit: &mut dyn FnMut(usize, Self::Key, InvitationEvent),
+    ) -> Result<(), ArrowError> {
+        let columns = Columns::of(batch);
+        let event_type = columns.text("event_type")?;
+        let customer_id = columns.text("customer_id")?;
+        let survey_id = columns.text("survey_id")?;
+        let unit_id = columns.text("unit_id")?;
+        let survey_tool = columns.text("survey_tool")?;
+        for row in 0..batch.num_rows() {
+            let event = match event_type.get(row) {
+                Some("survey.sent") => InvitationEvent::Sent {
+                    unit_id: unit_id.shared(row),
+                    survey_tool: survey_tool.shared(row),
+                },
+                Some("survey.answered") => InvitationEvent::Answered,
+                _ => continue,
+            };
+            if let Some(key) = customer_id.shared(row).zip(survey_id.shared(row)) {
+                emit(row, key, event);
+            }
+        }
+        Ok(())
+    }
+
+    fn facts(
+        &self,
+        (customer_id, survey_id): &Self::Key,
+        history: &[Entry<InvitationEvent>],
+        call: &mut Call<'_, World>,
+        out: &mut Vec<SurveyInvitation>,
+    ) {
+        let sent = history.iter().find_map(|entry| match &entry.event {
+            InvitationEvent::Sent {
+                unit_id,
+                survey_tool,
+            } => Some((&entry.stamp, unit_id, survey_tool)),
+            InvitationEvent::Answered => None,
+        });
+        let Some((stamp, unit_id, survey_tool)) = sent else {
+            return;
+        };
+        let customer = call.world.customer(customer_id, stamp.occurred_at_ms);
+        out.push(SurveyInvitation {
+            instant_ms: stamp.occurred_at_ms,
+            event_id: stamp.event_id.clone(),
+            survey_id: survey_id.clone(),
+            unit_id: unit_id.clone().unwrap_or_else(|| UNKNOWN.into()),
+            survey_tool: survey_tool.clone().unwrap_or_else(|| UNKNOWN.into()),
+            class_id: customer.class_id.clone(),
+            area_unit_id: customer.area_unit_id.clone(),
+            customer_kind: customer.customer_kind.clone(),
+            is_answered: history
+                .iter()
+                .any(|entry| entry.event == InvitationEvent::Answered),
+        });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use schemas::event::Topic;
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::fixture::{batch, entry, facts_of, projected};
+    use crate::world::fixture::one_customer;
+
+    fn sent() -> InvitationEvent {
+        InvitationEvent::Sent {
+            unit_id: Some("U1".into()),
+            survey_tool: None,
+        }
+    }
+
+    /// (instant, class, answered) of the facts of one invitation.
+    fn facts(history: &[Entry<InvitationEvent>]) -> Vec<(i64, String, bool)> {
+        let key = ("C1".into(), "S1".into());
+        facts_of(&SurveyInvitations, &key, history, &one_customer())
+            .into_iter()
+            .map(|f| (f.instant_ms, f.class_id.to_string(), f.is_answered))
+            .collect()
+    }
+
+    #[test]
+    fn sent_and_answered_belong_together_by_survey() {
+        let events = batch(
+            Topic::Complaints,
+            &[
+                (
+                    "survey.sent",
+                    "2026-03-03T10:00:00+08:00",
+                    json!({"survey_id": "S1", "unit_id": "U1"}),
+                ),
+                (
+                    "survey.answered",
+                    "2026-03-04T10:00:00+08:00",
+                    json!({"survey_id": "S1", "answers": [{"question_id": "Q0", "score": 5}]}),
+                ),
+                (
+                    "case.answered",
+                    "2026-03-04T10:00:00+08:00",
+                    json!({"case_id": "K1"}),
+                ),
+            ],
+        );
+        let key = || ("C1".into(), "S1".into());
+        assert_eq!(
+            projected(&SurveyInvitations, Topic::Complaints, &events),
+            [(0, key(), sent()), (1, key(), InvitationEvent::Answered)]
+        );
+    }
+
+    #[test]
+    fn an_invitation_is_one_fact_at_its_first_sending() {
+        // The customer's class changes from A to B at ms 1000.
+        assert_eq!(facts(&[entry(999, sent())]), [(999, "A".into(), false)]);
+        let reminded = [entry(999, sent()), entry(5_000, sent())];
+        assert_eq!(facts(&reminded), [(999, "A".into(), false)]);
+    }
+
+    #[test]
+    fn an_answer_counts_whenever_it_comes_but_not_without_an_invitation() {
+        let answered = |at_ms| entry(at_ms, InvitationEvent::Answered);
+        assert_eq!(
+            facts(&[entry(999, sent()), answered(9_000)]),
+            [(999, "A".into(), true)]
+        );
+        assert_eq!(
+            facts(&[answered(5), entry(999, sent())]),
+            [(999, "A".into(), true)]
+        );
+        assert!(facts(&[answered(5)]).is_empty());
+        assert!(facts(&[]).is_empty());
+    }
+}
