@@ -134,7 +134,10 @@ fn what_was_published_is_accounted_for_and_recomputed() {
 
     // finality of the epoch reaches the views
     let asked = "SELECT count(*) AS rows FROM metrics.demand_orders WHERE is_final";
-    let said = case.run(&["sql", asked, "--format", "csv"]).success().unwrap();
+    let said = case
+        .run(&["sql", asked, "--format", "csv"])
+        .success()
+        .unwrap();
     let rows: u64 = said.stdout.lines().nth(1).unwrap().parse().unwrap();
     assert!(rows > 0, "{}", said.stdout);
 

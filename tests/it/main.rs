@@ -4,10 +4,10 @@
 mod arrival;
 mod bad_input;
 mod cases;
+mod commands;
 mod exactness;
 mod kills;
 mod proof;
-mod commands;
 mod reader;
 mod readers;
 mod readme;
