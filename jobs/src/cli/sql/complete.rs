@@ -218,11 +218,7 @@ mod tests {
     async fn names_by_place() {
         for (text, start, expected) in [
             ("SELECT * FROM dem", 14, &["demand_orders"][..]),
-<<<<<<< HEAD
             ("SELECT * FROM facts", 14, &["facts."]),
-=======
-            ("SELECT * FROM fac", 14, &["factorial(", "facts."]),
->>>>>>> query
             ("SELECT * FROM facts.ord", 14, &["facts.order_lines"]),
             ("SELECT requ^ FROM demand_orders", 7, &["requested_qty"]),
             ("SELECT pri^ FROM facts.order_lines", 7, &["price_fen"]),
