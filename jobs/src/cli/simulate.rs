@@ -14,7 +14,7 @@ use crate::simulate::{Plan, write_dir};
   vitrine simulate --out events --days 28
   vitrine simulate --out events --dirty --seed 7      (disorder, duplicates, malformed and late records; truth/ says which)")]
 pub struct SimulateArgs {
-    /// Folder for <topic>/<partition>.ndjson, ref/ and truth/
+    /// Folder for `<topic>/<partition>.ndjson`, ref/ and truth/
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     #[arg(long, default_value_t = 14)]
