@@ -79,13 +79,29 @@ static TABLE: FactTable<SlaStep> = FactTable::new(
     &[
         Column::text("customer_id", "Customer (客户)", |f| &f.customer_id),
         Column::text("case_id", "Case (服务个案)", |f| &f.case_id),
-        Column::text("step_id", "Step of the table of time limits (时限环节)", |f| &f.step_id),
+        Column::text(
+            "step_id",
+            "Step of the table of time limits (时限环节)",
+            |f| &f.step_id,
+        ),
         Column::text("case_kind", "Kind of case (个案类型)", |f| &f.case_kind),
-        Column::text("category", "What the case is about (类别)", |f| &f.category),
-        Column::text("unit_id", "Unit that opened the case (部门)", |f| &f.unit_id),
-        Column::text("owner_role", "Role that owns the step (责任角色)", |f| &f.owner_role),
-        Column::instant("started_at", "When the step started, UTC (开始)", |f| f.started_at_ms),
-        Column::instant("deadline", "When it is due, UTC (时限)", |f| f.deadline_ms),
+        Column::text("category", "What the case is about (类别)", |f| {
+            &f.category
+        }),
+        Column::text("unit_id", "Unit that opened the case (部门)", |f| {
+            &f.unit_id
+        }),
+        Column::text(
+            "owner_role",
+            "Role that owns the step (责任角色)",
+            |f| &f.owner_role,
+        ),
+        Column::instant("started_at", "When the step started, UTC (开始)", |f| {
+            f.started_at_ms
+        }),
+        Column::instant("deadline", "When it is due, UTC (时限)", |f| {
+            f.deadline_ms
+        }),
         Column::optional_instant(
             "warned_at",
             "When the early warning fell due with the step pending, UTC (预警)",
@@ -153,9 +169,11 @@ pub(super) fn decide(
         Outcome::Pending
     };
     let counts = !matches!(outcome, Outcome::Void | Outcome::NotApplicable);
-    let is_warned = counts && clock_ms >= warning_ms && !stopped_by(warning_ms);
+    // A stop after the warning shows by itself that the step was pending then, however far the clock is.
+    let is_past_warning = clock_ms >= warning_ms || stop.is_some();
+    let is_warned = counts && is_past_warning && !stopped_by(warning_ms);
     let wake_at_ms = (outcome == Outcome::Pending).then(|| {
-        if clock_ms < warning_ms && !stopped_by(warning_ms) {
+        if !is_past_warning {
             warning_ms
         } else {
             // A clock that stands at the deadline has not passed it.

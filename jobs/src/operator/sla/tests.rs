@@ -73,7 +73,10 @@ fn decided(history: &[Entry<CaseEvent>], clock_ms: i64) -> (Vec<SlaStep>, Option
 }
 
 /// (step without its prefix, deadline in minutes after the call, outcome, overrun in minutes).
-fn outcomes(events: &[(i64, CaseEvent)], clock_ms: i64) -> Vec<(String, i64, Outcome, Option<i64>)> {
+fn outcomes(
+    events: &[(i64, CaseEvent)],
+    clock_ms: i64,
+) -> Vec<(String, i64, Outcome, Option<i64>)> {
     decided(&history(events), clock_ms)
         .0
         .iter()
@@ -88,7 +91,12 @@ fn outcomes(events: &[(i64, CaseEvent)], clock_ms: i64) -> Vec<(String, i64, Out
         .collect()
 }
 
-fn row(step: &str, due: i64, outcome: Outcome, overrun: Option<i64>) -> (String, i64, Outcome, Option<i64>) {
+fn row(
+    step: &str,
+    due: i64,
+    outcome: Outcome,
+    overrun: Option<i64>,
+) -> (String, i64, Outcome, Option<i64>) {
     (step.to_owned(), due, outcome, overrun)
 }
 
@@ -128,17 +136,31 @@ fn m19_timer_golden_values_nothing_follows_the_call() {
     let events = [(-5, opened("COMPLAINT")), (0, ended())];
     let due = [30, 10, 30, 12 * 60 + 10, 24 * 60];
     let expected = |decided: usize| -> Vec<_> {
-        let names = ["PROMISE_30M", "DEPT_10M", "INFORM_20M", "SUPERVISE_12H", "CALLBACK_24H"];
+        let names = [
+            "PROMISE_30M",
+            "DEPT_10M",
+            "INFORM_20M",
+            "SUPERVISE_12H",
+            "CALLBACK_24H",
+        ];
         let mut order: Vec<usize> = vec![1, 0, 2, 3, 4];
         order.truncate(decided);
         (0..5)
             .map(|step| {
-                let outcome = if order.contains(&step) { Outcome::Breached } else { Outcome::Pending };
+                let outcome = if order.contains(&step) {
+                    Outcome::Breached
+                } else {
+                    Outcome::Pending
+                };
                 row(names[step], due[step], outcome, None)
             })
             .collect()
     };
-    assert_eq!(outcomes(&events, at(10)), expected(0), "a clock at the deadline has not passed it");
+    assert_eq!(
+        outcomes(&events, at(10)),
+        expected(0),
+        "a clock at the deadline has not passed it"
+    );
     assert_eq!(outcomes(&events, at(10) + 1), expected(1));
     assert_eq!(outcomes(&events, at(30) + 1), expected(3));
     assert_eq!(outcomes(&events, at(12 * 60 + 10) + 1), expected(4));
@@ -151,7 +173,10 @@ fn timers_stand_at_every_warning_and_deadline() {
     let mut instants = Vec::new();
     let mut clock_ms = at(0);
     while let (_, Some(wake_ms)) = decided(&case, clock_ms) {
-        assert!(wake_ms > clock_ms, "a timer that is due at once would never end");
+        assert!(
+            wake_ms > clock_ms,
+            "a timer that is due at once would never end"
+        );
         instants.push(wake_ms - at(0));
         clock_ms = wake_ms;
     }
@@ -242,24 +267,48 @@ fn a_phone_case_waits_two_hours_for_the_end_of_its_call() {
     assert_eq!(found[1], row("DEPT_10M", 5, Outcome::Breached, None));
     // A call end that comes after all is the base again.
     let late = [(-5, opened("COMPLAINT")), (300, ended())];
-    assert_eq!(outcomes(&late, at(301))[1], row("DEPT_10M", 10, Outcome::Breached, None));
+    assert_eq!(
+        outcomes(&late, at(301))[1],
+        row("DEPT_10M", 10, Outcome::Breached, None)
+    );
 
     let told = [(-5, opened("COMPLAINT")), (1, TOLD)];
-    let steps: Vec<_> = outcomes(&told, at(2)).into_iter().map(|row| row.0).collect();
-    assert_eq!(steps, ["INFORM_20M", "SUPERVISE_12H"], "these do not start at the call's end");
+    let steps: Vec<_> = outcomes(&told, at(2))
+        .into_iter()
+        .map(|row| row.0)
+        .collect();
+    assert_eq!(
+        steps,
+        ["INFORM_20M", "SUPERVISE_12H"],
+        "these do not start at the call's end"
+    );
 
     let mut written = opened("COMPLAINT");
-    if let CaseEvent::Opened { is_answered_call, .. } = &mut written {
+    if let CaseEvent::Opened {
+        is_answered_call, ..
+    } = &mut written
+    {
         *is_answered_call = false;
     }
-    assert_eq!(outcomes(&[(-5, written)], at(0))[1], row("DEPT_10M", 5, Outcome::Pending, None));
+    assert_eq!(
+        outcomes(&[(-5, written)], at(0))[1],
+        row("DEPT_10M", 5, Outcome::Pending, None)
+    );
 }
 
 #[test]
 fn answered_at_once_and_withdrawn_cases_do_not_count() {
     let base = [(-5, opened("COMPLAINT")), (0, ended())];
-    let at_once = [base.to_vec(), vec![(0, CaseEvent::Answered { at_once: true })]].concat();
-    let later = [base.to_vec(), vec![(0, CaseEvent::Answered { at_once: false })]].concat();
+    let at_once = [
+        base.to_vec(),
+        vec![(0, CaseEvent::Answered { at_once: true })],
+    ]
+    .concat();
+    let later = [
+        base.to_vec(),
+        vec![(0, CaseEvent::Answered { at_once: false })],
+    ]
+    .concat();
     let withdrawn = [at_once.clone(), vec![(90, CaseEvent::Withdrawn)]].concat();
     for (events, expected) in [
         (&at_once, Outcome::NotApplicable),
@@ -276,22 +325,37 @@ fn answered_at_once_and_withdrawn_cases_do_not_count() {
 
 #[test]
 fn nothing_opened_no_steps() {
-    assert!(decided(&history(&[(0, ended()), (1, TOLD)]), i64::MAX).0.is_empty());
+    assert!(
+        decided(&history(&[(0, ended()), (1, TOLD)]), i64::MAX)
+            .0
+            .is_empty()
+    );
     assert!(decided(&[], i64::MAX).0.is_empty());
-    assert!(decided(&history(&[(-5, opened("ENQUIRY"))]), i64::MAX).0.is_empty());
+    assert!(
+        decided(&history(&[(-5, opened("ENQUIRY"))]), i64::MAX)
+            .0
+            .is_empty()
+    );
 }
 
 #[test]
 fn a_warning_shows_once_it_is_due_and_the_step_still_pending() {
     let base = [(-5, opened("COMPLAINT")), (0, ended())];
     let warned = |events: &[(i64, CaseEvent)], clock_ms| {
-        decided(&history(events), clock_ms).0[1].warned_at_ms.map(|ms| (ms - at(0)) / MINUTE)
+        decided(&history(events), clock_ms).0[1]
+            .warned_at_ms
+            .map(|ms| (ms - at(0)) / MINUTE)
     };
     assert_eq!(warned(&base, at(8) - 1), None);
     assert_eq!(warned(&base, at(8)), Some(8));
     let told_at = |minutes| [base.to_vec(), vec![(minutes, TOLD)]].concat();
     assert_eq!(warned(&told_at(8), at(60)), None);
     assert_eq!(warned(&told_at(9), at(60)), Some(8));
+    assert_eq!(
+        warned(&told_at(9), at(1)),
+        Some(8),
+        "the stop says so itself"
+    );
 }
 
 #[test]
@@ -300,7 +364,10 @@ fn evidence_and_dimensions() {
     let (facts, _) = decided(&history(&events), at(9));
     let fact = &facts[1];
     assert_eq!((&*fact.customer_id, &*fact.case_id), ("C1", "case-1"));
-    assert_eq!((&*fact.unit_id, &*fact.category, &*fact.owner_role), ("U1", "DELIVERY", "CALL_AGENT"));
+    assert_eq!(
+        (&*fact.unit_id, &*fact.category, &*fact.owner_role),
+        ("U1", "DELIVERY", "CALL_AGENT")
+    );
     assert_eq!(fact.stopped_at_ms, Some(at(8)));
     let evidence: Vec<&str> = fact.evidence.iter().map(|id| &**id).collect();
     assert_eq!(evidence, ["e0", "e1", "e2"]);
@@ -326,9 +393,25 @@ fn events_become_marks_of_the_right_case() {
         ("case.escalated", json!({"case_id": "K1"})),
     ]
     .map(|(event_type, fields)| (event_type, when, fields));
-    let found = projected(&operator, Topic::Complaints, &batch(Topic::Complaints, &events));
+    let found = projected(
+        &operator,
+        Topic::Complaints,
+        &batch(Topic::Complaints, &events),
+    );
     let rows: Vec<(usize, &str)> = found.iter().map(|(row, key, _)| (*row, &*key.1)).collect();
-    assert_eq!(rows, [(0, "K1"), (1, "K2"), (2, "K1"), (3, "K1"), (4, "K1"), (5, "K1"), (6, "K1"), (10, "K2")]);
+    assert_eq!(
+        rows,
+        [
+            (0, "K1"),
+            (1, "K2"),
+            (2, "K1"),
+            (3, "K1"),
+            (4, "K1"),
+            (5, "K1"),
+            (6, "K1"),
+            (10, "K2")
+        ]
+    );
     let events: Vec<CaseEvent> = found.into_iter().map(|(_, _, event)| event).collect();
     let opened = |kind: &str, is_answered_call| CaseEvent::Opened {
         kind: kind.into(),
@@ -342,8 +425,14 @@ fn events_become_marks_of_the_right_case() {
         opened("RESCUE", false),
         CaseEvent::CallEnded { at_ms: at(-1) },
         CaseEvent::DeptNotified { has_resolver: true },
-        CaseEvent::CustomerInformed { of_notice_result: false },
-        CaseEvent::PromiseKept { promise_id: "P1".into(), is_reply: true, at_ms: at(-2) },
+        CaseEvent::CustomerInformed {
+            of_notice_result: false,
+        },
+        CaseEvent::PromiseKept {
+            promise_id: "P1".into(),
+            is_reply: true,
+            at_ms: at(-2),
+        },
         CaseEvent::CalledBack,
         CaseEvent::Withdrawn,
     ];
