@@ -16,10 +16,18 @@ use crate::operator::closing_stock::ClosingStock;
 use crate::operator::order_lines::OrderLines;
 use crate::operator::price_observations::PriceObservations;
 use crate::operator::sell_through::SellThrough;
+use crate::operator::sla::{Policy, Sla};
+use crate::operator::survey_answers::SurveyAnswers;
+use crate::operator::survey_invitations::SurveyInvitations;
 use crate::world::World;
 
 /// The operators of one shard.
-pub fn stages(zone: Zone, shard: u32, shards: u32) -> Vec<Box<dyn Stage<World>>> {
+pub fn stages(
+    zone: Zone,
+    shard: u32,
+    shards: u32,
+    policy: Arc<Policy>,
+) -> Vec<Box<dyn Stage<World>>> {
     vec![
         Box::new(Keyed::new(OrderLines, zone)),
         Box::new(Keyed::new(SellThrough { zone }, zone)),
@@ -32,7 +40,15 @@ pub fn stages(zone: Zone, shard: u32, shards: u32) -> Vec<Box<dyn Stage<World>>>
             },
             zone,
         )),
+        Box::new(Keyed::new(SurveyAnswers, zone)),
+        Box::new(Keyed::new(SurveyInvitations, zone)),
+        Box::new(Keyed::new(Sla::new(policy), zone)),
     ]
+}
+
+/// The table of steps.
+pub fn policy() -> anyhow::Result<Arc<Policy>> {
+    Ok(Arc::new(Policy::built_in()?))
 }
 
 /// Every metric, in an order in which each reads only those before it.
@@ -43,22 +59,17 @@ pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
         let dimensions = table
             .key
             .iter()
-            .filter(|key| !matches!(**key, "window_kind" | "window_start" | "window_end" | "revision"))
+            .filter(|key| {
+                !matches!(
+                    **key,
+                    "window_kind" | "window_start" | "window_end" | "revision"
+                )
+            })
             .map(|key| (*key).to_owned())
             .collect();
         Some((table.schema.clone(), dimensions))
     })?;
     Ok(Arc::new(metrics))
-}
-
-/// Rules over metric rows, for the publisher.
-pub fn row_rules() -> anyhow::Result<Vec<Box<dyn AlertRule>>> {
-    Ok(Vec::new())
-}
-
-/// Rules over facts, for each shard.
-pub fn fact_rules() -> anyhow::Result<Vec<Box<dyn AlertRule>>> {
-    Ok(Vec::new())
 }
 
 /// The state of one shard, empty.
@@ -68,9 +79,11 @@ pub async fn shard_core(
     shards: u32,
     world: World,
     metrics: Arc<Vec<Metric>>,
+    policy: Arc<Policy>,
     rules: Vec<Box<dyn AlertRule>>,
 ) -> Result<ShardCore<World>, CoreError> {
-    ShardCore::new(zone, world, stages(zone, shard, shards), metrics, rules).await
+    let stages = stages(zone, shard, shards, policy);
+    ShardCore::new(zone, world, stages, metrics, rules).await
 }
 
 /// Every stored table.
@@ -80,7 +93,7 @@ pub fn stored_tables(zone: Zone) -> anyhow::Result<Vec<TableSpec>> {
         .filter(|table| !table.is_view)
         .map(|table| stored(&table))
         .collect();
-    for stage in stages(zone, 0, 1) {
+    for stage in stages(zone, 0, 1, policy()?) {
         specs.push(fact_table(stage.as_ref()).context("a fact table cannot be described")?);
     }
     Ok(specs)
@@ -92,7 +105,11 @@ fn stored(table: &Described) -> TableSpec {
         name: table.name.to_owned(),
         schema: table.schema.clone(),
         partition_by: table.partition_by.map(str::to_owned),
-        sort_by: table.sort_by.iter().map(|name| (*name).to_owned()).collect(),
+        sort_by: table
+            .sort_by
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
+pub mod feeds;
 pub mod metrics;
 pub mod operator;
 pub mod simulate;

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod reader;
+mod readme;
 mod source_faults;
 mod source_kafka;

@@ -4,6 +4,8 @@
 //! 3 audit found a difference · 4 another owner took over · 5 events are missing upstream.
 
 mod open;
+mod progress;
+mod publish;
 mod run;
 mod simulate;
 pub mod sql;
@@ -43,6 +45,8 @@ enum Command {
     Run(run::RunArgs),
     /// Write deterministic events, reference data and the truth about them
     Simulate(simulate::SimulateArgs),
+    /// Send event files to Kafka
+    Publish(publish::PublishArgs),
     /// Ask a question of one epoch, or open a prompt
     Sql(sql::SqlArgs),
 }
@@ -78,6 +82,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
+        Command::Publish(args) => publish::run(&args, &load()?).await,
         Command::Sql(args) => {
             let config = load()?;
             sql::run(&args, async || open::session(&config).await).await
@@ -108,7 +113,10 @@ fn start_logs(format: LogFormat) {
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logs
-            .with_ansi(std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .with_ansi(
+                std::env::var_os("NO_COLOR").is_none()
+                    && std::io::IsTerminal::is_terminal(&std::io::stderr()),
+            )
             .with_target(false)
             .init(),
         LogFormat::Json => logs.json().init(),
@@ -116,7 +124,9 @@ fn start_logs(format: LogFormat) {
 }
 
 /// The storage of a configuration.
-fn store(config: &Config) -> anyhow::Result<std::sync::Arc<dyn datafusion::object_store::ObjectStore>> {
+fn store(
+    config: &Config,
+) -> anyhow::Result<std::sync::Arc<dyn datafusion::object_store::ObjectStore>> {
     pipeline::log::open_store(&config.storage.url)
         .with_context(|| format!("storage cannot be opened url={}", config.storage.url))
 }

@@ -80,7 +80,11 @@ async fn snapshot(
             .finality
             .iter()
             .map(|row| Finality {
-                table: row.table.clone(),
+                table: row
+                    .table
+                    .split_once('.')
+                    .map_or(row.table.as_str(), |(_, name)| name)
+                    .to_owned(),
                 window_kind: row.window_kind.clone(),
                 final_until_ms: row.until_ms,
             })

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
+use pipeline::publish::{KafkaOutlet, Outlet};
 use pipeline::run::process::{OpenSource, Process};
-use pipeline::run::publisher::{PublisherSettings, Summary, Until};
+use pipeline::run::publisher::{
+    Destinations, PublisherSettings, Summary, Until, WaysOut, dead_letter_topic,
+};
 use pipeline::run::shard::{Shard, ShardSettings};
 use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::kafka::{KafkaSettings, KafkaSource, end_offsets, partition_counts};
@@ -17,9 +21,11 @@ use schemas::event::Limits;
 use tokio::sync::watch;
 
 use super::{Usage, open};
+use crate::alerts;
 use crate::catalogue;
 use crate::config::{Config, SourceKind, ms};
-use crate::world::World;
+use crate::feeds;
+use crate::world::{Reference, World};
 
 /// Arguments of `vitrine run`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -75,8 +81,14 @@ async fn wait_for_signal() {
 }
 
 fn say(summary: &Summary) {
-    if let Some(at) = summary.drained_to_ms.and_then(DateTime::from_timestamp_millis) {
-        println!("drained to {}", at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+    if let Some(at) = summary
+        .drained_to_ms
+        .and_then(DateTime::from_timestamp_millis)
+    {
+        println!(
+            "drained to {}",
+            at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+        );
     }
     println!(
         "epoch {}: read {} = accepted {} + duplicate {} + too late {} + dead letters {}; {} metric rows",
@@ -125,6 +137,12 @@ pub async fn process(
             .collect()
     };
     let version = reference.version().to_owned();
+    let policy = catalogue::policy()?;
+    // Made once here so that a fault in a rule's file is told before anything is claimed.
+    let mut fact_rules: Vec<_> = (0..inputs.keyed)
+        .map(|_| alerts::shard_rules(&policy).map(Some))
+        .collect::<Result<_, _>>()?;
+    let fact_rules = std::cell::RefCell::new(&mut fact_rules);
     let process = Process {
         publisher: PublisherSettings {
             zone,
@@ -142,14 +160,19 @@ pub async fn process(
         },
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,
-        row_rules: catalogue::row_rules()?,
+        row_rules: alerts::publisher_rules()?,
+        ways_out: ways_out(config, inputs.kafka.as_ref(), &reference).await?,
         make_core: |shard| {
             let world = World::new(reference.clone());
             let metrics = metrics.clone();
-            let shards = inputs.keyed;
+            let (shards, policy) = (inputs.keyed, policy.clone());
+            let rules = fact_rules
+                .borrow_mut()
+                .get_mut(shard as usize)
+                .and_then(Option::take)
+                .unwrap_or_default();
             async move {
-                let rules = catalogue::fact_rules().unwrap_or_default();
-                catalogue::shard_core(zone, shard, shards, world, metrics, rules).await
+                catalogue::shard_core(zone, shard, shards, world, metrics, policy, rules).await
             }
         },
         open_source: inputs.open.clone(),
@@ -212,7 +235,9 @@ fn inputs(config: &Config) -> anyhow::Result<Inputs> {
         SourceKind::Files => {
             let dir = config.source.dir.clone();
             if dir.as_os_str().is_empty() {
-                return Err(Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into());
+                return Err(
+                    Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into(),
+                );
             }
             let max = config.limits.max_record_bytes;
             Ok(Inputs {
@@ -251,7 +276,8 @@ fn inputs(config: &Config) -> anyhow::Result<Inputs> {
     }
 }
 
-fn kafka_settings(config: &Config) -> KafkaSettings {
+/// How a configuration reaches Kafka.
+pub fn kafka_settings(config: &Config) -> KafkaSettings {
     let mut settings =
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();
@@ -259,6 +285,82 @@ fn kafka_settings(config: &Config) -> KafkaSettings {
     settings.alignment = config.time.alignment;
     settings
 }
+
+/// Where things leave to beside the tables: alerts, the demand feed, dead letters.
+async fn ways_out(
+    config: &Config,
+    kafka: Option<&KafkaSettings>,
+    reference: &Reference,
+) -> anyhow::Result<WaysOut> {
+    let topics = &config.topics;
+    let feed = config.feeds.demand.then(|| {
+        let topic = kafka.map(|_| topics.demand.clone());
+        feeds::demand_daily(config.time.zone, reference.calendar_rows(), topic)
+    });
+    let outlet: Option<Arc<dyn Outlet>> = match kafka {
+        None => None,
+        Some(kafka) => {
+            let mut properties = kafka.properties.clone();
+            properties.insert("bootstrap.servers".to_owned(), kafka.brokers.clone());
+            let mut names = vec![topics.alerts.clone(), topics.demand.clone()];
+            names.extend(
+                config
+                    .topic_settings()
+                    .iter()
+                    .map(|topic| dead_letter_topic(&topic.name)),
+            );
+            Some(Arc::new(
+                KafkaOutlet::open(&properties, &names, topics.create_topics).await?,
+            ))
+        }
+    };
+    Ok(WaysOut {
+        alerts: destinations(config, kafka)?,
+        feed,
+        outlet,
+    })
+}
+
+/// Webhooks of the configuration, and the alert topic where the events come from Kafka.
+fn destinations(config: &Config, kafka: Option<&KafkaSettings>) -> anyhow::Result<Destinations> {
+    let mut destinations = Destinations::default();
+    let schedule = Schedule {
+        max_age_ms: Some(ms(config.alerts.max_age)),
+        ..Schedule::default()
+    };
+    for settings in &config.alerts.webhooks {
+        let webhook = Webhook::open(settings, config.alerts.allow_private_addresses, SOURCE)?;
+        destinations.routes.0.push(settings.route());
+        let name = settings.name.as_str().into();
+        destinations
+            .targets
+            .push((name, schedule.clone(), Arc::new(webhook)));
+    }
+    if let Some(kafka) = kafka {
+        let mut properties: BTreeMap<&str, &str> = kafka
+            .properties
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        properties.insert("bootstrap.servers", &kafka.brokers);
+        let topic = &config.topics.alerts;
+        let target = KafkaTopic::open(properties, topic, SOURCE)?;
+        let name: Arc<str> = format!("topic {topic}").into();
+        destinations.routes.0.push(Route {
+            destination: name.clone(),
+            rules: Default::default(),
+        });
+        let always = Schedule {
+            max_age_ms: None,
+            ..Schedule::default()
+        };
+        destinations.targets.push((name, always, Arc::new(target)));
+    }
+    Ok(destinations)
+}
+
+/// The last part of `source` in alerts.
+const SOURCE: &str = "main";
 
 /// The ends seen at start, per shard and input.
 fn goals(kafka: &KafkaSettings, shards: &[ShardSettings]) -> anyhow::Result<Vec<Vec<i64>>> {

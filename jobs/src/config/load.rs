@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::error::Kind;
-use figment::providers::{Env, Format, Toml};
+use figment::providers::{Format, Toml};
 
 use super::Config;
+use super::environment::Environment;
 
 /// Why a configuration cannot be used; each names the key.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,13 @@ pub enum ConfigError {
 
 /// Defaults, then `file`, then the environment. Relative paths are meant from where the program runs.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    layered(file, Environment::of_process())
+}
+
+pub(super) fn layered(
+    file: Option<&Path>,
+    environment: Environment,
+) -> Result<Config, ConfigError> {
     let mut layers = Figment::new();
     if let Some(file) = file {
         if !file.is_file() {
@@ -33,13 +41,10 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
         }
         layers = layers.merge(Toml::file_exact(file));
     }
-    let config: Config = layers
-        .merge(Env::prefixed("VITRINE__").split("__"))
-        .extract()
-        .map_err(|errors| {
-            let lines: Vec<String> = errors.into_iter().map(sentence).collect();
-            ConfigError::Wrong(lines.join("; "))
-        })?;
+    let config: Config = environment.over(layers).extract().map_err(|errors| {
+        let lines: Vec<String> = errors.into_iter().map(sentence).collect();
+        ConfigError::Wrong(lines.join("; "))
+    })?;
     check(&config)?;
     Ok(config)
 }

@@ -3,13 +3,17 @@
 //! Every key is documented in `deploy/vitrine.example.toml`, which a test holds against the defaults here. Unknown keys are
 //! refused, naming the nearest known one. Keys that only later work wires are refused with a sentence unless at their default.
 
+mod environment;
 mod load;
+#[cfg(test)]
+mod tests;
 mod units;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pipeline::alert::WebhookSettings;
 use pipeline::decode::{Partitioner, TopicSettings};
 use schemas::event::Topic;
 use serde::Deserialize;
@@ -205,19 +209,9 @@ impl Default for Reference {
 pub struct Sql {}
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookConfig {
-    pub name: String,
-    pub url: String,
-    #[serde(default)]
-    pub secret_file: Option<PathBuf>,
-    pub rules: Vec<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Alerts {
-    pub webhooks: Vec<WebhookConfig>,
+    pub webhooks: Vec<WebhookSettings>,
     pub allow_private_addresses: bool,
     #[serde(deserialize_with = "units::duration")]
     pub max_age: Duration,

@@ -27,9 +27,8 @@ pub fn bytes<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
 /// A name of the zone database.
 pub fn zone<'de, D: Deserializer<'de>>(input: D) -> Result<chrono_tz::Tz, D::Error> {
     let name = String::deserialize(input)?;
-    name.parse().map_err(|_| {
-        D::Error::custom(format!("{name:?} is no time zone like \"Asia/Shanghai\""))
-    })
+    name.parse()
+        .map_err(|_| D::Error::custom(format!("{name:?} is no time zone like \"Asia/Shanghai\"")))
 }
 
 /// A section of one topic: keys that are absent keep the topic's own default.

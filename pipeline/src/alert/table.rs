@@ -174,7 +174,10 @@ mod tests {
     fn rows_fit_the_published_tables() {
         let alerts = transition_rows(&[transition(7)]).unwrap();
         assert_eq!(columns(&alerts), published("alerts"));
-        assert_eq!(columns(&delivery_rows(&[]).unwrap()), published("deliveries"));
+        assert_eq!(
+            columns(&delivery_rows(&[]).unwrap()),
+            published("deliveries")
+        );
     }
 
     #[test]
@@ -199,7 +202,10 @@ mod tests {
         };
         let deliveries = delivery_rows(&[report]).unwrap();
         assert_eq!(deliveries["outcome"].as_string::<i32>().value(0), "RETRY");
-        assert_eq!(deliveries["status"].as_primitive::<Int32Type>().value(0), 503);
+        assert_eq!(
+            deliveries["status"].as_primitive::<Int32Type>().value(0),
+            503
+        );
         assert_eq!(deliveries["error"].null_count(), 1);
     }
 }

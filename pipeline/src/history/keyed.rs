@@ -18,6 +18,9 @@ pub const WEIGHT: &str = "weight";
 /// Name of the column with the local day of a fact's instant, the key of its pane.
 pub const PANE: &str = "pane";
 
+/// Keys with their histories, as they stand in a base.
+type Histories<K, H> = Vec<(K, H)>;
+
 /// Weighted facts of one run.
 pub struct Difference {
     /// All of them, for the panes.
@@ -306,17 +309,17 @@ impl<O: Operator> Stage<O::World> for Keyed<O> {
     }
 
     fn save(&self) -> Result<Vec<u8>, postcard::Error> {
-        let mut histories: Vec<(&O::Key, &Vec<Entry<O::Event>>)> = self
+        let mut histories: Histories<&O::Key, &[Entry<O::Event>]> = self
             .slots
             .iter()
-            .map(|(key, slot)| (key, &slot.history))
+            .map(|(key, slot)| (key, slot.history.as_slice()))
             .collect();
         histories.sort_by(|a, b| a.0.cmp(b.0));
         postcard::to_stdvec(&histories)
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
-        let histories: Vec<(O::Key, Vec<Entry<O::Event>>)> = postcard::from_bytes(bytes)?;
+        let histories: Histories<O::Key, Vec<Entry<O::Event>>> = postcard::from_bytes(bytes)?;
         for (key, history) in histories {
             for entry in &history {
                 let keys = self.places.entry(entry.stamp.event_id.clone()).or_default();

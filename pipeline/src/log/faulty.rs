@@ -1,1 +1,156 @@
-//! Tests follow.
+//! A store in memory that fails as stores do: before the effect, or after it. For tests.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+/// What happens to one put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// An error, and nothing was written.
+    WithoutEffect,
+    /// An error, though it was written: the ambiguous one.
+    AfterSuccess,
+}
+
+/// Passes everything on to `inner`; puts take their faults (and pauses, for interleaving) from a script.
+#[derive(Debug, Clone)]
+pub struct FaultyStore {
+    inner: Arc<dyn ObjectStore>,
+    script: Arc<Mutex<VecDeque<(Fault, u8)>>>,
+}
+
+impl FaultyStore {
+    /// A store in memory; after the end of `script` nothing fails any more.
+    pub fn new(script: impl IntoIterator<Item = (Fault, u8)>) -> Self {
+        Self::around(Arc::new(InMemory::new()), script)
+    }
+
+    /// The same over another store.
+    pub fn around(
+        inner: Arc<dyn ObjectStore>,
+        script: impl IntoIterator<Item = (Fault, u8)>,
+    ) -> Self {
+        Self {
+            inner,
+            script: Arc::new(Mutex::new(script.into_iter().collect())),
+        }
+    }
+
+    /// Adds to the script.
+    pub fn then(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.script
+            .lock()
+            .unwrap()
+            .extend(faults.into_iter().map(|fault| (fault, 0)));
+    }
+
+    /// Faults that nobody met.
+    pub fn faults_left(&self) -> usize {
+        self.script.lock().unwrap().len()
+    }
+
+    fn next(&self) -> (Fault, u8) {
+        self.script
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or((Fault::None, 0))
+    }
+}
+
+fn error() -> Error {
+    Error::Generic {
+        store: "FaultyStore",
+        source: "injected".into(),
+    }
+}
+
+async fn pause(times: u8) {
+    for _ in 0..times {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl std::fmt::Display for FaultyStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FaultyStore({})", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FaultyStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        let (fault, pauses) = self.next();
+        pause(pauses & 3).await;
+        if fault == Fault::WithoutEffect {
+            return Err(error());
+        }
+        let outcome = self.inner.put_opts(location, payload, options).await;
+        pause(pauses >> 2 & 3).await;
+        match fault {
+            Fault::AfterSuccess => Err(error()),
+            _ => outcome,
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        tokio::task::yield_now().await;
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}

@@ -35,13 +35,13 @@ mod recover;
 mod store;
 
 #[cfg(test)]
-mod faulty;
+pub(crate) mod faulty;
 #[cfg(test)]
 mod interleaving;
 
 pub use error::LogError;
 pub use fsync::FsyncStore;
-pub use owner::{Log, SILENCE_LIMIT};
+pub use owner::{Log, RECORD_LIFE, SILENCE_LIMIT};
 pub use reader::{Entry, LogReader};
 pub use record::{ClaimId, Damage, Kind, Position};
 pub use recover::Recovered;

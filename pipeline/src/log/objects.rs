@@ -71,7 +71,7 @@ pub(super) enum Outcome {
     /// My record stands there.
     Held,
     /// Another owner's record stands there.
-    TakeIn(Record),
+    TakeIn(Box<Record>),
 }
 
 /// The objects of one log.
@@ -183,7 +183,7 @@ impl Objects {
             }
             match (step, there) {
                 (Step::Held, _) => return Ok(Outcome::Held),
-                (Step::TakeIn, Some(record)) => return Ok(Outcome::TakeIn(record)),
+                (Step::TakeIn, Some(record)) => return Ok(Outcome::TakeIn(Box::new(record))),
                 (Step::PutAgain, _) => {
                     let error = error.unwrap_or_else(|| Error::NotFound {
                         path: path.to_string(),

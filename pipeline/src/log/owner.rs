@@ -21,6 +21,9 @@ use crate::time::wall;
 /// well before that a silent owner must not put at a number that may have been written and trimmed (design 3.4).
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(3_600);
 
+/// How old a record has to be before it may go, in service ([`Log::trim`]).
+pub const RECORD_LIFE: Duration = Duration::from_secs(24 * 3_600);
+
 /// A log that this process owns.
 #[derive(Debug)]
 pub struct Log {
@@ -72,7 +75,7 @@ impl Log {
                 }
                 Outcome::TakeIn(record) => {
                     chain = extended(&objects, chain, &record)?;
-                    recovered.take_in(record);
+                    recovered.take_in(*record);
                 }
             }
         }
@@ -117,7 +120,7 @@ impl Log {
         {
             Outcome::Held => {}
             Outcome::TakeIn(record) => {
-                return Err(self.objects.ended(Step::Fenced, number, Some(record)));
+                return Err(self.objects.ended(Step::Fenced, number, Some(*record)));
             }
         }
         // The process may have been stopped between the check and the put.
@@ -181,7 +184,7 @@ impl Log {
     /// Deletes what nobody needs any more and returns how many records went.
     ///
     /// A record goes when **two** intact bases cover it (the newest may turn out damaged), its number is below `cut` (what
-    /// the newest epoch has taken in) and it is `minimum_age` old (24 h in service). Older bases go with it. The record
+    /// the newest epoch has taken in) and it is `minimum_age` old ([`RECORD_LIFE`] in service). Older bases go with it. The record
     /// that a kept base covers stays: it vouches for the base.
     pub async fn trim(&mut self, cut: u64, minimum_age: Duration) -> Result<usize, LogError> {
         self.check()?;

@@ -153,11 +153,7 @@ fn with_pane_and_weight(plan: LogicalPlan) -> Result<(LogicalPlan, usize), Linea
     let (mut keys, mut sums) = (Vec::new(), Vec::new());
     for expr in &projection.expr {
         let name = expr.schema_name().to_string();
-        let bare = match expr {
-            Expr::Alias(alias) => alias.expr.as_ref(),
-            other => other,
-        };
-        let Expr::Column(column) = bare else {
+        let Expr::Column(column) = bare(expr) else {
             return refuse(format!(
                 "column {name} calculates above the aggregate; move it inside SUM or into shard.sql or public.sql"
             ));
@@ -224,14 +220,18 @@ fn has_subquery(expr: &Expr) -> bool {
     .unwrap_or(true)
 }
 
+/// Without its names; `COUNT(*) AS x` has two.
+fn bare(mut expr: &Expr) -> &Expr {
+    while let Expr::Alias(alias) = expr {
+        expr = &alias.expr;
+    }
+    expr
+}
+
 fn check_aggregates(aggregate: &Aggregate) -> Result<(), LinearError> {
     for expr in &aggregate.aggr_expr {
-        let bare = match expr {
-            Expr::Alias(alias) => alias.expr.as_ref(),
-            other => other,
-        };
-        let Expr::AggregateFunction(call) = bare else {
-            return refuse(format!("{bare} is no aggregate"));
+        let Expr::AggregateFunction(call) = bare(expr) else {
+            return refuse(format!("{expr} is no aggregate"));
         };
         let name = call.func.name();
         if !matches!(name, "sum" | "count") {

@@ -66,10 +66,7 @@ impl PaneStore {
             .convert_columns(&sums.columns()[..self.keys])?;
         let panes = sums.column(self.keys).as_primitive::<Date32Type>();
         let weights = sums.column(self.keys + 1).as_primitive::<Int64Type>();
-        let values: Vec<Vec<i128>> = sums.columns()[self.keys + 2..]
-            .iter()
-            .map(|column| widen(column))
-            .collect();
+        let values: Vec<Vec<i128>> = sums.columns()[self.keys + 2..].iter().map(widen).collect();
         for row in 0..sums.num_rows() {
             let day = Day(panes.value(row));
             let weight = i128::from(weights.value(row));

@@ -140,7 +140,7 @@ fn actions(changes: &Changes, files: &[DataFile]) -> Vec<Action> {
     for compaction in &changes.compactions {
         let replaced: Vec<_> = files
             .iter()
-            .filter(|file| compaction.remove.iter().any(|path| *path == file.path))
+            .filter(|file| compaction.remove.contains(&file.path))
             .collect();
         if replaced.len() < compaction.remove.len() {
             warn!(

@@ -60,6 +60,7 @@ pub struct PinnedFile {
 /// Rows of `table` for windows of this kind that end at or before `final_until_ms` are final (K7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finality {
+    /// With its schema, as in `ops.finality`: `metrics.demand_orders`.
     pub table: String,
     pub window_kind: String,
     /// ms UTC.

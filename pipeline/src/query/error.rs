@@ -28,7 +28,7 @@ pub enum QueryError {
         name: String,
         nearest: Option<String>,
     },
-    #[error("no function `{name}`{}", hint(.nearest.as_deref(), "SHOW FUNCTIONS lists all"))]
+    #[error("no function `{name}`{}", hint(.nearest.as_deref(), "information_schema.routines lists all"))]
     NoFunction {
         name: String,
         nearest: Option<String>,

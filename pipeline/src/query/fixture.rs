@@ -142,7 +142,10 @@ impl Fixture {
             window_kind: "D1".to_owned(),
             final_until_ms: MONDAY_MS + DAY_MS,
         };
-        self.snapshot.finality = vec![finality("demand_orders"), finality("demand_daily")];
+        self.snapshot.finality = vec![
+            finality("metrics.demand_orders"),
+            finality("feeds.demand_daily"),
+        ];
     }
 
     fn facts(&mut self) {

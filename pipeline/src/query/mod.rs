@@ -28,6 +28,7 @@ mod fixture;
 pub mod functions;
 mod guard;
 mod information;
+mod load;
 mod names;
 pub mod output;
 mod session;

@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::catalog::view::ViewTable;
-use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemTable, MemoryCatalogProvider, MemorySchemaProvider,
-    SchemaProvider, TableProvider,
-};
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -19,28 +14,15 @@ use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 use object_store::ObjectStore;
 
-use super::catalog::{Comments, Snapshot, ViewText, without_metadata};
+use super::catalog::{Comments, Snapshot};
 use super::error::QueryError;
-use super::information::{CommentedInformationSchema, INFORMATION_SCHEMA};
 use super::names::Names;
-use super::table::PinnedParquet;
-use super::{functions, guard, views};
+use super::{functions, guard, load};
 
-const CATALOG: &str = "vitrine";
+pub(super) const CATALOG: &str = "vitrine";
 
 /// The schema of names without one.
 pub const DEFAULT_SCHEMA: &str = "metrics";
-
-/// The schemas of contract 5; there even while they are empty. `live` comes with a running service.
-const SCHEMAS: [&str; 7] = [
-    "metrics",
-    "metrics_revisions",
-    "events",
-    "facts",
-    "feeds",
-    "ref",
-    "ops",
-];
 
 /// What sessions share: where the files are, the memory they may use, and what is known about the files already.
 #[derive(Clone, Debug)]
@@ -85,19 +67,14 @@ impl Session {
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
         let ctx = SessionContext::new_with_config_rt(config, engine.runtime.clone());
         functions::register_all(&ctx);
-        let mut loading = Loading {
-            snapshot,
-            catalog: Arc::new(MemoryCatalogProvider::new()),
+        let loaded = load::load(snapshot, &ctx, &engine.url).await?;
+        Ok(Self {
             ctx,
-            comments: Comments::default(),
-            names: Names::default(),
-        };
-        loading.schemas()?;
-        loading.tables(&engine.url)?;
-        loading.reference()?;
-        loading.finality()?;
-        loading.views().await?;
-        loading.finish()
+            epoch: snapshot.epoch,
+            committed_at_ms: snapshot.committed_at_ms,
+            names: loaded.names,
+            comments: loaded.comments,
+        })
     }
 
     /// Number of the epoch.
@@ -198,225 +175,5 @@ impl Answer {
             batches.push(batch?);
         }
         Ok(batches)
-    }
-}
-
-/// A session while it is filled.
-struct Loading<'s> {
-    snapshot: &'s Snapshot,
-    ctx: SessionContext,
-    catalog: Arc<MemoryCatalogProvider>,
-    comments: Comments,
-    names: Names,
-}
-
-impl Loading<'_> {
-    fn schemas(&mut self) -> Result<(), QueryError> {
-        let views = self.snapshot.views.iter().map(|view| view.schema.as_str());
-        let stored = self
-            .snapshot
-            .tables
-            .iter()
-            .map(|table| table.schema_name.as_str());
-        for schema in SCHEMAS.into_iter().chain(stored).chain(views) {
-            self.add_schema(schema)?;
-        }
-        self.ctx.register_catalog(CATALOG, self.catalog.clone());
-        Ok(())
-    }
-
-    fn tables(&mut self, url: &ObjectStoreUrl) -> Result<(), QueryError> {
-        for table in &self.snapshot.tables {
-            let schema = views::stored_schema(table);
-            let object = format!("{schema}.{}", table.name);
-            let provider =
-                PinnedParquet::try_new(table, url.clone()).map_err(|e| self.failed(&object, &e))?;
-            self.comments
-                .describe_from(&schema, &table.name, &table.schema);
-            self.add(&schema, &table.name, Arc::new(provider))?;
-        }
-        Ok(())
-    }
-
-    fn reference(&mut self) -> Result<(), QueryError> {
-        for (name, rows) in &self.snapshot.reference {
-            self.comments.describe_from("ref", name, &rows.schema());
-            self.add_rows("ref", name, rows)?;
-        }
-        Ok(())
-    }
-
-    /// `ops.finality` from the epoch record itself, unless a table of this name is stored.
-    fn finality(&mut self) -> Result<(), QueryError> {
-        if self.names.table("ops", "finality").is_some() {
-            return Ok(());
-        }
-        let finality = &self.snapshot.finality;
-        let until = finality
-            .iter()
-            .map(|f| f.final_until_ms.saturating_mul(1000));
-        let rows = RecordBatch::try_from_iter([
-            (
-                "table_name",
-                Arc::new(StringArray::from_iter_values(
-                    finality.iter().map(|f| &f.table),
-                )) as _,
-            ),
-            (
-                "window_kind",
-                Arc::new(StringArray::from_iter_values(
-                    finality.iter().map(|f| &f.window_kind),
-                )) as _,
-            ),
-            (
-                "final_until",
-                Arc::new(TimestampMicrosecondArray::from_iter_values(until).with_timezone("UTC"))
-                    as _,
-            ),
-            (
-                "epoch",
-                Arc::new(Int64Array::from(vec![self.snapshot.epoch; finality.len()])) as _,
-            ),
-        ]);
-        let rows = rows.map_err(|error| self.failed("ops.finality", &error.into()))?;
-        self.comments.describe(
-            "ops",
-            "finality",
-            "up to which end of window rows are final (终值边界)",
-        );
-        for (column, text) in [
-            ("table_name", "table of the schema metrics or feeds (表名)"),
-            (
-                "window_kind",
-                "kind of window: HR D1 W1 MO H7 H28 (窗口类型)",
-            ),
-            (
-                "final_until",
-                "windows that end at or before this instant are final, UTC (终值截止)",
-            ),
-            ("epoch", "epoch that says so (批次)"),
-        ] {
-            self.comments
-                .describe_column("ops", "finality", column, text);
-        }
-        self.add_rows("ops", "finality", &rows)
-    }
-
-    async fn views(&mut self) -> Result<(), QueryError> {
-        let snapshot = self.snapshot;
-        for table in &snapshot.tables {
-            if let Some(view) = views::view_of(table, snapshot) {
-                self.view(&view, (&views::stored_schema(table), &table.name))
-                    .await?;
-            }
-        }
-        for view in &snapshot.views {
-            self.view(view, (&view.schema, &view.name)).await?;
-        }
-        Ok(())
-    }
-
-    /// Plans the text once; `heir_of` is the table whose column comments it takes over.
-    async fn view(&mut self, view: &ViewText, heir_of: (&str, &str)) -> Result<(), QueryError> {
-        let object = format!("{}.{}", view.schema, view.name);
-        let plan = self
-            .ctx
-            .state()
-            .create_logical_plan(&view.sql)
-            .await
-            .map_err(|e| self.failed(&object, &e))?;
-        guard::verify(&plan)?;
-        self.comments
-            .describe(&view.schema, &view.name, &view.comment);
-        for (column, text) in &view.column_comments {
-            self.comments
-                .describe_column(&view.schema, &view.name, column, text);
-        }
-        self.comments.inherit(heir_of, (&view.schema, &view.name));
-        self.add(
-            &view.schema,
-            &view.name,
-            Arc::new(ViewTable::new(plan, Some(view.sql.clone()))),
-        )
-    }
-
-    fn finish(mut self) -> Result<Session, QueryError> {
-        let comments = Arc::new(self.comments);
-        let state = self.ctx.state();
-        let catalogs: &Arc<dyn CatalogProviderList> = state.catalog_list();
-        let information = Arc::new(CommentedInformationSchema::new(catalogs, comments.clone()));
-        for table in information.table_names() {
-            self.names.add_table(
-                INFORMATION_SCHEMA,
-                &table,
-                Arc::new(arrow::datatypes::Schema::empty()),
-            );
-        }
-        self.catalog
-            .register_schema(INFORMATION_SCHEMA, information)
-            .map_err(|error| QueryError::Snapshot {
-                epoch: self.snapshot.epoch,
-                object: INFORMATION_SCHEMA.to_owned(),
-                message: error.strip_backtrace(),
-            })?;
-        let functions = state
-            .scalar_functions()
-            .keys()
-            .chain(state.aggregate_functions().keys());
-        self.names
-            .set_functions(functions.chain(state.window_functions().keys()).cloned());
-        Ok(Session {
-            ctx: self.ctx,
-            epoch: self.snapshot.epoch,
-            committed_at_ms: self.snapshot.committed_at_ms,
-            names: self.names,
-            comments,
-        })
-    }
-
-    fn add_rows(&mut self, schema: &str, name: &str, rows: &RecordBatch) -> Result<(), QueryError> {
-        let object = format!("{schema}.{name}");
-        let plain = rows.clone().with_schema(without_metadata(&rows.schema()));
-        let table = plain
-            .map_err(DataFusionError::from)
-            .and_then(|rows| MemTable::try_new(rows.schema(), vec![vec![rows]]))
-            .map_err(|error| self.failed(&object, &error))?;
-        self.add(schema, name, Arc::new(table))
-    }
-
-    fn add(
-        &mut self,
-        schema: &str,
-        name: &str,
-        table: Arc<dyn TableProvider>,
-    ) -> Result<(), QueryError> {
-        self.add_schema(schema)?;
-        self.names.add_table(schema, name, table.schema());
-        let reference = TableReference::full(CATALOG, schema, name);
-        match self.ctx.register_table(reference, table) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.failed(&format!("{schema}.{name}"), &error)),
-        }
-    }
-
-    fn add_schema(&mut self, schema: &str) -> Result<(), QueryError> {
-        if self.names.has_schema(schema) {
-            return Ok(());
-        }
-        self.names.add_schema(schema);
-        let registered = self
-            .catalog
-            .register_schema(schema, Arc::new(MemorySchemaProvider::new()));
-        registered
-            .map(|_| ())
-            .map_err(|error| self.failed(schema, &error))
-    }
-
-    fn failed(&self, object: &str, error: &DataFusionError) -> QueryError {
-        QueryError::Snapshot {
-            epoch: self.snapshot.epoch,
-            object: object.to_owned(),
-            message: error.strip_backtrace(),
-        }
     }
 }

@@ -87,10 +87,11 @@ fn what_holds(table: &PinnedTable) -> ViewText {
 /// Final is what ends at or before the instant that the epoch's finality gives for the table and the kind of window (K7);
 /// a row of the feed is a local day, which ends with the next midnight.
 fn is_final(table: &PinnedTable, snapshot: &Snapshot) -> String {
+    let full_name = format!("{}.{}", table.schema_name, table.name);
     let finality: Vec<&Finality> = snapshot
         .finality
         .iter()
-        .filter(|f| f.table == table.name)
+        .filter(|f| f.table == full_name)
         .collect();
     if table.has("window_kind") && table.has("window_end") && !finality.is_empty() {
         let cases: String = finality

@@ -212,6 +212,26 @@ pub async fn evaluate_public(
     as_table(metric, "public", &rows)
 }
 
+/// A text of `of` over the public rows of `metric` in one window (`rows.<metric>`).
+pub async fn evaluate_over(
+    of: &str,
+    metric: &str,
+    rows: &RecordBatch,
+    sql: &str,
+    window: Window,
+    zone: Zone,
+) -> Result<RecordBatch, RoundError> {
+    let mut frame = Frame::new(window, zone);
+    frame.table("rows", metric, rows.schema(), vec![rows.clone()])?;
+    let failed = |source| RoundError::Sql {
+        metric: of.to_owned(),
+        text: "feed",
+        source,
+    };
+    let (schema, rows) = frame.run(sql).await.map_err(failed)?;
+    concat_batches(&schema, &rows).map_err(|source| failed(source.into()))
+}
+
 /// Columns that the engine adds to every metric row.
 const ENGINE_COLUMNS: [&str; 8] = [
     "window_kind",

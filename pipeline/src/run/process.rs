@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::core::{CoreError, ShardCore};
 use super::publisher::{
-    EpochRecord, PublishError, Publisher, PublisherSettings, Summary, Until, shard_log,
+    EpochRecord, PublishError, Publisher, PublisherSettings, Summary, Until, WaysOut, shard_log,
 };
 use super::shard::{Report, Shard, ShardError, ShardSettings};
 use crate::alert::AlertRule;
@@ -90,6 +90,7 @@ pub struct Process<F> {
     pub metrics: Arc<Vec<Metric>>,
     pub specs: Vec<TableSpec>,
     pub row_rules: Vec<Box<dyn AlertRule>>,
+    pub ways_out: WaysOut,
     /// Makes the state of a shard: operators, world, rules over facts.
     pub make_core: F,
     pub open_source: OpenSource,
@@ -148,6 +149,7 @@ impl<F> Process<F> {
             self.publisher,
             self.metrics,
             self.row_rules,
+            self.ways_out,
             store.clone(),
             self.specs,
             log,

@@ -16,6 +16,7 @@ use super::core::{CoreError, ShardCore, clock_key};
 use super::seal::{
     Answer, Base, Clocks, DeadLetter, InputSeal, LateEvent, SEAL_VERSION, Seal, from_ipc, to_ipc,
 };
+use crate::alert::{Change, MAX_PER_SEAL};
 use crate::columns::Head;
 use crate::decode::{Counters, InputJudge, JudgeState, Partitioner, TopicSettings, Verdict};
 use crate::history::World;
@@ -138,6 +139,8 @@ pub struct Shard<W: World> {
     dead_letters: Vec<DeadLetter>,
     late_events: Vec<LateEvent>,
     answers: Vec<(u64, Window, Vec<String>)>,
+    /// What is left over from a seal that could not number them all.
+    alerts: Vec<Change>,
     unsealed: usize,
     clock_sets: BTreeMap<String, Vec<usize>>,
     clocks: Clocks,
@@ -238,7 +241,9 @@ impl<W: World> Shard<W> {
                     settings.shards,
                     states.get(index).cloned().unwrap_or_default(),
                 ),
-                next_offset: base.as_ref().map_or(0, |base| base.inputs[index].next_offset),
+                next_offset: base
+                    .as_ref()
+                    .map_or(0, |base| base.inputs[index].next_offset),
                 at_end: false,
                 end_live_ms: None,
                 goal: goals.and_then(|goals| goals.get(index)).copied(),
@@ -266,12 +271,16 @@ impl<W: World> Shard<W> {
             (clocks, live_ms) = (base.clocks.clone(), base.live_ms);
             (delay_ms, drained_to_ms) = (base.delay_ms, base.drained_to_ms);
         }
+        // Changes that found no number in their own seal.
+        let mut alerts: Vec<Change> = Vec::new();
         let last_base = recovered.base.as_ref().map_or(0, |(at, _)| at.number);
         for (_, payload) in &recovered.records {
             let seal: Seal = postcard::from_bytes(payload)?;
             check_version(settings.shard, seal.version)?;
             let batches = replay(&seal, &mut inputs)?;
-            core.apply(&batches, &seal.clocks, seal.live_ms).await?;
+            let effects = core.apply(&batches, &seal.clocks, seal.live_ms).await?;
+            alerts.extend(effects.alerts);
+            alerts.drain(..alerts.len().min(seal.alerts.len()));
             (clocks, live_ms) = (seal.clocks, seal.live_ms);
             (delay_ms, drained_to_ms) = (seal.delay_ms, seal.drained_to_ms);
         }
@@ -285,6 +294,7 @@ impl<W: World> Shard<W> {
             dead_letters: Vec::new(),
             late_events: Vec::new(),
             answers: Vec::new(),
+            alerts,
             unsealed: 0,
             clock_sets,
             clocks,
@@ -335,54 +345,49 @@ impl<W: World> Shard<W> {
         reports: &UnboundedSender<Report>,
     ) -> Result<(), ShardError> {
         let mut items = Vec::new();
+        let mut busy = false;
         loop {
-            let quiet = items.is_empty();
-            let command = match quiet {
-                true => commands.recv_timeout(POLL_WAIT),
-                false => commands.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+            let mut next = match busy {
+                true => commands.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+                false => commands.recv_timeout(POLL_WAIT),
             };
-            match command {
-                Ok(Command::Answer {
-                    round,
-                    window,
-                    metrics,
-                }) => self.answers.push((round, window, metrics)),
-                Ok(Command::Drain { to_ms }) => {
-                    self.drained_to_ms = self.drained_to_ms.max(Some(to_ms));
-                    self.seal(reports)?;
-                }
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                    if self.unsealed > 0 {
+            // All that waits is taken together: one seal answers many rounds.
+            loop {
+                match next {
+                    Ok(Command::Answer {
+                        round,
+                        window,
+                        metrics,
+                    }) => self.answers.push((round, window, metrics)),
+                    Ok(Command::Drain { to_ms }) => {
+                        self.drained_to_ms = self.drained_to_ms.max(Some(to_ms));
                         self.seal(reports)?;
                     }
-                    return self.write_base();
+                    Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                        if self.unsealed > 0 {
+                            self.seal(reports)?;
+                        }
+                        return self.write_base();
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                next = commands.try_recv().map_err(|_| RecvTimeoutError::Timeout);
             }
-            items.clear();
             let watermarks: Vec<i64> = self
                 .inputs
                 .iter()
                 .map(|input| input.time(0).watermark_ms().unwrap_or(i64::MIN))
                 .collect();
             source.poll(Duration::ZERO, POLL_RECORDS, &watermarks, &mut items)?;
-            let mut records = false;
+            busy = false;
             for item in items.drain(..) {
-                records |= matches!(item, Item::Record(_));
+                busy |= matches!(item, Item::Record(_));
                 self.take(item);
             }
             self.stop_on_poison()?;
             if self.is_seal_due() {
                 self.seal(reports)?;
                 self.tell_caught_up(reports);
-            }
-            if records {
-                // A marker that the loop need not wait for a command.
-                items.push(Item::End {
-                    input: usize::MAX,
-                    next_offset: 0,
-                    at: self.last_seal_at,
-                });
             }
         }
     }
@@ -554,6 +559,9 @@ impl<W: World> Shard<W> {
             }
         }
         self.clocks = clocks.clone();
+        self.alerts.extend(effects.alerts);
+        let rest = self.alerts.split_off(self.alerts.len().min(MAX_PER_SEAL));
+        let alerts = std::mem::replace(&mut self.alerts, rest);
         let seal = Seal {
             version: SEAL_VERSION,
             inputs: self.input_seals(),
@@ -577,7 +585,7 @@ impl<W: World> Shard<W> {
             touched: effects.touched,
             world_changed: effects.world_changed,
             answers,
-            alerts: effects.alerts,
+            alerts,
             sealed_at_ms: wall::now_ms(),
         };
         let payload = Bytes::from(postcard::to_stdvec(&seal)?);
@@ -669,7 +677,11 @@ fn check_inputs(
     sealed: &[InputSeal],
     now: &[(InputId, Topic)],
 ) -> Result<(), ShardError> {
-    if sealed.iter().map(|seal| &seal.input).eq(now.iter().map(|(id, _)| id)) {
+    if sealed
+        .iter()
+        .map(|seal| &seal.input)
+        .eq(now.iter().map(|(id, _)| id))
+    {
         return Ok(());
     }
     let join = |ids: &mut dyn Iterator<Item = &InputId>| {

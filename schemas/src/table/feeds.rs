@@ -42,6 +42,10 @@ fn demand_daily() -> TableSpec {
             "When the revision was known, UTC (截至时间)",
         )),
         filled(bigint("epoch", "Epoch that published it (发布批次)")),
+        filled(bigint(
+            "n",
+            "1; 0 where the series begins later than was thought and the row no longer holds (有效行)",
+        )),
         filled(date("window_date", "Same as ds; partition (日期分区)")),
     ];
     TableSpec {

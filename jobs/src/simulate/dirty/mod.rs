@@ -7,7 +7,7 @@
 //! | [`REPEATED`] | 5,000 | the record, and its exact copy within an hour | `duplicate` |
 //! | [`RESENT`] | 2,000 | the record, and within 6 h the same event with a newer `recorded_at` | `duplicate` |
 //! | [`REPLAYED`] | 300 | the record, and its exact copy beyond bound and lateness | `too_late`, or `duplicate` |
-//! | [`flaws::FLAWS`] | 4,730 | the record, and a broken copy under an id of its own | the flaw's reason |
+//! | flaws (by reason: `flaws::FLAWS`) | 4,730 | the record, and a broken copy under an id of its own | the flaw's reason |
 //!
 //! Broken copies have ids of their own, so that one accepted by mistake counts twice instead of hiding as a duplicate.
 //! `key_mismatch` cannot be written to a file, whose key is the payload's id (K1).

@@ -111,7 +111,7 @@ fn a_dirty_run_tells_the_clean_story_with_additions() {
     let ids = |run: &Run| -> BTreeSet<String> {
         run.records
             .iter()
-            .filter_map(|record| serde_json::from_slice::<serde_json::Value>(&record.payload).ok())
+            .filter_map(|record| serde_json::from_slice::<Value>(&record.payload).ok())
             .filter_map(|event| event["event_id"].as_str().map(str::to_owned))
             .collect()
     };

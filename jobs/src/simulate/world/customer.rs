@@ -75,7 +75,7 @@ impl Customer {
             _ if index % 100 == 57 => CustomerKind::KeyAccount,
             _ => CustomerKind::Retailer,
         };
-        let is_sample = index % 10 == 0;
+        let is_sample = index.is_multiple_of(10);
         let class = match kind {
             CustomerKind::KeyAccount => 0,
             _ => dice.weighted(&[(10, 0), (25, 1), (40, 2), (25, 3)]),

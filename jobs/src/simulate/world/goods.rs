@@ -48,9 +48,9 @@ impl Sku {
     pub fn price_band(&self) -> &'static str {
         match self.wholesale_fen {
             ..6_000 => "P1",
-            ..12_000 => "P2",
-            ..20_000 => "P3",
-            ..35_000 => "P4",
+            6_000..12_000 => "P2",
+            12_000..20_000 => "P3",
+            20_000..35_000 => "P4",
             _ => "P5",
         }
     }
@@ -67,7 +67,7 @@ pub(in crate::simulate) fn to_tens(fen: i64) -> i64 {
 }
 
 /// The first SKUs are every sample retailer's basket: well known and not short by nature.
-pub(in crate::simulate) const BASKET: u16 = 10;
+pub(in crate::simulate) const BASKET: u16 = 15;
 
 /// 60 SKUs, more where there are more customers, at most 120.
 pub(super) fn stock_list(customers: u32, dice: &mut Dice) -> Vec<Sku> {

@@ -41,10 +41,14 @@ impl World {
         let organisation = Organisation::of(plan.customers);
         let skus = goods::stock_list(plan.customers, &mut dice);
         let price_book = PriceBook::draw(&skus, &organisation, &first, plan.days, &mut dice);
-        let customers: Vec<_> = (0..plan.customers)
+        let mut customers: Vec<_> = (0..plan.customers)
             .map(|index| Customer::draw(index, &organisation, &skus, plan.days, &mut dice))
             .collect();
         let anomalies = Anomalies::place(&customers, &first, &last);
+        if let Some(squeezed) = anomalies.squeezed {
+            // Only what its neighbours carry too: its prices must not be the territory's median (M06).
+            customers[squeezed as usize].carries = (0..BASKET).collect();
+        }
         Self {
             organisation,
             skus,

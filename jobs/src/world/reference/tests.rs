@@ -193,3 +193,23 @@ fn days_of_a_file_are_for_the_calendar_and_their_kinds_are_checked() {
         "ref_calendar.csv:2: column=day_kind: `HOLIDAY` is none of WORKING, DAY_OFF, MAKE_UP";
     assert_eq!(found, [expected]);
 }
+
+#[test]
+fn what_the_simulator_writes_is_read_without_a_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = crate::simulate::Plan {
+        customers: 50,
+        ..Default::default()
+    };
+    crate::simulate::write_reference(&plan, folder.path()).unwrap();
+    let reference = Reference::load(folder.path()).unwrap();
+    assert_eq!(reference.problems(), []);
+    assert_eq!(reference.warnings(), []);
+    let names: Vec<_> = reference.tables().map(|(name, _)| name).collect();
+    let all_but_calendar = TABLES.iter().map(|table| table.name);
+    let mut expected: Vec<_> = all_but_calendar
+        .filter(|name| *name != table::CALENDAR)
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+}

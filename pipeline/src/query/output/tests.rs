@@ -46,17 +46,16 @@ async fn bytes(sql: &str, format: Format) -> Vec<u8> {
     let answer = fixture.session().await.query(sql).await.unwrap();
     let sink = Shared::default();
     write(answer, format, sink.clone()).await.unwrap();
-    let bytes = sink.0.lock().unwrap().clone();
-    bytes
+    sink.0.lock().unwrap().clone()
 }
 
 async fn text(sql: &str, format: Format) -> String {
     String::from_utf8(bytes(sql, format).await).unwrap()
 }
 
-/// One row with a value of each kind, and one of NULL.
+/// One row with a value of each kind (the instant just after midnight in Shanghai), and one of NULL.
 const KINDS: &str = "SELECT * FROM (VALUES \
-    (1, true, CAST(1.5 AS DECIMAL(38,6)), 0.5, 'a,\"b\"', DATE '2026-01-05', TIMESTAMP '2026-01-05T08:00:00.25+08:00', [1, 2], [[1], []]), \
+    (1, true, CAST(1.5 AS DECIMAL(38,6)), 0.5, 'a,\"b\"', DATE '2026-01-05', TIMESTAMP '2026-01-05T00:00:00.25', [1, 2], [[1], []]), \
     (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) \
     AS t(i, b, d, f, s, day, at, list, nested)";
 
@@ -71,14 +70,14 @@ async fn csv_as_the_contract_says() {
     assert_eq!(
         text(&kinds(), Format::Csv).await,
         "i,b,d,f,s,day,at,list,nested\n\
-         1,true,1.500000,0.5,\"a,\"\"b\"\"\",2026-01-05,2026-01-05T00:00:00.250Z,1|2,\"[[1],[]]\"\n\
+         1,true,1.500000,0.5,\"a,\"\"b\"\"\",2026-01-05,2026-01-04T16:00:00.250Z,1|2,\"[[1],[]]\"\n\
          ,,,,,,,,\n"
     );
 }
 
 #[tokio::test]
 async fn json_lines_and_arrays() {
-    let first = r#"{"i":1,"b":true,"d":"1.500000","f":0.5,"s":"a,\"b\"","day":"2026-01-05","at":"2026-01-05T00:00:00.250Z","list":[1,2],"nested":[[1],[]]}"#;
+    let first = r#"{"i":1,"b":true,"d":"1.500000","f":0.5,"s":"a,\"b\"","day":"2026-01-05","at":"2026-01-04T16:00:00.250Z","list":[1,2],"nested":[[1],[]]}"#;
     let second = r#"{"i":null,"b":null,"d":null,"f":null,"s":null,"day":null,"at":null,"list":null,"nested":null}"#;
     assert_eq!(
         text(&kinds(), Format::NdJson).await.trim_end(),

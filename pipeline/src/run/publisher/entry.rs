@@ -7,10 +7,11 @@ use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use super::feed::{FeedChange, FeedGrid};
 use super::plan::Planner;
-use crate::alert::Change;
+use crate::alert::Outbox;
 use crate::log::{Kind, LogError, LogReader};
-use crate::publish::Changes;
+use crate::publish::{Changes, OutRecord};
 use crate::round::{Published, Revision};
 use crate::run::seal::Clocks;
 use crate::time::Window;
@@ -20,6 +21,9 @@ pub const LOG: &str = "publisher";
 
 /// Version of this layout.
 pub const ENTRY_VERSION: u16 = 1;
+
+/// Metric, window, and the revision of each row by its key.
+pub type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,10 +40,12 @@ pub struct Intent {
     pub version: u16,
     pub state: State,
     /// Revisions that became known with this epoch.
-    pub published: Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>,
+    pub published: Revisions,
     /// Table (`schema.name`) → files.
     pub tables: BTreeMap<String, Changes>,
-    pub alerts: Vec<Change>,
+    pub feed: FeedChange,
+    /// Dead letters and feed records, to be sent before the epoch record.
+    pub records: Vec<OutRecord>,
 }
 
 /// The publisher's state but for the revisions, small enough to stand in every intent.
@@ -53,6 +59,8 @@ pub struct State {
     pub reference: String,
     /// Rules over metric rows, in the order of loading.
     pub rules: Vec<Vec<u8>>,
+    /// What receivers have not acknowledged, per log.
+    pub outboxes: BTreeMap<String, Outbox>,
     /// Event time was moved on beyond the inputs' ends.
     pub drained_to_ms: Option<i64>,
     /// Conservation: what the last seal taken in had counted, per shard and input.
@@ -66,6 +74,7 @@ pub struct PublisherBase {
     pub state: State,
     pub published: Published,
     pub last: Option<EpochRecord>,
+    pub grid: FeedGrid,
 }
 
 /// Rows of `table` for windows of this kind that end at or before the instant are final (K7).
@@ -90,9 +99,7 @@ pub struct EpochRecord {
 }
 
 /// The newest epoch record, read without owning the log.
-pub async fn newest_epoch(
-    store: Arc<dyn ObjectStore>,
-) -> Result<Option<EpochRecord>, EpochError> {
+pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>, EpochError> {
     let reader = LogReader::new(store, LOG);
     let Some(last) = reader.last_number().await? else {
         return Ok(None);

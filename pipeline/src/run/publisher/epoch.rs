@@ -6,21 +6,20 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent};
+use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent, Revisions};
+use super::feed::{self, FeedChange, FeedDefinition};
 use super::plan::{Planner, RoundKey, final_until_ms};
 use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, Stamp, WatermarkRow,
     event_rows, fact_rows, metric_rows, plain_rows,
 };
 use super::{PublishError, Publisher};
-use crate::alert::{Change, Input, Now};
-use crate::publish::Changes;
-use crate::round::{Revision, evaluate_public};
+use crate::alert::{self, Change, Input, Now, Transition};
+use crate::publish::{Changes, OutRecord};
+use crate::round::{Metric, evaluate_over, evaluate_public};
 use crate::run::seal::from_ipc;
 use crate::run::shard::{Command, Report};
-use crate::time::{Window, wall};
-
-type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
+use crate::time::{Day, Window, WindowKind, wall};
 
 /// Rows of this epoch, by table.
 #[derive(Default)]
@@ -42,12 +41,19 @@ impl Publisher {
         force: bool,
     ) -> Result<Option<&EpochRecord>, PublishError> {
         let rounds = self.run_rounds(reports, force).await?;
-        if self.pending.is_empty() && rounds.is_empty() {
+        let moved = self.grid.is_dirty() || self.alerting.has_rows();
+        if self.pending.is_empty() && rounds.is_empty() && !moved {
             return Ok(None);
         }
         let epoch = self.state.epoch + 1;
         let mut rows = Rows::default();
-        let (published, alerts) = self.metric_revisions(&rounds, epoch, &mut rows).await?;
+        let (mut published, mut changes) = self.metric_revisions(&rounds, epoch, &mut rows).await?;
+        let mut records = self.dead_letter_records();
+        let feed = self.feed_revisions(epoch, &mut rows, &mut published, &mut records)?;
+        // The intent will be the next record of this log: only its owner can extend it.
+        let number = self.log.last().number + 1;
+        let own = alert::seal(super::OWN_ALERTS, number, &mut changes);
+        self.alert_rows(&own, epoch, &mut rows)?;
         self.sealed_rows(epoch, &mut rows)?;
         self.epoch_rows(epoch, &mut rows)?;
 
@@ -76,12 +82,20 @@ impl Publisher {
             .iter()
             .map(|rule| rule.save())
             .collect::<Result<_, _>>()?;
+        let mut state = self.state.clone();
+        let now_ms = self.live_or_clock_ms();
+        let outbox = state
+            .outboxes
+            .entry(super::OWN_ALERTS.to_owned())
+            .or_default();
+        outbox.add(own.clone(), &self.alerting.routes(), now_ms);
         let intent = Intent {
             version: ENTRY_VERSION,
-            state: self.state.clone(),
+            state,
             published,
             tables,
-            alerts,
+            feed,
+            records,
         };
         let entry = Entry::Intent(Box::new(intent));
         let payload = Bytes::from(postcard::to_stdvec(&entry)?);
@@ -94,6 +108,8 @@ impl Publisher {
         }
         self.pending.clear();
         self.pending_bytes = 0;
+        self.alerting
+            .send(&mut self.state.outboxes, super::OWN_ALERTS, own, now_ms);
         self.roll_forward(&intent).await?;
         if epoch % self.settings.base_every == 0 {
             self.write_base().await?;
@@ -108,6 +124,7 @@ impl Publisher {
             let version = self.tables.commit(table, epoch, changes).await?;
             self.versions.insert(table.clone(), version);
         }
+        self.send_records(&intent.records).await?;
         let record = EpochRecord {
             epoch,
             committed_at_ms: wall::now_ms(),
@@ -131,11 +148,19 @@ impl Publisher {
                 continue;
             };
             for kind in &metric.windows {
-                all.push(FinalUntil {
-                    table: format!("metrics.{}", metric.name),
+                let feed = self
+                    .feed
+                    .as_ref()
+                    .filter(|feed| feed.metric == metric.name && *kind == WindowKind::D1);
+                let tables = [
+                    Some(format!("metrics.{}", metric.name)),
+                    feed.map(FeedDefinition::table),
+                ];
+                all.extend(tables.into_iter().flatten().map(|table| FinalUntil {
+                    table,
                     window_kind: kind.to_string(),
                     until_ms,
-                });
+                }));
             }
         }
         all
@@ -151,7 +176,8 @@ impl Publisher {
             return Ok(Vec::new());
         }
         let now_ms = wall::now_ms();
-        let revise_every = i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
+        let revise_every =
+            i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
         let zone = self.settings.zone;
         let due = self
             .state
@@ -209,13 +235,17 @@ impl Publisher {
                     parts.extend(from_ipc(ipc)?);
                 }
                 let result = evaluate_public(metric, key.window, zone, &parts).await?;
+                self.feed_cells(metric, key.window, &result).await?;
                 let changes = self.published.compare(metric, key.window, &result)?;
                 if changes.keys.is_empty() {
                     continue;
                 }
-                let was_final =
-                    final_until_ms(metric, &self.state.planner.finality, &self.settings.lateness)
-                        .is_some_and(|until| key.window.end_ms(zone) <= until);
+                let was_final = final_until_ms(
+                    metric,
+                    &self.state.planner.finality,
+                    &self.settings.lateness,
+                )
+                .is_some_and(|until| key.window.end_ms(zone) <= until);
                 let stamp = Stamp {
                     window: key.window,
                     zone,
@@ -273,7 +303,14 @@ impl Publisher {
             }
             let topic = |input| super::topic_of(input, &self.settings.topic_names);
             dead.extend(seal.dead_letters.iter().map(|letter| {
-                DeadLetterRow::new(letter, topic(&letter.input), shard, epoch, zone, seal.sealed_at_ms)
+                DeadLetterRow::new(
+                    letter,
+                    topic(&letter.input),
+                    shard,
+                    epoch,
+                    zone,
+                    seal.sealed_at_ms,
+                )
             }));
             late.extend(
                 seal.late_events
@@ -282,7 +319,11 @@ impl Publisher {
             );
             for input in seal.inputs.iter().filter(|input| input.accounted) {
                 let key = (shard, input.input.topic.clone(), input.input.partition);
-                let before = self.state.counted.insert(key, input.counters).unwrap_or_default();
+                let before = self
+                    .state
+                    .counted
+                    .insert(key, input.counters)
+                    .unwrap_or_default();
                 let now = input.counters;
                 if now.read == before.read {
                     continue;
@@ -306,6 +347,157 @@ impl Publisher {
         self.add_plain(rows, "ops.dead_letters", &dead)?;
         self.add_plain(rows, "ops.late_events", &late)?;
         self.add_plain(rows, "ops.conservation", &counted)
+    }
+
+    /// A day of the feed's metric: what it says of each series.
+    async fn feed_cells(
+        &mut self,
+        metric: &Metric,
+        window: Window,
+        rows: &RecordBatch,
+    ) -> Result<(), PublishError> {
+        let Some(feed) = self.feed.clone() else {
+            return Ok(());
+        };
+        if feed.metric != metric.name || window.kind != WindowKind::D1 {
+            return Ok(());
+        }
+        let name = feed.table();
+        let result = evaluate_over(
+            &name,
+            &metric.name,
+            rows,
+            &feed.sql,
+            window,
+            self.settings.zone,
+        );
+        let cells = feed::cells(&feed, &result.await?)?;
+        self.grid.update(window.first, cells.clone());
+        self.feed_days.push((window.first, cells));
+        Ok(())
+    }
+
+    /// Rows and records of the feed's days that changed or became complete.
+    fn feed_revisions(
+        &mut self,
+        epoch: i64,
+        rows: &mut Rows,
+        published: &mut Revisions,
+        records: &mut Vec<OutRecord>,
+    ) -> Result<FeedChange, PublishError> {
+        let days = std::mem::take(&mut self.feed_days);
+        let Some(feed) = self.feed.clone() else {
+            return Ok(FeedChange::default());
+        };
+        let table = feed.table();
+        let (Some(schema), Some(last)) = (self.schema_of(&table), self.last_complete_day(&feed))
+        else {
+            return Ok(self.grid.change(days));
+        };
+        self.grid.complete(last);
+        let now_ms = wall::now_ms();
+        let step = feed::step(
+            &feed,
+            &mut self.grid,
+            &self.published,
+            &schema,
+            epoch,
+            now_ms,
+        )?;
+        for batch in step.rows {
+            rows.add(table.clone(), batch);
+        }
+        published.extend(step.published);
+        if self.outlet.is_some() {
+            records.extend(step.records);
+        }
+        Ok(self.grid.change(days))
+    }
+
+    /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there.
+    fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
+        let metric = self
+            .metrics
+            .iter()
+            .find(|metric| metric.name == feed.metric)?;
+        let clock = crate::run::shard::clock_of(&self.clocks(), &metric.clock)?;
+        let by_clock = self.settings.zone.day_of(clock).plus(-1);
+        match self.state.drained_to_ms {
+            None => Some(by_clock),
+            Some(_) => self
+                .grid
+                .last_day()
+                .max(self.grid.last_complete())
+                .map(|last| last.min(by_clock)),
+        }
+    }
+
+    /// Raw records for `<topic>.dlq`, with reason and place in the headers.
+    fn dead_letter_records(&self) -> Vec<OutRecord> {
+        if self.outlet.is_none() {
+            return Vec::new();
+        }
+        let letters = self
+            .pending
+            .iter()
+            .flat_map(|pending| &pending.seal.dead_letters);
+        letters
+            .map(|letter| {
+                let mut headers = letter.headers.clone();
+                let mut add = |name: &str, value: String| {
+                    headers.push((format!("vitrine-{name}"), Some(value.into_bytes())));
+                };
+                add("reason", letter.reason.as_str().to_owned());
+                add("path", letter.path.clone());
+                add("topic", letter.input.topic.clone());
+                add("partition", letter.input.partition.to_string());
+                add("offset", letter.offset.to_string());
+                if let Some(ms) = letter.timestamp_ms {
+                    add("timestamp", ms.to_string());
+                }
+                OutRecord {
+                    topic: dead_letter_topic(&letter.input.topic),
+                    key: letter.key.clone(),
+                    value: letter.value.clone(),
+                    headers,
+                }
+            })
+            .collect()
+    }
+
+    /// Sends what an intent holds; a broker that is away is waited for, since the intent cannot be taken back.
+    async fn send_records(&self, records: &[OutRecord]) -> Result<(), PublishError> {
+        let Some(outlet) = self.outlet.as_ref().filter(|_| !records.is_empty()) else {
+            return Ok(());
+        };
+        for _ in 1..SEND_TRIES {
+            match outlet.send(records).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, records = records.len(), "records of an epoch could not be sent; trying again");
+                }
+            }
+            wall::sleep(std::time::Duration::from_secs(1)).await;
+        }
+        Ok(outlet.send(records).await?)
+    }
+
+    fn alert_rows(
+        &mut self,
+        own: &[Transition],
+        epoch: i64,
+        rows: &mut Rows,
+    ) -> Result<(), PublishError> {
+        let zone = self.settings.zone;
+        let tables = ["ops.alerts", "ops.deliveries"].map(|table| self.schema_of(table));
+        if let [Some(alerts), Some(deliveries)] = tables {
+            let (alerts, deliveries) =
+                self.alerting
+                    .take_rows(own, &alerts, &deliveries, zone, epoch)?;
+            rows.add("ops.alerts", alerts);
+            rows.add("ops.deliveries", deliveries);
+        }
+        Ok(())
     }
 
     /// How the shards stand, and what the epoch before this one consisted of.
@@ -377,6 +569,14 @@ impl Publisher {
         Ok(())
     }
 }
+
+/// Where dead letters of a topic go.
+pub fn dead_letter_topic(topic: &str) -> String {
+    format!("{topic}.dlq")
+}
+
+/// How often an epoch's records are tried before the process ends with the reason.
+const SEND_TRIES: usize = 20;
 
 /// Epochs between two looks at how many small files there are.
 const COMPACT_EVERY: i64 = 8;

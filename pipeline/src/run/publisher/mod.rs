@@ -10,8 +10,10 @@
 //! forward, then reads the shards' logs from the cut. A round that was open is forgotten: its windows are still marked as
 //! touched in the state of the last intent or by seals after its cut.
 
+mod alerts;
 mod entry;
 mod epoch;
+mod feed;
 mod plan;
 mod rows;
 
@@ -27,17 +29,25 @@ use object_store::ObjectStore;
 use schemas::event::Topic;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+pub use alerts::Destinations;
 pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, newest_epoch};
+pub use epoch::dead_letter_topic;
+pub use feed::{DayKind, FeedDefinition};
 pub use plan::{Lateness, Planner, RoundKey};
 
+use self::alerts::Alerting;
 use self::entry::{ENTRY_VERSION, PublisherBase};
+use self::feed::FeedGrid;
 use super::seal::{Clocks, Seal};
 use super::shard::{Command, Report, ShardError};
-use crate::alert::AlertRule;
+use crate::alert::{self, AlertRule};
 use crate::log::{Log, LogError, LogReader, Recovered};
-use crate::publish::{TableError, TableSpec, Tables};
+use crate::publish::{Outlet, OutletError, TableError, TableSpec, Tables};
 use crate::round::{CompareError, Metric, Published, RoundError};
 use crate::time::{Zone, wall};
+
+/// What the shards have answered to a round: per shard, each metric's part in Arrow IPC.
+type Answers = BTreeMap<u32, Vec<(String, Vec<u8>)>>;
 
 /// What the publisher needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -80,6 +90,8 @@ pub enum PublishError {
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
+    Outlet(#[from] OutletError),
+    #[error(transparent)]
     Round(#[from] RoundError),
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -87,14 +99,26 @@ pub enum PublishError {
     Arrow(#[from] ArrowError),
     #[error("a record of the publisher cannot be encoded or read")]
     Entry(#[from] postcard::Error),
-    #[error("the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it")]
+    #[error(
+        "the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it"
+    )]
     Version(u16),
-    #[error("shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy")]
+    #[error(
+        "shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy"
+    )]
     MissingSeal { shard: u32, number: u64 },
     #[error("shard={shard} ended")]
     Shard { shard: u32, source: ShardError },
     #[error("all shards have ended")]
     NoShards,
+}
+
+/// Where things leave to beside the tables.
+#[derive(Clone, Default)]
+pub struct WaysOut {
+    pub alerts: Destinations,
+    pub feed: Option<FeedDefinition>,
+    pub outlet: Option<Arc<dyn Outlet>>,
 }
 
 /// A seal that is not public yet.
@@ -136,8 +160,17 @@ pub struct Publisher {
     heard: BTreeMap<u32, u64>,
     caught_up: BTreeMap<u32, u64>,
     next_round: u64,
-    answers: BTreeMap<u64, BTreeMap<u32, Vec<(String, Vec<u8>)>>>,
+    answers: BTreeMap<u64, Answers>,
     commands: Vec<Sender<Command>>,
+    alerting: Alerting,
+    feed: Option<FeedDefinition>,
+    grid: FeedGrid,
+    /// Days of the feed that rounds of this epoch have said something of.
+    feed_days: Vec<(crate::time::Day, feed::Cells)>,
+    /// Where feed and dead letters leave to, if the events come from Kafka.
+    outlet: Option<Arc<dyn Outlet>>,
+    /// Live time as last sealed; `i64::MIN` for files.
+    live_ms: i64,
 }
 
 impl Publisher {
@@ -146,6 +179,7 @@ impl Publisher {
         settings: PublisherSettings,
         metrics: Arc<Vec<Metric>>,
         mut rules: Vec<Box<dyn AlertRule>>,
+        ways_out: WaysOut,
         store: Arc<dyn ObjectStore>,
         specs: Vec<TableSpec>,
         log: Log,
@@ -160,7 +194,7 @@ impl Publisher {
             None => PublisherBase::default(),
         };
         let mut open = None;
-        for (_, payload) in &recovered.records {
+        for (number, payload) in &recovered.records {
             match postcard::from_bytes(payload)? {
                 Entry::Intent(intent) => {
                     check_version(intent.version)?;
@@ -168,7 +202,8 @@ impl Publisher {
                     for (metric, window, keys) in &intent.published {
                         base.published.accept(metric, *window, keys.clone());
                     }
-                    open = Some(intent);
+                    base.grid.restore(&intent.feed);
+                    open = Some((*number, intent));
                 }
                 Entry::Epoch(epoch) => {
                     base.last = Some(epoch);
@@ -205,9 +240,18 @@ impl Publisher {
             next_round: u64::try_from(wall::now_ms()).unwrap_or_default() << 16,
             answers: BTreeMap::new(),
             commands: Vec::new(),
+            alerting: Alerting::new(ways_out.alerts),
+            feed: ways_out.feed,
+            grid: base.grid,
+            feed_days: Vec::new(),
+            outlet: ways_out.outlet,
+            live_ms: i64::MIN,
         };
-        if let Some(intent) = open {
-            tracing::info!(epoch = intent.state.epoch, "an epoch was left open: rolling it forward");
+        if let Some((_, intent)) = open {
+            tracing::info!(
+                epoch = intent.state.epoch,
+                "an epoch was left open: rolling it forward"
+            );
             publisher.roll_forward(&intent).await?;
         }
         Ok(publisher)
@@ -254,11 +298,23 @@ impl Publisher {
             self.state.planner.touch_world(&self.metrics);
         }
         self.state.clocks.insert(shard, seal.clocks.clone());
+        self.live_ms = self.live_ms.max(seal.live_ms.unwrap_or(i64::MIN));
         self.state.drained_to_ms = self.state.drained_to_ms.max(seal.drained_to_ms);
         self.state.reference.clone_from(&seal.reference);
         let size = |blobs: &[(String, Vec<u8>)]| blobs.iter().map(|(_, b)| b.len()).sum::<usize>();
         self.pending_bytes += size(&seal.facts);
-        self.pending_bytes += seal.events.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        self.pending_bytes += seal
+            .events
+            .iter()
+            .map(|(_, bytes)| bytes.len())
+            .sum::<usize>();
+        let transitions = alert::seal(&shard.to_string(), number, &mut seal.alerts.clone());
+        self.alerting.add(
+            &mut self.state.outboxes,
+            &shard.to_string(),
+            transitions,
+            live_or_clock(&seal),
+        );
         for answer in &seal.answers {
             if let Some(round) = self.answers.get_mut(&answer.round) {
                 round
@@ -302,8 +358,14 @@ impl Publisher {
         mut told: impl FnMut(&EpochRecord),
     ) -> Result<Summary, PublishError> {
         self.commands = commands;
+        let logs: Vec<String> = (0..self.settings.shards)
+            .map(|shard| shard.to_string())
+            .chain([OWN_ALERTS.to_owned()])
+            .collect();
+        self.alerting.start(&mut self.state.outboxes, &logs);
         let mut due_at = wall::monotonic() + self.settings.interval;
         loop {
+            self.pulse().await?;
             let now = wall::monotonic();
             let early = self.pending_bytes >= self.settings.early_bytes;
             if now >= due_at || early {
@@ -315,7 +377,9 @@ impl Publisher {
             if self.has_caught_up() && until != Until::Stopped {
                 break;
             }
-            let wait = due_at.saturating_duration_since(wall::monotonic());
+            let wait = due_at
+                .saturating_duration_since(wall::monotonic())
+                .min(PULSE);
             tokio::select! {
                 report = reports.recv() => self.hear(report)?,
                 () = wall::sleep(wait) => {}
@@ -344,8 +408,44 @@ impl Publisher {
         if let Some(epoch) = self.publish(&mut reports, false).await? {
             told(epoch);
         }
+        self.finish_deliveries().await?;
+        if let Some(epoch) = self.publish(&mut reports, false).await? {
+            told(epoch);
+        }
         self.write_base().await?;
         Ok(self.summary())
+    }
+
+    /// Looks whether the log is still ours, and lets alerts leave for the next seconds.
+    async fn pulse(&mut self) -> Result<(), PublishError> {
+        if self.log.unconfirmed_for() >= PULSE {
+            self.log.confirm().await?;
+        }
+        self.alerting.renew(self.live_or_clock_ms());
+        self.alerting.collect(&mut self.state.outboxes);
+        Ok(())
+    }
+
+    fn live_or_clock_ms(&self) -> i64 {
+        self.live_ms.max(
+            self.state
+                .clocks
+                .values()
+                .flat_map(|clocks| clocks.values().copied())
+                .max()
+                .filter(|_| self.live_ms == i64::MIN)
+                .unwrap_or(i64::MIN),
+        )
+    }
+
+    /// Gives alerts that are on their way a moment; what is not acknowledged then is the next owner's to repeat.
+    async fn finish_deliveries(&mut self) -> Result<(), PublishError> {
+        let until = wall::monotonic() + LAST_DELIVERIES;
+        while self.alerting.outstanding() > 0 && wall::monotonic() < until {
+            self.pulse().await?;
+            wall::sleep(Duration::from_millis(20)).await;
+        }
+        self.pulse().await
     }
 
     /// After the inputs' ends: moves event time on and publishes what follows, until nothing moves any more.
@@ -368,7 +468,8 @@ impl Publisher {
                 ),
                 Until::Stopped | Until::CaughtUp => None,
             };
-            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far)) else {
+            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far))
+            else {
                 break;
             };
             self.ask_all(&Command::Drain { to_ms });
@@ -433,6 +534,7 @@ impl Publisher {
             state: self.state.clone(),
             published: self.published.clone(),
             last: self.last.clone(),
+            grid: self.grid.clone(),
         };
         let payload = Bytes::from(postcard::to_stdvec(&base)?);
         self.log.write_base(payload).await?;
@@ -460,6 +562,22 @@ impl Publisher {
         self.specs.get(table).map(|spec| spec.schema.clone())
     }
 }
+
+/// What age limits of alerts are measured against: live time, else (files) the furthest clock.
+fn live_or_clock(seal: &Seal) -> i64 {
+    seal.live_ms
+        .or_else(|| seal.clocks.values().copied().max())
+        .unwrap_or(i64::MIN)
+}
+
+/// Under which name the publisher's own alerts are numbered.
+const OWN_ALERTS: &str = "publisher";
+
+/// How often the publisher looks whether its log is still its own.
+const PULSE: Duration = Duration::from_secs(2);
+
+/// How long an ending process waits for receivers.
+const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 
 /// Name of a shard's log.
 pub fn shard_log(shard: u32) -> String {

@@ -63,7 +63,10 @@ impl Planner {
             .filter(|metric| metric.reads_as_of)
             .flat_map(|metric| {
                 let clock = clock_key(&metric.clock);
-                metric.windows.iter().map(move |kind| (clock.clone(), *kind))
+                metric
+                    .windows
+                    .iter()
+                    .map(move |kind| (clock.clone(), *kind))
             })
             .collect();
         let again: Vec<RoundKey> = self

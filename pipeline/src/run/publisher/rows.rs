@@ -151,8 +151,8 @@ pub fn metric_rows(
 pub fn plain_rows<R: Serialize>(rows: &[R], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let mut decoder = ReaderBuilder::new(schema.clone()).build_decoder()?;
     decoder.serialize(rows)?;
-    let batches: Vec<RecordBatch> = std::iter::from_fn(|| decoder.flush().transpose())
-        .collect::<Result<_, _>>()?;
+    let batches: Vec<RecordBatch> =
+        std::iter::from_fn(|| decoder.flush().transpose()).collect::<Result<_, _>>()?;
     concat_batches(schema, &batches)
 }
 

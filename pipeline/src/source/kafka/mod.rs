@@ -14,6 +14,7 @@ mod poll_thread;
 mod queue;
 #[cfg(test)]
 mod queue_tests;
+mod sender;
 mod settings;
 mod shared;
 
@@ -31,6 +32,7 @@ use self::end_watcher::EndWatcher;
 use self::error::Outage;
 use self::poll_thread::{Lane, PollThread, out_of_range};
 use self::queue::Limits;
+pub use self::sender::RecordSender;
 pub use self::settings::KafkaSettings;
 use self::shared::Shared;
 use super::{InputId, Item, Source, SourceError, Start};

@@ -211,8 +211,8 @@ proptest! {
                 Step::Take(max) => check(&mut buffers, &mut taken, max)?,
             }
         }
-        for input in 0..3 {
-            buffers.reach_end(input, pushed[input], now);
+        for (input, &next) in pushed.iter().enumerate() {
+            buffers.reach_end(input, next, now);
         }
         for _ in 0..30 {
             check(&mut buffers, &mut taken, 4)?;

@@ -1,0 +1,522 @@
+//! A feed: a gap-free grid of series × days made from the daily rows of one metric.
+//!
+//! A series runs from its first day that *starts* it to the last complete day, with explicit zeros in between. When a late
+//! event moves a series' beginning, the days concerned are made anew; a row that then no longer holds gets a revision with
+//! `n` = 0, and a null value on the topic.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use super::entry::Revisions;
+use super::rows::conform;
+use crate::columns::{column, text};
+use crate::pane::COUNT;
+use crate::publish::OutRecord;
+use crate::round::{Changes, CompareError, Metric, Published};
+use crate::time::{Day, Window, WindowKind};
+
+/// Column that names the series.
+const SERIES: &str = "unique_id";
+/// Column that says that no fact stands behind the row.
+const ZERO_FILLED: &str = "is_zero_filled";
+/// Column of the text's result: whether the day may begin the series.
+const STARTS: &str = "starts";
+
+/// What the calendar knows of a day; NULL for a year that is not loaded (K20).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DayKind {
+    pub is_working_day: Option<bool>,
+    pub is_holiday: Option<bool>,
+    pub days_to_holiday: Option<i32>,
+}
+
+/// How a feed is made.
+#[derive(Clone)]
+pub struct FeedDefinition {
+    pub name: String,
+    /// The metric whose D1 rows it is made of.
+    pub metric: String,
+    /// Over `rows.<metric>`: `unique_id`, the values (BIGINT), the flag (BOOLEAN) and `starts` (BOOLEAN).
+    pub sql: String,
+    pub values: Vec<String>,
+    pub flag: String,
+    pub calendar: Arc<dyn Fn(Day) -> DayKind + Send + Sync>,
+    /// The Kafka topic, where there is one.
+    pub topic: Option<String>,
+}
+
+impl FeedDefinition {
+    /// Name of its table.
+    pub fn table(&self) -> String {
+        format!("feeds.{}", self.name)
+    }
+
+    /// The feed as rounds compare it: one row a series, one window a day.
+    fn metric(&self) -> Metric {
+        let mut fields = vec![Field::new(SERIES, DataType::Utf8, false)];
+        fields.extend(
+            self.values
+                .iter()
+                .map(|name| Field::new(name, DataType::Int64, false)),
+        );
+        fields.push(Field::new(&self.flag, DataType::Boolean, false));
+        fields.push(Field::new(ZERO_FILLED, DataType::Boolean, false));
+        fields.push(Field::new(COUNT, DataType::Int64, false));
+        Metric {
+            name: self.table(),
+            title: self.name.clone(),
+            facts: None,
+            windows: vec![WindowKind::D1],
+            clock: Vec::new(),
+            look_back_days: 0,
+            look_ahead_days: 0,
+            stream: None,
+            shard: None,
+            public: None,
+            reads_panes: BTreeSet::new(),
+            reads_rows: BTreeSet::new(),
+            reads_as_of: false,
+            table: Arc::new(Schema::new(fields)),
+            dimensions: vec![SERIES.to_owned()],
+        }
+    }
+}
+
+/// What the facts of one day say of one series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    values: Vec<i64>,
+    flag: bool,
+    starts: bool,
+}
+
+/// Series → what the day says of it.
+pub type Cells = BTreeMap<String, Cell>;
+
+/// Cells of a day from the result of the feed's text.
+pub fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, ArrowError> {
+    let series = text(rows, SERIES)?;
+    let values = feed
+        .values
+        .iter()
+        .map(|name| {
+            arrow::compute::cast(column(rows, name)?, &DataType::Int64)
+                .map(|array| array.as_primitive::<Int64Type>().clone())
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let flag = column(rows, &feed.flag)?.as_boolean();
+    let starts = column(rows, STARTS)?.as_boolean();
+    Ok((0..rows.num_rows())
+        .map(|row| {
+            let cell = Cell {
+                values: values.iter().map(|array| array.value(row)).collect(),
+                flag: flag.value(row),
+                starts: starts.value(row),
+            };
+            (series.value(row).to_owned(), cell)
+        })
+        .collect())
+}
+
+/// How an intent changes the grid.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FeedChange {
+    pub days: Vec<(Day, Cells)>,
+    pub last_complete: Option<Day>,
+    pub sequence: i64,
+}
+
+/// The grid of one feed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FeedGrid {
+    days: BTreeMap<Day, Cells>,
+    /// Days that may begin a series.
+    starts: BTreeMap<String, BTreeSet<Day>>,
+    last_complete: Option<Day>,
+    /// Number of the last record sent.
+    sequence: i64,
+    #[serde(skip)]
+    dirty: BTreeSet<Day>,
+}
+
+impl FeedGrid {
+    /// What a round said of a day.
+    pub fn update(&mut self, day: Day, cells: Cells) {
+        let before = self.days.insert(day, cells.clone()).unwrap_or_default();
+        self.dirty.insert(day);
+        let series: BTreeSet<&String> = before.keys().chain(cells.keys()).collect();
+        for name in series {
+            let starts = |cells: &Cells| cells.get(name).is_some_and(|cell| cell.starts);
+            if starts(&before) == starts(&cells) {
+                continue;
+            }
+            let days = self.starts.entry(name.clone()).or_default();
+            let old = days.first().copied();
+            if starts(&cells) {
+                days.insert(day);
+            } else {
+                days.remove(&day);
+            }
+            let new = days.first().copied();
+            let (Some(from), until) = (
+                old.min(new).or(old.max(new)),
+                old.min(new).and(old.max(new)),
+            ) else {
+                continue;
+            };
+            // From where the series begins now to where it began before, or to the end if it is new or gone.
+            let end = until.or(self.last_complete.map(|last| last.plus(1)));
+            for number in from.0..end.unwrap_or(from).0 {
+                self.dirty.insert(Day(number));
+            }
+        }
+    }
+
+    /// Days up to `last` are complete.
+    pub fn complete(&mut self, last: Day) {
+        let Some(first) = self.days.keys().next() else {
+            return;
+        };
+        let from = self.last_complete.map_or(*first, |known| known.plus(1));
+        for number in from.0..=last.0 {
+            self.dirty.insert(Day(number));
+        }
+        self.last_complete = self.last_complete.max(Some(last));
+    }
+
+    /// Takes in what an intent has sealed (recovery).
+    pub fn restore(&mut self, change: &FeedChange) {
+        for (day, cells) in &change.days {
+            self.update(*day, cells.clone());
+        }
+        if let Some(last) = change.last_complete {
+            self.complete(last);
+        }
+        self.sequence = self.sequence.max(change.sequence);
+        self.dirty.clear();
+    }
+
+    /// What an intent must hold so that [`FeedGrid::restore`] can follow.
+    pub fn change(&self, days: Vec<(Day, Cells)>) -> FeedChange {
+        FeedChange {
+            days,
+            last_complete: self.last_complete,
+            sequence: self.sequence,
+        }
+    }
+
+    /// The last day that any fact says something of.
+    pub fn last_day(&self) -> Option<Day> {
+        let with_facts = self.days.iter().rev().find(|(_, cells)| !cells.is_empty());
+        with_facts.map(|(day, _)| *day)
+    }
+
+    pub fn last_complete(&self) -> Option<Day> {
+        self.last_complete
+    }
+
+    /// Whether there are days to be made anew.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+            .iter()
+            .any(|day| Some(*day) <= self.last_complete)
+    }
+
+    fn rows(
+        &self,
+        feed: &FeedDefinition,
+        day: Day,
+        schema: SchemaRef,
+    ) -> Result<RecordBatch, ArrowError> {
+        let empty = Cells::new();
+        let cells = self.days.get(&day).unwrap_or(&empty);
+        let series: Vec<&String> = self
+            .starts
+            .iter()
+            .filter(|(_, days)| days.first().is_some_and(|first| *first <= day))
+            .map(|(name, _)| name)
+            .collect();
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(StringArray::from_iter_values(series.iter()))];
+        for index in 0..feed.values.len() {
+            let value = |name: &&String| cells.get(*name).map_or(0, |cell| cell.values[index]);
+            columns.push(Arc::new(Int64Array::from_iter_values(
+                series.iter().map(value),
+            )));
+        }
+        let flags = series
+            .iter()
+            .map(|name| Some(cells.get(*name).is_some_and(|cell| cell.flag)));
+        columns.push(Arc::new(flags.collect::<BooleanArray>()));
+        let filled = series.iter().map(|name| Some(!cells.contains_key(*name)));
+        columns.push(Arc::new(filled.collect::<BooleanArray>()));
+        columns.push(Arc::new(Int64Array::from(vec![1; series.len()])));
+        RecordBatch::try_new(schema, columns)
+    }
+}
+
+/// What one epoch adds to a feed.
+pub struct FeedStep {
+    pub rows: Vec<RecordBatch>,
+    pub records: Vec<OutRecord>,
+    pub published: Revisions,
+}
+
+/// Rows and records of the days that are to be made anew.
+pub fn step(
+    feed: &FeedDefinition,
+    grid: &mut FeedGrid,
+    published: &Published,
+    table: &SchemaRef,
+    epoch: i64,
+    as_of_ms: i64,
+) -> Result<FeedStep, CompareError> {
+    let metric = feed.metric();
+    let wrong = |source| CompareError::Arrow {
+        metric: metric.name.clone(),
+        source,
+    };
+    let mut step = FeedStep {
+        rows: Vec::new(),
+        records: Vec::new(),
+        published: Vec::new(),
+    };
+    let days: Vec<Day> = std::mem::take(&mut grid.dirty)
+        .into_iter()
+        .filter(|day| Some(*day) <= grid.last_complete)
+        .collect();
+    for day in days {
+        let window = Window {
+            kind: WindowKind::D1,
+            first: day,
+            end: day.plus(1),
+        };
+        let rows = grid.rows(feed, day, metric.table.clone()).map_err(wrong)?;
+        let changes = published.compare(&metric, window, &rows)?;
+        if changes.keys.is_empty() {
+            continue;
+        }
+        let batch = table_rows(feed, &changes, day, table, epoch, as_of_ms).map_err(wrong)?;
+        if let Some(topic) = &feed.topic {
+            let records = records(feed, grid, &changes, (day, epoch, as_of_ms), topic);
+            step.records.extend(records.map_err(wrong)?);
+        }
+        step.rows.push(batch);
+        step.published
+            .push((metric.name.clone(), window, changes.keys));
+    }
+    Ok(step)
+}
+
+fn table_rows(
+    feed: &FeedDefinition,
+    changes: &Changes,
+    day: Day,
+    table: &SchemaRef,
+    epoch: i64,
+    as_of_ms: i64,
+) -> Result<RecordBatch, ArrowError> {
+    let rows = changes.rows.num_rows();
+    let kind = (feed.calendar)(day);
+    let as_of = TimestampMicrosecondArray::from(vec![as_of_ms * 1000; rows]).with_timezone("UTC");
+    conform(
+        &changes.rows,
+        table,
+        &[
+            ("ds", Arc::new(Date32Array::from(vec![day.0; rows]))),
+            (
+                "window_date",
+                Arc::new(Date32Array::from(vec![day.0; rows])),
+            ),
+            (
+                "is_working_day",
+                Arc::new(BooleanArray::from(vec![kind.is_working_day; rows])),
+            ),
+            (
+                "is_holiday",
+                Arc::new(BooleanArray::from(vec![kind.is_holiday; rows])),
+            ),
+            (
+                "days_to_holiday",
+                Arc::new(Int32Array::from(vec![kind.days_to_holiday; rows])),
+            ),
+            (
+                "revision",
+                Arc::new(Int32Array::from(changes.revisions.clone())),
+            ),
+            ("as_of", Arc::new(as_of)),
+            ("epoch", Arc::new(Int64Array::from(vec![epoch; rows]))),
+        ],
+    )
+}
+
+/// One record a row: key `unique_id|ds`, JSON, epoch and running sequence in the headers; null where the row no longer holds.
+fn records(
+    feed: &FeedDefinition,
+    grid: &mut FeedGrid,
+    changes: &Changes,
+    (day, epoch, as_of_ms): (Day, i64, i64),
+    topic: &str,
+) -> Result<Vec<OutRecord>, ArrowError> {
+    let rows = &changes.rows;
+    let series = text(rows, SERIES)?;
+    let integers =
+        |name: &str| Ok::<_, ArrowError>(column(rows, name)?.as_primitive::<Int64Type>());
+    let values = feed
+        .values
+        .iter()
+        .map(|name| integers(name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let holds = integers(COUNT)?;
+    let flag = column(rows, &feed.flag)?.as_boolean();
+    let filled = column(rows, ZERO_FILLED)?.as_boolean();
+    let ds = day.date().to_string();
+    let mut records = Vec::with_capacity(rows.num_rows());
+    for row in 0..rows.num_rows() {
+        let mut body = serde_json::Map::new();
+        body.insert(SERIES.to_owned(), series.value(row).into());
+        body.insert("ds".to_owned(), ds.clone().into());
+        for (name, array) in feed.values.iter().zip(&values) {
+            body.insert(name.clone(), array.value(row).into());
+        }
+        body.insert(feed.flag.clone(), flag.value(row).into());
+        body.insert(ZERO_FILLED.to_owned(), filled.value(row).into());
+        body.insert("revision".to_owned(), changes.revisions[row].into());
+        body.insert("as_of".to_owned(), as_of_ms.into());
+        grid.sequence += 1;
+        records.push(OutRecord {
+            topic: topic.to_owned(),
+            key: Some(format!("{}|{ds}", series.value(row)).into_bytes()),
+            value: (holds.value(row) > 0)
+                .then(|| serde_json::Value::Object(body).to_string().into_bytes()),
+            headers: vec![
+                ("epoch".to_owned(), Some(epoch.to_string().into_bytes())),
+                (
+                    "sequence".to_owned(),
+                    Some(grid.sequence.to_string().into_bytes()),
+                ),
+            ],
+        });
+    }
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed() -> FeedDefinition {
+        FeedDefinition {
+            name: "demand_daily".to_owned(),
+            metric: "demand_orders".to_owned(),
+            sql: String::new(),
+            values: vec!["y".to_owned()],
+            flag: "censored".to_owned(),
+            calendar: Arc::new(|_| DayKind::default()),
+            topic: Some("feeds.demand.v1".to_owned()),
+        }
+    }
+
+    fn table() -> SchemaRef {
+        let instant =
+            DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
+        Arc::new(Schema::new(vec![
+            Field::new(SERIES, DataType::Utf8, false),
+            Field::new("ds", DataType::Date32, false),
+            Field::new("y", DataType::Int64, false),
+            Field::new(ZERO_FILLED, DataType::Boolean, false),
+            Field::new("revision", DataType::Int32, false),
+            Field::new("as_of", instant, false),
+            Field::new(COUNT, DataType::Int64, false),
+        ]))
+    }
+
+    fn day_of(series: &[(&str, i64)]) -> Cells {
+        let cell = |y: i64| Cell {
+            values: vec![y],
+            flag: false,
+            starts: y > 0,
+        };
+        series
+            .iter()
+            .map(|(name, y)| ((*name).to_owned(), cell(*y)))
+            .collect()
+    }
+
+    /// The grid that a reader of all revisions ends up with.
+    fn read(steps: &[Vec<(Day, Cells)>], last: i32) -> BTreeMap<(String, i32), i64> {
+        let (feed, mut grid, mut published) = (feed(), FeedGrid::default(), Published::default());
+        let mut held = BTreeMap::new();
+        for (index, updates) in steps.iter().enumerate() {
+            for (day, cells) in updates {
+                grid.update(*day, cells.clone());
+            }
+            grid.complete(Day(last));
+            let step = step(&feed, &mut grid, &published, &table(), index as i64 + 1, 0).unwrap();
+            for (metric, window, keys) in step.published {
+                published.accept(&metric, window, keys);
+            }
+            for record in step.records {
+                let key = String::from_utf8(record.key.unwrap()).unwrap();
+                let (series, ds) = key.split_once('|').unwrap();
+                let day = Day::from_date(ds.parse().unwrap());
+                let key = (series.to_owned(), day.0);
+                match record.value {
+                    Some(value) => {
+                        let body: serde_json::Value = serde_json::from_slice(&value).unwrap();
+                        held.insert(key, body["y"].as_i64().unwrap());
+                    }
+                    None => drop(held.remove(&key)),
+                }
+            }
+        }
+        held
+    }
+
+    #[test]
+    fn a_series_runs_without_gaps_from_its_first_day_to_the_last_complete_one() {
+        let grid = read(
+            &[vec![
+                (Day(1), day_of(&[("a", 5)])),
+                (Day(3), day_of(&[("b", 2)])),
+            ]],
+            4,
+        );
+        let a: Vec<i64> = (1..=4).map(|day| grid[&("a".to_owned(), day)]).collect();
+        assert_eq!(a, [5, 0, 0, 0]);
+        assert_eq!(grid.len(), 6);
+    }
+
+    #[test]
+    fn how_late_a_fact_comes_does_not_matter() {
+        let at_once = read(
+            &[vec![
+                (Day(1), day_of(&[("a", 0)])),
+                (Day(2), day_of(&[("a", 3), ("b", 1)])),
+            ]],
+            5,
+        );
+        let corrected = read(
+            &[
+                vec![(Day(1), day_of(&[("a", 7)]))],
+                vec![(Day(2), day_of(&[("b", 1)]))],
+                vec![
+                    (Day(1), day_of(&[("a", 0)])),
+                    (Day(2), day_of(&[("a", 3), ("b", 1)])),
+                ],
+            ],
+            5,
+        );
+        assert_eq!(at_once, corrected);
+        assert!(!corrected.contains_key(&("a".to_owned(), 1)));
+    }
+}
