@@ -3,6 +3,7 @@
 //! Results go to stdout, progress and logs to stderr. Exit codes: 0 done · 1 failed · 2 wrong usage or configuration ·
 //! 3 audit found a difference · 4 another owner took over · 5 events are missing upstream.
 
+mod demo;
 mod open;
 mod progress;
 mod publish;
@@ -41,6 +42,8 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show everything at work: simulated events, a broker, the pipeline, in one process
+    Demo(demo::DemoArgs),
     /// Consume, aggregate, write and publish until told to stop
     Run(run::RunArgs),
     /// Write deterministic events, reference data and the truth about them
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let load = || config::load(arguments.config.as_deref());
     match arguments.command {
+        Command::Demo(args) => demo::run(&args).await,
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
         Command::Publish(args) => publish::run(&args, &load()?).await,

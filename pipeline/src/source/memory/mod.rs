@@ -57,14 +57,14 @@ impl Work {
 struct Lane {
     inputs: Vec<InputId>,
     records: Receiver<Record>,
+    /// Never sent on: once all readers have dropped theirs, the producer knows.
+    presence: Sender<()>,
 }
 
 /// Hands the lanes to the sources that ask for them.
 pub struct Broker {
     lanes: Mutex<Vec<Lane>>,
     work: Work,
-    /// Never sent on: once all clones are gone, so are all readers.
-    presence: Sender<()>,
 }
 
 impl Broker {
@@ -78,13 +78,16 @@ impl Broker {
             .map(|inputs| {
                 let (sender, records) = crossbeam_channel::bounded(bound.max(1));
                 producer.add_reader(&inputs, sender);
-                Lane { inputs, records }
+                Lane {
+                    inputs,
+                    records,
+                    presence: presence.clone(),
+                }
             })
             .collect();
         let broker = Self {
             lanes: Mutex::new(lanes),
             work,
-            presence,
         };
         (broker, producer)
     }
@@ -103,7 +106,11 @@ impl Broker {
             });
         }
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = |lane: &Lane| lane.inputs.iter().eq(starts.iter().map(|start| &start.input));
+        let asked = |lane: &Lane| {
+            lane.inputs
+                .iter()
+                .eq(starts.iter().map(|start| &start.input))
+        };
         let lane = match lanes.iter().position(asked) {
             Some(index) => lanes.swap_remove(index),
             None => return Err(SourceError::Stopped),
@@ -113,7 +120,7 @@ impl Broker {
             records: lane.records,
             work: self.work.clone(),
             confirmed_at: None,
-            _presence: self.presence.clone(),
+            _presence: lane.presence,
         })
     }
 }
@@ -159,11 +166,15 @@ impl Source for MemorySource {
                 .is_none_or(|confirmed| at.duration_since(confirmed) >= CONFIRM_EVERY);
             if was_at_rest && is_due {
                 self.confirmed_at = Some(at);
-                out.extend((0..).zip(&self.next_offsets).map(|(input, &next_offset)| Item::End {
-                    input,
-                    next_offset,
-                    at,
-                }));
+                out.extend(
+                    (0..)
+                        .zip(&self.next_offsets)
+                        .map(|(input, &next_offset)| Item::End {
+                            input,
+                            next_offset,
+                            at,
+                        }),
+                );
             }
             return Ok(());
         };

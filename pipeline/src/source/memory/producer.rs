@@ -74,7 +74,10 @@ impl Producer {
                 input,
                 offset,
                 key: record.key.clone(),
-                payload_len: record.payload.as_ref().map_or(0, |bytes| bytes.len() as u64),
+                payload_len: record
+                    .payload
+                    .as_ref()
+                    .map_or(0, |bytes| bytes.len() as u64),
                 payload: record.payload.clone(),
                 timestamp_ms: record.created_at_ms,
                 timestamp_kind: match record.created_at_ms {

@@ -81,16 +81,29 @@ fn a_reader_gets_its_partitions_in_the_order_of_sending() {
         ("prices.v1", 0, "e"),
         ("prices.v1", 1, "f"),
     ] {
-        producer.send(&input(topic, partition), text(payload)).unwrap();
+        producer
+            .send(&input(topic, partition), text(payload))
+            .unwrap();
     }
     let row = |input, offset, payload: &str| (input, offset, payload.to_owned());
     assert_eq!(
         records(&poll(&mut first)),
-        [row(0, 0, "a"), row(2, 0, "b"), row(0, 1, "d"), row(1, 0, "e"), row(2, 1, "f")]
+        [
+            row(0, 0, "a"),
+            row(2, 0, "b"),
+            row(0, 1, "d"),
+            row(1, 0, "e"),
+            row(2, 1, "f")
+        ]
     );
     assert_eq!(
         records(&poll(&mut second)),
-        [row(2, 0, "b"), row(0, 0, "c"), row(1, 0, "e"), row(2, 1, "f")],
+        [
+            row(2, 0, "b"),
+            row(0, 0, "c"),
+            row(1, 0, "e"),
+            row(2, 1, "f")
+        ],
         "prices reach every reader, with the offsets of their own partition"
     );
 }
@@ -100,7 +113,9 @@ fn no_more_than_asked_for_is_handed_over() {
     let (broker, mut producer) = Broker::new(vec![reader(0)], 10);
     let mut source = broker.open(&starts(&reader(0))).unwrap();
     for payload in ["a", "b", "c"] {
-        producer.send(&input("orders.v1", 0), text(payload)).unwrap();
+        producer
+            .send(&input("orders.v1", 0), text(payload))
+            .unwrap();
     }
     let mut items = Vec::new();
     source.poll(NO_WAIT, 2, &[], &mut items).unwrap();
@@ -153,7 +168,10 @@ fn a_full_lane_holds_the_producer_and_no_order_of_reading_deadlocks() {
     let (mut of_slow, mut of_quick) = (0, 0);
     let mut is_finished = [false; 2];
     while is_finished != [true; 2] {
-        assert!(began.elapsed() < PATIENCE, "stuck at {of_slow} and {of_quick}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "stuck at {of_slow} and {of_quick}"
+        );
         let items = poll(&mut quick);
         is_finished[1] |= !ends(&items).is_empty();
         of_quick += records(&items).len();
@@ -187,7 +205,6 @@ fn a_wait_ends_with_the_first_record() {
 fn a_producer_without_readers_learns_so() {
     let (broker, mut producer) = Broker::new(vec![reader(0)], 1);
     let source = broker.open(&starts(&reader(0))).unwrap();
-    drop(broker);
     let to = input("orders.v1", 0);
     producer.send(&to, text("fills the lane")).unwrap();
     let sending = thread::spawn(move || {
@@ -196,8 +213,14 @@ fn a_producer_without_readers_learns_so() {
     });
     Box::new(source).close();
     let began = wall::monotonic();
-    assert_eq!(sending.join().unwrap(), (Err(ReadersGone), Err(ReadersGone)));
-    assert!(began.elapsed() < PATIENCE, "a rest ends when everybody is gone");
+    assert_eq!(
+        sending.join().unwrap(),
+        (Err(ReadersGone), Err(ReadersGone))
+    );
+    assert!(
+        began.elapsed() < PATIENCE,
+        "a rest ends when everybody is gone"
+    );
 }
 
 #[test]
@@ -216,12 +239,18 @@ fn timestamps_are_the_senders_or_none() {
     let [Item::Record(plain), Item::Record(stamped)] = items.as_slice() else {
         panic!("two records, not {items:?}");
     };
-    assert_eq!((plain.timestamp_ms, plain.timestamp_kind), (None, TimestampKind::None));
+    assert_eq!(
+        (plain.timestamp_ms, plain.timestamp_kind),
+        (None, TimestampKind::None)
+    );
     assert_eq!(
         (stamped.timestamp_ms, stamped.timestamp_kind),
         (Some(5), TimestampKind::CreateTime)
     );
-    assert!(stamped.payload.is_none() && stamped.payload_len == 0, "a tombstone");
+    assert!(
+        stamped.payload.is_none() && stamped.payload_len == 0,
+        "a tombstone"
+    );
 }
 
 #[test]
