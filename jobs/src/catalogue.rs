@@ -5,9 +5,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use arrow::datatypes::{DataType, Field, Schema};
 use pipeline::alert::AlertRule;
-use pipeline::history::{Keyed, PANE, Stage};
+use pipeline::history::{Keyed, PANE, Stage, WEIGHT};
 use pipeline::publish::TableSpec;
-use pipeline::round::Metric;
+use pipeline::query::catalog::ViewText;
+use pipeline::round::{Metric, MetricError, MetricText};
 use pipeline::run::core::{CoreError, ShardCore};
 use pipeline::time::Zone;
 use schemas::table::TableSpec as Described;
@@ -53,8 +54,13 @@ pub fn policy() -> anyhow::Result<Arc<Policy>> {
 
 /// Every metric, in an order in which each reads only those before it.
 pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
+    Ok(Arc::new(load_metrics(&crate::metrics::texts())?))
+}
+
+/// The metrics of these texts, in such an order.
+pub fn load_metrics(texts: &[MetricText]) -> Result<Vec<Metric>, MetricError> {
     let described = schemas::table::metric_tables();
-    let metrics = Metric::load_all(&crate::metrics::texts(), |name| {
+    Metric::load_all(texts, |name| {
         let table = described.iter().find(|table| table.name == name)?;
         let dimensions = table
             .key
@@ -68,8 +74,7 @@ pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
             .map(|key| (*key).to_owned())
             .collect();
         Some((table.schema.clone(), dimensions))
-    })?;
-    Ok(Arc::new(metrics))
+    })
 }
 
 /// The state of one shard, empty.
@@ -96,7 +101,78 @@ pub fn stored_tables(zone: Zone) -> anyhow::Result<Vec<TableSpec>> {
     for stage in stages(zone, 0, 1, policy()?) {
         specs.push(fact_table(stage.as_ref()).context("a fact table cannot be described")?);
     }
+    specs.push(orphans()?);
     Ok(specs)
+}
+
+/// Corrections that name nothing within reach are facts of the engine itself.
+fn orphans() -> anyhow::Result<TableSpec> {
+    let described =
+        schemas::table::find("ops", "orphans").context("ops.orphans is not described")?;
+    let commented = |name: &str, data_type, text: &str| {
+        Arc::new(Field::new(name, data_type, false).with_metadata(pipeline::columns::comment(text)))
+    };
+    let mut fields: Vec<_> = described.schema.fields().iter().cloned().collect();
+    fields.push(commented(
+        PANE,
+        DataType::Date32,
+        "Local date of occurred_at (日期)",
+    ));
+    fields.push(commented(
+        WEIGHT,
+        DataType::Int64,
+        "+1: an orphan, -1: no longer (权重)",
+    ));
+    fields.push(commented(
+        "epoch",
+        DataType::Int64,
+        "Epoch that published it (发布批次)",
+    ));
+    let metadata = described.schema.metadata().clone();
+    Ok(TableSpec {
+        schema_name: "facts".to_owned(),
+        name: "orphans".to_owned(),
+        schema: Arc::new(Schema::new_with_metadata(fields, metadata)),
+        partition_by: None,
+        sort_by: vec![PANE.to_owned(), "event_id".to_owned()],
+    })
+}
+
+/// The views of `ops`: facts that hold, under the names and columns of the contract.
+pub fn views() -> Vec<ViewText> {
+    let from = [
+        (
+            "orphans",
+            "SELECT topic, event_id, corrects, occurred_at FROM facts.orphans_current",
+        ),
+        (
+            "sla_steps",
+            "SELECT case_id, step_id, started_at, deadline, warned_at, stopped_at, outcome, overrun_ms, \
+             owner_role AS owner, unit_id FROM facts.sla_steps_current",
+        ),
+    ];
+    from.into_iter()
+        .filter_map(|(name, sql)| {
+            let described = schemas::table::find("ops", name)?;
+            let comment = |metadata: &std::collections::HashMap<String, String>| {
+                metadata
+                    .get(pipeline::columns::COMMENT)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let fields = described.schema.fields();
+            Some(ViewText {
+                schema: "ops".to_owned(),
+                name: name.to_owned(),
+                sql: sql.to_owned(),
+                comment: comment(described.schema.metadata()),
+                column_comments: fields
+                    .iter()
+                    .map(|field| (field.name().clone(), comment(field.metadata())))
+                    .collect(),
+            })
+        })
+        .collect()
 }
 
 fn stored(table: &Described) -> TableSpec {

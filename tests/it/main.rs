@@ -1,7 +1,16 @@
 //! End-to-end tests: one binary, so that they share one broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod arrival;
+mod bad_input;
+mod cases;
+mod commands;
+mod exactness;
+mod kills;
+mod proof;
 mod reader;
+mod readers;
 mod readme;
+mod refusals;
 mod source_faults;
 mod source_kafka;

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! kafka     a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to stop and kill
+//! events    event files: simulated, rewritten, sent to the broker
+//! project   a configuration and a storage of a test's own, and the commands on them
 //! vitrine   the binary, built and run as a user would, killed as an operator would not
 //! oracle    the independent batch computation in Python (tests/oracle)
 //! cache     what takes long to fetch and is kept between runs: jars, virtual environment
@@ -11,6 +13,8 @@
 //! (17 or newer), `mvn` for the first run, and `python3`. Nothing in the product imports this crate.
 
 mod cache;
+pub mod events;
 pub mod kafka;
 pub mod oracle;
+pub mod project;
 pub mod vitrine;

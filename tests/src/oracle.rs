@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow, bail};
+use serde_json::Value;
 
 use crate::cache;
 
@@ -70,6 +71,19 @@ pub fn compare(expected: &Path, actual: Actual<'_>, more: &[&str]) -> Result<Com
         equal,
         report: String::from_utf8_lossy(&output.stdout).into_owned(),
     })
+}
+
+/// Rows and sums of columns of a Delta table as deltalake-Python and DuckDB read it (`sums.py`).
+pub fn sums(table: &Path, columns: &[&str]) -> Result<Value> {
+    let output = Command::new(python()?)
+        .arg(folder().join("sums.py"))
+        .arg(table)
+        .args(columns)
+        .output()?;
+    if !output.status.success() {
+        bail!("the tables cannot be read: {}", said(&output));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn run(args: &[&OsStr], more: &[&str]) -> Result<Output> {

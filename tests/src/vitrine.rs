@@ -124,6 +124,11 @@ impl Vitrine {
         cache::run(Command::new("kill").args(["-s", name, &self.child.id().to_string()]))
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// `kill -9`, by the child's handle.
     pub fn kill(mut self) -> Result<Finished> {
         self.child.kill()?;

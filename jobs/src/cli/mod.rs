@@ -3,6 +3,10 @@
 //! Results go to stdout, progress and logs to stderr. Exit codes: 0 done · 1 failed · 2 wrong usage or configuration ·
 //! 3 audit found a difference · 4 another owner took over · 5 events are missing upstream.
 
+mod ask;
+pub mod audit;
+pub mod check;
+mod conservation;
 mod demo;
 mod open;
 mod progress;
@@ -10,13 +14,16 @@ mod publish;
 mod run;
 mod simulate;
 pub mod sql;
+pub mod status;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use pipeline::run::process::RunError;
+use pipeline::run::process::{RunError, source_code};
+use pipeline::source::SourceError;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Config, ConfigError};
@@ -48,8 +55,14 @@ enum Command {
     Run(run::RunArgs),
     /// Write deterministic events, reference data and the truth about them
     Simulate(simulate::SimulateArgs),
+    /// Look for everything that is wrong with configuration and texts, offline
+    Check(check::CheckArgs),
     /// Send event files to Kafka
     Publish(publish::PublishArgs),
+    /// Recompute every metric row in batch and account for every record
+    Audit(audit::AuditArgs),
+    /// Show watermarks, lag, epoch, finality, alerts
+    Status(status::StatusArgs),
     /// Ask a question of one epoch, or open a prompt
     Sql(sql::SqlArgs),
 }
@@ -86,7 +99,10 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args).await,
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
+        Command::Check(args) => check::run(&args, arguments.config.as_deref()).await,
         Command::Publish(args) => publish::run(&args, &load()?).await,
+        Command::Audit(args) => audit::run(&args, &load()?).await,
+        Command::Status(args) => status::run(&args, &load()?).await,
         Command::Sql(args) => {
             let config = load()?;
             sql::run(&args, async || open::session(&config).await).await
@@ -97,6 +113,13 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<Usage>().is_some() {
         return 2;
+    }
+    if error.downcast_ref::<audit::Differences>().is_some() {
+        return 3;
+    }
+    if let Some(error) = error.downcast_ref::<SourceError>() {
+        // before anything ran: the partitions of topics, the folder of files
+        return source_code(error);
     }
     match error.downcast_ref::<RunError>() {
         Some(error) => error.exit_code(),
@@ -125,6 +148,18 @@ fn start_logs(format: LogFormat) {
             .init(),
         LogFormat::Json => logs.json().init(),
     }
+}
+
+/// Writes lines to stdout; a reader that has seen enough (`| head`) is no failure.
+fn say(lines: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        match writeln!(out, "{line}") {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.context("stdout cannot be written")?,
+        }
+    }
+    Ok(())
 }
 
 /// The storage of a configuration.

@@ -10,7 +10,8 @@ use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
 use pipeline::publish::{KafkaOutlet, Outlet};
 use pipeline::run::process::{OpenSource, Process};
 use pipeline::run::publisher::{
-    Destinations, EpochRecord, PublisherSettings, Summary, Until, WaysOut, dead_letter_topic,
+    Destinations, EpochRecord, PublisherSettings, RuleCard, Summary, Until, WaysOut,
+    dead_letter_topic,
 };
 use pipeline::run::shard::{Shard, ShardSettings};
 use pipeline::source::files::{FileSource, file_partitions};
@@ -19,14 +20,15 @@ use pipeline::source::memory::{Broker, Producer};
 use pipeline::source::{InputId, Source, Start};
 use pipeline::time::{Zone, wall};
 use schemas::event::Limits;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{Usage, open};
 use crate::alerts;
 use crate::catalogue;
 use crate::config::{Config, SourceKind, ms};
 use crate::feeds;
-use crate::world::{Reference, World};
+use crate::operator::sla::Policy;
+use crate::world::{Archive, Reference, World};
 
 /// Arguments of `vitrine run`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -158,7 +160,8 @@ pub async fn process_with(
 ) -> anyhow::Result<Summary> {
     let store = super::store(config)?;
     let zone = Zone(config.time.zone);
-    let reference = open::reference(config)?;
+    let archive = Arc::new(Archive::new(store.clone()));
+    let reference = open::reference(config, &archive).await?;
     let metrics = catalogue::metrics()?;
     let shards: Vec<ShardSettings> = (0..inputs.keyed)
         .map(|shard| shard_settings(config, shard, inputs.keyed, inputs.global))
@@ -193,6 +196,7 @@ pub async fn process_with(
                 .collect(),
             lateness: by_topic(|topic| topic.allowed_lateness_ms),
             bounds: by_topic(|topic| topic.out_of_orderness_ms),
+            rules: rule_cards(&policy)?,
             base_every: 64,
             early_bytes: 64 << 20,
         },
@@ -200,8 +204,7 @@ pub async fn process_with(
         specs: catalogue::stored_tables(zone)?,
         row_rules: alerts::publisher_rules()?,
         ways_out: ways_out(config, inputs.kafka.as_ref(), &reference).await?,
-        make_core: |shard| {
-            let world = World::new(reference.clone());
+        make_core: |shard: u32, world: World| {
             let metrics = metrics.clone();
             let (shards, policy) = (inputs.keyed, policy.clone());
             let rules = fact_rules
@@ -213,14 +216,48 @@ pub async fn process_with(
                 catalogue::shard_core(zone, shard, shards, world, metrics, policy, rules).await
             }
         },
+        worlds: archive.clone(),
         open_source: inputs.open,
         goals,
+        new_references: watch_reference(config, archive, version.clone()),
         reference: version,
         owner: format!("pid {}", std::process::id()),
         shards,
         until,
     };
     Ok(process.run(store, stop, told).await?)
+}
+
+/// Looks at the reference data at every epoch's cut: a new version is archived, then put in force by the shards' next seals.
+fn watch_reference(
+    config: &Config,
+    archive: Arc<Archive>,
+    mut in_force: String,
+) -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let (dir, every) = (config.reference.dir.clone(), config.epoch.interval);
+    tokio::spawn(async move {
+        while !sender.is_closed() {
+            wall::sleep(every).await;
+            if !dir.exists() {
+                continue;
+            }
+            match archive.keep(&dir).await {
+                Ok(reference) if reference.version() != in_force => {
+                    in_force = reference.version().to_owned();
+                    tracing::info!(version = in_force, "reference data have changed");
+                    // The process has ended if nobody listens.
+                    let _ = sender.send(in_force.clone());
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(
+                    error = format!("{error:#}"),
+                    "reference data cannot be read; the former version stays in force"
+                ),
+            }
+        }
+    });
+    receiver
 }
 
 /// One plain line every five seconds at most.
@@ -318,6 +355,22 @@ pub fn kafka_settings(config: &Config) -> KafkaSettings {
     settings.max_record_bytes = config.limits.max_record_bytes;
     settings.alignment = config.time.alignment;
     settings
+}
+
+fn rule_cards(policy: &Arc<Policy>) -> anyhow::Result<Vec<RuleCard>> {
+    let cards = alerts::cards(policy)?;
+    Ok(cards
+        .into_iter()
+        .map(|card| RuleCard {
+            rule_id: card.rule_id.to_string(),
+            rule_version: card.version,
+            title: card.title.to_string(),
+            condition: card.condition,
+            severity: card.severity.as_str().to_owned(),
+            owner_role: card.owner_role.to_string(),
+            escalation_role: card.escalation_role.to_string(),
+        })
+        .collect())
 }
 
 /// Where things leave to beside the tables: alerts, the demand feed, dead letters.

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 const TIME_OUT: Duration = Duration::from_secs(30);
 /// Records on their way at once; the rest waits in the intent.
 const AT_ONCE: usize = 10_000;
+/// What brokers and producers take at their defaults (1 MiB and 1,000,000 bytes, with what surrounds a record).
+const RECORD_BYTES: usize = 900_000;
 
 /// A record to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,41 @@ pub struct OutRecord {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl OutRecord {
+    /// The record as far as a broker takes it: an epoch cannot be taken back, so that a record refused for its size would
+    /// stop all epochs after it. Cut are the value, then the key, then foreign headers go; the header `vitrine-cut` says so.
+    pub fn fitting(mut self) -> Self {
+        if self.excess() == 0 {
+            return self;
+        }
+        let excess = self.excess();
+        shorten(&mut self.value, excess);
+        let excess = self.excess();
+        shorten(&mut self.key, excess);
+        if self.excess() > 0 {
+            self.headers
+                .retain(|(name, _)| name.starts_with("vitrine-"));
+        }
+        let cut = ("vitrine-cut".to_owned(), Some(b"true".to_vec()));
+        self.headers.push(cut);
+        self
+    }
+
+    /// Bytes beyond what fits.
+    fn excess(&self) -> usize {
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let header = |(name, value): &(String, Option<Vec<u8>>)| name.len() + length(value);
+        let headers: usize = self.headers.iter().map(header).sum();
+        (length(&self.value) + length(&self.key) + headers).saturating_sub(RECORD_BYTES)
+    }
+}
+
+fn shorten(bytes: &mut Option<Vec<u8>>, by: usize) {
+    if let Some(bytes) = bytes {
+        bytes.truncate(bytes.len().saturating_sub(by));
+    }
 }
 
 /// Why records did not leave.
@@ -141,5 +178,44 @@ impl KafkaOutlet {
                 topic: record.topic.clone(),
                 source,
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(value: usize, key: usize, header: usize) -> OutRecord {
+        OutRecord {
+            topic: "orders.v1.dlq".to_owned(),
+            key: Some(vec![b'k'; key]),
+            value: Some(vec![b'v'; value]),
+            headers: vec![
+                ("trace".to_owned(), Some(vec![b'h'; header])),
+                ("vitrine-reason".to_owned(), Some(b"too_large".to_vec())),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_record_is_cut_to_what_a_broker_takes() {
+        let small = record(1000, 10, 10);
+        assert_eq!(small.clone().fitting(), small);
+        for (value, key, header) in [(1 << 20, 10, 10), (10, 1 << 20, 10), (10, 10, 1 << 20)] {
+            let cut = record(value, key, header).fitting();
+            assert!(cut.excess() < 20, "value={value} key={key} header={header}");
+            let names: Vec<&str> = cut.headers.iter().map(|(name, _)| name.as_str()).collect();
+            assert!(
+                names.ends_with(&["vitrine-reason", "vitrine-cut"]),
+                "{names:?}"
+            );
+        }
+        // what there is room for is kept
+        let cut = record(1 << 20, 10, 10).fitting();
+        assert!(
+            cut.value
+                .is_some_and(|value| value.len() > RECORD_BYTES - 100)
+        );
+        assert_eq!(cut.key.map(|key| key.len()), Some(10));
     }
 }

@@ -80,8 +80,8 @@ async fn json_lines_and_arrays() {
     let first = r#"{"i":1,"b":true,"d":"1.500000","f":0.5,"s":"a,\"b\"","day":"2026-01-05","at":"2026-01-04T16:00:00.250Z","list":[1,2],"nested":[[1],[]]}"#;
     let second = r#"{"i":null,"b":null,"d":null,"f":null,"s":null,"day":null,"at":null,"list":null,"nested":null}"#;
     assert_eq!(
-        text(&kinds(), Format::NdJson).await.trim_end(),
-        format!("{first}\n{second}")
+        text(&kinds(), Format::NdJson).await,
+        format!("{first}\n{second}\n")
     );
     assert_eq!(
         text(&kinds(), Format::Json).await,
@@ -112,7 +112,7 @@ async fn an_answer_without_rows_keeps_its_shape() {
     let sql = "SELECT sku_id, n FROM demand_orders WHERE n < 0";
     assert_eq!(text(sql, Format::Csv).await, "sku_id,n\n");
     assert_eq!(text(sql, Format::Json).await, "[]\n");
-    assert_eq!(text(sql, Format::NdJson).await.trim(), "");
+    assert_eq!(text(sql, Format::NdJson).await, "");
     assert!(text(sql, Format::Table).await.contains("| sku_id | n |"));
 }
 

@@ -115,17 +115,27 @@ impl Encoder for Csv {
 }
 
 /// JSON objects: an array of them, or one a line.
-pub struct Json<F: JsonFormat>(json::Writer<Sink, F>);
+pub struct Json<F: JsonFormat> {
+    writer: json::Writer<Sink, F>,
+    /// What is missing behind the last row: lines have their ends, an array has none.
+    end: &'static [u8],
+}
 
 impl Json<JsonArray> {
     pub fn array(sink: Sink) -> Self {
-        Self(json_writer().build(sink))
+        Self {
+            writer: json_writer().build(sink),
+            end: b"\n",
+        }
     }
 }
 
 impl Json<LineDelimited> {
     pub fn lines(sink: Sink) -> Self {
-        Self(json_writer().build(sink))
+        Self {
+            writer: json_writer().build(sink),
+            end: b"",
+        }
     }
 }
 
@@ -143,13 +153,13 @@ impl<F: JsonFormat + Send> Encoder for Json<F> {
             .iter()
             .map(for_json)
             .collect::<Result<_, _>>()?;
-        self.0.write(&named(batch.schema_ref(), columns)?)
+        self.writer.write(&named(batch.schema_ref(), columns)?)
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), ArrowError> {
-        self.0.finish()?;
-        let sink = self.0.get_mut();
-        writeln!(sink)?;
+        self.writer.finish()?;
+        let sink = self.writer.get_mut();
+        sink.write_all(self.end)?;
         Ok(sink.flush()?)
     }
 }

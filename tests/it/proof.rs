@@ -1,0 +1,226 @@
+//! What a finished storage is held against: the oracle's tables, the simulator's labels, and its own books.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use pipeline::time::wall;
+use serde_json::Value;
+use tests::events::Events;
+use tests::oracle::{self, Actual};
+use tests::project::Project;
+
+/// Event files that several tests read, and what they must come to.
+pub struct Sample {
+    pub events: Events,
+    pub expected: PathBuf,
+    /// Held while this process lives: another test run would write the same folder.
+    _lock: File,
+}
+
+impl Sample {
+    /// Simulates into the folder for temporary files of this test binary, where the last run's are overwritten.
+    pub fn simulate(name: &str, args: &[&str]) -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let folder = root.join(name);
+        let lock = File::create(root.join(format!("{name}.lock"))).unwrap();
+        lock.lock().unwrap();
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        println!("{name}: vitrine simulate {}", args.join(" "));
+        let events = Events::simulate(folder.join("events"), args).unwrap();
+        let expected = folder.join("expected");
+        expect(&events, &expected);
+        Self {
+            events,
+            expected,
+            _lock: lock,
+        }
+    }
+
+    /// 28 days of 500 retailers with disorder, duplicates, malformed and late records.
+    pub fn four_weeks() -> &'static Self {
+        static SAMPLE: OnceLock<Sample> = OnceLock::new();
+        SAMPLE.get_or_init(|| {
+            Self::simulate(
+                "four-weeks",
+                &[
+                    "--days",
+                    "28",
+                    "--customers",
+                    "500",
+                    "--dirty",
+                    "--seed",
+                    "7",
+                ],
+            )
+        })
+    }
+
+    /// 21 days of few retailers, clean: for cases that change the files.
+    pub fn three_weeks() -> &'static Self {
+        static SAMPLE: OnceLock<Sample> = OnceLock::new();
+        SAMPLE.get_or_init(|| {
+            Self::simulate(
+                "three-weeks",
+                &["--days", "21", "--customers", "80", "--seed", "3"],
+            )
+        })
+    }
+}
+
+/// Has the oracle compute what `events` must come to.
+pub fn expect(events: &Events, out: &Path) {
+    expect_with(events, &events.reference(), out);
+}
+
+/// The same with other reference data.
+pub fn expect_with(events: &Events, reference: &Path, out: &Path) {
+    fs::create_dir_all(out).unwrap();
+    oracle::compute(events.dir(), reference, out, &["--clock-max"]).unwrap();
+}
+
+/// No row of any public table differs, and none was written twice.
+pub fn assert_equal(project: &Project, expected: &Path) {
+    let comparison = oracle::compare(expected, Actual::Storage(&project.storage()), &[]).unwrap();
+    print!("{}", comparison.report);
+    assert!(comparison.equal, "{}", comparison.report);
+    assert_no_revision_twice(project);
+}
+
+/// No two rows with the same key, window and revision.
+pub fn assert_no_revision_twice(project: &Project) {
+    for table in schemas::table::metric_tables() {
+        assert!(
+            !table.key.contains(&"revision"),
+            "the key names one row of all revisions"
+        );
+        let (name, key) = (
+            table.name,
+            [table.key.as_slice(), &["revision"]].concat().join(", "),
+        );
+        let query = format!(
+            "SELECT count(*) FROM (SELECT {key} FROM metrics_revisions.{name} GROUP BY {key} HAVING count(*) > 1)"
+        );
+        assert_eq!(
+            project.number(&query).unwrap(),
+            0,
+            "{name}: a revision exists twice"
+        );
+    }
+}
+
+/// Dead letters, late events and duplicates are those of `truth/dirty.ndjson`, and every record has one verdict (P4).
+pub fn assert_verdicts(project: &Project, events: &Events) {
+    let mut late = Vec::new();
+    let mut dead = Vec::new();
+    let mut duplicates = 0;
+    for label in events.labels().unwrap() {
+        let topic = label["topic"]
+            .as_str()
+            .unwrap()
+            .trim_end_matches(".v1")
+            .to_owned();
+        let reason = label["reason"].as_str().unwrap().to_owned();
+        let place = (
+            topic,
+            number(&label["partition"]),
+            number(&label["offset"]),
+            reason,
+        );
+        match place.3.as_str() {
+            "duplicate" => duplicates += 1,
+            "too_late" => late.push(place),
+            _ => dead.push(place),
+        }
+    }
+    assert!(
+        duplicates > 0 && !late.is_empty() && !dead.is_empty(),
+        "nothing dirty in it"
+    );
+    dead.sort();
+    late.sort();
+    let found = |query: &str| -> Vec<(String, i64, i64, String)> {
+        let rows = project.query(query).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let place = |row: &Value| {
+            (
+                text(&row["topic"]),
+                number(&row["partition"]),
+                number(&row["offset"]),
+                text(&row["reason"]),
+            )
+        };
+        let mut places: Vec<_> = rows.iter().map(place).collect();
+        places.sort();
+        places
+    };
+    let columns = r#"SELECT topic, "partition", "offset""#;
+    assert_eq!(
+        found(&format!("{columns}, reason FROM ops.dead_letters")),
+        dead
+    );
+    assert_eq!(
+        found(&format!(
+            "{columns}, 'too_late' AS reason FROM ops.late_events"
+        )),
+        late
+    );
+
+    let lines: usize = tests::events::TOPICS
+        .into_iter()
+        .flat_map(|topic| events.partitions(topic).unwrap())
+        .map(|lines| lines.len())
+        .sum();
+    let books = &project
+        .query(
+            "SELECT sum(read_n) AS read, sum(accepted_n) AS accepted, sum(duplicate_n) AS duplicate,
+                    sum(dead_letter_n) AS dead, sum(too_late_n) AS late FROM ops.conservation",
+        )
+        .unwrap()[0];
+    let of = |name: &str| number(&books[name]);
+    assert_eq!(of("read"), lines as i64);
+    assert_eq!(of("duplicate"), duplicates);
+    assert_eq!(of("dead"), dead.len() as i64);
+    assert_eq!(of("late"), late.len() as i64);
+    assert_eq!(
+        of("read"),
+        of("accepted") + of("duplicate") + of("dead") + of("late")
+    );
+    let wrong = "SELECT count(*) FROM ops.conservation WHERE read_n <> accepted_n + duplicate_n + dead_letter_n + too_late_n";
+    assert_eq!(
+        project.number(wrong).unwrap(),
+        0,
+        "a seal whose books do not balance"
+    );
+    // what was accepted is what was kept
+    let kept: i64 = ["orders", "visits", "complaints", "prices"]
+        .into_iter()
+        .map(|topic| {
+            project
+                .number(&format!("SELECT count(*) FROM events.{topic}"))
+                .unwrap()
+        })
+        .sum();
+    assert_eq!(kept, of("accepted"));
+}
+
+/// A whole number, whichever way the row's format spells it.
+pub fn number(value: &Value) -> i64 {
+    match value {
+        Value::String(text) => text.parse().unwrap(),
+        value => value
+            .as_i64()
+            .unwrap_or_else(|| panic!("not a whole number: {value}")),
+    }
+}
+
+/// The seed of this run's random choices: `VITRINE_TEST_SEED`, else the clock's.
+pub fn seed() -> u64 {
+    let given = std::env::var("VITRINE_TEST_SEED").ok();
+    given.map_or_else(
+        || wall::now_ms().unsigned_abs(),
+        |text| text.parse().expect("VITRINE_TEST_SEED is a whole number"),
+    )
+}

@@ -1,0 +1,142 @@
+//! Wrong configuration, and a world that does not play along: the exit code and one clear line that says what to do.
+
+use std::fs;
+use std::net::TcpListener;
+
+use tests::events::Topics;
+use tests::kafka::Broker;
+use tests::project::Project;
+
+/// Runs to the bad end; exit code and the last line, which is the only one that begins with `vitrine:`.
+fn refused(project: &Project, args: &[&str], code: i32) -> String {
+    let ended = project.finish(args).unwrap();
+    assert_eq!(ended.code(), Some(code), "{}", ended.stderr);
+    let lines: Vec<&str> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("vitrine: "))
+        .collect();
+    assert_eq!(lines.len(), 1, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    println!("{}", lines[0]);
+    lines[0].to_owned()
+}
+
+fn on_kafka() -> (tempfile::TempDir, Project) {
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 2, &[]).unwrap();
+    let reference = tempfile::tempdir().unwrap();
+    let project = Project::on_kafka(broker, &topics, reference.path()).unwrap();
+    (reference, project)
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest() {
+    let (_reference, project) = on_kafka();
+    let line = refused(&project.set("VITRINE__TIME__ZONES", "UTC"), &["run"], 2);
+    assert!(line.contains("zones") && line.contains("zone"), "{line}");
+
+    let (_reference, project) = on_kafka();
+    fs::write(project.config(), "[soruce]\nkind = \"files\"\n").unwrap();
+    let line = refused(&project, &["run"], 2);
+    assert!(line.contains("soruce") && line.contains("source"), "{line}");
+}
+
+#[test]
+fn a_value_that_cannot_be_is_refused_with_its_key() {
+    let (_reference, project) = on_kafka();
+    let line = refused(
+        &project.set("VITRINE__EPOCH__INTERVAL", "soon"),
+        &["run"],
+        2,
+    );
+    assert!(line.contains("interval") && line.contains("soon"), "{line}");
+
+    let (_reference, project) = on_kafka();
+    fs::write(project.config(), "[source\n").unwrap();
+    refused(&project, &["run"], 2);
+    fs::remove_file(project.config()).unwrap();
+    let line = refused(&project, &["run"], 2);
+    assert!(line.contains("vitrine.toml"), "{line}");
+}
+
+#[test]
+fn a_missing_topic_is_named_and_not_made() {
+    for _ in 0..2 {
+        let (_reference, project) = on_kafka();
+        let line = refused(
+            &project.set("VITRINE__TOPICS__VISITS", "nowhere.v1"),
+            &["run"],
+            2,
+        );
+        assert!(line.contains("nowhere.v1"), "{line}");
+    }
+}
+
+#[test]
+fn topics_that_are_not_partitioned_alike_are_refused() {
+    let broker = Broker::shared().unwrap();
+    let other = broker.topic("visits.v1", 3, &[]).unwrap();
+    let (_reference, project) = on_kafka();
+    let line = refused(&project.set("VITRINE__TOPICS__VISITS", other), &["run"], 2);
+    assert!(line.contains("same number of partitions"), "{line}");
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_named() {
+    // a port that was free a moment ago
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let (_reference, project) = on_kafka();
+    let project = project.set("VITRINE__SOURCE__BROKERS", free.to_string());
+    let line = refused(&project, &["run"], 1);
+    assert!(line.contains(&free.to_string()), "{line}");
+}
+
+#[test]
+fn a_storage_that_cannot_be_written_is_named() {
+    // a file where a folder has to be: refused to root too
+    let (reference, project) = on_kafka();
+    let file = reference.path().join("file");
+    fs::write(&file, "").unwrap();
+    let url = format!("file://{}/storage", file.display());
+    let line = refused(&project.set("VITRINE__STORAGE__URL", &url), &["run"], 1);
+    assert!(line.contains("file"), "{line}");
+
+    let (_reference, project) = on_kafka();
+    let line = refused(
+        &project.set("VITRINE__STORAGE__URL", "ftp://host/x"),
+        &["run"],
+        2,
+    );
+    assert!(line.contains("ftp://host/x"), "{line}");
+}
+
+#[test]
+fn event_files_that_are_not_there_are_named() {
+    let (reference, project) = on_kafka();
+    let nowhere = reference.path().join("nowhere");
+    let project = project
+        .set("VITRINE__SOURCE__KIND", "files")
+        .set("VITRINE__SOURCE__DIR", nowhere.to_str().unwrap());
+    let line = refused(&project, &["run"], 2);
+    assert!(line.contains("nowhere"), "{line}");
+}
+
+#[test]
+fn a_wrong_query_names_the_nearest() {
+    let (_reference, project) = on_kafka();
+    let line = refused(&project, &["sql", "SELECT 1"], 1);
+    assert!(line.contains("nothing has been published"), "{line}");
+    project.run(&["run", "--until-caught-up"]).unwrap();
+    let line = refused(&project, &["sql", "SELECT * FROM demand_ordres"], 2);
+    assert!(line.contains("demand_orders"), "{line}");
+    let line = refused(
+        &project,
+        &["sql", "SELECT requested_qy FROM demand_orders"],
+        2,
+    );
+    assert!(line.contains("requested_qty"), "{line}");
+}
