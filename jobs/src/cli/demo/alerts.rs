@@ -3,29 +3,31 @@
 use chrono::DateTime;
 use chrono_tz::Tz;
 use pipeline::query::Session;
+use serde::Deserialize;
 
-use crate::operator::read::Columns;
+use super::super::ask;
 
-/// One transition of an alert.
-#[derive(Clone, Debug, PartialEq)]
+/// One transition of an alert; instants in µs UTC.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Alert {
     rule_id: String,
     severity: String,
     state: String,
+    #[serde(default)]
     subjects: Vec<String>,
-    /// In millionths; a part of 1 (A01) or ms (A15).
-    value: Option<i128>,
-    limit: Option<i128>,
-    /// Start and end, ms UTC.
-    window: Option<(i64, i64)>,
-    deadline_ms: Option<i64>,
-    transitioned_at_ms: i64,
-    owner_role: String,
+    /// A part of 1 (A01) or ms (A15).
+    value: Option<f64>,
+    limit: Option<f64>,
+    window_start: Option<i64>,
+    window_end: Option<i64>,
+    deadline: Option<i64>,
+    transitioned_at: i64,
+    owner_role: Option<String>,
 }
 
-const COLUMNS: &str = "rule_id, severity, state, array_to_string(subjects, '|') AS subjects, \
-     CAST(value AS DECIMAL(38, 6)) AS value, CAST(\"limit\" AS DECIMAL(38, 6)) AS limit_value, \
-     window_start, window_end, deadline, transitioned_at, owner_role";
+const COLUMNS: &str = "rule_id, severity, state, subjects, value, \"limit\", owner_role, \
+     CAST(window_start AS BIGINT) AS window_start, CAST(window_end AS BIGINT) AS window_end, \
+     CAST(deadline AS BIGINT) AS deadline, CAST(transitioned_at AS BIGINT) AS transitioned_at";
 
 /// The newest transitions that epochs after `after_epoch` brought, oldest first, at most `at_most`; and how many there are.
 pub async fn newest(
@@ -33,77 +35,43 @@ pub async fn newest(
     after_epoch: i64,
     at_most: usize,
 ) -> anyhow::Result<(Vec<Alert>, usize)> {
-    let all = read(
-        session,
-        &format!("epoch > {after_epoch} ORDER BY transitioned_at, id"),
-    )
-    .await?;
+    let which = format!("epoch > {after_epoch} ORDER BY transitioned_at, id");
+    let mut all = read(session, &which).await?;
     let number = all.len();
-    let skipped = number.saturating_sub(at_most);
-    Ok((all.into_iter().skip(skipped).collect(), number))
+    Ok((all.split_off(number.saturating_sub(at_most)), number))
 }
 
-/// The first times that a rule fired, the most severe first, at most `at_most`; and how often it fired.
+/// The alerts of a rule that fired, the most severe first, at most `at_most`; and how many there are.
 pub async fn fired(
     session: &Session,
     rule_id: &str,
     at_most: usize,
 ) -> anyhow::Result<(Vec<Alert>, usize)> {
-    let mut all = read(
-        session,
-        &format!(
-            "rule_id = '{rule_id}' AND state = 'firing' ORDER BY severity, transitioned_at, id"
-        ),
-    )
-    .await?;
+    let which = format!(
+        "rule_id = '{rule_id}' AND state = 'firing' ORDER BY severity, transitioned_at, id"
+    );
+    let mut all = read(session, &which).await?;
     let number = all.len();
     all.truncate(at_most);
     Ok((all, number))
 }
 
-async fn read(session: &Session, rest: &str) -> anyhow::Result<Vec<Alert>> {
-    let query = format!("SELECT {COLUMNS} FROM ops.alerts WHERE {rest}");
-    let mut alerts = Vec::new();
-    for batch in session.query(&query).await?.collect().await? {
-        let columns = Columns::of(&batch);
-        let text = |name| columns.text(name);
-        let (rule_id, severity, state) = (text("rule_id")?, text("severity")?, text("state")?);
-        let (subjects, owner_role) = (text("subjects")?, text("owner_role")?);
-        let (value, limit) = (columns.decimal("value")?, columns.decimal("limit_value")?);
-        let window_start = columns.instant("window_start")?;
-        let window_end = columns.instant("window_end")?;
-        let deadline = columns.instant("deadline")?;
-        let transitioned_at = columns.instant("transitioned_at")?;
-        for row in 0..batch.num_rows() {
-            let word = |text: Option<&str>| text.unwrap_or_default().to_owned();
-            alerts.push(Alert {
-                rule_id: word(rule_id.get(row)),
-                severity: word(severity.get(row)),
-                state: word(state.get(row)),
-                subjects: word(subjects.get(row))
-                    .split('|')
-                    .map(str::to_owned)
-                    .collect(),
-                value: value.get(row),
-                limit: limit.get(row),
-                window: window_start.get(row).zip(window_end.get(row)),
-                deadline_ms: deadline.get(row),
-                transitioned_at_ms: transitioned_at.get(row).unwrap_or_default(),
-                owner_role: word(owner_role.get(row)),
-            });
-        }
-    }
-    Ok(alerts)
+async fn read(session: &Session, which: &str) -> anyhow::Result<Vec<Alert>> {
+    ask::rows(
+        session,
+        &format!("SELECT {COLUMNS} FROM ops.alerts WHERE {which}"),
+    )
+    .await
 }
 
 impl Alert {
-    /// Who, how much, against what, and what made it so; two lines.
+    /// Who, how much, against what, and what made it so; three lines.
     pub fn lines(&self, zone: Tz) -> String {
         let head = format!("  {} {} {:<9}", self.rule_id, self.severity, self.state);
         let subject = |index: usize| self.subjects.get(index).map_or("?", String::as_str);
-        let owner = &self.owner_role;
-        match (self.window, self.deadline_ms) {
-            (_, Some(deadline_ms)) => {
+        let owner = self.owner_role.as_deref().unwrap_or("nobody");
+        match (self.window_start.zip(self.window_end), self.deadline) {
+            (_, Some(deadline)) => {
                 let elapsed = self.value.map_or(String::new(), |ms| {
                     format!("{} after the start, ", minutes(ms))
                 });
@@ -113,19 +81,19 @@ impl Alert {
                     subject(0),
                     subject(2),
                     self.limit.map_or("?".to_owned(), minutes),
-                    local(deadline_ms, zone, "%m-%d %H:%M:%S"),
+                    local(deadline, zone, "%m-%d %H:%M:%S"),
                     self.why(zone),
                 )
             }
-            (Some((start_ms, end_ms)), None) => format!(
+            (Some((start, end)), None) => format!(
                 "{head} retailer {} in {}\n      margin {}, limit {}, window {} to {}\n      {} for {owner}",
                 subject(0),
                 subject(1),
                 self.value.map_or("unknown".to_owned(), percent),
                 self.limit.map_or("none".to_owned(), percent),
-                local(start_ms, zone, "%Y-%m-%d"),
+                local(start, zone, "%Y-%m-%d"),
                 // The last day within, as people say it.
-                local(end_ms - 1, zone, "%Y-%m-%d"),
+                local(end - 1, zone, "%Y-%m-%d"),
                 self.why(zone),
             ),
             (None, None) => format!("{head} {} for {owner}", self.subjects.join(" ")),
@@ -134,8 +102,8 @@ impl Alert {
 
     /// What brought this transition about. A deadline's alert fires because nothing came (K22).
     fn why(&self, zone: Tz) -> String {
-        let at = local(self.transitioned_at_ms, zone, "%m-%d %H:%M:%S");
-        match (self.state.as_str(), self.deadline_ms) {
+        let at = local(self.transitioned_at, zone, "%m-%d %H:%M:%S");
+        match (self.state.as_str(), self.deadline) {
             ("firing", Some(_)) => format!("fired by timer at {at}: no event stopped it;"),
             ("firing", None) => format!("fired by a new revision of the window ending {at};"),
             (state, _) => format!("{state} at {at};"),
@@ -143,26 +111,24 @@ impl Alert {
     }
 }
 
-fn local(instant_ms: i64, zone: Tz, format: &str) -> String {
-    DateTime::from_timestamp_millis(instant_ms)
+fn local(instant_us: i64, zone: Tz, format: &str) -> String {
+    DateTime::from_timestamp_micros(instant_us)
         .unwrap_or_default()
         .with_timezone(&zone)
         .format(format)
         .to_string()
 }
 
-/// Millionths of a ms as minutes.
-fn minutes(millionths: i128) -> String {
-    let seconds = millionths / 1_000_000_000;
+fn minutes(ms: f64) -> String {
+    let seconds = (ms / 1_000.0) as i64;
     match seconds % 60 {
         0 => format!("{} min", seconds / 60),
         rest => format!("{} min {rest} s", seconds / 60),
     }
 }
 
-/// Millionths of 1 as per cent.
-fn percent(millionths: i128) -> String {
-    format!("{:.2} %", millionths as f64 / 10_000.0)
+fn percent(ratio: f64) -> String {
+    format!("{:.2} %", 100.0 * ratio)
 }
 
 #[cfg(test)]
@@ -177,12 +143,13 @@ mod tests {
             subjects: ["C000112", "K00000173", "U-CS-01"]
                 .map(str::to_owned)
                 .to_vec(),
-            value: Some(660_000_000_000),
-            limit: Some(600_000_000_000),
-            window: None,
-            deadline_ms: Some(1_768_106_249_856),
-            transitioned_at_ms: 1_768_106_309_856,
-            owner_role: "CALL_AGENT".to_owned(),
+            value: Some(660_000.0),
+            limit: Some(600_000.0),
+            window_start: None,
+            window_end: None,
+            deadline: Some(1_768_106_249_856_000),
+            transitioned_at: 1_768_106_309_856_000,
+            owner_role: Some("CALL_AGENT".to_owned()),
         }
     }
 
@@ -196,7 +163,7 @@ mod tests {
         );
         let resolved = Alert {
             state: "resolved".to_owned(),
-            value: Some(725_000_000_000),
+            value: Some(725_000.0),
             ..alert()
         };
         let lines = resolved.lines(chrono_tz::Asia::Shanghai);
@@ -210,12 +177,13 @@ mod tests {
             rule_id: "A01".to_owned(),
             severity: "S2".to_owned(),
             subjects: vec!["C000491".to_owned(), "T0010".to_owned()],
-            value: Some(50_330),
-            limit: Some(70_000),
-            window: Some((1_765_728_000_000, 1_768_147_200_000)),
-            deadline_ms: None,
-            transitioned_at_ms: 1_768_147_200_000,
-            owner_role: "CLIENT_MANAGER".to_owned(),
+            value: Some(0.050_33),
+            limit: Some(0.07),
+            window_start: Some(1_765_728_000_000_000),
+            window_end: Some(1_768_147_200_000_000),
+            deadline: None,
+            transitioned_at: 1_768_147_200_000_000,
+            owner_role: Some("CLIENT_MANAGER".to_owned()),
             ..alert()
         };
         let lines = margin.lines(chrono_tz::Asia::Shanghai);

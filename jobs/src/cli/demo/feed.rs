@@ -9,6 +9,7 @@ use pipeline::source::InputId;
 use pipeline::source::memory::{Outgoing, Producer, ReadersGone};
 use pipeline::time::wall;
 
+use super::super::simulate::{inputs, topics};
 use crate::config::Config;
 use crate::simulate::{
     DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulateError, SoldInterval, generate,
@@ -37,7 +38,7 @@ pub fn feed(
 ) -> Result<(), SimulateError> {
     let mut feeder = Feeder {
         files: EventFiles::create(plan, &config.source.dir)?,
-        inputs: inputs(plan, config),
+        inputs: inputs(plan, &topics(config)),
         partitions: plan.partitions as usize,
         producer,
         is_live,
@@ -57,22 +58,6 @@ pub fn feed(
 /// The pipeline was told to stop: no failure of the simulator's.
 fn is_end(error: &SimulateError) -> bool {
     matches!(error, SimulateError::Sink { source, .. } if source.is::<ReadersGone>())
-}
-
-/// By topic, then partition.
-fn inputs(plan: &Plan, config: &Config) -> Vec<InputId> {
-    let topics = &config.topics;
-    let names = SimTopic::ALL.map(|topic| match topic {
-        SimTopic::Orders => &topics.orders,
-        SimTopic::Visits => &topics.visits,
-        SimTopic::Complaints => &topics.complaints,
-        SimTopic::Prices => &topics.prices,
-    });
-    let partitions = i32::try_from(plan.partitions).unwrap_or(i32::MAX);
-    names
-        .into_iter()
-        .flat_map(|name| (0..partitions).map(move |partition| InputId::new(name, partition)))
-        .collect()
 }
 
 struct Feeder {

@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use self::feed::{Sent, feed};
 use self::folder::Folder;
 use self::report::Report;
+use super::audit::Differences;
 use super::run::{Inputs, process_with, wait_for_signal};
 use crate::config::Config;
 use crate::simulate::{Plan, write_reference};
@@ -149,10 +150,18 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         plan: &plan,
         days: args.days,
     };
-    report.summary(&summary, began.elapsed(), *was_stopped.borrow());
+    let was_stopped = *was_stopped.borrow();
+    report.summary(&summary, began.elapsed(), was_stopped)?;
     report.findings().await?;
-    report.what_to_try();
-    Ok(())
+    let differences = match args.once && !was_stopped {
+        true => report.audit().await?,
+        false => 0,
+    };
+    report.what_to_try()?;
+    match differences {
+        0 => Ok(()),
+        differences => Err(Differences(differences).into()),
+    }
 }
 
 fn announce(args: &DemoArgs, plan: &Plan) {

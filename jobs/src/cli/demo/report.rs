@@ -1,15 +1,16 @@
 //! What a demo says at its end, to stdout.
 
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arrow::record_batch::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
 use indicatif::HumanCount;
 use pipeline::query::Session;
-use pipeline::query::output::{self, Format};
 use pipeline::run::publisher::Summary;
 
-use super::super::open;
+use super::super::progress::Progress;
+use super::super::{ask, audit, open, say};
 use super::alerts;
 use super::questions::{FINDINGS, TO_TRY};
 use crate::config::Config;
@@ -29,12 +30,17 @@ pub struct Report<'d> {
 
 impl Report<'_> {
     /// What was read, and what became of it (P4).
-    pub fn summary(&self, summary: &Summary, took: Duration, was_stopped: bool) {
+    pub fn summary(
+        &self,
+        summary: &Summary,
+        took: Duration,
+        was_stopped: bool,
+    ) -> anyhow::Result<()> {
         let ended = match was_stopped {
             true => "stopped",
             false => "done",
         };
-        println!(
+        let ran = format!(
             "{ended} after {:.1} s: {} days from {}, {} customers, {} shards",
             took.as_secs_f64(),
             self.days,
@@ -42,7 +48,7 @@ impl Report<'_> {
             HumanCount(self.plan.customers.into()),
             self.plan.partitions,
         );
-        println!(
+        let conserved = format!(
             "read {} = accepted {} + duplicate {} + too late {} + dead letters {}",
             HumanCount(summary.read),
             HumanCount(summary.accepted),
@@ -50,29 +56,24 @@ impl Report<'_> {
             HumanCount(summary.too_late),
             HumanCount(summary.dead),
         );
-        println!(
+        let published = format!(
             "{} metric rows in {} epochs",
             HumanCount(summary.rows as u64),
             HumanCount(summary.epoch.unsigned_abs()),
         );
+        say([ran, conserved, published])
     }
 
     /// Metric rows and alerts, all of one epoch.
     pub async fn findings(&self) -> anyhow::Result<()> {
         let session = open::session(self.config).await?;
         for question in &FINDINGS {
-            println!("\n{}", question.title);
-            let answer = session.query(question.sql).await?;
-            let mut rows = Vec::new();
-            for batch in answer.collect().await? {
-                rows.push(batch.num_rows());
+            say([format!("\n{}", question.title)])?;
+            let rows = ask::batches(&session, question.sql).await?;
+            match rows.iter().any(|batch| batch.num_rows() > 0) {
+                true => say([text_table(&rows)?])?,
+                false => say([format!("  {}", question.if_empty)])?,
             }
-            if rows.iter().sum::<usize>() == 0 {
-                println!("  {}", question.if_empty);
-                continue;
-            }
-            let answer = session.query(question.sql).await?;
-            output::write(answer, Format::Table, io::stdout()).await?;
         }
         self.alerts(&session).await
     }
@@ -87,21 +88,34 @@ impl Report<'_> {
                 true => format!(", the first {}", shown.len()),
                 false => String::new(),
             };
-            println!("\nAlerts {rule_id}, {what}: fired {number} times{first}");
-            for alert in &shown {
-                println!("{}", alert.lines(self.config.time.zone));
-            }
+            let title = format!("\nAlerts {rule_id}, {what}: fired {number} times{first}");
+            let alerts = shown.iter().map(|alert| alert.lines(self.config.time.zone));
+            say(std::iter::once(title).chain(alerts))?;
         }
         Ok(())
     }
 
+    /// Recomputes every row from the accepted events; the number of differences.
+    pub async fn audit(&self) -> anyhow::Result<u64> {
+        let mut progress = Progress::new("audited", None);
+        let found = audit::audit(self.config, None, |done, of| {
+            progress.at(done as u64, &format!("of {of} windows"));
+        })
+        .await?;
+        drop(progress);
+        say(["\nAudit: every row recomputed in batch from the accepted events".to_owned()])?;
+        say(found.lines().into_iter().map(|line| format!("  {line}")))?;
+        Ok(found.differences())
+    }
+
     /// Commands to paste.
-    pub fn what_to_try(&self) {
-        println!("\nTo try:");
-        for query in TO_TRY {
-            println!("\n{}", self.command(query));
-        }
-        println!("\n{} sql", self.program());
+    pub fn what_to_try(&self) -> anyhow::Result<()> {
+        let commands = TO_TRY.map(|query| format!("\n{}", self.command(query)));
+        let prompt = format!("\n{} sql", self.program());
+        say(["\nTo try:".to_owned()]
+            .into_iter()
+            .chain(commands)
+            .chain([prompt]))
     }
 
     fn command(&self, query: &str) -> String {
@@ -116,6 +130,17 @@ impl Report<'_> {
         let file = self.config_file.display().to_string();
         format!("{} --config {}", shell_word(&program), shell_word(&file))
     }
+}
+
+/// Rows under their names, indented, without the frame that a query's answer has.
+fn text_table(batches: &[RecordBatch]) -> anyhow::Result<String> {
+    let framed = pretty_format_batches(batches)?.to_string();
+    let lines: Vec<String> = framed
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .map(|line| format!("  {}", line.replace('|', " ").trim_end()))
+        .collect();
+    Ok(lines.join("\n"))
 }
 
 /// A word as a POSIX shell reads it back.

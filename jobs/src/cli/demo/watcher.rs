@@ -9,9 +9,9 @@ use indicatif::HumanCount;
 use pipeline::time::{Zone, wall};
 use tokio::sync::watch;
 
-use super::super::open;
 use super::super::progress::Progress;
-use super::alerts::{self, Alert};
+use super::super::{open, say};
+use super::alerts;
 use super::feed::Sent;
 use crate::config::Config;
 
@@ -57,7 +57,7 @@ async fn follow(config: &Config, sent: &Sent, epochs: &mut watch::Receiver<i64>)
     loop {
         let epoch = *epochs.borrow_and_update();
         if epoch > told {
-            say(config, sent, epoch);
+            tell_epoch(config, sent, epoch);
             if let Err(error) = tell_alerts(config, told).await {
                 tracing::warn!("alerts cannot be read: {error:#}");
             }
@@ -70,7 +70,7 @@ async fn follow(config: &Config, sent: &Sent, epochs: &mut watch::Receiver<i64>)
     }
 }
 
-fn say(config: &Config, sent: &Sent, epoch: i64) {
+fn tell_epoch(config: &Config, sent: &Sent, epoch: i64) {
     let clock = |ms: i64| {
         DateTime::from_timestamp_millis(ms)
             .unwrap_or_default()
@@ -89,10 +89,7 @@ async fn tell_alerts(config: &Config, after_epoch: i64) -> anyhow::Result<()> {
     let session = open::session(config).await?;
     let (alerts, number) = alerts::newest(&session, after_epoch, ALERTS_AT_ONCE).await?;
     if number > alerts.len() {
-        println!("{number} alerts, the newest {}:", alerts.len());
+        say([format!("{number} alerts, the newest {}:", alerts.len())])?;
     }
-    for alert in &alerts {
-        println!("{}", Alert::lines(alert, config.time.zone));
-    }
-    Ok(())
+    say(alerts.iter().map(|alert| alert.lines(config.time.zone)))
 }
