@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use arrow::datatypes::{DataType, Field, Schema};
 use pipeline::alert::AlertRule;
-use pipeline::history::{Keyed, PANE, Stage};
+use pipeline::history::{Keyed, PANE, Stage, WEIGHT};
 use pipeline::publish::TableSpec;
+use pipeline::query::catalog::ViewText;
 use pipeline::round::Metric;
 use pipeline::run::core::{CoreError, ShardCore};
 use pipeline::time::Zone;
@@ -96,7 +97,78 @@ pub fn stored_tables(zone: Zone) -> anyhow::Result<Vec<TableSpec>> {
     for stage in stages(zone, 0, 1, policy()?) {
         specs.push(fact_table(stage.as_ref()).context("a fact table cannot be described")?);
     }
+    specs.push(orphans()?);
     Ok(specs)
+}
+
+/// Corrections that name nothing within reach are facts of the engine itself.
+fn orphans() -> anyhow::Result<TableSpec> {
+    let described =
+        schemas::table::find("ops", "orphans").context("ops.orphans is not described")?;
+    let commented = |name: &str, data_type, text: &str| {
+        Arc::new(Field::new(name, data_type, false).with_metadata(pipeline::columns::comment(text)))
+    };
+    let mut fields: Vec<_> = described.schema.fields().iter().cloned().collect();
+    fields.push(commented(
+        PANE,
+        DataType::Date32,
+        "Local date of occurred_at (日期)",
+    ));
+    fields.push(commented(
+        WEIGHT,
+        DataType::Int64,
+        "+1: an orphan, -1: no longer (权重)",
+    ));
+    fields.push(commented(
+        "epoch",
+        DataType::Int64,
+        "Epoch that published it (发布批次)",
+    ));
+    let metadata = described.schema.metadata().clone();
+    Ok(TableSpec {
+        schema_name: "facts".to_owned(),
+        name: "orphans".to_owned(),
+        schema: Arc::new(Schema::new_with_metadata(fields, metadata)),
+        partition_by: None,
+        sort_by: vec![PANE.to_owned(), "event_id".to_owned()],
+    })
+}
+
+/// The views of `ops`: facts that hold, under the names and columns of the contract.
+pub fn views() -> Vec<ViewText> {
+    let from = [
+        (
+            "orphans",
+            "SELECT topic, event_id, corrects, occurred_at FROM facts.orphans_current",
+        ),
+        (
+            "sla_steps",
+            "SELECT case_id, step_id, started_at, deadline, warned_at, stopped_at, outcome, overrun_ms, \
+             owner_role AS owner, unit_id FROM facts.sla_steps_current",
+        ),
+    ];
+    from.into_iter()
+        .filter_map(|(name, sql)| {
+            let described = schemas::table::find("ops", name)?;
+            let comment = |metadata: &std::collections::HashMap<String, String>| {
+                metadata
+                    .get(pipeline::columns::COMMENT)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let fields = described.schema.fields();
+            Some(ViewText {
+                schema: "ops".to_owned(),
+                name: name.to_owned(),
+                sql: sql.to_owned(),
+                comment: comment(described.schema.metadata()),
+                column_comments: fields
+                    .iter()
+                    .map(|field| (field.name().clone(), comment(field.metadata())))
+                    .collect(),
+            })
+        })
+        .collect()
 }
 
 fn stored(table: &Described) -> TableSpec {

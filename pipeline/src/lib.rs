@@ -1,6 +1,7 @@
 //! The engine of Vitrine.
 
 pub mod alert;
+pub mod audit;
 pub mod columns;
 pub mod decode;
 pub mod history;

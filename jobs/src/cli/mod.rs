@@ -3,12 +3,16 @@
 //! Results go to stdout, progress and logs to stderr. Exit codes: 0 done · 1 failed · 2 wrong usage or configuration ·
 //! 3 audit found a difference · 4 another owner took over · 5 events are missing upstream.
 
+mod ask;
+pub mod audit;
+mod conservation;
 mod open;
 mod progress;
 mod publish;
 mod run;
 mod simulate;
 pub mod sql;
+pub mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +52,10 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Send event files to Kafka
     Publish(publish::PublishArgs),
+    /// Recompute every metric row in batch and account for every record
+    Audit(audit::AuditArgs),
+    /// Show watermarks, lag, epoch, finality, alerts
+    Status(status::StatusArgs),
     /// Ask a question of one epoch, or open a prompt
     Sql(sql::SqlArgs),
 }
@@ -84,6 +92,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
         Command::Publish(args) => publish::run(&args, &load()?).await,
+        Command::Audit(args) => audit::run(&args, &load()?).await,
+        Command::Status(args) => status::run(&args, &load()?).await,
         Command::Sql(args) => {
             let config = load()?;
             sql::run(&args, async || open::session(&config).await).await
@@ -98,6 +108,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<SourceError>() {
         // before anything ran: the partitions of topics, the folder of files
         return source_code(error);
+    }
+    if error.downcast_ref::<audit::Differences>().is_some() {
+        return 3;
     }
     match error.downcast_ref::<RunError>() {
         Some(error) => error.exit_code(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use pipeline::publish::{TableSpec, Tables};
-use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewText};
+use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
 use pipeline::query::{Engine, Session};
 use pipeline::run::publisher::{EpochRecord, newest_epoch};
 use pipeline::time::Zone;
@@ -16,6 +16,11 @@ use crate::world::Reference;
 
 /// Pins the newest epoch and opens it.
 pub async fn session(config: &Config) -> anyhow::Result<Session> {
+    Ok(newest(config).await?.1)
+}
+
+/// The same with the epoch's record.
+pub async fn newest(config: &Config) -> anyhow::Result<(EpochRecord, Session)> {
     let store = super::store(config)?;
     let Some(epoch) = newest_epoch(store.clone()).await? else {
         bail!(
@@ -26,7 +31,8 @@ pub async fn session(config: &Config) -> anyhow::Result<Session> {
     let specs = catalogue::stored_tables(Zone(config.time.zone))?;
     let snapshot = snapshot(config, &epoch, &specs, &Tables::new(store.clone())).await?;
     let engine = Engine::new(store, config.limits.memory)?;
-    Ok(Session::open(&snapshot, &engine).await?)
+    let session = Session::open(&snapshot, &engine).await?;
+    Ok((epoch, session))
 }
 
 async fn snapshot(
@@ -93,7 +99,7 @@ async fn snapshot(
             .tables()
             .map(|(name, rows)| (name.to_owned(), rows.clone()))
             .collect(),
-        views: Vec::<ViewText>::new(),
+        views: catalogue::views(),
     })
 }
 

@@ -10,7 +10,7 @@ use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
 use pipeline::publish::{KafkaOutlet, Outlet};
 use pipeline::run::process::{OpenSource, Process};
 use pipeline::run::publisher::{
-    Destinations, PublisherSettings, Summary, Until, WaysOut, dead_letter_topic,
+    Destinations, PublisherSettings, RuleCard, Summary, Until, WaysOut, dead_letter_topic,
 };
 use pipeline::run::shard::{Shard, ShardSettings};
 use pipeline::source::files::{FileSource, file_partitions};
@@ -25,6 +25,7 @@ use crate::alerts;
 use crate::catalogue;
 use crate::config::{Config, SourceKind, ms};
 use crate::feeds;
+use crate::operator::sla::Policy;
 use crate::world::{Reference, World};
 
 /// Arguments of `vitrine run`.
@@ -155,6 +156,7 @@ pub async fn process(
                 .collect(),
             lateness: by_topic(|topic| topic.allowed_lateness_ms),
             bounds: by_topic(|topic| topic.out_of_orderness_ms),
+            rules: rule_cards(&policy)?,
             base_every: 64,
             early_bytes: 64 << 20,
         },
@@ -284,6 +286,22 @@ pub fn kafka_settings(config: &Config) -> KafkaSettings {
     settings.max_record_bytes = config.limits.max_record_bytes;
     settings.alignment = config.time.alignment;
     settings
+}
+
+fn rule_cards(policy: &Arc<Policy>) -> anyhow::Result<Vec<RuleCard>> {
+    let cards = alerts::cards(policy)?;
+    Ok(cards
+        .into_iter()
+        .map(|card| RuleCard {
+            rule_id: card.rule_id.to_string(),
+            rule_version: card.version,
+            title: card.title.to_string(),
+            condition: card.condition,
+            severity: card.severity.as_str().to_owned(),
+            owner_role: card.owner_role.to_string(),
+            escalation_role: card.escalation_role.to_string(),
+        })
+        .collect())
 }
 
 /// Where things leave to beside the tables: alerts, the demand feed, dead letters.

@@ -245,7 +245,7 @@ const ENGINE_COLUMNS: [&str; 8] = [
 ];
 
 /// Columns of the metric's table that its texts must give.
-pub(super) fn row_schema(metric: &Metric) -> SchemaRef {
+pub fn row_schema(metric: &Metric) -> SchemaRef {
     let fields: Vec<_> = metric
         .table
         .fields()

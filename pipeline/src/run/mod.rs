@@ -17,3 +17,4 @@ pub mod process;
 pub mod publisher;
 pub mod seal;
 pub mod shard;
+pub mod status;

@@ -21,6 +21,20 @@ pub const SEAL_VERSION: u16 = 1;
 /// Event time per set of topics (`complaints`, `orders+visits`): how far each has come, ms UTC.
 pub type Clocks = BTreeMap<String, i64>;
 
+/// How far all shards have come: the minimum of each clock that all of them have.
+pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks {
+    shards
+        .into_iter()
+        .cloned()
+        .reduce(|least, clocks| {
+            least
+                .into_iter()
+                .filter_map(|(key, ms)| clocks.get(&key).map(|other| (key, ms.min(*other))))
+                .collect()
+        })
+        .unwrap_or_default()
+}
+
 /// One micro-batch of a shard: where its inputs stand, what was accepted and what followed from it.
 ///
 /// State changes are not written as such: state is a function of accepted events and clocks, both are here, and recovery

@@ -1,6 +1,6 @@
 //! `ops.*`: how the pipeline itself is doing.
 //!
-//! Only `sla_steps` is a view: one row per case and step, from the facts that hold.
+//! `sla_steps` and `orphans` are views over the facts that hold.
 
 use std::sync::Arc;
 
@@ -141,25 +141,20 @@ pub fn ops_tables() -> Vec<TableSpec> {
                 epoch(),
             ],
         ),
-        dated(
-            "orphans",
-            "Corrections that name no event within reach and count as plain events, K23 (孤立更正)",
-            &["topic", "partition", "offset"],
-            vec![
-                topic(),
-                partition(),
-                offset(),
-                filled(text("event_id", "Correction (事件编号)")),
-                filled(text("corrects", "Event that was not found (被更正事件)")),
-                text(
-                    "scope",
-                    "Where it was looked for: customer, else SKU, staff or unit (范围)",
-                ),
-                filled(instant("occurred_at", "When it happened, UTC (发生时间)")),
-                shard(),
-                epoch(),
-            ],
-        ),
+        TableSpec {
+            is_view: true,
+            ..table(
+                "orphans",
+                "Corrections that name no event within reach and count as plain events, K23 (孤立更正)",
+                &["topic", "event_id"],
+                vec![
+                    topic(),
+                    filled(text("event_id", "Correction (事件编号)")),
+                    filled(text("corrects", "Event that was not found (被更正事件)")),
+                    filled(instant("occurred_at", "When it happened, UTC (发生时间)")),
+                ],
+            )
+        },
         dated(
             "alerts",
             "Every transition of every alert (告警)",

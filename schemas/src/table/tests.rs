@@ -205,5 +205,5 @@ fn ops_feeds_and_events_are_complete() {
         .filter(|table| table.is_view)
         .map(|table| table.name)
         .collect();
-    assert_eq!(views, ["sla_steps"]);
+    assert_eq!(views, ["orphans", "sla_steps"]);
 }

@@ -1,6 +1,6 @@
 //! What the publisher puts into its own log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 use object_store::ObjectStore;
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::feed::{FeedChange, FeedGrid};
-use super::plan::Planner;
+use super::plan::{Planner, RoundKey};
 use crate::alert::Outbox;
 use crate::log::{Kind, LogError, LogReader};
 use crate::publish::{Changes, OutRecord};
 use crate::round::{Published, Revision};
-use crate::run::seal::Clocks;
-use crate::time::Window;
+use crate::run::seal::{Clocks, least_clocks};
+use crate::time::{Window, Zone};
 
 /// Name of the publisher's log.
 pub const LOG: &str = "publisher";
@@ -57,6 +57,8 @@ pub struct State {
     pub clocks: BTreeMap<u32, Clocks>,
     pub planner: Planner,
     pub reference: String,
+    /// Rules that `ops.rules` lists: id and version.
+    pub rules_listed: BTreeSet<(String, u32)>,
     /// Rules over metric rows, in the order of loading.
     pub rules: Vec<Vec<u8>>,
     /// What receivers have not acknowledged, per log.
@@ -65,6 +67,14 @@ pub struct State {
     pub drained_to_ms: Option<i64>,
     /// Conservation: what the last seal taken in had counted, per shard and input.
     pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
+}
+
+impl State {
+    /// Windows that have ended for all shards and were touched after their last round.
+    pub(super) fn unrevised(&self, zone: Zone) -> Vec<RoundKey> {
+        let clocks = least_clocks(self.clocks.values());
+        self.planner.due(zone, &clocks, 0, 0, true)
+    }
 }
 
 /// A base of the publisher.
@@ -96,6 +106,10 @@ pub struct EpochRecord {
     pub finality: Vec<FinalUntil>,
     pub reference: String,
     pub drained_to_ms: Option<i64>,
+    /// How far each shard had come at the cut.
+    pub clocks: BTreeMap<u32, Clocks>,
+    /// Windows that have ended and whose rows do not show the newest facts yet (`[epoch] revise_every`).
+    pub unrevised: Vec<RoundKey>,
 }
 
 /// The newest epoch record, read without owning the log.

@@ -10,8 +10,8 @@ use super::entry::{ENTRY_VERSION, Entry, EpochRecord, FinalUntil, Intent, Revisi
 use super::feed::{self, FeedChange, FeedDefinition};
 use super::plan::{Planner, RoundKey, final_until_ms};
 use super::rows::{
-    ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, Stamp, WatermarkRow,
-    event_rows, fact_rows, metric_rows, plain_rows,
+    ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow, Stamp,
+    WatermarkRow, event_rows, fact_rows, metric_rows, plain_rows,
 };
 use super::{PublishError, Publisher};
 use crate::alert::{self, Change, Input, Now, Transition};
@@ -133,6 +133,8 @@ impl Publisher {
             finality: self.finality(),
             reference: intent.state.reference.clone(),
             drained_to_ms: intent.state.drained_to_ms,
+            clocks: intent.state.clocks.clone(),
+            unrevised: intent.state.unrevised(self.settings.zone),
         };
         let payload = Bytes::from(postcard::to_stdvec(&Entry::Epoch(record.clone()))?);
         self.log.append(payload).await?;
@@ -279,6 +281,7 @@ impl Publisher {
         let zone = self.settings.zone;
         let shards = self.settings.shards;
         let (mut dead, mut late, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        let mut orphans = Vec::new();
         for pending in &self.pending {
             let (seal, shard) = (&pending.seal, pending.shard);
             for (topic, ipc) in &seal.events {
@@ -317,6 +320,13 @@ impl Publisher {
                     .iter()
                     .map(|event| LateRow::new(event, topic(&event.input), shard, epoch, zone)),
             );
+            // Every shard reads prices whole; the first speaks for all.
+            orphans.extend(
+                seal.orphans
+                    .iter()
+                    .filter(|orphan| orphan.topic.is_keyed() || shard == 0)
+                    .map(|orphan| OrphanFact::new(orphan, epoch, zone)),
+            );
             for input in seal.inputs.iter().filter(|input| input.accounted) {
                 let key = (shard, input.input.topic.clone(), input.input.partition);
                 let before = self
@@ -344,6 +354,7 @@ impl Publisher {
                 });
             }
         }
+        self.add_plain(rows, "facts.orphans", &orphans)?;
         self.add_plain(rows, "ops.dead_letters", &dead)?;
         self.add_plain(rows, "ops.late_events", &late)?;
         self.add_plain(rows, "ops.conservation", &counted)
@@ -502,7 +513,7 @@ impl Publisher {
     }
 
     /// How the shards stand, and what the epoch before this one consisted of.
-    fn epoch_rows(&self, epoch: i64, rows: &mut Rows) -> Result<(), PublishError> {
+    fn epoch_rows(&mut self, epoch: i64, rows: &mut Rows) -> Result<(), PublishError> {
         let emitted_at = wall::now_ms() * 1000;
         let mut newest: BTreeMap<u32, &super::Pending> = BTreeMap::new();
         for pending in &self.pending {
@@ -529,6 +540,7 @@ impl Publisher {
             }
         }
         self.add_plain(rows, "ops.watermarks", &watermarks)?;
+        self.rule_rows(epoch, rows)?;
         let Some(last) = &self.last else {
             return Ok(());
         };
@@ -556,6 +568,22 @@ impl Publisher {
             .collect();
         self.add_plain(rows, "ops.epochs", &epochs)?;
         self.add_plain(rows, "ops.finality", &finality)
+    }
+
+    /// Rules that are new in the table.
+    fn rule_rows(&mut self, epoch: i64, rows: &mut Rows) -> Result<(), PublishError> {
+        let mut new = Vec::new();
+        for card in &self.settings.rules {
+            let listed = (card.rule_id.clone(), card.rule_version);
+            if self.state.rules_listed.insert(listed) {
+                new.push(RuleRow {
+                    card: card.clone(),
+                    loaded_at: wall::now_ms() * 1000,
+                    epoch,
+                });
+            }
+        }
+        self.add_plain(rows, "ops.rules", &new)
     }
 
     fn add_plain<R: serde::Serialize>(

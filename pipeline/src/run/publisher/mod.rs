@@ -34,11 +34,12 @@ pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, 
 pub use epoch::dead_letter_topic;
 pub use feed::{DayKind, FeedDefinition};
 pub use plan::{Lateness, Planner, RoundKey};
+pub use rows::{RuleCard, conform};
 
 use self::alerts::Alerting;
 use self::entry::{ENTRY_VERSION, PublisherBase};
 use self::feed::FeedGrid;
-use super::seal::{Clocks, Seal};
+use super::seal::{Clocks, Seal, least_clocks};
 use super::shard::{Command, Report, ShardError};
 use crate::alert::{self, AlertRule};
 use crate::log::{Log, LogError, LogReader, Recovered};
@@ -64,6 +65,8 @@ pub struct PublisherSettings {
     pub lateness: Lateness,
     /// `out_of_orderness` per topic, ms.
     pub bounds: BTreeMap<String, i64>,
+    /// Alert rules that are loaded, for `ops.rules`.
+    pub rules: Vec<RuleCard>,
     /// Epochs between two bases.
     pub base_every: i64,
     /// Bytes of sealed records at which an epoch comes early.
@@ -330,22 +333,12 @@ impl Publisher {
         });
     }
 
-    /// How far all shards have come: the minimum of each clock.
+    /// How far all shards have come; nothing before each of them has sealed.
     fn clocks(&self) -> Clocks {
-        let mut least: Option<Clocks> = None;
-        for shard in 0..self.settings.shards {
-            let Some(clocks) = self.state.clocks.get(&shard) else {
-                return Clocks::new();
-            };
-            least = Some(match least {
-                None => clocks.clone(),
-                Some(so_far) => so_far
-                    .into_iter()
-                    .filter_map(|(key, ms)| clocks.get(&key).map(|other| (key, ms.min(*other))))
-                    .collect(),
-            });
+        match self.state.clocks.len() == self.settings.shards as usize {
+            true => least_clocks(self.state.clocks.values()),
+            false => Clocks::new(),
         }
-        least.unwrap_or_default()
     }
 
     /// Publishes until `until`, or until `stop` is set; ends with a last epoch.

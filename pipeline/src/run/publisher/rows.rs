@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::columns::{instant, int32};
 use crate::round::Changes;
-use crate::run::seal::{DeadLetter, LateEvent, from_ipc};
+use crate::run::seal::{DeadLetter, LateEvent, OrphanRow, from_ipc};
 use crate::time::{Window, Zone};
 
 /// Columns of `schema` from `batch` and from constants or computed `extra` columns, by name; what neither has is NULL.
@@ -277,6 +277,52 @@ impl LateRow {
             event_date: zone.day_of(late.occurred_at_ms).date().to_string(),
         }
     }
+}
+
+/// A correction that names nothing within reach, as a weighted fact: a later event may take it back.
+#[derive(Serialize)]
+pub struct OrphanFact {
+    topic: &'static str,
+    event_id: String,
+    corrects: String,
+    occurred_at: i64,
+    pane: String,
+    weight: i64,
+    epoch: i64,
+}
+
+impl OrphanFact {
+    pub fn new(orphan: &OrphanRow, epoch: i64, zone: Zone) -> Self {
+        Self {
+            topic: orphan.topic.name(),
+            event_id: orphan.event_id.clone(),
+            corrects: orphan.corrects.clone(),
+            occurred_at: orphan.occurred_at_ms * 1000,
+            pane: zone.day_of(orphan.occurred_at_ms).date().to_string(),
+            weight: orphan.weight,
+            epoch,
+        }
+    }
+}
+
+/// A loaded alert rule, a row of `ops.rules`.
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleCard {
+    pub rule_id: String,
+    pub rule_version: u32,
+    pub title: String,
+    pub condition: String,
+    pub severity: String,
+    pub owner_role: String,
+    pub escalation_role: String,
+}
+
+#[derive(Serialize)]
+pub struct RuleRow {
+    #[serde(flatten)]
+    pub card: RuleCard,
+    pub loaded_at: i64,
+    pub epoch: i64,
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,175 @@
+//! What a storage says about its shards while nobody, or another process, runs them.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use super::publisher::shard_log;
+use super::seal::{SEAL_VERSION, Seal};
+use crate::log::{Folder, Kind, LogError, LogReader};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("a seal of shard={shard} cannot be read; was it written by another version?")]
+    Seal { shard: u32, source: postcard::Error },
+    #[error(
+        "the log of shard={shard} holds seals of version={version}, this program knows version={SEAL_VERSION}: use the program that wrote them"
+    )]
+    Version { shard: u32, version: u16 },
+    #[error("the storage cannot be listed")]
+    List(#[from] object_store::Error),
+}
+
+/// A shard as its log leaves it.
+#[derive(Debug)]
+pub struct ShardStatus {
+    pub shard: u32,
+    /// Number of the newest seal, and the seal; none before the first, or once all records have been trimmed.
+    pub last: Option<(u64, Seal)>,
+    /// Bytes of the newest base: what the state takes when written down.
+    pub base_bytes: Option<u64>,
+}
+
+/// All shards of a storage; they are numbered from 0 without gaps.
+pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>, StatusError> {
+    let mut shards = Vec::new();
+    for shard in 0.. {
+        let name = shard_log(shard);
+        let reader = LogReader::new(store.clone(), &name);
+        let Some(newest) = reader.last_number().await? else {
+            break;
+        };
+        shards.push(ShardStatus {
+            shard,
+            last: last_seal(&reader, shard, newest).await?,
+            base_bytes: newest_base(store, &Folder::new(&name)).await?,
+        });
+    }
+    Ok(shards)
+}
+
+async fn last_seal(
+    reader: &LogReader,
+    shard: u32,
+    newest: u64,
+) -> Result<Option<(u64, Seal)>, StatusError> {
+    let mut records = reader.read_back(newest);
+    while let Some(entry) = records.try_next().await? {
+        if entry.kind != Kind::Data {
+            continue;
+        }
+        let seal: Seal = postcard::from_bytes(&entry.payload)
+            .map_err(|source| StatusError::Seal { shard, source })?;
+        if seal.version != SEAL_VERSION {
+            let version = seal.version;
+            return Err(StatusError::Version { shard, version });
+        }
+        return Ok(Some((entry.number, seal)));
+    }
+    Ok(None)
+}
+
+/// Names of bases sort by the record they cover.
+async fn newest_base(
+    store: &Arc<dyn ObjectStore>,
+    folder: &Folder,
+) -> Result<Option<u64>, StatusError> {
+    let bases: Vec<_> = store.list(Some(&folder.bases())).try_collect().await?;
+    Ok(bases
+        .into_iter()
+        .max_by(|a, b| a.location.cmp(&b.location))
+        .map(|base| base.size))
+}
+
+/// Bytes of all objects below a folder of the storage.
+pub async fn bytes_below(store: &Arc<dyn ObjectStore>, folder: &str) -> Result<u64, StatusError> {
+    let folder = Path::from(folder);
+    let sizes = store.list(Some(&folder)).map_ok(|object| object.size);
+    Ok(sizes
+        .try_fold(0, |sum, size| async move { Ok(sum + size) })
+        .await?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bytes::Bytes;
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::log::Log;
+    use crate::run::seal::Clocks;
+
+    fn seal(sealed_at_ms: i64) -> Seal {
+        Seal {
+            version: SEAL_VERSION,
+            inputs: Vec::new(),
+            clocks: Clocks::new(),
+            live_ms: None,
+            delay_ms: None,
+            drained_to_ms: None,
+            reference: String::new(),
+            events: Vec::new(),
+            facts: Vec::new(),
+            dead_letters: Vec::new(),
+            late_events: Vec::new(),
+            orphans: Vec::new(),
+            touched: Default::default(),
+            world_changed: false,
+            answers: Vec::new(),
+            alerts: Vec::new(),
+            sealed_at_ms,
+        }
+    }
+
+    async fn append(log: &mut Log, seal: &Seal) -> u64 {
+        let payload = Bytes::from(postcard::to_stdvec(seal).unwrap());
+        log.append(payload).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_newest_seal_is_found_behind_a_new_owners_claim() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        assert!(shards(&store).await.unwrap().is_empty());
+
+        let (mut log, _) = Log::claim(store.clone(), "shard-0", "first").await.unwrap();
+        append(&mut log, &seal(1)).await;
+        let number = append(&mut log, &seal(2)).await;
+        log.write_base(Bytes::from_static(b"state")).await.unwrap();
+        Log::claim(store.clone(), "shard-0", "second")
+            .await
+            .unwrap();
+        Log::claim(store.clone(), "shard-1", "second")
+            .await
+            .unwrap();
+
+        let found = shards(&store).await.unwrap();
+        assert_eq!(found.len(), 2);
+        let (at, last) = found[0].last.as_ref().unwrap();
+        assert_eq!((*at, last.sealed_at_ms), (number, 2));
+        assert!(found[0].base_bytes.unwrap() > 5);
+        assert!(found[1].last.is_none() && found[1].base_bytes.is_none());
+        assert!(bytes_below(&store, "log").await.unwrap() > 0);
+        assert_eq!(bytes_below(&store, "tables").await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn seals_of_another_version_are_refused() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let (mut log, _) = Log::claim(store.clone(), "shard-0", "later").await.unwrap();
+        let newer = Seal {
+            version: SEAL_VERSION + 1,
+            ..seal(1)
+        };
+        append(&mut log, &newer).await;
+        let error = shards(&store).await.unwrap_err().to_string();
+        assert!(
+            error.contains("shard=0") && error.contains("use the program"),
+            "{error}"
+        );
+    }
+}
