@@ -76,7 +76,13 @@ async fn snapshot(
                 .collect(),
         });
     }
-    let reference = Reference::load(&config.reference.dir)?;
+    let dir = &config.reference.dir;
+    // `run` has warned that there is none
+    let reference = if dir.exists() {
+        Reference::load(dir)?
+    } else {
+        Reference::empty()
+    };
     Ok(Snapshot {
         epoch: epoch.epoch,
         committed_at_ms: epoch.committed_at_ms,
