@@ -54,7 +54,12 @@ fn prices_last() {
         .map(|line| instant(&line, "recorded_at"))
         .max()
         .unwrap();
-    for (partition, lines) in events.partitions("prices.v1").unwrap().into_iter().enumerate() {
+    for (partition, lines) in events
+        .partitions("prices.v1")
+        .unwrap()
+        .into_iter()
+        .enumerate()
+    {
         let later: Vec<Line> = lines
             .iter()
             .map(|line| {
@@ -77,7 +82,11 @@ fn same_rows(events: &Events, sample: &Sample) {
         .set("VITRINE__EPOCH__REVISE_EVERY", "1s");
     project.run(&["run", "--drain"]).unwrap();
     let lost = "SELECT sum(too_late_n + dead_letter_n) FROM ops.conservation";
-    assert_eq!(project.number(lost).unwrap(), 0, "nothing may be lost by its place");
+    assert_eq!(
+        project.number(lost).unwrap(),
+        0,
+        "nothing may be lost by its place"
+    );
     assert_equal(&project, &sample.expected);
 }
 

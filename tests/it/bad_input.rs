@@ -48,36 +48,107 @@ fn rejected() -> Vec<(Vec<u8>, &'static str)> {
         (b"{".to_vec(), "malformed_json"),
         (b"[]".to_vec(), "malformed_json"),
         (b"42".to_vec(), "malformed_json"),
-        ([text("trailing").as_bytes(), b"}"].concat(), "malformed_json"),
+        (
+            [text("trailing").as_bytes(), b"}"].concat(),
+            "malformed_json",
+        ),
         (deep("[", "]").into_bytes(), "malformed_json"),
-        (format!("{{\"deep\":{}}}", deep("[", "]")).into_bytes(), "malformed_json"),
-        (format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000)).into_bytes(), "malformed_json"),
-        (format!("{{\"padding\":\"{}\"}}", "x".repeat(10_000_000)).into_bytes(), "too_large"),
+        (
+            format!("{{\"deep\":{}}}", deep("[", "]")).into_bytes(),
+            "malformed_json",
+        ),
+        (
+            format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000)).into_bytes(),
+            "malformed_json",
+        ),
+        (
+            format!("{{\"padding\":\"{}\"}}", "x".repeat(10_000_000)).into_bytes(),
+            "too_large",
+        ),
         (vec![b'x'; 1_048_577], "too_large"),
         (b"\xff\xfe\x00".to_vec(), "invalid_utf8"),
-        (text("latin").replace("SKU001", "caf?").into_bytes().iter().map(|&b| if b == b'?' { 0xe9 } else { b }).collect(), "invalid_utf8"),
-        (text("nan").replace("\"requested_qty\":2", "\"requested_qty\":NaN").into_bytes(), "malformed_json"),
-        (text("infinity").replace("\"requested_qty\":2", "\"requested_qty\":-Infinity").into_bytes(), "malformed_json"),
-        (text("twice").replacen('{', "{\"event_id\":\"twice\",", 1).into_bytes(), "malformed_json"),
-        (text("line-twice").replace("\"line_no\":1", "\"line_no\":1,\"line_no\":1").into_bytes(), "malformed_json"),
+        (
+            text("latin")
+                .replace("SKU001", "caf?")
+                .into_bytes()
+                .iter()
+                .map(|&b| if b == b'?' { 0xe9 } else { b })
+                .collect(),
+            "invalid_utf8",
+        ),
+        (
+            text("nan")
+                .replace("\"requested_qty\":2", "\"requested_qty\":NaN")
+                .into_bytes(),
+            "malformed_json",
+        ),
+        (
+            text("infinity")
+                .replace("\"requested_qty\":2", "\"requested_qty\":-Infinity")
+                .into_bytes(),
+            "malformed_json",
+        ),
+        (
+            text("twice")
+                .replacen('{', "{\"event_id\":\"twice\",", 1)
+                .into_bytes(),
+            "malformed_json",
+        ),
+        (
+            text("line-twice")
+                .replace("\"line_no\":1", "\"line_no\":1,\"line_no\":1")
+                .into_bytes(),
+            "malformed_json",
+        ),
         (without("no-type", "event_type"), "missing_field"),
         (without("no-time", "occurred_at"), "missing_field"),
         (without("no-lines", "lines"), "missing_field"),
         (with("empty-lines", "lines", json!([])), "missing_field"),
-        (with("version", "schema_version", json!(2)), "unsupported_schema_version"),
-        (with("type", "event_type", json!("order.teleported")), "unknown_event_type"),
-        (with("other-topic", "event_type", json!("case.opened")), "unknown_event_type"),
+        (
+            with("version", "schema_version", json!(2)),
+            "unsupported_schema_version",
+        ),
+        (
+            with("type", "event_type", json!("order.teleported")),
+            "unknown_event_type",
+        ),
+        (
+            with("other-topic", "event_type", json!("case.opened")),
+            "unknown_event_type",
+        ),
         (with("huge", "lines", line(json!(1e300))), "bad_value"),
         (with("fraction", "lines", line(json!(1.5))), "bad_value"),
         (with("negative", "lines", line(json!(-1))), "bad_value"),
         (with("text-qty", "lines", line(json!("2"))), "bad_value"),
-        (with("beyond-i64", "lines", line(json!(9_223_372_036_854_775_808_u64))), "bad_value"),
+        (
+            with(
+                "beyond-i64",
+                "lines",
+                line(json!(9_223_372_036_854_775_808_u64)),
+            ),
+            "bad_value",
+        ),
         (with("lines-object", "lines", json!({})), "bad_value"),
-        (with("time-text", "occurred_at", json!("2026-01-05T12:00:00Z")), "bad_value"),
-        (with("year-1999", "occurred_at", json!(915_148_800_000_i64)), "bad_value"),
-        (with("year-10000", "occurred_at", json!(253_402_300_800_000_i64)), "bad_value"),
-        (with("id-too-long", "event_id", json!("i".repeat(65))), "bad_value"),
-        (with("future", "occurred_at", json!(NOON_MS + hour)), "future_dated"),
+        (
+            with("time-text", "occurred_at", json!("2026-01-05T12:00:00Z")),
+            "bad_value",
+        ),
+        (
+            with("year-1999", "occurred_at", json!(915_148_800_000_i64)),
+            "bad_value",
+        ),
+        (
+            with("year-10000", "occurred_at", json!(253_402_300_800_000_i64)),
+            "bad_value",
+        ),
+        (
+            with("id-too-long", "event_id", json!("i".repeat(65))),
+            "bad_value",
+        ),
+        (
+            with("future", "occurred_at", json!(NOON_MS + hour)),
+            "future_dated",
+        ),
     ]
 }
 
@@ -89,7 +160,11 @@ fn nothing_takes_the_process_down_or_vanishes() {
     let mut messages = vec![good("first")];
     let mut expected: Vec<(Option<Vec<u8>>, Option<Vec<u8>>, &str)> = Vec::new();
     for (value, reason) in rejected() {
-        messages.push(Message::new(0, value.clone()).key("C1").header("trace", Some(b"t1")));
+        messages.push(
+            Message::new(0, value.clone())
+                .key("C1")
+                .header("trace", Some(b"t1")),
+        );
         expected.push((Some(value), Some(b"C1".to_vec()), reason));
     }
     messages.push(Message::tombstone(0).key("C1"));
@@ -97,7 +172,11 @@ fn nothing_takes_the_process_down_or_vanishes() {
     messages.push(Message::new(0, text("no-key")));
     expected.push((Some(text("no-key").into_bytes()), None, "key_mismatch"));
     messages.push(Message::new(0, text("other-key")).key("C2"));
-    expected.push((Some(text("other-key").into_bytes()), Some(b"C2".to_vec()), "key_mismatch"));
+    expected.push((
+        Some(text("other-key").into_bytes()),
+        Some(b"C2".to_vec()),
+        "key_mismatch",
+    ));
     let dead = expected.len() as i64;
     // no errors: an enum value nobody knows, and a field nobody knows
     let odd = with("odd", "order_kind", json!("BY_PIGEON"));
@@ -111,16 +190,30 @@ fn nothing_takes_the_process_down_or_vanishes() {
         .unwrap()
         .set("VITRINE__LIMITS__DEAD_LETTER_STOP_RATIO", "1.0");
     let running = project.start(&["run"]).unwrap();
-    project.until("everything is published", |project| {
-        Ok(project.number("SELECT sum(read_n) FROM ops.conservation WHERE topic = 'orders'")? == all)
-    }).unwrap();
+    project
+        .until("everything is published", |project| {
+            Ok(
+                project
+                    .number("SELECT sum(read_n) FROM ops.conservation WHERE topic = 'orders'")?
+                    == all,
+            )
+        })
+        .unwrap();
     // it lives, and takes what comes next
-    broker.produce(topics.orders(), [good("afterwards")]).unwrap();
-    project.until("the next event is published", |project| {
-        Ok(project.number("SELECT count(*) FROM events.orders")? == 4)
-    }).unwrap();
+    broker
+        .produce(topics.orders(), [good("afterwards")])
+        .unwrap();
+    project
+        .until("the next event is published", |project| {
+            Ok(project.number("SELECT count(*) FROM events.orders")? == 4)
+        })
+        .unwrap();
     running.signal("TERM").unwrap();
-    running.wait(Duration::from_secs(60)).unwrap().success().unwrap();
+    running
+        .wait(Duration::from_secs(60))
+        .unwrap()
+        .success()
+        .unwrap();
 
     let rows = project
         .query(r#"SELECT reason, value, "key", "offset", path FROM ops.dead_letters ORDER BY "offset""#)
@@ -128,21 +221,36 @@ fn nothing_takes_the_process_down_or_vanishes() {
     assert_eq!(rows.len() as i64, dead);
     for (row, (value, key, reason)) in rows.iter().zip(&expected) {
         let offset = number(&row["offset"]);
-        assert_eq!(row["reason"], *reason, "offset={offset} path={}", row["path"]);
+        assert_eq!(
+            row["reason"], *reason,
+            "offset={offset} path={}",
+            row["path"]
+        );
         // what is too large is kept as far as it was looked at
-        let kept = value.as_ref().map(|value| &value[..value.len().min(1_048_577)]);
+        let kept = value
+            .as_ref()
+            .map(|value| &value[..value.len().min(1_048_577)]);
         let found = bytes(&row["value"]);
-        assert!(found.as_deref() == kept, "offset={offset} reason={reason} is not kept as it came");
+        assert!(
+            found.as_deref() == kept,
+            "offset={offset} reason={reason} is not kept as it came"
+        );
         assert_eq!(bytes(&row["key"]), *key, "offset={offset}");
     }
     let books = &project
         .query("SELECT sum(accepted_n) AS accepted, sum(duplicate_n) AS duplicate FROM ops.conservation")
         .unwrap()[0];
-    assert_eq!((number(&books["accepted"]), number(&books["duplicate"])), (4, 1));
+    assert_eq!(
+        (number(&books["accepted"]), number(&books["duplicate"])),
+        (4, 1)
+    );
     let kinds = project
         .query("SELECT DISTINCT order_kind FROM events.orders ORDER BY 1")
         .unwrap();
-    let kinds: Vec<&str> = kinds.iter().filter_map(|row| row["order_kind"].as_str()).collect();
+    let kinds: Vec<&str> = kinds
+        .iter()
+        .filter_map(|row| row["order_kind"].as_str())
+        .collect();
     assert_eq!(kinds, ["REGULAR", "UNKNOWN"]);
 }
 
@@ -152,18 +260,30 @@ fn a_topic_of_nonsense_stops_it() {
     let broker = Broker::shared().unwrap();
     let topics = Topics::create(broker, 1, &[]).unwrap();
     broker
-        .produce(topics.orders(), (0..20_000).map(|_| Message::new(0, "nonsense")))
+        .produce(
+            topics.orders(),
+            (0..20_000).map(|_| Message::new(0, "nonsense")),
+        )
         .unwrap();
     let reference = tempfile::tempdir().unwrap();
     let project = Project::on_kafka(broker, &topics, reference.path()).unwrap();
     let ended = project.finish(&["run"]).unwrap();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-    assert!(ended.stderr.contains("dead_letter_stop_ratio"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("dead_letter_stop_ratio"),
+        "{}",
+        ended.stderr
+    );
 }
 
 /// Binary columns come as hexadecimal digits in JSON.
 fn bytes(value: &Value) -> Option<Vec<u8>> {
     let digits = value.as_str()?.as_bytes();
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap() as u8;
-    Some(digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect())
+    Some(
+        digits
+            .chunks(2)
+            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+            .collect(),
+    )
 }

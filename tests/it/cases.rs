@@ -27,7 +27,10 @@ fn shards_share_a_territory() {
         let shard = partition_of(cells[id].as_bytes(), 4);
         shards.entry(cells[territory]).or_default().insert(shard);
     }
-    assert!(shards.values().any(|shards| shards.len() > 1), "no territory is shared");
+    assert!(
+        shards.values().any(|shards| shards.len() > 1),
+        "no territory is shared"
+    );
 
     let project = Project::on_files(&sample.events).unwrap();
     project.run(&["run", "--drain"]).unwrap();
@@ -35,13 +38,19 @@ fn shards_share_a_territory() {
     let by_territory = "SELECT DISTINCT territory_id FROM metrics.retailer_margin_by_sku WHERE price_source = 'TERRITORY'";
     let priced = project.query(by_territory).unwrap();
     let shared = |row: &Value| shards[row["territory_id"].as_str().unwrap()].len() > 1;
-    assert!(priced.iter().any(shared), "no price comes from a shared territory");
+    assert!(
+        priced.iter().any(shared),
+        "no price comes from a shared territory"
+    );
 }
 
 /// Visits and prices end three weeks before the run does: their ends do not hold back orders and cases.
 #[test]
 fn a_topic_ends_early() {
-    let sample = Sample::simulate("early-end", &["--days", "35", "--customers", "60", "--seed", "5"]);
+    let sample = Sample::simulate(
+        "early-end",
+        &["--days", "35", "--customers", "60", "--seed", "5"],
+    );
     let folder = tempfile::tempdir().unwrap();
     let events = sample.events.copy(folder.path().join("events")).unwrap();
     // 2026-01-12, a week after the first day: 28 days before the last
@@ -66,7 +75,10 @@ fn a_topic_ends_early() {
     project.run(&["run", "--until-caught-up"]).unwrap();
     let last = "SELECT max(window_end) AS last FROM metrics.demand_orders WHERE window_kind = 'D1'";
     let last = project.value(last).unwrap();
-    assert!(last.as_str().unwrap() >= "2026-02-02", "orders stand still at {last}");
+    assert!(
+        last.as_str().unwrap() >= "2026-02-02",
+        "orders stand still at {last}"
+    );
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &expected);
 
@@ -88,7 +100,10 @@ fn complaint(kind: &str, event_id: &str, after_ms: i64, more: Value) -> Vec<u8> 
         "event_id": event_id, "event_type": kind, "schema_version": 1, "occurred_at": at, "recorded_at": at,
         "customer_id": "C1", "case_id": "K1", "unit_id": "U-CC",
     });
-    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     event.to_string().into_bytes()
 }
 
@@ -102,7 +117,12 @@ fn a_deadline_in_a_silent_night() {
                         "received_at": EVENING_MS});
     let lines = [
         complaint("case.opened", "opened", 0, opened),
-        complaint("case.call_ended", "ended", 60_000, json!({"call_ended_at": EVENING_MS + 60_000})),
+        complaint(
+            "case.call_ended",
+            "ended",
+            60_000,
+            json!({"call_ended_at": EVENING_MS + 60_000}),
+        ),
     ];
     events.write("complaints.v1", 0, &lines).unwrap();
 
@@ -110,17 +130,30 @@ fn a_deadline_in_a_silent_night() {
     let step = "SELECT outcome, overrun_ms FROM ops.sla_steps WHERE case_id = 'K1' AND step_id = 'CMP_DEPT_10M'";
     let alerts = "SELECT count(*) FROM ops.alerts WHERE rule_id = 'A15' AND state = 'firing'";
     let early = Project::on_files(&events).unwrap();
-    early.run(&["run", "--drain-to", "2026-01-05T14:11:00Z"]).unwrap();
-    assert_eq!(early.number(alerts).unwrap(), 0, "nothing is late before its deadline and grace");
+    early
+        .run(&["run", "--drain-to", "2026-01-05T14:11:00Z"])
+        .unwrap();
+    assert_eq!(
+        early.number(alerts).unwrap(),
+        0,
+        "nothing is late before its deadline and grace"
+    );
     let late = Project::on_files(&events).unwrap();
-    late.run(&["run", "--drain-to", "2026-01-05T22:00:00Z"]).unwrap();
+    late.run(&["run", "--drain-to", "2026-01-05T22:00:00Z"])
+        .unwrap();
     let rows = late.query(step).unwrap();
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!(rows[0]["outcome"], "BREACHED");
     assert_eq!(late.number(alerts).unwrap(), 1);
     let deadline = "SELECT deadline FROM ops.alerts WHERE rule_id = 'A15' AND state = 'firing'";
     let deadline = late.value(deadline).unwrap();
-    assert!(deadline.as_str().unwrap().starts_with("2026-01-05T14:11:00"), "{deadline}");
+    assert!(
+        deadline
+            .as_str()
+            .unwrap()
+            .starts_with("2026-01-05T14:11:00"),
+        "{deadline}"
+    );
 
     let drained = Project::on_files(&events).unwrap();
     drained.run(&["run", "--drain"]).unwrap();
@@ -144,18 +177,30 @@ fn transaction_markers_are_no_lag() {
         });
         message(0, line.to_string().as_bytes())
     };
-    broker.transaction(topics.orders(), [order("O1"), order("O2")], true).unwrap();
-    broker.transaction(topics.orders(), [order("O3")], false).unwrap();
+    broker
+        .transaction(topics.orders(), [order("O1"), order("O2")], true)
+        .unwrap();
+    broker
+        .transaction(topics.orders(), [order("O3")], false)
+        .unwrap();
     // a partition that holds nothing but an aborted transaction
-    broker.transaction(topics.complaints(), [message(0, b"{}")], false).unwrap();
+    broker
+        .transaction(topics.complaints(), [message(0, b"{}")], false)
+        .unwrap();
     let reference = tempfile::tempdir().unwrap();
     let project = Project::on_kafka(broker, &topics, reference.path()).unwrap();
     project.run(&["run", "--until-caught-up"]).unwrap();
     let read = "SELECT sum(read_n) FROM ops.conservation";
-    assert_eq!(project.number(read).unwrap(), 2, "aborted records were never there");
+    assert_eq!(
+        project.number(read).unwrap(),
+        2,
+        "aborted records were never there"
+    );
     // again with nothing new, and once more behind a further marker
     project.run(&["run", "--until-caught-up"]).unwrap();
-    broker.transaction(topics.orders(), [order("O4")], true).unwrap();
+    broker
+        .transaction(topics.orders(), [order("O4")], true)
+        .unwrap();
     project.run(&["run", "--drain"]).unwrap();
     assert_eq!(project.number(read).unwrap(), 3);
     let asked = "SELECT sum(requested_qty) FROM metrics.demand_orders WHERE window_kind = 'D1'";
@@ -192,5 +237,9 @@ fn no_reference_data() {
     let books = &project
         .query("SELECT sum(read_n) AS read, sum(accepted_n) AS accepted FROM ops.conservation")
         .unwrap()[0];
-    assert_eq!(number(&books["read"]), number(&books["accepted"]), "clean events are all accepted");
+    assert_eq!(
+        number(&books["read"]),
+        number(&books["accepted"]),
+        "clean events are all accepted"
+    );
 }

@@ -16,12 +16,16 @@ fn files_come_to_what_the_oracle_computes() {
     assert_verdicts(&project, &sample.events);
 
     // K7: what is drained takes nothing more, and a second drain has nothing to do
-    let before = project.value("SELECT max(epoch) FROM metrics_revisions.demand_orders").unwrap();
+    let before = project
+        .value("SELECT max(epoch) FROM metrics_revisions.demand_orders")
+        .unwrap();
     let refused = project.finish(&["run", "--until-caught-up"]).unwrap();
     assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("was drained"), "{}", refused.stderr);
     project.run(&["run", "--drain"]).unwrap();
-    let after = project.value("SELECT max(epoch) FROM metrics_revisions.demand_orders").unwrap();
+    let after = project
+        .value("SELECT max(epoch) FROM metrics_revisions.demand_orders")
+        .unwrap();
     assert_eq!(before, after, "a drained storage got new revisions");
 }
 
@@ -41,7 +45,10 @@ fn kafka_comes_to_the_same() {
 /// K17: eight weeks of answers, so that the trend exists.
 #[test]
 fn seventy_days_have_a_trend() {
-    let sample = Sample::simulate("seventy-days", &["--days", "70", "--customers", "150", "--seed", "11"]);
+    let sample = Sample::simulate(
+        "seventy-days",
+        &["--days", "70", "--customers", "150", "--seed", "11"],
+    );
     let project = Project::on_files(&sample.events).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &sample.expected);

@@ -66,7 +66,10 @@ fn kill_until_done(project: &Project, sample: &Sample) {
             break;
         }
     }
-    assert_eq!(killed, KILLS, "it ended before it was killed often enough, choose other moments");
+    assert_eq!(
+        killed, KILLS,
+        "it ended before it was killed often enough, choose other moments"
+    );
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(project, &sample.expected);
     assert_verdicts(project, &sample.events);
@@ -80,7 +83,10 @@ fn wait_for_files(running: Vitrine, storage: &Path, more: usize) -> Option<Vitri
     let began = wall::monotonic();
     let mut running = running;
     while files(storage) < before + more {
-        assert!(began.elapsed() < Duration::from_secs(120), "nothing is written");
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "nothing is written"
+        );
         if running.has_ended().unwrap() {
             running.wait(Duration::ZERO).unwrap().success().unwrap();
             return None;

@@ -43,7 +43,18 @@ impl Sample {
     pub fn four_weeks() -> &'static Self {
         static SAMPLE: OnceLock<Sample> = OnceLock::new();
         SAMPLE.get_or_init(|| {
-            Self::simulate("four-weeks", &["--days", "28", "--customers", "500", "--dirty", "--seed", "7"])
+            Self::simulate(
+                "four-weeks",
+                &[
+                    "--days",
+                    "28",
+                    "--customers",
+                    "500",
+                    "--dirty",
+                    "--seed",
+                    "7",
+                ],
+            )
         })
     }
 
@@ -51,7 +62,10 @@ impl Sample {
     pub fn three_weeks() -> &'static Self {
         static SAMPLE: OnceLock<Sample> = OnceLock::new();
         SAMPLE.get_or_init(|| {
-            Self::simulate("three-weeks", &["--days", "21", "--customers", "80", "--seed", "3"])
+            Self::simulate(
+                "three-weeks",
+                &["--days", "21", "--customers", "80", "--seed", "3"],
+            )
         })
     }
 }
@@ -78,12 +92,22 @@ pub fn assert_equal(project: &Project, expected: &Path) {
 /// No two rows with the same key, window and revision.
 pub fn assert_no_revision_twice(project: &Project) {
     for table in schemas::table::metric_tables() {
-        assert!(!table.key.contains(&"revision"), "the key names one row of all revisions");
-        let (name, key) = (table.name, [table.key.as_slice(), &["revision"]].concat().join(", "));
+        assert!(
+            !table.key.contains(&"revision"),
+            "the key names one row of all revisions"
+        );
+        let (name, key) = (
+            table.name,
+            [table.key.as_slice(), &["revision"]].concat().join(", "),
+        );
         let query = format!(
             "SELECT count(*) FROM (SELECT {key} FROM metrics_revisions.{name} GROUP BY {key} HAVING count(*) > 1)"
         );
-        assert_eq!(project.number(&query).unwrap(), 0, "{name}: a revision exists twice");
+        assert_eq!(
+            project.number(&query).unwrap(),
+            0,
+            "{name}: a revision exists twice"
+        );
     }
 }
 
@@ -93,31 +117,56 @@ pub fn assert_verdicts(project: &Project, events: &Events) {
     let mut dead = Vec::new();
     let mut duplicates = 0;
     for label in events.labels().unwrap() {
-        let topic = label["topic"].as_str().unwrap().trim_end_matches(".v1").to_owned();
+        let topic = label["topic"]
+            .as_str()
+            .unwrap()
+            .trim_end_matches(".v1")
+            .to_owned();
         let reason = label["reason"].as_str().unwrap().to_owned();
-        let place = (topic, number(&label["partition"]), number(&label["offset"]), reason);
+        let place = (
+            topic,
+            number(&label["partition"]),
+            number(&label["offset"]),
+            reason,
+        );
         match place.3.as_str() {
             "duplicate" => duplicates += 1,
             "too_late" => late.push(place),
             _ => dead.push(place),
         }
     }
-    assert!(duplicates > 0 && !late.is_empty() && !dead.is_empty(), "nothing dirty in it");
+    assert!(
+        duplicates > 0 && !late.is_empty() && !dead.is_empty(),
+        "nothing dirty in it"
+    );
     dead.sort();
     late.sort();
     let found = |query: &str| -> Vec<(String, i64, i64, String)> {
         let rows = project.query(query).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let place = |row: &Value| {
-            (text(&row["topic"]), number(&row["partition"]), number(&row["offset"]), text(&row["reason"]))
+            (
+                text(&row["topic"]),
+                number(&row["partition"]),
+                number(&row["offset"]),
+                text(&row["reason"]),
+            )
         };
         let mut places: Vec<_> = rows.iter().map(place).collect();
         places.sort();
         places
     };
     let columns = r#"SELECT topic, "partition", "offset""#;
-    assert_eq!(found(&format!("{columns}, reason FROM ops.dead_letters")), dead);
-    assert_eq!(found(&format!("{columns}, 'too_late' AS reason FROM ops.late_events")), late);
+    assert_eq!(
+        found(&format!("{columns}, reason FROM ops.dead_letters")),
+        dead
+    );
+    assert_eq!(
+        found(&format!(
+            "{columns}, 'too_late' AS reason FROM ops.late_events"
+        )),
+        late
+    );
 
     let lines: usize = tests::events::TOPICS
         .into_iter()
@@ -135,13 +184,24 @@ pub fn assert_verdicts(project: &Project, events: &Events) {
     assert_eq!(of("duplicate"), duplicates);
     assert_eq!(of("dead"), dead.len() as i64);
     assert_eq!(of("late"), late.len() as i64);
-    assert_eq!(of("read"), of("accepted") + of("duplicate") + of("dead") + of("late"));
+    assert_eq!(
+        of("read"),
+        of("accepted") + of("duplicate") + of("dead") + of("late")
+    );
     let wrong = "SELECT count(*) FROM ops.conservation WHERE read_n <> accepted_n + duplicate_n + dead_letter_n + too_late_n";
-    assert_eq!(project.number(wrong).unwrap(), 0, "a seal whose books do not balance");
+    assert_eq!(
+        project.number(wrong).unwrap(),
+        0,
+        "a seal whose books do not balance"
+    );
     // what was accepted is what was kept
     let kept: i64 = ["orders", "visits", "complaints", "prices"]
         .into_iter()
-        .map(|topic| project.number(&format!("SELECT count(*) FROM events.{topic}")).unwrap())
+        .map(|topic| {
+            project
+                .number(&format!("SELECT count(*) FROM events.{topic}"))
+                .unwrap()
+        })
         .sum();
     assert_eq!(kept, of("accepted"));
 }
@@ -150,7 +210,9 @@ pub fn assert_verdicts(project: &Project, events: &Events) {
 pub fn number(value: &Value) -> i64 {
     match value {
         Value::String(text) => text.parse().unwrap(),
-        value => value.as_i64().unwrap_or_else(|| panic!("not a whole number: {value}")),
+        value => value
+            .as_i64()
+            .unwrap_or_else(|| panic!("not a whole number: {value}")),
     }
 }
 

@@ -45,7 +45,11 @@ fn an_unknown_key_is_refused_with_the_nearest() {
 #[test]
 fn a_value_that_cannot_be_is_refused_with_its_key() {
     let (_reference, project) = on_kafka();
-    let line = refused(&project.set("VITRINE__EPOCH__INTERVAL", "soon"), &["run"], 2);
+    let line = refused(
+        &project.set("VITRINE__EPOCH__INTERVAL", "soon"),
+        &["run"],
+        2,
+    );
     assert!(line.contains("interval") && line.contains("soon"), "{line}");
 
     let (_reference, project) = on_kafka();
@@ -60,7 +64,11 @@ fn a_value_that_cannot_be_is_refused_with_its_key() {
 fn a_missing_topic_is_named_and_not_made() {
     for _ in 0..2 {
         let (_reference, project) = on_kafka();
-        let line = refused(&project.set("VITRINE__TOPICS__VISITS", "nowhere.v1"), &["run"], 2);
+        let line = refused(
+            &project.set("VITRINE__TOPICS__VISITS", "nowhere.v1"),
+            &["run"],
+            2,
+        );
         assert!(line.contains("nowhere.v1"), "{line}");
     }
 }
@@ -77,7 +85,10 @@ fn topics_that_are_not_partitioned_alike_are_refused() {
 #[test]
 fn a_broker_that_is_not_there_is_named() {
     // a port that was free a moment ago
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let (_reference, project) = on_kafka();
     let project = project.set("VITRINE__SOURCE__BROKERS", free.to_string());
     let line = refused(&project, &["run"], 1);
@@ -95,7 +106,11 @@ fn a_storage_that_cannot_be_written_is_named() {
     assert!(line.contains("file"), "{line}");
 
     let (_reference, project) = on_kafka();
-    let line = refused(&project.set("VITRINE__STORAGE__URL", "ftp://host/x"), &["run"], 2);
+    let line = refused(
+        &project.set("VITRINE__STORAGE__URL", "ftp://host/x"),
+        &["run"],
+        2,
+    );
     assert!(line.contains("ftp://host/x"), "{line}");
 }
 
@@ -118,6 +133,10 @@ fn a_wrong_query_names_the_nearest() {
     project.run(&["run", "--until-caught-up"]).unwrap();
     let line = refused(&project, &["sql", "SELECT * FROM demand_ordres"], 2);
     assert!(line.contains("demand_orders"), "{line}");
-    let line = refused(&project, &["sql", "SELECT requested_qy FROM demand_orders"], 2);
+    let line = refused(
+        &project,
+        &["sql", "SELECT requested_qy FROM demand_orders"],
+        2,
+    );
     assert!(line.contains("requested_qty"), "{line}");
 }

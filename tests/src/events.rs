@@ -67,7 +67,10 @@ impl Events {
                 if bytes.is_empty() {
                     return Ok(Vec::new());
                 }
-                Ok(lines.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
+                Ok(lines
+                    .split(|byte| *byte == b'\n')
+                    .map(<[u8]>::to_vec)
+                    .collect())
             })
             .collect()
     }
@@ -145,7 +148,12 @@ impl Topics {
     pub fn create(broker: &Broker, partitions: i32, config: &[(&str, &str)]) -> Result<Self> {
         let make = |name| broker.topic(name, partitions, config);
         let [orders, visits, complaints, prices] = TOPICS;
-        let names = [make(orders)?, make(visits)?, make(complaints)?, make(prices)?];
+        let names = [
+            make(orders)?,
+            make(visits)?,
+            make(complaints)?,
+            make(prices)?,
+        ];
         Ok(Self { names })
     }
 

@@ -106,7 +106,9 @@ impl Project {
             .stdout
             .lines()
             .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_str(line).with_context(|| format!("query={query} line={line}")))
+            .map(|line| {
+                serde_json::from_str(line).with_context(|| format!("query={query} line={line}"))
+            })
             .collect()
     }
 
@@ -115,7 +117,9 @@ impl Project {
         let rows = self.query(query)?;
         let row = rows.first().with_context(|| format!("no row: {query}"))?;
         let value = row.as_object().and_then(|columns| columns.values().next());
-        value.cloned().with_context(|| format!("no column: {query}"))
+        value
+            .cloned()
+            .with_context(|| format!("no column: {query}"))
     }
 
     /// The whole number that answers a query; NULL, as from a sum over no rows, is 0.
@@ -153,7 +157,9 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
-        if thread::panicking() && let Some(folder) = self.folder.take() {
+        if thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
             eprintln!("kept for a look: {}", folder.keep().display());
         }
     }

@@ -41,7 +41,8 @@ impl OutRecord {
         let excess = self.excess();
         shorten(&mut self.key, excess);
         if self.excess() > 0 {
-            self.headers.retain(|(name, _)| name.starts_with("vitrine-"));
+            self.headers
+                .retain(|(name, _)| name.starts_with("vitrine-"));
         }
         let cut = ("vitrine-cut".to_owned(), Some(b"true".to_vec()));
         self.headers.push(cut);
@@ -204,11 +205,17 @@ mod tests {
             let cut = record(value, key, header).fitting();
             assert!(cut.excess() < 20, "value={value} key={key} header={header}");
             let names: Vec<&str> = cut.headers.iter().map(|(name, _)| name.as_str()).collect();
-            assert!(names.ends_with(&["vitrine-reason", "vitrine-cut"]), "{names:?}");
+            assert!(
+                names.ends_with(&["vitrine-reason", "vitrine-cut"]),
+                "{names:?}"
+            );
         }
         // what there is room for is kept
         let cut = record(1 << 20, 10, 10).fitting();
-        assert!(cut.value.is_some_and(|value| value.len() > RECORD_BYTES - 100));
+        assert!(
+            cut.value
+                .is_some_and(|value| value.len() > RECORD_BYTES - 100)
+        );
         assert_eq!(cut.key.map(|key| key.len()), Some(10));
     }
 }
