@@ -8,7 +8,7 @@ use pipeline::alert::AlertRule;
 use pipeline::history::{Keyed, PANE, Stage, WEIGHT};
 use pipeline::publish::TableSpec;
 use pipeline::query::catalog::ViewText;
-use pipeline::round::Metric;
+use pipeline::round::{Metric, MetricError, MetricText};
 use pipeline::run::core::{CoreError, ShardCore};
 use pipeline::time::Zone;
 use schemas::table::TableSpec as Described;
@@ -54,8 +54,13 @@ pub fn policy() -> anyhow::Result<Arc<Policy>> {
 
 /// Every metric, in an order in which each reads only those before it.
 pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
+    Ok(Arc::new(load_metrics(&crate::metrics::texts())?))
+}
+
+/// The metrics of these texts, in such an order.
+pub fn load_metrics(texts: &[MetricText]) -> Result<Vec<Metric>, MetricError> {
     let described = schemas::table::metric_tables();
-    let metrics = Metric::load_all(&crate::metrics::texts(), |name| {
+    Metric::load_all(texts, |name| {
         let table = described.iter().find(|table| table.name == name)?;
         let dimensions = table
             .key
@@ -69,8 +74,7 @@ pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
             .map(|key| (*key).to_owned())
             .collect();
         Some((table.schema.clone(), dimensions))
-    })?;
-    Ok(Arc::new(metrics))
+    })
 }
 
 /// The state of one shard, empty.

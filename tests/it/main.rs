@@ -4,6 +4,7 @@
 mod arrival;
 mod bad_input;
 mod cases;
+mod commands;
 mod exactness;
 mod kills;
 mod proof;

@@ -1,7 +1,7 @@
-//! The README's questions, asked as its reader would.
+//! The README held to its word: its questions asked as a reader would, its tests and files looked for.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -9,10 +9,17 @@ use tests::vitrine;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn readme() -> String {
+    fs::read_to_string(top().join("README.md")).unwrap()
+}
+
 fn questions() -> Vec<String> {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let text = fs::read_to_string(readme).unwrap();
-    text.split("```sql\n")
+    readme()
+        .split("```sql\n")
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap().to_owned())
         .collect()
@@ -55,5 +62,49 @@ fn every_question_of_the_readme_has_an_answer() {
         .unwrap();
         let rows = answer.stdout.lines().count();
         assert!(rows > 0, "no rows: {question}");
+    }
+}
+
+/// All Rust sources, put together.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_what_is_there() {
+    let mut code = String::new();
+    for folder in ["schemas/src", "pipeline/src", "jobs/src", "tests/it"] {
+        sources(&top().join(folder), &mut code);
+    }
+    let text = readme();
+    let (_, proof) = text.split_once("| claim | test |").unwrap();
+    let (proof, _) = proof.split_once("\n## ").unwrap();
+    let mut seen = 0;
+    for row in proof.lines().skip(2).filter(|row| !row.is_empty()) {
+        let tests = row.rsplit('|').nth(1).unwrap();
+        for name in tests.split('`').skip(1).step_by(2) {
+            seen += 1;
+            if name.contains('/') {
+                assert!(top().join(name).is_file(), "{name} is no file");
+            } else {
+                assert!(code.contains(&format!("fn {name}(")), "no test {name}");
+            }
+        }
+    }
+    assert!(seen >= 10, "the table names {seen} tests");
+
+    let links = text.split("](").skip(1);
+    for link in links.map(|rest| rest.split(')').next().unwrap()) {
+        assert!(
+            link.starts_with("https://") || top().join(link).exists(),
+            "{link} leads nowhere"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! `vitrine audit`: is everything accounted for, and does batch give the rows that streaming published?
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use pipeline::audit::{Audit, PublishedRows, TableAudit};
@@ -14,7 +15,7 @@ use super::progress::Progress;
 use super::{ask, open};
 use crate::catalogue;
 use crate::config::Config;
-use crate::world::World;
+use crate::world::{Archive, World};
 
 /// Arguments of `vitrine audit`.
 #[derive(Clone, Debug, clap::Args)]
@@ -95,9 +96,7 @@ pub async fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<()> {
     })
     .await?;
     drop(progress);
-    for line in report.lines() {
-        println!("{line}");
-    }
+    super::say(report.lines())?;
     match report.differences() {
         0 => Ok(()),
         differences => Err(Differences(differences).into()),
@@ -134,12 +133,8 @@ async fn recompute(
     epoch: &EpochRecord,
     session: &Session,
 ) -> anyhow::Result<Audit<World>> {
-    let reference = open::reference(config)?;
-    if reference.version() != epoch.reference {
-        tracing::warn!(
-            "reference data are not those of the epoch: rows that read what has changed will differ; see [reference] dir"
-        );
-    }
+    let archive = Archive::new(super::store(config)?);
+    let reference = Arc::new(archive.read(&epoch.reference).await?);
     let zone = Zone(config.time.zone);
     let metrics = catalogue::metrics()?;
     let policy = catalogue::policy()?;

@@ -5,6 +5,7 @@
 
 mod ask;
 pub mod audit;
+pub mod check;
 mod conservation;
 mod open;
 mod progress;
@@ -14,6 +15,7 @@ mod simulate;
 pub mod sql;
 pub mod status;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,6 +52,8 @@ enum Command {
     Run(run::RunArgs),
     /// Write deterministic events, reference data and the truth about them
     Simulate(simulate::SimulateArgs),
+    /// Look for everything that is wrong with configuration and texts, offline
+    Check(check::CheckArgs),
     /// Send event files to Kafka
     Publish(publish::PublishArgs),
     /// Recompute every metric row in batch and account for every record
@@ -91,6 +95,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
+        Command::Check(args) => check::run(&args, arguments.config.as_deref()).await,
         Command::Publish(args) => publish::run(&args, &load()?).await,
         Command::Audit(args) => audit::run(&args, &load()?).await,
         Command::Status(args) => status::run(&args, &load()?).await,
@@ -105,12 +110,12 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<Usage>().is_some() {
         return 2;
     }
+    if error.downcast_ref::<audit::Differences>().is_some() {
+        return 3;
+    }
     if let Some(error) = error.downcast_ref::<SourceError>() {
         // before anything ran: the partitions of topics, the folder of files
         return source_code(error);
-    }
-    if error.downcast_ref::<audit::Differences>().is_some() {
-        return 3;
     }
     match error.downcast_ref::<RunError>() {
         Some(error) => error.exit_code(),
@@ -139,6 +144,18 @@ fn start_logs(format: LogFormat) {
             .init(),
         LogFormat::Json => logs.json().init(),
     }
+}
+
+/// Writes lines to stdout; a reader that has seen enough (`| head`) is no failure.
+fn say(lines: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        match writeln!(out, "{line}") {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.context("stdout cannot be written")?,
+        }
+    }
+    Ok(())
 }
 
 /// The storage of a configuration.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use datafusion::object_store::ObjectStore;
 use pipeline::publish::{TableSpec, Tables};
 use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
 use pipeline::query::{Engine, Session};
@@ -12,7 +13,7 @@ use pipeline::time::Zone;
 
 use crate::catalogue;
 use crate::config::Config;
-use crate::world::Reference;
+use crate::world::{Archive, Reference};
 
 /// Pins the newest epoch and opens it.
 pub async fn session(config: &Config) -> anyhow::Result<Session> {
@@ -29,7 +30,7 @@ pub async fn newest(config: &Config) -> anyhow::Result<(EpochRecord, Session)> {
         );
     };
     let specs = catalogue::stored_tables(Zone(config.time.zone))?;
-    let snapshot = snapshot(config, &epoch, &specs, &Tables::new(store.clone())).await?;
+    let snapshot = snapshot(config, &epoch, &specs, &store).await?;
     let engine = Engine::new(store, config.limits.memory)?;
     let session = Session::open(&snapshot, &engine).await?;
     Ok((epoch, session))
@@ -39,8 +40,9 @@ async fn snapshot(
     config: &Config,
     epoch: &EpochRecord,
     specs: &[TableSpec],
-    tables: &Tables,
+    store: &Arc<dyn ObjectStore>,
 ) -> anyhow::Result<Snapshot> {
+    let tables = Tables::new(store.clone());
     let keys: BTreeMap<String, Vec<String>> = schemas::table::all_tables()
         .into_iter()
         .filter(|table| matches!(table.schema_name, "metrics" | "feeds"))
@@ -76,13 +78,7 @@ async fn snapshot(
                 .collect(),
         });
     }
-    let dir = &config.reference.dir;
-    // `run` has warned that there is none
-    let reference = if dir.exists() {
-        Reference::load(dir)?
-    } else {
-        Reference::empty()
-    };
+    let reference = Archive::new(store.clone()).read(&epoch.reference).await?;
     Ok(Snapshot {
         epoch: epoch.epoch,
         committed_at_ms: epoch.committed_at_ms,
@@ -92,11 +88,7 @@ async fn snapshot(
             .finality
             .iter()
             .map(|row| Finality {
-                table: row
-                    .table
-                    .split_once('.')
-                    .map_or(row.table.as_str(), |(_, name)| name)
-                    .to_owned(),
+                table: row.table.clone(),
                 window_kind: row.window_kind.clone(),
                 final_until_ms: row.until_ms,
             })
@@ -109,16 +101,15 @@ async fn snapshot(
     })
 }
 
-/// Reference data of a configuration; an absent folder is empty reference data, with a warning.
-pub fn reference(config: &Config) -> anyhow::Result<Arc<Reference>> {
+/// Reference data of a configuration, archived; an absent folder is empty reference data, with a warning.
+pub async fn reference(config: &Config, archive: &Archive) -> anyhow::Result<Arc<Reference>> {
     let dir = &config.reference.dir;
     if !dir.exists() {
         tracing::warn!(dir = %dir.display(), "no reference data: every dimension will be UNKNOWN; see [reference] dir");
-        return Ok(Arc::new(Reference::empty()));
     }
-    let reference = Reference::load(dir)?;
+    let reference = archive.keep(dir).await?;
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");
     }
-    Ok(Arc::new(reference))
+    Ok(reference)
 }

@@ -47,10 +47,8 @@ pub async fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<()> {
     })
     .await
     .context("sending stopped")??;
-    for (topic, records) in &sent {
-        println!("{topic}: {records} records");
-    }
-    Ok(())
+    let line = |(topic, records)| format!("{topic}: {records} records");
+    super::say(sent.into_iter().map(line))
 }
 
 /// Sends all event files of `dir` and waits until brokers have confirmed every record; records per topic.

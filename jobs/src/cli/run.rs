@@ -18,7 +18,7 @@ use pipeline::source::kafka::{KafkaSettings, KafkaSource, end_offsets, partition
 use pipeline::source::{Source, Start};
 use pipeline::time::{Zone, wall};
 use schemas::event::Limits;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{Usage, open};
 use crate::alerts;
@@ -26,7 +26,7 @@ use crate::catalogue;
 use crate::config::{Config, SourceKind, ms};
 use crate::feeds;
 use crate::operator::sla::Policy;
-use crate::world::{Reference, World};
+use crate::world::{Archive, Reference, World};
 
 /// Arguments of `vitrine run`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -121,7 +121,8 @@ pub async fn process(
     let store = super::store(config)?;
     let inputs = inputs(config)?;
     let zone = Zone(config.time.zone);
-    let reference = open::reference(config)?;
+    let archive = Arc::new(Archive::new(store.clone()));
+    let reference = open::reference(config, &archive).await?;
     let metrics = catalogue::metrics()?;
     let shards: Vec<ShardSettings> = (0..inputs.keyed)
         .map(|shard| shard_settings(config, shard, &inputs))
@@ -164,8 +165,7 @@ pub async fn process(
         specs: catalogue::stored_tables(zone)?,
         row_rules: alerts::publisher_rules()?,
         ways_out: ways_out(config, inputs.kafka.as_ref(), &reference).await?,
-        make_core: |shard| {
-            let world = World::new(reference.clone());
+        make_core: |shard: u32, world: World| {
             let metrics = metrics.clone();
             let (shards, policy) = (inputs.keyed, policy.clone());
             let rules = fact_rules
@@ -177,8 +177,10 @@ pub async fn process(
                 catalogue::shard_core(zone, shard, shards, world, metrics, policy, rules).await
             }
         },
+        worlds: archive.clone(),
         open_source: inputs.open.clone(),
         goals,
+        new_references: watch_reference(config, archive, version.clone()),
         reference: version,
         owner: format!("pid {}", std::process::id()),
         shards,
@@ -189,6 +191,38 @@ pub async fn process(
         .run(store, stop, |epoch| progress.epoch(epoch.epoch))
         .await?;
     Ok(summary)
+}
+
+/// Looks at the reference data at every epoch's cut: a new version is archived, then put in force by the shards' next seals.
+fn watch_reference(
+    config: &Config,
+    archive: Arc<Archive>,
+    mut in_force: String,
+) -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let (dir, every) = (config.reference.dir.clone(), config.epoch.interval);
+    tokio::spawn(async move {
+        while !sender.is_closed() {
+            wall::sleep(every).await;
+            if !dir.exists() {
+                continue;
+            }
+            match archive.keep(&dir).await {
+                Ok(reference) if reference.version() != in_force => {
+                    in_force = reference.version().to_owned();
+                    tracing::info!(version = in_force, "reference data have changed");
+                    // The process has ended if nobody listens.
+                    let _ = sender.send(in_force.clone());
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(
+                    error = format!("{error:#}"),
+                    "reference data cannot be read; the former version stays in force"
+                ),
+            }
+        }
+    });
+    receiver
 }
 
 /// One plain line every five seconds at most.

@@ -45,8 +45,10 @@ pub(super) fn layered(
         let lines: Vec<String> = errors.into_iter().map(sentence).collect();
         ConfigError::Wrong(lines.join("; "))
     })?;
-    check(&config)?;
-    Ok(config)
+    match not_yet(&config).into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(config),
+    }
 }
 
 fn sentence(error: figment::Error) -> String {
@@ -63,31 +65,35 @@ fn sentence(error: figment::Error) -> String {
         .unwrap_or_default();
     match &error.kind {
         Kind::UnknownField(name, known) => {
-            let nearest = known
-                .iter()
-                .max_by(|a, b| {
-                    strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b))
-                })
-                .map(|nearest| format!("; nearest known key: {nearest}"))
-                .unwrap_or_default();
+            let nearest = nearest(name, known);
             format!("unknown key {name} at {place}{source}{nearest}")
         }
         other => format!("{place}{source}: {other}"),
     }
 }
 
+/// `; nearest known key: brokers`.
+pub(super) fn nearest(name: &str, known: &[&str]) -> String {
+    known
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)))
+        .map(|nearest| format!("; nearest known key: {nearest}"))
+        .unwrap_or_default()
+}
+
 /// What is understood but not wired yet must stay at its default, so that nobody believes that it works.
-fn check(config: &Config) -> Result<(), ConfigError> {
-    let not_yet = |section, key, value: &str, sentence| {
-        Err(ConfigError::NotYet {
+pub(super) fn not_yet(config: &Config) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    let mut refuse = |section, key, value: &str, sentence| {
+        errors.push(ConfigError::NotYet {
             section,
             key,
             value: value.to_owned(),
             sentence,
-        })
+        });
     };
     if !config.storage.url.starts_with("file://") {
-        return not_yet(
+        refuse(
             "storage",
             "url",
             &config.storage.url,
@@ -95,12 +101,12 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         );
     }
     if config.http.listen != super::Http::default().listen {
-        return not_yet(
+        refuse(
             "http",
             "listen",
             &config.http.listen,
             "the HTTP port is not opened yet; leave the key out and use `vitrine status`",
         );
     }
-    Ok(())
+    errors
 }

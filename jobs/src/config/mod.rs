@@ -5,6 +5,7 @@
 
 mod environment;
 mod load;
+mod problems;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -19,6 +20,7 @@ use schemas::event::Topic;
 use serde::Deserialize;
 
 pub use load::{ConfigError, load};
+pub use problems::problems;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -76,6 +76,18 @@ fn the_example_holds_every_key_with_a_comment() {
 }
 
 #[test]
+fn the_receiver_in_the_examples_comment_is_one() {
+    let text = fs::read_to_string(EXAMPLE).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("# webhooks = "))
+        .unwrap();
+    let config = with(&format!("[alerts]\nwebhooks = {line}\n"), &[]).unwrap();
+    assert_eq!(config.alerts.webhooks.len(), 1);
+    assert_eq!(config.alerts.webhooks[0].name, "desk");
+}
+
+#[test]
 fn an_unknown_key_is_refused_naming_the_nearest() {
     let said = refusal("[source]\nbroker = \"a:9092\"\n", &[]);
     assert!(said.contains("unknown key broker"), "{said}");

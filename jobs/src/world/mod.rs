@@ -3,6 +3,7 @@
 //! Facts take their dimensions and list prices from here, as of the instant at which they count (K8); metric texts see
 //! the same as of their window's end, as tables `asof.*`.
 
+mod archive;
 #[cfg(test)]
 pub mod fixture;
 mod list_price;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+pub use archive::Archive;
 pub use list_price::{ALL_REGIONS, ListPrices, PriceType};
 pub use reference::{CustomerAt, Problem, Reference, ReferenceError, UNKNOWN};
 

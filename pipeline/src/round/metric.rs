@@ -65,6 +65,19 @@ pub enum MetricError {
     UnknownRows { metric: String, other: String },
 }
 
+impl MetricError {
+    /// The metric to blame.
+    pub fn metric(&self) -> &str {
+        match self {
+            Self::MissingKey { metric, .. }
+            | Self::BadValue { metric, .. }
+            | Self::Text { metric, .. }
+            | Self::NoText { metric }
+            | Self::UnknownRows { metric, .. } => metric,
+        }
+    }
+}
+
 const KEYS: [&str; 7] = [
     "metric",
     "facts",

@@ -23,7 +23,5 @@ mod evaluate;
 mod metric;
 
 pub use compare::{Changes, CompareError, Published, Revision};
-pub use evaluate::{
-    Frame, RoundError, evaluate_over, evaluate_public, evaluate_shard, row_schema,
-};
+pub use evaluate::{Frame, RoundError, evaluate_over, evaluate_public, evaluate_shard, row_schema};
 pub use metric::{Metric, MetricError, MetricText};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 
+use async_trait::async_trait;
 use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -12,7 +13,7 @@ use super::core::{CoreError, ShardCore};
 use super::publisher::{
     EpochRecord, PublishError, Publisher, PublisherSettings, Summary, Until, WaysOut, shard_log,
 };
-use super::shard::{Report, Shard, ShardError, ShardSettings};
+use super::shard::{References, Report, Shard, ShardError, ShardSettings, first_reference};
 use crate::alert::AlertRule;
 use crate::history::World;
 use crate::log::{Log, LogError};
@@ -33,6 +34,8 @@ pub enum RunError {
     Core(#[from] CoreError),
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    World(#[from] WorldError),
     #[error(
         "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; finish with `run --drain`, or start with an empty [storage] url"
     )]
@@ -84,45 +87,65 @@ pub fn source_code(error: &SourceError) -> u8 {
 /// Opens the inputs of one shard at its own offsets.
 pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
 
+/// Where versions of the world come from: reference data are archived by content, so that a replay reads what was in force.
+#[async_trait]
+pub trait Worlds<W>: Send + Sync {
+    /// The world with this version of the reference data, and no event heard yet.
+    async fn world(&self, version: &str) -> Result<W, WorldError>;
+}
+
+/// Why a version of the reference data cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("reference data of version={version} cannot be read from the storage's archive")]
+pub struct WorldError {
+    pub version: String,
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
 /// What a process runs.
-pub struct Process<F> {
+pub struct Process<W, F> {
     pub shards: Vec<ShardSettings>,
     pub publisher: PublisherSettings,
     pub metrics: Arc<Vec<Metric>>,
     pub specs: Vec<TableSpec>,
     pub row_rules: Vec<Box<dyn AlertRule>>,
     pub ways_out: WaysOut,
-    /// Makes the state of a shard: operators, world, rules over facts.
+    /// Makes the state of a shard in a world: operators and rules over facts.
     pub make_core: F,
+    pub worlds: Arc<dyn Worlds<W>>,
     pub open_source: OpenSource,
     /// End offsets seen at start, per shard and input; `None` for files.
     pub goals: Option<Vec<Vec<i64>>>,
-    /// Content hash of the reference data in force.
+    /// Content hash of the reference data to be in force.
     pub reference: String,
+    /// Versions that come to be in force while the process runs.
+    pub new_references: mpsc::UnboundedReceiver<String>,
     /// Name of this process in claims.
     pub owner: String,
     pub until: Until,
 }
 
-impl<F> Process<F> {
+impl<W: World, F> Process<W, F> {
     /// Claims all logs, takes state back and runs until `until` or until `stop` is set.
-    pub async fn run<W, M>(
+    pub async fn run<M>(
         self,
         store: Arc<dyn ObjectStore>,
         stop: watch::Receiver<bool>,
         told: impl FnMut(&EpochRecord),
     ) -> Result<Summary, RunError>
     where
-        W: World,
-        F: Fn(u32) -> M,
+        F: Fn(u32, W) -> M,
         M: Future<Output = Result<ShardCore<W>, CoreError>>,
     {
         let runtime = Handle::current();
         let mut ready = Vec::new();
         for settings in &self.shards {
-            let core = (self.make_core)(settings.shard).await?;
             let (log, recovered) =
                 Log::claim(store.clone(), &shard_log(settings.shard), &self.owner).await?;
+            let first = first_reference(&recovered)?.unwrap_or_else(|| self.reference.clone());
+            let world = self.worlds.world(&first).await?;
+            let core = (self.make_core)(settings.shard, world).await?;
             let goals = self
                 .goals
                 .as_ref()
@@ -134,7 +157,11 @@ impl<F> Process<F> {
                 log,
                 recovered,
                 goals,
-                self.reference.clone(),
+                References {
+                    worlds: self.worlds.clone(),
+                    in_force: first,
+                    wanted: self.reference.clone(),
+                },
                 runtime.clone(),
             )
             .await?;
@@ -144,8 +171,7 @@ impl<F> Process<F> {
             }
             ready.push(shard);
         }
-        let (log, recovered) =
-            Log::claim(store.clone(), super::publisher::LOG, &self.owner).await?;
+        let claimed = Log::claim(store.clone(), super::publisher::LOG, &self.owner).await?;
         let mut publisher = Publisher::recover(
             self.publisher,
             self.metrics,
@@ -153,8 +179,7 @@ impl<F> Process<F> {
             self.ways_out,
             store.clone(),
             self.specs,
-            log,
-            recovered,
+            claimed,
         )
         .await?;
         publisher.read_shards(&store).await?;
@@ -180,7 +205,9 @@ impl<F> Process<F> {
             threads.insert(number, thread);
         }
         drop(reports);
-        let result = publisher.run(commands, heard, self.until, stop, told).await;
+        let result = publisher
+            .run(commands, heard, self.until, stop, self.new_references, told)
+            .await;
         for (_, thread) in threads {
             // Its result has come as a report.
             let _ = thread.join();

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::core::{CoreError, ShardCore, clock_key};
+use super::process::{WorldError, Worlds};
 use super::seal::{
     Answer, Base, Clocks, DeadLetter, InputSeal, LateEvent, SEAL_VERSION, Seal, from_ipc, to_ipc,
 };
@@ -54,6 +55,8 @@ pub enum ShardError {
     Log(#[from] LogError),
     #[error(transparent)]
     Core(#[from] CoreError),
+    #[error(transparent)]
+    World(#[from] WorldError),
     #[error("events cannot be written as columns")]
     Arrow(#[from] ArrowError),
     #[error("a seal cannot be encoded or read")]
@@ -92,6 +95,8 @@ pub enum Command {
     },
     /// Move event time on to this instant as if nothing more came; only once all inputs have ended.
     Drain { to_ms: i64 },
+    /// Put this version of the reference data in force with the next seal.
+    Reference { version: String },
     /// Seal what there is, write a base and end.
     Stop,
 }
@@ -110,6 +115,41 @@ pub enum Report {
         shard: u32,
         result: Result<(), ShardError>,
     },
+}
+
+/// Which version of the reference data is in force, and where others are.
+pub struct References<W> {
+    pub worlds: Arc<dyn Worlds<W>>,
+    pub in_force: String,
+    /// To be put in force once the log has been replayed.
+    pub wanted: String,
+}
+
+impl<W: World> References<W> {
+    /// Puts `version` in force; says whether that was a change.
+    async fn switch(&mut self, core: &mut ShardCore<W>, version: &str) -> Result<bool, ShardError> {
+        if self.in_force == version {
+            return Ok(false);
+        }
+        core.replace_world(self.worlds.world(version).await?)?;
+        version.clone_into(&mut self.in_force);
+        Ok(true)
+    }
+}
+
+/// The version that was in force where replay begins.
+pub fn first_reference(recovered: &Recovered) -> Result<Option<String>, ShardError> {
+    if let Some((_, bytes)) = &recovered.base {
+        let base: Base = postcard::from_bytes(bytes)?;
+        return Ok(Some(base.reference));
+    }
+    match recovered.records.first() {
+        Some((_, payload)) => {
+            let seal: Seal = postcard::from_bytes(payload)?;
+            Ok(Some(seal.reference))
+        }
+        None => Ok(None),
+    }
 }
 
 /// How many records the stop ratio looks at.
@@ -146,7 +186,7 @@ pub struct Shard<W: World> {
     clocks: Clocks,
     live: LiveTime,
     drained_to_ms: Option<i64>,
-    reference: String,
+    references: References<W>,
     recent: Recent,
     log: Log,
     last_base: u64,
@@ -204,7 +244,7 @@ impl<W: World> Shard<W> {
         log: Log,
         recovered: Recovered,
         goals: Option<&[i64]>,
-        reference: String,
+        mut references: References<W>,
         runtime: Handle,
     ) -> Result<Self, ShardError> {
         let base: Option<Base> = match &recovered.base {
@@ -278,6 +318,7 @@ impl<W: World> Shard<W> {
             let seal: Seal = postcard::from_bytes(payload)?;
             check_version(settings.shard, seal.version)?;
             let batches = replay(&seal, &mut inputs)?;
+            references.switch(&mut core, &seal.reference).await?;
             let effects = core.apply(&batches, &seal.clocks, seal.live_ms).await?;
             alerts.extend(effects.alerts);
             alerts.drain(..alerts.len().min(seal.alerts.len()));
@@ -285,6 +326,9 @@ impl<W: World> Shard<W> {
             (delay_ms, drained_to_ms) = (seal.delay_ms, seal.drained_to_ms);
         }
         tracing::debug!(shard = settings.shard, ?live_ms, "shard state taken back");
+        let wanted = references.wanted.clone();
+        // What follows from other reference data is news, and goes out with the first seal.
+        let switched = references.switch(&mut core, &wanted).await?;
         Ok(Self {
             live: LiveTime::new(inputs.len(), delay_ms),
             settings,
@@ -295,11 +339,11 @@ impl<W: World> Shard<W> {
             late_events: Vec::new(),
             answers: Vec::new(),
             alerts,
-            unsealed: 0,
+            unsealed: usize::from(switched),
             clock_sets,
             clocks,
             drained_to_ms,
-            reference,
+            references,
             recent: Recent::default(),
             log,
             last_base,
@@ -362,6 +406,11 @@ impl<W: World> Shard<W> {
                     Ok(Command::Drain { to_ms }) => {
                         self.drained_to_ms = self.drained_to_ms.max(Some(to_ms));
                         self.seal(reports)?;
+                    }
+                    Ok(Command::Reference { version }) => {
+                        let runtime = self.runtime.clone();
+                        let switching = self.references.switch(&mut self.core, &version);
+                        self.unsealed += usize::from(runtime.block_on(switching)?);
                     }
                     Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
                         if self.unsealed > 0 {
@@ -569,7 +618,7 @@ impl<W: World> Shard<W> {
             live_ms,
             delay_ms: self.live.delay_ms(),
             drained_to_ms: self.drained_to_ms,
-            reference: self.reference.clone(),
+            reference: self.references.in_force.clone(),
             events: batches
                 .iter()
                 .map(|(topic, batch)| Ok((*topic, to_ipc(batch)?)))
@@ -640,7 +689,7 @@ impl<W: World> Shard<W> {
             live_ms: self.live.now_ms(),
             delay_ms: self.live.delay_ms(),
             drained_to_ms: self.drained_to_ms,
-            reference: self.reference.clone(),
+            reference: self.references.in_force.clone(),
             core: self.core.save()?,
         };
         let payload = Bytes::from(postcard::to_stdvec(&base)?);

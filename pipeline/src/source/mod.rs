@@ -1,21 +1,23 @@
-//! Where records come from: Kafka, or event files.
+//! Where records come from: Kafka, event files, or a producer in the same process.
 //!
 //! ```text
 //! broker ─▶ librdkafka queue per partition ─▶ poll thread ─▶ Buffers (bounded per partition) ─┐
 //!                          end watcher: still at the end? once a second ─▶ Buffers            ├─▶ Source::poll ─▶ shard
-//! DIR/<topic>/<n>.ndjson[.gz|.zst] ─▶ reader per file ─▶ merge by recorded_at ────────────────┘
+//! DIR/<topic>/<n>.ndjson[.gz|.zst] ─▶ reader per file ─▶ merge by recorded_at ────────────────┤
+//! Producer ─▶ lane per reader (bounded, in order of sending) ─────────────────────────────────┘
 //! ```
 //!
 //! Each shard thread owns one source with its own consumer: no lock is shared between shards. Records of one input come in
 //! offset order, without gap or repeat, from the offset the shard asks for; between inputs the source chooses, so that no
 //! input runs far ahead of the others in event time (alignment). An input that has been read to its end says so.
 //!
-//! Start reading at [`Source`], then [`kafka`] or [`files`]. What this module does not do: decode, judge, or remember
+//! Start reading at [`Source`], then [`kafka`], [`files`] or [`memory`]. What this module does not do: decode, judge, or remember
 //! positions. Those live in the shard's log; Kafka's committed offsets are never read.
 
 mod error;
 pub mod files;
 pub mod kafka;
+pub mod memory;
 mod record;
 
 use std::time::Duration;

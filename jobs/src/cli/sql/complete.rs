@@ -218,7 +218,7 @@ mod tests {
     async fn names_by_place() {
         for (text, start, expected) in [
             ("SELECT * FROM dem", 14, &["demand_orders"][..]),
-            ("SELECT * FROM fac", 14, &["facts."]),
+            ("SELECT * FROM facts", 14, &["facts."]),
             ("SELECT * FROM facts.ord", 14, &["facts.order_lines"]),
             ("SELECT requ^ FROM demand_orders", 7, &["requested_qty"]),
             ("SELECT pri^ FROM facts.order_lines", 7, &["price_fen"]),
@@ -240,7 +240,7 @@ mod tests {
             ("SEL", 0, &["SELECT"]),
             ("sel", 0, &["select"]),
             ("SELECT med", 7, &["median(", "median_exact("]),
-            ("SELECT '需求', hav", 19, &["having"]),
+            ("SELECT '需求', hav", 17, &["having"]),
             ("SELECT nothing_like_it", 7, &[]),
             ("\\d dem", 3, &["demand_orders"]),
             ("\\d facts.", 3, &["facts.order_lines"]),

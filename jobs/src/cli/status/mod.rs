@@ -120,11 +120,10 @@ pub struct Final {
 /// Runs the command.
 pub async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<()> {
     let status = status(config).await?;
-    match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&status)?),
-        false => print!("{}", text::page(&status, config.time.zone)),
-    }
-    Ok(())
+    super::say([match args.json {
+        true => serde_json::to_string_pretty(&status)?,
+        false => text::page(&status, config.time.zone),
+    }])
 }
 
 /// Reads the storage, and asks the broker if there is one.

@@ -80,6 +80,11 @@ impl Reference {
     /// # Errors
     /// Everything that cannot be read, each with file, line and column.
     pub fn load(dir: &Path) -> Result<Self, ReferenceError> {
+        Self::from_files(&Self::files(dir)?)
+    }
+
+    /// The files of `dir` by name, unread.
+    pub fn files(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, ReferenceError> {
         let unreadable = |path: &Path, error: std::io::Error| {
             ReferenceError(vec![Problem::of_file(
                 &path.display().to_string(),
@@ -94,7 +99,7 @@ impl Reference {
                 files.insert(name.to_string_lossy().into_owned(), bytes);
             }
         }
-        Self::from_files(&files)
+        Ok(files)
     }
 
     /// The same from file names and their bytes.

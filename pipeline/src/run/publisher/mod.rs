@@ -185,8 +185,7 @@ impl Publisher {
         ways_out: WaysOut,
         store: Arc<dyn ObjectStore>,
         specs: Vec<TableSpec>,
-        log: Log,
-        recovered: Recovered,
+        (log, recovered): (Log, Recovered),
     ) -> Result<Self, PublishError> {
         let mut base = match &recovered.base {
             Some((_, bytes)) => {
@@ -348,6 +347,7 @@ impl Publisher {
         mut reports: UnboundedReceiver<Report>,
         until: Until,
         mut stop: tokio::sync::watch::Receiver<bool>,
+        mut new_references: UnboundedReceiver<String>,
         mut told: impl FnMut(&EpochRecord),
     ) -> Result<Summary, PublishError> {
         self.commands = commands;
@@ -375,6 +375,9 @@ impl Publisher {
                 .min(PULSE);
             tokio::select! {
                 report = reports.recv() => self.hear(report)?,
+                Some(version) = new_references.recv() => {
+                    self.ask_all(&Command::Reference { version });
+                }
                 () = wall::sleep(wait) => {}
                 _ = stop.changed() => break,
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
+use super::error;
 use crate::source::SourceError;
 
 /// Settings that a reader's correctness rests on; a configuration that sets one of them is refused.
@@ -73,6 +74,13 @@ impl KafkaSettings {
             connect_timeout: Duration::from_secs(30),
             confirm_every: Duration::from_secs(1),
         }
+    }
+
+    /// Whether a client can be made of these settings, without connecting: names and values of properties.
+    pub fn check(&self) -> Result<(), SourceError> {
+        let config = self.client_config()?;
+        config.create_native_config().map_err(error::creation)?;
+        Ok(())
     }
 
     /// The client configuration that follows; refuses properties that are ours to set.
@@ -185,6 +193,15 @@ mod tests {
     fn what_correctness_rests_on_cannot_be_set() {
         for (name, _) in OURS {
             let error = with(name, "x").client_config().unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_property_that_librdkafka_does_not_know_is_found_offline() {
+        assert!(with("fetch.min.bytes", "10").check().is_ok());
+        for (name, value) in [("fetch.mn.bytes", "10"), ("fetch.min.bytes", "many")] {
+            let error = with(name, value).check().unwrap_err();
             assert!(error.to_string().contains(name), "{error}");
         }
     }

@@ -1,0 +1,125 @@
+//! Reference data archived by content: `<storage>/reference/<version>/<file>`.
+//!
+//! A seal names the version that was in force. Recovery and audit read exactly that, whatever lies in `[reference] dir` today;
+//! a new version takes effect at a seal and runs its readers again.
+
+use std::collections::BTreeMap;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{ObjectStore, ObjectStoreExt};
+use futures::TryStreamExt;
+use pipeline::run::process::{WorldError, Worlds};
+
+use super::{Reference, World};
+
+/// The archive of one storage.
+pub struct Archive {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl Archive {
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store }
+    }
+
+    /// Reads `dir`, keeps its files under their content's hash, and returns what they say. An absent folder is empty data.
+    pub async fn keep(&self, dir: &FilePath) -> anyhow::Result<Arc<Reference>> {
+        let files = match dir.exists() {
+            true => Reference::files(dir)?,
+            false => BTreeMap::new(),
+        };
+        let reference = Reference::from_files(&files)?;
+        for (name, bytes) in files {
+            let path = folder(reference.version()).join(name);
+            // Equal content under an equal name: writing it again changes nothing.
+            if self.store.head(&path).await.is_err() {
+                self.store
+                    .put(&path, bytes.into())
+                    .await
+                    .with_context(|| format!("reference data cannot be archived path={path}"))?;
+            }
+        }
+        Ok(Arc::new(reference))
+    }
+
+    /// A version that was kept.
+    pub async fn read(&self, version: &str) -> anyhow::Result<Reference> {
+        let mut files = BTreeMap::new();
+        let listed: Vec<_> = self
+            .store
+            .list(Some(&folder(version)))
+            .try_collect()
+            .await?;
+        for object in listed {
+            let bytes = self.store.get(&object.location).await?.bytes().await?;
+            if let Some(name) = object.location.filename() {
+                files.insert(name.to_owned(), bytes.to_vec());
+            }
+        }
+        let reference = Reference::from_files(&files)?;
+        anyhow::ensure!(
+            reference.version() == version,
+            "the archived files have another content: version={}",
+            reference.version()
+        );
+        Ok(reference)
+    }
+}
+
+fn folder(version: &str) -> Path {
+    Path::from("reference").join(version)
+}
+
+#[async_trait]
+impl Worlds<World> for Archive {
+    async fn world(&self, version: &str) -> Result<World, WorldError> {
+        match self.read(version).await {
+            Ok(reference) => Ok(World::new(Arc::new(reference))),
+            Err(error) => Err(WorldError {
+                version: version.to_owned(),
+                source: error.into(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::object_store::memory::InMemory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_version_can_be_read_after_the_files_have_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ref_unit.csv");
+        let rows = |unit: &str| {
+            format!(
+                "unit_id,unit_kind,parent_id,open_time,close_time,valid_from,valid_to\n{unit},CALL_CENTRE,,,,2020-01-01T00:00:00Z,\n"
+            )
+        };
+        let archive = Archive::new(Arc::new(InMemory::new()));
+        std::fs::write(&file, rows("U1")).unwrap();
+        let first = archive.keep(dir.path()).await.unwrap();
+        std::fs::write(&file, rows("U2")).unwrap();
+        let second = archive.keep(dir.path()).await.unwrap();
+        assert_ne!(first.version(), second.version());
+        let read = archive.read(first.version()).await.unwrap();
+        assert_eq!(read.version(), first.version());
+        assert!(archive.read("nowhere").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_absent_folder_is_empty_data_and_can_be_read_back() {
+        let archive = Archive::new(Arc::new(InMemory::new()));
+        let empty = archive
+            .keep(FilePath::new("/nowhere/at/all"))
+            .await
+            .unwrap();
+        assert!(archive.read(empty.version()).await.is_ok());
+    }
+}
