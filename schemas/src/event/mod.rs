@@ -7,7 +7,7 @@
 //! (`UPDATE=1 cargo test -p schemas json_schema` writes the latter).
 //!
 //! # The way of a record
-//! [`decode`] parses the payload once into typed slots and judges it: K3 from `too_large` to `bad_value`. The rest of K3
+//! [`decode()`] parses the payload once into typed slots and judges it: K3 from `too_large` to `bad_value`. The rest of K3
 //! (`future_dated`, `misplaced_key`, `key_mismatch`) needs the record's place and is judged by the engine.
 //! [`EventBatchBuilder`] turns accepted events into columns of [`arrow_schema`].
 //!
