@@ -175,7 +175,13 @@ impl Publisher {
             i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
         let planner = &self.state.planner;
         !planner
-            .due(self.settings.zone, &self.clocks(), now_ms, revise_every, force)
+            .due(
+                self.settings.zone,
+                &self.clocks(),
+                now_ms,
+                revise_every,
+                force,
+            )
             .is_empty()
     }
 
