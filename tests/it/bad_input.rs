@@ -8,6 +8,7 @@ use tests::kafka::{Broker, Message};
 use tests::project::Project;
 
 use crate::proof::number;
+use crate::reader::{Reader, settings, starts};
 
 /// Noon of 2026-01-05 in Shanghai.
 const NOON_MS: i64 = 1_767_585_600_000;
@@ -237,6 +238,23 @@ fn nothing_takes_the_process_down_or_vanishes() {
         );
         assert_eq!(bytes(&row["key"]), *key, "offset={offset}");
     }
+    // and sent back to those who wrote them, cut where a broker would not take the whole
+    let topic = format!("{}.dlq", topics.orders());
+    let mut reader = Reader::open(&settings(broker), &starts(&topic, &[0]));
+    reader.read_to_ends();
+    assert_eq!(reader.records[&0].len() as i64, dead);
+    for (record, (value, _, reason)) in reader.records[&0].iter().zip(&expected) {
+        let header = |name: &str| {
+            let found = record.headers.iter().find(|(found, _)| found == name);
+            found.and_then(|(_, value)| Some(String::from_utf8_lossy(value.as_ref()?).into_owned()))
+        };
+        assert_eq!(header("vitrine-reason").as_deref(), Some(*reason));
+        assert_eq!(header("vitrine-topic").as_deref(), Some(topics.orders()));
+        if header("vitrine-cut").is_none() {
+            assert!(record.payload.as_deref() == value.as_deref(), "{reason}");
+        }
+    }
+
     let books = &project
         .query("SELECT sum(accepted_n) AS accepted, sum(duplicate_n) AS duplicate FROM ops.conservation")
         .unwrap()[0];

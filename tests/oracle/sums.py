@@ -24,9 +24,9 @@ def main() -> None:
     one = live[0]
     sums = {
         "delta": delta,
-        "duckdb": list(duckdb.sql(f"SELECT {select} FROM read_parquet({live!r}, hive_partitioning = false)").fetchone()),
+        "duckdb": list(duckdb.sql(f"SELECT {select} FROM read_parquet({live!r}, hive_partitioning = false)").fetchall()[0]),
         "file": one,
-        "file_rows": duckdb.sql(f"SELECT count(*) FROM '{one}'").fetchone()[0],
+        "file_rows": duckdb.sql(f"SELECT count(*) FROM '{one}'").fetchall()[0][0],
     }
     print(json.dumps(sums))
 

@@ -11,6 +11,19 @@
 //!
 //! The tests themselves are one binary, `it/main.rs`, so that they share one broker: `cargo test -p tests`. They need `java`
 //! (17 or newer), `mvn` for the first run, and `python3`. Nothing in the product imports this crate.
+//!
+//! | file | proves |
+//! |---|---|
+//! | `it/exactness.rs` | 28 days from files and from Kafka, 70 days from files: no row differs, every verdict is the simulator's |
+//! | `it/kills.rs` | the same with five `kill -9`, on files and on Kafka |
+//! | `it/arrival.rs` | the same rows from events in another order, and with prices last |
+//! | `it/cases.rs` | shared territories, a topic that ends early, a silent night, transactions, no reference data |
+//! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
+//! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |
+//! | `it/source_*.rs` | the Kafka source by itself |
+//!
+//! Random choices come from a seed that is printed; `VITRINE_TEST_SEED` sets it. `VITRINE_BIN` names a binary that is to be
+//! tested instead of building one. The storage of a failed test is kept and named.
 
 mod cache;
 pub mod events;

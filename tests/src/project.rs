@@ -105,7 +105,6 @@ impl Project {
         answer
             .stdout
             .lines()
-            .filter(|line| !line.is_empty())
             .map(|line| {
                 serde_json::from_str(line).with_context(|| format!("query={query} line={line}"))
             })

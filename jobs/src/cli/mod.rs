@@ -7,6 +7,7 @@ mod ask;
 pub mod audit;
 pub mod check;
 mod conservation;
+mod demo;
 mod open;
 mod progress;
 mod publish;
@@ -48,6 +49,8 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show everything at work: simulated events, a broker, the pipeline, in one process
+    Demo(demo::DemoArgs),
     /// Consume, aggregate, write and publish until told to stop
     Run(run::RunArgs),
     /// Write deterministic events, reference data and the truth about them
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let load = || config::load(arguments.config.as_deref());
     match arguments.command {
+        Command::Demo(args) => demo::run(&args).await,
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
         Command::Check(args) => check::run(&args, arguments.config.as_deref()).await,

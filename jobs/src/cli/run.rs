@@ -10,12 +10,14 @@ use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
 use pipeline::publish::{KafkaOutlet, Outlet};
 use pipeline::run::process::{OpenSource, Process};
 use pipeline::run::publisher::{
-    Destinations, PublisherSettings, RuleCard, Summary, Until, WaysOut, dead_letter_topic,
+    Destinations, EpochRecord, PublisherSettings, RuleCard, Summary, Until, WaysOut,
+    dead_letter_topic,
 };
 use pipeline::run::shard::{Shard, ShardSettings};
 use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::kafka::{KafkaSettings, KafkaSource, end_offsets, partition_counts};
-use pipeline::source::{Source, Start};
+use pipeline::source::memory::{Broker, Producer};
+use pipeline::source::{InputId, Source, Start};
 use pipeline::time::{Zone, wall};
 use schemas::event::Limits;
 use tokio::sync::{mpsc, watch};
@@ -70,7 +72,8 @@ pub async fn run(args: &RunArgs, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn wait_for_signal() {
+/// Waits for SIGTERM or Ctrl-C.
+pub async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return;
@@ -104,12 +107,33 @@ fn say(summary: &Summary) {
 }
 
 /// How the events come in.
-struct Inputs {
+pub struct Inputs {
     /// Partitions of the customer topics, and of prices.
     keyed: u32,
     global: u32,
     open: OpenSource,
     kafka: Option<KafkaSettings>,
+}
+
+impl Inputs {
+    /// Inputs of a broker in this process, whose four topics have `partitions` each, and its producer. Lanes hold at most
+    /// `bound` records.
+    pub fn in_process(config: &Config, partitions: u32, bound: usize) -> (Self, Producer) {
+        let readers = (0..partitions)
+            .map(|shard| input_ids(&shard_settings(config, shard, partitions, partitions)))
+            .collect();
+        let (broker, producer) = Broker::new(readers, bound);
+        let inputs = Self {
+            keyed: partitions,
+            global: partitions,
+            open: Arc::new(move |starts: &[Start]| {
+                let source: Box<dyn Source> = Box::new(broker.open(starts)?);
+                Ok(source)
+            }),
+            kafka: None,
+        };
+        (inputs, producer)
+    }
 }
 
 /// Runs shards and publisher of this configuration.
@@ -118,14 +142,29 @@ pub async fn process(
     until: Until,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Summary> {
-    let store = super::store(config)?;
     let inputs = inputs(config)?;
+    let mut progress = Progress::new();
+    process_with(config, inputs, until, stop, |epoch| {
+        progress.epoch(epoch.epoch);
+    })
+    .await
+}
+
+/// The same with inputs of the caller's; `told` hears of every epoch.
+pub async fn process_with(
+    config: &Config,
+    inputs: Inputs,
+    until: Until,
+    stop: watch::Receiver<bool>,
+    told: impl FnMut(&EpochRecord),
+) -> anyhow::Result<Summary> {
+    let store = super::store(config)?;
     let zone = Zone(config.time.zone);
     let archive = Arc::new(Archive::new(store.clone()));
     let reference = open::reference(config, &archive).await?;
     let metrics = catalogue::metrics()?;
     let shards: Vec<ShardSettings> = (0..inputs.keyed)
-        .map(|shard| shard_settings(config, shard, &inputs))
+        .map(|shard| shard_settings(config, shard, inputs.keyed, inputs.global))
         .collect();
     let goals = match (&inputs.kafka, until) {
         (Some(_), Until::Stopped) | (None, _) => None,
@@ -178,7 +217,7 @@ pub async fn process(
             }
         },
         worlds: archive.clone(),
-        open_source: inputs.open.clone(),
+        open_source: inputs.open,
         goals,
         new_references: watch_reference(config, archive, version.clone()),
         reference: version,
@@ -186,11 +225,7 @@ pub async fn process(
         shards,
         until,
     };
-    let mut progress = Progress::new();
-    let summary = process
-        .run(store, stop, |epoch| progress.epoch(epoch.epoch))
-        .await?;
-    Ok(summary)
+    Ok(process.run(store, stop, told).await?)
 }
 
 /// Looks at the reference data at every epoch's cut: a new version is archived, then put in force by the shards' next seals.
@@ -245,11 +280,11 @@ impl Progress {
     }
 }
 
-fn shard_settings(config: &Config, shard: u32, inputs: &Inputs) -> ShardSettings {
+fn shard_settings(config: &Config, shard: u32, keyed: u32, global: u32) -> ShardSettings {
     ShardSettings {
         shard,
-        shards: inputs.keyed,
-        global_partitions: inputs.global,
+        shards: keyed,
+        global_partitions: global,
         topics: config.topic_settings(),
         limits: Limits {
             max_future_skew_ms: ms(config.time.max_future_skew),
@@ -419,11 +454,14 @@ fn goals(kafka: &KafkaSettings, shards: &[ShardSettings]) -> anyhow::Result<Vec<
     shards
         .iter()
         .map(|settings| {
-            let inputs: Vec<_> = Shard::<World>::input_ids(settings)
-                .into_iter()
-                .map(|(id, _)| id)
-                .collect();
-            end_offsets(kafka, &inputs).context("end offsets cannot be read")
+            end_offsets(kafka, &input_ids(settings)).context("end offsets cannot be read")
         })
+        .collect()
+}
+
+fn input_ids(settings: &ShardSettings) -> Vec<InputId> {
+    Shard::<World>::input_ids(settings)
+        .into_iter()
+        .map(|(id, _)| id)
         .collect()
 }

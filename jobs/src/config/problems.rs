@@ -45,7 +45,9 @@ pub(super) fn problems_in(file: Option<&Path>, environment: Environment) -> (Con
             let mut path = error.path.clone();
             let what = match &error.kind {
                 Kind::UnknownField(name, known) => {
-                    path.push(name.clone());
+                    if path.last() != Some(name) {
+                        path.push(name.clone());
+                    }
                     format!("unknown key{}", nearest(name, known))
                 }
                 other => other.to_string(),

@@ -52,7 +52,7 @@ mod tests;
 pub use plan::{EventSink, Plan, SimTopic, SimulateError, Summary};
 pub use reference::write_reference;
 pub use truth::{Anomaly, DirtyRecord, SoldInterval};
-pub use write::write_dir;
+pub use write::{EventFiles, write_dir};
 
 use agenda::{Action, Agenda};
 use days::{Day, Days};

@@ -19,30 +19,23 @@ pub fn write_dir(plan: &Plan, out: &Path) -> Result<Summary, SimulateError> {
     write_reference(plan, &out.join("ref"))?;
     let mut files = EventFiles::create(plan, out)?;
     let summary = generate(plan, &mut files)?;
-    files.finish()?;
-    let truth = out.join("truth");
-    let mut anomalies = LineFile::create(truth.join("anomalies.ndjson"))?;
-    for anomaly in &summary.anomalies {
-        anomalies.json(anomaly)?;
-    }
-    anomalies.finish()?;
-    let mut totals = LineFile::create(truth.join("summary.json"))?;
-    totals.json(&summary)?;
-    totals.finish()?;
+    files.finish(&summary)?;
     Ok(summary)
 }
 
-/// The event files of a run, as a sink.
-struct EventFiles {
+/// The event files and the truth of a run, as a sink.
+pub struct EventFiles {
     /// By topic, then partition.
     logs: Vec<LineFile>,
     partitions: usize,
     dirty: LineFile,
     sold: LineFile,
+    truth: PathBuf,
 }
 
 impl EventFiles {
-    fn create(plan: &Plan, out: &Path) -> Result<Self, SimulateError> {
+    /// Makes the files of a plan under `out`; those of a former run are replaced.
+    pub fn create(plan: &Plan, out: &Path) -> Result<Self, SimulateError> {
         let mut logs = Vec::new();
         for topic in SimTopic::ALL {
             let folder = out.join(topic.folder());
@@ -60,15 +53,30 @@ impl EventFiles {
             partitions: plan.partitions as usize,
             dirty: LineFile::create(truth.join("dirty.ndjson"))?,
             sold: LineFile::create(truth.join("sell_through.ndjson"))?,
+            truth,
         })
     }
 
-    fn finish(self) -> Result<(), SimulateError> {
-        for log in self.logs {
-            log.finish()?;
+    /// Puts on disk what has been given so far, so that a reader finds whole lines.
+    pub fn flush(&mut self) -> Result<(), SimulateError> {
+        let truth = [&mut self.dirty, &mut self.sold];
+        self.logs
+            .iter_mut()
+            .chain(truth)
+            .try_for_each(LineFile::flush)
+    }
+
+    /// Ends the files of a run that came to its end, with what it came to.
+    pub fn finish(mut self, summary: &Summary) -> Result<(), SimulateError> {
+        self.flush()?;
+        let mut anomalies = LineFile::create(self.truth.join("anomalies.ndjson"))?;
+        for anomaly in &summary.anomalies {
+            anomalies.json(anomaly)?;
         }
-        self.dirty.finish()?;
-        self.sold.finish()
+        anomalies.flush()?;
+        let mut totals = LineFile::create(self.truth.join("summary.json"))?;
+        totals.json(summary)?;
+        totals.flush()
     }
 }
 
@@ -126,7 +134,7 @@ impl LineFile {
         written.map_err(|source| self.error(source))
     }
 
-    fn finish(mut self) -> Result<(), SimulateError> {
+    fn flush(&mut self) -> Result<(), SimulateError> {
         self.writer.flush().map_err(|source| self.error(source))
     }
 

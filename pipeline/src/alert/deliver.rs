@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::outbox::Dispatch;
-use super::schedule::{Lane, Pulse, Report, Schedule, Step};
+use super::schedule::{Lane, Outcome, Pulse, Report, Schedule, Step};
 use super::transition::Transition;
 use crate::time::wall;
 
@@ -174,11 +174,35 @@ impl Worker {
     }
 
     fn report(&self, report: Report) {
+        log(&report);
         if report.outcome.is_settled() {
             self.outstanding.fetch_sub(1, Ordering::Relaxed);
         }
         // The owner may be gone already; then the next one sends again.
         let _ = self.reports.send(report);
+    }
+}
+
+/// A refusal needs a person: an alert was lost to its receiver.
+fn log(report: &Report) {
+    let Report {
+        id,
+        destination,
+        attempt,
+        ..
+    } = report;
+    let error = report.error.as_deref().unwrap_or_default();
+    match report.outcome {
+        Outcome::Delivered => tracing::debug!(%id, %destination, attempt, "alert delivered"),
+        Outcome::Retry => {
+            tracing::warn!(%id, %destination, attempt, error, "alert not delivered, will be repeated");
+        }
+        Outcome::Refused => {
+            tracing::error!(%id, %destination, attempt, error, "alert refused by its receiver");
+        }
+        Outcome::Expired => {
+            tracing::info!(%id, %destination, attempt, error, "alert recorded, not sent");
+        }
     }
 }
 

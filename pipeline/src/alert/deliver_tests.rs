@@ -3,7 +3,6 @@
 use std::sync::Mutex;
 
 use super::super::Webhook;
-use super::super::schedule::Outcome;
 use super::super::transition::tests::transition;
 use super::super::webhook::tests::{SECRET, serve, settings};
 use super::*;

@@ -11,6 +11,10 @@
 //! * [`Outbox`]: what is not yet acknowledged by whom. Part of the owner's state, so it survives with the log.
 //! * [`Deliverer`]: one task a destination, each with its own [`Lane`] (order, retries, expiry: pure) over a [`Target`] (I/O).
 //!
+//! What an owner does, in this order: number the changes of a seal ([`seal()`]); put the seal; once it is durable, [`Outbox::add`]
+//! and [`Deliverer::dispatch`]; [`Deliverer::renew`] with every seal and every look at the end of its log; [`Deliverer::reports`]
+//! into the next seal and [`Outbox::settle`]. A new owner starts with [`Outbox::take_over`].
+//!
 //! Delivery is at least once. A transition leaves only after its seal, and only while its owner may send ([`Pulse`]); what a
 //! crash leaves unacknowledged is sent again under the same id. There is no storm guard yet.
 

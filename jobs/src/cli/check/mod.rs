@@ -209,9 +209,21 @@ fn tables(zone: Zone) -> Part {
     part
 }
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line; a cause that an error repeats in its own text is not said again.
 fn sentence(error: impl Into<anyhow::Error>) -> String {
-    format!("{:#}", error.into())
+    let error = error.into();
+    let mut said = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string().replace('\n', " ");
+        if said.contains(&text) {
+            continue;
+        }
+        if !said.is_empty() {
+            said.push_str(": ");
+        }
+        said.push_str(&text);
+    }
+    said
 }
 
 #[cfg(test)]
@@ -226,7 +238,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let reference = dir.path().join("ref");
         fs::create_dir(&reference).unwrap();
-        fs::write(reference.join("ref_customer.csv"), "customer_id\nC1\n").unwrap();
+        fs::write(
+            reference.join("ref_customer.csv"),
+            "customer_id,valid_from\nC1,yesterday\n",
+        )
+        .unwrap();
         let file = dir.path().join("vitrine.toml");
         let text = format!(
             "[source]\nkind = \"files\"\ndir = \"/nowhere\"\ngrup = \"g\"\n[reference]\ndir = {reference:?}\n\

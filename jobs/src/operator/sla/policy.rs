@@ -227,9 +227,9 @@ mod tests {
             ("0.8", "80.0", "80"),
         ] {
             let PolicyError::Syntax(error) = parsed(|text| {
-                text.replacen(&format!("= {from}"), &format!("= {to}"), 1)
-                    .replacen(&format!("\"{from}\""), &format!("\"{to}\""), 1)
-                    .replacen(&format!("\n{from} ="), &format!("\n{to} ="), 1)
+                text.replace(&format!("= {from}"), &format!("= {to}"))
+                    .replace(&format!("\"{from}\""), &format!("\"{to}\""))
+                    .replace(&format!("\n{from} ="), &format!("\n{to} ="))
             })
             .unwrap_err() else {
                 panic!("{from} → {to} was taken for another fault");

@@ -169,9 +169,11 @@ pub(super) fn decide(
         Outcome::Pending
     };
     let counts = !matches!(outcome, Outcome::Void | Outcome::NotApplicable);
-    let is_warned = counts && clock_ms >= warning_ms && !stopped_by(warning_ms);
+    // A stop after the warning shows by itself that the step was pending then, however far the clock is.
+    let is_past_warning = clock_ms >= warning_ms || stop.is_some();
+    let is_warned = counts && is_past_warning && !stopped_by(warning_ms);
     let wake_at_ms = (outcome == Outcome::Pending).then(|| {
-        if clock_ms < warning_ms && !stopped_by(warning_ms) {
+        if !is_past_warning {
             warning_ms
         } else {
             // A clock that stands at the deadline has not passed it.

@@ -2,11 +2,9 @@
 
 use pipeline::history::{Fact, Stamp};
 use proptest::prelude::*;
-use schemas::event::Topic;
-use serde_json::json;
 
 use super::*;
-use crate::operator::fixture::{batch, ms, projected};
+use crate::operator::fixture::ms;
 use crate::world::Reference;
 
 const MINUTE: i64 = 60_000;
@@ -351,6 +349,11 @@ fn a_warning_shows_once_it_is_due_and_the_step_still_pending() {
     let told_at = |minutes| [base.to_vec(), vec![(minutes, TOLD)]].concat();
     assert_eq!(warned(&told_at(8), at(60)), None);
     assert_eq!(warned(&told_at(9), at(60)), Some(8));
+    assert_eq!(
+        warned(&told_at(9), at(1)),
+        Some(8),
+        "the stop says so itself"
+    );
 }
 
 #[test]
@@ -367,71 +370,6 @@ fn evidence_and_dimensions() {
     let evidence: Vec<&str> = fact.evidence.iter().map(|id| &**id).collect();
     assert_eq!(evidence, ["e0", "e1", "e2"]);
     assert_eq!(SlaStep::to_batch(&facts).unwrap().num_rows(), 5);
-}
-
-#[test]
-fn events_become_marks_of_the_right_case() {
-    let operator = Sla::new(Arc::new(Policy::built_in().unwrap()));
-    let when = "2026-03-03T10:00:00+08:00";
-    let events = [
-        ("case.opened", json!({"case_id": "K1", "case_kind": "COMPLAINT", "channel": "PHONE", "received_at": at(-5)})),
-        ("case.opened", json!({"case_id": "K2", "case_kind": "RESCUE", "channel": "PHONE", "received_at": at(-5), "answered": false})),
-        ("case.call_ended", json!({"case_id": "K1", "call_ended_at": at(-1)})),
-        ("case.dept_notified", json!({"case_id": "K1", "resolver_id": "S9"})),
-        ("case.customer_informed", json!({"case_id": "K1", "what": "PROGRESS"})),
-        ("promise.kept", json!({"case_id": "K1", "promise_id": "P1", "promise_kind": "REPLY", "kept_at": at(-2)})),
-        ("callback.attempted", json!({"callback_id": "B1", "base": "CASE", "base_ref": "K1", "ordinal": 1, "outcome": "REACHED"})),
-        ("callback.attempted", json!({"callback_id": "B2", "base": "CASE", "base_ref": "K1", "ordinal": 2, "outcome": "REFUSED"})),
-        ("callback.attempted", json!({"callback_id": "B3", "base": "PURCHASE", "base_ref": "K1", "ordinal": 1, "outcome": "REACHED"})),
-        ("case.closed", json!({"case_id": "K1", "resolution_kind": "SOLVED"})),
-        ("case.closed", json!({"case_id": "K2", "resolution_kind": "WITHDRAWN"})),
-        ("case.escalated", json!({"case_id": "K1"})),
-    ]
-    .map(|(event_type, fields)| (event_type, when, fields));
-    let found = projected(
-        &operator,
-        Topic::Complaints,
-        &batch(Topic::Complaints, &events),
-    );
-    let rows: Vec<(usize, &str)> = found.iter().map(|(row, key, _)| (*row, &*key.1)).collect();
-    assert_eq!(
-        rows,
-        [
-            (0, "K1"),
-            (1, "K2"),
-            (2, "K1"),
-            (3, "K1"),
-            (4, "K1"),
-            (5, "K1"),
-            (6, "K1"),
-            (10, "K2")
-        ]
-    );
-    let events: Vec<CaseEvent> = found.into_iter().map(|(_, _, event)| event).collect();
-    let opened = |kind: &str, is_answered_call| CaseEvent::Opened {
-        kind: kind.into(),
-        category: None,
-        unit_id: None,
-        received_at_ms: at(-5),
-        is_answered_call,
-    };
-    let expected = [
-        opened("COMPLAINT", true),
-        opened("RESCUE", false),
-        CaseEvent::CallEnded { at_ms: at(-1) },
-        CaseEvent::DeptNotified { has_resolver: true },
-        CaseEvent::CustomerInformed {
-            of_notice_result: false,
-        },
-        CaseEvent::PromiseKept {
-            promise_id: "P1".into(),
-            is_reply: true,
-            at_ms: at(-2),
-        },
-        CaseEvent::CalledBack,
-        CaseEvent::Withdrawn,
-    ];
-    assert_eq!(events, expected);
 }
 
 fn any_event() -> impl Strategy<Value = (i64, CaseEvent)> {

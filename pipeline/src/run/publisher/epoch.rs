@@ -168,6 +168,23 @@ impl Publisher {
         all
     }
 
+    /// Whether windows wait for a round.
+    pub(super) fn has_due(&self, force: bool) -> bool {
+        let now_ms = wall::now_ms();
+        let revise_every =
+            i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
+        let planner = &self.state.planner;
+        !planner
+            .due(
+                self.settings.zone,
+                &self.clocks(),
+                now_ms,
+                revise_every,
+                force,
+            )
+            .is_empty()
+    }
+
     /// Opens the rounds that are due and waits until every shard has answered.
     async fn run_rounds(
         &mut self,
@@ -181,10 +198,13 @@ impl Publisher {
         let revise_every =
             i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
         let zone = self.settings.zone;
-        let due = self
+        let mut due = self
             .state
             .planner
             .due(zone, &self.clocks(), now_ms, revise_every, force);
+        // The oldest first; what is left over goes out with the next epoch, so that catching up shows progress.
+        due.sort_by_key(|key| (key.window.end, key.window.kind));
+        due.truncate(ROUNDS_PER_EPOCH);
         let mut rounds = Vec::new();
         for key in due {
             self.next_round += 1;
@@ -598,6 +618,9 @@ impl Publisher {
         Ok(())
     }
 }
+
+/// Windows computed for one epoch at most.
+const ROUNDS_PER_EPOCH: usize = 16;
 
 /// Where dead letters of a topic go.
 pub fn dead_letter_topic(topic: &str) -> String {

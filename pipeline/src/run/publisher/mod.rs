@@ -365,7 +365,10 @@ impl Publisher {
                 if let Some(epoch) = self.publish(&mut reports, false).await? {
                     told(epoch);
                 }
-                due_at = wall::monotonic() + self.settings.interval;
+                due_at = wall::monotonic();
+                if !self.has_due(false) {
+                    due_at += self.settings.interval;
+                }
             }
             if self.has_caught_up() && until != Until::Stopped {
                 break;
@@ -383,7 +386,7 @@ impl Publisher {
             }
         }
         if !*stop.borrow() {
-            self.drain(&mut reports, until).await?;
+            self.drain(&mut reports, until, &mut told).await?;
         }
         for command in &self.commands {
             // A shard that has ended has nothing left to seal.
@@ -449,6 +452,7 @@ impl Publisher {
         &mut self,
         reports: &mut UnboundedReceiver<Report>,
         until: Until,
+        told: &mut impl FnMut(&EpochRecord),
     ) -> Result<(), PublishError> {
         if until == Until::Stopped {
             return Ok(());
@@ -475,7 +479,10 @@ impl Publisher {
             }
             reached = Some(to_ms);
         }
-        self.publish(reports, true).await?;
+        while let Some(epoch) = self.publish(reports, true).await? {
+            told(epoch);
+            self.pulse().await?;
+        }
         Ok(())
     }
 

@@ -57,14 +57,14 @@ impl Work {
 struct Lane {
     inputs: Vec<InputId>,
     records: Receiver<Record>,
+    /// Never sent on: once all readers have dropped theirs, the producer knows.
+    presence: Sender<()>,
 }
 
 /// Hands the lanes to the sources that ask for them.
 pub struct Broker {
     lanes: Mutex<Vec<Lane>>,
     work: Work,
-    /// Never sent on: once all clones are gone, so are all readers.
-    presence: Sender<()>,
 }
 
 impl Broker {
@@ -78,13 +78,16 @@ impl Broker {
             .map(|inputs| {
                 let (sender, records) = crossbeam_channel::bounded(bound.max(1));
                 producer.add_reader(&inputs, sender);
-                Lane { inputs, records }
+                Lane {
+                    inputs,
+                    records,
+                    presence: presence.clone(),
+                }
             })
             .collect();
         let broker = Self {
             lanes: Mutex::new(lanes),
             work,
-            presence,
         };
         (broker, producer)
     }
@@ -117,7 +120,7 @@ impl Broker {
             records: lane.records,
             work: self.work.clone(),
             confirmed_at: None,
-            _presence: self.presence.clone(),
+            _presence: lane.presence,
         })
     }
 }

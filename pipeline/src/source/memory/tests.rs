@@ -205,7 +205,6 @@ fn a_wait_ends_with_the_first_record() {
 fn a_producer_without_readers_learns_so() {
     let (broker, mut producer) = Broker::new(vec![reader(0)], 1);
     let source = broker.open(&starts(&reader(0))).unwrap();
-    drop(broker);
     let to = input("orders.v1", 0);
     producer.send(&to, text("fills the lane")).unwrap();
     let sending = thread::spawn(move || {

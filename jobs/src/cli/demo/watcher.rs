@@ -1,0 +1,95 @@
+//! What a demo says while it runs: how far the simulated days are, then, live, epochs and the alerts they bring.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate};
+use indicatif::HumanCount;
+use pipeline::time::{Zone, wall};
+use tokio::sync::watch;
+
+use super::super::progress::Progress;
+use super::super::{open, say};
+use super::alerts;
+use super::feed::Sent;
+use crate::config::Config;
+
+/// How often the bar moves.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Time between two lines about live epochs.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+/// Alerts that one line's epochs may bring to the screen.
+const ALERTS_AT_ONCE: usize = 5;
+
+/// Watches until the sender of epochs is gone.
+pub async fn watch(
+    config: Config,
+    start: NaiveDate,
+    days: u32,
+    sent: Arc<Sent>,
+    mut epochs: watch::Receiver<i64>,
+) {
+    let zone = Zone(config.time.zone);
+    let mut progress = Progress::new("simulated", Some(days.into()));
+    while epochs.has_changed().is_ok() {
+        if sent.has_caught_up.load(Ordering::Relaxed) {
+            drop(progress);
+            return follow(&config, &sent, &mut epochs).await;
+        }
+        let recorded_at_ms = sent.recorded_at_ms.load(Ordering::Relaxed);
+        let day = zone.day_of(recorded_at_ms).date();
+        let done = (day - start).num_days().clamp(0, days.into());
+        let message = format!(
+            "days, {} events, {} epochs published",
+            HumanCount(sent.events.load(Ordering::Relaxed)),
+            *epochs.borrow(),
+        );
+        progress.at(done.unsigned_abs(), &message);
+        wall::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Live: a line for what was published, at most every few seconds, and the alerts in it.
+async fn follow(config: &Config, sent: &Sent, epochs: &mut watch::Receiver<i64>) {
+    eprintln!("caught up with the clock: live from here, Ctrl-C ends it");
+    let mut told = 0;
+    loop {
+        let epoch = *epochs.borrow_and_update();
+        if epoch > told {
+            tell_epoch(config, sent, epoch);
+            if let Err(error) = tell_alerts(config, told).await {
+                tracing::warn!("alerts cannot be read: {error:#}");
+            }
+            told = epoch;
+        }
+        wall::sleep(SAY_EVERY).await;
+        if epochs.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn tell_epoch(config: &Config, sent: &Sent, epoch: i64) {
+    let clock = |ms: i64| {
+        DateTime::from_timestamp_millis(ms)
+            .unwrap_or_default()
+            .with_timezone(&config.time.zone)
+            .format("%H:%M:%S")
+    };
+    eprintln!(
+        "{}  epoch {epoch}, {} events, the last recorded at {}",
+        clock(wall::now_ms()),
+        HumanCount(sent.events.load(Ordering::Relaxed)),
+        clock(sent.recorded_at_ms.load(Ordering::Relaxed)),
+    );
+}
+
+async fn tell_alerts(config: &Config, after_epoch: i64) -> anyhow::Result<()> {
+    let session = open::session(config).await?;
+    let (alerts, number) = alerts::newest(&session, after_epoch, ALERTS_AT_ONCE).await?;
+    if number > alerts.len() {
+        say([format!("{number} alerts, the newest {}:", alerts.len())])?;
+    }
+    say(alerts.iter().map(|alert| alert.lines(config.time.zone)))
+}
