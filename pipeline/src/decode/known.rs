@@ -9,8 +9,8 @@ use std::hash::Hasher;
 ///
 /// An id counts as known exactly while that holds, whatever memory still has: pruning is lazy and changes no verdict.
 /// Ids are 128-bit hashes; among 10 billion ids the chance of one collision is under 10⁻¹⁸.
-/// Memory: 16 bytes of hash, 8 of time and one of the table's control a slot, at 7/8 load or less: 30-60 bytes an id, plus
-/// 16 in the list by hour.
+/// Memory, measured by the benchmark: 86 bytes an id at 1 million, 72 at 10 million (a slot of the table is 32 bytes, the list
+/// by hour 16, the rest is room to grow).
 #[derive(Clone, Debug, Default)]
 pub struct KnownIds {
     by_hash: HashMap<u128, i64>,

@@ -14,8 +14,12 @@ mod alerts;
 mod entry;
 mod epoch;
 mod feed;
+mod leaving;
 mod plan;
+mod rounds;
 mod rows;
+mod running;
+mod sealed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,8 +35,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use alerts::Destinations;
 pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, newest_epoch};
-pub use epoch::dead_letter_topic;
 pub use feed::{DayKind, FeedDefinition};
+pub use leaving::dead_letter_topic;
 pub use plan::{Lateness, Planner, RoundKey};
 pub use rows::{RuleCard, conform};
 
@@ -340,197 +344,6 @@ impl Publisher {
         }
     }
 
-    /// Publishes until `until`, or until `stop` is set; ends with a last epoch.
-    pub async fn run(
-        mut self,
-        commands: Vec<Sender<Command>>,
-        mut reports: UnboundedReceiver<Report>,
-        until: Until,
-        mut stop: tokio::sync::watch::Receiver<bool>,
-        mut new_references: UnboundedReceiver<String>,
-        mut told: impl FnMut(&EpochRecord),
-    ) -> Result<Summary, PublishError> {
-        self.commands = commands;
-        let logs: Vec<String> = (0..self.settings.shards)
-            .map(|shard| shard.to_string())
-            .chain([OWN_ALERTS.to_owned()])
-            .collect();
-        self.alerting.start(&mut self.state.outboxes, &logs);
-        let mut due_at = wall::monotonic() + self.settings.interval;
-        loop {
-            self.pulse().await?;
-            let now = wall::monotonic();
-            let early = self.pending_bytes >= self.settings.early_bytes;
-            if now >= due_at || early {
-                if let Some(epoch) = self.publish(&mut reports, false).await? {
-                    told(epoch);
-                }
-                due_at = wall::monotonic();
-                if !self.has_due(false) {
-                    due_at += self.settings.interval;
-                }
-            }
-            if self.has_caught_up() && until != Until::Stopped {
-                break;
-            }
-            let wait = due_at
-                .saturating_duration_since(wall::monotonic())
-                .min(PULSE);
-            tokio::select! {
-                report = reports.recv() => self.hear(report)?,
-                Some(version) = new_references.recv() => {
-                    self.ask_all(&Command::Reference { version });
-                }
-                () = wall::sleep(wait) => {}
-                _ = stop.changed() => break,
-            }
-        }
-        if !*stop.borrow() {
-            self.drain(&mut reports, until, &mut told).await?;
-        }
-        for command in &self.commands {
-            // A shard that has ended has nothing left to seal.
-            let _ = command.send(Command::Stop);
-        }
-        let mut running = self.commands.len();
-        while running > 0 {
-            match reports.recv().await {
-                Some(Report::Ended { shard, result }) => {
-                    running -= 1;
-                    result.map_err(|source| PublishError::Shard { shard, source })?;
-                }
-                Some(other) => self.hear(Some(other))?,
-                None => break,
-            }
-        }
-        self.commands.clear();
-        if let Some(epoch) = self.publish(&mut reports, false).await? {
-            told(epoch);
-        }
-        self.finish_deliveries().await?;
-        if let Some(epoch) = self.publish(&mut reports, false).await? {
-            told(epoch);
-        }
-        self.write_base().await?;
-        Ok(self.summary())
-    }
-
-    /// Looks whether the log is still ours, and lets alerts leave for the next seconds.
-    async fn pulse(&mut self) -> Result<(), PublishError> {
-        if self.log.unconfirmed_for() >= PULSE {
-            self.log.confirm().await?;
-        }
-        self.alerting.renew(self.live_or_clock_ms());
-        self.alerting.collect(&mut self.state.outboxes);
-        Ok(())
-    }
-
-    fn live_or_clock_ms(&self) -> i64 {
-        self.live_ms.max(
-            self.state
-                .clocks
-                .values()
-                .flat_map(|clocks| clocks.values().copied())
-                .max()
-                .filter(|_| self.live_ms == i64::MIN)
-                .unwrap_or(i64::MIN),
-        )
-    }
-
-    /// Gives alerts that are on their way a moment; what is not acknowledged then is the next owner's to repeat.
-    async fn finish_deliveries(&mut self) -> Result<(), PublishError> {
-        let until = wall::monotonic() + LAST_DELIVERIES;
-        while self.alerting.outstanding() > 0 && wall::monotonic() < until {
-            self.pulse().await?;
-            wall::sleep(Duration::from_millis(20)).await;
-        }
-        self.pulse().await
-    }
-
-    /// After the inputs' ends: moves event time on and publishes what follows, until nothing moves any more.
-    async fn drain(
-        &mut self,
-        reports: &mut UnboundedReceiver<Report>,
-        until: Until,
-        told: &mut impl FnMut(&EpochRecord),
-    ) -> Result<(), PublishError> {
-        if until == Until::Stopped {
-            return Ok(());
-        }
-        let mut reached = None;
-        loop {
-            let goal = match until {
-                Until::DrainedTo(to_ms) => Some(to_ms),
-                Until::Drained => self.state.planner.drain_instant_ms(
-                    &self.metrics,
-                    self.settings.zone,
-                    &self.settings.lateness,
-                ),
-                Until::Stopped | Until::CaughtUp => None,
-            };
-            let Some(to_ms) = goal.filter(|goal| reached.is_none_or(|so_far| *goal > so_far))
-            else {
-                break;
-            };
-            self.ask_all(&Command::Drain { to_ms });
-            while !self.has_drained(to_ms) {
-                let report = reports.recv().await;
-                self.hear(report)?;
-            }
-            reached = Some(to_ms);
-        }
-        while let Some(epoch) = self.publish(reports, true).await? {
-            told(epoch);
-            self.pulse().await?;
-        }
-        Ok(())
-    }
-
-    fn has_drained(&self, to_ms: i64) -> bool {
-        (0..self.settings.shards).all(|shard| {
-            self.state
-                .clocks
-                .get(&shard)
-                .is_some_and(|clocks| clocks.values().all(|&clock| clock >= to_ms))
-        })
-    }
-
-    fn has_caught_up(&self) -> bool {
-        (0..self.settings.shards).all(|shard| {
-            self.caught_up
-                .get(&shard)
-                .is_some_and(|number| self.heard.get(&shard) >= Some(number))
-        })
-    }
-
-    fn ask_all(&self, command: &Command) {
-        for sender in &self.commands {
-            // One that has ended says so in its report.
-            let _ = sender.send(command.clone());
-        }
-    }
-
-    fn hear(&mut self, report: Option<Report>) -> Result<(), PublishError> {
-        match report {
-            None => Err(PublishError::NoShards),
-            Some(Report::Sealed {
-                shard,
-                number,
-                seal,
-            }) => {
-                self.take(shard, number, seal);
-                Ok(())
-            }
-            Some(Report::CaughtUp { shard, number }) => {
-                self.caught_up.insert(shard, number);
-                Ok(())
-            }
-            Some(Report::Ended { shard, result }) => {
-                result.map_err(|source| PublishError::Shard { shard, source })
-            }
-        }
-    }
-
     async fn write_base(&mut self) -> Result<(), PublishError> {
         let base = PublisherBase {
             version: ENTRY_VERSION,
@@ -575,12 +388,6 @@ fn live_or_clock(seal: &Seal) -> i64 {
 
 /// Under which name the publisher's own alerts are numbered.
 const OWN_ALERTS: &str = "publisher";
-
-/// How often the publisher looks whether its log is still its own.
-const PULSE: Duration = Duration::from_secs(2);
-
-/// How long an ending process waits for receivers.
-const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 
 /// Name of a shard's log.
 pub fn shard_log(shard: u32) -> String {

@@ -1,0 +1,187 @@
+//! Records in: verdicts, builders, lists of what was not accepted.
+
+use super::*;
+
+/// Dead letters among the last records.
+#[derive(Default)]
+pub(super) struct Recent {
+    is_dead: std::collections::VecDeque<bool>,
+    dead: usize,
+}
+
+impl Recent {
+    pub(super) fn push(&mut self, dead: bool) {
+        if self.is_dead.len() == POISON_WINDOW && self.is_dead.pop_front() == Some(true) {
+            self.dead -= 1;
+        }
+        self.is_dead.push_back(dead);
+        self.dead += usize::from(dead);
+    }
+
+    /// Only a full window says something: a few bad records at the start are no bad deploy.
+    pub(super) fn share(&self) -> Option<f64> {
+        (self.is_dead.len() == POISON_WINDOW).then(|| self.dead as f64 / POISON_WINDOW as f64)
+    }
+}
+
+impl<W: World> Shard<W> {
+    pub(super) fn read(
+        &mut self,
+        source: &mut dyn Source,
+        commands: &Receiver<Command>,
+        reports: &UnboundedSender<Report>,
+    ) -> Result<(), ShardError> {
+        let mut items = Vec::new();
+        let mut busy = false;
+        loop {
+            let mut next = match busy {
+                true => commands.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+                false => commands.recv_timeout(POLL_WAIT),
+            };
+            // All that waits is taken together: one seal answers many rounds.
+            loop {
+                match next {
+                    Ok(Command::Answer {
+                        round,
+                        window,
+                        metrics,
+                    }) => self.answers.push((round, window, metrics)),
+                    Ok(Command::Drain { to_ms }) => {
+                        self.drained_to_ms = self.drained_to_ms.max(Some(to_ms));
+                        self.seal(reports)?;
+                    }
+                    Ok(Command::Reference { version }) => {
+                        let runtime = self.runtime.clone();
+                        let switching = self.references.switch(&mut self.core, &version);
+                        self.unsealed += usize::from(runtime.block_on(switching)?);
+                    }
+                    Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                        if self.unsealed > 0 {
+                            self.seal(reports)?;
+                        }
+                        return self.write_base();
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+                next = commands.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+            }
+            let watermarks: Vec<i64> = self
+                .inputs
+                .iter()
+                .map(|input| input.time(0).watermark_ms().unwrap_or(i64::MIN))
+                .collect();
+            source.poll(Duration::ZERO, POLL_RECORDS, &watermarks, &mut items)?;
+            busy = false;
+            for item in items.drain(..) {
+                busy |= matches!(item, Item::Record(_));
+                self.take(item);
+            }
+            self.stop_on_poison()?;
+            if self.is_seal_due() {
+                self.seal(reports)?;
+                self.tell_caught_up(reports);
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, item: Item) {
+        match item {
+            Item::Record(record) => self.take_record(&record),
+            Item::End { input, at, .. } => {
+                let live_ms = self.live.at(at);
+                if let Some(input) = self.inputs.get_mut(input) {
+                    if !input.at_end {
+                        self.unsealed += 1;
+                    }
+                    input.at_end = true;
+                    input.reached_goal = true;
+                    input.end_live_ms = live_ms;
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_record(&mut self, record: &Record) {
+        let input = &mut self.inputs[record.input];
+        input.at_end = false;
+        input.next_offset = record.offset + 1;
+        input.reached_goal |= input.goal.is_some_and(|goal| input.next_offset >= goal);
+        self.unsealed += 1;
+        let limit_ms = input.time(0).highest_ms.map(|highest| {
+            let settings = input.judge.settings();
+            highest - settings.out_of_orderness_ms - settings.allowed_lateness_ms
+        });
+        let verdict = input.judge.judge(record);
+        self.recent.push(matches!(verdict, Verdict::Dead(_)));
+        match verdict {
+            Verdict::Accepted(event) => {
+                if let Some(timestamp_ms) = record.timestamp_ms {
+                    self.live
+                        .observe(record.input, timestamp_ms, event.recorded_at_ms());
+                }
+                let place = Place {
+                    partition: input.id.partition,
+                    offset: record.offset,
+                    timestamp_ms: record.timestamp_ms,
+                };
+                self.builders
+                    .entry(input.topic)
+                    .or_insert_with(|| EventBatchBuilder::new(input.topic))
+                    .append(&event, &place);
+            }
+            Verdict::TooLate(event) if input.accounted => self.late_events.push(LateEvent {
+                input: input.id.clone(),
+                offset: record.offset,
+                event_id: event.event_id().to_owned(),
+                event_type: event.event_type().to_owned(),
+                scope: event.scope().map(str::to_owned),
+                occurred_at_ms: event.occurred_at_ms(),
+                recorded_at_ms: event.recorded_at_ms(),
+                limit_ms: limit_ms.unwrap_or(i64::MIN),
+            }),
+            Verdict::Dead(rejection) if input.accounted => {
+                let headers = record
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.as_ref().map(|v| v.to_vec())));
+                self.dead_letters.push(DeadLetter {
+                    input: input.id.clone(),
+                    offset: record.offset,
+                    timestamp_ms: record.timestamp_ms,
+                    reason: rejection.reason,
+                    path: rejection.path,
+                    value: record.payload.as_ref().map(|payload| payload.to_vec()),
+                    key: record.key.as_ref().map(|key| key.to_vec()),
+                    headers: headers.collect(),
+                });
+            }
+            Verdict::Duplicate | Verdict::TooLate(_) | Verdict::Dead(_) => {}
+        }
+    }
+
+    pub(super) fn stop_on_poison(&self) -> Result<(), ShardError> {
+        let share = self.recent.share();
+        match share.filter(|&share| share >= self.settings.dead_letter_stop_ratio) {
+            None => Ok(()),
+            Some(share) => Err(ShardError::Poison {
+                shard: self.settings.shard,
+                share: share * 100.0,
+                records: POISON_WINDOW,
+                reason: self
+                    .dead_letters
+                    .last()
+                    .map_or("?", |letter| letter.reason.as_str()),
+            }),
+        }
+    }
+
+    pub(super) fn tell_caught_up(&mut self, reports: &UnboundedSender<Report>) {
+        if !self.told_caught_up && self.inputs.iter().all(|input| input.reached_goal) {
+            self.told_caught_up = true;
+            let _ = reports.send(Report::CaughtUp {
+                shard: self.settings.shard,
+                number: self.log.last().number,
+            });
+        }
+    }
+}

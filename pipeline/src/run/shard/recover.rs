@@ -1,0 +1,218 @@
+//! From a log back to a state that goes on where it ended.
+
+use super::*;
+
+/// Which version of the reference data is in force, and where others are.
+pub struct References<W> {
+    pub worlds: Arc<dyn Worlds<W>>,
+    pub in_force: String,
+    /// To be put in force once the log has been replayed.
+    pub wanted: String,
+}
+
+impl<W: World> References<W> {
+    /// Puts `version` in force; says whether that was a change.
+    pub(super) async fn switch(
+        &mut self,
+        core: &mut ShardCore<W>,
+        version: &str,
+    ) -> Result<bool, ShardError> {
+        if self.in_force == version {
+            return Ok(false);
+        }
+        core.replace_world(self.worlds.world(version).await?)?;
+        version.clone_into(&mut self.in_force);
+        Ok(true)
+    }
+}
+
+/// The version that was in force where replay begins.
+pub fn first_reference(recovered: &Recovered) -> Result<Option<String>, ShardError> {
+    if let Some((_, bytes)) = &recovered.base {
+        let base: Base = postcard::from_bytes(bytes)?;
+        return Ok(Some(base.reference));
+    }
+    match recovered.records.first() {
+        Some((_, payload)) => {
+            let seal: Seal = postcard::from_bytes(payload)?;
+            Ok(Some(seal.reference))
+        }
+        None => Ok(None),
+    }
+}
+
+impl<W: World> Shard<W> {
+    /// Takes back base and records; `goals` are the ends seen at start, per input (`None` for files).
+    pub async fn recover(
+        settings: ShardSettings,
+        mut core: ShardCore<W>,
+        log: Log,
+        recovered: Recovered,
+        goals: Option<&[i64]>,
+        mut references: References<W>,
+        runtime: Handle,
+    ) -> Result<Self, ShardError> {
+        let base: Option<Base> = match &recovered.base {
+            Some((_, bytes)) => Some(postcard::from_bytes(bytes)?),
+            None => None,
+        };
+        if let Some(base) = &base {
+            check_version(settings.shard, base.version)?;
+        }
+        let ids = Self::input_ids(&settings);
+        let states: Vec<JudgeState> = match &base {
+            Some(base) => base.judges.clone(),
+            None => vec![JudgeState::default(); ids.len()],
+        };
+        if let Some(base) = &base {
+            check_inputs(settings.shard, &base.inputs, &ids)?;
+        }
+        let mut inputs = Vec::with_capacity(ids.len());
+        for (index, (id, topic)) in ids.into_iter().enumerate() {
+            let of_topic = settings
+                .topics
+                .iter()
+                .find(|other| other.topic == topic)
+                .cloned()
+                .unwrap_or_else(|| settings.topics[0].clone());
+            let partition = u32::try_from(id.partition).unwrap_or(0);
+            inputs.push(Input {
+                accounted: topic.is_keyed() || partition % settings.shards == settings.shard,
+                judge: InputJudge::new(
+                    of_topic,
+                    settings.limits,
+                    settings.partitioner,
+                    partition,
+                    settings.shards,
+                    states.get(index).cloned().unwrap_or_default(),
+                ),
+                next_offset: base
+                    .as_ref()
+                    .map_or(0, |base| base.inputs[index].next_offset),
+                at_end: false,
+                end_live_ms: None,
+                goal: goals.and_then(|goals| goals.get(index)).copied(),
+                reached_goal: false,
+                id,
+                topic,
+            });
+        }
+        let names: Vec<&str> = settings.topics.iter().map(|t| t.topic.name()).collect();
+        let clock_sets = core
+            .clock_sets()
+            .into_iter()
+            .map(|(key, topics)| {
+                let indices = topics
+                    .iter()
+                    .filter_map(|topic| names.iter().position(|name| name == topic))
+                    .collect();
+                (key, indices)
+            })
+            .collect();
+        let (mut clocks, mut live_ms, mut delay_ms, mut drained_to_ms) =
+            (Clocks::new(), None, None, None);
+        if let Some(base) = &base {
+            core.load(&base.core, &base.clocks, base.live_ms).await?;
+            (clocks, live_ms) = (base.clocks.clone(), base.live_ms);
+            (delay_ms, drained_to_ms) = (base.delay_ms, base.drained_to_ms);
+        }
+        // Changes that found no number in their own seal.
+        let mut alerts: Vec<Change> = Vec::new();
+        let last_base = recovered.base.as_ref().map_or(0, |(at, _)| at.number);
+        for (_, payload) in &recovered.records {
+            let seal: Seal = postcard::from_bytes(payload)?;
+            check_version(settings.shard, seal.version)?;
+            let batches = replay(&seal, &mut inputs)?;
+            references.switch(&mut core, &seal.reference).await?;
+            let effects = core.apply(&batches, &seal.clocks, seal.live_ms).await?;
+            alerts.extend(effects.alerts);
+            alerts.drain(..alerts.len().min(seal.alerts.len()));
+            (clocks, live_ms) = (seal.clocks, seal.live_ms);
+            (delay_ms, drained_to_ms) = (seal.delay_ms, seal.drained_to_ms);
+        }
+        tracing::debug!(shard = settings.shard, ?live_ms, "shard state taken back");
+        let wanted = references.wanted.clone();
+        // What follows from other reference data is news, and goes out with the first seal.
+        let switched = references.switch(&mut core, &wanted).await?;
+        Ok(Self {
+            live: LiveTime::new(inputs.len(), delay_ms),
+            settings,
+            core,
+            inputs,
+            builders: BTreeMap::new(),
+            dead_letters: Vec::new(),
+            late_events: Vec::new(),
+            answers: Vec::new(),
+            alerts,
+            unsealed: usize::from(switched),
+            clock_sets,
+            clocks,
+            drained_to_ms,
+            references,
+            recent: Recent::default(),
+            log,
+            last_base,
+            last_seal_at: wall::monotonic(),
+            told_caught_up: false,
+            runtime,
+        })
+    }
+}
+
+fn check_version(shard: u32, version: u16) -> Result<(), ShardError> {
+    match version == SEAL_VERSION {
+        true => Ok(()),
+        false => Err(ShardError::Version { shard, version }),
+    }
+}
+
+fn check_inputs(
+    shard: u32,
+    sealed: &[InputSeal],
+    now: &[(InputId, Topic)],
+) -> Result<(), ShardError> {
+    if sealed
+        .iter()
+        .map(|seal| &seal.input)
+        .eq(now.iter().map(|(id, _)| id))
+    {
+        return Ok(());
+    }
+    let join = |ids: &mut dyn Iterator<Item = &InputId>| {
+        ids.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    Err(ShardError::Inputs {
+        shard,
+        sealed: join(&mut sealed.iter().map(|seal| &seal.input)),
+        now: join(&mut now.iter().map(|(id, _)| id)),
+    })
+}
+
+/// Puts offsets, counters and known ids back as a record left them; the events are the caller's to apply.
+fn replay(seal: &Seal, inputs: &mut [Input]) -> Result<Vec<(Topic, RecordBatch)>, ShardError> {
+    let mut batches = Vec::new();
+    for (topic, bytes) in &seal.events {
+        for batch in from_ipc(bytes)? {
+            let head = Head::of(&batch)?;
+            let partitions = crate::columns::int32(&batch, "partition")?;
+            for row in 0..batch.num_rows() {
+                let partition = partitions.value(row);
+                for input in inputs
+                    .iter_mut()
+                    .filter(|input| input.topic == *topic && input.id.partition == partition)
+                {
+                    input
+                        .judge
+                        .remember(head.event_id(row), head.occurred_at_ms(row));
+                }
+            }
+            batches.push((*topic, batch));
+        }
+    }
+    for (input, sealed) in inputs.iter_mut().zip(&seal.inputs) {
+        input.next_offset = sealed.next_offset;
+        let counters: Counters = sealed.counters;
+        input.judge.set_counters(counters);
+    }
+    Ok(batches)
+}
