@@ -23,6 +23,8 @@ pub struct Sent {
     pub recorded_at_ms: AtomicI64,
     /// A live run has caught up with the wall clock.
     pub has_caught_up: AtomicBool,
+    /// Nothing more will come.
+    pub is_finished: AtomicBool,
 }
 
 /// Simulates `plan` into both; ends when it is over or when nobody reads any more.
@@ -47,6 +49,7 @@ pub fn feed(
     match generate(plan, &mut feeder) {
         Ok(summary) => {
             feeder.files.finish(&summary)?;
+            feeder.sent.is_finished.store(true, Ordering::Relaxed);
             feeder.producer.finish();
             Ok(())
         }

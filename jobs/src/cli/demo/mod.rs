@@ -35,6 +35,8 @@ use crate::simulate::{Plan, write_reference};
 
 /// Records that a shard may lie behind the simulator: a few megabytes.
 const LANE_RECORDS: usize = 8_192;
+/// Two shards show all that several do. What they cost is planning: each answers every window with a query of its own.
+const PARTITIONS: u32 = 2;
 /// A live demo's plan goes on for so long after today.
 const DAYS_AHEAD: u32 = 366;
 
@@ -65,6 +67,7 @@ impl DemoArgs {
             days: self.days,
             customers: self.customers,
             seed: self.seed,
+            partitions: PARTITIONS,
             zone: config.time.zone,
             ..Plan::default()
         };

@@ -37,15 +37,20 @@ pub async fn watch(
             drop(progress);
             return follow(&config, &sent, &mut epochs).await;
         }
-        let recorded_at_ms = sent.recorded_at_ms.load(Ordering::Relaxed);
-        let day = zone.day_of(recorded_at_ms).date();
-        let done = (day - start).num_days().clamp(0, days.into());
-        let message = format!(
-            "days, {} events, {} epochs published",
-            HumanCount(sent.events.load(Ordering::Relaxed)),
-            *epochs.borrow(),
-        );
-        progress.at(done.unsigned_abs(), &message);
+        let events = HumanCount(sent.events.load(Ordering::Relaxed));
+        let epoch = *epochs.borrow();
+        match sent.is_finished.load(Ordering::Relaxed) {
+            true => progress.at(
+                days.into(),
+                &format!("days, {events} events; computing windows, epoch {epoch}"),
+            ),
+            false => {
+                let day = zone.day_of(sent.recorded_at_ms.load(Ordering::Relaxed));
+                let done = (day.date() - start).num_days().clamp(0, days.into());
+                let message = format!("days, {events} events, epoch {epoch}");
+                progress.at(done.unsigned_abs(), &message);
+            }
+        }
         wall::sleep(LOOK_EVERY).await;
     }
 }
