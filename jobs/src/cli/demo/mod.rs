@@ -160,7 +160,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         true => report.audit().await?,
         false => 0,
     };
-    report.what_to_try()?;
+    report.what_to_try(began.elapsed())?;
     match differences {
         0 => Ok(()),
         differences => Err(Differences(differences).into()),

@@ -108,14 +108,17 @@ impl Report<'_> {
         Ok(found.differences())
     }
 
-    /// Commands to paste.
-    pub fn what_to_try(&self) -> anyhow::Result<()> {
+    /// Commands to paste; `took` with everything above.
+    pub fn what_to_try(&self, took: Duration) -> anyhow::Result<()> {
         let commands = TO_TRY.map(|query| format!("\n{}", self.command(query)));
         let prompt = format!("\n{} sql", self.program());
-        say(["\nTo try:".to_owned()]
-            .into_iter()
-            .chain(commands)
-            .chain([prompt]))
+        say([
+            format!("\nAll of it took {:.1} s.", took.as_secs_f64()),
+            "\nTo try:".to_owned(),
+        ]
+        .into_iter()
+        .chain(commands)
+        .chain([prompt]))
     }
 
     fn command(&self, query: &str) -> String {
