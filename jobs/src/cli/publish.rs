@@ -33,7 +33,7 @@ const POLL_RECORDS: usize = 1_024;
 
 The topics must exist, with at least as many partitions as there are files: input topics are never created.")]
 pub struct PublishArgs {
-    /// Folder with <topic>/<partition>.ndjson (.gz, .zst)
+    /// Folder with `<topic>/<partition>.ndjson` (.gz, .zst)
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
 }

@@ -21,7 +21,7 @@ use crate::simulate::{Plan, write_dir};
   vitrine simulate --out events --dirty --seed 7      (disorder, duplicates, malformed and late records; truth/ says which)
   vitrine simulate --out events --kafka --speed 3600  (to Kafka as well, an hour a second)")]
 pub struct SimulateArgs {
-    /// Folder for <topic>/<partition>.ndjson, ref/ and truth/
+    /// Folder for `<topic>/<partition>.ndjson`, ref/ and truth/
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     #[arg(long, default_value_t = 14)]
