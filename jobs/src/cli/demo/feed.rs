@@ -30,7 +30,9 @@ pub struct Sent {
 /// Simulates `plan` into both; ends when it is over or when nobody reads any more.
 ///
 /// With `is_live`, an event whose `recorded_at` lies ahead waits for it, and the moment of sending is its timestamp, as a
-/// producer of Kafka would stamp it. Otherwise events have no timestamp, as in files.
+/// producer of Kafka would stamp it. So live time (wall − δ) stays in the past while the past is sent, no deadline of then
+/// passes before its events have come, and the first event sent at its own time makes it the clock on the wall. Otherwise
+/// events have no timestamp, as in files.
 pub fn feed(
     plan: &Plan,
     config: &Config,

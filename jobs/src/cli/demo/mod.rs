@@ -141,8 +141,9 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         epochs.send_replace(epoch.epoch);
     })
     .await;
-    drop(epochs);
-    watching.await.context("the watcher stopped")?;
+    // What it would still say stands in the report; waiting for it clears its bar from the terminal.
+    watching.abort();
+    let _ = watching.await;
     let fed = feeding.await.context("the simulator stopped")?;
     let summary = result?;
     fed?;
