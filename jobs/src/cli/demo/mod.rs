@@ -156,6 +156,10 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     };
     let was_stopped = *was_stopped.borrow();
     report.summary(&summary, began.elapsed(), was_stopped)?;
+    if summary.epoch == 0 {
+        // Stopped before anything was published: there are no tables to ask.
+        return Ok(());
+    }
     report.findings().await?;
     let differences = match args.once && !was_stopped {
         true => report.audit().await?,
