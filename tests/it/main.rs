@@ -5,6 +5,7 @@ mod arrival;
 mod bad_input;
 mod cases;
 mod commands;
+mod demo;
 mod exactness;
 mod kills;
 mod proof;

@@ -96,7 +96,12 @@ pub fn main() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let load = || config::load(arguments.config.as_deref());
     match arguments.command {
-        Command::Demo(args) => demo::run(&args).await,
+        Command::Demo(args) => {
+            if let Some(file) = &arguments.config {
+                tracing::warn!(file = %file.display(), "a demo runs under a configuration of its own; this one is not read");
+            }
+            demo::run(&args).await
+        }
         Command::Run(args) => run::run(&args, load()?).await,
         Command::Simulate(args) => simulate::run(&args, &load()?).await,
         Command::Check(args) => check::run(&args, arguments.config.as_deref()).await,

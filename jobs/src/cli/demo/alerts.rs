@@ -104,9 +104,9 @@ impl Alert {
     fn why(&self, zone: Tz) -> String {
         let at = local(self.transitioned_at, zone, "%m-%d %H:%M:%S");
         match (self.state.as_str(), self.deadline) {
-            ("firing", Some(_)) => format!("fired by timer at {at}: no event stopped it;"),
-            ("firing", None) => format!("fired by a new revision of the window ending {at};"),
-            (state, _) => format!("{state} at {at};"),
+            ("firing", Some(_)) => format!("fired by timer {at}, no event came;"),
+            ("firing", None) => "fired by a revision of that window;".to_owned(),
+            (state, _) => format!("{state} {at};"),
         }
     }
 }
@@ -159,7 +159,7 @@ mod tests {
             alert().lines(chrono_tz::Asia::Shanghai),
             "  A15 S1 firing    case K00000173 of customer C000112, unit U-CS-01\n      \
              11 min after the start, limit 10 min, deadline 01-11 12:37:29\n      \
-             fired by timer at 01-11 12:38:29: no event stopped it; for CALL_AGENT"
+             fired by timer 01-11 12:38:29, no event came; for CALL_AGENT"
         );
         let resolved = Alert {
             state: "resolved".to_owned(),

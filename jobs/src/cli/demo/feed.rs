@@ -23,12 +23,16 @@ pub struct Sent {
     pub recorded_at_ms: AtomicI64,
     /// A live run has caught up with the wall clock.
     pub has_caught_up: AtomicBool,
+    /// Nothing more will come.
+    pub is_finished: AtomicBool,
 }
 
 /// Simulates `plan` into both; ends when it is over or when nobody reads any more.
 ///
 /// With `is_live`, an event whose `recorded_at` lies ahead waits for it, and the moment of sending is its timestamp, as a
-/// producer of Kafka would stamp it. Otherwise events have no timestamp, as in files.
+/// producer of Kafka would stamp it. So live time (wall − δ) stays in the past while the past is sent, no deadline of then
+/// passes before its events have come, and the first event sent at its own time makes it the clock on the wall. Otherwise
+/// events have no timestamp, as in files.
 pub fn feed(
     plan: &Plan,
     config: &Config,
@@ -47,6 +51,7 @@ pub fn feed(
     match generate(plan, &mut feeder) {
         Ok(summary) => {
             feeder.files.finish(&summary)?;
+            feeder.sent.is_finished.store(true, Ordering::Relaxed);
             feeder.producer.finish();
             Ok(())
         }

@@ -57,9 +57,9 @@ impl Report<'_> {
             HumanCount(summary.dead),
         );
         let published = format!(
-            "{} metric rows in {} epochs",
+            "{} metric rows, epoch {}",
             HumanCount(summary.rows as u64),
-            HumanCount(summary.epoch.unsigned_abs()),
+            summary.epoch,
         );
         say([ran, conserved, published])
     }
@@ -85,10 +85,10 @@ impl Report<'_> {
         ] {
             let (shown, number) = alerts::fired(session, rule_id, ALERTS_OF_A_RULE).await?;
             let first = match number > shown.len() {
-                true => format!(", the first {}", shown.len()),
+                true => format!("; {} of them", shown.len()),
                 false => String::new(),
             };
-            let title = format!("\nAlerts {rule_id}, {what}: fired {number} times{first}");
+            let title = format!("\nAlerts {rule_id}, {what}: {number} fired{first}");
             let alerts = shown.iter().map(|alert| alert.lines(self.config.time.zone));
             say(std::iter::once(title).chain(alerts))?;
         }
@@ -104,18 +104,21 @@ impl Report<'_> {
         .await?;
         drop(progress);
         say(["\nAudit: every row recomputed in batch from the accepted events".to_owned()])?;
-        say(found.lines().into_iter().map(|line| format!("  {line}")))?;
+        say(found.lines().iter().map(|line| wrapped(line)))?;
         Ok(found.differences())
     }
 
-    /// Commands to paste.
-    pub fn what_to_try(&self) -> anyhow::Result<()> {
+    /// Commands to paste; `took` with everything above.
+    pub fn what_to_try(&self, took: Duration) -> anyhow::Result<()> {
         let commands = TO_TRY.map(|query| format!("\n{}", self.command(query)));
         let prompt = format!("\n{} sql", self.program());
-        say(["\nTo try:".to_owned()]
-            .into_iter()
-            .chain(commands)
-            .chain([prompt]))
+        say([
+            format!("\nAll of it took {:.1} s.", took.as_secs_f64()),
+            "\nTo try:".to_owned(),
+        ]
+        .into_iter()
+        .chain(commands)
+        .chain([prompt]))
     }
 
     fn command(&self, query: &str) -> String {
@@ -130,6 +133,24 @@ impl Report<'_> {
         let file = self.config_file.display().to_string();
         format!("{} --config {}", shell_word(&program), shell_word(&file))
     }
+}
+
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+
+/// A line, indented and broken between words so that it fits a terminal.
+fn wrapped(line: &str) -> String {
+    let mut lines = vec![" ".to_owned()];
+    for word in line.split(' ') {
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(format!("      {word}")),
+        }
+    }
+    lines.join("\n")
 }
 
 /// Rows under their names, indented, without the frame that a query's answer has.
@@ -164,6 +185,17 @@ mod tests {
         );
         assert_eq!(shell_word("my demo/vitrine.toml"), "'my demo/vitrine.toml'");
         assert_eq!(shell_word("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        assert_eq!(wrapped("a few words"), "  a few words");
+        let long = "shard 0: read 1151 = accepted 1151 + duplicate 0 + dead letters 0 + too late 0; events stored 1151: ok";
+        assert_eq!(
+            wrapped(long),
+            "  shard 0: read 1151 = accepted 1151 + duplicate 0 + dead letters 0 + too late\n      \
+             0; events stored 1151: ok"
+        );
     }
 
     #[test]

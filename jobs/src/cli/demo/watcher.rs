@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate};
 use indicatif::HumanCount;
@@ -19,6 +19,8 @@ use crate::config::Config;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Time between two lines about live epochs.
 const SAY_EVERY: Duration = Duration::from_secs(5);
+/// The same while no event comes: the shop is closed, not the service.
+const SAY_QUIETLY_EVERY: Duration = Duration::from_secs(60);
 /// Alerts that one line's epochs may bring to the screen.
 const ALERTS_AT_ONCE: usize = 5;
 
@@ -37,31 +39,42 @@ pub async fn watch(
             drop(progress);
             return follow(&config, &sent, &mut epochs).await;
         }
-        let recorded_at_ms = sent.recorded_at_ms.load(Ordering::Relaxed);
-        let day = zone.day_of(recorded_at_ms).date();
-        let done = (day - start).num_days().clamp(0, days.into());
-        let message = format!(
-            "days, {} events, {} epochs published",
-            HumanCount(sent.events.load(Ordering::Relaxed)),
-            *epochs.borrow(),
-        );
-        progress.at(done.unsigned_abs(), &message);
+        let events = HumanCount(sent.events.load(Ordering::Relaxed));
+        let epoch = *epochs.borrow();
+        match sent.is_finished.load(Ordering::Relaxed) {
+            true => progress.at(
+                days.into(),
+                &format!("days, {events} events; computing windows, epoch {epoch}"),
+            ),
+            false => {
+                let day = zone.day_of(sent.recorded_at_ms.load(Ordering::Relaxed));
+                let done = (day.date() - start).num_days().clamp(0, days.into());
+                let message = format!("days, {events} events, epoch {epoch}");
+                progress.at(done.unsigned_abs(), &message);
+            }
+        }
         wall::sleep(LOOK_EVERY).await;
     }
 }
 
-/// Live: a line for what was published, at most every few seconds, and the alerts in it.
+/// Live: a line for what was published, at most every few seconds, and every alert in it.
 async fn follow(config: &Config, sent: &Sent, epochs: &mut watch::Receiver<i64>) {
     eprintln!("caught up with the clock: live from here, Ctrl-C ends it");
-    let mut told = 0;
+    let (mut told_epoch, mut told_events, mut said_at) = (0, 0, None::<Instant>);
     loop {
         let epoch = *epochs.borrow_and_update();
-        if epoch > told {
-            tell_epoch(config, sent, epoch);
-            if let Err(error) = tell_alerts(config, told).await {
+        let events = sent.events.load(Ordering::Relaxed);
+        let is_quiet =
+            events == told_events && said_at.is_some_and(|said| said.elapsed() < SAY_QUIETLY_EVERY);
+        if epoch > told_epoch {
+            if !is_quiet {
+                tell_epoch(config, sent, epoch);
+                (told_events, said_at) = (events, Some(wall::monotonic()));
+            }
+            if let Err(error) = tell_alerts(config, told_epoch).await {
                 tracing::warn!("alerts cannot be read: {error:#}");
             }
-            told = epoch;
+            told_epoch = epoch;
         }
         wall::sleep(SAY_EVERY).await;
         if epochs.changed().await.is_err() {
