@@ -69,9 +69,9 @@ impl Orders {
         let payload = format!(
             concat!(
                 r#"{{"event_id":"{:032x}","event_type":"order.placed","schema_version":1,"#,
-                r#""occurred_at":{},"recorded_at":{},"source":"OMS","trace_id":"{:032x}","#,
-                r#""customer_id":"{}","order_id":"SO{:012}","channel":"{}","order_kind":"REGULAR","#,
-                r#""unit_id":"U{:03}","placed_by_role":"CUSTOMER","actor_role":"CUSTOMER","#,
+                r#""occurred_at":{},"recorded_at":{},"source":"ORDER_SYSTEM","trace_id":"{:032x}","#,
+                r#""customer_id":"{}","order_id":"SO{:08}","channel":"{}","order_kind":"REGULAR","#,
+                r#""unit_id":"U{:02}","placed_by_role":"CUSTOMER","#,
                 r#""lines":[{{"line_no":1,"sku_id":"{}","requested_qty":{},"wholesale_price_fen":{},"#,
                 r#""is_key_brand_recommended":{}}}]}}"#
             ),

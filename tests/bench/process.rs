@@ -33,7 +33,7 @@ fn stat(path: &Path) -> Result<Stat> {
     })
 }
 
-/// User and system time of this process so far, in seconds.
+/// User and system time of this process so far, in seconds; it advances in ticks of 10 ms.
 pub fn own_cpu_s() -> Result<f64> {
     Ok(stat(Path::new("/proc/self/stat"))?.cpu_s)
 }
