@@ -34,9 +34,13 @@ fn find() -> Result<PathBuf> {
         ensure!(path.is_file(), "VITRINE_BIN is no file: {}", path.display());
         return Ok(path);
     }
-    // <target>/debug/deps/it-0123456789abcdef
-    let test = env::current_exe()?;
-    let profile = test.ancestors().nth(2).context("no target folder")?;
+    // <target>/debug/deps/it-0123456789abcdef, or <target>/debug/bench
+    let ours = env::current_exe()?;
+    let profile = ours
+        .ancestors()
+        .skip(1)
+        .find(|folder| !folder.ends_with("deps"))
+        .context("no target folder")?;
     let target = profile.parent().context("no target folder")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     cache::run(

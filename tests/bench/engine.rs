@@ -1,0 +1,98 @@
+//! Vitrine with all its metrics, from start to exit, watched from outside.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use pipeline::time::wall;
+use tests::events::Topics;
+use tests::kafka::Broker;
+use tests::project::Project;
+
+use crate::orders::{self, Sent};
+use crate::process::{Used, Watch};
+
+/// How often threads and memory are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
+
+/// A run from start to exit.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    pub wall_s: f64,
+    pub used: Used,
+    /// Bytes of logs and of tables that it left.
+    pub stored_bytes: u64,
+    pub epochs: i64,
+    pub rows: i64,
+}
+
+/// Runs `vitrine run --until-caught-up`, and checks by its books that it has done the work.
+pub fn run(broker: &Broker, topics: &Topics, sent: &Sent) -> Result<Ran> {
+    let reference = tempfile::tempdir()?;
+    orders::write_reference(reference.path())?;
+    let project = Project::on_kafka(broker, topics, reference.path())?.set(
+        "VITRINE__TIME__ORDERS__OUT_OF_ORDERNESS",
+        orders::OUT_OF_ORDERNESS,
+    );
+    let began = wall::monotonic();
+    let vitrine = project.start(&["run", "--until-caught-up"])?;
+    let mut watch = Watch::new(vitrine.id());
+    while !watch.has_ended()? {
+        ensure!(
+            began.elapsed() < PATIENCE,
+            "vitrine is not done after {PATIENCE:?}\n{}",
+            vitrine.stderr()?
+        );
+        thread::sleep(LOOK_EVERY);
+    }
+    let wall_s = began.elapsed().as_secs_f64();
+    vitrine.wait(LOOK_EVERY)?.success()?;
+    let stored_bytes = size(&project.storage())?;
+    if sent.records == 0 {
+        return Ok(Ran {
+            wall_s,
+            used: watch.used(),
+            stored_bytes,
+            epochs: 0,
+            rows: 0,
+        });
+    }
+
+    let books = |column: &str| -> Result<u64> {
+        let query = format!("SELECT sum({column}) AS n FROM ops.conservation");
+        u64::try_from(project.number(&query)?).context("a negative count")
+    };
+    ensure!(books("read_n")? == sent.records, "not all was read");
+    ensure!(
+        books("duplicate_n")? == sent.duplicates,
+        "duplicates were not all found"
+    );
+    ensure!(
+        books("accepted_n")? == sent.records - sent.duplicates,
+        "orders were refused"
+    );
+    Ok(Ran {
+        wall_s,
+        used: watch.used(),
+        stored_bytes,
+        epochs: project.number("SELECT max(epoch) FROM metrics_revisions.demand_orders")?,
+        rows: project.number("SELECT count(*) FROM metrics_revisions.demand_orders")?,
+    })
+}
+
+fn size(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() {
+            size(&entry.path())?
+        } else {
+            metadata.len()
+        };
+    }
+    Ok(bytes)
+}

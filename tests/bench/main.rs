@@ -1,0 +1,155 @@
+//! First figures: what reading costs, what decoding adds, what Vitrine takes for all its metrics, on one topic of a real Kafka.
+//!
+//! ```text
+//! cargo run --bin bench -- --events 200000
+//! ```
+//!
+//! Each figure comes from a process of its own, so that its peak memory and CPU time are its own. The report goes to stdout and
+//! to `tests/bench/results/<date>.md`.
+//!
+//! ```text
+//! orders     the input
+//! drain      reading, reading and decoding
+//! engine     `vitrine run --until-caught-up`, watched from outside
+//! known_ids  memory of exact deduplication
+//! process    CPU time and memory as /proc tells them
+//! report     the figures as Markdown
+//! ```
+
+mod drain;
+mod engine;
+mod known_ids;
+mod orders;
+mod process;
+mod report;
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tests::events::Topics;
+use tests::kafka::Broker;
+
+use crate::orders::Orders;
+use crate::report::Report;
+
+/// Measures reading, decoding and the whole pipeline on one preloaded Kafka topic.
+#[derive(Parser)]
+struct Options {
+    /// Records on the topic, duplicates included.
+    #[arg(long, default_value_t = 200_000)]
+    events: u64,
+    /// Seed of the generated orders.
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Ids that deduplication is made to remember.
+    #[arg(long, value_delimiter = ',', default_value = "1000000,10000000")]
+    ids: Vec<u64>,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// One measurement, in a process of its own.
+#[derive(Subcommand)]
+enum Part {
+    #[command(hide = true)]
+    Drain {
+        address: String,
+        topic: String,
+        #[arg(long)]
+        decode: bool,
+    },
+    #[command(hide = true)]
+    Remember { ids: u64 },
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    match &options.part {
+        None => measure(&options),
+        Some(Part::Drain {
+            address,
+            topic,
+            decode,
+        }) => tell(&drain::drain(address, topic, *decode)?),
+        Some(Part::Remember { ids }) => tell(&known_ids::remember(*ids)?),
+    }
+}
+
+fn measure(options: &Options) -> Result<()> {
+    let binary = tests::vitrine::binary()?;
+    eprintln!("broker");
+    let broker = Broker::start()?;
+    let partitions = i32::try_from(orders::PARTITIONS)?;
+    let topics = Topics::create(&broker, partitions, &[])?;
+    let empty = Topics::create(&broker, partitions, &[])?;
+    eprintln!("{} orders", options.events);
+    let mut input = Orders::new(options.events, options.seed);
+    broker.produce(topics.orders(), &mut input)?;
+
+    // The first drain warms the broker's page cache for all and is not reported.
+    let drained = |decode: bool| -> Result<drain::Drained> {
+        let args = ["drain", broker.address(), topics.orders()];
+        let more: &[&str] = if decode { &["--decode"] } else { &[] };
+        ask(&[&args, more].concat())
+    };
+    eprintln!("drains");
+    drained(false)?;
+    let bare = drained(false)?;
+    let decoded = drained(true)?;
+    for drained in [bare, decoded] {
+        ensure!(drained.records == options.events, "records are missing");
+    }
+    eprintln!("vitrine on empty topics");
+    let idle = engine::run(&broker, &empty, &orders::Sent::default())?;
+    eprintln!("vitrine");
+    let whole = engine::run(&broker, &topics, &input.sent)?;
+    drop(broker);
+
+    eprintln!("ids");
+    let ids = options.ids.iter();
+    let ids = ids
+        .map(|ids| ask(&["remember", &ids.to_string()]))
+        .collect::<Result<Vec<_>>>()?;
+
+    let now = chrono::DateTime::from_timestamp_millis(pipeline::time::wall::now_ms())
+        .context("the clock is out of range")?;
+    let report = Report {
+        at: now.format("%Y-%m-%d %H:%M UTC").to_string(),
+        seed: options.seed,
+        sent: input.sent,
+        bare,
+        decoded,
+        idle,
+        whole,
+        ids,
+        binary_bytes: fs::metadata(binary)?.len(),
+    };
+    let text = report.to_markdown()?;
+    print!("{text}");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/results");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join(format!("{}.md", now.format("%Y-%m-%d")));
+    fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
+}
+
+/// Runs one part in a process of its own.
+fn ask<T: DeserializeOwned>(args: &[&str]) -> Result<T> {
+    let output = Command::new(env::current_exe()?)
+        .args(args)
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "{args:?} failed");
+    serde_json::from_slice(&output.stdout).with_context(|| format!("answer of {args:?}"))
+}
+
+/// Answers [`ask`].
+fn tell(answer: &impl Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string(answer)?);
+    Ok(())
+}
