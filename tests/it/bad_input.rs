@@ -153,13 +153,16 @@ fn rejected() -> Vec<(Vec<u8>, &'static str)> {
     ]
 }
 
+/// Value, key and reason of a record that is to be rejected.
+type Rejected<'a> = (Option<Vec<u8>>, Option<Vec<u8>>, &'a str);
+
 #[test]
 fn nothing_takes_the_process_down_or_vanishes() {
     let broker = Broker::shared().unwrap();
     let topics = Topics::create(broker, 1, &[("max.message.bytes", "20000000")]).unwrap();
     let good = |id: &str| Message::new(0, text(id)).key("C1");
     let mut messages = vec![good("first")];
-    let mut expected: Vec<(Option<Vec<u8>>, Option<Vec<u8>>, &str)> = Vec::new();
+    let mut expected: Vec<Rejected<'_>> = Vec::new();
     for (value, reason) in rejected() {
         messages.push(
             Message::new(0, value.clone())
