@@ -1,34 +1,28 @@
 //! `vitrine run`: the service.
 
+mod inputs;
+mod ways_out;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use chrono::{DateTime, Utc};
-use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
-use pipeline::publish::{KafkaOutlet, Outlet};
-use pipeline::run::process::{OpenSource, Process};
-use pipeline::run::publisher::{
-    Destinations, EpochRecord, PublisherSettings, RuleCard, Summary, Until, WaysOut,
-    dead_letter_topic,
-};
-use pipeline::run::shard::{Shard, ShardSettings};
-use pipeline::source::files::{FileSource, file_partitions};
-use pipeline::source::kafka::{KafkaSettings, KafkaSource, end_offsets, partition_counts};
-use pipeline::source::memory::{Broker, Producer};
-use pipeline::source::{InputId, Source, Start};
+use pipeline::run::process::Process;
+use pipeline::run::publisher::{EpochRecord, PublisherSettings, RuleCard, Summary, Until};
+use pipeline::run::shard::ShardSettings;
 use pipeline::time::{Zone, wall};
-use schemas::event::Limits;
 use tokio::sync::{mpsc, watch};
 
-use super::{Usage, open};
+pub use self::inputs::{Inputs, kafka_settings};
+use self::inputs::{goals, inputs, shard_settings};
+use self::ways_out::ways_out;
+use super::open;
 use crate::alerts;
 use crate::catalogue;
-use crate::config::{Config, SourceKind, ms};
-use crate::feeds;
+use crate::config::Config;
 use crate::operator::sla::Policy;
-use crate::world::{Archive, Reference, World};
+use crate::world::{Archive, World};
 
 /// Arguments of `vitrine run`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -104,36 +98,6 @@ fn say(summary: &Summary) {
         summary.dead,
         summary.rows
     );
-}
-
-/// How the events come in.
-pub struct Inputs {
-    /// Partitions of the customer topics, and of prices.
-    keyed: u32,
-    global: u32,
-    open: OpenSource,
-    kafka: Option<KafkaSettings>,
-}
-
-impl Inputs {
-    /// Inputs of a broker in this process, whose four topics have `partitions` each, and its producer. Lanes hold at most
-    /// `bound` records.
-    pub fn in_process(config: &Config, partitions: u32, bound: usize) -> (Self, Producer) {
-        let readers = (0..partitions)
-            .map(|shard| input_ids(&shard_settings(config, shard, partitions, partitions)))
-            .collect();
-        let (broker, producer) = Broker::new(readers, bound);
-        let inputs = Self {
-            keyed: partitions,
-            global: partitions,
-            open: Arc::new(move |starts: &[Start]| {
-                let source: Box<dyn Source> = Box::new(broker.open(starts)?);
-                Ok(source)
-            }),
-            kafka: None,
-        };
-        (inputs, producer)
-    }
 }
 
 /// Runs shards and publisher of this configuration.
@@ -280,83 +244,6 @@ impl Progress {
     }
 }
 
-fn shard_settings(config: &Config, shard: u32, keyed: u32, global: u32) -> ShardSettings {
-    ShardSettings {
-        shard,
-        shards: keyed,
-        global_partitions: global,
-        topics: config.topic_settings(),
-        limits: Limits {
-            max_future_skew_ms: ms(config.time.max_future_skew),
-            max_record_bytes: config.limits.max_record_bytes,
-        },
-        partitioner: config.source.partitioner,
-        seal_every: config.epoch.seal_every,
-        seal_records: 20_000,
-        quiet_every: config.epoch.interval,
-        base_every: 256,
-        dead_letter_stop_ratio: config.limits.dead_letter_stop_ratio,
-    }
-}
-
-fn inputs(config: &Config) -> anyhow::Result<Inputs> {
-    let topics = &config.topics;
-    let keyed = [&topics.orders, &topics.visits, &topics.complaints].map(String::as_str);
-    match config.source.kind {
-        SourceKind::Files => {
-            let dir = config.source.dir.clone();
-            if dir.as_os_str().is_empty() {
-                return Err(
-                    Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into(),
-                );
-            }
-            let max = config.limits.max_record_bytes;
-            Ok(Inputs {
-                keyed: file_partitions(&dir, &keyed)?.max(1),
-                global: file_partitions(&dir, &[topics.prices.as_str()])?,
-                open: Arc::new(move |starts: &[Start]| {
-                    let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, max)?);
-                    Ok(source)
-                }),
-                kafka: None,
-            })
-        }
-        SourceKind::Kafka => {
-            let settings = kafka_settings(config);
-            let names = [keyed.as_slice(), &[topics.prices.as_str()]].concat();
-            let counts = partition_counts(&settings, &names)?;
-            if counts[..3].iter().any(|&count| count != counts[0]) {
-                return Err(Usage(format!(
-                    "topics {} must have the same number of partitions, they have {:?}",
-                    keyed.join(", "),
-                    &counts[..3]
-                ))
-                .into());
-            }
-            let for_shards = settings.clone();
-            Ok(Inputs {
-                keyed: counts[0],
-                global: counts[3],
-                open: Arc::new(move |starts: &[Start]| {
-                    let source: Box<dyn Source> = Box::new(KafkaSource::open(&for_shards, starts)?);
-                    Ok(source)
-                }),
-                kafka: Some(settings),
-            })
-        }
-    }
-}
-
-/// How a configuration reaches Kafka.
-pub fn kafka_settings(config: &Config) -> KafkaSettings {
-    let mut settings =
-        KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
-    settings.properties = config.source.properties.clone();
-    settings.max_record_bytes = config.limits.max_record_bytes;
-    settings.alignment = config.time.alignment;
-    settings
-}
-
 fn rule_cards(policy: &Arc<Policy>) -> anyhow::Result<Vec<RuleCard>> {
     let cards = alerts::cards(policy)?;
     Ok(cards
@@ -371,97 +258,4 @@ fn rule_cards(policy: &Arc<Policy>) -> anyhow::Result<Vec<RuleCard>> {
             escalation_role: card.escalation_role.to_string(),
         })
         .collect())
-}
-
-/// Where things leave to beside the tables: alerts, the demand feed, dead letters.
-async fn ways_out(
-    config: &Config,
-    kafka: Option<&KafkaSettings>,
-    reference: &Reference,
-) -> anyhow::Result<WaysOut> {
-    let topics = &config.topics;
-    let feed = config.feeds.demand.then(|| {
-        let topic = kafka.map(|_| topics.demand.clone());
-        feeds::demand_daily(config.time.zone, reference.calendar_rows(), topic)
-    });
-    let outlet: Option<Arc<dyn Outlet>> = match kafka {
-        None => None,
-        Some(kafka) => {
-            let mut properties = kafka.properties.clone();
-            properties.insert("bootstrap.servers".to_owned(), kafka.brokers.clone());
-            let mut names = vec![topics.alerts.clone(), topics.demand.clone()];
-            names.extend(
-                config
-                    .topic_settings()
-                    .iter()
-                    .map(|topic| dead_letter_topic(&topic.name)),
-            );
-            Some(Arc::new(
-                KafkaOutlet::open(&properties, &names, topics.create_topics).await?,
-            ))
-        }
-    };
-    Ok(WaysOut {
-        alerts: destinations(config, kafka)?,
-        feed,
-        outlet,
-    })
-}
-
-/// Webhooks of the configuration, and the alert topic where the events come from Kafka.
-fn destinations(config: &Config, kafka: Option<&KafkaSettings>) -> anyhow::Result<Destinations> {
-    let mut destinations = Destinations::default();
-    let schedule = Schedule {
-        max_age_ms: Some(ms(config.alerts.max_age)),
-        ..Schedule::default()
-    };
-    for settings in &config.alerts.webhooks {
-        let webhook = Webhook::open(settings, config.alerts.allow_private_addresses, SOURCE)?;
-        destinations.routes.0.push(settings.route());
-        let name = settings.name.as_str().into();
-        destinations
-            .targets
-            .push((name, schedule.clone(), Arc::new(webhook)));
-    }
-    if let Some(kafka) = kafka {
-        let mut properties: BTreeMap<&str, &str> = kafka
-            .properties
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        properties.insert("bootstrap.servers", &kafka.brokers);
-        let topic = &config.topics.alerts;
-        let target = KafkaTopic::open(properties, topic, SOURCE)?;
-        let name: Arc<str> = format!("topic {topic}").into();
-        destinations.routes.0.push(Route {
-            destination: name.clone(),
-            rules: Default::default(),
-        });
-        let always = Schedule {
-            max_age_ms: None,
-            ..Schedule::default()
-        };
-        destinations.targets.push((name, always, Arc::new(target)));
-    }
-    Ok(destinations)
-}
-
-/// The last part of `source` in alerts.
-const SOURCE: &str = "main";
-
-/// The ends seen at start, per shard and input.
-fn goals(kafka: &KafkaSettings, shards: &[ShardSettings]) -> anyhow::Result<Vec<Vec<i64>>> {
-    shards
-        .iter()
-        .map(|settings| {
-            end_offsets(kafka, &input_ids(settings)).context("end offsets cannot be read")
-        })
-        .collect()
-}
-
-fn input_ids(settings: &ShardSettings) -> Vec<InputId> {
-    Shard::<World>::input_ids(settings)
-        .into_iter()
-        .map(|(id, _)| id)
-        .collect()
 }

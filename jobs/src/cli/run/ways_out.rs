@@ -1,0 +1,89 @@
+//! What leaves beside the tables, and whereto.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
+use pipeline::publish::{KafkaOutlet, Outlet};
+use pipeline::run::publisher::{Destinations, WaysOut, dead_letter_topic};
+use pipeline::source::kafka::KafkaSettings;
+
+use crate::config::{Config, ms};
+use crate::feeds;
+use crate::world::Reference;
+
+/// The last part of `source` in alerts.
+const SOURCE: &str = "main";
+
+/// Where things leave to beside the tables: alerts, the demand feed, dead letters.
+pub async fn ways_out(
+    config: &Config,
+    kafka: Option<&KafkaSettings>,
+    reference: &Reference,
+) -> anyhow::Result<WaysOut> {
+    let topics = &config.topics;
+    let feed = config.feeds.demand.then(|| {
+        let topic = kafka.map(|_| topics.demand.clone());
+        feeds::demand_daily(config.time.zone, reference.calendar_rows(), topic)
+    });
+    let outlet: Option<Arc<dyn Outlet>> = match kafka {
+        None => None,
+        Some(kafka) => {
+            let mut properties = kafka.properties.clone();
+            properties.insert("bootstrap.servers".to_owned(), kafka.brokers.clone());
+            let mut names = vec![topics.alerts.clone(), topics.demand.clone()];
+            names.extend(
+                config
+                    .topic_settings()
+                    .iter()
+                    .map(|topic| dead_letter_topic(&topic.name)),
+            );
+            Some(Arc::new(
+                KafkaOutlet::open(&properties, &names, topics.create_topics).await?,
+            ))
+        }
+    };
+    Ok(WaysOut {
+        alerts: destinations(config, kafka)?,
+        feed,
+        outlet,
+    })
+}
+
+/// Webhooks of the configuration, and the alert topic where the events come from Kafka.
+fn destinations(config: &Config, kafka: Option<&KafkaSettings>) -> anyhow::Result<Destinations> {
+    let mut destinations = Destinations::default();
+    let schedule = Schedule {
+        max_age_ms: Some(ms(config.alerts.max_age)),
+        ..Schedule::default()
+    };
+    for settings in &config.alerts.webhooks {
+        let webhook = Webhook::open(settings, config.alerts.allow_private_addresses, SOURCE)?;
+        destinations.routes.0.push(settings.route());
+        let name = settings.name.as_str().into();
+        destinations
+            .targets
+            .push((name, schedule.clone(), Arc::new(webhook)));
+    }
+    if let Some(kafka) = kafka {
+        let mut properties: BTreeMap<&str, &str> = kafka
+            .properties
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        properties.insert("bootstrap.servers", &kafka.brokers);
+        let topic = &config.topics.alerts;
+        let target = KafkaTopic::open(properties, topic, SOURCE)?;
+        let name: Arc<str> = format!("topic {topic}").into();
+        destinations.routes.0.push(Route {
+            destination: name.clone(),
+            rules: Default::default(),
+        });
+        let always = Schedule {
+            max_age_ms: None,
+            ..Schedule::default()
+        };
+        destinations.targets.push((name, always, Arc::new(target)));
+    }
+    Ok(destinations)
+}
