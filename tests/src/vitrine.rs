@@ -43,8 +43,16 @@ fn find() -> Result<PathBuf> {
         .context("no target folder")?;
     let target = profile.parent().context("no target folder")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    // Cargo tells tests about their package by these; build scripts watch them, and would run and rebuild half the tree.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&name);
+        }
+    }
     cache::run(
-        Command::new(cargo)
+        build
             .args(["build", "--quiet", "--workspace", "--bin", "vitrine"])
             .arg("--manifest-path")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
