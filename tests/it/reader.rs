@@ -1,6 +1,6 @@
 //! Reads a Kafka source as a shard would, and keeps what came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use pipeline::source::kafka::{KafkaSettings, KafkaSource};
@@ -28,6 +28,8 @@ pub struct Reader {
     pub source: KafkaSource,
     pub records: BTreeMap<usize, Vec<Record>>,
     pub ends: BTreeMap<usize, Vec<(i64, Instant)>>,
+    /// Inputs whose last item was an end.
+    at_end: BTreeSet<usize>,
     inputs: usize,
 }
 
@@ -37,6 +39,7 @@ impl Reader {
             source: KafkaSource::open(settings, starts).unwrap(),
             records: BTreeMap::new(),
             ends: BTreeMap::new(),
+            at_end: BTreeSet::new(),
             inputs: starts.len(),
         }
     }
@@ -52,11 +55,13 @@ impl Reader {
             match item {
                 Item::Record(record) => {
                     count += 1;
+                    self.at_end.remove(&input);
                     self.records.entry(input).or_default().push(record);
                 }
                 Item::End {
                     next_offset, at, ..
                 } => {
+                    self.at_end.insert(input);
                     self.ends.entry(input).or_default().push((next_offset, at));
                 }
             }
@@ -72,10 +77,17 @@ impl Reader {
         }
     }
 
+    /// Whether the end of an input has been told, and no record after it.
+    ///
+    /// `Source::unread` knows of an end before it is told.
+    pub fn is_at_end(&self, input: usize) -> bool {
+        self.at_end.contains(&input)
+    }
+
     /// Reads until every input is at its end; those ends.
     pub fn read_to_ends(&mut self) -> Vec<i64> {
         self.until("all inputs are at their ends", |reader| {
-            (0..reader.inputs).all(|input| !reader.source.unread(input))
+            (0..reader.inputs).all(|input| reader.is_at_end(input))
         });
         (0..self.inputs)
             .map(|input| self.ends[&input].last().unwrap().0)

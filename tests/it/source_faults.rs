@@ -132,7 +132,7 @@ fn waits_for_a_broker_that_is_gone() {
         });
         send(round * 100);
         reader.until("new records are read", |reader| {
-            reader.records[&0].len() as i64 == n + 100 && !reader.source.unread(0)
+            reader.records[&0].len() as i64 == n + 100 && reader.is_at_end(0)
         });
     }
     assert_eq!(reader.offsets(0), (0..300).collect::<Vec<_>>());

@@ -34,7 +34,7 @@ fn reads_every_partition_in_order_to_its_end() {
     // live: a record ends the end, until the next one
     broker.produce(&topic, [Message::new(3, "new")]).unwrap();
     reader.until("the new record is read", |reader| {
-        reader.records.contains_key(&3) && !reader.source.unread(3)
+        reader.records.contains_key(&3) && reader.is_at_end(3)
     });
     assert_eq!(reader.ends[&3].last().unwrap().0, 1);
     Box::new(reader.source).close();

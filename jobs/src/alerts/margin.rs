@@ -18,7 +18,7 @@ use pipeline::alert::{About, AlertRule, Change, Input, Now, Severity, State};
 use serde::{Deserialize, Serialize};
 
 use super::{RuleCard, RuleError};
-use crate::operator::read::Columns;
+use pipeline::columns::Columns;
 
 const METRIC: &str = "retailer_margin";
 const WINDOW_KIND: &str = "H28";

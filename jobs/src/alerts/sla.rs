@@ -20,8 +20,8 @@ use pipeline::history::WEIGHT;
 use serde::{Deserialize, Serialize};
 
 use super::{RuleCard, RuleError};
-use crate::operator::read::Columns;
 use crate::operator::sla::{Outcome, Policy, SLA_STEPS, Step};
+use pipeline::columns::Columns;
 
 /// `A15.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

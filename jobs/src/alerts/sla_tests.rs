@@ -60,7 +60,7 @@ fn pending() -> SlaStep {
 
 fn weighted(facts: &[(SlaStep, i64)]) -> RecordBatch {
     let (facts, weights): (Vec<_>, Vec<_>) = facts.iter().cloned().unzip();
-    let rows = SlaStep::to_batch(&facts).unwrap();
+    let rows = SlaStep::table().batch(&facts).unwrap();
     let mut fields = rows.schema().fields().to_vec();
     fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
     let mut columns = rows.columns().to_vec();

@@ -109,9 +109,9 @@ pub async fn audit(
     since_ms: Option<i64>,
     told: impl FnMut(usize, usize),
 ) -> anyhow::Result<Report> {
-    let (epoch, session) = open::newest(config).await?;
+    let (epoch, session) = open::Reader::new(config)?.newest().await?;
     let conservation = conservation::by_partition(&session).await?;
-    let recomputed = recompute(config, &epoch, &session).await?;
+    let mut recomputed = recompute(config, &epoch, &session).await?;
     let zone = Zone(config.time.zone);
     let mut published = BTreeMap::new();
     for metric in catalogue::metrics()?.iter() {

@@ -110,7 +110,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Status(args) => status::run(&args, &load()?).await,
         Command::Sql(args) => {
             let config = load()?;
-            sql::run(&args, async || open::session(&config).await).await
+            let reader = open::Reader::new(&config)?;
+            sql::run(&args, async || reader.session().await).await
         }
     }
 }

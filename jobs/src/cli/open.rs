@@ -15,90 +15,107 @@ use crate::catalogue;
 use crate::config::Config;
 use crate::world::{Archive, Reference};
 
-/// Pins the newest epoch and opens it.
-pub async fn session(config: &Config) -> anyhow::Result<Session> {
-    Ok(newest(config).await?.1)
+/// Opens sessions over the newest epoch of a storage. What it has read of tables and files it keeps, so that the next session
+/// reads only what is new.
+pub struct Reader<'c> {
+    config: &'c Config,
+    store: Arc<dyn ObjectStore>,
+    tables: Tables,
+    specs: Vec<TableSpec>,
+    engine: Engine,
 }
 
-/// The same with the epoch's record.
-pub async fn newest(config: &Config) -> anyhow::Result<(EpochRecord, Session)> {
-    let store = super::store(config)?;
-    let Some(epoch) = newest_epoch(store.clone()).await? else {
-        bail!(
-            "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
-            config.storage.url
-        );
-    };
-    let specs = catalogue::stored_tables(Zone(config.time.zone))?;
-    let snapshot = snapshot(config, &epoch, &specs, &store).await?;
-    let engine = Engine::new(store, config.limits.memory)?;
-    let session = Session::open(&snapshot, &engine).await?;
-    Ok((epoch, session))
-}
-
-async fn snapshot(
-    config: &Config,
-    epoch: &EpochRecord,
-    specs: &[TableSpec],
-    store: &Arc<dyn ObjectStore>,
-) -> anyhow::Result<Snapshot> {
-    let tables = Tables::new(store.clone());
-    let keys: BTreeMap<String, Vec<String>> = schemas::table::all_tables()
-        .into_iter()
-        .filter(|table| matches!(table.schema_name, "metrics" | "feeds"))
-        .map(|table| {
-            let key = table.key.iter().map(|name| (*name).to_owned()).collect();
-            (format!("{}.{}", table.schema_name, table.name), key)
+impl<'c> Reader<'c> {
+    pub fn new(config: &'c Config) -> anyhow::Result<Self> {
+        let store = super::store(config)?;
+        Ok(Self {
+            config,
+            tables: Tables::new(store.clone()),
+            specs: catalogue::stored_tables(Zone(config.time.zone))?,
+            engine: Engine::new(store.clone(), config.limits.memory)?,
+            store,
         })
-        .collect();
-    let mut pinned = Vec::new();
-    for spec in specs {
-        let name = spec.full_name();
-        let files = match epoch.tables.get(&name) {
-            Some(&version) => tables
-                .files_at(&name, version)
-                .await
-                .with_context(|| format!("table={name} cannot be read at version={version}"))?,
-            None => Arc::default(),
+    }
+
+    /// Pins the newest epoch and opens it.
+    pub async fn session(&self) -> anyhow::Result<Session> {
+        Ok(self.newest().await?.1)
+    }
+
+    /// The same with the epoch's record.
+    pub async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
+        let Some(epoch) = newest_epoch(self.store.clone()).await? else {
+            bail!(
+                "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
+                self.config.storage.url
+            );
         };
-        pinned.push(PinnedTable {
-            schema_name: spec.schema_name.clone(),
-            name: spec.name.clone(),
-            schema: spec.schema.clone(),
-            partition_by: spec.partition_by.clone(),
-            key: keys.get(&name).cloned().unwrap_or_default(),
-            files: files
+        let snapshot = self.snapshot(&epoch).await?;
+        let session = Session::open(&snapshot, &self.engine).await?;
+        Ok((epoch, session))
+    }
+
+    async fn snapshot(&self, epoch: &EpochRecord) -> anyhow::Result<Snapshot> {
+        let keys: BTreeMap<String, Vec<String>> = schemas::table::all_tables()
+            .into_iter()
+            .filter(|table| matches!(table.schema_name, "metrics" | "feeds"))
+            .map(|table| {
+                let key = table.key.iter().map(|name| (*name).to_owned()).collect();
+                (format!("{}.{}", table.schema_name, table.name), key)
+            })
+            .collect();
+        let mut pinned = Vec::new();
+        for spec in &self.specs {
+            let name = spec.full_name();
+            let files = match epoch.tables.get(&name) {
+                Some(&version) => self
+                    .tables
+                    .files_at(&name, version)
+                    .await
+                    .with_context(|| format!("table={name} cannot be read at version={version}"))?,
+                None => Arc::default(),
+            };
+            pinned.push(PinnedTable {
+                schema_name: spec.schema_name.clone(),
+                name: spec.name.clone(),
+                schema: spec.schema.clone(),
+                partition_by: spec.partition_by.clone(),
+                key: keys.get(&name).cloned().unwrap_or_default(),
+                files: files
+                    .iter()
+                    .map(|file| PinnedFile {
+                        path: file.location.clone(),
+                        size: file.size,
+                        partition_values: file.partition_values.clone().into_iter().collect(),
+                        rows: Some(file.rows),
+                    })
+                    .collect(),
+            });
+        }
+        let reference = Archive::new(self.store.clone())
+            .read(&epoch.reference)
+            .await?;
+        Ok(Snapshot {
+            epoch: epoch.epoch,
+            committed_at_ms: epoch.committed_at_ms,
+            zone: self.config.time.zone,
+            tables: pinned,
+            finality: epoch
+                .finality
                 .iter()
-                .map(|file| PinnedFile {
-                    path: file.location.clone(),
-                    size: file.size,
-                    partition_values: file.partition_values.clone().into_iter().collect(),
-                    rows: Some(file.rows),
+                .map(|row| Finality {
+                    table: row.table.clone(),
+                    window_kind: row.window_kind.clone(),
+                    final_until_ms: row.until_ms,
                 })
                 .collect(),
-        });
+            reference: reference
+                .tables()
+                .map(|(name, rows)| (name.to_owned(), rows.clone()))
+                .collect(),
+            views: catalogue::views(),
+        })
     }
-    let reference = Archive::new(store.clone()).read(&epoch.reference).await?;
-    Ok(Snapshot {
-        epoch: epoch.epoch,
-        committed_at_ms: epoch.committed_at_ms,
-        zone: config.time.zone,
-        tables: pinned,
-        finality: epoch
-            .finality
-            .iter()
-            .map(|row| Finality {
-                table: row.table.clone(),
-                window_kind: row.window_kind.clone(),
-                final_until_ms: row.until_ms,
-            })
-            .collect(),
-        reference: reference
-            .tables()
-            .map(|(name, rows)| (name.to_owned(), rows.clone()))
-            .collect(),
-        views: catalogue::views(),
-    })
 }
 
 /// Reference data of a configuration, archived; an absent folder is empty reference data, with a warning.

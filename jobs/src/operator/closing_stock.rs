@@ -6,15 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::{Column, FactTable};
 use pipeline::history::{Call, Entry, Fact, Operator};
 use pipeline::time::Zone;
 use serde::{Deserialize, Serialize};
 
 use super::sell_through::{ShelfKey, project_counts};
-use super::write::{Column, FactTable};
 use crate::world::World;
 
 /// A day's closing stock.
@@ -55,16 +54,12 @@ static TABLE: FactTable<ClosingStockFact> = FactTable::new(
 );
 
 impl Fact for ClosingStockFact {
-    fn schema() -> SchemaRef {
-        TABLE.schema()
+    fn table() -> &'static FactTable<Self> {
+        &TABLE
     }
 
     fn instant_ms(&self) -> i64 {
         self.instant_ms
-    }
-
-    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
-        TABLE.batch(facts)
     }
 }
 

@@ -19,14 +19,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::{Column, Columns, FactTable};
 use pipeline::history::{Call, Entry, Fact, Operator};
 use serde::{Deserialize, Serialize};
 
-use super::read::Columns;
-use super::write::{Column, FactTable};
 use crate::world::{PriceType, UNKNOWN, World};
 
 /// What a fact says about its quantity.
@@ -127,16 +125,12 @@ static TABLE: FactTable<OrderLineFact> = FactTable::new(
 );
 
 impl Fact for OrderLineFact {
-    fn schema() -> SchemaRef {
-        TABLE.schema()
+    fn table() -> &'static FactTable<Self> {
+        &TABLE
     }
 
     fn instant_ms(&self) -> i64 {
         self.instant_ms
-    }
-
-    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
-        TABLE.batch(facts)
     }
 }
 

@@ -12,17 +12,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::{Column, Columns, FactTable};
 use pipeline::history::{Call, Entry, Fact, Operator};
 use pipeline::time::Zone;
 use schemas::partition::partition_of;
 use serde::{Deserialize, Serialize};
 
-use super::read::Columns;
 use super::sell_through::ShelfKey;
-use super::write::{Column, FactTable};
 use crate::world::{PriceType, UNKNOWN, World};
 
 const SELLING: &str = "SELLING";
@@ -111,16 +109,12 @@ static TABLE: FactTable<PriceObservationFact> = FactTable::new(
 );
 
 impl Fact for PriceObservationFact {
-    fn schema() -> SchemaRef {
-        TABLE.schema()
+    fn table() -> &'static FactTable<Self> {
+        &TABLE
     }
 
     fn instant_ms(&self) -> i64 {
         self.instant_ms
-    }
-
-    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
-        TABLE.batch(facts)
     }
 }
 

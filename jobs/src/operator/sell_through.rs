@@ -12,15 +12,13 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::{Column, Columns, FactTable};
 use pipeline::history::{Call, Entry, Fact, Operator};
 use pipeline::time::{DAY_MS, Zone};
 use serde::{Deserialize, Serialize};
 
-use super::read::Columns;
-use super::write::{Column, FactTable};
 use crate::world::World;
 
 /// The longest interval that is used, itself included (K12).
@@ -82,16 +80,12 @@ static TABLE: FactTable<SellThroughFact> = FactTable::new(
 );
 
 impl Fact for SellThroughFact {
-    fn schema() -> SchemaRef {
-        TABLE.schema()
+    fn table() -> &'static FactTable<Self> {
+        &TABLE
     }
 
     fn instant_ms(&self) -> i64 {
         self.instant_ms
-    }
-
-    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
-        TABLE.batch(facts)
     }
 }
 

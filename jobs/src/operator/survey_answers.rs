@@ -5,14 +5,12 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::{Column, Columns, FactTable};
 use pipeline::history::{Call, Entry, Fact, Operator};
 use serde::{Deserialize, Serialize};
 
-use super::read::Columns;
-use super::write::{Column, FactTable};
 use crate::world::{UNKNOWN, World};
 
 /// Scores from here on are satisfied ones (D9).
@@ -76,16 +74,12 @@ static TABLE: FactTable<SurveyAnswer> = FactTable::new(
 );
 
 impl Fact for SurveyAnswer {
-    fn schema() -> SchemaRef {
-        TABLE.schema()
+    fn table() -> &'static FactTable<Self> {
+        &TABLE
     }
 
     fn instant_ms(&self) -> i64 {
         self.instant_ms
-    }
-
-    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
-        TABLE.batch(facts)
     }
 }
 
@@ -254,7 +248,7 @@ mod tests {
                 (1_000, "B", UNKNOWN, UNKNOWN, 4)
             ]
         );
-        let rows = SurveyAnswer::to_batch(&facts).unwrap();
+        let rows = SurveyAnswer::table().batch(&facts).unwrap();
         let satisfied = Columns::of(&rows).integer("satisfied_n").unwrap();
         assert_eq!((satisfied.get(0), satisfied.get(1)), (Some(0), Some(1)));
     }

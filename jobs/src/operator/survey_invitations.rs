@@ -5,14 +5,12 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::{Column, Columns, FactTable};
 use pipeline::history::{Call, Entry, Fact, Operator};
 use serde::{Deserialize, Serialize};
 
-use super::read::Columns;
-use super::write::{Column, FactTable};
 use crate::world::{UNKNOWN, World};
 
 /// One invitation; dimensions of the customer as of its sending.
@@ -70,16 +68,12 @@ static TABLE: FactTable<SurveyInvitation> = FactTable::new(
 );
 
 impl Fact for SurveyInvitation {
-    fn schema() -> SchemaRef {
-        TABLE.schema()
+    fn table() -> &'static FactTable<Self> {
+        &TABLE
     }
 
     fn instant_ms(&self) -> i64 {
         self.instant_ms
-    }
-
-    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
-        TABLE.batch(facts)
     }
 }
 

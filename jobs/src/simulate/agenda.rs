@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::orders::Order;
-use super::service::{Case, Invitation};
+use super::orders::order::Order;
+use super::service::case::Case;
+use super::service::invitation::Invitation;
 
 /// Something that happens at an instant. Customers are indexes into [`super::world::World::customers`].
 pub(super) enum Action {

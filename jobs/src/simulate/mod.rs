@@ -31,6 +31,8 @@ mod days;
 mod dice;
 pub mod dirty;
 mod field;
+mod labels;
+mod letter;
 mod orders;
 mod outbox;
 mod outlet;
@@ -80,7 +82,7 @@ pub fn generate(plan: &Plan, sink: &mut dyn EventSink) -> Result<Summary, Simula
         distributor.live(&world, &day, &mut outbox)?;
     }
     let mut summary = outbox.finish()?;
-    summary.anomalies = truth::anomalies(&world);
+    summary.anomalies = labels::of(&world);
     Ok(summary)
 }
 

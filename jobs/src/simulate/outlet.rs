@@ -1,6 +1,6 @@
 //! The last step of a record: its offset, its label, the sink.
 
-use super::outbox::{Letter, uuid_text};
+use super::letter::{Letter, uuid_text};
 use super::plan::{EventSink, Plan, SimTopic, SimulateError, Summary};
 use super::truth::{DirtyRecord, SoldInterval};
 use super::verdict::Accepted;

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::world::{CALL_CENTRE, Period, World};
-
 /// A record that must not be accepted: one line of `truth/dirty.ndjson`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DirtyRecord<'r> {
@@ -50,57 +48,4 @@ pub struct Anomaly {
     pub to: i64,
     /// The rule that ought to see it (`domain.md` 5).
     pub expected_rule: &'static str,
-}
-
-/// The labels of a world's planted troubles.
-pub(super) fn anomalies(world: &World) -> Vec<Anomaly> {
-    let planted = &world.anomalies;
-    let label =
-        |kind, subjects: Vec<(&'static str, String)>, period: Period, expected_rule| Anomaly {
-            kind,
-            subjects: subjects.into_iter().collect(),
-            from: period.from,
-            to: period.to,
-            expected_rule,
-        };
-    let mut labels = Vec::new();
-    if let Some(index) = planted.squeezed {
-        let customer = &world.customers[index as usize];
-        labels.push(label(
-            "margin_squeeze",
-            vec![
-                ("customer_id", customer.customer_id.to_string()),
-                (
-                    "territory_id",
-                    world.territory(customer).territory_id.clone(),
-                ),
-            ],
-            planted.run,
-            "A01",
-        ));
-    }
-    if let Some(period) = planted.silent_desk {
-        labels.push(label(
-            "silent_complaint_desk",
-            vec![("unit_id", CALL_CENTRE.to_owned())],
-            period,
-            "A15",
-        ));
-    }
-    if let Some((area, period)) = planted.sour_area {
-        let unit_id = world.organisation.areas[area as usize]
-            .service_unit_id
-            .clone();
-        labels.push(label(
-            "satisfaction_drop",
-            vec![("unit_id", unit_id)],
-            period,
-            "A27",
-        ));
-    }
-    if let Some((sku, period)) = planted.short_sku {
-        let sku_id = world.skus[usize::from(sku)].sku_id.clone();
-        labels.push(label("stock_out", vec![("sku_id", sku_id)], period, "A31"));
-    }
-    labels
 }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
 use futures::TryStreamExt;
-use pipeline::run::process::{WorldError, Worlds};
+use pipeline::run::worlds::{WorldError, Worlds};
 
 use super::{Reference, World};
 

@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::history::Stamp;
 use serde::{Deserialize, Serialize};
 
-use crate::operator::read::Columns;
+use pipeline::columns::Columns;
 
 /// What a list price is a price for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -12,26 +12,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::outbox::Dispatch;
-use super::schedule::{Lane, Outcome, Pulse, Report, Schedule, Step};
+use super::schedule::{Answer, Lane, Outcome, Pulse, Report, Schedule, Step};
 use super::transition::Transition;
 use crate::time::wall;
-
-/// How a receiver took a transition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It has it (2xx; Kafka: all replicas).
-    Accepted { status: Option<u16> },
-    /// It answered that it will not take this (redirects, most of 4xx).
-    Refused { status: Option<u16>, error: String },
-    /// It asks never to be called again (410).
-    Gone,
-    /// It could not be reached or cannot take anything now (time-out, 429, 5xx); perhaps it said for how long.
-    Unavailable {
-        status: Option<u16>,
-        error: String,
-        retry_after_ms: Option<i64>,
-    },
-}
 
 /// Somewhere transitions can be sent. Errors are answers and carry no secret.
 #[async_trait]

@@ -9,7 +9,8 @@ use rdkafka::error::KafkaError as ClientError;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 
-use super::deliver::{Answer, Target};
+use super::deliver::Target;
+use super::schedule::Answer;
 use super::transition::Transition;
 
 /// Until all replicas have it.

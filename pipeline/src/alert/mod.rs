@@ -28,11 +28,11 @@ mod table;
 mod transition;
 mod webhook;
 
-pub use deliver::{Answer, Deliverer, Target};
+pub use deliver::{Deliverer, Target};
 pub use kafka::{KafkaError, KafkaTopic};
 pub use outbox::{Dispatch, Outbox, Route, Routes};
 pub use rules::{AlertRule, Input, Now};
-pub use schedule::{Lane, Outcome, Pulse, Report, Schedule, Step};
+pub use schedule::{Answer, Lane, Outcome, Pulse, Report, Schedule, Step};
 pub use table::{delivery_rows, transition_rows};
 pub use transition::{About, Change, MAX_PER_SEAL, Severity, State, Transition, seal};
 pub use webhook::{Webhook, WebhookError, WebhookSettings};

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
-use super::deliver::Answer;
 use super::transition::Transition;
 
 /// What an owner tells its lanes with every seal.
@@ -17,6 +16,23 @@ pub struct Pulse {
     pub may_send_until_ms: i64,
     /// Live time (files: clock), against which age is measured; ms UTC.
     pub live_ms: i64,
+}
+
+/// How a receiver took a transition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It has it (2xx; Kafka: all replicas).
+    Accepted { status: Option<u16> },
+    /// It answered that it will not take this (redirects, most of 4xx).
+    Refused { status: Option<u16>, error: String },
+    /// It asks never to be called again (410).
+    Gone,
+    /// It could not be reached or cannot take anything now (time-out, 429, 5xx); perhaps it said for how long.
+    Unavailable {
+        status: Option<u16>,
+        error: String,
+        retry_after_ms: Option<i64>,
+    },
 }
 
 /// How one attempt, or one that was spared, ended.

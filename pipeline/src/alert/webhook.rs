@@ -14,8 +14,9 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 
 use super::address::Guard;
-use super::deliver::{Answer, Target};
+use super::deliver::Target;
 use super::outbox::Route;
+use super::schedule::Answer;
 use super::transition::Transition;
 
 /// From connecting to the head of the answer.

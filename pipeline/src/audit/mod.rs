@@ -24,7 +24,7 @@ use schemas::event::{Topic, arrow_schema};
 pub use compare::{PublishedRows, TableAudit};
 
 use crate::history::World;
-use crate::round::{Metric, RoundError, evaluate_public, row_schema};
+use crate::round::{Evaluator, Metric, RoundError, evaluate_public, row_schema};
 use crate::run::core::{CoreError, ShardCore, clock_key};
 use crate::run::publisher::{EpochRecord, Planner, RoundKey, conform};
 use crate::run::seal::{Clocks, least_clocks};
@@ -47,6 +47,7 @@ pub struct Audit<W: World> {
     zone: Zone,
     metrics: Arc<Vec<Metric>>,
     shards: Vec<ShardCore<W>>,
+    evaluator: Evaluator,
     planner: Planner,
     clocks: BTreeMap<u32, Clocks>,
     unrevised: BTreeSet<RoundKey>,
@@ -59,6 +60,7 @@ impl<W: World> Audit<W> {
             zone,
             metrics,
             shards: Vec::new(),
+            evaluator: Evaluator::new(zone),
             planner: Planner::default(),
             clocks: epoch.clocks.clone(),
             unrevised: epoch.unrevised.iter().cloned().collect(),
@@ -90,13 +92,14 @@ impl<W: World> Audit<W> {
     /// `told` hears how many windows are done, and of how many. A published window that holds no fact any more is compared
     /// with no rows at all.
     pub async fn compare(
-        &self,
+        &mut self,
         published: &BTreeMap<String, PublishedRows>,
         since_ms: Option<i64>,
         mut told: impl FnMut(usize, usize),
     ) -> Result<Vec<TableAudit>, AuditError> {
+        let (zone, metrics) = (self.zone, self.metrics.clone());
         let is_asked_for =
-            |window: Window| since_ms.is_none_or(|since| window.end_ms(self.zone) > since);
+            |window: Window| since_ms.is_none_or(|since| window.end_ms(zone) > since);
         let clocks = least_clocks(self.clocks.values());
         let due: Vec<RoundKey> = self
             .planner
@@ -104,15 +107,14 @@ impl<W: World> Audit<W> {
             .into_iter()
             .filter(|key| is_asked_for(key.window) && !self.unrevised.contains(key))
             .collect();
-        let mut tables: BTreeMap<&str, TableAudit> = self
-            .metrics
+        let mut tables: BTreeMap<&str, TableAudit> = metrics
             .iter()
             .map(|metric| (metric.name.as_str(), TableAudit::new(&metric.name)))
             .collect();
         let nothing = PublishedRows::default();
         let mut seen = BTreeSet::new();
         for (done, key) in due.iter().enumerate() {
-            for (metric, expected) in self.round(key).await? {
+            for (metric, expected) in self.round(&metrics, key).await? {
                 let published = published.get(&metric.name).unwrap_or(&nothing);
                 let actual = published.window(metric, key.window)?;
                 if let Some(table) = tables.get_mut(metric.name.as_str()) {
@@ -122,7 +124,7 @@ impl<W: World> Audit<W> {
             }
             told(done + 1, due.len());
         }
-        for metric in self.metrics.iter() {
+        for metric in metrics.iter() {
             let Some(published) = published.get(&metric.name) else {
                 continue;
             };
@@ -144,8 +146,7 @@ impl<W: World> Audit<W> {
                 }
             }
         }
-        Ok(self
-            .metrics
+        Ok(metrics
             .iter()
             .filter_map(|metric| tables.remove(metric.name.as_str()))
             .collect())
@@ -157,11 +158,15 @@ impl<W: World> Audit<W> {
     }
 
     /// The rows of all metrics of a round.
-    async fn round(&self, key: &RoundKey) -> Result<Vec<(&Metric, RecordBatch)>, AuditError> {
-        let metrics = Planner::metrics_of(&self.metrics, key);
+    async fn round<'m>(
+        &mut self,
+        metrics: &'m [Metric],
+        key: &RoundKey,
+    ) -> Result<Vec<(&'m Metric, RecordBatch)>, AuditError> {
+        let metrics = Planner::metrics_of(metrics, key);
         let names: Vec<String> = metrics.iter().map(|metric| metric.name.clone()).collect();
         let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
-        for shard in &self.shards {
+        for shard in &mut self.shards {
             for (metric, rows) in shard.answer(key.window, &names).await? {
                 parts.entry(metric).or_default().push(rows);
             }
@@ -169,7 +174,7 @@ impl<W: World> Audit<W> {
         let mut rows = Vec::with_capacity(metrics.len());
         for metric in metrics {
             let parts = parts.remove(&metric.name).unwrap_or_default();
-            let result = evaluate_public(metric, key.window, self.zone, &parts).await?;
+            let result = evaluate_public(&mut self.evaluator, metric, key.window, &parts).await?;
             rows.push((metric, result));
         }
         Ok(rows)

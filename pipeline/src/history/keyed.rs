@@ -92,7 +92,8 @@ pub struct Keyed<O: Operator> {
 
 impl<O: Operator> Keyed<O> {
     pub fn new(operator: O, zone: Zone) -> Self {
-        let mut fields: Vec<_> = O::Fact::schema().fields().iter().cloned().collect();
+        let facts = O::Fact::table().schema();
+        let mut fields: Vec<_> = facts.fields().iter().cloned().collect();
         fields.push(Arc::new(
             Field::new(PANE, DataType::Date32, false).with_metadata(columns::comment(
                 "local date of the instant at which the fact counts (日期)",
@@ -103,10 +104,7 @@ impl<O: Operator> Keyed<O> {
                 "+1: holds, -1: no longer holds; what holds has a positive sum (权重)",
             )),
         ));
-        let schema = Arc::new(Schema::new_with_metadata(
-            fields,
-            O::Fact::schema().metadata().clone(),
-        ));
+        let schema = Arc::new(Schema::new_with_metadata(fields, facts.metadata().clone()));
         Self {
             operator,
             slots: HashMap::new(),
@@ -178,7 +176,7 @@ impl<O: Operator> Keyed<O> {
     }
 
     fn batch(&self, facts: &[O::Fact], weights: Vec<i64>) -> Result<RecordBatch, ArrowError> {
-        let rows = O::Fact::to_batch(facts)?;
+        let rows = O::Fact::table().batch(facts)?;
         let mut arrays: Vec<ArrayRef> = rows.columns().to_vec();
         arrays.push(Arc::new(Date32Array::from_iter_values(
             facts

@@ -3,10 +3,11 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde::{Serialize, de::DeserializeOwned};
+
+use crate::columns::FactTable;
 
 /// The total order of events: (`occurred_at`, `recorded_at`, `event_id`), K8.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
@@ -67,12 +68,10 @@ impl<'a, W> Call<'a, W> {
 
 /// A row of `facts.<name>` without its weight. Integers, text and fixed-point decimals only: sums must be exact.
 pub trait Fact: Clone + Ord + Send + 'static {
-    /// Columns, with a `comment` in each field's metadata.
-    fn schema() -> SchemaRef;
+    /// Its columns.
+    fn table() -> &'static FactTable<Self>;
     /// The instant at which it counts; decides its pane (ms UTC).
     fn instant_ms(&self) -> i64;
-    /// The facts as columns of [`Fact::schema`].
-    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError>;
 }
 
 /// A pure function from the history of one key to facts; see the module's page.

@@ -1,10 +1,9 @@
 //! The linear part of a metric, run by DataFusion on every micro-batch.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
@@ -13,11 +12,10 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{
     Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, Volatility, col, lit,
 };
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, collect};
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::input::Input;
 use crate::history::{PANE, WEIGHT};
 
 /// Weighted number of facts behind a group; zero means that the group does not exist.
@@ -39,34 +37,9 @@ fn refuse<T>(why: impl Into<String>) -> Result<T, LinearError> {
 pub struct LinearPlan {
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
-    batch: Arc<Batch>,
+    facts: Arc<Input>,
     schema: SchemaRef,
     keys: usize,
-}
-
-/// The table `facts.<name>` as the plan sees it: the batch at hand.
-#[derive(Debug)]
-struct Batch {
-    schema: SchemaRef,
-    rows: Mutex<Option<RecordBatch>>,
-}
-
-impl PartitionStream for Batch {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self
-            .rows
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
-        Box::pin(RecordBatchStreamAdapter::new(
-            self.schema.clone(),
-            futures::stream::iter(rows.map(Ok)),
-        ))
-    }
 }
 
 impl LinearPlan {
@@ -77,13 +50,9 @@ impl LinearPlan {
             .with_default_catalog_and_schema("vitrine", "facts");
         let context = SessionContext::new_with_config(config);
         crate::query::functions::register_all(&context);
-        let batch = Arc::new(Batch {
-            schema: schema.clone(),
-            rows: Mutex::new(None),
-        });
-        let table = StreamingTable::try_new(schema, vec![batch.clone()])?;
+        let input = Input::new(schema);
         let provider = MemorySchemaProvider::new();
-        provider.register_table(facts.to_owned(), Arc::new(table))?;
+        provider.register_table(facts.to_owned(), input.table()?)?;
         if let Some(catalog) = context.catalog("vitrine") {
             catalog.register_schema("facts", Arc::new(provider))?;
         }
@@ -109,7 +78,7 @@ impl LinearPlan {
         Ok(Self {
             plan,
             context: context.task_ctx(),
-            batch,
+            facts: input,
             schema: out,
             keys,
         })
@@ -127,12 +96,10 @@ impl LinearPlan {
 
     /// Sums up a batch of weighted facts; signs are not applied yet.
     pub async fn run(&self, facts: RecordBatch) -> Result<Vec<RecordBatch>, DataFusionError> {
-        *self
-            .batch
-            .rows
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(facts);
-        collect(self.plan.clone(), self.context.clone()).await
+        self.facts.put(Some(facts));
+        let sums = collect(self.plan.clone(), self.context.clone()).await;
+        self.facts.put(None);
+        sums
     }
 }
 

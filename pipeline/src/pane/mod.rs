@@ -8,8 +8,10 @@
 //! results. So a fact of weight −1 takes back what the same fact of weight +1 gave, panes merge across batches in any
 //! order, and the state is a plain table.
 
+mod input;
 mod linear;
 mod store;
 
+pub use input::Input;
 pub use linear::{COUNT, LinearError, LinearPlan};
 pub use store::{PaneError, PaneStore};

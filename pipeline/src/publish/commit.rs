@@ -10,13 +10,10 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::error::TableError;
-use super::files::{DataFile, Versions, files_of};
+use super::files::{APP_ID, DataFile, OpenTable, Versions, files_of};
 use super::stage::StagedFile;
-use super::table::{OpenTable, Tables};
+use super::table::Tables;
 use crate::time::wall;
-
-/// Under this name each commit carries its epoch as a Delta application transaction.
-pub(super) const APP_ID: &str = "vitrine";
 
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);

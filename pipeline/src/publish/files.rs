@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use deltalake::kernel::{Action, StructField};
+use deltalake::logstore::LogStoreRef;
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 
-use super::commit::APP_ID;
 use super::error::TableError;
-use super::table::{OpenTable, Tables};
+
+/// Under this name each commit carries its epoch as a Delta application transaction.
+pub(super) const APP_ID: &str = "vitrine";
 
 /// One Parquet file of a pinned version.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +31,16 @@ pub struct DataFile {
 
 /// How many pinned versions keep their file list: the newest epoch's, and those of queries still running.
 const KEPT_LISTS: usize = 4;
+
+/// One table: its Delta log, and what this process knows of it.
+#[derive(Debug)]
+pub(super) struct OpenTable {
+    pub name: String,
+    /// The table's folder in the store.
+    pub folder: Path,
+    pub log_store: LogStoreRef,
+    pub versions: tokio::sync::Mutex<Versions>,
+}
 
 /// What this process knows of a table's versions.
 #[derive(Debug, Default)]
@@ -139,7 +151,7 @@ impl Versions {
     }
 
     /// The files of one version.
-    async fn files_at(
+    pub async fn files_at(
         &mut self,
         open: &OpenTable,
         version: i64,
@@ -170,27 +182,6 @@ impl Versions {
         }
         self.lists.push_back((version, Arc::clone(&files)));
         Ok(files)
-    }
-}
-
-impl Tables {
-    /// The files of a pinned version, as `ops.epochs` names it.
-    pub async fn files_at(
-        &self,
-        table: &str,
-        version: i64,
-    ) -> Result<Arc<Vec<DataFile>>, TableError> {
-        let open = self.open(table)?;
-        let mut versions = open.versions.lock().await;
-        versions.files_at(&open, version).await
-    }
-
-    /// The table's newest version, read from the storage.
-    pub async fn newest_version(&self, table: &str) -> Result<i64, TableError> {
-        let open = self.open(table)?;
-        let mut versions = open.versions.lock().await;
-        versions.reload(&open).await?;
-        versions.version(&open)
     }
 }
 

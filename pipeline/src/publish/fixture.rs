@@ -11,7 +11,8 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use object_store::ObjectStore;
 
-use super::{COMMENT, TableSpec, Tables};
+use super::{TableSpec, Tables};
+use crate::columns::COMMENT;
 use crate::log::open_store;
 
 /// 2026-01-05 as a DATE.

@@ -33,4 +33,4 @@ pub use error::TableError;
 pub use files::DataFile;
 pub use outlet::{KafkaOutlet, OutRecord, Outlet, OutletError};
 pub use stage::StagedFile;
-pub use table::{COMMENT, TableSpec, Tables};
+pub use table::{TableSpec, Tables};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::future::try_join_all;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -24,9 +25,9 @@ const RECORD_BYTES: usize = 900_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutRecord {
     pub topic: String,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub key: Option<Bytes>,
+    pub value: Option<Bytes>,
+    pub headers: Vec<(String, Option<Bytes>)>,
 }
 
 impl OutRecord {
@@ -44,21 +45,21 @@ impl OutRecord {
             self.headers
                 .retain(|(name, _)| name.starts_with("vitrine-"));
         }
-        let cut = ("vitrine-cut".to_owned(), Some(b"true".to_vec()));
+        let cut = ("vitrine-cut".to_owned(), Some(Bytes::from_static(b"true")));
         self.headers.push(cut);
         self
     }
 
     /// Bytes beyond what fits.
     fn excess(&self) -> usize {
-        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        let header = |(name, value): &(String, Option<Vec<u8>>)| name.len() + length(value);
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let header = |(name, value): &(String, Option<Bytes>)| name.len() + length(value);
         let headers: usize = self.headers.iter().map(header).sum();
         (length(&self.value) + length(&self.key) + headers).saturating_sub(RECORD_BYTES)
     }
 }
 
-fn shorten(bytes: &mut Option<Vec<u8>>, by: usize) {
+fn shorten(bytes: &mut Option<Bytes>, by: usize) {
     if let Some(bytes) = bytes {
         bytes.truncate(bytes.len().saturating_sub(by));
     }
@@ -159,16 +160,16 @@ impl KafkaOutlet {
             .fold(OwnedHeaders::new(), |headers, (key, value)| {
                 headers.insert(Header {
                     key,
-                    value: value.as_ref(),
+                    value: value.as_deref(),
                 })
             });
         let mut message: FutureRecord<'_, [u8], [u8]> =
             FutureRecord::to(&record.topic).headers(headers);
         if let Some(key) = &record.key {
-            message = message.key(key);
+            message = message.key(key.as_ref());
         }
         if let Some(value) = &record.value {
-            message = message.payload(value);
+            message = message.payload(value.as_ref());
         }
         self.producer
             .send(message, Timeout::After(TIME_OUT))
@@ -188,11 +189,11 @@ mod tests {
     fn record(value: usize, key: usize, header: usize) -> OutRecord {
         OutRecord {
             topic: "orders.v1.dlq".to_owned(),
-            key: Some(vec![b'k'; key]),
-            value: Some(vec![b'v'; value]),
+            key: Some(vec![b'k'; key].into()),
+            value: Some(vec![b'v'; value].into()),
             headers: vec![
-                ("trace".to_owned(), Some(vec![b'h'; header])),
-                ("vitrine-reason".to_owned(), Some(b"too_large".to_vec())),
+                ("trace".to_owned(), Some(vec![b'h'; header].into())),
+                ("vitrine-reason".to_owned(), Some("too_large".into())),
             ],
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::{DataType, SchemaRef};
 use deltalake::kernel::StructType;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 use object_store::ObjectStore;
@@ -15,10 +15,8 @@ use object_store::prefix::PrefixStore;
 use url::Url;
 
 use super::error::TableError;
-use super::files::Versions;
-
-/// Metadata key, on a schema and on its fields, whose value becomes the table's and the columns' comment.
-pub const COMMENT: &str = "comment";
+use super::files::{DataFile, OpenTable};
+use crate::columns::COMMENT;
 
 /// A public table as its owner declares it.
 #[derive(Debug, Clone)]
@@ -47,16 +45,6 @@ impl TableSpec {
 pub struct Tables {
     pub(super) store: Arc<dyn ObjectStore>,
     opened: Mutex<HashMap<String, Arc<OpenTable>>>,
-}
-
-/// One table: its Delta log, and what this process knows of it.
-#[derive(Debug)]
-pub(super) struct OpenTable {
-    pub name: String,
-    /// The table's folder in the store.
-    pub folder: Path,
-    pub log_store: LogStoreRef,
-    pub versions: tokio::sync::Mutex<Versions>,
 }
 
 impl Tables {
@@ -112,6 +100,25 @@ impl Tables {
         if !added.is_empty() {
             versions.add_columns(&open, added).await?;
         }
+        versions.version(&open)
+    }
+
+    /// The files of a pinned version, as `ops.epochs` names it.
+    pub async fn files_at(
+        &self,
+        table: &str,
+        version: i64,
+    ) -> Result<Arc<Vec<DataFile>>, TableError> {
+        let open = self.open(table)?;
+        let mut versions = open.versions.lock().await;
+        versions.files_at(&open, version).await
+    }
+
+    /// The table's newest version, read from the storage.
+    pub async fn newest_version(&self, table: &str) -> Result<i64, TableError> {
+        let open = self.open(table)?;
+        let mut versions = open.versions.lock().await;
+        versions.reload(&open).await?;
         versions.version(&open)
     }
 

@@ -10,8 +10,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use chrono_tz::Tz;
 use object_store::path::Path;
 
-/// Key of the metadata of Arrow schemas and fields that holds what a catalog shows as comment.
-pub const COMMENT: &str = "comment";
+use crate::columns::COMMENT;
 
 /// Everything that queries of one epoch may see.
 #[derive(Clone, Debug)]

@@ -1,7 +1,6 @@
 //! An epoch of hand-written Parquet files, for tests.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -14,8 +13,9 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 
-use super::catalog::{COMMENT, Finality, PinnedFile, PinnedTable, Snapshot, ViewText};
+use super::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewText};
 use super::session::{Engine, Session};
+use crate::columns::comment;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -279,13 +279,12 @@ fn reference() -> RecordBatch {
     RecordBatch::try_new(schema, columns).unwrap()
 }
 
-fn commented(comment: &str, columns: Vec<(&str, DataType, &str)>) -> SchemaRef {
-    let metadata = |text: &str| HashMap::from([(COMMENT.to_owned(), text.to_owned())]);
-    let fields = columns.into_iter().map(|(name, data_type, comment)| {
-        Field::new(name, data_type, true).with_metadata(metadata(comment))
+fn commented(text: &str, columns: Vec<(&str, DataType, &str)>) -> SchemaRef {
+    let fields = columns.into_iter().map(|(name, data_type, said)| {
+        Field::new(name, data_type, true).with_metadata(comment(said))
     });
     Arc::new(Schema::new_with_metadata(
         fields.collect::<Vec<_>>(),
-        metadata(comment),
+        comment(text),
     ))
 }

@@ -18,9 +18,10 @@ use super::catalog::{Comments, PinnedTable, Snapshot, ViewText, without_metadata
 use super::error::QueryError;
 use super::information::{CommentedInformationSchema, INFORMATION_SCHEMA};
 use super::names::Names;
-use super::session::CATALOG;
 use super::table::PinnedParquet;
 use super::{guard, views};
+
+pub(super) const CATALOG: &str = "vitrine";
 
 /// The schemas of contract 5; there even while they are empty. `live` comes with a running service.
 const SCHEMAS: [&str; 7] = [

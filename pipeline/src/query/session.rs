@@ -16,10 +16,9 @@ use object_store::ObjectStore;
 
 use super::catalog::{Comments, Snapshot};
 use super::error::QueryError;
+use super::load::CATALOG;
 use super::names::Names;
 use super::{functions, guard, load};
-
-pub(super) const CATALOG: &str = "vitrine";
 
 /// The schema of names without one.
 pub const DEFAULT_SCHEMA: &str = "metrics";

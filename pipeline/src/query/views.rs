@@ -3,6 +3,7 @@
 use chrono::DateTime;
 
 use super::catalog::{Finality, PinnedTable, Snapshot, ViewText};
+use crate::columns::COMMENT;
 
 /// Comment of the column that the views add.
 const IS_FINAL: &str = "the row will not change except by a later correction, which is marked restated (from ops.finality) (是否终值)";
@@ -125,7 +126,7 @@ fn comment(table: &PinnedTable) -> String {
     table
         .schema
         .metadata()
-        .get(super::catalog::COMMENT)
+        .get(COMMENT)
         .cloned()
         .unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! What has been published, and which rows of a round are new revisions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher;
 
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
@@ -8,9 +9,9 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, Rows, SortField};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher13};
-use std::hash::Hasher;
 
 use super::evaluate::row_schema;
 use super::metric::Metric;
@@ -32,7 +33,10 @@ pub struct Revision {
     pub hash: Option<u128>,
 }
 
-type Keys = BTreeMap<Vec<u8>, Revision>;
+/// Metric, window, and the revision of each row by its key.
+pub type Revisions = Vec<(String, Window, Vec<(Bytes, Revision)>)>;
+
+type Keys = BTreeMap<Bytes, Revision>;
 
 /// Revisions of every row that has been published, per metric and window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,7 +51,7 @@ pub struct Changes {
     pub rows: RecordBatch,
     pub revisions: Vec<i32>,
     /// What [`Published::accept`] takes in once the intent is sealed.
-    pub keys: Vec<(Vec<u8>, Revision)>,
+    pub keys: Vec<(Bytes, Revision)>,
 }
 
 impl Published {
@@ -99,11 +103,12 @@ impl Published {
                 None => 1,
             };
             picked.push(u32::try_from(row).unwrap_or(u32::MAX));
-            changed.push((key.to_vec(), Revision { number, hash }));
+            let key = Bytes::copy_from_slice(key);
+            changed.push((key, Revision { number, hash }));
         }
-        let gone: Vec<(Vec<u8>, Revision)> = before
+        let gone: Vec<(Bytes, Revision)> = before
             .iter()
-            .filter(|(key, known)| known.hash.is_some() && !present.contains(key.as_slice()))
+            .filter(|(key, known)| known.hash.is_some() && !present.contains(key.as_ref()))
             .map(|(key, known)| {
                 let number = known.number + 1;
                 (key.clone(), Revision { number, hash: None })
@@ -125,7 +130,7 @@ impl Published {
     }
 
     /// Takes in what an intent has sealed.
-    pub fn accept(&mut self, metric: &str, window: Window, keys: Vec<(Vec<u8>, Revision)>) {
+    pub fn accept(&mut self, metric: &str, window: Window, keys: Vec<(Bytes, Revision)>) {
         self.tables
             .entry(metric.to_owned())
             .or_default()
@@ -184,7 +189,7 @@ fn vanished_rows(
     metric: &Metric,
     schema: &SchemaRef,
     converter: &RowConverter,
-    gone: &[(Vec<u8>, Revision)],
+    gone: &[(Bytes, Revision)],
 ) -> Result<RecordBatch, ArrowError> {
     let parser = converter.parser();
     let keys = converter.convert_rows(gone.iter().map(|(key, _)| parser.parse(key)))?;

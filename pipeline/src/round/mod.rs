@@ -16,12 +16,14 @@
 //! | `$window_kind`, `$window_start`, `$window_end`, `$window_start_date`, `$window_end_date` | both | the window; dates are local, ends exclusive |
 //!
 //! Without `shard.sql` the parts are the panes of the window summed by their keys; without `public.sql` the parts are the rows.
-//! Parameters are put in as typed literals before planning: a placeholder has no type while `DATE` arithmetic is checked.
+//! A text is planned once a shard ([`Evaluator`]): over the rows of a window, planning takes most of the time.
 
 mod compare;
 mod evaluate;
+mod evaluator;
 mod metric;
 
-pub use compare::{Changes, CompareError, Published, Revision};
-pub use evaluate::{Frame, RoundError, evaluate_over, evaluate_public, evaluate_shard, row_schema};
+pub use compare::{Changes, CompareError, Published, Revision, Revisions};
+pub use evaluate::{RoundError, evaluate_over, evaluate_public, evaluate_shard, row_schema};
+pub use evaluator::Evaluator;
 pub use metric::{Metric, MetricError, MetricText};

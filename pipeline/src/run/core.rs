@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use datafusion::error::DataFusionError;
 use schemas::event::Topic;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::alert::{AlertRule, Change, Input, Now};
 use crate::columns::Head;
 use crate::history::{Correction, Corrections, Stage, World};
 use crate::pane::{LinearError, LinearPlan, PaneError, PaneStore};
-use crate::round::{Frame, Metric, RoundError, evaluate_shard};
+use crate::round::{Evaluator, Metric, RoundError, evaluate_shard};
 use crate::time::{Day, Window, Zone};
 
 #[derive(Debug, thiserror::Error)]
@@ -65,15 +65,16 @@ pub struct ShardCore<W: World> {
     panes: Vec<MetricPanes>,
     metrics: Arc<Vec<Metric>>,
     rules: Vec<Box<dyn AlertRule>>,
+    evaluator: Evaluator,
     world_changed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    world: Vec<u8>,
-    stages: Vec<(String, Vec<u8>)>,
+    world: Bytes,
+    stages: Vec<(String, Bytes)>,
     corrections: BTreeMap<Topic, Corrections>,
-    rules: Vec<Vec<u8>>,
+    rules: Vec<Bytes>,
 }
 
 /// The name of a set of topics in [`Clocks`].
@@ -124,6 +125,7 @@ impl<W: World> ShardCore<W> {
             panes,
             metrics,
             rules,
+            evaluator: Evaluator::new(zone),
             world_changed: false,
         })
     }
@@ -252,12 +254,14 @@ impl<W: World> ShardCore<W> {
 
     /// This shard's part of a round: results of shard.sql for the metrics named, over the panes as they stand.
     pub async fn answer(
-        &self,
+        &mut self,
         window: Window,
         names: &[String],
     ) -> Result<Vec<(String, RecordBatch)>, CoreError> {
-        let needed = self.with_rows_read(names);
-        let mut frame = Frame::new(window, self.zone);
+        let metrics = self.metrics.clone();
+        let needed = with_rows_read(&metrics, names);
+        let evaluator = &mut self.evaluator;
+        evaluator.open(window);
         let look_back = needed
             .iter()
             .map(|metric| metric.look_back_days)
@@ -273,44 +277,27 @@ impl<W: World> ShardCore<W> {
             .filter(|panes| read.contains(panes.metric.as_str()))
         {
             let rows = panes.store.read(days.clone())?;
-            frame
-                .table("panes", &panes.metric, rows.schema(), vec![rows])
+            evaluator
+                .table("panes", &panes.metric, rows)
                 .map_err(RoundError::from)?;
         }
         if needed.iter().any(|metric| metric.reads_as_of) {
             for (name, rows) in self.world.as_of(window.end_ms(self.zone) - 1)? {
-                frame
-                    .table("asof", name, rows.schema(), vec![rows])
+                evaluator
+                    .table("asof", name, rows)
                     .map_err(RoundError::from)?;
             }
         }
-        let answers =
-            evaluate_shard(&mut frame, &needed, |metric| self.pane_schema(metric)).await?;
+        let panes = &self.panes;
+        let schema_of = |metric: &str| {
+            let panes = panes.iter().find(|panes| panes.metric == metric)?;
+            Some(panes.store.schema().clone())
+        };
+        let answers = evaluate_shard(evaluator, &needed, schema_of).await?;
         Ok(answers
             .into_iter()
             .filter(|(name, _)| names.contains(name))
             .collect())
-    }
-
-    /// The metrics named and those whose rows they read, in the order of loading.
-    fn with_rows_read(&self, names: &[String]) -> Vec<&Metric> {
-        let mut wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-        for metric in self.metrics.iter().rev() {
-            if wanted.contains(metric.name.as_str()) {
-                wanted.extend(metric.reads_rows.iter().map(String::as_str));
-            }
-        }
-        self.metrics
-            .iter()
-            .filter(|metric| wanted.contains(metric.name.as_str()))
-            .collect()
-    }
-
-    fn pane_schema(&self, metric: &str) -> Option<SchemaRef> {
-        self.panes
-            .iter()
-            .find(|panes| panes.metric == metric)
-            .map(|panes| panes.store.schema().clone())
     }
 
     /// The last day that holds a fact, per metric with panes.
@@ -331,14 +318,6 @@ impl<W: World> ShardCore<W> {
         timers.chain(rules).min()
     }
 
-    /// Keys with a history and groups in panes, for status.
-    pub fn sizes(&self) -> (usize, usize) {
-        (
-            self.stages.iter().map(|stage| stage.keys()).sum(),
-            self.panes.iter().map(|panes| panes.store.len()).sum(),
-        )
-    }
-
     pub fn world(&self) -> &W {
         &self.world
     }
@@ -357,14 +336,14 @@ impl<W: World> ShardCore<W> {
     pub fn save(&self) -> Result<Vec<u8>, CoreError> {
         let mut stages = Vec::new();
         for stage in &self.stages {
-            stages.push((stage.name().to_owned(), stage.save()?));
+            stages.push((stage.name().to_owned(), stage.save()?.into()));
         }
         let mut rules = Vec::new();
         for rule in &self.rules {
-            rules.push(rule.save()?);
+            rules.push(rule.save()?.into());
         }
         Ok(postcard::to_stdvec(&Saved {
-            world: self.world.save()?,
+            world: self.world.save()?.into(),
             stages,
             corrections: self.corrections.clone(),
             rules,
@@ -393,4 +372,18 @@ impl<W: World> ShardCore<W> {
         }
         Ok(())
     }
+}
+
+/// The metrics named and those whose rows they read, in the order of loading.
+fn with_rows_read<'m>(metrics: &'m [Metric], names: &[String]) -> Vec<&'m Metric> {
+    let mut wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    for metric in metrics.iter().rev() {
+        if wanted.contains(metric.name.as_str()) {
+            wanted.extend(metric.reads_rows.iter().map(String::as_str));
+        }
+    }
+    metrics
+        .iter()
+        .filter(|metric| wanted.contains(metric.name.as_str()))
+        .collect()
 }

@@ -10,7 +10,8 @@
 //!  log/shard-<p>                                   log/publisher, tables/
 //! ```
 //!
-//! [`core`] is a shard's state without I/O, [`shard`] reads and seals, [`publisher`] makes public, [`process`] puts it together.
+//! [`core`] is a shard's state without I/O, [`worlds`] says which reference data it sees, [`shard`] reads and seals, [`publisher`]
+//! makes public, [`process`] puts it together.
 
 pub mod core;
 pub mod process;
@@ -18,3 +19,4 @@ pub mod publisher;
 pub mod seal;
 pub mod shard;
 pub mod status;
+pub mod worlds;

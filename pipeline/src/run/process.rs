@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 
-use async_trait::async_trait;
 use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -13,7 +12,8 @@ use super::core::{CoreError, ShardCore};
 use super::publisher::{
     EpochRecord, PublishError, Publisher, PublisherSettings, Summary, Until, WaysOut, shard_log,
 };
-use super::shard::{References, Report, Shard, ShardError, ShardSettings, first_reference};
+use super::shard::{Report, Shard, ShardError, ShardSettings, first_reference};
+use super::worlds::{References, WorldError, Worlds};
 use crate::alert::AlertRule;
 use crate::history::World;
 use crate::log::{Log, LogError};
@@ -86,22 +86,6 @@ pub fn source_code(error: &SourceError) -> u8 {
 
 /// Opens the inputs of one shard at its own offsets.
 pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
-
-/// Where versions of the world come from: reference data are archived by content, so that a replay reads what was in force.
-#[async_trait]
-pub trait Worlds<W>: Send + Sync {
-    /// The world with this version of the reference data, and no event heard yet.
-    async fn world(&self, version: &str) -> Result<W, WorldError>;
-}
-
-/// Why a version of the reference data cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("reference data of version={version} cannot be read from the storage's archive")]
-pub struct WorldError {
-    pub version: String,
-    #[source]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
 
 /// What a process runs.
 pub struct Process<W, F> {

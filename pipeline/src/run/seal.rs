@@ -1,4 +1,6 @@
 //! What a seal puts into the shard's log.
+//!
+//! Blobs are [`Bytes`]: serde takes a `Vec<u8>` apart into its numbers.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -7,6 +9,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use schemas::event::{Reason, Topic};
 use serde::{Deserialize, Serialize};
 
@@ -52,9 +55,9 @@ pub struct Seal {
     /// Content hash of the reference data in force.
     pub reference: String,
     /// Accepted events, Arrow IPC, one wide batch a topic.
-    pub events: Vec<(Topic, Vec<u8>)>,
+    pub events: Vec<(Topic, Bytes)>,
     /// Weighted facts for the public tables, Arrow IPC.
-    pub facts: Vec<(String, Vec<u8>)>,
+    pub facts: Vec<(String, Bytes)>,
     pub dead_letters: Vec<DeadLetter>,
     pub late_events: Vec<LateEvent>,
     pub orphans: Vec<OrphanRow>,
@@ -89,9 +92,9 @@ pub struct DeadLetter {
     pub timestamp_ms: Option<i64>,
     pub reason: Reason,
     pub path: String,
-    pub value: Option<Vec<u8>>,
-    pub key: Option<Vec<u8>>,
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub value: Option<Bytes>,
+    pub key: Option<Bytes>,
+    pub headers: Vec<(String, Option<Bytes>)>,
 }
 
 /// A valid event that came after its limit (K6).
@@ -123,7 +126,7 @@ pub struct Answer {
     pub round: u64,
     pub window: Window,
     pub metric: String,
-    pub parts: Vec<u8>,
+    pub parts: Bytes,
 }
 
 /// What a base keeps: inputs, clocks and the histories; facts and panes are computed anew from them.
@@ -137,15 +140,15 @@ pub struct Base {
     pub delay_ms: Option<i64>,
     pub drained_to_ms: Option<i64>,
     pub reference: String,
-    pub core: Vec<u8>,
+    pub core: Bytes,
 }
 
 /// Columns as Arrow IPC.
-pub fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+pub fn to_ipc(batch: &RecordBatch) -> Result<Bytes, ArrowError> {
     let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
     writer.write(batch)?;
     writer.finish()?;
-    writer.into_inner()
+    writer.into_inner().map(Bytes::from)
 }
 
 /// The batches of an Arrow IPC stream.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pipeline::history::PANE;
 use pipeline::pane::LinearPlan;
-use pipeline::round::{Metric, MetricText, evaluate_public};
+use pipeline::round::{Evaluator, Metric, MetricText, evaluate_public};
 use pipeline::time::{Day, Zone};
 
 use super::sentence;
@@ -63,14 +63,15 @@ pub async fn problems(
     let good = Arc::new(good);
     match catalogue::shard_core(zone, 0, 1, world, good.clone(), policy, Vec::new()).await {
         Err(error) => problems.push(sentence(error)),
-        Ok(core) => {
+        Ok(mut core) => {
+            let mut evaluator = Evaluator::new(zone);
             for metric in good.iter() {
                 for window in metric.windows.iter().flat_map(|kind| kind.reading(DAY, 0)) {
                     let names = [metric.name.clone()];
                     let tried = async {
                         let answers = core.answer(window, &names).await?;
                         let parts: Vec<_> = answers.into_iter().map(|(_, rows)| rows).collect();
-                        evaluate_public(metric, window, zone, &parts).await?;
+                        evaluate_public(&mut evaluator, metric, window, &parts).await?;
                         anyhow::Ok(())
                     };
                     if let Err(error) = tried.await {

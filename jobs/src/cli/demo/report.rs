@@ -66,7 +66,7 @@ impl Report<'_> {
 
     /// Metric rows and alerts, all of one epoch.
     pub async fn findings(&self) -> anyhow::Result<()> {
-        let session = open::session(self.config).await?;
+        let session = open::Reader::new(self.config)?.session().await?;
         for question in &FINDINGS {
             say([format!("\n{}", question.title)])?;
             let rows = ask::batches(&session, question.sql).await?;

@@ -37,7 +37,10 @@ pub async fn watch(
     while epochs.has_changed().is_ok() {
         if sent.has_caught_up.load(Ordering::Relaxed) {
             drop(progress);
-            return follow(&config, &sent, &mut epochs).await;
+            return match open::Reader::new(&config) {
+                Ok(reader) => follow(&config, &reader, &sent, &mut epochs).await,
+                Err(error) => tracing::warn!("what is published cannot be told: {error:#}"),
+            };
         }
         let events = HumanCount(sent.events.load(Ordering::Relaxed));
         let epoch = *epochs.borrow();
@@ -58,7 +61,12 @@ pub async fn watch(
 }
 
 /// Live: a line for what was published, at most every few seconds, and every alert in it.
-async fn follow(config: &Config, sent: &Sent, epochs: &mut watch::Receiver<i64>) {
+async fn follow(
+    config: &Config,
+    reader: &open::Reader<'_>,
+    sent: &Sent,
+    epochs: &mut watch::Receiver<i64>,
+) {
     eprintln!("caught up with the clock: live from here, Ctrl-C ends it");
     let (mut told_epoch, mut told_events, mut said_at) = (0, 0, None::<Instant>);
     loop {
@@ -71,7 +79,7 @@ async fn follow(config: &Config, sent: &Sent, epochs: &mut watch::Receiver<i64>)
                 tell_epoch(config, sent, epoch);
                 (told_events, said_at) = (events, Some(wall::monotonic()));
             }
-            if let Err(error) = tell_alerts(config, told_epoch).await {
+            if let Err(error) = tell_alerts(config, reader, told_epoch).await {
                 tracing::warn!("alerts cannot be read: {error:#}");
             }
             told_epoch = epoch;
@@ -98,8 +106,12 @@ fn tell_epoch(config: &Config, sent: &Sent, epoch: i64) {
     );
 }
 
-async fn tell_alerts(config: &Config, after_epoch: i64) -> anyhow::Result<()> {
-    let session = open::session(config).await?;
+async fn tell_alerts(
+    config: &Config,
+    reader: &open::Reader<'_>,
+    after_epoch: i64,
+) -> anyhow::Result<()> {
+    let session = reader.session().await?;
     let (alerts, number) = alerts::newest(&session, after_epoch, ALERTS_AT_ONCE).await?;
     if number > alerts.len() {
         say([format!("{number} alerts, the newest {}:", alerts.len())])?;

@@ -214,7 +214,7 @@ impl Status {
             return Ok(());
         };
         self.set_epoch(&epoch);
-        let (_, session) = open::newest(config).await?;
+        let (_, session) = open::Reader::new(config)?.newest().await?;
         self.dead_letters = ask::rows(
             &session,
             "SELECT topic, reason, COUNT(*) AS records FROM ops.dead_letters \

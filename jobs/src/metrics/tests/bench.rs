@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use pipeline::history::{Fact, PANE, WEIGHT, World as _};
 use pipeline::pane::{LinearPlan, PaneStore};
-use pipeline::round::{Frame, Metric, evaluate_public, evaluate_shard};
+use pipeline::round::{Evaluator, Metric, evaluate_public, evaluate_shard};
 use pipeline::time::{Day, Window, WindowKind, Zone};
 
 use crate::metrics::texts;
@@ -59,11 +59,11 @@ impl Bench {
 
     /// Adds facts to `panes.<name>`; also needed without facts, so that the table is there.
     pub fn stream<F: Fact>(&mut self, name: &str, facts: &[F]) {
-        let mut fields: Vec<_> = F::schema().fields().iter().cloned().collect();
+        let mut fields: Vec<_> = F::table().schema().fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(PANE, DataType::Date32, false)));
         fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
         let schema = Arc::new(Schema::new(fields));
-        let mut columns = F::to_batch(facts).unwrap().columns().to_vec();
+        let mut columns = F::table().batch(facts).unwrap().columns().to_vec();
         let days = facts.iter().map(|fact| ZONE.day_of(fact.instant_ms()).0);
         columns.push(Arc::new(Date32Array::from_iter_values(days)) as ArrayRef);
         columns.push(Arc::new(Int64Array::from(vec![1; facts.len()])));
@@ -99,18 +99,15 @@ impl Bench {
         let metric = self.metric(name);
         assert!(metric.windows.contains(&kind), "{name} has no {kind}");
 
-        let mut frame = Frame::new(window, ZONE);
+        let mut evaluator = Evaluator::new(ZONE);
+        evaluator.open(window);
         for (table, batch) in world.as_of(window.end_ms(ZONE) - 1).unwrap() {
-            frame
-                .table("asof", table, batch.schema(), vec![batch])
-                .unwrap();
+            evaluator.table("asof", table, batch).unwrap();
         }
         let earliest = end.plus(-window.length().max(metric.look_back_days));
         for name in &metric.reads_panes {
             let panes = self.panes[name].read(earliest..end).unwrap();
-            frame
-                .table("panes", name, panes.schema(), vec![panes])
-                .unwrap();
+            evaluator.table("panes", name, panes).unwrap();
         }
         let needed: Vec<&Metric> = self
             .metrics
@@ -119,9 +116,12 @@ impl Bench {
             .collect();
         self.runtime.block_on(async {
             let schema = |name: &str| self.panes.get(name).map(|store| store.schema().clone());
-            let answers = evaluate_shard(&mut frame, &needed, schema).await.unwrap();
+            let answers = evaluate_shard(&mut evaluator, &needed, schema)
+                .await
+                .unwrap();
             let (_, parts) = answers.last().unwrap();
-            evaluate_public(metric, window, ZONE, std::slice::from_ref(parts))
+            let parts = std::slice::from_ref(parts);
+            evaluate_public(&mut evaluator, metric, window, parts)
                 .await
                 .unwrap()
         })

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::{Columns, Flag, Instant, Text};
 
 use super::case::CaseEvent;
-use crate::operator::read::{Columns, Flag, Instant, Text};
 
 /// The columns of `complaints` that steps are decided from.
 pub(super) struct CaseColumns<'a> {

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
+use pipeline::columns::{Column, FactTable};
 use pipeline::history::Fact;
 
 use super::case::{Case, ContactEnd, Moment};
 use super::policy::Step;
-use crate::operator::write::{Column, FactTable};
 use crate::world::UNKNOWN;
 
 /// What became of a step.
@@ -125,16 +122,12 @@ static TABLE: FactTable<SlaStep> = FactTable::new(
 );
 
 impl Fact for SlaStep {
-    fn schema() -> SchemaRef {
-        TABLE.schema()
+    fn table() -> &'static FactTable<Self> {
+        &TABLE
     }
 
     fn instant_ms(&self) -> i64 {
         self.deadline_ms
-    }
-
-    fn to_batch(facts: &[Self]) -> Result<RecordBatch, ArrowError> {
-        TABLE.batch(facts)
     }
 }
 

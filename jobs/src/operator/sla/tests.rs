@@ -369,7 +369,7 @@ fn evidence_and_dimensions() {
     assert_eq!(fact.stopped_at_ms, Some(at(8)));
     let evidence: Vec<&str> = fact.evidence.iter().map(|id| &**id).collect();
     assert_eq!(evidence, ["e0", "e1", "e2"]);
-    assert_eq!(SlaStep::to_batch(&facts).unwrap().num_rows(), 5);
+    assert_eq!(SlaStep::table().batch(&facts).unwrap().num_rows(), 5);
 }
 
 fn any_event() -> impl Strategy<Value = (i64, CaseEvent)> {

@@ -2,7 +2,7 @@
 
 use crate::simulate::days::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use crate::simulate::dice::Dice;
-use crate::simulate::outbox::Letter;
+use crate::simulate::letter::Letter;
 
 /// Rates, per million clean records.
 pub(super) const FLAWS: [(u32, Flaw); 10] = [

@@ -16,7 +16,7 @@ mod flaws;
 
 use super::days::{HOUR_MS, MINUTE_MS};
 use super::dice::{Dice, Stream};
-use super::outbox::{Letter, uuid_text};
+use super::letter::{Letter, uuid_text};
 use super::plan::Plan;
 
 /// The device had no network for a while.

@@ -1,12 +1,10 @@
 //! Orders, from the customer's wish to the closed order.
 
-mod order;
+pub(super) mod order;
 mod report;
 mod supply;
 
-pub(super) use order::Order;
-
-use order::{Line, Step, draw_course};
+use order::{Line, Order, Step, draw_course};
 use supply::Supply;
 
 use super::agenda::Action;

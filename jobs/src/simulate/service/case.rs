@@ -1,158 +1,8 @@
 //! One case: what it is about, who has it, what is still to come.
 
-use super::course;
+use super::course::{self, Step};
+use super::intake::Intake;
 use crate::simulate::dice::Dice;
-use crate::simulate::scene::Scene;
-use crate::simulate::world::{CALL_CENTRE, Customer, CustomerKind, World};
-
-/// Who takes a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Desk {
-    CallCentre,
-    /// The service unit of an area (index).
-    Area(u32),
-}
-
-impl Desk {
-    pub fn all(world: &World) -> impl Iterator<Item = Self> + use<> {
-        let areas = world.organisation.areas.len() as u32;
-        std::iter::once(Self::CallCentre).chain((0..areas).map(Self::Area))
-    }
-
-    /// Position in [`Desk::all`].
-    pub fn index(self) -> usize {
-        match self {
-            Self::CallCentre => 0,
-            Self::Area(area) => area as usize + 1,
-        }
-    }
-
-    pub fn unit_id(self, world: &World) -> &str {
-        match self {
-            Self::CallCentre => CALL_CENTRE,
-            Self::Area(area) => &world.organisation.areas[area as usize].service_unit_id,
-        }
-    }
-}
-
-/// What a case starts with.
-pub(super) struct Intake {
-    pub kind: &'static str,
-    pub channel: &'static str,
-    pub category: &'static str,
-    pub desk: Desk,
-    /// A telephone call that nobody took.
-    pub is_abandoned: bool,
-    pub is_planted: bool,
-}
-
-/// Telephone calls that nobody takes, per mille.
-const ABANDONED: u32 = 25;
-
-impl Intake {
-    pub fn complaint_by_phone() -> Self {
-        Self {
-            kind: "COMPLAINT",
-            channel: "PHONE",
-            category: "DELIVERY",
-            desk: Desk::CallCentre,
-            is_abandoned: false,
-            is_planted: true,
-        }
-    }
-
-    pub fn draw(customer: &Customer, area: u32, dice: &mut Dice) -> Self {
-        let kind = match customer.kind {
-            CustomerKind::EquipmentOwner => dice.weighted(&[
-                (40, "REPAIR"),
-                (25, "RESCUE"),
-                (15, "COMPLAINT"),
-                (20, "ENQUIRY"),
-            ]),
-            _ => dice.weighted(&[
-                (42, "ENQUIRY"),
-                (30, "COMPLAINT"),
-                (8, "ORDERING_FAULT"),
-                (6, "SUGGESTION"),
-                (4, "INFO_CHANGE"),
-                (3, "PRAISE"),
-                (3, "RESCUE"),
-                (4, "REPAIR"),
-            ]),
-        };
-        let channel = dice.weighted(&[
-            (60, "PHONE"),
-            (15, "PLATFORM"),
-            (10, "IM_DIRECT"),
-            (6, "VISIT"),
-            (6, "COUNTER"),
-            (3, "EMAIL"),
-        ]);
-        Self {
-            kind,
-            channel,
-            category: Self::category(kind, dice),
-            desk: if channel == "PHONE" {
-                Desk::CallCentre
-            } else {
-                Desk::Area(area)
-            },
-            is_abandoned: channel == "PHONE" && dice.permille(ABANDONED),
-            is_planted: false,
-        }
-    }
-
-    fn category(kind: &str, dice: &mut Dice) -> &'static str {
-        match kind {
-            "REPAIR" | "RESCUE" => "REPAIR",
-            "ORDERING_FAULT" => "ORDER",
-            "ENQUIRY" => dice.pick(&[
-                "PRICE",
-                "POLICY_LAW",
-                "OPERATION_HELP",
-                "PROMOTION",
-                "ORDER",
-            ]),
-            _ => dice.weighted(&[
-                (30, "ALLOCATION_SUPPLY"),
-                (20, "DELIVERY"),
-                (12, "SETTLEMENT"),
-                (10, "PRICE"),
-                (10, "PRODUCT_QUALITY"),
-                (8, "STAFF_CONDUCT"),
-                (5, "RETURN_EXCHANGE"),
-                (3, "OTHER_CUSTOMER"),
-                (2, "OTHER"),
-            ]),
-        }
-    }
-}
-
-/// What can happen to a case (`domain.md` 3.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Opened,
-    CallEnded,
-    AnsweredAtOnce,
-    Answered,
-    PromiseMade { due_at: i64 },
-    PromiseKept,
-    Relayed,
-    Transferred,
-    ResourceReplied,
-    DeptNotified { has_resolver: bool },
-    Informed { what: &'static str },
-    ProgressChecked,
-    Escalated,
-    EscalationAnswered,
-    RepairCompleted,
-    Resolved,
-    CalledBack { ordinal: u8, is_reached: bool },
-    Surveyed,
-    Closed { resolution: &'static str },
-    Reopened,
-    CauseAnalysed,
-}
 
 /// A case under way.
 pub(in crate::simulate) struct Case {
@@ -164,19 +14,16 @@ pub(in crate::simulate) struct Case {
 }
 
 impl Case {
+    /// A case opened at `now`; nobody is told anything before `wakes_at`.
     pub(super) fn open(
         case_id: String,
         customer: u32,
         intake: Intake,
-        scene: &Scene<'_, '_>,
+        now: i64,
+        wakes_at: Option<i64>,
         dice: &mut Dice,
     ) -> Self {
-        let silence = scene.world.anomalies.silent_desk;
-        let is_silent = intake.desk == Desk::CallCentre
-            && silence.is_some_and(|period| period.contains(scene.now));
-        // Who was told nothing in the evening is told in the morning.
-        let wakes_at = is_silent.then(|| scene.day.end_ms + 8 * 3_600_000);
-        let mut to_come = course::draw(&intake, scene.now, wakes_at, dice);
+        let mut to_come = course::draw(&intake, now, wakes_at, dice);
         to_come.sort_by_key(|(at, _)| *at);
         to_come.reverse();
         Self {

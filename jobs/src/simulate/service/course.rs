@@ -1,8 +1,34 @@
 //! How cases go: which steps come, and whether they meet their limits (`domain.md` 3.5).
 
-use super::case::{Intake, Step};
+use super::intake::Intake;
 use crate::simulate::days::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use crate::simulate::dice::Dice;
+
+/// What can happen to a case (`domain.md` 3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Opened,
+    CallEnded,
+    AnsweredAtOnce,
+    Answered,
+    PromiseMade { due_at: i64 },
+    PromiseKept,
+    Relayed,
+    Transferred,
+    ResourceReplied,
+    DeptNotified { has_resolver: bool },
+    Informed { what: &'static str },
+    ProgressChecked,
+    Escalated,
+    EscalationAnswered,
+    RepairCompleted,
+    Resolved,
+    CalledBack { ordinal: u8, is_reached: bool },
+    Surveyed,
+    Closed { resolution: &'static str },
+    Reopened,
+    CauseAnalysed,
+}
 
 /// Telephone cases whose end of call is not recorded, per mille.
 const CALL_END_MISSING: u32 = 50;

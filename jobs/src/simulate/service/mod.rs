@@ -1,17 +1,17 @@
 //! Service: calls, messages and visits to the counter become cases; surveys ask how it went.
 
-mod case;
+pub(super) mod case;
 mod course;
+mod intake;
+pub(super) mod invitation;
 mod report;
 mod survey;
 
-pub(super) use case::Case;
-pub(super) use survey::Invitation;
-
-use case::{Desk, Intake};
+use case::Case;
+use intake::{Desk, Intake};
 
 use super::agenda::Action;
-use super::days::{MINUTE_MS, SECOND_MS};
+use super::days::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use super::dice::{Dice, Stream};
 use super::outbox::{Envelope, Subject};
 use super::plan::{Plan, SimTopic};
@@ -119,7 +119,12 @@ impl ServiceDesk {
             self.heard[intake.desk.index()] += 1;
         }
         let case_id = format!("K{:08}", self.opened);
-        let case = Case::open(case_id, index, intake, scene, &mut self.dice);
+        let silence = scene.world.anomalies.silent_desk;
+        let is_silent = intake.desk == Desk::CallCentre
+            && silence.is_some_and(|period| period.contains(scene.now));
+        // Who was told nothing in the evening is told in the morning.
+        let wakes_at = is_silent.then(|| scene.day.end_ms + 8 * HOUR_MS);
+        let case = Case::open(case_id, index, intake, scene.now, wakes_at, &mut self.dice);
         self.advance(scene, Box::new(case));
     }
 

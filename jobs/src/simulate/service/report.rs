@@ -1,7 +1,9 @@
 //! The events of a case's steps (`domain.md` 3.4).
 
 use super::ServiceDesk;
-use super::case::{Case, Desk, Step};
+use super::case::Case;
+use super::course::Step;
+use super::intake::Desk;
 use crate::simulate::days::SECOND_MS;
 use crate::simulate::payload::Payload;
 use crate::simulate::plan::SimTopic;

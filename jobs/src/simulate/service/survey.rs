@@ -1,7 +1,8 @@
 //! Satisfaction surveys: invitations, and the answers that come back.
 
 use super::ServiceDesk;
-use super::case::Desk;
+use super::intake::Desk;
+use super::invitation::Invitation;
 use crate::simulate::agenda::Action;
 use crate::simulate::dice::Dice;
 use crate::simulate::outbox::Envelope;
@@ -19,16 +20,6 @@ const SKIPPED: u32 = 25;
 const QUESTIONS: [&str; 7] = ["Q0", "Q1", "Q2", "Q3", "Q4", "Q5", "Q6"];
 const USUAL: [(u32, i64); 5] = [(46, 5), (40, 4), (9, 3), (3, 2), (2, 1)];
 const SOUR: [(u32, i64); 5] = [(6, 5), (14, 4), (30, 3), (30, 2), (20, 1)];
-
-/// An invitation that will be answered.
-pub(in crate::simulate) struct Invitation {
-    survey_id: String,
-    customer: u32,
-    desk: Desk,
-    tool: &'static str,
-    wave: String,
-    case_id: Option<String>,
-}
 
 impl ServiceDesk {
     /// Asks a customer of an area now and then, without an occasion.

@@ -6,7 +6,7 @@ use schemas::calendar::{CalendarRow, DayKind};
 
 use super::Loaded;
 use super::problem::Problem;
-use crate::operator::read::Columns;
+use pipeline::columns::Columns;
 
 /// The rows of `ref_calendar`; a row of an unknown kind is a problem.
 pub fn rows(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<CalendarRow> {

@@ -31,7 +31,7 @@ pub use problem::{Problem, ReferenceError};
 use table::{NOT_READ_YET, TABLES, Table};
 use validity::Validity;
 
-use crate::operator::read::Columns;
+use pipeline::columns::Columns;
 
 /// What stands where reference data say nothing (K8).
 pub const UNKNOWN: &str = "UNKNOWN";

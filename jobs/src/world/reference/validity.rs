@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::table::{Table, VALID_FROM, VALID_TO};
-use crate::operator::read::Columns;
+use pipeline::columns::Columns;
 
 #[derive(Clone, Copy, Debug)]
 struct Version {

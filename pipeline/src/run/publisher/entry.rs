@@ -1,29 +1,26 @@
 //! What the publisher puts into its own log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 use super::feed::{FeedChange, FeedGrid};
 use super::plan::{Planner, RoundKey};
 use crate::alert::Outbox;
 use crate::log::{Kind, LogError, LogReader};
 use crate::publish::{Changes, OutRecord};
-use crate::round::{Published, Revision};
+use crate::round::{Published, Revisions};
 use crate::run::seal::{Clocks, least_clocks};
-use crate::time::{Window, Zone};
+use crate::time::Zone;
 
 /// Name of the publisher's log.
 pub const LOG: &str = "publisher";
 
 /// Version of this layout.
 pub const ENTRY_VERSION: u16 = 1;
-
-/// Metric, window, and the revision of each row by its key.
-pub type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ impl Publisher {
         force: bool,
     ) -> Result<Option<&EpochRecord>, PublishError> {
         let rounds = self.run_rounds(reports, force).await?;
-        let moved = self.grid.is_dirty() || self.alerting.has_rows();
+        let moved = self.has_feed_days() || self.alerting.has_rows();
         if self.pending.is_empty() && rounds.is_empty() && !moved {
             return Ok(None);
         }

@@ -16,12 +16,11 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
-use super::entry::Revisions;
 use super::rows::conform;
 use crate::columns::{column, text};
 use crate::pane::COUNT;
 use crate::publish::OutRecord;
-use crate::round::{Changes, CompareError, Metric, Published};
+use crate::round::{Changes, CompareError, Metric, Published, Revisions};
 use crate::time::{Day, Window, WindowKind};
 
 /// Column that names the series.
@@ -127,6 +126,9 @@ pub fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, ArrowEr
         .collect())
 }
 
+/// Rows of newly complete days that one epoch holds, in whole days: catching up with months must not fill the memory.
+const PAGE_ROWS: usize = 200_000;
+
 /// How an intent changes the grid.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FeedChange {
@@ -191,6 +193,19 @@ impl FeedGrid {
             self.dirty.insert(Day(number));
         }
         self.last_complete = self.last_complete.max(Some(last));
+    }
+
+    /// Whether a round has said something of the day, if only that there is nothing.
+    pub fn has_said(&self, day: Day) -> bool {
+        self.days.contains_key(&day)
+    }
+
+    /// `last`, or an earlier day if the days up to it are more than one epoch should hold.
+    pub fn page(&self, last: Day) -> Option<Day> {
+        let first = self.days.keys().next()?;
+        let known = self.last_complete.unwrap_or(first.plus(-1));
+        let days = (PAGE_ROWS / self.starts.len().max(1)).max(1);
+        Some(last.min(known.plus(i32::try_from(days).unwrap_or(i32::MAX / 2))))
     }
 
     /// Takes in what an intent has sealed (recovery).
@@ -395,14 +410,14 @@ fn records(
         grid.sequence += 1;
         records.push(OutRecord {
             topic: topic.to_owned(),
-            key: Some(format!("{}|{ds}", series.value(row)).into_bytes()),
+            key: Some(format!("{}|{ds}", series.value(row)).into()),
             value: (holds.value(row) > 0)
-                .then(|| serde_json::Value::Object(body).to_string().into_bytes()),
+                .then(|| serde_json::Value::Object(body).to_string().into()),
             headers: vec![
-                ("epoch".to_owned(), Some(epoch.to_string().into_bytes())),
+                ("epoch".to_owned(), Some(epoch.to_string().into())),
                 (
                     "sequence".to_owned(),
-                    Some(grid.sequence.to_string().into_bytes()),
+                    Some(grid.sequence.to_string().into()),
                 ),
             ],
         });

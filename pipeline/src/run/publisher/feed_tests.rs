@@ -51,7 +51,7 @@ fn read(steps: &[Vec<(Day, Cells)>], last: i32) -> BTreeMap<(String, i32), i64> 
             published.accept(&metric, window, keys);
         }
         for record in step.records {
-            let key = String::from_utf8(record.key.unwrap()).unwrap();
+            let key = String::from_utf8(record.key.unwrap().into()).unwrap();
             let (series, ds) = key.split_once('|').unwrap();
             let day = Day::from_date(ds.parse().unwrap());
             let key = (series.to_owned(), day.0);

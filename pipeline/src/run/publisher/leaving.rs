@@ -1,11 +1,12 @@
 //! What leaves with an epoch beside the tables: the feed and dead letters.
 
-use super::entry::Revisions;
 use super::feed::{self, FeedChange, FeedDefinition};
+use super::plan::Planner;
 use super::sealed::Rows;
 use super::{PublishError, Publisher};
 use crate::publish::OutRecord;
-use crate::time::{Day, wall};
+use crate::round::Revisions;
+use crate::time::{Day, WindowKind, wall};
 
 impl Publisher {
     /// Rows and records of the feed's days that changed or became complete.
@@ -21,11 +22,12 @@ impl Publisher {
             return Ok(FeedChange::default());
         };
         let table = feed.table();
-        let (Some(schema), Some(last)) = (self.schema_of(&table), self.last_complete_day(&feed))
-        else {
+        let Some(schema) = self.schema_of(&table) else {
             return Ok(self.grid.change(days));
         };
-        self.grid.complete(last);
+        if let Some(last) = self.next_complete_day() {
+            self.grid.complete(last);
+        }
         let now_ms = wall::now_ms();
         let step = feed::step(
             &feed,
@@ -43,6 +45,36 @@ impl Publisher {
             records.extend(step.records);
         }
         Ok(self.grid.change(days))
+    }
+
+    /// Whether the feed has days to tell of.
+    pub(super) fn has_feed_days(&self) -> bool {
+        self.grid.is_dirty() || self.next_complete_day() > self.grid.last_complete()
+    }
+
+    /// The day up to which the feed may tell in the next epoch.
+    fn next_complete_day(&self) -> Option<Day> {
+        let feed = self.feed.as_ref()?;
+        let last = self.last_complete_day(feed)?;
+        // Before its first round a day would be told as zeros, and corrected by the next epoch.
+        let clocks = self.clocks();
+        let due = self
+            .state
+            .planner
+            .due(self.settings.zone, &clocks, 0, 0, true);
+        let waiting = due
+            .iter()
+            .filter(|key| {
+                key.window.kind == WindowKind::D1
+                    && Planner::metrics_of(&self.metrics, key)
+                        .iter()
+                        .any(|metric| metric.name == feed.metric)
+            })
+            .map(|key| key.window.first)
+            .filter(|day| !self.grid.has_said(*day))
+            .min();
+        self.grid
+            .page(waiting.map_or(last, |day| last.min(day.plus(-1))))
     }
 
     /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there.
@@ -76,7 +108,7 @@ impl Publisher {
             .map(|letter| {
                 let mut headers = letter.headers.clone();
                 let mut add = |name: &str, value: String| {
-                    headers.push((format!("vitrine-{name}"), Some(value.into_bytes())));
+                    headers.push((format!("vitrine-{name}"), Some(value.into())));
                 };
                 add("reason", letter.reason.as_str().to_owned());
                 add("path", letter.path.clone());

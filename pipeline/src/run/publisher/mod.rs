@@ -31,7 +31,6 @@ use bytes::Bytes;
 use crossbeam_channel::Sender;
 use object_store::ObjectStore;
 use schemas::event::Topic;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use alerts::Destinations;
 pub use entry::{Entry, EpochError, EpochRecord, FinalUntil, Intent, LOG, State, newest_epoch};
@@ -44,15 +43,15 @@ use self::alerts::Alerting;
 use self::entry::{ENTRY_VERSION, PublisherBase};
 use self::feed::FeedGrid;
 use super::seal::{Clocks, Seal, least_clocks};
-use super::shard::{Command, Report, ShardError};
+use super::shard::{Command, ShardError};
 use crate::alert::{self, AlertRule};
 use crate::log::{Log, LogError, LogReader, Recovered};
 use crate::publish::{Outlet, OutletError, TableError, TableSpec, Tables};
-use crate::round::{CompareError, Metric, Published, RoundError};
+use crate::round::{CompareError, Evaluator, Metric, Published, RoundError};
 use crate::time::{Zone, wall};
 
 /// What the shards have answered to a round: per shard, each metric's part in Arrow IPC.
-type Answers = BTreeMap<u32, Vec<(String, Vec<u8>)>>;
+type Answers = BTreeMap<u32, Vec<(String, Bytes)>>;
 
 /// What the publisher needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -156,6 +155,7 @@ pub struct Publisher {
     tables: Arc<Tables>,
     /// Every stored table, by `schema.name`.
     specs: BTreeMap<String, TableSpec>,
+    evaluator: Evaluator,
     versions: BTreeMap<String, i64>,
     log: Log,
     state: State,
@@ -227,6 +227,7 @@ impl Publisher {
         }
         let mut publisher = Self {
             heard: base.state.cut.clone(),
+            evaluator: Evaluator::new(settings.zone),
             settings,
             metrics,
             rules,
@@ -307,7 +308,7 @@ impl Publisher {
         self.live_ms = self.live_ms.max(seal.live_ms.unwrap_or(i64::MIN));
         self.state.drained_to_ms = self.state.drained_to_ms.max(seal.drained_to_ms);
         self.state.reference.clone_from(&seal.reference);
-        let size = |blobs: &[(String, Vec<u8>)]| blobs.iter().map(|(_, b)| b.len()).sum::<usize>();
+        let size = |blobs: &[(String, Bytes)]| blobs.iter().map(|(_, b)| b.len()).sum::<usize>();
         self.pending_bytes += size(&seal.facts);
         self.pending_bytes += seal
             .events

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use arrow::record_batch::RecordBatch;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::entry::Revisions;
 use super::feed::{self};
 use super::plan::{Planner, RoundKey, final_until_ms};
 use super::rows::{Stamp, metric_rows};
 use super::sealed::Rows;
 use super::{PublishError, Publisher};
 use crate::alert::{Change, Input, Now};
-use crate::round::{Metric, evaluate_over, evaluate_public};
+use crate::round::{Metric, Revisions, evaluate_over, evaluate_public};
 use crate::run::seal::from_ipc;
 use crate::run::shard::{Command, Report};
 use crate::time::{Window, WindowKind, wall};
@@ -106,7 +105,8 @@ impl Publisher {
                 {
                     parts.extend(from_ipc(ipc)?);
                 }
-                let result = evaluate_public(metric, key.window, zone, &parts).await?;
+                let result =
+                    evaluate_public(&mut self.evaluator, metric, key.window, &parts).await?;
                 self.feed_cells(metric, key.window, &result).await?;
                 let changes = self.published.compare(metric, key.window, &result)?;
                 if changes.keys.is_empty() {
@@ -161,12 +161,12 @@ impl Publisher {
         }
         let name = feed.table();
         let result = evaluate_over(
+            &mut self.evaluator,
             &name,
             &metric.name,
             rows,
             &feed.sql,
             window,
-            self.settings.zone,
         );
         let cells = feed::cells(&feed, &result.await?)?;
         self.grid.update(window.first, cells.clone());

@@ -1,6 +1,14 @@
 //! The publisher's loop: hear, publish, drain, end.
 
-use super::*;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+
+use super::{EpochRecord, OWN_ALERTS, PublishError, Publisher, Summary, Until};
+use crate::run::shard::{Command, Report};
+use crate::time::wall;
 
 impl Publisher {
     /// Publishes until `until`, or until `stop` is set; ends with a last epoch.
@@ -9,7 +17,7 @@ impl Publisher {
         commands: Vec<Sender<Command>>,
         mut reports: UnboundedReceiver<Report>,
         until: Until,
-        mut stop: tokio::sync::watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
         mut new_references: UnboundedReceiver<String>,
         mut told: impl FnMut(&EpochRecord),
     ) -> Result<Summary, PublishError> {
@@ -29,7 +37,7 @@ impl Publisher {
                     told(epoch);
                 }
                 due_at = wall::monotonic();
-                if !self.has_due(false) {
+                if !self.has_due(false) && !self.has_feed_days() {
                     due_at += self.settings.interval;
                 }
             }

@@ -12,28 +12,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
-use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-use schemas::event::{EventBatchBuilder, Limits, Place, Topic};
+use crossbeam_channel::Receiver;
+use schemas::event::{EventBatchBuilder, Limits, Topic};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::core::{CoreError, ShardCore, clock_key};
-use super::process::{WorldError, Worlds};
-use super::seal::{
-    Answer, Base, Clocks, DeadLetter, InputSeal, LateEvent, SEAL_VERSION, Seal, from_ipc, to_ipc,
-};
-use crate::alert::{Change, MAX_PER_SEAL};
-use crate::columns::Head;
-use crate::decode::{Counters, InputJudge, JudgeState, Partitioner, TopicSettings, Verdict};
+use super::seal::{Clocks, DeadLetter, LateEvent, SEAL_VERSION, Seal};
+use super::worlds::{References, SwitchError};
+use crate::alert::Change;
+use crate::decode::{InputJudge, Partitioner, TopicSettings};
 use crate::history::World;
-use crate::log::{Log, LogError, Recovered};
-use crate::source::{InputId, Item, Record, Source, SourceError, Start};
-use crate::time::{InputTime, LiveTime, Window, clock, wall};
+use crate::log::{Log, LogError};
+use crate::source::{InputId, Source, SourceError, Start};
+use crate::time::{InputTime, LiveTime, Window};
 
 use self::reading::Recent;
-pub use self::recover::{References, first_reference};
+pub use self::recover::first_reference;
 
 /// What a shard needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -66,7 +61,7 @@ pub enum ShardError {
     #[error(transparent)]
     Core(#[from] CoreError),
     #[error(transparent)]
-    World(#[from] WorldError),
+    Reference(#[from] SwitchError),
     #[error("events cannot be written as columns")]
     Arrow(#[from] ArrowError),
     #[error("a seal cannot be encoded or read")]
@@ -126,11 +121,6 @@ pub enum Report {
         result: Result<(), ShardError>,
     },
 }
-
-/// How many records the stop ratio looks at.
-const POISON_WINDOW: usize = 10_000;
-const POLL_WAIT: Duration = Duration::from_millis(20);
-const POLL_RECORDS: usize = 4_096;
 
 struct Input {
     id: InputId,

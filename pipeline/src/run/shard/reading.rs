@@ -1,11 +1,28 @@
 //! Records in: verdicts, builders, lists of what was not accepted.
 
-use super::*;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use schemas::event::{EventBatchBuilder, Place};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{Command, Report, Shard, ShardError};
+use crate::decode::Verdict;
+use crate::history::World;
+use crate::run::seal::{DeadLetter, LateEvent};
+use crate::source::{Item, Record, Source};
+
+/// How many records the stop ratio looks at.
+const POISON_WINDOW: usize = 10_000;
+/// Longest wait for a command while no records come.
+pub(super) const POLL_WAIT: Duration = Duration::from_millis(20);
+const POLL_RECORDS: usize = 4_096;
 
 /// Dead letters among the last records.
 #[derive(Default)]
 pub(super) struct Recent {
-    is_dead: std::collections::VecDeque<bool>,
+    is_dead: VecDeque<bool>,
     dead: usize,
 }
 
@@ -140,19 +157,15 @@ impl<W: World> Shard<W> {
                 limit_ms: limit_ms.unwrap_or(i64::MIN),
             }),
             Verdict::Dead(rejection) if input.accounted => {
-                let headers = record
-                    .headers
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.as_ref().map(|v| v.to_vec())));
                 self.dead_letters.push(DeadLetter {
                     input: input.id.clone(),
                     offset: record.offset,
                     timestamp_ms: record.timestamp_ms,
                     reason: rejection.reason,
                     path: rejection.path,
-                    value: record.payload.as_ref().map(|payload| payload.to_vec()),
-                    key: record.key.as_ref().map(|key| key.to_vec()),
-                    headers: headers.collect(),
+                    value: record.payload.clone(),
+                    key: record.key.clone(),
+                    headers: record.headers.clone(),
                 });
             }
             Verdict::Duplicate | Verdict::TooLate(_) | Verdict::Dead(_) => {}

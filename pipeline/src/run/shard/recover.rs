@@ -1,30 +1,23 @@
 //! From a log back to a state that goes on where it ended.
 
-use super::*;
+use std::collections::BTreeMap;
 
-/// Which version of the reference data is in force, and where others are.
-pub struct References<W> {
-    pub worlds: Arc<dyn Worlds<W>>,
-    pub in_force: String,
-    /// To be put in force once the log has been replayed.
-    pub wanted: String,
-}
+use arrow::record_batch::RecordBatch;
+use schemas::event::Topic;
+use tokio::runtime::Handle;
 
-impl<W: World> References<W> {
-    /// Puts `version` in force; says whether that was a change.
-    pub(super) async fn switch(
-        &mut self,
-        core: &mut ShardCore<W>,
-        version: &str,
-    ) -> Result<bool, ShardError> {
-        if self.in_force == version {
-            return Ok(false);
-        }
-        core.replace_world(self.worlds.world(version).await?)?;
-        version.clone_into(&mut self.in_force);
-        Ok(true)
-    }
-}
+use super::reading::Recent;
+use super::{Input, Shard, ShardError, ShardSettings};
+use crate::alert::Change;
+use crate::columns::{Head, int32};
+use crate::decode::{Counters, InputJudge, JudgeState};
+use crate::history::World;
+use crate::log::{Log, Recovered};
+use crate::run::core::ShardCore;
+use crate::run::seal::{Base, Clocks, InputSeal, SEAL_VERSION, Seal, from_ipc};
+use crate::run::worlds::References;
+use crate::source::InputId;
+use crate::time::{LiveTime, wall};
 
 /// The version that was in force where replay begins.
 pub fn first_reference(recovered: &Recovered) -> Result<Option<String>, ShardError> {
@@ -194,7 +187,7 @@ fn replay(seal: &Seal, inputs: &mut [Input]) -> Result<Vec<(Topic, RecordBatch)>
     for (topic, bytes) in &seal.events {
         for batch in from_ipc(bytes)? {
             let head = Head::of(&batch)?;
-            let partitions = crate::columns::int32(&batch, "partition")?;
+            let partitions = int32(&batch, "partition")?;
             for row in 0..batch.num_rows() {
                 let partition = partitions.value(row);
                 for input in inputs

@@ -1,6 +1,19 @@
 //! When a micro-batch is full, and how it becomes durable.
 
-use super::*;
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use schemas::event::Topic;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::reading::POLL_WAIT;
+use super::{Report, Shard, ShardError};
+use crate::alert::MAX_PER_SEAL;
+use crate::history::World;
+use crate::run::seal::{Answer, Base, Clocks, InputSeal, SEAL_VERSION, Seal, to_ipc};
+use crate::time::{InputTime, clock, wall};
 
 impl<W: World> Shard<W> {
     /// Clocks never go back.
@@ -151,7 +164,7 @@ impl<W: World> Shard<W> {
             delay_ms: self.live.delay_ms(),
             drained_to_ms: self.drained_to_ms,
             reference: self.references.in_force.clone(),
-            core: self.core.save()?,
+            core: self.core.save()?.into(),
         };
         let payload = Bytes::from(postcard::to_stdvec(&base)?);
         let runtime = self.runtime.clone();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::settings::is_secret;
+use super::secret::is_secret;
 use crate::source::{InputId, SourceError};
 
 /// What to do about an error of one partition.

@@ -14,6 +14,7 @@ mod poll_thread;
 mod queue;
 #[cfg(test)]
 mod queue_tests;
+mod secret;
 mod sender;
 mod settings;
 mod shared;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 
 use super::error;
+use super::secret::is_secret;
 use crate::source::SourceError;
 
 /// Settings that a reader's correctness rests on; a configuration that sets one of them is refused.
@@ -141,24 +142,6 @@ impl fmt::Debug for KafkaSettings {
             .field("confirm_every", &self.confirm_every)
             .finish()
     }
-}
-
-/// Whether a property's value must not be shown: everything about credentials that is not known to be harmless.
-pub(super) fn is_secret(name: &str) -> bool {
-    const HARMLESS: [&str; 6] = [
-        "sasl.mechanism",
-        "sasl.mechanisms",
-        "sasl.username",
-        "ssl.ca.location",
-        "ssl.endpoint.identification.algorithm",
-        "enable.ssl.certificate.verification",
-    ];
-    if HARMLESS.contains(&name) {
-        return false;
-    }
-    ["sasl.", "ssl.", "password", "secret", "token"]
-        .iter()
-        .any(|mark| name.contains(mark))
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
-//! Columns that every event batch has, and small Arrow conveniences used across the rooms.
+//! Reading and writing Arrow columns: what every event batch has ([`Head`]), what an operator picks from one ([`Columns`]), and a
+//! fact table declared once for schema and batches ([`FactTable`]).
+
+mod fact_table;
+mod read;
 
 use std::collections::HashMap;
 
@@ -6,6 +10,9 @@ use arrow::array::{Array, AsArray, Int32Array, StringArray, TimestampMicrosecond
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+
+pub use fact_table::{Column, FactTable};
+pub use read::{Columns, Decimal, Flag, Instant, Integer, List, Text, Texts};
 
 /// Metadata key under which schemas and fields carry their description.
 pub const COMMENT: &str = "comment";

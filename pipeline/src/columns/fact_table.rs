@@ -1,7 +1,7 @@
 //! Columns of a fact table, declared once: schema and batches come from the same list.
 //!
 //! ```
-//! use jobs::operator::write::{Column, FactTable};
+//! use pipeline::columns::{Column, FactTable};
 //!
 //! struct Answer { question_id: String, score: i64 }
 //!
@@ -18,6 +18,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::comment;
 use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Int64Array, ListBuilder, StringArray, StringBuilder,
     TimestampMicrosecondArray,
@@ -25,7 +26,6 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::comment;
 
 /// One column of a fact table of `F`: its name, what it means, and where its value stands in the fact.
 pub struct Column<F: 'static> {
@@ -222,7 +222,7 @@ impl<F> FactTable<F> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use super::super::read::Columns;
+    use super::super::Columns;
     use super::*;
 
     struct Everything {
