@@ -14,7 +14,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::rows::conform;
 use crate::columns::{column, text};
@@ -127,7 +128,7 @@ pub fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, ArrowEr
 }
 
 /// Rows of newly complete days that one epoch holds, in whole days: catching up with months must not fill the memory.
-const PAGE_ROWS: usize = 200_000;
+const PAGE_ROWS: usize = 50_000;
 
 /// How an intent changes the grid.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -260,19 +261,20 @@ impl FeedGrid {
             .filter(|(_, days)| days.first().is_some_and(|first| *first <= day))
             .map(|(name, _)| name)
             .collect();
+        let found: Vec<Option<&Cell>> = series.iter().map(|name| cells.get(*name)).collect();
         let mut columns: Vec<ArrayRef> =
             vec![Arc::new(StringArray::from_iter_values(series.iter()))];
         for index in 0..feed.values.len() {
-            let value = |name: &&String| cells.get(*name).map_or(0, |cell| cell.values[index]);
+            let value = |cell: &Option<&Cell>| cell.map_or(0, |cell| cell.values[index]);
             columns.push(Arc::new(Int64Array::from_iter_values(
-                series.iter().map(value),
+                found.iter().map(value),
             )));
         }
-        let flags = series
+        let flags = found
             .iter()
-            .map(|name| Some(cells.get(*name).is_some_and(|cell| cell.flag)));
+            .map(|cell| Some(cell.is_some_and(|cell| cell.flag)));
         columns.push(Arc::new(flags.collect::<BooleanArray>()));
-        let filled = series.iter().map(|name| Some(!cells.contains_key(*name)));
+        let filled = found.iter().map(|cell| Some(cell.is_none()));
         columns.push(Arc::new(filled.collect::<BooleanArray>()));
         columns.push(Arc::new(Int64Array::from(vec![1; series.len()])));
         RecordBatch::try_new(schema, columns)
@@ -397,22 +399,26 @@ fn records(
     let ds = day.date().to_string();
     let mut records = Vec::with_capacity(rows.num_rows());
     for row in 0..rows.num_rows() {
-        let mut body = serde_json::Map::new();
-        body.insert(SERIES.to_owned(), series.value(row).into());
-        body.insert("ds".to_owned(), ds.clone().into());
-        for (name, array) in feed.values.iter().zip(&values) {
-            body.insert(name.clone(), array.value(row).into());
-        }
-        body.insert(feed.flag.clone(), flag.value(row).into());
-        body.insert(ZERO_FILLED.to_owned(), filled.value(row).into());
-        body.insert("revision".to_owned(), changes.revisions[row].into());
-        body.insert("as_of".to_owned(), as_of_ms.into());
+        let value = (holds.value(row) > 0).then(|| {
+            serde_json::to_vec(&Body {
+                feed,
+                series: series.value(row),
+                ds: &ds,
+                values: values.iter().map(|array| array.value(row)).collect(),
+                flag: flag.value(row),
+                is_zero_filled: filled.value(row),
+                revision: changes.revisions[row],
+                as_of_ms,
+            })
+        });
+        let value = value
+            .transpose()
+            .map_err(|error| ArrowError::ExternalError(error.into()))?;
         grid.sequence += 1;
         records.push(OutRecord {
             topic: topic.to_owned(),
             key: Some(format!("{}|{ds}", series.value(row)).into()),
-            value: (holds.value(row) > 0)
-                .then(|| serde_json::Value::Object(body).to_string().into()),
+            value: value.map(Into::into),
             headers: vec![
                 ("epoch".to_owned(), Some(epoch.to_string().into())),
                 (
@@ -423,6 +429,34 @@ fn records(
         });
     }
     Ok(records)
+}
+
+/// The value of a record: one flat JSON object, its names those of the table's columns, `as_of` in ms UTC.
+struct Body<'a> {
+    feed: &'a FeedDefinition,
+    series: &'a str,
+    ds: &'a str,
+    values: Vec<i64>,
+    flag: bool,
+    is_zero_filled: bool,
+    revision: i32,
+    as_of_ms: i64,
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(SERIES, self.series)?;
+        map.serialize_entry("ds", self.ds)?;
+        for (name, value) in self.feed.values.iter().zip(&self.values) {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry(&self.feed.flag, &self.flag)?;
+        map.serialize_entry(ZERO_FILLED, &self.is_zero_filled)?;
+        map.serialize_entry("revision", &self.revision)?;
+        map.serialize_entry("as_of", &self.as_of_ms)?;
+        map.end()
+    }
 }
 
 #[cfg(test)]
