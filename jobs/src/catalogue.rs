@@ -206,3 +206,7 @@ fn fact_table(stage: &dyn Stage<World>) -> anyhow::Result<TableSpec> {
         sort_by: vec![PANE.to_owned(), first],
     })
 }
+
+#[cfg(test)]
+#[path = "catalogue_tests.rs"]
+mod tests;

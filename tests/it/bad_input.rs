@@ -275,6 +275,65 @@ fn nothing_takes_the_process_down_or_vanishes() {
     assert_eq!(kinds, ["REGULAR", "UNKNOWN"]);
 }
 
+/// A producer may write any number as the time of a record: beyond what 64 bits of microseconds hold, and beyond every calendar.
+#[test]
+fn k05_a_timestamp_that_no_clock_shows_takes_nothing_down() {
+    let broker = Broker::shared().unwrap();
+    let any = i64::MAX.to_string();
+    let config = [
+        ("message.timestamp.type", "CreateTime"),
+        ("message.timestamp.after.max.ms", any.as_str()),
+        ("message.timestamp.before.max.ms", any.as_str()),
+    ];
+    let topics = Topics::create(broker, 1, &config).unwrap();
+    for (number, at) in [i64::MAX, i64::MAX / 1_000, 1].into_iter().enumerate() {
+        let order = text(&format!("order-{number}"));
+        let messages = [
+            Message::new(0, "nonsense").key("C1").at(at),
+            Message::new(0, order).key("C1").at(at),
+        ];
+        broker.produce(topics.orders(), messages).unwrap();
+    }
+    let reference = tempfile::tempdir().unwrap();
+    let project = Project::on_kafka(broker, &topics, reference.path())
+        .unwrap()
+        .set("VITRINE__LIMITS__DEAD_LETTER_STOP_RATIO", "1.0");
+    project.run(&["run", "--until-caught-up"]).unwrap();
+    // once more from its own logs
+    project.run(&["run", "--until-caught-up"]).unwrap();
+
+    let dead = project
+        .query(r#"SELECT "offset", reason, broker_at FROM ops.dead_letters ORDER BY "offset""#)
+        .unwrap();
+    let reasons: Vec<(i64, &str)> = dead
+        .iter()
+        .map(|row| (number(&row["offset"]), row["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            (0, "malformed_json"),
+            (2, "malformed_json"),
+            (4, "malformed_json"),
+            // sent more than a day before it happened
+            (5, "future_dated"),
+        ]
+    );
+    let accepted = project
+        .query(r#"SELECT "offset", event_id FROM events.orders ORDER BY "offset""#)
+        .unwrap();
+    let ids: Vec<&str> = accepted
+        .iter()
+        .map(|row| row["event_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["order-0", "order-1"]);
+    // every column of such a record can be shown
+    assert_eq!(
+        project.query("SELECT * FROM events.orders").unwrap().len(),
+        2
+    );
+}
+
 /// `[limits] dead_letter_stop_ratio`: a topic of nonsense stops the service, loudly.
 #[test]
 fn a_topic_of_nonsense_stops_it() {

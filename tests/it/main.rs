@@ -7,6 +7,7 @@ mod cases;
 mod commands;
 mod demo;
 mod exactness;
+mod finality;
 mod kills;
 mod proof;
 mod reader;

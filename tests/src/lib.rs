@@ -15,6 +15,7 @@
 //! | file | proves |
 //! |---|---|
 //! | `it/exactness.rs` | 28 days from files and from Kafka, 70 days from files: no row differs, every verdict is the simulator's |
+//! | `it/finality.rs` | how far a drain goes, what is restated |
 //! | `it/kills.rs` | the same with five `kill -9`, on files and on Kafka |
 //! | `it/arrival.rs` | the same rows from events in another order, and with prices last |
 //! | `it/cases.rs` | shared territories, a topic that ends early, a silent night, transactions, no reference data |

@@ -88,7 +88,7 @@ fn fired() -> StepRule {
 }
 
 #[test]
-fn it_fires_at_deadline_plus_grace_with_no_event_and_once() {
+fn k22_it_fires_at_deadline_plus_grace_with_no_event_and_once() {
     let mut rule = rule();
     assert!(
         rule.observe(&weighted(&[(pending(), 1)]), clock(1))
@@ -126,7 +126,7 @@ fn it_fires_at_deadline_plus_grace_with_no_event_and_once() {
 }
 
 #[test]
-fn live_time_fires_it_while_the_clock_stands_still() {
+fn k22_the_clock_or_live_time_fires_it_whichever_is_first() {
     let mut rule = rule();
     let now = Now {
         clock_ms: 0,
@@ -134,6 +134,38 @@ fn live_time_fires_it_while_the_clock_stands_still() {
     };
     let changes = rule.observe(&weighted(&[(pending(), 1)]), now).unwrap();
     assert_eq!(states(&changes), [State::Firing]);
+
+    // The clock may be further, as after a drain; what live time says then holds nothing back.
+    for live_ms in [None, Some(0)] {
+        let mut rule = self::rule();
+        let now = Now {
+            clock_ms: DUE * MINUTE,
+            live_ms,
+        };
+        let changes = rule.observe(&weighted(&[(pending(), 1)]), now).unwrap();
+        assert_eq!(states(&changes), [State::Firing], "{live_ms:?}");
+    }
+}
+
+#[test]
+fn k22_each_step_has_a_grace_of_its_own() {
+    for (grace, grace_ms) in [("5s", 5_000), ("60s", 60_000), ("30m", 1_800_000)] {
+        let text = include_str!("../../sla.toml");
+        let (before, of_step) = text.split_once("\"CMP_DEPT_10M\"").unwrap();
+        let of_step = of_step.replacen("grace = \"60s\"", &format!("grace = \"{grace}\""), 1);
+        let policy = Policy::parse(&format!("{before}\"CMP_DEPT_10M\"{of_step}")).unwrap();
+        let settings = super::super::parse("A15", super::super::A15).unwrap();
+        let mut rule = StepRule::new(settings, Arc::new(policy)).unwrap();
+        rule.observe(&weighted(&[(pending(), 1)]), clock(1))
+            .unwrap();
+        let due_ms = DEADLINE * MINUTE + grace_ms;
+        let at = |clock_ms| Now {
+            clock_ms,
+            live_ms: None,
+        };
+        assert!(rule.tick(at(due_ms - 1)).is_empty(), "{grace}");
+        assert_eq!(states(&rule.tick(at(due_ms))), [State::Firing], "{grace}");
+    }
 }
 
 #[test]

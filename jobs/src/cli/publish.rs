@@ -192,12 +192,14 @@ mod tests {
     use std::fs;
 
     use pipeline::source::kafka::end_offsets;
+    use rdkafka::consumer::{BaseConsumer, Consumer};
     use rdkafka::mocking::MockCluster;
+    use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
     use super::*;
 
     #[test]
-    fn the_key_is_the_id_of_the_event_type() {
+    fn k01_the_key_is_the_id_of_the_event_type() {
         let key = |topic, json: &str| key_of(topic, json.as_bytes()).map(Cow::into_owned);
         let ids = r#""customer_id":"C1","staff_id":"S1","unit_id":"U1","sku_id":"K1""#;
         let of =
@@ -212,8 +214,38 @@ mod tests {
         assert_eq!(key(Topic::Orders, "nonsense"), None);
     }
 
+    /// Key and value of a record; `None` is null, which is not empty.
+    type Held = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+    /// The first `many` records of a partition of `orders.v1`.
+    fn records(brokers: &str, partition: i32, many: usize) -> Vec<Held> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("group.id", "test")
+            .create()
+            .unwrap();
+        let mut place = TopicPartitionList::new();
+        place
+            .add_partition_offset("orders.v1", partition, Offset::Beginning)
+            .unwrap();
+        consumer.assign(&place).unwrap();
+        let mut held = Vec::new();
+        // a poll may end early for the client's own events
+        for _ in 0..200 {
+            if let Some(record) = consumer.poll(Duration::from_millis(100)) {
+                let record = record.unwrap();
+                let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+                held.push((bytes(record.key()), bytes(record.payload())));
+            }
+            if held.len() == many {
+                break;
+            }
+        }
+        held
+    }
+
     #[test]
-    fn files_are_sent_to_partitions_of_their_number() {
+    fn k02_a_file_is_sent_to_the_partition_of_its_number_tombstones_and_empty_lines_too() {
         let cluster = MockCluster::new(1).unwrap();
         for topic in Topic::ALL {
             cluster.create_topic(topic.default_topic(), 2, 1).unwrap();
@@ -235,6 +267,19 @@ mod tests {
         assert_eq!(
             end_offsets(&kafka_settings(&config), &inputs).unwrap(),
             [0, 4]
+        );
+        let held = |key: Option<&str>, payload: Option<&str>| {
+            let bytes = |text: &str| text.as_bytes().to_vec();
+            (key.map(bytes), payload.map(bytes))
+        };
+        assert_eq!(
+            records(&cluster.bootstrap_servers(), 1, 4),
+            [
+                held(Some("C1"), Some("{\"customer_id\":\"C1\"}")),
+                held(None, None),
+                held(None, Some("")),
+                held(None, Some("nonsense")),
+            ]
         );
 
         // a partition that Kafka does not have

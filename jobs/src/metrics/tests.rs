@@ -9,7 +9,7 @@ mod service;
 mod stock;
 
 #[test]
-fn headers_name_their_metric_and_say_what_the_contract_fixes() {
+fn k07_k24_headers_say_how_far_a_metric_looks_ahead_and_back() {
     let said: Vec<_> = bench::metrics()
         .iter()
         .map(|metric| {
@@ -43,7 +43,11 @@ fn headers_name_their_metric_and_say_what_the_contract_fixes() {
             "orders prices visits",
             (28, 14),
         ),
+        line("M18 satisfaction", "W1", "complaints", (56, 0)),
+        line("M18 satisfaction_response", "W1", "complaints", (0, 0)),
+        line("M19 sla_compliance", "D1 W1", "complaints", (0, 0)),
     ] {
         assert!(said.contains(&expected), "{expected:?}\n{said:?}");
     }
+    assert_eq!(said.len(), 8, "a metric that nobody has looked at here");
 }

@@ -190,7 +190,7 @@ mod tests {
     use crate::world::fixture::one_customer;
 
     #[test]
-    fn only_scores_are_picked_from_answers() {
+    fn k17_answers_without_a_score_do_not_count() {
         let events = batch(
             Topic::Complaints,
             &[
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_counts_at_its_instant_with_the_customer_of_then() {
+    fn k17_each_answering_counts_at_its_instant_and_without_a_unit_is_unknown() {
         let answered = |score| Answered {
             unit_id: None,
             survey_tool: None,

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn sent_and_answered_belong_together_by_survey() {
+    fn k17_sent_and_answered_belong_together_by_customer_and_survey() {
         let events = batch(
             Topic::Complaints,
             &[
@@ -213,17 +213,44 @@ mod tests {
                     "2026-03-04T10:00:00+08:00",
                     json!({"case_id": "K1"}),
                 ),
+                (
+                    "survey.sent",
+                    "2026-03-03T10:00:00+08:00",
+                    json!({"survey_id": "S1", "unit_id": "U1", "customer_id": "C2"}),
+                ),
             ],
         );
-        let key = || ("C1".into(), "S1".into());
+        let key = |customer: &str| (customer.into(), "S1".into());
+        // Another customer's survey of that number is another invitation, not answered by this one.
         assert_eq!(
             projected(&SurveyInvitations, Topic::Complaints, &events),
-            [(0, key(), sent()), (1, key(), InvitationEvent::Answered)]
+            [
+                (0, key("C1"), sent()),
+                (1, key("C1"), InvitationEvent::Answered),
+                (3, key("C2"), sent())
+            ]
         );
     }
 
     #[test]
-    fn an_invitation_is_one_fact_at_its_first_sending() {
+    fn k17_the_unit_is_the_one_that_sent_it_else_unknown() {
+        let key = ("C1".into(), "S1".into());
+        for (unit_id, expected) in [(Some("U1"), "U1"), (None, UNKNOWN)] {
+            let sent = InvitationEvent::Sent {
+                unit_id: unit_id.map(Into::into),
+                survey_tool: Some("PHONE".into()),
+            };
+            let history = [entry(999, sent)];
+            let found = facts_of(&SurveyInvitations, &key, &history, &one_customer());
+            assert_eq!(
+                (&*found[0].unit_id, &*found[0].survey_tool),
+                (expected, "PHONE")
+            );
+        }
+    }
+
+    #[test]
+    fn k17_a_survey_id_is_one_invitation_at_its_first_sending() {
         // The customer's class changes from A to B at ms 1000.
         assert_eq!(facts(&[entry(999, sent())]), [(999, "A".into(), false)]);
         let reminded = [entry(999, sent()), entry(5_000, sent())];
@@ -231,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_counts_whenever_it_comes_but_not_without_an_invitation() {
+    fn k17_an_answer_counts_whenever_it_comes_but_not_without_an_invitation() {
         let answered = |at_ms| entry(at_ms, InvitationEvent::Answered);
         assert_eq!(
             facts(&[entry(999, sent()), answered(9_000)]),

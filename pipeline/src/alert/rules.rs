@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timers_run_on_whichever_is_further() {
+    fn k22_timers_run_on_the_clock_or_live_time_whichever_is_further() {
         let at = |clock_ms, live_ms| Now { clock_ms, live_ms }.furthest_ms();
         assert_eq!(at(5, Some(9)), 9);
         assert_eq!(at(9, Some(5)), 9);

@@ -64,7 +64,7 @@ impl Corrections {
     /// Takes in the accepted events of a batch.
     pub fn apply<'a>(&mut self, events: impl IntoIterator<Item = Correction<'a>>) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut rows_by_id: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
+        let mut rows_by_id: HashMap<Arc<str>, Vec<(usize, Seen)>> = HashMap::new();
         for (row, event) in events.into_iter().enumerate() {
             let id: Arc<str> = event.event_id.into();
             let scope: Option<Arc<str>> = event.scope.map(Into::into);
@@ -74,8 +74,11 @@ impl Corrections {
             };
             outcome.skip.push(self.is_named(&id, &seen));
             self.adopt_orphans(&id, &seen, &mut outcome.orphans);
-            self.accepted.entry(id.clone()).or_default().push(seen);
-            rows_by_id.entry(id.clone()).or_default().push(row);
+            self.accepted
+                .entry(id.clone())
+                .or_default()
+                .push(seen.clone());
+            rows_by_id.entry(id.clone()).or_default().push((row, seen));
 
             let Some(target) = event.corrects else {
                 continue;
@@ -87,11 +90,13 @@ impl Corrections {
                 scope,
             };
             if self.names_something(&naming, &target) {
-                match rows_by_id.get(&target) {
-                    Some(rows) => rows
-                        .iter()
-                        .for_each(|&earlier| outcome.skip[earlier] = true),
-                    None => outcome.removed.push(target.clone()),
+                // One event may have been accepted by several partitions of the global topic: each of its copies leaves.
+                let in_batch = rows_by_id.get(&target).map_or(&[][..], Vec::as_slice);
+                for (earlier, seen) in in_batch {
+                    outcome.skip[*earlier] |= naming.reaches(&target, seen);
+                }
+                if self.names_before(&naming, &target, in_batch.len()) {
+                    outcome.removed.push(target.clone());
                 }
             } else {
                 outcome.orphans.push(naming.orphan(&target, 1));
@@ -111,6 +116,15 @@ impl Corrections {
         self.accepted
             .get(target)
             .is_some_and(|all| all.iter().any(|seen| naming.reaches(target, seen)))
+    }
+
+    /// Whether it names something that was accepted before the last `in_batch` of that id.
+    fn names_before(&self, naming: &Naming, target: &Arc<str>, in_batch: usize) -> bool {
+        let all = self.accepted.get(target).map_or(&[][..], Vec::as_slice);
+        let before = all.len().saturating_sub(in_batch);
+        all[..before]
+            .iter()
+            .any(|seen| naming.reaches(target, seen))
     }
 
     /// Corrections that waited for this event are orphans no more.
@@ -215,11 +229,85 @@ mod tests {
     }
 
     #[test]
-    fn k23_a_correction_does_not_reach_another_customer() {
-        let mut other = event("b", 10, Some("a"));
-        other.scope = Some("c2");
-        let (history, orphans) = end_state(&[vec![event("a", 0, None)], vec![other]]);
-        assert_eq!(history, ["a", "b"]);
-        assert_eq!(orphans, ["b"]);
+    fn k23_a_correction_does_not_reach_another_customer_or_what_has_none() {
+        for scope in [Some("c2"), None] {
+            let mut other = event("b", 10, Some("a"));
+            other.scope = scope;
+            let (history, orphans) = end_state(&[vec![event("a", 0, None)], vec![other]]);
+            assert_eq!(history, ["a", "b"]);
+            assert_eq!(orphans, ["b"]);
+        }
+    }
+
+    #[test]
+    fn k23_k24_a_correction_reaches_35_days_back_and_ahead_and_no_further() {
+        for (apart, reaches) in [
+            (REACH_MS, true),
+            (-REACH_MS, true),
+            (REACH_MS + 1, false),
+            (-REACH_MS - 1, false),
+        ] {
+            let both = || {
+                let named = event("a", 2 * REACH_MS, None);
+                (named, event("b", 2 * REACH_MS + apart, Some("a")))
+            };
+            let expected: (&[&str], &[&str]) = match reaches {
+                true => (&["b"], &[]),
+                false => (&["a", "b"], &["b"]),
+            };
+            let (named, by) = both();
+            let found = end_state(&[vec![named], vec![by]]);
+            assert_eq!(found, (strings(expected.0), strings(expected.1)), "{apart}");
+            let (named, by) = both();
+            assert_eq!(end_state(&[vec![by], vec![named]]), found, "{apart}");
+        }
+        assert_eq!(REACH_MS, 35 * 24 * 3_600_000);
+    }
+
+    #[test]
+    fn k23_a_chain_leaves_its_last_link_whatever_came_first() {
+        let chain = || {
+            vec![
+                event("a", 0, None),
+                event("b", 10, Some("a")),
+                event("c", 20, Some("b")),
+            ]
+        };
+        let mut backwards = chain();
+        backwards.reverse();
+        for batches in [vec![chain()], vec![backwards]] {
+            assert_eq!(end_state(&batches), (strings(&["c"]), Vec::new()));
+        }
+        // Two that correct the same event both stay.
+        let twice = vec![
+            event("a", 0, None),
+            event("b", 10, Some("a")),
+            event("c", 20, Some("a")),
+        ];
+        assert_eq!(end_state(&[twice]), (strings(&["b", "c"]), Vec::new()));
+    }
+
+    #[test]
+    fn k23_every_copy_of_the_named_event_leaves_however_batches_are_cut() {
+        // A producer without a key may send one price event to two partitions: each accepts it.
+        let copies = || [event("a", 0, None), event("a", 0, None)];
+        let by = || event("b", 10, Some("a"));
+        let [one, two] = copies();
+        let orders = [
+            vec![one.clone(), two.clone(), by()],
+            vec![one.clone(), by(), two.clone()],
+            vec![by(), one, two],
+        ];
+        for all in orders {
+            for cut in 0..=all.len() {
+                let (before, after) = all.split_at(cut);
+                let found = end_state(&[before.to_vec(), after.to_vec()]);
+                assert_eq!(found, (strings(&["b"]), Vec::new()), "cut={cut} {all:?}");
+            }
+        }
+    }
+
+    fn strings(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 }

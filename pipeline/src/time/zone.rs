@@ -43,13 +43,11 @@ impl Day {
 pub struct Zone(pub Tz);
 
 impl Zone {
-    /// The local date of an instant (ms UTC).
+    /// The local date of an instant (ms UTC); one outside the years 1 to 9999 is taken for the nearest inside.
     pub fn day_of(self, instant_ms: i64) -> Day {
-        let utc = DateTime::<Utc>::from_timestamp_millis(instant_ms).unwrap_or(if instant_ms < 0 {
-            DateTime::<Utc>::MIN_UTC
-        } else {
-            DateTime::<Utc>::MAX_UTC
-        });
+        // Of the last instants that chrono knows it has no local date: asking for one panics.
+        let instant_ms = instant_ms.clamp(-62_135_596_800_000, 253_402_300_799_999);
+        let utc = DateTime::<Utc>::from_timestamp_millis(instant_ms).unwrap_or_default();
         Day::from_date(utc.with_timezone(&self.0).date_naive())
     }
 
@@ -92,6 +90,15 @@ mod tests {
         let day = Day::from_date(NaiveDate::from_ymd_opt(2024, 9, 8).unwrap());
         let start = DateTime::<Utc>::from_timestamp_millis(zone.start_ms(day)).unwrap();
         assert_eq!(start.to_rfc3339(), "2024-09-08T04:00:00+00:00");
+    }
+
+    #[test]
+    fn every_number_is_on_some_day() {
+        for zone in [chrono_tz::Asia::Shanghai, chrono_tz::America::Santiago] {
+            let days = [i64::MIN, -1, 0, i64::MAX].map(|instant_ms| Zone(zone).day_of(instant_ms));
+            assert!(days.is_sorted(), "{days:?}");
+            assert!(days[0] < days[1] && days[2] < days[3], "{days:?}");
+        }
     }
 
     #[test]

@@ -173,7 +173,7 @@ fn prices_are_due_before_thursday_unless_nobody_works_before_it() {
 }
 
 #[test]
-fn holidays_are_the_lists_days_and_no_weekends() {
+fn k20_holidays_are_the_lists_days_off_and_no_weekends() {
     let is_holiday = |day| calendar().is_holiday(date(day)).unwrap();
     assert!(is_holiday("2026-10-03"));
     assert!(!is_holiday("2026-11-21"), "a plain Saturday");
@@ -193,10 +193,22 @@ fn k20_a_year_without_data_fails_working_days_and_nothing_else() {
         calendar().is_working_day(date("2023-05-04")),
         Err(MissingYear { year: 2023 })
     );
-    assert_eq!(
-        calendar().day_start(local("2031-05-04 10:00")),
-        local("2031-05-04 00:00")
-    );
+    // Every rule that needs working days says so; none takes the year for one without holidays.
+    let (missing, at) = (Err(MissingYear { year: 2031 }), local("2031-05-04 10:00"));
+    let (date_of, month) = (date("2031-05-04"), date("2031-05-01"));
+    assert_eq!(calendar().is_holiday(date_of).map(i64::from), missing);
+    assert_eq!(calendar().days_to_holiday(date_of).map(i64::from), missing);
+    assert_eq!(calendar().working_days(month).map(i64::from), missing);
+    assert_eq!(calendar().last_working_day(month).map(|_| 0), missing);
+    assert_eq!(calendar().next_working_day(date_of).map(|_| 0), missing);
+    assert_eq!(calendar().price_deadline(date("2031-05-05")), missing);
+    assert_eq!(calendar().plan_deadline(date("2031-06-01")), missing);
+    assert_eq!(calendar().clamp(at), missing);
+    assert_eq!(calendar().add_wd(at, 1), missing);
+    assert_eq!(calendar().working_ms(at, at + 1), missing);
+    // Windows work for any year.
+    assert_eq!(calendar().day_start(at), local("2031-05-04 00:00"));
+    assert_eq!(calendar().week_start(at), local("2031-04-28 00:00"));
     let row = CalendarRow {
         date: date("2027-01-01"),
         day_kind: DayKind::DayOff,

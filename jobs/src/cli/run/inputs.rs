@@ -140,3 +140,51 @@ fn input_ids(settings: &ShardSettings) -> Vec<InputId> {
         .map(|(id, _)| id)
         .collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Event files of these names, empty, and a configuration that reads them.
+    fn files(names: &[&str]) -> (tempfile::TempDir, Config) {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let mut config = Config::default();
+        config.source.kind = SourceKind::Files;
+        config.source.dir = dir.path().to_owned();
+        (dir, config)
+    }
+
+    #[test]
+    fn k01_the_customer_topics_make_the_shards_and_prices_have_a_number_of_their_own() {
+        let (_dir, config) = files(&[
+            "orders.v1/0.ndjson",
+            "complaints.v1/2.ndjson",
+            "prices.v1/6.ndjson",
+        ]);
+        let found = inputs(&config).unwrap();
+        assert_eq!((found.keyed, found.global), (3, 7));
+        // No shard lacks a file: those that are missing are empty.
+        for shard in 0..found.keyed {
+            let settings = shard_settings(&config, shard, found.keyed, found.global);
+            let starts: Vec<Start> = input_ids(&settings)
+                .into_iter()
+                .map(|id| Start::new(id, 0))
+                .collect();
+            assert_eq!(starts.len(), 3 + 7, "shard={shard}");
+            let source = (found.open)(&starts).unwrap();
+            assert!((0..starts.len()).all(|input| !source.unread(input)));
+        }
+        // Prices alone: one shard, so that there is somebody to read them.
+        let (_dir, config) = files(&["prices.v1/1.ndjson"]);
+        let found = inputs(&config).unwrap();
+        assert_eq!((found.keyed, found.global), (1, 2));
+    }
+}

@@ -95,7 +95,7 @@ fn quantities_and_values_of_each_kind_stand_in_their_columns() {
 }
 
 #[test]
-fn orders_and_customers_are_distinct_within_the_row() {
+fn k09_orders_and_customers_are_distinct_with_requested_lines() {
     let (bench, world) = bench(&[
         // Two lines of one order; the same number at another customer is another order.
         fact(("C1", "O1"), Requested, MONDAY, 1, None),

@@ -11,6 +11,8 @@ use crate::operator::sell_through::SellThroughFact;
 use crate::world::fixture::{list_price, reference};
 use crate::world::{PriceType, World};
 
+mod span;
+
 const WEEK: (&str, &str) = ("2026-11-16", "2026-11-23");
 /// In the week; in the 28 days before its end and not in the week; one day too early for both.
 const IN_WEEK: &str = "2026-11-17T10:00:00+08:00";
@@ -378,7 +380,7 @@ fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
 }
 
 #[test]
-fn a_window_of_28_days_weighs_with_all_of_its_days() {
+fn k16_a_window_of_28_days_weighs_with_all_of_its_days() {
     let facts = Facts::default()
         .delivered(("C1", "S", IN_SPAN), 4, Some(90))
         .delivered(("C1", "S", IN_WEEK), 5, Some(90))

@@ -80,7 +80,7 @@ fn m18_shares_and_scores() {
 }
 
 #[test]
-fn m18_trend_over_eight_weeks_with_at_least_six() {
+fn k17_the_trend_is_over_eight_weeks_of_which_six_have_a_row() {
     let trend = |weeks: &[i64]| {
         // One answer of 3 in the oldest week, rising: 50, 50, 75, 75, ... points.
         let facts: Vec<_> = weeks
@@ -111,6 +111,32 @@ fn m18_trend_over_eight_weeks_with_at_least_six() {
 }
 
 #[test]
+fn k17_overall_is_question_q0_alone() {
+    let of = |question_id: &str, score| SurveyAnswer {
+        question_id: question_id.into(),
+        ..answer("2026-03-04T10:00:00+08:00", "U1", score)
+    };
+    let facts = [of("Q0", 5), of("Q0", 3), of("Q1", 1), of("Q2", 2)];
+    assert_eq!(
+        satisfaction(&facts, &["question_id", "answers_n", "score"]),
+        ["Q0 2 75.0", "Q1 1 0.0", "Q2 1 25.0"]
+    );
+}
+
+/// The trend looks back 8 calendar weeks, from the first instant of the oldest on.
+#[test]
+fn k24_the_trend_looks_back_eight_calendar_weeks() {
+    let slope = |oldest: &str| {
+        let mut facts: Vec<_> = (0..5).flat_map(|weeks| weeks_before(weeks, &[4])).collect();
+        facts.push(answer(oldest, "U1", 1));
+        satisfaction(&facts, &["slope_per_week"])[0].clone()
+    };
+    // Monday 2026-01-12 is seven weeks before that of the row's week.
+    assert_ne!(slope("2026-01-12T00:00:00+08:00"), "");
+    assert_eq!(slope("2026-01-11T23:59:59.999+08:00"), "");
+}
+
+#[test]
 fn m18_a_week_is_weighed_by_its_mean_and_not_by_its_answers() {
     let mut facts = weeks_before(0, &[5, 5, 5, 1]);
     for weeks in 1..6 {
@@ -123,7 +149,7 @@ fn m18_a_week_is_weighed_by_its_mean_and_not_by_its_answers() {
 }
 
 #[test]
-fn m18_response_in_the_window_of_the_sending() {
+fn k17_response_counts_in_the_window_of_the_sending() {
     let invitation = |at: &str, is_answered| SurveyInvitation {
         instant_ms: ms(at),
         event_id: at.into(),

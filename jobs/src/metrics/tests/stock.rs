@@ -1,11 +1,13 @@
 //! M02 and M03, from events' histories to rows.
 
+use std::sync::Arc;
+
 use super::bench::{Bench, ZONE, rows};
 use crate::operator::closing_stock::{ClosingStock, StockCount};
 use crate::operator::fixture::{entry, facts_of, ms};
 use crate::operator::sell_through::{SellThrough, ShelfKey, StockEvent};
 use crate::world::World;
-use crate::world::fixture::one_customer;
+use crate::world::fixture::{one_customer, reference};
 
 const WEEK: (&str, &str) = ("2026-11-16", "2026-11-23");
 
@@ -142,7 +144,84 @@ fn k13_an_empty_shelf_that_sold_nothing_is_not_without_sales() {
 }
 
 #[test]
-fn only_negative_intervals_make_a_row_of_sales_and_none_of_the_ratio() {
+fn k13_a_row_needs_a_closing_count_and_sales_of_its_window() {
+    let ratios = |counts: &[(&str, i64)], window| {
+        let (bench, world) = bench(counts, &[]);
+        bench.round("stock_to_sales", &world, window).num_rows()
+    };
+    // Counted once: there is stock, and nobody knows what was sold.
+    assert_eq!(ratios(&[("2026-11-16T08:00:00+08:00", 9)], WEEK), 0);
+    // Counted in the weeks before and after it: sales are known of all three, stock of none in the middle.
+    let around = [
+        ("2026-11-13T00:00:00+08:00", 20),
+        ("2026-11-23T00:00:00+08:00", 10),
+    ];
+    assert_eq!(ratios(&around, WEEK), 0);
+    assert_eq!(ratios(&around, ("2026-11-09", "2026-11-16")), 1);
+    let (bench, world) = bench(&around, &[]);
+    assert_eq!(sold(&bench, &world, WEEK), ["7.000000 0"]);
+}
+
+#[test]
+fn k13_days_are_the_windows_also_where_counts_cover_a_part_of_them() {
+    // 6 sold in the two days between the counts; 12 left are cover for 14 days and not for 4.
+    let counts = [
+        ("2026-11-16T00:00:00+08:00", 18),
+        ("2026-11-18T00:00:00+08:00", 12),
+    ];
+    let (bench, world) = bench(&counts, &[]);
+    let found = rows(
+        &bench.round("stock_to_sales", &world, WEEK),
+        &["sell_through_qty", "days_of_cover", "band"],
+    );
+    assert_eq!(found, ["6.000000 14.0 NORMAL"]);
+}
+
+#[test]
+fn k13_bands_are_alike_for_all_supply_statuses() {
+    let counts = [
+        ("2026-11-16T00:00:00+08:00", 11),
+        ("2026-11-22T00:00:00+08:00", 4),
+    ];
+    let (bench, _) = bench(&counts, &[]);
+    for status in ["NORMAL", "TIGHT", "SCARCE", "AMPLE", "UNKNOWN"] {
+        let skus = format!("sku_id,supply_status\nS1,{status}\n");
+        let world = World::new(Arc::new(reference(&[("ref_sku.csv", &skus)])));
+        let found = rows(&bench.round("stock_to_sales", &world, WEEK), &["band"]);
+        assert_eq!(found, ["LOW"], "{status}");
+    }
+}
+
+/// Rows about a window take their dimensions as of its last millisecond.
+#[test]
+fn k08_rows_of_a_window_have_the_dimensions_of_its_last_millisecond() {
+    let counts = [
+        ("2026-11-16T00:00:00+08:00", 11),
+        ("2026-11-18T00:00:00+08:00", 4),
+    ];
+    let (bench, _) = bench(&counts, &[]);
+    // The week ends at 16:00 UTC on Sunday the 22nd.
+    for (moves_at, expected) in [
+        ("2026-11-22T15:59:59.999Z", "T2 B"),
+        ("2026-11-22T16:00:00Z", "T1 A"),
+    ] {
+        let customers = format!(
+            "customer_id,territory_id,class_id,valid_from,valid_to\n\
+             C1,T1,A,2020-01-01T00:00:00Z,{moves_at}\nC1,T2,B,{moves_at},\n"
+        );
+        let world = World::new(Arc::new(reference(&[("ref_customer.csv", &customers)])));
+        let week = bench.round("stock_to_sales", &world, WEEK);
+        assert_eq!(rows(&week, &["territory_id", "class_id"]), [expected]);
+    }
+    // Nobody knows the customer or the SKU: the ids stay what they are.
+    let world = World::new(Arc::new(reference(&[])));
+    let week = bench.round("stock_to_sales", &world, WEEK);
+    let columns = ["customer_id", "sku_id", "territory_id", "class_id"];
+    assert_eq!(rows(&week, &columns), ["C1 S1 UNKNOWN UNKNOWN"]);
+}
+
+#[test]
+fn k13_only_negative_intervals_make_a_row_of_sales_and_none_of_the_ratio() {
     let grown = [
         ("2026-11-16T08:00:00+08:00", 1),
         ("2026-11-18T08:00:00+08:00", 5),

@@ -48,7 +48,7 @@ fn the_last_count_of_each_local_day() {
 }
 
 #[test]
-fn of_counts_at_one_instant_the_later_stamp_is_the_stock() {
+fn k08_of_counts_at_one_instant_the_later_stamp_is_the_stock() {
     let at = "2026-11-22T10:00:00Z";
     assert_eq!(facts(&[(1, at, 4), (2, at, 0)]), [(ms(at), 0, 2)]);
 }

@@ -203,7 +203,7 @@ proptest! {
 }
 
 #[test]
-fn events_become_steps_with_the_quantity_of_their_step() {
+fn k09_events_become_steps_with_their_quantity_and_a_rejection_is_none() {
     let at = "2026-01-07T02:00:00Z";
     let line = |quantity: &str, qty: i64| {
         json!({"order_id": "O1", "order_kind": "REGULAR",
@@ -218,6 +218,8 @@ fn events_become_steps_with_the_quantity_of_their_step() {
             ("order.exchanged", at, line("returned_qty", 6)),
             ("order.returned", at, line("returned_qty", 5)),
             ("order.cancelled", at, json!({"order_id": "O1"})),
+            // What it was rejected for is not undone by that.
+            ("order.rejected", at, json!({"order_id": "O1"})),
         ],
     );
     let found = projected(&OrderLines, Topic::Orders, &orders);
@@ -239,4 +241,23 @@ fn events_become_steps_with_the_quantity_of_their_step() {
     assert_eq!((&*key.0, &*key.1), ("C1", "O1"));
     assert_eq!(placed.order_kind.as_deref(), Some("REGULAR"));
     assert_eq!(placed.lines[0].price_fen, Some(5));
+}
+
+/// K24: an order has no look-back. What happens to it counts however late it comes.
+#[test]
+fn k24_an_order_is_remembered_for_any_time() {
+    let years = 3 * 366 * 86_400_000;
+    let history = [
+        entry(1, Step::Placed, &[(1, 10, Some(5))]),
+        entry(years, Step::Allocated, &[(1, 6, None)]),
+        entry(2 * years, Step::Returned, &[(1, 1, None)]),
+        entry(3 * years, Step::Cancelled, &[]),
+    ];
+    let found = facts(&history[..3]);
+    // The price is that of the counted version, the unmet quantity what it left open.
+    assert_eq!(of(Requested, &found), [(1, 1, 10, 50)]);
+    assert_eq!(of(Unmet, &found), [(years, 1, 4, 0)]);
+    assert_eq!(of(Returned, &found), [(2 * years, 1, 1, 5)]);
+    assert_eq!(of(Requested, &facts(&history)), []);
+    assert_eq!(of(Cancelled, &facts(&history)), [(3 * years, 1, 10, 50)]);
 }

@@ -50,7 +50,7 @@ fn k14_the_bounds_are_inside_and_no_suggested_price_means_no_quarantine() {
 }
 
 #[test]
-fn an_observation_is_judged_again_when_the_list_price_changes() {
+fn k14_an_observation_is_judged_again_when_the_list_price_changes() {
     let mut world = one_customer();
     let history = [observed(1, "2026-01-07T02:00:00Z", "SELLING", 1_000)];
     let state = |world: &World| facts_of(&operator(), &key(), &history, world)[0].state;
@@ -74,7 +74,7 @@ fn an_observation_is_judged_again_when_the_list_price_changes() {
 }
 
 #[test]
-fn the_last_valid_selling_price_of_a_local_day_is_marked() {
+fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
     let mut world = one_customer();
     list_price(
         &mut world,

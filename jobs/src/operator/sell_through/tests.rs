@@ -94,7 +94,7 @@ fn k12_deliveries_and_returns_count_after_the_first_and_up_to_the_second_count()
 }
 
 #[test]
-fn k12_exactly_14_days_are_used_and_one_ms_more_is_not() {
+fn k12_k24_exactly_14_days_are_used_and_one_ms_more_is_not() {
     let used = facts(&[counted(0, 14), counted(14 * DAY_MS, 0)]);
     assert_eq!(sold(&used), 14 * MILLION);
     assert_eq!(facts(&[counted(0, 14), counted(14 * DAY_MS + 1, 0)]), []);
@@ -118,7 +118,7 @@ fn k12_a_negative_interval_counts_once_at_its_second_count() {
 }
 
 #[test]
-fn nothing_sold_is_still_a_part_and_dimensions_are_those_of_the_second_count() {
+fn k12_nothing_sold_is_still_a_part_and_dimensions_are_those_of_the_second_count() {
     // The customer moves at ms 1000.
     let found = facts(&[counted(0, 5), counted(1_000, 5)]);
     assert_eq!((found.len(), found[0].parts_n, sold(&found)), (1, 1, 0));
@@ -126,7 +126,7 @@ fn nothing_sold_is_still_a_part_and_dimensions_are_those_of_the_second_count() {
 }
 
 #[test]
-fn of_counts_at_one_instant_the_later_stamp_then_the_later_item_counts() {
+fn k08_of_counts_at_one_instant_the_later_stamp_then_the_later_item_counts() {
     let at = |stamp_ms, part, counted_at_ms, qty| {
         let mut entry = entry(stamp_ms, StockEvent::Counted { counted_at_ms, qty });
         entry.stamp.part = part;
@@ -142,7 +142,7 @@ fn of_counts_at_one_instant_the_later_stamp_then_the_later_item_counts() {
 }
 
 #[test]
-fn events_become_counts_and_movements_of_their_shelf() {
+fn k12_only_deliveries_and_returns_move_a_shelf_neither_allocations_nor_exchanges() {
     let operator = SellThrough { zone: SHANGHAI };
     let at = "2026-01-07T02:00:00Z";
     let visits = batch(
@@ -168,7 +168,7 @@ fn events_become_counts_and_movements_of_their_shelf() {
     let orders = batch(
         Topic::Orders,
         &[
-            ("order.placed", at, line("requested_qty", 9)),
+            ("order.allocated", at, line("allocated_qty", 9)),
             ("order.delivered", at, line("delivered_qty", 8)),
             ("order.returned", at, line("returned_qty", 2)),
             ("order.exchanged", at, line("returned_qty", 1)),

@@ -7,6 +7,8 @@ use super::*;
 use crate::operator::fixture::ms;
 use crate::world::Reference;
 
+mod k18;
+
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
@@ -193,25 +195,6 @@ fn timers_stand_at_every_warning_and_deadline() {
 }
 
 #[test]
-fn stops_at_the_deadline_and_before_the_start_are_met() {
-    let base = [(-5, opened("COMPLAINT")), (0, ended())];
-    let with = |minutes, event: CaseEvent| [base.to_vec(), vec![(minutes, event)]].concat();
-    assert_eq!(outcome(&with(10, TOLD), "DEPT_10M"), Outcome::Met);
-    assert_eq!(outcome(&with(11, TOLD), "DEPT_10M"), Outcome::Breached);
-    assert_eq!(outcome(&with(-3, TOLD), "DEPT_10M"), Outcome::Met);
-    assert_eq!(outcome(&with(-3, INFORMED), "INFORM_20M"), Outcome::Met);
-}
-
-#[test]
-fn a_late_notice_to_the_department_moves_the_steps_behind_it() {
-    let base = [(-5, opened("COMPLAINT")), (0, ended()), (35, INFORMED)];
-    assert_eq!(outcome(&base, "INFORM_20M"), Outcome::Breached);
-    let told = [base.to_vec(), vec![(20, TOLD)]].concat();
-    assert_eq!(outcome(&told, "DEPT_10M"), Outcome::Breached);
-    assert_eq!(outcome(&told, "INFORM_20M"), Outcome::Met);
-}
-
-#[test]
 fn a_rescue_needs_a_resolver_but_any_notice_starts_what_follows() {
     let named = CaseEvent::DeptNotified { has_resolver: true };
     let events = [
@@ -224,101 +207,6 @@ fn a_rescue_needs_a_resolver_but_any_notice_starts_what_follows() {
     let found = outcomes(&events, i64::MAX);
     assert_eq!(found[1], row("DEPT_10M", 10, Outcome::Breached, Some(2)));
     assert_eq!(found[2], row("INFORM_20M", 25, Outcome::Met, None));
-}
-
-#[test]
-fn a_promise_counts_when_it_was_kept_and_only_if_it_was_to_reply() {
-    let made = |is_reply| CaseEvent::PromiseMade {
-        promise_id: "P".into(),
-        is_reply,
-    };
-    let kept = |is_reply, minutes| CaseEvent::PromiseKept {
-        promise_id: "P".into(),
-        is_reply,
-        at_ms: at(minutes),
-    };
-    for (is_made_as_reply, says_reply, kept_at, expected) in [
-        (true, false, 29, Outcome::Met),
-        (false, true, 29, Outcome::Met),
-        (true, false, 31, Outcome::Breached),
-        (false, false, 29, Outcome::Breached),
-    ] {
-        // The event comes at minute 40, whenever the promise was kept.
-        let events = [
-            (-5, opened("COMPLAINT")),
-            (-1, made(is_made_as_reply)),
-            (0, ended()),
-            (40, kept(says_reply, kept_at)),
-        ];
-        assert_eq!(outcome(&events, "PROMISE_30M"), expected);
-    }
-}
-
-#[test]
-fn a_phone_case_waits_two_hours_for_the_end_of_its_call() {
-    let events = [(-5, opened("COMPLAINT"))];
-    let (facts, wake_ms) = decided(&history(&events), at(115) - 1);
-    assert!(facts.is_empty());
-    assert_eq!(wake_ms, Some(at(115)));
-    // Then the receipt, five minutes before 10:00, is the base.
-    let found = outcomes(&events, at(115));
-    assert_eq!(found[1], row("DEPT_10M", 5, Outcome::Breached, None));
-    // A call end that comes after all is the base again.
-    let late = [(-5, opened("COMPLAINT")), (300, ended())];
-    assert_eq!(
-        outcomes(&late, at(301))[1],
-        row("DEPT_10M", 10, Outcome::Breached, None)
-    );
-
-    let told = [(-5, opened("COMPLAINT")), (1, TOLD)];
-    let steps: Vec<_> = outcomes(&told, at(2))
-        .into_iter()
-        .map(|row| row.0)
-        .collect();
-    assert_eq!(
-        steps,
-        ["INFORM_20M", "SUPERVISE_12H"],
-        "these do not start at the call's end"
-    );
-
-    let mut written = opened("COMPLAINT");
-    if let CaseEvent::Opened {
-        is_answered_call, ..
-    } = &mut written
-    {
-        *is_answered_call = false;
-    }
-    assert_eq!(
-        outcomes(&[(-5, written)], at(0))[1],
-        row("DEPT_10M", 5, Outcome::Pending, None)
-    );
-}
-
-#[test]
-fn answered_at_once_and_withdrawn_cases_do_not_count() {
-    let base = [(-5, opened("COMPLAINT")), (0, ended())];
-    let at_once = [
-        base.to_vec(),
-        vec![(0, CaseEvent::Answered { at_once: true })],
-    ]
-    .concat();
-    let later = [
-        base.to_vec(),
-        vec![(0, CaseEvent::Answered { at_once: false })],
-    ]
-    .concat();
-    let withdrawn = [at_once.clone(), vec![(90, CaseEvent::Withdrawn)]].concat();
-    for (events, expected) in [
-        (&at_once, Outcome::NotApplicable),
-        (&later, Outcome::Breached),
-        (&withdrawn, Outcome::Void),
-    ] {
-        let found = outcomes(events, i64::MAX);
-        assert!(found.iter().all(|row| row.2 == expected), "{found:?}");
-    }
-    let (facts, wake_ms) = decided(&history(&at_once), at(1));
-    assert_eq!(wake_ms, None);
-    assert!(facts.iter().all(|fact| fact.warned_at_ms.is_none()));
 }
 
 #[test]

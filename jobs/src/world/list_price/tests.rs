@@ -35,7 +35,7 @@ fn k19_a_regions_price_beats_all_and_the_next_begin_ends_one() {
 }
 
 #[test]
-fn a_passed_valid_to_ends_a_price_and_does_not_bring_back_the_one_before() {
+fn k19_a_passed_valid_to_ends_a_price_and_does_not_bring_back_the_one_before() {
     let mut world = one_customer();
     list_price(&mut world, "a", ("S1", "ALL", WHOLESALE), 100, 0, None);
     list_price(&mut world, "b", ("S1", "R1", WHOLESALE), 200, 10, None);
@@ -46,7 +46,7 @@ fn a_passed_valid_to_ends_a_price_and_does_not_bring_back_the_one_before() {
 }
 
 #[test]
-fn of_two_that_begin_at_once_the_later_stamp_decides_whichever_came_first() {
+fn k08_of_two_prices_that_begin_at_once_the_later_stamp_decides_whichever_came_first() {
     for ids in [["a", "b"], ["b", "a"]] {
         let mut world = one_customer();
         for id in ids {

@@ -162,3 +162,7 @@ pub fn final_until_ms(metric: &Metric, clocks: &Clocks, lateness: &Lateness) -> 
         .get(&clock_key(&metric.clock))
         .map(|clock| clock - wait_ms(metric, lateness))
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -63,7 +63,7 @@ fn order(records: &[Record]) -> Vec<(usize, i64)> {
 }
 
 #[test]
-fn merges_by_recorded_at_and_never_sorts_inside() {
+fn k01_files_are_merged_by_recorded_at_of_their_heads_and_never_sorted_inside() {
     let dir = TempDir::new().unwrap();
     let line = |at: i64| format!("{{\"recorded_at\":{at}}}\n");
     write(
@@ -102,7 +102,34 @@ fn merges_by_recorded_at_and_never_sorts_inside() {
 }
 
 #[test]
-fn tombstones_empty_and_long_lines_are_records() {
+fn k01_a_line_without_an_instant_goes_with_the_line_before_it_in_its_file() {
+    let dir = TempDir::new().unwrap();
+    let line = |at: i64| format!("{{\"recorded_at\":{at}}}\n");
+    // The first line has none before it: nothing holds it back. The one behind 40 does not go with the 10 of the other file.
+    let a = format!("null\n{}\n{}", line(40), line(5));
+    write(dir.path(), "a/0.ndjson", a.as_bytes());
+    let b = [line(10), line(39), line(41)].concat();
+    write(dir.path(), "b/0.ndjson", b.as_bytes());
+    let (records, _) = read_all(&mut open(dir.path(), &[("b", 0), ("a", 0)]), &[1]);
+    assert_eq!(
+        order(&records),
+        [(1, 0), (0, 0), (0, 1), (1, 1), (1, 2), (1, 3), (0, 2)]
+    );
+}
+
+#[test]
+fn k01_a_missing_file_is_an_empty_partition() {
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), "a/3.ndjson", b"{}\n");
+    assert_eq!(file_partitions(dir.path(), &["a", "b"]).unwrap(), 4);
+    for topic in ["a", "b"] {
+        let mut source = open(dir.path(), &[(topic, 0)]);
+        assert_eq!(read_all(&mut source, &[1]), (vec![], vec![(0, 0)]));
+    }
+}
+
+#[test]
+fn k02_null_and_empty_lines_are_records_with_an_offset_like_any_other() {
     let dir = TempDir::new().unwrap();
     let long = "x".repeat(MAX + 10);
     let fits = "y".repeat(MAX);
@@ -112,6 +139,8 @@ fn tombstones_empty_and_long_lines_are_records() {
         format!("null\n\n{long}\n{fits}\r\n null\n\u{0}").as_bytes(),
     );
     let (records, _) = read_all(&mut open(dir.path(), &[("a", 0)]), &[2]);
+    let offsets: Vec<i64> = records.iter().map(|record| record.offset).collect();
+    assert_eq!(offsets, [0, 1, 2, 3, 4, 5]);
     let got: Vec<(Option<Bytes>, u64)> = records
         .into_iter()
         .map(|record| (record.payload, record.payload_len))
@@ -132,7 +161,7 @@ fn tombstones_empty_and_long_lines_are_records() {
 }
 
 #[test]
-fn counts_partitions_over_the_topics_asked_for() {
+fn k01_partitions_are_the_highest_file_number_and_one_over_the_topics_asked_for() {
     let dir = TempDir::new().unwrap();
     write(dir.path(), "orders/0.ndjson", b"");
     write(dir.path(), "visits/6.ndjson.gz", &gzip(""));

@@ -214,13 +214,20 @@ pub(super) fn out_of_range(
     }
 }
 
+/// The instant itself, or the nearest from 1970 to the last day but one of the year 9999: a producer may write any number as its
+/// time, and neither arithmetic nor a calendar column behind this has to bear them all. No verdict changes by it: events lie in
+/// the years 2000 to 9999 (K4, K5).
+fn on_a_calendar(timestamp_ms: i64) -> i64 {
+    timestamp_ms.clamp(0, 253_402_214_399_999)
+}
+
 /// Copies a message out of librdkafka's memory, the payload up to one byte above the limit.
 fn detach(input: usize, message: &BorrowedMessage<'_>, max_record_bytes: usize) -> Record {
     let payload = message.payload();
     let (timestamp_kind, timestamp_ms) = match message.timestamp() {
         Timestamp::NotAvailable => (TimestampKind::None, None),
-        Timestamp::CreateTime(ms) => (TimestampKind::CreateTime, Some(ms)),
-        Timestamp::LogAppendTime(ms) => (TimestampKind::LogAppendTime, Some(ms)),
+        Timestamp::CreateTime(ms) => (TimestampKind::CreateTime, Some(on_a_calendar(ms))),
+        Timestamp::LogAppendTime(ms) => (TimestampKind::LogAppendTime, Some(on_a_calendar(ms))),
     };
     Record {
         input,

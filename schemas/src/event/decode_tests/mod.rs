@@ -8,6 +8,7 @@ use crate::event::samples::{NINE, least};
 mod contract;
 mod k03;
 mod k04;
+mod k21;
 
 fn decode_text(topic: Topic, text: &str) -> Result<Event<'_>, Rejection> {
     decode(topic, Some(text.as_bytes()), &Limits::default())

@@ -1,0 +1,283 @@
+//! K18, clause by clause.
+
+use chrono::DateTime;
+use schemas::event::Topic;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::operator::fixture::{batch, entry, projected};
+
+/// The history of a case from its events: (minutes after 10:00, event type, further fields).
+fn told(events: &[(i64, &str, Value)]) -> Vec<Entry<CaseEvent>> {
+    let instants: Vec<String> = events
+        .iter()
+        .map(|(minutes, ..)| DateTime::from_timestamp_millis(at(*minutes)).unwrap())
+        .map(|at| at.to_rfc3339())
+        .collect();
+    let events: Vec<(&str, &str, Value)> = events
+        .iter()
+        .zip(&instants)
+        .map(|((_, event_type, fields), at)| {
+            let mut fields = fields.clone();
+            fields["case_id"] = json!("case-1");
+            (*event_type, at.as_str(), fields)
+        })
+        .collect();
+    let operator = Sla::new(Arc::new(Policy::built_in().unwrap()));
+    let batch = batch(Topic::Complaints, &events);
+    projected(&operator, Topic::Complaints, &batch)
+        .into_iter()
+        .map(|(row, _, event)| entry(ms(&instants[row]), event))
+        .collect()
+}
+
+/// A complaint received at 09:55 by this channel.
+fn case_opened(channel: &str, answered: Option<bool>) -> (i64, &'static str, Value) {
+    let fields = json!({
+        "case_kind": "COMPLAINT", "channel": channel, "unit_id": "U1", "received_at": at(-5), "answered": answered,
+    });
+    (-5, "case.opened", fields)
+}
+
+fn call_ended() -> (i64, &'static str, Value) {
+    (0, "case.call_ended", json!({"call_ended_at": at(0)}))
+}
+
+/// When each step that is known at `clock_ms` started, in minutes after 10:00.
+fn starts(history: &[Entry<CaseEvent>], clock_ms: i64) -> Vec<i64> {
+    let (facts, _) = decided(history, clock_ms);
+    let minutes = facts
+        .iter()
+        .map(|fact| (fact.started_at_ms - at(0)) / MINUTE);
+    minutes.collect()
+}
+
+#[test]
+fn k18_steps_start_at_the_end_of_the_call_else_at_the_receipt() {
+    let ended = told(&[case_opened("PHONE", Some(true)), call_ended()]);
+    // Promise, department, callback; informing and supervising fall back to ten minutes later.
+    assert_eq!(starts(&ended, at(0)), [0, 0, 10, 10, 0]);
+    // Only a call that somebody took is waited for.
+    for (channel, answered, is_waited_for) in [
+        ("PHONE", Some(true), true),
+        ("PHONE", None, true),
+        ("PHONE", Some(false), false),
+        ("WEB", Some(true), false),
+    ] {
+        let case = told(&[case_opened(channel, answered)]);
+        let expected: &[i64] = if is_waited_for {
+            &[]
+        } else {
+            &[-5, -5, 5, 5, -5]
+        };
+        assert_eq!(starts(&case, at(0)), expected, "{channel} {answered:?}");
+        assert_eq!(starts(&case, at(115)), [-5, -5, 5, 5, -5]);
+    }
+    // Whatever the channel, a call that ended is the base, and only of the steps that start there.
+    let written = told(&[
+        case_opened("WEB", None),
+        call_ended(),
+        (3, "case.dept_notified", json!({})),
+    ]);
+    assert_eq!(starts(&written, at(3)), [0, 0, 3, 3, 0]);
+}
+
+#[test]
+fn k18_the_first_stop_counts_by_its_instant_and_not_by_its_arrival() {
+    let base = [(-5, opened("COMPLAINT")), (0, ended())];
+    let kept = |minutes| CaseEvent::PromiseKept {
+        promise_id: "P".into(),
+        is_reply: true,
+        at_ms: at(minutes),
+    };
+    let stopped_at = |more: &[(i64, CaseEvent)], step: usize| {
+        let history = history(&[base.to_vec(), more.to_vec()].concat());
+        let at_ms = decided(&history, i64::MAX).0[step].stopped_at_ms.unwrap();
+        (at_ms - at(0)) / MINUTE
+    };
+    // The promise was kept before the customer was informed, and told after it.
+    assert_eq!(stopped_at(&[(25, INFORMED), (40, kept(20))], 0), 20);
+    assert_eq!(stopped_at(&[(25, INFORMED), (40, kept(35))], 0), 25);
+    assert_eq!(stopped_at(&[(12, TOLD), (8, TOLD), (9, TOLD)], 1), 8);
+    // A late stop does not turn into a timely one when another follows.
+    let late = [base.to_vec(), vec![(11, TOLD), (12, TOLD)]].concat();
+    assert_eq!(
+        outcomes(&late, i64::MAX)[1],
+        row("DEPT_10M", 10, Outcome::Breached, Some(1))
+    );
+}
+
+#[test]
+fn k18_resolved_closed_and_reopened_neither_stop_nor_restart() {
+    let plain = vec![case_opened("PHONE", Some(true)), call_ended()];
+    let mut lively = plain.clone();
+    for (minutes, event_type) in [
+        (1, "case.resolved"),
+        (2, "case.closed"),
+        (3, "case.reopened"),
+        (4, "case.closed"),
+    ] {
+        lively.push((minutes, event_type, json!({})));
+    }
+    lively[3].2 = json!({"resolution_kind": "SOLVED"});
+    for clock_ms in [at(5), at(60), i64::MAX] {
+        let found = decided(&told(&lively), clock_ms);
+        assert_eq!(found, decided(&told(&plain), clock_ms));
+        assert_eq!(found.0.len(), 5);
+    }
+    // Nor does reopening bring back a withdrawn case.
+    let mut withdrawn = plain;
+    withdrawn.push((2, "case.closed", json!({"resolution_kind": "WITHDRAWN"})));
+    withdrawn.push((3, "case.reopened", json!({})));
+    let (facts, wake_ms) = decided(&told(&withdrawn), at(5));
+    assert!(facts.iter().all(|fact| fact.outcome == Outcome::Void));
+    assert_eq!((facts.len(), wake_ms), (5, None));
+}
+
+#[test]
+fn k18_the_unit_is_that_of_the_opening() {
+    let history = told(&[
+        case_opened("WEB", None),
+        (1, "case.dept_notified", json!({"unit_id": "U9"})),
+        (2, "case.transferred", json!({"unit_id": "U8"})),
+    ]);
+    let (facts, _) = decided(&history, i64::MAX);
+    assert_eq!(facts.len(), 5);
+    assert!(facts.iter().all(|fact| *fact.unit_id == *"U1"));
+    // Who opened it not being said, what others say does not take its place.
+    let mut opened = case_opened("WEB", None);
+    opened.2["unit_id"] = Value::Null;
+    let history = told(&[opened, (1, "case.dept_notified", json!({"unit_id": "U9"}))]);
+    let (facts, _) = decided(&history, i64::MAX);
+    assert!(facts.iter().all(|fact| *fact.unit_id == *"UNKNOWN"));
+}
+
+/// K24: a case has no look-back. What stops it counts however late it comes.
+#[test]
+fn k24_a_case_is_stopped_after_any_time() {
+    let years = 3 * 366 * 24 * 60;
+    let events = [
+        (-5, opened("COMPLAINT")),
+        (0, ended()),
+        (years, TOLD),
+        (years + 19, INFORMED),
+    ];
+    let found = outcomes(&events, i64::MAX);
+    let overrun = Some(years - 10);
+    assert_eq!(found[1], row("DEPT_10M", 10, Outcome::Breached, overrun));
+    assert_eq!(found[2], row("INFORM_20M", years + 20, Outcome::Met, None));
+}
+
+#[test]
+fn k18_a_stop_at_the_deadline_or_before_the_start_is_met() {
+    let base = [(-5, opened("COMPLAINT")), (0, ended())];
+    let with = |minutes, event: CaseEvent| [base.to_vec(), vec![(minutes, event)]].concat();
+    assert_eq!(outcome(&with(10, TOLD), "DEPT_10M"), Outcome::Met);
+    assert_eq!(outcome(&with(11, TOLD), "DEPT_10M"), Outcome::Breached);
+    assert_eq!(outcome(&with(-3, TOLD), "DEPT_10M"), Outcome::Met);
+    assert_eq!(outcome(&with(-3, INFORMED), "INFORM_20M"), Outcome::Met);
+}
+
+#[test]
+fn k18_a_late_notice_to_the_department_moves_the_steps_that_start_from_it() {
+    let base = [(-5, opened("COMPLAINT")), (0, ended()), (35, INFORMED)];
+    assert_eq!(outcome(&base, "INFORM_20M"), Outcome::Breached);
+    let told = [base.to_vec(), vec![(20, TOLD)]].concat();
+    assert_eq!(outcome(&told, "DEPT_10M"), Outcome::Breached);
+    assert_eq!(outcome(&told, "INFORM_20M"), Outcome::Met);
+}
+
+#[test]
+fn k18_a_promise_stops_when_it_was_kept_and_only_if_it_was_to_reply() {
+    let made = |is_reply| CaseEvent::PromiseMade {
+        promise_id: "P".into(),
+        is_reply,
+    };
+    let kept = |is_reply, minutes| CaseEvent::PromiseKept {
+        promise_id: "P".into(),
+        is_reply,
+        at_ms: at(minutes),
+    };
+    for (is_made_as_reply, says_reply, kept_at, expected) in [
+        (true, false, 29, Outcome::Met),
+        (false, true, 29, Outcome::Met),
+        (true, false, 31, Outcome::Breached),
+        (false, false, 29, Outcome::Breached),
+    ] {
+        // The event comes at minute 40, whenever the promise was kept.
+        let events = [
+            (-5, opened("COMPLAINT")),
+            (-1, made(is_made_as_reply)),
+            (0, ended()),
+            (40, kept(says_reply, kept_at)),
+        ];
+        assert_eq!(outcome(&events, "PROMISE_30M"), expected);
+    }
+}
+
+#[test]
+fn k18_an_answered_phone_case_waits_two_hours_for_the_end_of_its_call() {
+    let events = [(-5, opened("COMPLAINT"))];
+    let (facts, wake_ms) = decided(&history(&events), at(115) - 1);
+    assert!(facts.is_empty());
+    assert_eq!(wake_ms, Some(at(115)));
+    // Then the receipt, five minutes before 10:00, is the base.
+    let found = outcomes(&events, at(115));
+    assert_eq!(found[1], row("DEPT_10M", 5, Outcome::Breached, None));
+    // A call end that comes after all is the base again.
+    let late = [(-5, opened("COMPLAINT")), (300, ended())];
+    assert_eq!(
+        outcomes(&late, at(301))[1],
+        row("DEPT_10M", 10, Outcome::Breached, None)
+    );
+
+    let told = [(-5, opened("COMPLAINT")), (1, TOLD)];
+    let steps: Vec<_> = outcomes(&told, at(2))
+        .into_iter()
+        .map(|row| row.0)
+        .collect();
+    assert_eq!(
+        steps,
+        ["INFORM_20M", "SUPERVISE_12H"],
+        "these do not start at the call's end"
+    );
+
+    let mut written = opened("COMPLAINT");
+    if let CaseEvent::Opened {
+        is_answered_call, ..
+    } = &mut written
+    {
+        *is_answered_call = false;
+    }
+    assert_eq!(
+        outcomes(&[(-5, written)], at(0))[1],
+        row("DEPT_10M", 5, Outcome::Pending, None)
+    );
+}
+
+#[test]
+fn k18_answered_at_once_is_not_applicable_and_withdrawn_is_void() {
+    let base = [(-5, opened("COMPLAINT")), (0, ended())];
+    let at_once = [
+        base.to_vec(),
+        vec![(0, CaseEvent::Answered { at_once: true })],
+    ]
+    .concat();
+    let later = [
+        base.to_vec(),
+        vec![(0, CaseEvent::Answered { at_once: false })],
+    ]
+    .concat();
+    let withdrawn = [at_once.clone(), vec![(90, CaseEvent::Withdrawn)]].concat();
+    for (events, expected) in [
+        (&at_once, Outcome::NotApplicable),
+        (&later, Outcome::Breached),
+        (&withdrawn, Outcome::Void),
+    ] {
+        let found = outcomes(events, i64::MAX);
+        assert!(found.iter().all(|row| row.2 == expected), "{found:?}");
+    }
+    let (facts, wake_ms) = decided(&history(&at_once), at(1));
+    assert_eq!(wake_ms, None);
+    assert!(facts.iter().all(|fact| fact.warned_at_ms.is_none()));
+}

@@ -1,0 +1,295 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// 2026-01-06 09:00 in Shanghai.
+const NINE: i64 = 1_767_661_200_000;
+const SKEW: i64 = 300_000;
+/// How far below the highest a record of these tests may lie: `out_of_orderness` + `allowed_lateness`.
+const SPAN: i64 = 60_000 + 2 * DAY_MS;
+const PARTITIONS: u32 = 4;
+
+fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
+    let settings = TopicSettings {
+        topic,
+        name: topic.default_topic().to_owned(),
+        out_of_orderness_ms: 60_000,
+        allowed_lateness_ms: 2 * DAY_MS,
+        idle_after_ms: 30_000,
+    };
+    let limits = Limits {
+        max_future_skew_ms: SKEW,
+        ..Limits::default()
+    };
+    let partitioner = Partitioner::Murmur2;
+    InputJudge::new(settings, limits, partitioner, partition, PARTITIONS, state)
+}
+
+/// The judge of the orders partition in which customer C1 lives.
+fn orders() -> InputJudge {
+    let partition = partition_of(b"C1", PARTITIONS);
+    judge_of(Topic::Orders, partition, JudgeState::default())
+}
+
+/// An order of C1 that happened and was written down at that instant, changed.
+fn order(event_id: &str, occurred_at: i64, changes: Value) -> Vec<u8> {
+    let mut event = json!({
+        "event_id": event_id, "event_type": "order.placed", "schema_version": 1, "occurred_at": occurred_at,
+        "recorded_at": occurred_at, "customer_id": "C1", "order_id": "O1",
+        "lines": [{"line_no": 1, "sku_id": "S1", "requested_qty": 1}],
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        event[name] = value.clone();
+    }
+    event.to_string().into_bytes()
+}
+
+/// A line of a file: neither key nor timestamp.
+fn line(payload: Vec<u8>) -> Record {
+    Record {
+        input: 0,
+        offset: 0,
+        key: None,
+        payload_len: payload.len() as u64,
+        payload: Some(Bytes::from(payload)),
+        timestamp_ms: None,
+        timestamp_kind: TimestampKind::None,
+        headers: Vec::new(),
+    }
+}
+
+/// A record of Kafka, sent at `timestamp_ms`.
+fn sent(payload: Vec<u8>, key: &str, kind: TimestampKind, timestamp_ms: i64) -> Record {
+    Record {
+        key: Some(Bytes::copy_from_slice(key.as_bytes())),
+        timestamp_ms: Some(timestamp_ms),
+        timestamp_kind: kind,
+        ..line(payload)
+    }
+}
+
+fn said(judge: &mut InputJudge, record: &Record) -> &'static str {
+    match judge.judge(record) {
+        Verdict::Accepted(_) => "accepted",
+        Verdict::Duplicate => "duplicate",
+        Verdict::TooLate(_) => "too_late",
+        Verdict::Dead(rejection) => rejection.reason.as_str(),
+    }
+}
+
+/// What is said of an order line in a file.
+fn said_of(judge: &mut InputJudge, event_id: &str, occurred_at: i64) -> &'static str {
+    said(judge, &line(order(event_id, occurred_at, json!({}))))
+}
+
+/// Some key that lives in C1's partition, or in another one.
+fn other_key(lives_with_c1: bool) -> String {
+    let home = partition_of(b"C1", PARTITIONS);
+    (2..)
+        .map(|number| format!("C{number}"))
+        .find(|key| (partition_of(key.as_bytes(), PARTITIONS) == home) == lives_with_c1)
+        .unwrap()
+}
+
+#[test]
+fn k03_behind_the_values_come_future_then_place_then_key_then_late_then_duplicate() {
+    let mut judge = orders();
+    assert_eq!(said_of(&mut judge, "known", NINE), "accepted");
+    assert_eq!(said_of(&mut judge, "later", NINE + SPAN + 1), "accepted");
+
+    let (near, far) = (other_key(true), other_key(false));
+    let from_the_future = json!({"recorded_at": NINE - SKEW - 1});
+    let mut bad_from_the_future = from_the_future.clone();
+    bad_from_the_future["lines"] = json!([{"line_no": 1, "sku_id": "S1", "requested_qty": -1}]);
+    // Each has all the faults of those below it; the last one's id was accepted before.
+    let table = [
+        (bad_from_the_future, NINE, far.as_str(), "bad_value"),
+        (from_the_future, NINE, far.as_str(), "future_dated"),
+        (json!({}), NINE, far.as_str(), "misplaced_key"),
+        (json!({}), NINE, near.as_str(), "key_mismatch"),
+        (json!({}), NINE, "C1", "too_late"),
+    ];
+    for (changes, occurred_at, key, expected) in table {
+        let payload = order("known", occurred_at, changes);
+        let record = sent(payload, key, TimestampKind::CreateTime, NINE);
+        assert_eq!(said(&mut judge, &record), expected);
+    }
+    let again = order("later", NINE + SPAN, json!({}));
+    let record = sent(again, "C1", TimestampKind::CreateTime, NINE + SPAN);
+    assert_eq!(said(&mut judge, &record), "duplicate");
+
+    let counters = judge.counters();
+    assert!(counters.is_conserved(), "{counters:?}");
+    assert_eq!(
+        (counters.read, counters.accepted, counters.duplicate),
+        (8, 2, 1)
+    );
+    assert_eq!((counters.too_late, counters.dead), (1, 4));
+}
+
+#[test]
+fn k01_the_key_of_a_line_is_its_payloads_id() {
+    let home = partition_of(b"C1", PARTITIONS);
+    for partition in 0..PARTITIONS {
+        let mut judge = judge_of(Topic::Orders, partition, JudgeState::default());
+        let expected = match partition == home {
+            true => "accepted",
+            false => "misplaced_key",
+        };
+        assert_eq!(said_of(&mut judge, "e", NINE), expected);
+    }
+    // Which id that is depends on the event: here it is not the customer's.
+    let plan = json!({
+        "event_id": "e", "event_type": "visit.plan_submitted", "schema_version": 1, "occurred_at": NINE, "recorded_at": NINE,
+        "customer_id": other_key(false), "staff_id": "C1", "plan_id": "P1", "plan_month": "2026-02", "plan_kind": "VISIT",
+        "planned_count": 3,
+    });
+    let mut judge = judge_of(Topic::Visits, home, JudgeState::default());
+    assert_eq!(
+        said(&mut judge, &line(plan.to_string().into_bytes())),
+        "accepted"
+    );
+    // A record of Kafka has a key of its own, or none, which is not the payload's id.
+    let keyless = Record {
+        key: None,
+        ..sent(
+            order("e", NINE, json!({})),
+            "",
+            TimestampKind::CreateTime,
+            NINE,
+        )
+    };
+    assert_eq!(said(&mut orders(), &keyless), "key_mismatch");
+}
+
+#[test]
+fn k02_an_empty_line_is_malformed_and_a_null_one_a_tombstone() {
+    let null = Record {
+        payload: None,
+        payload_len: 0,
+        ..line(Vec::new())
+    };
+    let mut judge = orders();
+    assert_eq!(said(&mut judge, &line(Vec::new())), "malformed_json");
+    assert_eq!(said(&mut judge, &null), "tombstone");
+    assert_eq!(said(&mut judge, &line(b"null".to_vec())), "tombstone");
+    assert_eq!(
+        judge.counters().read,
+        3,
+        "each of them stands at an offset and is accounted for"
+    );
+}
+
+#[test]
+fn k05_by_files_an_event_may_lie_one_skew_behind_its_recording() {
+    for (ahead, expected) in [(SKEW, "accepted"), (SKEW + 1, "future_dated")] {
+        let payload = order("e", NINE + ahead, json!({"recorded_at": NINE}));
+        assert_eq!(said(&mut orders(), &line(payload)), expected, "{ahead}");
+    }
+}
+
+#[test]
+fn k05_by_kafka_the_timestamp_bounds_it_too() {
+    use TimestampKind::{CreateTime, LogAppendTime};
+    for (kind, ahead, expected) in [
+        (LogAppendTime, SKEW, "accepted"),
+        (LogAppendTime, SKEW + 1, "future_dated"),
+        (CreateTime, SKEW + 1, "accepted"),
+        (CreateTime, DAY_MS, "accepted"),
+        (CreateTime, DAY_MS + 1, "future_dated"),
+    ] {
+        let payload = || order("e", NINE + ahead, json!({}));
+        let record = sent(payload(), "C1", kind, NINE);
+        assert_eq!(said(&mut orders(), &record), expected, "{kind:?} {ahead}");
+        // What a timestamp says is no matter to files.
+        assert_eq!(said(&mut orders(), &line(payload())), "accepted");
+    }
+    // The first rule holds beside the second.
+    let payload = order("e", NINE, json!({"recorded_at": NINE - SKEW - 1}));
+    let record = sent(payload, "C1", CreateTime, NINE);
+    assert_eq!(said(&mut orders(), &record), "future_dated");
+}
+
+#[test]
+fn k05_no_wall_clock_has_a_say() {
+    // 2001 and 2096: a replay of either is judged as it was when it came.
+    for at in [980_000_000_000, 3_980_000_000_000] {
+        let record = sent(
+            order("e", at, json!({})),
+            "C1",
+            TimestampKind::LogAppendTime,
+            at,
+        );
+        assert_eq!(said(&mut orders(), &record), "accepted", "{at}");
+    }
+}
+
+#[test]
+fn k05_a_timestamp_that_no_clock_shows_is_compared_like_any_other() {
+    use TimestampKind::{CreateTime, LogAppendTime};
+    for kind in [CreateTime, LogAppendTime] {
+        let at = |timestamp_ms| sent(order("e", NINE, json!({})), "C1", kind, timestamp_ms);
+        assert_eq!(said(&mut orders(), &at(i64::MAX)), "accepted");
+        assert_eq!(said(&mut orders(), &at(i64::MIN)), "future_dated");
+    }
+}
+
+#[test]
+fn k06_late_is_strictly_below_the_limit_that_accepted_records_move() {
+    let mut judge = orders();
+    assert_eq!(said_of(&mut judge, "a", NINE + SPAN), "accepted");
+    assert_eq!(said_of(&mut judge, "b", NINE), "accepted", "at the limit");
+    assert_eq!(said_of(&mut judge, "c", NINE - 1), "too_late");
+    // Neither a duplicate nor a dead letter moves the limit, however late in time it lies.
+    assert_eq!(said_of(&mut judge, "a", NINE + 2 * SPAN), "duplicate");
+    let dead = order(
+        "d",
+        NINE + 2 * SPAN,
+        json!({"customer_id": other_key(false)}),
+    );
+    assert_eq!(said(&mut judge, &line(dead)), "misplaced_key");
+    assert_eq!(said_of(&mut judge, "e", NINE), "accepted");
+    // Nor does an earlier record take it back.
+    assert_eq!(said_of(&mut judge, "f", NINE - 1), "too_late");
+    assert_eq!(judge.highest_ms(), Some(NINE + SPAN));
+    // Another partition has heard nothing of all that.
+    assert_eq!(said_of(&mut orders(), "c", NINE - 1), "accepted");
+}
+
+#[test]
+fn k06_an_id_is_known_exactly_while_its_record_is_not_below_the_limit() {
+    let mut judge = orders();
+    assert_eq!(said_of(&mut judge, "a", NINE), "accepted");
+    assert_eq!(said_of(&mut judge, "b", NINE + SPAN), "accepted");
+    assert_eq!(said_of(&mut judge, "a", NINE + SPAN), "duplicate");
+    // A millisecond on, and it is forgotten, though memory is tidied by the hour.
+    assert_eq!(said_of(&mut judge, "c", NINE + SPAN + 1), "accepted");
+    assert_eq!(said_of(&mut judge, "a", NINE + SPAN + 1), "accepted");
+    assert_eq!(said_of(&mut judge, "a", NINE + SPAN + 1), "duplicate");
+}
+
+#[test]
+fn k06_a_judge_taken_back_from_a_base_says_the_same() {
+    let mut before = orders();
+    for (event_id, at) in [("a", NINE), ("b", NINE + 5), ("c", NINE + SPAN + 1)] {
+        assert_eq!(said_of(&mut before, event_id, at), "accepted");
+    }
+    let mut after = judge_of(
+        Topic::Orders,
+        partition_of(b"C1", PARTITIONS),
+        before.save(),
+    );
+    for (event_id, at, expected) in [
+        ("a", NINE, "too_late"),
+        ("b", NINE + 5, "duplicate"),
+        ("a", NINE + 5, "accepted"),
+        ("d", NINE + 1, "accepted"),
+    ] {
+        assert_eq!(said_of(&mut before, event_id, at), expected);
+        assert_eq!(said_of(&mut after, event_id, at), expected);
+    }
+    assert_eq!(after.counters(), before.counters());
+}

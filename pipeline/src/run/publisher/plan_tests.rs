@@ -1,0 +1,142 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+
+use super::*;
+use crate::time::DAY_MS;
+
+const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
+
+/// A metric that reads its own panes.
+fn metric(name: &str, clock: &[&str], look_ahead_days: i32, windows: &[WindowKind]) -> Metric {
+    Metric {
+        name: name.to_owned(),
+        title: name.to_owned(),
+        facts: None,
+        windows: windows.to_vec(),
+        clock: clock.iter().map(|topic| (*topic).to_owned()).collect(),
+        look_back_days: 0,
+        look_ahead_days,
+        stream: None,
+        shard: None,
+        public: None,
+        reads_panes: BTreeSet::from([name.to_owned()]),
+        reads_rows: BTreeSet::new(),
+        reads_as_of: false,
+        table: Arc::new(Schema::empty()),
+        dimensions: Vec::new(),
+    }
+}
+
+fn demand() -> Metric {
+    metric("demand", &["orders"], 0, &[WindowKind::D1, WindowKind::W1])
+}
+
+/// Sales between counts, which may close 14 days later.
+fn sales() -> Metric {
+    metric("sales", &["orders", "visits"], 14, &[WindowKind::W1])
+}
+
+fn lateness() -> Lateness {
+    let days = [("orders", 2), ("visits", 7), ("complaints", 2)];
+    days.map(|(topic, days)| (topic.to_owned(), days * DAY_MS))
+        .into()
+}
+
+fn day(text: &str) -> Day {
+    Day::from_date(text.parse().unwrap())
+}
+
+fn start_ms(text: &str) -> i64 {
+    ZONE.start_ms(day(text))
+}
+
+#[test]
+fn k07_final_is_window_end_plus_look_ahead_plus_the_largest_lateness_of_the_topics_read() {
+    assert_eq!(wait_ms(&demand(), &lateness()), 2 * DAY_MS);
+    assert_eq!(wait_ms(&sales(), &lateness()), (14 + 7) * DAY_MS);
+
+    // The window that ends on the 12th is final from the instant on at which the metric's own clock stands 21 days behind its end.
+    let final_until = |clock_ms| {
+        let clocks = Clocks::from([
+            ("orders".to_owned(), i64::MAX),
+            ("orders+visits".to_owned(), clock_ms),
+        ]);
+        final_until_ms(&sales(), &clocks, &lateness()).unwrap()
+    };
+    let end_ms = start_ms("2026-01-12");
+    assert!(final_until(start_ms("2026-02-02")) >= end_ms);
+    assert!(final_until(start_ms("2026-02-02") - 1) < end_ms);
+    // Nothing is final by a clock that nobody has seen.
+    assert_eq!(final_until_ms(&sales(), &Clocks::new(), &lateness()), None);
+}
+
+#[test]
+fn k07_a_drain_goes_to_the_last_of_all_windows_that_hold_a_fact() {
+    let metrics = [demand(), sales()];
+    let drained_to = |touched: &[(&str, &str)]| {
+        let mut planner = Planner::default();
+        for (metric, on) in touched {
+            planner.touch(&metrics, metric, &[day(on)]);
+        }
+        planner.drain_instant_ms(&metrics, ZONE, &lateness())
+    };
+    assert_eq!(drained_to(&[]), None, "nothing to wait for");
+    // Wednesday: its week ends on Monday the 12th, later than its day.
+    let wednesday = ("demand", "2026-01-07");
+    assert_eq!(drained_to(&[wednesday]), Some(start_ms("2026-01-14")));
+    // What came before it, and whichever came first, changes nothing.
+    let monday = ("demand", "2026-01-05");
+    for touched in [[wednesday, monday], [monday, wednesday]] {
+        assert_eq!(drained_to(&touched), Some(start_ms("2026-01-14")));
+    }
+    // The metric that waits longest decides, even for an earlier week, unless another's facts lie beyond that.
+    let sold = ("sales", "2026-01-01");
+    assert_eq!(drained_to(&[wednesday, sold]), Some(start_ms("2026-01-26")));
+    let far = ("demand", "2026-03-01");
+    assert_eq!(drained_to(&[far, sold]), Some(start_ms("2026-03-04")));
+}
+
+#[test]
+fn k07_windows_that_hop_hold_a_fact_until_the_last_one_that_begins_before_it() {
+    let hopping = [metric("margin", &["orders"], 0, &[WindowKind::H28])];
+    let mut planner = Planner::default();
+    planner.touch(&hopping, "margin", &[day("2026-01-05")]);
+    // The last one begins on that Monday itself.
+    assert_eq!(
+        planner.drain_instant_ms(&hopping, ZONE, &lateness()),
+        Some(start_ms("2026-02-02") + 2 * DAY_MS)
+    );
+}
+
+#[test]
+fn a_window_is_due_once_its_clock_has_passed_its_end_and_again_when_it_changes() {
+    let metrics = [demand()];
+    let mut planner = Planner::default();
+    planner.touch(&metrics, "demand", &[day("2026-01-07")]);
+    let due = |planner: &Planner, clock_ms, now_ms, force| -> Vec<String> {
+        let clocks = Clocks::from([("orders".to_owned(), clock_ms)]);
+        let keys = planner.due(ZONE, &clocks, now_ms, 1_000, force);
+        keys.iter().map(|key| key.window.kind.to_string()).collect()
+    };
+    let end_ms = start_ms("2026-01-08");
+    assert!(due(&planner, end_ms - 1, 0, true).is_empty());
+    assert_eq!(due(&planner, end_ms, 0, false), ["D1"]);
+    assert_eq!(
+        due(&planner, start_ms("2026-01-12"), 0, false),
+        ["D1", "W1"]
+    );
+
+    let key = RoundKey {
+        clock: "orders".to_owned(),
+        window: WindowKind::D1.reading(day("2026-01-07"), 0)[0],
+    };
+    planner.opened(&key, 5_000);
+    assert!(due(&planner, end_ms, 6_000, true).is_empty(), "nothing new");
+    planner.touch(&metrics, "demand", &[day("2026-01-07")]);
+    assert!(due(&planner, end_ms, 5_999, false).is_empty(), "too soon");
+    assert_eq!(due(&planner, end_ms, 6_000, false), ["D1"]);
+    assert_eq!(due(&planner, end_ms, 5_001, true), ["D1"]);
+}

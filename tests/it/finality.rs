@@ -1,0 +1,167 @@
+//! K7 from outside: how far a drain goes, what it leaves behind, and what changes after a row was final.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::events::{Events, Line};
+use tests::project::Project;
+
+use crate::proof::number;
+
+const DAY_MS: i64 = 86_400_000;
+/// Monday 2026-01-05, 10:00 in Shanghai.
+const MONDAY_MS: i64 = 1_767_578_400_000;
+
+/// Event files of a test's own, without reference data.
+fn no_events() -> (TempDir, Events) {
+    let folder = tempfile::tempdir().unwrap();
+    let events = Events::in_folder(folder.path().join("events"));
+    fs::create_dir_all(events.reference()).unwrap();
+    (folder, events)
+}
+
+fn event(event_type: &str, event_id: &str, at_ms: i64, more: Value) -> Line {
+    let mut event = json!({
+        "event_id": event_id, "event_type": event_type, "schema_version": 1, "occurred_at": at_ms, "recorded_at": at_ms,
+        "customer_id": "C1",
+    });
+    event
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    event.to_string().into_bytes()
+}
+
+fn placed(order_id: &str, at_ms: i64) -> Line {
+    let lines =
+        json!([{"line_no": 1, "sku_id": "S1", "requested_qty": 5, "wholesale_price_fen": 100}]);
+    let more = json!({"order_id": order_id, "order_kind": "REGULAR", "lines": lines});
+    event("order.placed", order_id, at_ms, more)
+}
+
+#[test]
+fn k07_a_drain_goes_to_the_last_window_of_a_deadline_and_leaves_the_storage_closed() {
+    let (_folder, events) = no_events();
+    // Sunday 2026-01-11, 22:00. The last deadline, of the callback, is 24 hours later and so in the week after.
+    let evening_ms = MONDAY_MS + 6 * DAY_MS + 12 * 3_600_000;
+    let opened = json!({"case_id": "K1", "case_kind": "COMPLAINT", "channel": "WEB", "received_at": evening_ms});
+    let case = event("case.opened", "opened", evening_ms, opened);
+    events.write("complaints.v1", 0, &[case]).unwrap();
+    let project = Project::on_files(&events).unwrap();
+    let said = project.run(&["run", "--drain"]).unwrap().stdout;
+    // That week ends on Monday the 19th, 00:00 in Shanghai, and complaints may be two days late.
+    assert!(
+        said.starts_with("drained to 2026-01-20T16:00:00.000Z\n"),
+        "{said}"
+    );
+    let rows = "SELECT step_id FROM metrics.sla_compliance WHERE window_kind = 'W1' AND breached_n = 1 AND is_final";
+    assert_eq!(project.query(rows).unwrap().len(), 5);
+
+    let revisions = "SELECT count(*) FROM metrics_revisions.sla_compliance";
+    let before = project.number(revisions).unwrap();
+    for args in [&["run"][..], &["run", "--until-caught-up"]] {
+        let refused = project.finish(args).unwrap();
+        assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
+        let sentence = refused
+            .stderr
+            .lines()
+            .find(|line| line.starts_with("vitrine: "))
+            .unwrap();
+        assert!(
+            sentence.contains("was drained") && sentence.contains("run --drain"),
+            "{sentence}"
+        );
+    }
+    let again = project.run(&["run", "--drain"]).unwrap().stdout;
+    assert_eq!(
+        again.lines().next(),
+        said.lines().next(),
+        "nothing moves any more"
+    );
+    assert_eq!(project.number(revisions).unwrap(), before);
+}
+
+#[test]
+fn k07_a_drain_takes_in_what_came_after_the_last_run_and_closes_it() {
+    let (_folder, events) = no_events();
+    let first = placed("O1", MONDAY_MS);
+    events.write("orders.v1", 0, &[first.clone()]).unwrap();
+    let project = Project::on_files(&events).unwrap();
+    project.run(&["run", "--until-caught-up"]).unwrap();
+    assert_eq!(requested(&project), (Vec::new(), None));
+
+    let second = placed("O2", MONDAY_MS + 1);
+    events.write("orders.v1", 0, &[first, second]).unwrap();
+    let said = project.run(&["run", "--drain"]).unwrap().stdout;
+    // M06 waits longest for an order: windows of 28 days until Monday 2026-02-02, 14 days ahead, seven days late.
+    assert!(
+        said.starts_with("drained to 2026-02-22T16:00:00.000Z\n"),
+        "{said}"
+    );
+    assert_eq!(requested(&project), (vec![(1, 10, false)], Some(true)));
+}
+
+/// What is published of the demand of that Monday: (revision, requested quantity, restated) of each revision, and whether the last
+/// is final by now.
+fn requested(project: &Project) -> (Vec<(i64, i64, bool)>, Option<bool>) {
+    let of_monday =
+        "demand_orders WHERE window_kind = 'D1' AND window_start = '2026-01-04T16:00:00Z'";
+    let query = format!(
+        "SELECT revision, requested_qty, restated FROM metrics_revisions.{of_monday} ORDER BY revision"
+    );
+    let revisions = project.query(&query).unwrap();
+    let revisions = revisions
+        .iter()
+        .map(|row| {
+            let restated = row["restated"].as_bool().unwrap();
+            (
+                number(&row["revision"]),
+                number(&row["requested_qty"]),
+                restated,
+            )
+        })
+        .collect();
+    let query = format!("SELECT is_final FROM metrics.{of_monday}");
+    let latest = project.query(&query).unwrap();
+    assert!(latest.len() <= 1);
+    (
+        revisions,
+        latest.first().and_then(|row| row["is_final"].as_bool()),
+    )
+}
+
+#[test]
+fn k07_what_changes_after_a_row_was_final_is_restated_and_what_changes_before_is_not() {
+    let (_folder, events) = no_events();
+    let project = Project::on_files(&events).unwrap();
+    let mut lines = Vec::new();
+    let mut run_with = |more: Line| {
+        lines.push(more);
+        events.write("orders.v1", 0, &lines).unwrap();
+        project.run(&["run", "--until-caught-up"]).unwrap();
+        requested(&project)
+    };
+    run_with(placed("O1", MONDAY_MS));
+    // The clock, a minute behind the last event, passes the end of Monday.
+    let tuesday = run_with(placed("O2", MONDAY_MS + DAY_MS));
+    assert_eq!(tuesday, (vec![(1, 5, false)], Some(false)));
+    // An order of Monday that comes late, but not too late.
+    let late = run_with(placed("O3", MONDAY_MS + 1));
+    let two = vec![(1, 5, false), (2, 10, false)];
+    assert_eq!(late, (two.clone(), Some(false)));
+    // Two days and a minute after the end of Monday it is final.
+    let weeks_later_ms = MONDAY_MS + 20 * DAY_MS;
+    let closed = run_with(placed("O4", weeks_later_ms));
+    assert_eq!(closed, (two, Some(true)));
+    // Orders have no look-back (K24): a cancellation takes away what was asked for weeks ago.
+    let more = json!({"order_id": "O3"});
+    let cancelled = run_with(event(
+        "order.cancelled",
+        "cancelled",
+        weeks_later_ms + 1,
+        more,
+    ));
+    let three = vec![(1, 5, false), (2, 10, false), (3, 5, true)];
+    assert_eq!(cancelled, (three, Some(true)));
+}
