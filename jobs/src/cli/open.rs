@@ -11,9 +11,10 @@ use pipeline::query::{Engine, Session};
 use pipeline::run::publisher::{EpochRecord, newest_epoch};
 use pipeline::time::Zone;
 
+use super::Usage;
 use crate::catalogue;
 use crate::config::Config;
-use crate::world::{Archive, Reference};
+use crate::world::{Archive, Reference, ReferenceError};
 
 /// Opens sessions over the newest epoch of a storage. What it has read of tables and files it keeps, so that the next session
 /// reads only what is new.
@@ -124,7 +125,13 @@ pub async fn reference(config: &Config, archive: &Archive) -> anyhow::Result<Arc
     if !dir.exists() {
         tracing::warn!(dir = %dir.display(), "no reference data: every dimension will be UNKNOWN; see [reference] dir");
     }
-    let reference = archive.keep(dir).await?;
+    let reference = archive.keep(dir).await.map_err(|error| {
+        match error.downcast::<ReferenceError>() {
+            // Files that somebody has to mend, as `vitrine check` says too.
+            Ok(error) => Usage(format!("[reference] dir={}: {error}", dir.display())).into(),
+            Err(error) => error,
+        }
+    })?;
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");
     }

@@ -69,9 +69,9 @@ fn shard_code(error: &ShardError) -> u8 {
 }
 
 fn log_code(error: &LogError) -> u8 {
-    match error {
-        LogError::Fenced { .. } => 4,
-        _ => 1,
+    match error.lost_ownership() {
+        true => 4,
+        false => 1,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `vitrine run`: the service.
 
 mod inputs;
+mod new_references;
 mod ways_out;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,11 @@ use pipeline::run::process::Process;
 use pipeline::run::publisher::{EpochRecord, PublisherSettings, RuleCard, Summary, Until};
 use pipeline::run::shard::ShardSettings;
 use pipeline::time::{Zone, wall};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 pub use self::inputs::{Inputs, kafka_settings};
 use self::inputs::{goals, inputs, shard_settings};
+use self::new_references::new_references;
 use self::ways_out::ways_out;
 use super::open;
 use crate::alerts;
@@ -183,45 +185,13 @@ pub async fn process_with(
         worlds: archive.clone(),
         open_source: inputs.open,
         goals,
-        new_references: watch_reference(config, archive, version.clone()),
+        new_references: new_references(config, archive, version.clone()),
         reference: version,
         owner: format!("pid {}", std::process::id()),
         shards,
         until,
     };
     Ok(process.run(store, stop, told).await?)
-}
-
-/// Looks at the reference data at every epoch's cut: a new version is archived, then put in force by the shards' next seals.
-fn watch_reference(
-    config: &Config,
-    archive: Arc<Archive>,
-    mut in_force: String,
-) -> mpsc::UnboundedReceiver<String> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let (dir, every) = (config.reference.dir.clone(), config.epoch.interval);
-    tokio::spawn(async move {
-        while !sender.is_closed() {
-            wall::sleep(every).await;
-            if !dir.exists() {
-                continue;
-            }
-            match archive.keep(&dir).await {
-                Ok(reference) if reference.version() != in_force => {
-                    in_force = reference.version().to_owned();
-                    tracing::info!(version = in_force, "reference data have changed");
-                    // The process has ended if nobody listens.
-                    let _ = sender.send(in_force.clone());
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(
-                    error = format!("{error:#}"),
-                    "reference data cannot be read; the former version stays in force"
-                ),
-            }
-        }
-    });
-    receiver
 }
 
 /// One plain line every five seconds at most.
