@@ -25,7 +25,7 @@ pub use compare::{PublishedRows, TableAudit};
 
 use crate::history::World;
 use crate::round::{Evaluator, Metric, RoundError, evaluate_public, row_schema};
-use crate::run::core::{CoreError, ShardCore, clock_key};
+use crate::run::core::{CoreError, Effects, ShardCore, clock_key};
 use crate::run::publisher::{EpochRecord, Planner, RoundKey, conform};
 use crate::run::seal::{Clocks, least_clocks};
 use crate::time::{Window, Zone};
@@ -68,12 +68,13 @@ impl<W: World> Audit<W> {
     }
 
     /// Applies all accepted events of a shard to its empty state. Batches are rows of `events.<topic>`, in any order.
+    /// Answers what follows from them: facts that hold at the epoch's clocks, orphans, and what the core's rules say of them.
     pub async fn add_shard(
         &mut self,
         shard: u32,
         mut core: ShardCore<W>,
         events: &[(Topic, RecordBatch)],
-    ) -> Result<(), AuditError> {
+    ) -> Result<Effects, AuditError> {
         let events = events
             .iter()
             .map(|(topic, batch)| Ok((*topic, conform(batch, &arrow_schema(*topic), &[])?)))
@@ -84,7 +85,7 @@ impl<W: World> Audit<W> {
             self.planner.touch(&self.metrics, metric, days);
         }
         self.shards.push(core);
-        Ok(())
+        Ok(effects)
     }
 
     /// Recomputes every window that ended before its clock (and after `since_ms`) and compares it with `published`, by metric.

@@ -1,0 +1,175 @@
+//! Events of a small distributor: two shards, three retailers (two share a territory across the shards), two SKUs.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use pipeline::time::DAY_MS;
+use schemas::event::Topic;
+use schemas::partition::partition_of;
+use serde_json::{Value, json};
+
+use crate::operator::fixture::ms;
+use crate::world::fixture::reference;
+use crate::world::{Reference, World};
+
+/// Shards, and partitions of every topic.
+pub const SHARDS: u32 = 2;
+
+pub const SKUS: [&str; 2] = ["S1", "S2"];
+
+/// Retailers: 0 and 2 live in shard 0, 1 lives in shard 1; 0 and 1 share a territory.
+pub static CUSTOMERS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    let mut free: Vec<String> = (1..50).map(|number| format!("C{number}")).collect();
+    [0, 1, 0].map(|shard| {
+        let lives_there = |id: &String| partition_of(id.as_bytes(), SHARDS) == shard;
+        let place = free.iter().position(lives_there).unwrap();
+        free.remove(place)
+    })
+});
+
+/// An instant in Shanghai, so many days and milliseconds after the beginning of Monday, 2 March 2026.
+pub fn at(day: i64, ms_of_day: i64) -> i64 {
+    static MONDAY_MS: LazyLock<i64> = LazyLock::new(|| ms("2026-03-02T00:00:00+08:00"));
+    *MONDAY_MS + day * DAY_MS + ms_of_day
+}
+
+/// Two versions of the reference data: in the second, retailer 1 moves away after eight days and retailer 2 was of class B all along.
+pub fn world(version: usize) -> World {
+    static VERSIONS: LazyLock<[Arc<Reference>; 2]> = LazyLock::new(|| {
+        let [first, second, third] = &*CUSTOMERS;
+        let moved = format!(
+            "{second},T1,A,R1,AR1,RETAILER,,2026-03-10T00:00:00+08:00\n\
+             {second},T2,B,R2,AR2,RETAILER,2026-03-10T00:00:00+08:00,\n\
+             {third},T2,B,R2,AR2,RETAILER,,\n"
+        );
+        let stayed = format!("{second},T1,A,R1,AR1,RETAILER,,\n{third},T2,A,R2,AR2,RETAILER,,\n");
+        [stayed, moved].map(|others| {
+            let rows = format!(
+                "customer_id,territory_id,class_id,region_code,area_unit_id,customer_kind,valid_from,valid_to\n\
+                 {first},T1,A,R1,AR1,RETAILER,,\n{others}"
+            );
+            Arc::new(reference(&[("ref_customer.csv", &rows)]))
+        })
+    });
+    World::new(VERSIONS[version].clone())
+}
+
+/// Which event an event says it replaces.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Corrects {
+    Nothing,
+    /// Another event of the same topic and scope, counted round.
+    Fellow(usize),
+    /// The event of this number, wherever it belongs, whether or not there is one; perhaps itself.
+    Anyone(usize),
+}
+
+/// One event; its number in its world is its id.
+#[derive(Clone)]
+pub struct Event {
+    pub event_type: &'static str,
+    pub occurred_at_ms: i64,
+    pub recorded_at_ms: i64,
+    /// Place in [`CUSTOMERS`]; list prices have none.
+    pub customer: Option<usize>,
+    pub corrects: Corrects,
+    /// What its type adds to the envelope.
+    pub fields: Value,
+}
+
+impl Event {
+    pub fn new(
+        event_type: &'static str,
+        occurred_at_ms: i64,
+        customer: Option<usize>,
+        fields: Value,
+    ) -> Self {
+        Self {
+            event_type,
+            occurred_at_ms,
+            recorded_at_ms: occurred_at_ms,
+            customer,
+            corrects: Corrects::Nothing,
+            fields,
+        }
+    }
+
+    pub fn topic(&self) -> Topic {
+        match self.event_type.split('.').next() {
+            Some("order") => Topic::Orders,
+            Some("visit") => Topic::Visits,
+            Some("price") => Topic::Prices,
+            _ => Topic::Complaints,
+        }
+    }
+
+    /// What a correction must share with the event that it names (K23).
+    fn scope(&self) -> (Topic, Option<usize>, Option<&str>) {
+        let sku_id = match self.customer {
+            Some(_) => None,
+            None => self.fields["sku_id"].as_str(),
+        };
+        (self.topic(), self.customer, sku_id)
+    }
+
+    pub fn partition(&self) -> u32 {
+        let key = match self.customer {
+            Some(customer) if self.topic().is_keyed() => &CUSTOMERS[customer],
+            _ => self.fields["sku_id"].as_str().unwrap_or_default(),
+        };
+        partition_of(key.as_bytes(), SHARDS)
+    }
+
+    /// The record's value, as event `number` of `all`.
+    pub fn payload(&self, number: usize, all: &[Event]) -> Vec<u8> {
+        let mut record = json!({
+            "event_id": id(number),
+            "event_type": self.event_type,
+            "schema_version": 1,
+            "occurred_at": self.occurred_at_ms,
+            "recorded_at": self.recorded_at_ms,
+        });
+        if let Some(customer) = self.customer {
+            record["customer_id"] = CUSTOMERS[customer].as_str().into();
+        }
+        if let Some(target) = self.corrected(number, all) {
+            record["corrects"] = target.into();
+        }
+        let fields = self.fields.as_object().unwrap().clone();
+        record.as_object_mut().unwrap().extend(fields);
+        serde_json::to_vec(&record).unwrap()
+    }
+
+    fn corrected(&self, number: usize, all: &[Event]) -> Option<String> {
+        match self.corrects {
+            Corrects::Nothing => None,
+            Corrects::Anyone(target) => Some(id(target)),
+            Corrects::Fellow(target) => {
+                let is_fellow =
+                    |&other: &usize| other != number && all[other].scope() == self.scope();
+                let fellows: Vec<usize> = (0..all.len()).filter(is_fellow).collect();
+                let place = target.checked_rem(fellows.len())?;
+                Some(id(fellows[place]))
+            }
+        }
+    }
+}
+
+pub fn id(number: usize) -> String {
+    format!("e{number}")
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let days = (self.occurred_at_ms - at(0, 0)).div_euclid(DAY_MS);
+        let minutes = (self.occurred_at_ms - at(days, 0)) as f64 / 60_000.0;
+        write!(f, "{} day {days} minute {minutes}", self.event_type)?;
+        if let Some(customer) = self.customer {
+            write!(f, " {}", CUSTOMERS[customer])?;
+        }
+        if self.corrects != Corrects::Nothing {
+            write!(f, " {:?}", self.corrects)?;
+        }
+        write!(f, " {}", self.fields)
+    }
+}

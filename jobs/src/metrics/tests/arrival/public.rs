@@ -1,0 +1,271 @@
+//! What becomes public: rows that hold, from rounds and their revisions; sums of weighted facts; alerts that are open.
+//!
+//! Planner and revisions are the publisher's own. Left out is what lies between: logs, Arrow IPC, Parquet and Delta.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, StringArray, TimestampMicrosecondArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::Int64Type;
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use bytes::Bytes;
+use pipeline::alert::State;
+use pipeline::audit::PublishedRows;
+use pipeline::history::WEIGHT;
+use pipeline::round::{Evaluator, Metric, Published, evaluate_public};
+use pipeline::run::core::Effects;
+use pipeline::run::publisher::{Planner, RoundKey};
+use pipeline::run::seal::{Clocks, least_clocks};
+use pipeline::time::Window;
+
+use super::event::SHARDS;
+use super::shard::Shard;
+use crate::metrics::tests::bench::ZONE;
+
+/// What effects come to, however they were cut.
+#[derive(Debug, Default, PartialEq)]
+pub struct Sums {
+    /// Facts in words, with their weight; orphans too.
+    facts: BTreeMap<String, i64>,
+    /// Open alerts by dedupe key: deadline and severity. When one fired first is its own story.
+    open_alerts: BTreeMap<String, String>,
+}
+
+impl Sums {
+    pub fn add(&mut self, shard: usize, effects: &Effects) {
+        for (operator, facts) in &effects.facts {
+            let weights = facts[WEIGHT].as_primitive::<Int64Type>();
+            for row in 0..facts.num_rows() {
+                self.weigh(
+                    format!("{operator}: {}", in_words(facts, row)),
+                    weights.value(row),
+                );
+            }
+        }
+        for orphan in &effects.orphans {
+            let text = format!(
+                "shard {shard}: {} names {}",
+                orphan.event_id, orphan.corrects
+            );
+            self.weigh(text, orphan.weight);
+        }
+        for change in &effects.alerts {
+            let key = change.dedupe_key.to_string();
+            match change.state {
+                State::Firing | State::Updated => {
+                    let open = format!("{:?} {:?}", change.about, change.severity);
+                    self.open_alerts.insert(key, open);
+                }
+                State::Resolved | State::Withdrawn => drop(self.open_alerts.remove(&key)),
+            }
+        }
+    }
+
+    fn weigh(&mut self, text: String, weight: i64) {
+        let sum = self.facts.entry(text.clone()).or_default();
+        *sum += weight;
+        if *sum == 0 {
+            self.facts.remove(&text);
+        }
+    }
+
+    /// A line for each fact and alert that stands on one side only.
+    pub fn differences(&self, expected: &Self) -> Vec<String> {
+        let mut lines = one_sided(&expected.facts, &self.facts);
+        lines.extend(one_sided(&expected.open_alerts, &self.open_alerts));
+        lines
+    }
+
+    /// A line for each fact.
+    pub fn in_words(&self) -> String {
+        self.facts.keys().map(|fact| format!("{fact}\n")).collect()
+    }
+
+    pub fn open_alerts(&self) -> usize {
+        self.open_alerts.len()
+    }
+}
+
+fn one_sided<V: PartialEq + std::fmt::Debug>(
+    expected: &BTreeMap<String, V>,
+    found: &BTreeMap<String, V>,
+) -> Vec<String> {
+    let missing = expected
+        .iter()
+        .filter(|(key, value)| found.get(*key) != Some(*value));
+    let too_much = found
+        .iter()
+        .filter(|(key, value)| expected.get(*key) != Some(*value));
+    missing
+        .map(|(key, value)| format!("batch has {key} ({value:?})"))
+        .chain(too_much.map(|(key, value)| format!("arrival has {key} ({value:?})")))
+        .collect()
+}
+
+fn in_words(batch: &RecordBatch, row: usize) -> String {
+    let schema = batch.schema();
+    let cells = schema
+        .fields()
+        .iter()
+        .filter(|field| field.name() != WEIGHT);
+    let cells: Vec<String> = cells
+        .map(|field| {
+            let value = array_value_to_string(&batch[field.name().as_str()], row).unwrap();
+            format!("{}={value}", field.name())
+        })
+        .collect();
+    cells.join(" ")
+}
+
+/// A window of a metric in which a round said something new.
+pub type Revised = (String, Window);
+
+pub struct Public {
+    metrics: Arc<Vec<Metric>>,
+    planner: Planner,
+    published: Published,
+    evaluator: Evaluator,
+    pub clocks: BTreeMap<u32, Clocks>,
+    pub sums: Sums,
+    /// The latest revision of every row that holds, by its key.
+    rows: BTreeMap<Revised, BTreeMap<Bytes, RecordBatch>>,
+}
+
+impl Public {
+    pub fn new(metrics: Arc<Vec<Metric>>) -> Self {
+        Self {
+            metrics,
+            planner: Planner::default(),
+            published: Published::default(),
+            evaluator: Evaluator::new(ZONE),
+            clocks: BTreeMap::new(),
+            sums: Sums::default(),
+            rows: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what a shard sealed.
+    pub fn take(&mut self, shard: usize, effects: &Effects, clocks: &Clocks) {
+        for (metric, days) in &effects.touched {
+            self.planner.touch(&self.metrics, metric, days);
+        }
+        if effects.world_changed {
+            self.planner.touch_world(&self.metrics);
+        }
+        self.clocks
+            .insert(u32::try_from(shard).unwrap(), clocks.clone());
+        self.sums.add(shard, effects);
+    }
+
+    /// Rounds that are due, now that all shards have sealed.
+    fn due(&self) -> Vec<RoundKey> {
+        if self.clocks.len() < SHARDS as usize {
+            return Vec::new();
+        }
+        let clocks = least_clocks(self.clocks.values());
+        self.planner.due(ZONE, &clocks, 0, 0, true)
+    }
+
+    /// Runs up to so many of the rounds that are due, beginning with the one at `from`, counted round.
+    pub async fn run_rounds(
+        &mut self,
+        shards: &mut [Shard],
+        from: usize,
+        at_most: usize,
+    ) -> Vec<Revised> {
+        let mut due = self.due();
+        let first = from.checked_rem(due.len()).unwrap_or(0);
+        due.rotate_left(first);
+        due.truncate(at_most);
+        let mut revised = Vec::new();
+        for key in due {
+            self.planner.opened(&key, 0);
+            revised.extend(self.run_round(shards, &key).await);
+        }
+        revised
+    }
+
+    async fn run_round(&mut self, shards: &mut [Shard], key: &RoundKey) -> Vec<Revised> {
+        let all = self.metrics.clone();
+        let metrics = Planner::metrics_of(&all, key);
+        let names: Vec<String> = metrics.iter().map(|metric| metric.name.clone()).collect();
+        let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
+        for shard in shards {
+            for (metric, rows) in shard.core.answer(key.window, &names).await.unwrap() {
+                parts.entry(metric).or_default().push(rows);
+            }
+        }
+        let mut revised = Vec::new();
+        for metric in metrics {
+            let rows = evaluate_public(
+                &mut self.evaluator,
+                metric,
+                key.window,
+                &parts[&metric.name],
+            )
+            .await
+            .unwrap();
+            let changes = self.published.compare(metric, key.window, &rows).unwrap();
+            if changes.keys.is_empty() {
+                continue;
+            }
+            let place = (metric.name.clone(), key.window);
+            let standing = self.rows.entry(place.clone()).or_default();
+            for (row, (key, revision)) in changes.keys.iter().enumerate() {
+                match revision.hash {
+                    Some(_) => drop(standing.insert(key.clone(), changes.rows.slice(row, 1))),
+                    None => drop(standing.remove(key)),
+                }
+            }
+            self.published
+                .accept(&metric.name, key.window, changes.keys);
+            revised.push(place);
+        }
+        revised
+    }
+
+    /// The rows of a metric that hold in one window; `None` where there are none.
+    pub fn window(&self, metric: &str, window: Window) -> Option<RecordBatch> {
+        let rows: Vec<&RecordBatch> = self
+            .rows
+            .get(&(metric.to_owned(), window))?
+            .values()
+            .collect();
+        let first = rows.first()?;
+        Some(concat_batches(&first.schema(), rows.iter().copied()).unwrap())
+    }
+
+    /// All rows that hold, as an audit takes them.
+    pub fn published(&self) -> BTreeMap<String, PublishedRows> {
+        let mut batches: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
+        for (metric, window) in self.rows.keys() {
+            if let Some(rows) = self.window(metric, *window) {
+                let batches = batches.entry(metric.clone()).or_default();
+                batches.push(with_window(&rows, *window));
+            }
+        }
+        batches
+            .into_iter()
+            .map(|(metric, rows)| (metric, PublishedRows::new(&rows, ZONE).unwrap()))
+            .collect()
+    }
+}
+
+fn with_window(rows: &RecordBatch, window: Window) -> RecordBatch {
+    let n = rows.num_rows();
+    let instant = |ms: i64| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from(vec![ms * 1000; n]).with_timezone("UTC"))
+    };
+    let kind: ArrayRef = Arc::new(StringArray::from(vec![window.kind.as_str(); n]));
+    let schema = rows.schema();
+    let own = schema.fields().iter().zip(rows.columns());
+    let own = own.map(|(field, column)| (field.name().as_str(), column.clone(), true));
+    let added = [
+        ("window_kind", kind, true),
+        ("window_start", instant(window.start_ms(ZONE)), true),
+        ("window_end", instant(window.end_ms(ZONE)), true),
+    ];
+    RecordBatch::try_from_iter_with_nullable(own.chain(added)).unwrap()
+}
