@@ -60,7 +60,7 @@ fn hands_over_all_of_a_record() {
     ];
     broker.produce(&topic, messages).unwrap();
     let mut settings = settings(broker);
-    settings.max_record_bytes = 1000;
+    settings.max_kept_bytes = 1001;
     let mut reader = Reader::open(&settings, &starts(&topic, &[0]));
     reader.read_to_ends();
     let [full, tombstone, empty, long] = &reader.records[&0][..] else {

@@ -58,6 +58,9 @@ pub enum TimestampKind {
     LogAppendTime,
 }
 
+/// What a source keeps of a payload, unless it has to keep more to know a record as too large.
+pub const KEPT_BYTES: usize = 16 << 20;
+
 /// One record as it came, not yet decoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
@@ -67,8 +70,8 @@ pub struct Record {
     pub offset: i64,
     /// `None` for a null key, and always for files: there the payload's id is the key (K1).
     pub key: Option<Bytes>,
-    /// `None` for a tombstone (K2). At most one byte longer than `max_record_bytes`: what is longer is cut there, so that
-    /// the verdict can see that it is too large (K3) and nobody has to hold it.
+    /// `None` for a tombstone (K2). A record that is too large (K3) is kept with its raw bytes like any other (P4), but of one
+    /// beyond [`KEPT_BYTES`] only the beginning: nobody has to hold a line without an end.
     pub payload: Option<Bytes>,
     /// Bytes of the payload before cutting; 0 for a tombstone.
     pub payload_len: u64,

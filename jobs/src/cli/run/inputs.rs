@@ -8,7 +8,7 @@ use pipeline::run::shard::{Shard, ShardSettings};
 use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::kafka::{KafkaSettings, KafkaSource, end_offsets, partition_counts};
 use pipeline::source::memory::{Broker, Producer};
-use pipeline::source::{InputId, Source, Start};
+use pipeline::source::{InputId, KEPT_BYTES, Source, Start};
 use schemas::event::Limits;
 
 use super::super::Usage;
@@ -57,12 +57,12 @@ pub fn inputs(config: &Config) -> anyhow::Result<Inputs> {
                     Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into(),
                 );
             }
-            let max = config.limits.max_record_bytes;
+            let kept = kept_bytes(config);
             Ok(Inputs {
                 keyed: file_partitions(&dir, &keyed)?.max(1),
                 global: file_partitions(&dir, &[topics.prices.as_str()])?,
                 open: Arc::new(move |starts: &[Start]| {
-                    let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, max)?);
+                    let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, kept)?);
                     Ok(source)
                 }),
                 kafka: None,
@@ -94,12 +94,17 @@ pub fn inputs(config: &Config) -> anyhow::Result<Inputs> {
     }
 }
 
+/// What is kept of a record: one byte more than is allowed shows that it is too large.
+fn kept_bytes(config: &Config) -> usize {
+    KEPT_BYTES.max(config.limits.max_record_bytes.saturating_add(1))
+}
+
 /// How a configuration reaches Kafka.
 pub fn kafka_settings(config: &Config) -> KafkaSettings {
     let mut settings =
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();
-    settings.max_record_bytes = config.limits.max_record_bytes;
+    settings.max_kept_bytes = kept_bytes(config);
     settings.alignment = config.time.alignment;
     settings
 }
@@ -118,6 +123,7 @@ pub fn shard_settings(config: &Config, shard: u32, keyed: u32, global: u32) -> S
         partitioner: config.source.partitioner,
         seal_every: config.epoch.seal_every,
         seal_records: 20_000,
+        seal_bytes: 64 << 20,
         quiet_every: config.epoch.interval,
         base_every: 256,
         dead_letter_stop_ratio: config.limits.dead_letter_stop_ratio,

@@ -44,6 +44,8 @@ pub struct ShardSettings {
     pub seal_every: Duration,
     /// Records after which a seal comes early.
     pub seal_records: usize,
+    /// Bytes of payloads after which a seal comes early.
+    pub seal_bytes: usize,
     /// Longest time for which a moving clock alone stays unsealed.
     pub quiet_every: Duration,
     /// Seals between two bases.
@@ -147,6 +149,8 @@ pub struct Shard<W: World> {
     /// What is left over from a seal that could not number them all.
     alerts: Vec<Change>,
     unsealed: usize,
+    /// Bytes of the payloads among them.
+    unsealed_bytes: usize,
     clock_sets: BTreeMap<String, Vec<usize>>,
     clocks: Clocks,
     live: LiveTime,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use schemas::event::{EventBatchBuilder, Place};
 use tokio::sync::mpsc::UnboundedSender;
@@ -124,6 +125,7 @@ impl<W: World> Shard<W> {
         input.next_offset = record.offset + 1;
         input.reached_goal |= input.goal.is_some_and(|goal| input.next_offset >= goal);
         self.unsealed += 1;
+        self.unsealed_bytes += record.payload.as_ref().map_or(0, Bytes::len);
         let limit_ms = input.time(0).highest_ms.map(|highest| {
             let settings = input.judge.settings();
             highest - settings.out_of_orderness_ms - settings.allowed_lateness_ms

@@ -138,6 +138,7 @@ impl<W: World> Shard<W> {
             answers: Vec::new(),
             alerts,
             unsealed: usize::from(switched),
+            unsealed_bytes: 0,
             clock_sets,
             clocks,
             drained_to_ms,

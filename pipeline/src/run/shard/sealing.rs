@@ -42,7 +42,10 @@ impl<W: World> Shard<W> {
     }
 
     pub(super) fn is_seal_due(&self) -> bool {
-        if !self.answers.is_empty() || self.unsealed >= self.settings.seal_records {
+        if !self.answers.is_empty()
+            || self.unsealed >= self.settings.seal_records
+            || self.unsealed_bytes >= self.settings.seal_bytes
+        {
             return true;
         }
         let waited = wall::monotonic().saturating_duration_since(self.last_seal_at);
@@ -124,6 +127,7 @@ impl<W: World> Shard<W> {
         let payload = Bytes::from(postcard::to_stdvec(&seal)?);
         let number = runtime.block_on(self.log.append(payload))?;
         self.unsealed = 0;
+        self.unsealed_bytes = 0;
         self.last_seal_at = wall::monotonic();
         // The publisher has ended if nobody listens; the next command says so.
         let _ = reports.send(Report::Sealed {

@@ -35,20 +35,16 @@ pub struct FileSource {
 impl FileSource {
     /// Opens the files of `starts` under `dir` and goes to their offsets.
     ///
-    /// `max_record_bytes` bounds what is kept of a line (see [`Record::payload`](super::Record::payload)). Fails if `dir` is
+    /// `max_kept_bytes` bounds what is kept of a line (see [`Record::payload`](super::Record::payload)). Fails if `dir` is
     /// missing, a file cannot be read, exists in two forms, or is shorter than its offset.
-    pub fn open(
-        dir: &Path,
-        starts: &[Start],
-        max_record_bytes: usize,
-    ) -> Result<Self, SourceError> {
+    pub fn open(dir: &Path, starts: &[Start], max_kept_bytes: usize) -> Result<Self, SourceError> {
         require_directory(dir)?;
         let mut readers = Vec::with_capacity(starts.len());
         let mut merge = Merge::new(starts.len());
         for (input, start) in starts.iter().enumerate() {
             let path = event_file(dir, &start.input.topic, start.input.partition)?;
             let mut reader =
-                FileReader::open(path.as_deref(), input, start.offset, max_record_bytes)?;
+                FileReader::open(path.as_deref(), input, start.offset, max_kept_bytes)?;
             if let Some(head) = reader.next()? {
                 merge.put(head);
             }

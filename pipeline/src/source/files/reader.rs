@@ -23,7 +23,7 @@ pub(super) struct Head {
 /// Reads the lines of one file as records; a missing file is an empty one (K1).
 pub(super) struct FileReader {
     input: usize,
-    max_record_bytes: usize,
+    max_kept_bytes: usize,
     /// Path and lines; `None` for a missing file.
     file: Option<(PathBuf, Box<dyn BufRead + Send>)>,
     /// Number of the next line, from 0.
@@ -38,11 +38,11 @@ impl FileReader {
         path: Option<&Path>,
         input: usize,
         offset: i64,
-        max_record_bytes: usize,
+        max_kept_bytes: usize,
     ) -> Result<Self, SourceError> {
         let mut reader = Self {
             input,
-            max_record_bytes,
+            max_kept_bytes,
             file: None,
             next_offset: 0,
             recorded_at: i64::MIN,
@@ -77,13 +77,12 @@ impl FileReader {
         let Some((path, lines)) = &mut self.file else {
             return Ok(None);
         };
-        let line = read_line(lines, self.max_record_bytes.saturating_add(1)).map_err(|source| {
-            SourceError::Unreadable {
+        let line =
+            read_line(lines, self.max_kept_bytes).map_err(|source| SourceError::Unreadable {
                 path: path.clone(),
                 line: self.next_offset,
                 source,
-            }
-        })?;
+            })?;
         let Some(line) = line else {
             return Ok(None);
         };

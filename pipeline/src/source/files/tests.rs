@@ -55,7 +55,7 @@ fn read_all(source: &mut FileSource, sizes: &[usize]) -> (Vec<Record>, Vec<(usiz
 }
 
 fn open(dir: &Path, offsets: &[(&str, i64)]) -> FileSource {
-    FileSource::open(dir, &starts(offsets), MAX).unwrap()
+    FileSource::open(dir, &starts(offsets), MAX + 1).unwrap()
 }
 
 fn order(records: &[Record]) -> Vec<(usize, i64)> {
@@ -190,7 +190,7 @@ fn says_what_is_wrong_with_a_file() {
     let dir = TempDir::new().unwrap();
     let error = |offset| {
         let starts = starts(&[("a", offset)]);
-        match FileSource::open(dir.path(), &starts, MAX) {
+        match FileSource::open(dir.path(), &starts, MAX + 1) {
             Ok(_) => panic!("opened"),
             Err(error) => error,
         }

@@ -105,7 +105,7 @@ impl KafkaSource {
             consumer: Arc::clone(&consumer),
             shared: Arc::clone(&shared),
             woken,
-            max_record_bytes: settings.max_record_bytes,
+            max_kept_bytes: settings.max_kept_bytes,
             outage: Outage::default(),
         };
         let (watch, closed) = crossbeam_channel::bounded(0);

@@ -40,7 +40,7 @@ pub(super) struct PollThread {
     pub consumer: Arc<KafkaConsumer>,
     pub shared: Arc<Shared>,
     pub woken: Receiver<()>,
-    pub max_record_bytes: usize,
+    pub max_kept_bytes: usize,
     pub outage: Outage,
 }
 
@@ -113,7 +113,7 @@ impl PollThread {
             match lane.queue.poll(Duration::ZERO) {
                 None => break,
                 Some(Ok(message)) => {
-                    records.push(detach(input, &message, self.max_record_bytes));
+                    records.push(detach(input, &message, self.max_kept_bytes));
                     lane.next_offset = message.offset() + 1;
                     // an end that lay in the queue before this record is one no more
                     end = None;
@@ -221,8 +221,8 @@ fn on_a_calendar(timestamp_ms: i64) -> i64 {
     timestamp_ms.clamp(0, 253_402_214_399_999)
 }
 
-/// Copies a message out of librdkafka's memory, the payload up to one byte above the limit.
-fn detach(input: usize, message: &BorrowedMessage<'_>, max_record_bytes: usize) -> Record {
+/// Copies a message out of librdkafka's memory, the payload as far as it is kept.
+fn detach(input: usize, message: &BorrowedMessage<'_>, max_kept_bytes: usize) -> Record {
     let payload = message.payload();
     let (timestamp_kind, timestamp_ms) = match message.timestamp() {
         Timestamp::NotAvailable => (TimestampKind::None, None),
@@ -233,9 +233,8 @@ fn detach(input: usize, message: &BorrowedMessage<'_>, max_record_bytes: usize) 
         input,
         offset: message.offset(),
         key: message.key().map(Bytes::copy_from_slice),
-        payload: payload.map(|bytes| {
-            Bytes::copy_from_slice(&bytes[..bytes.len().min(max_record_bytes.saturating_add(1))])
-        }),
+        payload: payload
+            .map(|bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(max_kept_bytes)])),
         payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
         timestamp_ms,
         timestamp_kind,

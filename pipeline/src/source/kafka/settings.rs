@@ -8,7 +8,7 @@ use rdkafka::ClientConfig;
 
 use super::error;
 use super::secret::is_secret;
-use crate::source::SourceError;
+use crate::source::{KEPT_BYTES, SourceError};
 
 /// Settings that a reader's correctness rests on; a configuration that sets one of them is refused.
 const OURS: [(&str, &str); 9] = [
@@ -47,8 +47,8 @@ pub struct KafkaSettings {
     pub group: String,
     /// Passed on to librdkafka.
     pub properties: BTreeMap<String, String>,
-    /// Longest payload handed over whole, in bytes (see [`Record::payload`](crate::source::Record::payload)).
-    pub max_record_bytes: usize,
+    /// What is kept of a payload at most, in bytes (see [`Record::payload`](crate::source::Record::payload)).
+    pub max_kept_bytes: usize,
     /// Records read ahead per partition.
     pub buffered_records: usize,
     /// Bytes of keys and payloads read ahead per partition. librdkafka holds at most as much again, and one fetch.
@@ -68,7 +68,7 @@ impl KafkaSettings {
             brokers: brokers.into(),
             group: group.into(),
             properties: BTreeMap::new(),
-            max_record_bytes: 1_048_576,
+            max_kept_bytes: KEPT_BYTES,
             buffered_records: 16_384,
             buffered_bytes: 8 * 1_048_576,
             alignment: Duration::from_secs(60),
@@ -134,7 +134,7 @@ impl fmt::Debug for KafkaSettings {
             .field("brokers", &self.brokers)
             .field("group", &self.group)
             .field("properties", &properties)
-            .field("max_record_bytes", &self.max_record_bytes)
+            .field("max_kept_bytes", &self.max_kept_bytes)
             .field("buffered_records", &self.buffered_records)
             .field("buffered_bytes", &self.buffered_bytes)
             .field("alignment", &self.alignment)
