@@ -1,11 +1,15 @@
 //! What leaves with an epoch beside the tables: the feed and dead letters.
 
+use std::collections::BTreeSet;
+
 use super::entry::Revisions;
 use super::feed::{self, FeedChange, FeedDefinition};
 use super::sealed::Rows;
 use super::{PublishError, Publisher};
 use crate::publish::OutRecord;
-use crate::time::{Day, wall};
+use crate::round::Metric;
+use crate::run::core::clock_key;
+use crate::time::{Day, WindowKind, wall};
 
 impl Publisher {
     /// Rows and records of the feed's days that changed or became complete.
@@ -47,12 +51,12 @@ impl Publisher {
 
     /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there.
     pub(super) fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
-        let metric = self
-            .metrics
-            .iter()
-            .find(|metric| metric.name == feed.metric)?;
+        let metric = self.metric_of(feed)?;
         let clock = crate::run::shard::clock_of(&self.clocks(), &metric.clock)?;
-        let by_clock = self.settings.zone.day_of(clock).plus(-1);
+        // Catching up, the clock passes days that still wait for their first round: as zeros they would be wrong.
+        let unknown = self.waiting_days(metric).find(|day| !self.grid.knows(*day));
+        let ended = self.settings.zone.day_of(clock).plus(-1);
+        let by_clock = unknown.map_or(ended, |day| ended.min(day.plus(-1)));
         match self.state.drained_to_ms {
             None => Some(by_clock),
             Some(_) => self
@@ -61,6 +65,22 @@ impl Publisher {
                 .max(self.grid.last_complete())
                 .map(|last| last.min(by_clock)),
         }
+    }
+
+    fn metric_of(&self, feed: &FeedDefinition) -> Option<&Metric> {
+        let mut metrics = self.metrics.iter();
+        metrics.find(|metric| metric.name == feed.metric)
+    }
+
+    /// Days that have ended and wait for a round, in their order.
+    fn waiting_days(&self, metric: &Metric) -> impl Iterator<Item = Day> {
+        let clock = clock_key(&metric.clock);
+        let waiting = self.state.unrevised(self.settings.zone).into_iter();
+        let days: BTreeSet<Day> = waiting
+            .filter(|key| key.clock == clock && key.window.kind == WindowKind::D1)
+            .map(|key| key.window.first)
+            .collect();
+        days.into_iter()
     }
 
     /// Raw records for `<topic>.dlq`, with reason and place in the headers.
