@@ -78,6 +78,16 @@ impl Deliverer {
         }
     }
 
+    /// Measures ages against `live_ms` from now on, if that is later. To be called with a seal's before its transitions are
+    /// dispatched: what it decided long after the fact would else leave under the pulse before it.
+    pub fn reach(&self, live_ms: i64) {
+        self.pulse.send_if_modified(|pulse| {
+            let is_later = live_ms > pulse.live_ms;
+            pulse.live_ms = pulse.live_ms.max(live_ms);
+            is_later
+        });
+    }
+
     /// Extends the right to send; to be called after each seal, and after each look at the end of the log.
     pub fn renew(&self, pulse: Pulse) {
         self.pulse.send_replace(pulse);

@@ -109,6 +109,19 @@ async fn nothing_leaves_before_its_owner_may_send() {
     assert_eq!(deliverer.outstanding(), 0);
 }
 
+/// Draining decides deadlines of weeks in one seal, and the pulse before it knows nothing of those weeks.
+#[tokio::test]
+async fn an_alert_is_as_old_as_its_seal_says() {
+    let target = Scripted::new(vec![ACCEPTED]);
+    let deliverer = start(vec![("desk", target.clone())]);
+    allow(&deliverer);
+    deliverer.reach(700_000 + 25 * 3_600_000);
+    deliverer.dispatch(vec![to("desk", 1)]);
+    let reports = settled(&deliverer, 1).await;
+    assert_eq!(reports[0].outcome, Outcome::Expired);
+    assert_eq!(target.seen(), [0; 0]);
+}
+
 #[tokio::test]
 async fn failures_are_repeated_under_the_same_id_and_in_order() {
     let target = Scripted::new(vec![unavailable(), unavailable(), ACCEPTED, ACCEPTED]);

@@ -74,6 +74,7 @@ impl Alerting {
         let outbox = outboxes.entry(log.to_owned()).or_default();
         let dispatches = outbox.add(transitions, &self.destinations.routes, now_ms);
         if let Some(deliverer) = self.deliverers.get(log) {
+            deliverer.reach(now_ms);
             deliverer.dispatch(dispatches);
         }
     }
