@@ -184,11 +184,6 @@ impl FeedGrid {
         }
     }
 
-    /// Whether a round has said something of the day, be it that nothing happened.
-    pub fn knows(&self, day: Day) -> bool {
-        self.days.contains_key(&day)
-    }
-
     /// Days up to `last` are complete.
     pub fn complete(&mut self, last: Day) {
         let Some(first) = self.days.keys().next() else {
