@@ -8,6 +8,7 @@
 //!
 //! | room | question it answers |
 //! |---|---|
+//! | [`columns`] | how are Arrow columns read and written |
 //! | [`time`] | what day is it, which windows read it, how far has time come |
 //! | [`source`] | where do records come from, and have they ended |
 //! | [`decode`] | does this record count (verdict) |
@@ -33,6 +34,10 @@
 //!   function of events and clocks, so it is computed again; bases bound how far.
 //! * Facts and panes in bases: they follow from the histories.
 //! * A log record when a round is opened: a round that a crash forgets is opened again, for its windows are still marked.
+//! * Windows as literals in the texts of a round: every window planned anew, which took longer than running it. Parameters are
+//!   functions that the open window answers, and a text is planned once a shard ([`round::Evaluator`]).
+//! * `COUNT(DISTINCT …)` in `shard.sql`: a set of texts for every row. Summing up by customer first counts the same.
+//! * A feed that tells of every day that the clock has passed: catching up, days were told as zeros, and corrected an epoch later.
 //!
 //! # Left for later work
 //! Several processes, spilling to disk, object storage, forgetting histories behind the horizon, transactions of the feed,

@@ -13,6 +13,7 @@ use tests::project::Project;
 
 use crate::orders::{self, Sent};
 use crate::process::{Used, Watch};
+use crate::profile::Profile;
 
 /// How often threads and memory are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -27,10 +28,15 @@ pub struct Ran {
     pub stored_bytes: u64,
     pub epochs: i64,
     pub rows: i64,
+    /// Rows of the demand feed: one for each series and day.
+    pub feed_rows: i64,
+    /// Share of CPU time per stage, if it was sampled.
+    pub stages: Vec<(&'static str, f64)>,
 }
 
 /// Runs `vitrine run --until-caught-up`, and checks by its books that it has done the work.
-pub fn run(broker: &Broker, topics: &Topics, sent: &Sent) -> Result<Ran> {
+/// `profiled`: its stacks are sampled too, where there is `perf`; that costs time of its own.
+pub fn run(broker: &Broker, topics: &Topics, sent: &Sent, profiled: bool) -> Result<Ran> {
     let reference = tempfile::tempdir()?;
     orders::write_reference(reference.path())?;
     let project = Project::on_kafka(broker, topics, reference.path())?.set(
@@ -39,6 +45,10 @@ pub fn run(broker: &Broker, topics: &Topics, sent: &Sent) -> Result<Ran> {
     );
     let began = wall::monotonic();
     let vitrine = project.start(&["run", "--until-caught-up"])?;
+    let profile = match profiled {
+        true => Profile::start(vitrine.id())?,
+        false => None,
+    };
     let mut watch = Watch::new(vitrine.id());
     while !watch.has_ended()? {
         ensure!(
@@ -50,6 +60,10 @@ pub fn run(broker: &Broker, topics: &Topics, sent: &Sent) -> Result<Ran> {
     }
     let wall_s = began.elapsed().as_secs_f64();
     vitrine.wait(LOOK_EVERY)?.success()?;
+    let stages = profile
+        .map(Profile::stages)
+        .transpose()?
+        .unwrap_or_default();
     let stored_bytes = size(&project.storage())?;
     if sent.records == 0 {
         return Ok(Ran {
@@ -58,6 +72,8 @@ pub fn run(broker: &Broker, topics: &Topics, sent: &Sent) -> Result<Ran> {
             stored_bytes,
             epochs: 0,
             rows: 0,
+            feed_rows: 0,
+            stages,
         });
     }
 
@@ -80,6 +96,8 @@ pub fn run(broker: &Broker, topics: &Topics, sent: &Sent) -> Result<Ran> {
         stored_bytes,
         epochs: project.number("SELECT max(epoch) FROM metrics_revisions.demand_orders")?,
         rows: project.number("SELECT count(*) FROM metrics_revisions.demand_orders")?,
+        feed_rows: project.number("SELECT count(*) FROM feeds.demand_daily")?,
+        stages,
     })
 }
 

@@ -1,7 +1,7 @@
 //! First figures: what reading costs, what decoding adds, what Vitrine takes for all its metrics, on one topic of a real Kafka.
 //!
 //! ```text
-//! cargo run --bin bench -- --events 200000
+//! tests/bench/run --events 200000
 //! ```
 //!
 //! Each figure comes from a process of its own, so that its peak memory and CPU time are its own. The report goes to stdout and
@@ -13,6 +13,7 @@
 //! engine     `vitrine run --until-caught-up`, watched from outside
 //! known_ids  memory of exact deduplication
 //! process    CPU time and memory as /proc tells them
+//! profile    CPU time by stage, as perf samples it
 //! report     the figures as Markdown
 //! ```
 
@@ -21,6 +22,7 @@ mod engine;
 mod known_ids;
 mod orders;
 mod process;
+mod profile;
 mod report;
 
 use std::env;
@@ -106,9 +108,11 @@ fn measure(options: &Options) -> Result<()> {
         ensure!(drained.records == options.events, "records are missing");
     }
     eprintln!("vitrine on empty topics");
-    let idle = engine::run(&broker, &empty, &orders::Sent::default())?;
+    let idle = engine::run(&broker, &empty, &orders::Sent::default(), false)?;
     eprintln!("vitrine");
-    let whole = engine::run(&broker, &topics, &input.sent)?;
+    let whole = engine::run(&broker, &topics, &input.sent, false)?;
+    eprintln!("vitrine, sampled");
+    let sampled = engine::run(&broker, &topics, &input.sent, true)?;
     drop(broker);
 
     eprintln!("ids");
@@ -127,6 +131,7 @@ fn measure(options: &Options) -> Result<()> {
         decoded,
         idle,
         whole,
+        stages: sampled.stages,
         ids,
         binary_bytes: fs::metadata(binary)?.len(),
     };

@@ -22,6 +22,8 @@ pub struct Report {
     /// Vitrine on empty topics: what a start and an end cost.
     pub idle: Ran,
     pub whole: Ran,
+    /// Share of CPU time per stage, from another run; empty without `perf`.
+    pub stages: Vec<(&'static str, f64)>,
     pub ids: Vec<Remembered>,
     pub binary_bytes: u64,
 }
@@ -136,13 +138,14 @@ impl Report {
         )?;
         writeln!(
             out,
-            "\nA run on empty topics: {:.2} s, {:.2} CPU s, {:.0} MB. The run left {} rows of `demand_orders` (all revisions) in {} \
+            "\nA run on empty topics: {:.2} s, {:.2} CPU s, {:.0} MB. The run left {} rows of `demand_orders` (all revisions) and {} of the demand feed in {} \
              epochs; logs and tables together {:.0} MB, {:.0} bytes an event. Its books were checked: every record read, every \
              duplicate found, no other refused.\n",
             self.idle.wall_s,
             self.idle.used.cpu_s,
             self.idle.used.peak_bytes as f64 / MB,
             self.whole.rows,
+            self.whole.feed_rows,
             self.whole.epochs,
             self.whole.stored_bytes as f64 / MB,
             self.whole.stored_bytes as f64 / records
@@ -167,6 +170,20 @@ impl Report {
                 "| {name} | {cpu_s:.2} | {:.1} % |",
                 cpu_s / used.cpu_s * 100.0
             )?;
+        }
+        writeln!(out)?;
+        if self.stages.is_empty() {
+            writeln!(out, "No profile by stage: `perf` is not there.\n")?;
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "By stage, from stacks that `perf` sampled in another run of the same (99 a second); a sample counts for the innermost \
+             function that belongs to a stage, libraries for the stage that calls them.\n"
+        )?;
+        writeln!(out, "| stage | share |\n|---|---:|")?;
+        for (stage, share) in &self.stages {
+            writeln!(out, "| {stage} | {:.1} % |", share * 100.0)?;
         }
         writeln!(out)?;
         Ok(())

@@ -89,6 +89,10 @@ fn a_demo_shows_rows_and_alerts_and_its_commands_can_be_pasted() {
         );
     }
 
+    // a few files a table: compaction keeps up with the epochs
+    let files = parquet_files(&dir.join("storage/tables"));
+    assert!((10..200).contains(&files), "{files} Parquet files");
+
     let events = fs::read_to_string(dir.join("events/truth/summary.json")).unwrap();
     let records = serde_json::from_str::<serde_json::Value>(&events).unwrap()["records"].clone();
     let config = dir.join("vitrine.toml");
@@ -108,6 +112,16 @@ fn a_demo_shows_rows_and_alerts_and_its_commands_can_be_pasted() {
     let refused = vitrine::run(args, &[], PATIENCE).unwrap();
     assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("--dir"), "{}", refused.stderr);
+}
+
+fn parquet_files(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| match entry.file_type().unwrap().is_dir() {
+            true => parquet_files(&entry.path()),
+            false => usize::from(entry.path().extension().is_some_and(|e| e == "parquet")),
+        })
+        .sum()
 }
 
 fn wait_for(demo: &Vitrine, text: &str) {
