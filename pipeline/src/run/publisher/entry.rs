@@ -20,7 +20,7 @@ use crate::time::{Window, Zone};
 pub const LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const ENTRY_VERSION: u16 = 1;
+pub const ENTRY_VERSION: u16 = 2;
 
 /// Metric, window, and the revision of each row by its key.
 pub type Revisions = Vec<(String, Window, Vec<(Vec<u8>, Revision)>)>;

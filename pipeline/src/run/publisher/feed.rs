@@ -4,6 +4,8 @@
 //! event moves a series' beginning, the days concerned are made anew; a row that then no longer holds gets a revision with
 //! `n` = 0, and a null value on the topic.
 
+mod control;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+pub use self::control::StatusRow;
 use super::entry::Revisions;
 use super::rows::conform;
 use crate::columns::{column, text};
@@ -132,6 +135,7 @@ pub fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, ArrowEr
 pub struct FeedChange {
     pub days: Vec<(Day, Cells)>,
     pub last_complete: Option<Day>,
+    pub final_before: Option<Day>,
     pub sequence: i64,
 }
 
@@ -142,6 +146,8 @@ pub struct FeedGrid {
     /// Days that may begin a series.
     starts: BTreeMap<String, BTreeSet<Day>>,
     last_complete: Option<Day>,
+    /// Days before this one have been said to be final.
+    final_before: Option<Day>,
     /// Number of the last record sent.
     sequence: i64,
     #[serde(skip)]
@@ -206,6 +212,7 @@ impl FeedGrid {
         if let Some(last) = change.last_complete {
             self.complete(last);
         }
+        self.final_before = self.final_before.max(change.final_before);
         self.sequence = self.sequence.max(change.sequence);
         self.dirty.clear();
     }
@@ -215,6 +222,7 @@ impl FeedGrid {
         FeedChange {
             days,
             last_complete: self.last_complete,
+            final_before: self.final_before,
             sequence: self.sequence,
         }
     }
@@ -236,6 +244,14 @@ impl FeedGrid {
             .any(|day| Some(*day) <= self.last_complete)
     }
 
+    /// Series that have begun by this day, in their order.
+    fn series(&self, day: Day) -> impl Iterator<Item = &String> {
+        self.starts
+            .iter()
+            .filter(move |(_, days)| days.first().is_some_and(|first| *first <= day))
+            .map(|(name, _)| name)
+    }
+
     fn rows(
         &self,
         feed: &FeedDefinition,
@@ -244,12 +260,7 @@ impl FeedGrid {
     ) -> Result<RecordBatch, ArrowError> {
         let empty = Cells::new();
         let cells = self.days.get(&day).unwrap_or(&empty);
-        let series: Vec<&String> = self
-            .starts
-            .iter()
-            .filter(|(_, days)| days.first().is_some_and(|first| *first <= day))
-            .map(|(name, _)| name)
-            .collect();
+        let series: Vec<&String> = self.series(day).collect();
         let mut columns: Vec<ArrayRef> =
             vec![Arc::new(StringArray::from_iter_values(series.iter()))];
         for index in 0..feed.values.len() {
@@ -274,16 +285,19 @@ pub struct FeedStep {
     pub rows: Vec<RecordBatch>,
     pub records: Vec<OutRecord>,
     pub published: Revisions,
+    /// What control records of the epoch say, behind its other records.
+    pub status: Vec<StatusRow>,
 }
 
-/// Rows and records of the days that are to be made anew.
+/// Rows and records of the days that are to be made anew, and control records now that all days before `final_before` are
+/// final.
 pub fn step(
     feed: &FeedDefinition,
     grid: &mut FeedGrid,
     published: &Published,
     table: &SchemaRef,
-    epoch: i64,
-    as_of_ms: i64,
+    (epoch, as_of_ms): (i64, i64),
+    final_before: Option<Day>,
 ) -> Result<FeedStep, CompareError> {
     let metric = feed.metric();
     let wrong = |source| CompareError::Arrow {
@@ -294,6 +308,7 @@ pub fn step(
         rows: Vec::new(),
         records: Vec::new(),
         published: Vec::new(),
+        status: Vec::new(),
     };
     let days: Vec<Day> = std::mem::take(&mut grid.dirty)
         .into_iter()
@@ -318,6 +333,15 @@ pub fn step(
         step.rows.push(batch);
         step.published
             .push((metric.name.clone(), window, changes.keys));
+    }
+    if let Some(final_before) = final_before {
+        let changed = step.published.iter().map(|(_, window, _)| window.first);
+        let changed: Vec<Day> = changed.collect();
+        step.status = grid.controls(feed, &changed, final_before, (epoch, as_of_ms));
+    }
+    if let Some(topic) = &feed.topic {
+        let records = step.status.iter().map(|row| row.record(topic));
+        step.records.extend(records);
     }
     Ok(step)
 }

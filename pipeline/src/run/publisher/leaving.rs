@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::entry::Revisions;
 use super::feed::{self, FeedChange, FeedDefinition};
+use super::plan::final_until_ms;
 use super::sealed::Rows;
 use super::{PublishError, Publisher};
 use crate::publish::OutRecord;
@@ -30,15 +31,16 @@ impl Publisher {
             return Ok(self.grid.change(days));
         };
         self.grid.complete(last);
-        let now_ms = wall::now_ms();
+        let final_before = self.final_before(&feed);
         let step = feed::step(
             &feed,
             &mut self.grid,
             &self.published,
             &schema,
-            epoch,
-            now_ms,
+            (epoch, wall::now_ms()),
+            final_before,
         )?;
+        self.add_plain(rows, "feeds.status", &step.status)?;
         for batch in step.rows {
             rows.add(table.clone(), batch);
         }
@@ -65,6 +67,16 @@ impl Publisher {
                 .max(self.grid.last_complete())
                 .map(|last| last.min(by_clock)),
         }
+    }
+
+    /// The first day that is not final, or whose rows do not show the newest facts yet.
+    fn final_before(&self, feed: &FeedDefinition) -> Option<Day> {
+        let metric = self.metric_of(feed)?;
+        let (clocks, lateness) = (&self.state.planner.finality, &self.settings.lateness);
+        let until_ms = final_until_ms(metric, clocks, lateness)?;
+        let by_clock = self.settings.zone.day_of(until_ms);
+        let waiting = self.waiting_days(metric).next();
+        Some(waiting.map_or(by_clock, |day| by_clock.min(day)))
     }
 
     fn metric_of(&self, feed: &FeedDefinition) -> Option<&Metric> {
