@@ -62,6 +62,9 @@ fn demand_daily() -> TableSpec {
     }
 }
 
+/// The checksum is the SHA-256, in hexadecimal digits, of a line for each row that was in force on that day when the control
+/// record was sent: `unique_id|ds|y|y_allocated|y_delivered|returned|censored|is_zero_filled` and a line feed, in the order of
+/// `unique_id`.
 fn status() -> TableSpec {
     let fields = vec![
         filled(text("feed", "Feed, such as demand_daily (数据流)")),

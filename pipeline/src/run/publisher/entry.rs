@@ -20,7 +20,7 @@ use crate::time::Zone;
 pub const LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const ENTRY_VERSION: u16 = 1;
+pub const ENTRY_VERSION: u16 = 2;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]

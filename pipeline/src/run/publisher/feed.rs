@@ -4,6 +4,9 @@
 //! event moves a series' beginning, the days concerned are made anew; a row that then no longer holds gets a revision with
 //! `n` = 0, and a null value on the topic.
 
+mod control;
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -14,9 +17,10 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+pub use self::control::StatusRow;
+use self::records::records;
 use super::rows::conform;
 use crate::columns::{column, text};
 use crate::pane::COUNT;
@@ -135,6 +139,7 @@ const PAGE_ROWS: usize = 50_000;
 pub struct FeedChange {
     pub days: Vec<(Day, Cells)>,
     pub last_complete: Option<Day>,
+    pub final_before: Option<Day>,
     pub sequence: i64,
 }
 
@@ -145,6 +150,8 @@ pub struct FeedGrid {
     /// Days that may begin a series.
     starts: BTreeMap<String, BTreeSet<Day>>,
     last_complete: Option<Day>,
+    /// Days before this one have been said to be final.
+    final_before: Option<Day>,
     /// Number of the last record sent.
     sequence: i64,
     #[serde(skip)]
@@ -217,6 +224,7 @@ impl FeedGrid {
         if let Some(last) = change.last_complete {
             self.complete(last);
         }
+        self.final_before = self.final_before.max(change.final_before);
         self.sequence = self.sequence.max(change.sequence);
         self.dirty.clear();
     }
@@ -226,6 +234,7 @@ impl FeedGrid {
         FeedChange {
             days,
             last_complete: self.last_complete,
+            final_before: self.final_before,
             sequence: self.sequence,
         }
     }
@@ -247,6 +256,14 @@ impl FeedGrid {
             .any(|day| Some(*day) <= self.last_complete)
     }
 
+    /// Series that have begun by this day, in their order.
+    fn series(&self, day: Day) -> impl Iterator<Item = &String> {
+        self.starts
+            .iter()
+            .filter(move |(_, days)| days.first().is_some_and(|first| *first <= day))
+            .map(|(name, _)| name)
+    }
+
     fn rows(
         &self,
         feed: &FeedDefinition,
@@ -255,12 +272,7 @@ impl FeedGrid {
     ) -> Result<RecordBatch, ArrowError> {
         let empty = Cells::new();
         let cells = self.days.get(&day).unwrap_or(&empty);
-        let series: Vec<&String> = self
-            .starts
-            .iter()
-            .filter(|(_, days)| days.first().is_some_and(|first| *first <= day))
-            .map(|(name, _)| name)
-            .collect();
+        let series: Vec<&String> = self.series(day).collect();
         let found: Vec<Option<&Cell>> = series.iter().map(|name| cells.get(*name)).collect();
         let mut columns: Vec<ArrayRef> =
             vec![Arc::new(StringArray::from_iter_values(series.iter()))];
@@ -286,16 +298,19 @@ pub struct FeedStep {
     pub rows: Vec<RecordBatch>,
     pub records: Vec<OutRecord>,
     pub published: Revisions,
+    /// What control records of the epoch say, behind its other records.
+    pub status: Vec<StatusRow>,
 }
 
-/// Rows and records of the days that are to be made anew.
+/// Rows and records of the days that are to be made anew, and control records now that all days before `final_before` are
+/// final.
 pub fn step(
     feed: &FeedDefinition,
     grid: &mut FeedGrid,
     published: &Published,
     table: &SchemaRef,
-    epoch: i64,
-    as_of_ms: i64,
+    (epoch, as_of_ms): (i64, i64),
+    final_before: Option<Day>,
 ) -> Result<FeedStep, CompareError> {
     let metric = feed.metric();
     let wrong = |source| CompareError::Arrow {
@@ -306,6 +321,7 @@ pub fn step(
         rows: Vec::new(),
         records: Vec::new(),
         published: Vec::new(),
+        status: Vec::new(),
     };
     let days: Vec<Day> = std::mem::take(&mut grid.dirty)
         .into_iter()
@@ -330,6 +346,15 @@ pub fn step(
         step.rows.push(batch);
         step.published
             .push((metric.name.clone(), window, changes.keys));
+    }
+    if let Some(final_before) = final_before {
+        let changed = step.published.iter().map(|(_, window, _)| window.first);
+        let changed: Vec<Day> = changed.collect();
+        step.status = grid.controls(feed, &changed, final_before, (epoch, as_of_ms));
+    }
+    if let Some(topic) = &feed.topic {
+        let records = step.status.iter().map(|row| row.record(topic));
+        step.records.extend(records);
     }
     Ok(step)
 }
@@ -374,89 +399,6 @@ fn table_rows(
             ("epoch", Arc::new(Int64Array::from(vec![epoch; rows]))),
         ],
     )
-}
-
-/// One record a row: key `unique_id|ds`, JSON, epoch and running sequence in the headers; null where the row no longer holds.
-fn records(
-    feed: &FeedDefinition,
-    grid: &mut FeedGrid,
-    changes: &Changes,
-    (day, epoch, as_of_ms): (Day, i64, i64),
-    topic: &str,
-) -> Result<Vec<OutRecord>, ArrowError> {
-    let rows = &changes.rows;
-    let series = text(rows, SERIES)?;
-    let integers =
-        |name: &str| Ok::<_, ArrowError>(column(rows, name)?.as_primitive::<Int64Type>());
-    let values = feed
-        .values
-        .iter()
-        .map(|name| integers(name))
-        .collect::<Result<Vec<_>, _>>()?;
-    let holds = integers(COUNT)?;
-    let flag = column(rows, &feed.flag)?.as_boolean();
-    let filled = column(rows, ZERO_FILLED)?.as_boolean();
-    let ds = day.date().to_string();
-    let mut records = Vec::with_capacity(rows.num_rows());
-    for row in 0..rows.num_rows() {
-        let value = (holds.value(row) > 0).then(|| {
-            serde_json::to_vec(&Body {
-                feed,
-                series: series.value(row),
-                ds: &ds,
-                values: values.iter().map(|array| array.value(row)).collect(),
-                flag: flag.value(row),
-                is_zero_filled: filled.value(row),
-                revision: changes.revisions[row],
-                as_of_ms,
-            })
-        });
-        let value = value
-            .transpose()
-            .map_err(|error| ArrowError::ExternalError(error.into()))?;
-        grid.sequence += 1;
-        records.push(OutRecord {
-            topic: topic.to_owned(),
-            key: Some(format!("{}|{ds}", series.value(row)).into()),
-            value: value.map(Into::into),
-            headers: vec![
-                ("epoch".to_owned(), Some(epoch.to_string().into())),
-                (
-                    "sequence".to_owned(),
-                    Some(grid.sequence.to_string().into()),
-                ),
-            ],
-        });
-    }
-    Ok(records)
-}
-
-/// The value of a record: one flat JSON object, its names those of the table's columns, `as_of` in ms UTC.
-struct Body<'a> {
-    feed: &'a FeedDefinition,
-    series: &'a str,
-    ds: &'a str,
-    values: Vec<i64>,
-    flag: bool,
-    is_zero_filled: bool,
-    revision: i32,
-    as_of_ms: i64,
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(SERIES, self.series)?;
-        map.serialize_entry("ds", self.ds)?;
-        for (name, value) in self.feed.values.iter().zip(&self.values) {
-            map.serialize_entry(name, value)?;
-        }
-        map.serialize_entry(&self.feed.flag, &self.flag)?;
-        map.serialize_entry(ZERO_FILLED, &self.is_zero_filled)?;
-        map.serialize_entry("revision", &self.revision)?;
-        map.serialize_entry("as_of", &self.as_of_ms)?;
-        map.end()
-    }
 }
 
 #[cfg(test)]

@@ -46,7 +46,15 @@ fn read(steps: &[Vec<(Day, Cells)>], last: i32) -> BTreeMap<(String, i32), i64> 
             grid.update(*day, cells.clone());
         }
         grid.complete(Day(last));
-        let step = step(&feed, &mut grid, &published, &table(), index as i64 + 1, 0).unwrap();
+        let step = step(
+            &feed,
+            &mut grid,
+            &published,
+            &table(),
+            (index as i64 + 1, 0),
+            None,
+        )
+        .unwrap();
         for (metric, window, keys) in step.published {
             published.accept(&metric, window, keys);
         }
@@ -103,4 +111,60 @@ fn how_late_a_fact_comes_does_not_matter() {
     );
     assert_eq!(at_once, corrected);
     assert!(!corrected.contains_key(&("a".to_owned(), 1)));
+}
+
+#[test]
+fn a_day_is_final_once_and_restated_when_it_changes_after_that() {
+    let (feed, mut grid, mut published) = (feed(), FeedGrid::default(), Published::default());
+    let mut said = Vec::new();
+    let first = vec![(Day(1), day_of(&[("a", 5)])), (Day(2), day_of(&[("a", 1)]))];
+    // only complete days are final, however far the clock has come
+    let steps = [
+        (first, Day(2)),
+        (Vec::new(), Day(9)),
+        (vec![(Day(1), day_of(&[("a", 4)]))], Day(9)),
+    ];
+    for (updates, final_before) in steps {
+        for (day, cells) in updates {
+            grid.update(day, cells);
+        }
+        grid.complete(Day(3));
+        let at = (1, 0);
+        let step = step(
+            &feed,
+            &mut grid,
+            &published,
+            &table(),
+            at,
+            Some(final_before),
+        )
+        .unwrap();
+        for (metric, window, keys) in step.published {
+            published.accept(&metric, window, keys);
+        }
+        let controls = &step.records[step.records.len() - step.status.len()..];
+        for (row, record) in step.status.iter().zip(controls) {
+            assert_eq!(record.key, Some(format!("control|{}", row.ds).into()));
+        }
+        said.extend(step.status);
+    }
+    let found: Vec<_> = said
+        .iter()
+        .map(|row| (row.ds.as_str(), row.control, row.rows, row.sequence))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("1970-01-02", "final", 1, 4),
+            ("1970-01-03", "final", 1, 5),
+            ("1970-01-04", "final", 1, 6),
+            ("1970-01-02", "restated", 1, 8),
+        ]
+    );
+    // sha256sum of "a|1970-01-02|5|false|false\n"
+    assert_eq!(
+        said[0].checksum,
+        "53e2e92bd9ef679d40788877a2e0d6edbede380c62e6dc878fa8c3b09a130319"
+    );
+    assert_ne!(said[3].checksum, said[0].checksum);
 }

@@ -1,11 +1,14 @@
 //! What leaves with an epoch beside the tables: the feed and dead letters.
 
+use std::collections::BTreeSet;
+
 use super::feed::{self, FeedChange, FeedDefinition};
-use super::plan::Planner;
+use super::plan::final_until_ms;
 use super::sealed::Rows;
 use super::{PublishError, Publisher};
 use crate::publish::OutRecord;
-use crate::round::Revisions;
+use crate::round::{Metric, Revisions};
+use crate::run::core::clock_key;
 use crate::time::{Day, WindowKind, wall};
 
 impl Publisher {
@@ -28,15 +31,16 @@ impl Publisher {
         if let Some(last) = self.next_complete_day() {
             self.grid.complete(last);
         }
-        let now_ms = wall::now_ms();
+        let final_before = self.final_before(&feed);
         let step = feed::step(
             &feed,
             &mut self.grid,
             &self.published,
             &schema,
-            epoch,
-            now_ms,
+            (epoch, wall::now_ms()),
+            final_before,
         )?;
+        self.add_plain(rows, "feeds.status", &step.status)?;
         for batch in step.rows {
             rows.add(table.clone(), batch);
         }
@@ -56,33 +60,17 @@ impl Publisher {
     fn next_complete_day(&self) -> Option<Day> {
         let feed = self.feed.as_ref()?;
         let last = self.last_complete_day(feed)?;
-        // Before its first round a day would be told as zeros, and corrected by the next epoch.
-        let clocks = self.clocks();
-        let due = self
-            .state
-            .planner
-            .due(self.settings.zone, &clocks, 0, 0, true);
-        let waiting = due
-            .iter()
-            .filter(|key| {
-                key.window.kind == WindowKind::D1
-                    && Planner::metrics_of(&self.metrics, key)
-                        .iter()
-                        .any(|metric| metric.name == feed.metric)
-            })
-            .map(|key| key.window.first)
-            .filter(|day| !self.grid.has_said(*day))
-            .min();
+        // Catching up, the clock passes days that still wait for their first round: told as zeros they would be wrong.
+        let unknown = self
+            .waiting_days(self.metric_of(feed)?)
+            .find(|day| !self.grid.has_said(*day));
         self.grid
-            .page(waiting.map_or(last, |day| last.min(day.plus(-1))))
+            .page(unknown.map_or(last, |day| last.min(day.plus(-1))))
     }
 
     /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there.
     pub(super) fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
-        let metric = self
-            .metrics
-            .iter()
-            .find(|metric| metric.name == feed.metric)?;
+        let metric = self.metric_of(feed)?;
         let clock = crate::run::shard::clock_of(&self.clocks(), &metric.clock)?;
         let by_clock = self.settings.zone.day_of(clock).plus(-1);
         match self.state.drained_to_ms {
@@ -93,6 +81,32 @@ impl Publisher {
                 .max(self.grid.last_complete())
                 .map(|last| last.min(by_clock)),
         }
+    }
+
+    /// The first day that is not final, or whose rows do not show the newest facts yet.
+    fn final_before(&self, feed: &FeedDefinition) -> Option<Day> {
+        let metric = self.metric_of(feed)?;
+        let (clocks, lateness) = (&self.state.planner.finality, &self.settings.lateness);
+        let until_ms = final_until_ms(metric, clocks, lateness)?;
+        let by_clock = self.settings.zone.day_of(until_ms);
+        let waiting = self.waiting_days(metric).next();
+        Some(waiting.map_or(by_clock, |day| by_clock.min(day)))
+    }
+
+    fn metric_of(&self, feed: &FeedDefinition) -> Option<&Metric> {
+        let mut metrics = self.metrics.iter();
+        metrics.find(|metric| metric.name == feed.metric)
+    }
+
+    /// Days that have ended and wait for a round, in their order.
+    fn waiting_days(&self, metric: &Metric) -> impl Iterator<Item = Day> {
+        let clock = clock_key(&metric.clock);
+        let waiting = self.state.unrevised(self.settings.zone).into_iter();
+        let days: BTreeSet<Day> = waiting
+            .filter(|key| key.clock == clock && key.window.kind == WindowKind::D1)
+            .map(|key| key.window.first)
+            .collect();
+        days.into_iter()
     }
 
     /// Raw records for `<topic>.dlq`, with reason and place in the headers.
