@@ -11,31 +11,32 @@ use crate::proof::number;
 use crate::reader::{Reader, settings, starts};
 
 /// Noon of 2026-01-05 in Shanghai.
-const NOON_MS: i64 = 1_767_585_600_000;
+pub const NOON_MS: i64 = 1_767_585_600_000;
 
-fn order(event_id: &str) -> Value {
+/// An order of customer C1 that nothing is wrong with.
+pub fn order(event_id: &str, at: i64) -> Value {
     json!({
         "event_id": event_id, "event_type": "order.placed", "schema_version": 1,
-        "occurred_at": NOON_MS, "recorded_at": NOON_MS, "customer_id": "C1", "order_id": event_id,
+        "occurred_at": at, "recorded_at": at, "customer_id": "C1", "order_id": event_id,
         "order_kind": "REGULAR",
         "lines": [{"line_no": 1, "sku_id": "SKU001", "requested_qty": 2, "wholesale_price_fen": 100}],
     })
 }
 
 fn with(event_id: &str, field: &str, value: Value) -> Vec<u8> {
-    let mut event = order(event_id);
+    let mut event = order(event_id, NOON_MS);
     event[field] = value;
     event.to_string().into_bytes()
 }
 
 fn without(event_id: &str, field: &str) -> Vec<u8> {
-    let mut event = order(event_id);
+    let mut event = order(event_id, NOON_MS);
     event.as_object_mut().unwrap().remove(field);
     event.to_string().into_bytes()
 }
 
 fn text(event_id: &str) -> String {
-    order(event_id).to_string()
+    order(event_id, NOON_MS).to_string()
 }
 
 /// Value of a record and the reason it is dead for.

@@ -92,9 +92,10 @@ fn a_topic_ends_early() {
 }
 
 /// Monday 2026-01-05, 22:00 in Shanghai.
-const EVENING_MS: i64 = 1_767_621_600_000;
+pub const EVENING_MS: i64 = 1_767_621_600_000;
 
-fn complaint(kind: &str, event_id: &str, after_ms: i64, more: Value) -> Vec<u8> {
+/// An event of case K1, so long after the evening; recorded when it happened unless `more` says otherwise.
+pub fn complaint(kind: &str, event_id: &str, after_ms: i64, more: Value) -> Vec<u8> {
     let at = EVENING_MS + after_ms;
     let mut event = json!({
         "event_id": event_id, "event_type": kind, "schema_version": 1, "occurred_at": at, "recorded_at": at,

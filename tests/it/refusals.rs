@@ -115,6 +115,49 @@ fn a_storage_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn what_is_not_wired_yet_is_refused_unless_at_its_default() {
+    for (key, name, value) in [
+        ("VITRINE__HTTP__LISTEN", "[http] listen", "127.0.0.1:9090"),
+        ("VITRINE__STORAGE__URL", "[storage] url", "s3://bucket/x"),
+    ] {
+        let (_reference, project) = on_kafka();
+        let line = refused(&project.set(key, value), &["run"], 2);
+        assert!(line.contains(name) && line.contains(value), "{line}");
+    }
+    // no port is opened yet, so one that is taken (by us, or by somebody before us) disturbs nobody
+    let _taken = TcpListener::bind("127.0.0.1:8080");
+    let (_reference, project) = on_kafka();
+    project.run(&["run", "--until-caught-up"]).unwrap();
+}
+
+#[test]
+fn arguments_that_exclude_each_other_are_refused() {
+    let (_reference, project) = on_kafka();
+    for args in [
+        &["run", "--drain", "--until-caught-up"][..],
+        &["run", "--drain-to", "2026-01-08T00:00:00Z", "--drain"],
+        &["run", "--drain-to", "tomorrow"],
+    ] {
+        let ended = project.finish(args).unwrap();
+        assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains("--drain"), "{}", ended.stderr);
+    }
+    assert!(!project.storage().exists(), "nothing has been claimed");
+}
+
+#[test]
+fn reference_data_that_cannot_be_read_are_refused_with_their_line() {
+    let (reference, project) = on_kafka();
+    let rows = "customer_id,valid_from\nC1,2026-01-05T00:00:00Z\nC2,yesterday\n";
+    fs::write(reference.path().join("ref_customer.csv"), rows).unwrap();
+    let line = refused(&project, &["run"], 2);
+    assert!(
+        line.contains("ref_customer.csv:3: column=valid_from: `yesterday`"),
+        "{line}"
+    );
+}
+
+#[test]
 fn event_files_that_are_not_there_are_named() {
     let (reference, project) = on_kafka();
     let nowhere = reference.path().join("nowhere");

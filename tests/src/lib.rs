@@ -19,6 +19,8 @@
 //! | `it/kills.rs` | the same with five `kill -9`, on files and on Kafka |
 //! | `it/arrival.rs` | the same rows from events in another order, and with prices last |
 //! | `it/cases.rs` | shared territories, a topic that ends early, a silent night, transactions, no reference data |
+//! | `it/live.rs` | a running service: deadlines by live time, a silent topic, how far `--until-caught-up` and `--drain-to` go |
+//! | `it/reference.rs`, `it/owners.rs` | reference data that change meanwhile; signals, and two owners of one storage |
 //! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
 //! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |
 //! | `it/source_*.rs` | the Kafka source by itself |

@@ -1,0 +1,304 @@
+//! A service that keeps running: time goes on where nothing is said, and the ways a run may be told to end by itself.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use pipeline::time::wall;
+use serde_json::{Value, json};
+use tests::events::{Events, TOPICS, Topics, message};
+use tests::kafka::Broker;
+use tests::project::Project;
+use tests::vitrine::Vitrine;
+
+use crate::arrival::instant;
+use crate::bad_input::{NOON_MS, order};
+use crate::cases::{self, EVENING_MS};
+use crate::kills::hurried;
+use crate::proof::{Sample, number};
+use crate::reader::{Reader, settings, starts};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Sends what was recorded in `span`, of the topics that `goes_on` says.
+pub fn send_between(
+    events: &Events,
+    broker: &Broker,
+    topics: &Topics,
+    span: Range<i64>,
+    goes_on: impl Fn(&str) -> bool,
+) {
+    for (folder, name) in TOPICS.into_iter().zip(topics.names()) {
+        if !goes_on(folder) {
+            continue;
+        }
+        for (partition, lines) in (0..).zip(events.partitions(folder).unwrap()) {
+            let messages = lines
+                .iter()
+                .filter(|line| span.contains(&instant(line, "recorded_at")))
+                .map(|line| message(partition, line));
+            broker.produce(name, messages).unwrap();
+        }
+    }
+}
+
+/// Ends a service as its operator would.
+pub fn terminate(running: Vitrine) {
+    running.signal("TERM").unwrap();
+    running.wait(PATIENCE).unwrap().success().unwrap();
+}
+
+fn complaint(kind: &str, event_id: &str, at: i64, more: Value) -> Vec<u8> {
+    cases::complaint(kind, event_id, at - EVENING_MS, more)
+}
+
+#[test]
+fn a_deadline_passes_by_live_time_and_a_stop_that_came_late_withdraws_the_alert() {
+    silent_night(0);
+}
+
+/// Live time is the wall's, moved back by how long after their recording records reached Kafka.
+#[test]
+fn a_replayed_past_keeps_its_own_time() {
+    silent_night(300 * DAY_MS);
+}
+
+/// A case whose deadline and grace end a few seconds after the last record. What was recorded at t came to Kafka `delay_ms`
+/// later, so that its night is now, or lies long ago.
+fn silent_night(delay_ms: i64) {
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 1, &[]).unwrap();
+    let reference = tempfile::tempdir().unwrap();
+    // the clock of complaints stays an hour behind: what fires is live time
+    let project = hurried(Project::on_kafka(broker, &topics, reference.path()).unwrap())
+        .set("VITRINE__TIME__COMPLAINTS__OUT_OF_ORDERNESS", "1h");
+    let running = project.start(&["run"]).unwrap();
+    project
+        .until("it is up", |project| {
+            Ok(project.number("SELECT count(*) FROM ops.rules")? > 0)
+        })
+        .unwrap();
+    let alerts = format!("{}.alerts", topics.orders());
+    let mut alerts = Reader::open(&settings(broker), &starts(&alerts, &[0]));
+
+    let sent_ms = wall::now_ms();
+    let recorded_ms = sent_ms - delay_ms;
+    let due_ms = recorded_ms + 5_000;
+    let deadline_ms = due_ms - MINUTE_MS;
+    let ended_ms = deadline_ms - 10 * MINUTE_MS;
+    let received_ms = ended_ms - MINUTE_MS;
+    let lines = [
+        // recorded at once: it was under way for longer, and δ is the shortest that anything was
+        complaint(
+            "case.opened",
+            "opened",
+            received_ms,
+            json!({"case_kind": "COMPLAINT", "channel": "PHONE", "category": "PRICE", "answered": true,
+                   "received_at": received_ms}),
+        ),
+        complaint(
+            "case.call_ended",
+            "ended",
+            ended_ms,
+            json!({"call_ended_at": ended_ms, "recorded_at": recorded_ms}),
+        ),
+    ];
+    let send = |line: &[u8], at_ms: i64| {
+        let record = message(0, line).at(at_ms);
+        broker.produce(topics.complaints(), [record]).unwrap();
+    };
+    for line in &lines {
+        send(line, sent_ms);
+    }
+    if delay_ms == 0 {
+        // a source whose clock is a year ahead does not take live time with it
+        let mut ahead = order("O1", sent_ms);
+        ahead["recorded_at"] = (sent_ms + 365 * DAY_MS).into();
+        let ahead = message(0, ahead.to_string().as_bytes()).at(sent_ms);
+        broker.produce(topics.orders(), [ahead]).unwrap();
+    }
+    alerts.until("the alert has fired", |reader| !reader.records.is_empty());
+    let fired_after = alerts.records[&0][0].timestamp_ms.unwrap() - sent_ms;
+    // wall and monotonic clock may drift apart a little
+    assert!(
+        (4_900..25_000).contains(&fired_after),
+        "due 5,000 ms after the last record, fired after {fired_after} ms"
+    );
+
+    // the department had been told in time; word of it was under way
+    let now_ms = wall::now_ms();
+    let told_ms = ended_ms + 5 * MINUTE_MS;
+    let told = json!({"recorded_at": now_ms - delay_ms});
+    send(
+        &complaint("case.dept_notified", "told", told_ms, told),
+        now_ms,
+    );
+    alerts.until("the alert is withdrawn", |reader| {
+        reader.records[&0].len() == 2
+    });
+    let said: Vec<Value> = alerts
+        .payloads(0)
+        .iter()
+        .map(|text| serde_json::from_str(text).unwrap())
+        .collect();
+    for (alert, state) in said.iter().zip(["firing", "withdrawn"]) {
+        assert_eq!(
+            alert["type"],
+            format!("vitrine.alert.{state}.v1"),
+            "{alert}"
+        );
+        assert_eq!(alert["subject"], "A15|CMP_DEPT_10M|C1|K1");
+        assert_eq!(alert["data"]["deadline"], deadline_ms);
+        assert_eq!(alert["data"]["first_fired_at"], due_ms);
+    }
+    assert_ne!(said[0]["id"], said[1]["id"]);
+    assert!(number(&said[0]["data"]["sequence"]) < number(&said[1]["data"]["sequence"]));
+
+    terminate(running);
+    let states = project
+        .query("SELECT id, state FROM ops.alerts ORDER BY sequence")
+        .unwrap();
+    let expected = [
+        json!({"id": said[0]["id"], "state": "firing"}),
+        json!({"id": said[1]["id"], "state": "withdrawn"}),
+    ];
+    assert_eq!(states, expected);
+    let outcome = "SELECT outcome FROM ops.sla_steps WHERE step_id = 'CMP_DEPT_10M'";
+    assert_eq!(project.value(outcome).unwrap(), "MET");
+}
+
+/// Windows that wait for orders, visits and prices end although no price comes any more.
+#[test]
+fn windows_go_on_where_one_topic_has_fallen_silent() {
+    let sample = Sample::three_weeks();
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 4, &[]).unwrap();
+    let reference = sample.events.reference();
+    let project = hurried(Project::on_kafka(broker, &topics, &reference).unwrap());
+    let running = project.start(&["run"]).unwrap();
+    // Thursday of each week; weeks end on Sunday at 16:00 UTC
+    let thursday = |week: i64| NOON_MS + (7 * week + 3) * DAY_MS;
+    send_between(
+        &sample.events,
+        broker,
+        &topics,
+        i64::MIN..thursday(0),
+        |_| true,
+    );
+    for (week, ended) in [(1, "2026-01-11T16:00"), (2, "2026-01-18T16:00")] {
+        let span = thursday(week - 1)..thursday(week);
+        send_between(&sample.events, broker, &topics, span, |topic| {
+            topic != "prices.v1"
+        });
+        let last = "SELECT max(window_end) FROM metrics.retailer_margin WHERE window_kind = 'W1'";
+        project
+            .until(
+                &format!("the week that ended at {ended} is public"),
+                |project| {
+                    Ok(project
+                        .value(last)?
+                        .as_str()
+                        .is_some_and(|last| last >= ended))
+                },
+            )
+            .unwrap();
+    }
+    terminate(running);
+}
+
+/// `--until-caught-up` is about what was there at start, all of it, and waits for nothing that comes later.
+#[test]
+fn caught_up_is_what_was_there_at_start() {
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 1, &[]).unwrap();
+    let send = |name: &str, numbers: Range<i64>| {
+        let orders = numbers.map(|n| order(&format!("{name}-{n}"), NOON_MS + n).to_string());
+        let orders = orders.map(|order| message(0, order.as_bytes()));
+        broker.produce(topics.orders(), orders).unwrap();
+    };
+    send("before", 0..2_000);
+    let reference = tempfile::tempdir().unwrap();
+    let project = Project::on_kafka(broker, &topics, reference.path()).unwrap();
+    let caught_up = AtomicBool::new(false);
+    let sent = thread::scope(|scope| {
+        let more = scope.spawn(|| {
+            let mut n = 0;
+            while !caught_up.load(Ordering::Relaxed) {
+                send("while", n..n + 1);
+                n += 1;
+                thread::sleep(Duration::from_millis(5));
+            }
+            n
+        });
+        let ended = project
+            .start(&["run", "--until-caught-up"])
+            .and_then(|running| running.wait(PATIENCE));
+        caught_up.store(true, Ordering::Relaxed);
+        ended.and_then(|ended| ended.success()).unwrap();
+        more.join().unwrap()
+    });
+    let count = |name: &str| {
+        let query = format!("SELECT count(*) FROM events.orders WHERE event_id LIKE '{name}-%'");
+        project.number(&query).unwrap()
+    };
+    assert_eq!(count("before"), 2_000);
+    assert!(sent > 0, "nothing came meanwhile");
+    project.run(&["run", "--until-caught-up"]).unwrap();
+    assert_eq!((count("before"), count("while")), (2_000, sent));
+}
+
+/// `--drain-to` decides deadlines before the instant and makes windows final that ended long enough before it: those alone.
+#[test]
+fn a_drain_goes_as_far_as_it_is_told() {
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 1, &[]).unwrap();
+    // Monday and Wednesday noon, and a complaint whose steps nobody takes
+    let wednesday = NOON_MS + 2 * DAY_MS;
+    for (id, at) in [("O1", NOON_MS), ("O2", wednesday)] {
+        let record = message(0, order(id, at).to_string().as_bytes());
+        broker.produce(topics.orders(), [record]).unwrap();
+    }
+    let opened = json!({"case_kind": "COMPLAINT", "channel": "WEB", "received_at": wednesday});
+    let opened = complaint("case.opened", "opened", wednesday, opened);
+    broker
+        .produce(topics.complaints(), [message(0, &opened)])
+        .unwrap();
+
+    let reference = tempfile::tempdir().unwrap();
+    let project = Project::on_kafka(broker, &topics, reference.path()).unwrap();
+    let drain_to = |instant: &str| {
+        let said = project.run(&["run", "--drain-to", instant]).unwrap().stdout;
+        assert!(said.starts_with(&format!("drained to {instant}")), "{said}");
+        let days = "SELECT is_final FROM metrics.demand_orders WHERE window_kind = 'D1' ORDER BY window_start";
+        let days = project.query(days).unwrap();
+        let days: Vec<bool> = days
+            .iter()
+            .map(|day| day["is_final"].as_bool().unwrap())
+            .collect();
+        let steps = "SELECT step_id FROM ops.sla_steps WHERE outcome = 'PENDING'";
+        let pending = project.query(steps).unwrap();
+        let breached = "SELECT count(*) FROM ops.sla_steps WHERE outcome = 'BREACHED'";
+        (days, pending, project.number(breached).unwrap())
+    };
+    // Thursday 10:00: Monday ended more than two days ago, and two hours are left to call back
+    let (days, pending, breached) = drain_to("2026-01-08T02:00:00.000Z");
+    assert_eq!(days, [true, false]);
+    assert_eq!(pending, [json!({"step_id": "CMP_CALLBACK_24H"})]);
+    assert_eq!(breached, 4);
+    let week = "SELECT count(*) FROM metrics.demand_orders WHERE window_kind = 'W1'";
+    assert_eq!(project.number(week).unwrap(), 0, "the week has not ended");
+    let fired = "SELECT count(*) FROM ops.alerts WHERE rule_id = 'A15' AND state = 'firing'";
+    assert_eq!(project.number(fired).unwrap(), 1);
+
+    let (days, pending, breached) = drain_to("2026-01-10T00:00:00.000Z");
+    assert_eq!((days, pending.len(), breached), (vec![true, true], 0, 5));
+    assert_eq!(project.number(fired).unwrap(), 1, "no alert fires twice");
+    let refused = project.finish(&["run"]).unwrap();
+    assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("was drained"), "{}", refused.stderr);
+}

@@ -1,0 +1,129 @@
+//! Who owns a storage: a signal ends its owner with a last epoch, and of two owners one ends (P1, design 3.4).
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::events::{TOPICS, Topics, message};
+use tests::kafka::Broker;
+use tests::project::Project;
+use tests::vitrine::Vitrine;
+
+use crate::arrival::instant;
+use crate::bad_input::{NOON_MS, order};
+use crate::kills::hurried;
+use crate::live::{send_between, terminate};
+use crate::proof::{Sample, assert_equal, expect};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_signal_brings_a_last_epoch() {
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 1, &[]).unwrap();
+    let reference = tempfile::tempdir().unwrap();
+    // no epoch comes by itself
+    let project = Project::on_kafka(broker, &topics, reference.path())
+        .unwrap()
+        .set("VITRINE__EPOCH__INTERVAL", "1h");
+    let status = |project: &Project| -> anyhow::Result<Value> {
+        Ok(serde_json::from_str(
+            &project.run(&["status", "--json"])?.stdout,
+        )?)
+    };
+    let mut sent = 0;
+    for signal in ["TERM", "INT"] {
+        let before = status(&project).unwrap()["epoch"].clone();
+        let orders = (sent..sent + 100).map(|n| order(&n.to_string(), NOON_MS + n).to_string());
+        let orders = orders.map(|order| message(0, order.as_bytes()));
+        broker.produce(topics.orders(), orders).unwrap();
+        sent += 100;
+        let running = project.start(&["run"]).unwrap();
+        project
+            .until("all is sealed", |project| {
+                Ok(status(project)?["totals"]["read"] == sent)
+            })
+            .unwrap();
+        let sealed = status(&project).unwrap();
+        assert_eq!(sealed["epoch"]["epoch"], before["epoch"]);
+        running.signal(signal).unwrap();
+        let ended = running.wait(PATIENCE).unwrap().success().unwrap();
+        let read = format!("read {sent} = accepted {sent} ");
+        assert!(ended.stdout.contains(&read), "{}", ended.stdout);
+        let public = "SELECT count(*) FROM events.orders";
+        assert_eq!(project.number(public).unwrap(), sent, "after {signal}");
+    }
+}
+
+#[test]
+fn of_two_owners_the_first_ends_with_code_4() {
+    let day = |n: i64| NOON_MS + n * 86_400_000;
+    // up to a Thursday: a service that keeps running carries the feed on through a weekend in which nothing is ordered
+    let folder = tempfile::tempdir().unwrap();
+    let sample = &Sample::three_weeks().events;
+    let events = sample.copy(folder.path().join("events")).unwrap();
+    let mut records = 0;
+    for topic in TOPICS {
+        for (partition, mut lines) in (0..).zip(events.partitions(topic).unwrap()) {
+            lines.retain(|line| instant(line, "recorded_at") < day(17));
+            records += lines.len() as i64;
+            events.write(topic, partition, &lines).unwrap();
+        }
+    }
+    let expected = folder.path().join("expected");
+    expect(&events, &expected);
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 4, &[]).unwrap();
+    let project = hurried(Project::on_kafka(broker, &topics, &events.reference()).unwrap());
+    let send = |span| send_between(&events, broker, &topics, span, |_| true);
+
+    send(i64::MIN..day(7));
+    let first = project.start(&["run"]).unwrap();
+    published_since(&project, 0);
+    // while it is busy
+    send(day(7)..day(14));
+    let second = project.start(&["run"]).unwrap();
+    fenced(first);
+
+    // one that was frozen while another took over has not noticed, and must not go on
+    let before = published_since(&project, 0);
+    second.signal("STOP").unwrap();
+    let third = project.start(&["run"]).unwrap();
+    send(day(14)..i64::MAX);
+    published_since(&project, before);
+    second.signal("CONT").unwrap();
+    fenced(second);
+
+    let read = "SELECT sum(read_n) FROM ops.conservation";
+    project
+        .until("everything is public", |project| {
+            Ok(project.number(read)? == records)
+        })
+        .unwrap();
+    terminate(third);
+    project.run(&["run", "--drain"]).unwrap();
+    assert_equal(&project, &expected);
+    assert_eq!(project.number(read).unwrap(), records);
+}
+
+/// Waits for an epoch after `before`; the newest.
+fn published_since(project: &Project, before: i64) -> i64 {
+    let newest = "SELECT max(epoch) FROM ops.watermarks";
+    project
+        .until("an epoch is published", |project| {
+            Ok(project.number(newest)? > before)
+        })
+        .unwrap();
+    project.number(newest).unwrap()
+}
+
+fn fenced(owner: Vitrine) {
+    let ended = owner.wait(PATIENCE).unwrap();
+    assert_eq!(ended.code(), Some(4), "{}", ended.stderr);
+    let last = ended.stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("vitrine: ") && last.contains("another owner took over"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
