@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use pipeline::source::kafka::KafkaSettings;
-use pipeline::source::{ErrorKind, Source, SourceError};
+use pipeline::source::{ErrorKind, SourceError};
 use pipeline::time::wall;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
