@@ -118,9 +118,9 @@ impl PaneStore {
         std::mem::take(&mut self.touched)
     }
 
-    /// Days that hold facts.
-    pub fn days(&self) -> impl Iterator<Item = Day> + '_ {
-        self.panes.keys().copied()
+    /// The last day that holds a fact.
+    pub fn last_day(&self) -> Option<Day> {
+        self.panes.keys().next_back().copied()
     }
 
     /// Groups over all panes.

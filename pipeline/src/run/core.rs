@@ -305,7 +305,7 @@ impl<W: World> ShardCore<W> {
         self.panes
             .iter()
             .filter_map(|panes| {
-                let last = panes.store.days().max()?;
+                let last = panes.store.last_day()?;
                 Some((panes.metric.clone(), last))
             })
             .collect()

@@ -19,7 +19,7 @@ use crate::source::InputId;
 use crate::time::{Day, Window};
 
 /// Version of this layout; another one is refused with a sentence.
-pub const SEAL_VERSION: u16 = 1;
+pub const SEAL_VERSION: u16 = 2;
 
 /// Event time per set of topics (`complaints`, `orders+visits`): how far each has come, ms UTC.
 pub type Clocks = BTreeMap<String, i64>;
@@ -63,6 +63,8 @@ pub struct Seal {
     pub orphans: Vec<OrphanRow>,
     /// Days whose panes changed, per metric.
     pub touched: BTreeMap<String, Vec<Day>>,
+    /// The last day that holds a fact, per metric with panes.
+    pub last_days: BTreeMap<String, Day>,
     /// List prices or reference data changed: texts that read `asof.*` run again.
     pub world_changed: bool,
     pub answers: Vec<Answer>,

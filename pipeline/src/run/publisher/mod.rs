@@ -298,6 +298,7 @@ impl Publisher {
             return;
         }
         self.heard.insert(shard, number);
+        self.state.planner.holds(shard, seal.last_days.clone());
         for (metric, days) in &seal.touched {
             self.state.planner.touch(&self.metrics, metric, days);
         }

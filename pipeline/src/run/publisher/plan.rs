@@ -25,8 +25,8 @@ pub struct Planner {
     dirty: BTreeSet<RoundKey>,
     /// Windows that had a round, with the wall clock of the last one (ms UTC; paces revisions only).
     ran: BTreeMap<RoundKey, i64>,
-    /// The last day with a fact, per metric with panes.
-    last_day: BTreeMap<String, Day>,
+    /// The last day with a fact, per shard and metric with panes.
+    last_days: BTreeMap<u32, BTreeMap<String, Day>>,
     /// The highest clock seen by a round, per clock: what had ended before it is what `restated` is judged by.
     pub finality: Clocks,
 }
@@ -34,11 +34,6 @@ pub struct Planner {
 impl Planner {
     /// Panes of `metric` changed on these days.
     pub fn touch(&mut self, metrics: &[Metric], metric: &str, days: &[Day]) {
-        let Some(&last) = days.iter().max() else {
-            return;
-        };
-        let known = self.last_day.entry(metric.to_owned()).or_insert(last);
-        *known = (*known).max(last);
         for reader in metrics
             .iter()
             .filter(|reader| reader.reads_panes.contains(metric))
@@ -54,6 +49,11 @@ impl Planner {
                 }
             }
         }
+    }
+
+    /// The last days that hold facts in a shard, as its newest seal says: a fact that is taken back may have been the last.
+    pub fn holds(&mut self, shard: u32, last_days: BTreeMap<String, Day>) {
+        self.last_days.insert(shard, last_days);
     }
 
     /// List prices or reference data changed: windows of metrics that read them run again.
@@ -132,7 +132,8 @@ impl Planner {
         let mut last = None;
         for metric in metrics {
             for panes in &metric.reads_panes {
-                let Some(&day) = self.last_day.get(panes) else {
+                let shards = self.last_days.values();
+                let Some(&day) = shards.filter_map(|days| days.get(panes)).max() else {
                     continue;
                 };
                 for kind in &metric.windows {

@@ -78,8 +78,9 @@ fn k07_a_drain_goes_to_the_last_of_all_windows_that_hold_a_fact() {
     let metrics = [demand(), sales()];
     let drained_to = |touched: &[(&str, &str)]| {
         let mut planner = Planner::default();
-        for (metric, on) in touched {
-            planner.touch(&metrics, metric, &[day(on)]);
+        // a shard each
+        for (shard, (metric, on)) in (0..).zip(touched) {
+            planner.holds(shard, [((*metric).to_owned(), day(on))].into());
         }
         planner.drain_instant_ms(&metrics, ZONE, &lateness())
     };
@@ -103,12 +104,15 @@ fn k07_a_drain_goes_to_the_last_of_all_windows_that_hold_a_fact() {
 fn k07_windows_that_hop_hold_a_fact_until_the_last_one_that_begins_before_it() {
     let hopping = [metric("margin", &["orders"], 0, &[WindowKind::H28])];
     let mut planner = Planner::default();
-    planner.touch(&hopping, "margin", &[day("2026-01-05")]);
+    planner.holds(0, [("margin".to_owned(), day("2026-01-05"))].into());
     // The last one begins on that Monday itself.
     assert_eq!(
         planner.drain_instant_ms(&hopping, ZONE, &lateness()),
         Some(start_ms("2026-02-02") + 2 * DAY_MS)
     );
+    // Its only fact is taken back.
+    planner.holds(0, BTreeMap::new());
+    assert_eq!(planner.drain_instant_ms(&hopping, ZONE, &lateness()), None);
 }
 
 #[test]

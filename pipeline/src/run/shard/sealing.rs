@@ -119,6 +119,7 @@ impl<W: World> Shard<W> {
             late_events: std::mem::take(&mut self.late_events),
             orphans: effects.orphans,
             touched: effects.touched,
+            last_days: self.core.last_days(),
             world_changed: effects.world_changed,
             answers,
             alerts,
