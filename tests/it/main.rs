@@ -15,3 +15,4 @@ mod readme;
 mod refusals;
 mod source_faults;
 mod source_kafka;
+mod ways_out;
