@@ -108,11 +108,9 @@ pub fn complaint(kind: &str, event_id: &str, after_ms: i64, more: Value) -> Vec<
     event.to_string().into_bytes()
 }
 
-/// A complaint by phone whose department is never told, and then nothing until morning: the deadline passes by time alone.
-#[test]
-fn a_deadline_in_a_silent_night() {
-    let folder = tempfile::tempdir().unwrap();
-    let events = Events::in_folder(folder.path().join("events"));
+/// A complaint by phone whose department is never told, and then nothing until morning.
+pub fn silent_night(folder: &Path) -> Events {
+    let events = Events::in_folder(folder.join("events"));
     fs::create_dir_all(events.reference()).unwrap();
     let opened = json!({"case_kind": "COMPLAINT", "channel": "PHONE", "category": "PRICE", "answered": true,
                         "received_at": EVENING_MS});
@@ -126,6 +124,14 @@ fn a_deadline_in_a_silent_night() {
         ),
     ];
     events.write("complaints.v1", 0, &lines).unwrap();
+    events
+}
+
+/// The deadline passes by time alone.
+#[test]
+fn a_deadline_in_a_silent_night() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = silent_night(folder.path());
 
     // 22:11 is the deadline; a minute is allowed for events under way
     let step = "SELECT outcome, overrun_ms FROM ops.sla_steps WHERE case_id = 'K1' AND step_id = 'CMP_DEPT_10M'";

@@ -19,3 +19,4 @@ mod reference;
 mod refusals;
 mod source_faults;
 mod source_kafka;
+mod ways_out;

@@ -1,6 +1,7 @@
 //! Event files: simulated, read, rewritten, and sent to Kafka.
 
 use std::fs;
+use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -104,10 +105,33 @@ impl Events {
 
     /// Sends every line to the partition of its file, keyed by its payload's id, at this moment's Kafka timestamp.
     pub fn send(&self, broker: &Broker, topics: &Topics) -> Result<()> {
+        self.send_some(broker, topics, |_| true)
+    }
+
+    /// The same with the lines that were recorded in a span of time, in ms; they have to be events.
+    pub fn send_recorded(
+        &self,
+        broker: &Broker,
+        topics: &Topics,
+        span: impl RangeBounds<i64>,
+    ) -> Result<()> {
+        self.send_some(broker, topics, |line| {
+            let event: Option<Value> = serde_json::from_slice(line).ok();
+            let recorded_at = event.and_then(|event| event.get("recorded_at")?.as_i64());
+            recorded_at.is_some_and(|at| span.contains(&at))
+        })
+    }
+
+    fn send_some(
+        &self,
+        broker: &Broker,
+        topics: &Topics,
+        choose: impl Fn(&Line) -> bool,
+    ) -> Result<()> {
         for (folder, name) in TOPICS.into_iter().zip(topics.names()) {
             for (partition, lines) in (0..).zip(self.partitions(folder)?) {
-                let messages = lines.iter().map(|line| message(partition, line));
-                broker.produce(name, messages)?;
+                let chosen = lines.iter().filter(|line| choose(line));
+                broker.produce(name, chosen.map(|line| message(partition, line)))?;
             }
         }
         Ok(())
@@ -168,5 +192,15 @@ impl Topics {
 
     pub fn complaints(&self) -> &str {
         &self.names[2]
+    }
+
+    /// The topic of alerts that goes with these; vitrine makes it.
+    pub fn alerts(&self) -> String {
+        format!("{}.alerts", self.orders())
+    }
+
+    /// The topic of the demand feed that goes with these; vitrine makes it.
+    pub fn demand(&self) -> String {
+        format!("{}.demand", self.orders())
     }
 }

@@ -1,6 +1,7 @@
 //! A configuration and a storage of a test's own, and what the commands make of them.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -37,7 +38,9 @@ impl Project {
         let [orders, visits, complaints, prices] = topics.names();
         let names = format!(
             "orders = {orders:?}\nvisits = {visits:?}\ncomplaints = {complaints:?}\nprices = {prices:?}\n\
-             alerts = \"{orders}.alerts\"\ndemand = \"{orders}.demand\""
+             alerts = {:?}\ndemand = {:?}",
+            topics.alerts(),
+            topics.demand(),
         );
         Self::new(&source, &names, reference)
     }
@@ -55,6 +58,13 @@ impl Project {
             path,
             environment: Vec::new(),
         })
+    }
+
+    /// Adds sections to `vitrine.toml`.
+    pub fn configure(self, sections: &str) -> Result<Self> {
+        let mut file = OpenOptions::new().append(true).open(self.config())?;
+        writeln!(file, "{sections}")?;
+        Ok(self)
     }
 
     /// Sets a configuration key, `VITRINE__SECTION__KEY`, for all commands from here on.
