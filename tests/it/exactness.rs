@@ -4,7 +4,7 @@ use tests::events::Topics;
 use tests::kafka::Broker;
 use tests::project::Project;
 
-use crate::proof::{Sample, assert_equal, assert_verdicts};
+use crate::proof::{Sample, assert_breaches_fired, assert_equal, assert_verdicts};
 
 #[test]
 fn files_come_to_what_the_oracle_computes() {
@@ -14,6 +14,7 @@ fn files_come_to_what_the_oracle_computes() {
     assert!(said.starts_with("drained to 2026-"), "{said}");
     assert_equal(&project, &sample.expected);
     assert_verdicts(&project, &sample.events);
+    assert_breaches_fired(&project);
 
     // K7: what is drained takes nothing more, and a second drain has nothing to do
     let before = project
@@ -40,6 +41,7 @@ fn kafka_comes_to_the_same() {
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &sample.expected);
     assert_verdicts(&project, &sample.events);
+    assert_breaches_fired(&project);
 }
 
 /// K17: eight weeks of answers, so that the trend exists.

@@ -111,6 +111,20 @@ pub fn assert_no_revision_twice(project: &Project) {
     }
 }
 
+/// Every missed notice to a department that was not stopped within the grace (60 s) fired, however the events were cut into seals.
+pub fn assert_breaches_fired(project: &Project) {
+    let missed = "FROM ops.sla_steps AS s WHERE s.step_id IN ('CMP_DEPT_10M', 'RSC_DEPT_10M') AND s.outcome = 'BREACHED' \
+                  AND (s.stopped_at IS NULL OR s.stopped_at > s.deadline + INTERVAL '60 seconds')";
+    let fired = "SELECT 1 FROM ops.alerts AS a WHERE a.rule_id = 'A15' AND a.state = 'firing' AND a.deadline = s.deadline \
+                 AND array_has(a.subjects, s.case_id)";
+    let all = project
+        .number(&format!("SELECT count(*) {missed}"))
+        .unwrap();
+    let silent = format!("SELECT count(*) {missed} AND NOT EXISTS ({fired})");
+    assert!(all > 10, "missed={all}");
+    assert_eq!(project.number(&silent).unwrap(), 0, "of missed={all}");
+}
+
 /// Dead letters, late events and duplicates are those of `truth/dirty.ndjson`, and every record has one verdict (P4).
 pub fn assert_verdicts(project: &Project, events: &Events) {
     let mut late = Vec::new();

@@ -7,8 +7,10 @@
 //! ```
 //!
 //! Timers do not wait for an event, nor for the clock where live time is further: an event that proves one wrong withdraws it.
-//! Reading: a step whose late stop is known before the alert would fire raises none; there is nothing left to act on, and the
-//! breach stands in M19.
+//!
+//! Readings: what fires does not depend on how records were cut into seals. A step that was stopped after deadline and grace fired
+//! before it was resolved, also where both are learnt at once (catching up). A stop within the grace that is known before the alert
+//! would fire raises none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -62,6 +64,27 @@ struct Reported {
     watched: Watched,
     stopped_at_ms: Option<i64>,
     outcome: Outcome,
+}
+
+impl Reported {
+    fn is_missed(&self) -> bool {
+        matches!(self.outcome, Outcome::Pending | Outcome::Breached)
+    }
+
+    /// Whether the step was missed and then stopped after its alert was due.
+    fn fired_and_resolved(&self, grace_ms: i64) -> bool {
+        let due_ms = self.watched.deadline_ms + grace_ms;
+        self.is_missed() && self.stopped_at_ms.is_some_and(|at_ms| at_ms > due_ms)
+    }
+}
+
+/// What a batch says of a step.
+#[derive(Default)]
+struct News {
+    /// What holds now; `None` where the fact is gone.
+    reported: Option<Reported>,
+    /// What held before had fired and was resolved.
+    was_resolved: bool,
 }
 
 impl StepRule {
@@ -118,8 +141,8 @@ impl StepRule {
         }
     }
 
-    /// The latest word of a batch about each step: `None` where its fact is gone.
-    fn read(&self, batch: &RecordBatch) -> Result<BTreeMap<StepKey, Option<Reported>>, ArrowError> {
+    /// The latest word of a batch about each step.
+    fn read(&self, batch: &RecordBatch) -> Result<BTreeMap<StepKey, News>, ArrowError> {
         let columns = Columns::of(batch);
         let customer_id = columns.text("customer_id")?;
         let case_id = columns.text("case_id")?;
@@ -132,7 +155,7 @@ impl StepRule {
         let evidence = columns.texts("evidence")?;
         let weight = columns.integer(WEIGHT)?;
 
-        let mut latest: BTreeMap<StepKey, Option<Reported>> = BTreeMap::new();
+        let mut latest: BTreeMap<StepKey, News> = BTreeMap::new();
         for row in 0..batch.num_rows() {
             let Some(step) = step_id.shared(row) else {
                 continue;
@@ -143,12 +166,6 @@ impl StepRule {
             let Some((customer, case)) = customer_id.shared(row).zip(case_id.shared(row)) else {
                 continue;
             };
-            let key = (customer, case, step);
-            if weight.get(row) < Some(0) {
-                // The fact that takes its place may stand before or after it.
-                latest.entry(key).or_insert(None);
-                continue;
-            }
             let reported = || {
                 Some(Reported {
                     watched: Watched {
@@ -167,7 +184,13 @@ impl StepRule {
                     "facts.{SLA_STEPS}: row={row} lacks an instant or a known outcome"
                 ))
             })?;
-            latest.insert(key, Some(reported));
+            let grace_ms = self.grace_ms(&step);
+            // The fact that takes another's place may stand before or after it.
+            let news = latest.entry((customer, case, step)).or_default();
+            match weight.get(row) < Some(0) {
+                true => news.was_resolved = reported.fired_and_resolved(grace_ms),
+                false => news.reported = Some(reported),
+            }
         }
         Ok(latest)
     }
@@ -177,43 +200,50 @@ impl StepRule {
     }
 
     /// Takes in what is now known of one step.
-    fn apply(&mut self, key: StepKey, reported: Option<Reported>, now: Now) -> Option<Change> {
-        let due_after = self.grace_ms(&key.2);
+    fn apply(&mut self, key: StepKey, news: News, now: Now) -> Vec<Change> {
+        let grace_ms = self.grace_ms(&key.2);
         let before = self.watched.remove(&key);
         if let Some(before) = &before {
             self.due
-                .remove(&(before.deadline_ms + due_after, key.clone()));
+                .remove(&(before.deadline_ms + grace_ms, key.clone()));
         }
         let first_fired_at_ms = before.as_ref().and_then(|before| before.first_fired_at_ms);
         let now_ms = now.furthest_ms();
-        let Some(Reported {
+        let Some(reported) = news.reported else {
+            return match first_fired_at_ms.zip(before) {
+                Some((fired_ms, before)) => {
+                    self.change(&key, &before, State::Withdrawn, fired_ms, now_ms, None)
+                }
+                None => Vec::new(),
+            };
+        };
+        let fires_and_resolves = reported.fired_and_resolved(grace_ms) && !news.was_resolved;
+        let is_missed = reported.is_missed();
+        let Reported {
             mut watched,
             stopped_at_ms,
-            outcome,
-        }) = reported
-        else {
-            let (first_fired_at_ms, before) = first_fired_at_ms.zip(before)?;
-            return self.change(
-                &key,
-                &before,
-                State::Withdrawn,
-                first_fired_at_ms,
-                now_ms,
-                None,
-            );
-        };
-        let is_missed = matches!(outcome, Outcome::Pending | Outcome::Breached);
+            ..
+        } = reported;
+        let due_ms = watched.deadline_ms + grace_ms;
         if !is_missed || stopped_at_ms.is_some() {
-            let fired_ms = first_fired_at_ms?;
             let elapsed = stopped_at_ms.map(|at_ms| at_ms - watched.started_at_ms);
-            let (state, at_ms) = match stopped_at_ms {
-                Some(stopped_ms) if is_missed => (State::Resolved, stopped_ms.max(fired_ms)),
+            let mut changes = Vec::new();
+            if first_fired_at_ms.is_none() && fires_and_resolves {
+                changes.extend(self.firing(&key, &watched, due_ms));
+            }
+            let fired_ms = first_fired_at_ms.or(fires_and_resolves.then_some(due_ms));
+            let (state, at_ms) = match (stopped_at_ms, fired_ms) {
+                (Some(stopped_ms), Some(fired_ms)) if is_missed => {
+                    (State::Resolved, stopped_ms.max(fired_ms))
+                }
                 _ => (State::Withdrawn, now_ms),
             };
-            return self.change(&key, &watched, state, fired_ms, at_ms, elapsed);
+            if let Some(fired_ms) = fired_ms {
+                changes.extend(self.change(&key, &watched, state, fired_ms, at_ms, elapsed));
+            }
+            return changes;
         }
         let moved = before.is_some_and(|before| before.deadline_ms != watched.deadline_ms);
-        let due_ms = watched.deadline_ms + due_after;
         let state = match first_fired_at_ms {
             Some(_) if moved && now_ms >= due_ms => Some(State::Updated),
             Some(_) if moved => Some(State::Withdrawn),
@@ -225,18 +255,29 @@ impl StepRule {
         if watched.first_fired_at_ms.is_none() {
             self.due.insert((due_ms, key.clone()));
         }
-        self.watched.insert(key.clone(), watched.clone());
-        self.change(&key, &watched, state?, first_fired_at_ms?, now_ms, None)
+        let changes = match state.zip(first_fired_at_ms) {
+            Some((state, fired_ms)) => self.change(&key, &watched, state, fired_ms, now_ms, None),
+            None => Vec::new(),
+        };
+        self.watched.insert(key, watched);
+        changes
     }
 
-    fn fire(&mut self, key: &StepKey, due_ms: i64) -> Option<Change> {
-        let watched = self.watched.get_mut(key)?;
+    fn fire(&mut self, key: &StepKey, due_ms: i64) -> Vec<Change> {
+        let Some(watched) = self.watched.get_mut(key) else {
+            return Vec::new();
+        };
         watched.first_fired_at_ms = Some(due_ms);
         let watched = watched.clone();
-        let elapsed = due_ms - watched.started_at_ms;
-        self.change(key, &watched, State::Firing, due_ms, due_ms, Some(elapsed))
+        self.firing(key, &watched, due_ms)
     }
 
+    fn firing(&self, key: &StepKey, watched: &Watched, due_ms: i64) -> Vec<Change> {
+        let elapsed = due_ms - watched.started_at_ms;
+        self.change(key, watched, State::Firing, due_ms, due_ms, Some(elapsed))
+    }
+
+    /// One change; none for a step that the table of steps no longer has.
     fn change(
         &self,
         (customer_id, case_id, step_id): &StepKey,
@@ -245,10 +286,12 @@ impl StepRule {
         first_fired_at_ms: i64,
         transitioned_at_ms: i64,
         elapsed_ms: Option<i64>,
-    ) -> Option<Change> {
-        let step = self.policy.step(step_id)?;
+    ) -> Vec<Change> {
+        let Some(step) = self.policy.step(step_id) else {
+            return Vec::new();
+        };
         let rule_id = &self.settings.rule_id;
-        Some(Change {
+        vec![Change {
             rule_id: rule_id.clone(),
             rule_version: self.settings.version,
             state,
@@ -269,7 +312,7 @@ impl StepRule {
             evidence: watched.evidence.clone(),
             owner_role: step.owner_role.clone(),
             escalation_role: step.escalation_role.clone(),
-        })
+        }]
     }
 }
 
@@ -290,8 +333,8 @@ impl AlertRule for StepRule {
 
     fn observe(&mut self, batch: &RecordBatch, now: Now) -> Result<Vec<Change>, ArrowError> {
         let mut changes = Vec::new();
-        for (key, reported) in self.read(batch)? {
-            changes.extend(self.apply(key, reported, now));
+        for (key, news) in self.read(batch)? {
+            changes.extend(self.apply(key, news, now));
         }
         changes.extend(self.tick(now));
         Ok(changes)

@@ -223,6 +223,32 @@ fn a_late_stop_resolves_and_says_how_long_it_took() {
 }
 
 #[test]
+fn a_late_stop_that_is_learnt_with_its_breach_fires_and_resolves_once() {
+    let late = || fact(Outcome::Breached, Some(25));
+    let both = [State::Firing, State::Resolved];
+    // All of it in one seal; or the timer ran, but the stop came with the records that moved the clock.
+    let mut rule = rule();
+    let changes = rule.observe(&weighted(&[(late(), 1)]), clock(30)).unwrap();
+    assert_eq!(states(&changes), both);
+    assert_eq!(changes[0].transitioned_at_ms, DUE * MINUTE);
+    assert_eq!(changes[1].transitioned_at_ms, 25 * MINUTE);
+    let mut watched = self::rule();
+    watched
+        .observe(&weighted(&[(pending(), 1)]), clock(1))
+        .unwrap();
+    assert_eq!(replaced(&mut watched, pending(), late(), clock(30)), both);
+    // Another word of the same is no news.
+    let other = SlaStep {
+        unit_id: "U2".into(),
+        ..late()
+    };
+    for rule in [&mut rule, &mut watched] {
+        assert_eq!(replaced(rule, late(), other.clone(), clock(31)), []);
+        assert_eq!(rule.next_wake_ms(), None);
+    }
+}
+
+#[test]
 fn an_alert_that_was_wrong_is_withdrawn() {
     for truth in [
         fact(Outcome::Met, Some(9)),

@@ -119,6 +119,7 @@ mod tests {
             late_events: Vec::new(),
             orphans: Vec::new(),
             touched: Default::default(),
+            last_days: Default::default(),
             world_changed: false,
             answers: Vec::new(),
             alerts: Vec::new(),
