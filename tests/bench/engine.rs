@@ -94,7 +94,7 @@ pub fn run(broker: &Broker, topics: &Topics, sent: &Sent, profiled: bool) -> Res
         wall_s,
         used: watch.used(),
         stored_bytes,
-        epochs: project.number("SELECT max(epoch) FROM metrics_revisions.demand_orders")?,
+        epochs: project.number("SELECT max(epoch) FROM ops.epochs")?,
         rows: project.number("SELECT count(*) FROM metrics_revisions.demand_orders")?,
         feed_rows: project.number("SELECT count(*) FROM feeds.demand_daily")?,
         stages,
