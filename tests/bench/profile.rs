@@ -6,8 +6,11 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-/// A stage and what the names of its functions hold. A sample counts for the stage of its innermost function that has one.
-const STAGES: [(&str, &[&str]); 12] = [
+/// A stage and what the names of its functions hold.
+type Stage = (&'static str, &'static [&'static str]);
+
+/// A sample counts for the stage of its innermost function that has one.
+const STAGES: [Stage; 12] = [
     ("decode events", &["schemas::event"]),
     ("judge, deduplicate", &["pipeline::decode"]),
     (
@@ -32,6 +35,15 @@ const STAGES: [(&str, &[&str]); 12] = [
     ),
     ("records from Kafka", &["pipeline::source"]),
     ("reference data", &["jobs::world"]),
+];
+/// Where none of ours is left on the part of the stack that was kept.
+const LIBRARIES: [Stage; 3] = [
+    ("DataFusion, caller unknown", &["datafusion"]),
+    ("Kafka client, its own threads", &["rdkafka", "rd_kafka"]),
+    (
+        "Parquet and Delta, caller unknown",
+        &["parquet::", "deltalake", "buoyant_kernel"],
+    ),
 ];
 const OTHER: &str = "everything else";
 
@@ -83,7 +95,13 @@ fn script(data: &Path) -> Result<String> {
 fn shares(script: &str) -> Result<Vec<(&'static str, f64)>> {
     let mut samples: BTreeMap<&str, u32> = BTreeMap::new();
     for sample in script.split("\n\n").filter(|text| !text.trim().is_empty()) {
-        let stage = sample.lines().skip(1).find_map(stage_of).unwrap_or(OTHER);
+        let find = |stages: &[Stage]| {
+            sample
+                .lines()
+                .skip(1)
+                .find_map(|line| stage_of(stages, line))
+        };
+        let stage = find(&STAGES).or(find(&LIBRARIES)).unwrap_or(OTHER);
         *samples.entry(stage).or_default() += 1;
     }
     let all: u32 = samples.values().sum();
@@ -96,8 +114,8 @@ fn shares(script: &str) -> Result<Vec<(&'static str, f64)>> {
     Ok(shares)
 }
 
-fn stage_of(function: &str) -> Option<&'static str> {
-    STAGES
+fn stage_of(stages: &[Stage], function: &str) -> Option<&'static str> {
+    stages
         .iter()
         .find(|(_, marks)| marks.iter().any(|mark| function.contains(mark)))
         .map(|(stage, _)| *stage)

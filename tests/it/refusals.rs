@@ -74,6 +74,16 @@ fn a_missing_topic_is_named_and_not_made() {
 }
 
 #[test]
+fn a_missing_output_topic_is_named_where_none_may_be_made() {
+    let (_reference, project) = on_kafka();
+    let project = project
+        .set("VITRINE__TOPICS__CREATE_TOPICS", "false")
+        .set("VITRINE__TOPICS__DEMAND", "nowhere.demand.v1");
+    let line = refused(&project, &["run"], 2);
+    assert!(line.contains("create_topics"), "{line}");
+}
+
+#[test]
 fn topics_that_are_not_partitioned_alike_are_refused() {
     let broker = Broker::shared().unwrap();
     let other = broker.topic("visits.v1", 3, &[]).unwrap();

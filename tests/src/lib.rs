@@ -9,7 +9,7 @@
 //! cache     what takes long to fetch and is kept between runs: jars, virtual environment
 //! ```
 //!
-//! The tests themselves are one binary, `it/main.rs`, so that they share one broker: `cargo test -p tests`. They need `java`
+//! The tests themselves are one binary, `it/main.rs`, so that they share one broker; `tests/run FILTER` runs some. They need `java`
 //! (17 or newer), `mvn` for the first run, and `python3`. Nothing in the product imports this crate.
 //!
 //! | file | proves |

@@ -71,7 +71,7 @@ pub struct Report {
     pub sequence: i64,
     pub dedupe_key: Arc<str>,
     pub destination: Arc<str>,
-    /// From 1; a transition that was never tried (too old, hook gone) has the attempt it would have been.
+    /// Of this owner, from 1; a transition that was never tried (too old, hook gone) has the attempt it would have been.
     pub attempt: u32,
     /// Wall time when its end was known, ms.
     pub attempted_at_ms: i64,

@@ -75,6 +75,8 @@ pub enum OutletError {
         topic: String,
         reason: RDKafkaErrorCode,
     },
+    #[error("topic={topic} does not exist: create it, or set [topics] create_topics = true")]
+    Missing { topic: String },
     #[error("topics cannot be made")]
     Admin(#[source] KafkaError),
     #[error("a record for topic={topic} was not acknowledged")]
@@ -98,7 +100,7 @@ pub struct KafkaOutlet {
 }
 
 impl KafkaOutlet {
-    /// Connects lazily; makes the `topics` that do not exist if `create` says so.
+    /// Makes the `topics` that do not exist if `create` says so; otherwise one that does not is an error.
     pub async fn open(
         properties: &BTreeMap<String, String>,
         topics: &[String],
@@ -108,9 +110,7 @@ impl KafkaOutlet {
         for (key, value) in properties {
             config.set(key, value);
         }
-        if create {
-            create_missing(&config, topics).await?;
-        }
+        require(&config, topics, create).await?;
         config
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -122,21 +122,32 @@ impl KafkaOutlet {
     }
 }
 
-async fn create_missing(config: &ClientConfig, topics: &[String]) -> Result<(), OutletError> {
+/// Asks the brokers to make the topics, or whether they would have to.
+async fn require(
+    config: &ClientConfig,
+    topics: &[String],
+    create: bool,
+) -> Result<(), OutletError> {
     let admin: AdminClient<DefaultClientContext> = config.create().map_err(OutletError::Admin)?;
     let wanted: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|topic| NewTopic::new(topic, 1, TopicReplication::Fixed(-1)))
         .collect();
-    let options = AdminOptions::new().operation_timeout(Some(TIME_OUT));
+    let options = AdminOptions::new()
+        .operation_timeout(Some(TIME_OUT))
+        .validate_only(!create);
     let answers = admin
         .create_topics(&wanted, &options)
         .await
         .map_err(OutletError::Admin)?;
     for answer in answers {
         match answer {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, reason)) => return Err(OutletError::Create { topic, reason }),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Ok(_) if create => {}
+            Ok(topic) => return Err(OutletError::Missing { topic }),
+            Err((topic, reason)) if create => return Err(OutletError::Create { topic, reason }),
+            // Who may not create topics is not told whether they exist.
+            Err(_) => {}
         }
     }
     Ok(())

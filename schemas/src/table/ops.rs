@@ -164,14 +164,17 @@ pub fn ops_tables() -> Vec<TableSpec> {
         dated(
             "deliveries",
             "Attempts to deliver alerts (告警投递)",
-            &["id", "destination", "attempt"],
+            &["id", "destination", "attempted_at"],
             vec![
                 filled(text("id", "Transition that was sent (告警编号)")),
                 filled(text(
                     "destination",
                     "Receiver's name in the configuration (接收方)",
                 )),
-                filled(int("attempt", "Attempt, from 1 (次数)")),
+                filled(int(
+                    "attempt",
+                    "Attempt of this owner, from 1: a restart counts anew (次数)",
+                )),
                 filled(instant("attempted_at", "When it was tried, UTC (投递时间)")),
                 filled(text(
                     "outcome",

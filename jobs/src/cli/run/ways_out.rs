@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipeline::alert::{KafkaTopic, Route, Schedule, Webhook};
-use pipeline::publish::{KafkaOutlet, Outlet};
+use pipeline::publish::{KafkaOutlet, Outlet, OutletError};
 use pipeline::run::publisher::{Destinations, WaysOut, dead_letter_topic};
 use pipeline::source::kafka::KafkaSettings;
 
+use super::super::Usage;
 use crate::config::{Config, ms};
 use crate::feeds;
 use crate::world::Reference;
@@ -38,9 +39,11 @@ pub async fn ways_out(
                     .iter()
                     .map(|topic| dead_letter_topic(&topic.name)),
             );
-            Some(Arc::new(
-                KafkaOutlet::open(&properties, &names, topics.create_topics).await?,
-            ))
+            let outlet = KafkaOutlet::open(&properties, &names, topics.create_topics).await;
+            Some(Arc::new(outlet.map_err(|error| match error {
+                OutletError::Missing { .. } => Usage(error.to_string()).into(),
+                other => anyhow::Error::from(other),
+            })?))
         }
     };
     Ok(WaysOut {
