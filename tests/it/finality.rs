@@ -86,7 +86,9 @@ fn k07_a_drain_goes_to_the_last_window_of_a_deadline_and_leaves_the_storage_clos
 fn k07_a_drain_takes_in_what_came_after_the_last_run_and_closes_it() {
     let (_folder, events) = no_events();
     let first = placed("O1", MONDAY_MS);
-    events.write("orders.v1", 0, std::slice::from_ref(&first)).unwrap();
+    events
+        .write("orders.v1", 0, std::slice::from_ref(&first))
+        .unwrap();
     let project = Project::on_files(&events).unwrap();
     project.run(&["run", "--until-caught-up"]).unwrap();
     assert_eq!(requested(&project), (Vec::new(), None));
