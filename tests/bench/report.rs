@@ -59,7 +59,7 @@ impl Report {
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let cores = std::thread::available_parallelism()?;
         let profile = if cfg!(debug_assertions) {
-            "dev (our crates `opt-level = 1`, most dependencies unoptimised, debug assertions on): **not a figure of speed, a baseline of the \
+            "dev (our crates `opt-level = 1` with debug assertions, most dependencies unoptimised): **not a figure of speed, a baseline of the \
              ratios**"
         } else {
             "release"
