@@ -155,13 +155,6 @@ impl Project {
             }
         }
     }
-
-    /// Writes all rows of a query to a file; its ending says in which format.
-    pub fn export(&self, query: &str, file: &Path) -> Result<()> {
-        let file = file.to_str().context("the file's name is not UTF-8")?;
-        self.run(&["sql", "--output", file, query])?;
-        Ok(())
-    }
 }
 
 impl Drop for Project {

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::alert::{About, AlertRule, Change, Input, Now, Severity, State};
+use pipeline::columns::Columns;
+use pipeline::run::publisher::RuleCard;
 use serde::{Deserialize, Serialize};
 
-use super::{RuleCard, RuleError};
-use pipeline::columns::Columns;
+use super::RuleError;
 
 const METRIC: &str = "retailer_margin";
 const WINDOW_KIND: &str = "H28";
@@ -144,7 +145,7 @@ impl MarginRule {
         let worst = self.settings.below.iter().map(|below| below.severity).min();
         RuleCard {
             rule_id: self.settings.rule_id.clone(),
-            version: self.settings.version,
+            rule_version: self.settings.version,
             title: self.settings.title.clone(),
             condition: format!(
                 "{METRIC} {WINDOW_KIND}, observed SKUs at least {}: {}; resolved from {} %",

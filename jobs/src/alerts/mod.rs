@@ -11,7 +11,8 @@ mod sla;
 
 use std::sync::Arc;
 
-use pipeline::alert::{AlertRule, Severity};
+use pipeline::alert::AlertRule;
+use pipeline::run::publisher::RuleCard;
 use serde::de::DeserializeOwned;
 
 pub use margin::{Below, MarginRule, MarginSettings};
@@ -32,20 +33,6 @@ pub enum RuleError {
     },
     #[error("alert rule={rule}: {what}")]
     Setting { rule: Arc<str>, what: String },
-}
-
-/// A rule as `ops.rules` lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleCard {
-    pub rule_id: Arc<str>,
-    pub version: u32,
-    pub title: Arc<str>,
-    /// What it watches, in words.
-    pub condition: String,
-    /// The highest it can reach.
-    pub severity: Severity,
-    pub owner_role: Arc<str>,
-    pub escalation_role: Arc<str>,
 }
 
 /// The rules that run in every shard, each with a state of its own.
@@ -76,6 +63,8 @@ fn parse<S: DeserializeOwned>(rule: &'static str, text: &str) -> Result<S, RuleE
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use pipeline::alert::Severity;
+
     use super::*;
 
     #[test]

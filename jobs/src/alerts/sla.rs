@@ -18,12 +18,13 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::alert::{About, AlertRule, Change, Input, Now, Severity, State};
+use pipeline::columns::Columns;
 use pipeline::history::WEIGHT;
+use pipeline::run::publisher::RuleCard;
 use serde::{Deserialize, Serialize};
 
-use super::{RuleCard, RuleError};
+use super::RuleError;
 use crate::operator::sla::{Outcome, Policy, SLA_STEPS, Step};
-use pipeline::columns::Columns;
 
 /// `A15.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -129,7 +130,7 @@ impl StepRule {
         let worst = steps.iter().map(|step| step.severity).min();
         RuleCard {
             rule_id: self.settings.rule_id.clone(),
-            version: self.settings.version,
+            rule_version: self.settings.version,
             title: self.settings.title.clone(),
             condition: format!(
                 "not stopped at deadline + grace: {}",

@@ -1,7 +1,6 @@
 //! `vitrine audit`: is everything accounted for, and does batch give the rows that streaming published?
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use pipeline::audit::{Audit, PublishedRows, TableAudit};
@@ -134,7 +133,7 @@ async fn recompute(
     session: &Session,
 ) -> anyhow::Result<Audit<World>> {
     let archive = Archive::new(super::store(config)?);
-    let reference = Arc::new(archive.read(&epoch.reference).await?);
+    let reference = archive.read(&epoch.reference).await?;
     let zone = Zone(config.time.zone);
     let metrics = catalogue::metrics()?;
     let policy = catalogue::policy()?;

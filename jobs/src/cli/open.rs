@@ -23,6 +23,7 @@ pub struct Reader<'c> {
     store: Arc<dyn ObjectStore>,
     tables: Tables,
     specs: Vec<TableSpec>,
+    archive: Archive,
     engine: Engine,
 }
 
@@ -33,6 +34,7 @@ impl<'c> Reader<'c> {
             config,
             tables: Tables::new(store.clone()),
             specs: catalogue::stored_tables(Zone(config.time.zone))?,
+            archive: Archive::new(store.clone()),
             engine: Engine::new(store.clone(), config.limits.memory)?,
             store,
         })
@@ -93,9 +95,7 @@ impl<'c> Reader<'c> {
                     .collect(),
             });
         }
-        let reference = Archive::new(self.store.clone())
-            .read(&epoch.reference)
-            .await?;
+        let reference = self.archive.read(&epoch.reference).await?;
         Ok(Snapshot {
             epoch: epoch.epoch,
             committed_at_ms: epoch.committed_at_ms,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -19,11 +19,16 @@ use super::{Reference, World};
 /// The archive of one storage.
 pub struct Archive {
     store: Arc<dyn ObjectStore>,
+    /// What was kept or read last: every shard asks for the same version.
+    last: Mutex<Option<Arc<Reference>>>,
 }
 
 impl Archive {
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self {
+            store,
+            last: Mutex::default(),
+        }
     }
 
     /// Reads `dir`, keeps its files under their content's hash, and returns what they say. An absent folder is empty data.
@@ -32,7 +37,7 @@ impl Archive {
             true => Reference::files(dir)?,
             false => BTreeMap::new(),
         };
-        let reference = Reference::from_files(&files)?;
+        let reference = Arc::new(Reference::from_files(&files)?);
         for (name, bytes) in files {
             let path = folder(reference.version()).join(name);
             // Equal content under an equal name: writing it again changes nothing.
@@ -43,11 +48,26 @@ impl Archive {
                     .with_context(|| format!("reference data cannot be archived path={path}"))?;
             }
         }
-        Ok(Arc::new(reference))
+        self.remember(&reference);
+        Ok(reference)
+    }
+
+    fn remember(&self, reference: &Arc<Reference>) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(reference.clone());
+    }
+
+    /// The last one, if it is of this version.
+    fn remembered(&self, version: &str) -> Option<Arc<Reference>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone().filter(|last| last.version() == version)
     }
 
     /// A version that was kept.
-    pub async fn read(&self, version: &str) -> anyhow::Result<Reference> {
+    pub async fn read(&self, version: &str) -> anyhow::Result<Arc<Reference>> {
+        if let Some(reference) = self.remembered(version) {
+            return Ok(reference);
+        }
         let mut files = BTreeMap::new();
         let listed: Vec<_> = self
             .store
@@ -66,6 +86,8 @@ impl Archive {
             "the archived files have another content: version={}",
             reference.version()
         );
+        let reference = Arc::new(reference);
+        self.remember(&reference);
         Ok(reference)
     }
 }
@@ -78,7 +100,7 @@ fn folder(version: &str) -> Path {
 impl Worlds<World> for Archive {
     async fn world(&self, version: &str) -> Result<World, WorldError> {
         match self.read(version).await {
-            Ok(reference) => Ok(World::new(Arc::new(reference))),
+            Ok(reference) => Ok(World::new(reference)),
             Err(error) => Err(WorldError {
                 version: version.to_owned(),
                 source: error.into(),
@@ -110,6 +132,8 @@ mod tests {
         assert_ne!(first.version(), second.version());
         let read = archive.read(first.version()).await.unwrap();
         assert_eq!(read.version(), first.version());
+        let again = archive.read(first.version()).await.unwrap();
+        assert!(Arc::ptr_eq(&read, &again), "read once");
         assert!(archive.read("nowhere").await.is_err());
     }
 
@@ -120,6 +144,7 @@ mod tests {
             .keep(FilePath::new("/nowhere/at/all"))
             .await
             .unwrap();
-        assert!(archive.read(empty.version()).await.is_ok());
+        let other = Archive::new(archive.store.clone());
+        assert!(other.read(empty.version()).await.is_ok());
     }
 }

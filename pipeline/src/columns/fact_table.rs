@@ -18,7 +18,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::comment;
 use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Int64Array, ListBuilder, StringArray, StringBuilder,
     TimestampMicrosecondArray,
@@ -26,6 +25,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+
+use super::comment;
 
 /// One column of a fact table of `F`: its name, what it means, and where its value stands in the fact.
 pub struct Column<F: 'static> {

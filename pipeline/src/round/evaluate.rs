@@ -38,6 +38,15 @@ pub enum RoundError {
     Tables(#[from] DataFusionError),
 }
 
+fn failed(metric: &str, text: &'static str) -> impl FnOnce(DataFusionError) -> RoundError {
+    let metric = metric.to_owned();
+    move |source| RoundError::Sql {
+        metric,
+        text,
+        source,
+    }
+}
+
 /// What one shard says of the open window, for the metrics given (in the order of [`Metric::load_all`]).
 ///
 /// `panes.*` and `asof.*` have been put up; results are put up as `rows.*` for the metrics that follow.
@@ -56,11 +65,10 @@ pub async fn evaluate_shard(
                 &summed
             }
         };
-        let rows = evaluator.run(sql).await.map_err(|source| RoundError::Sql {
-            metric: metric.name.clone(),
-            text: "shard",
-            source,
-        })?;
+        let rows = evaluator
+            .run(sql)
+            .await
+            .map_err(failed(&metric.name, "shard"))?;
         let rows = match metric.public {
             Some(_) => rows,
             None => as_table(metric, "shard", &rows)?,
@@ -117,11 +125,10 @@ pub async fn evaluate_public(
     };
     evaluator.open(window);
     evaluator.table("parts", &metric.name, together)?;
-    let rows = evaluator.run(sql).await.map_err(|source| RoundError::Sql {
-        metric: metric.name.clone(),
-        text: "public",
-        source,
-    })?;
+    let rows = evaluator
+        .run(sql)
+        .await
+        .map_err(failed(&metric.name, "public"))?;
     as_table(metric, "public", &rows)
 }
 
@@ -136,11 +143,7 @@ pub async fn evaluate_over(
 ) -> Result<RecordBatch, RoundError> {
     evaluator.open(window);
     evaluator.table("rows", metric, rows.clone())?;
-    evaluator.run(sql).await.map_err(|source| RoundError::Sql {
-        metric: of.to_owned(),
-        text: "feed",
-        source,
-    })
+    evaluator.run(sql).await.map_err(failed(of, "feed"))
 }
 
 /// Columns that the engine adds to every metric row.

@@ -172,7 +172,7 @@ impl Evaluator {
     }
 }
 
-/// Parameters become calls: a placeholder has no type while `DATE` arithmetic is checked.
+/// Parameters become calls: what is bound only when a plan runs has no type while `DATE` arithmetic is checked.
 fn with_parameters(sql: &str) -> String {
     parameters()
         .iter()

@@ -113,13 +113,13 @@ pub struct Process<W, F> {
 impl<W: World, F> Process<W, F> {
     /// Claims all logs, takes state back and runs until `until` or until `stop` is set.
     pub async fn run<M>(
-        self,
+        mut self,
         store: Arc<dyn ObjectStore>,
         stop: watch::Receiver<bool>,
         told: impl FnMut(&EpochRecord),
     ) -> Result<Summary, RunError>
     where
-        F: Fn(u32, W) -> M,
+        F: FnMut(u32, W) -> M,
         M: Future<Output = Result<ShardCore<W>, CoreError>>,
     {
         let runtime = Handle::current();

@@ -43,7 +43,6 @@ pub fn feed(
     let mut feeder = Feeder {
         files: EventFiles::create(plan, &config.source.dir)?,
         inputs: inputs(plan, &topics(config)),
-        partitions: plan.partitions as usize,
         producer,
         is_live,
         sent,
@@ -67,8 +66,8 @@ fn is_end(error: &SimulateError) -> bool {
 
 struct Feeder {
     files: EventFiles,
-    inputs: Vec<InputId>,
-    partitions: usize,
+    /// By topic, then partition.
+    inputs: [Vec<InputId>; 4],
     producer: Producer,
     is_live: bool,
     sent: Arc<Sent>,
@@ -79,43 +78,22 @@ const REST_MS: i64 = 1_000;
 
 impl Feeder {
     /// Waits until the wall clock has come to `recorded_at_ms`.
-    fn wait_for(&mut self, recorded_at_ms: i64) -> Result<(), FeedError> {
+    fn wait_for(&mut self, recorded_at_ms: i64, topic: SimTopic) -> Result<(), SimulateError> {
         while let ahead @ 1.. = recorded_at_ms - wall::now_ms() {
             self.sent.has_caught_up.store(true, Ordering::Relaxed);
             self.files.flush()?;
             let rest = Duration::from_millis(ahead.min(REST_MS).unsigned_abs());
-            self.producer.rest(rest)?;
+            self.producer.rest(rest).map_err(end_of(topic))?;
         }
         Ok(())
     }
 }
 
-enum FeedError {
-    Gone(ReadersGone),
-    Simulate(SimulateError),
-}
-
-impl From<ReadersGone> for FeedError {
-    fn from(gone: ReadersGone) -> Self {
-        Self::Gone(gone)
-    }
-}
-
-impl From<SimulateError> for FeedError {
-    fn from(error: SimulateError) -> Self {
-        Self::Simulate(error)
-    }
-}
-
-impl FeedError {
-    fn of(self, topic: SimTopic) -> SimulateError {
-        match self {
-            Self::Simulate(error) => error,
-            Self::Gone(gone) => SimulateError::Sink {
-                topic: topic.folder(),
-                source: Box::new(gone),
-            },
-        }
+/// The pipeline was told to stop: see [`is_end`].
+fn end_of(topic: SimTopic) -> impl FnOnce(ReadersGone) -> SimulateError {
+    move |gone| SimulateError::Sink {
+        topic: topic.folder(),
+        source: Box::new(gone),
     }
 }
 
@@ -130,8 +108,7 @@ impl EventSink for Feeder {
         payload: &[u8],
     ) -> Result<(), SimulateError> {
         if self.is_live {
-            self.wait_for(recorded_at_ms)
-                .map_err(|error| error.of(topic))?;
+            self.wait_for(recorded_at_ms, topic)?;
         }
         self.files
             .event(topic, partition, key, recorded_at_ms, payload)?;
@@ -140,10 +117,8 @@ impl EventSink for Feeder {
             payload: Some(Bytes::copy_from_slice(payload)),
             created_at_ms: self.is_live.then(wall::now_ms),
         };
-        let to = &self.inputs[topic.index() * self.partitions + partition as usize];
-        self.producer
-            .send(to, record)
-            .map_err(|gone| FeedError::Gone(gone).of(topic))?;
+        let to = &self.inputs[topic.index()][partition as usize];
+        self.producer.send(to, record).map_err(end_of(topic))?;
         self.sent.events.fetch_add(1, Ordering::Relaxed);
         self.sent
             .recorded_at_ms

@@ -19,10 +19,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use chrono::{DateTime, Duration, NaiveDate};
+use chrono::Duration;
 use indicatif::HumanCount;
 use pipeline::run::publisher::Until;
-use pipeline::time::wall;
+use pipeline::time::{Zone, wall};
 use tokio::sync::watch;
 
 use self::feed::{Sent, feed};
@@ -63,6 +63,7 @@ pub struct DemoArgs {
 
 impl DemoArgs {
     fn plan(&self, config: &Config) -> Plan {
+        let today = Zone(config.time.zone).day_of(wall::now_ms()).date();
         let plan = Plan {
             days: self.days,
             customers: self.customers,
@@ -74,20 +75,12 @@ impl DemoArgs {
         match self.once {
             true => plan,
             false => Plan {
-                start: today(config) - Duration::days(self.days.into()),
+                start: today - Duration::days(self.days.into()),
                 days: self.days + DAYS_AHEAD,
                 ..plan
             },
         }
     }
-}
-
-/// The local date of the wall clock.
-fn today(config: &Config) -> NaiveDate {
-    DateTime::from_timestamp_millis(wall::now_ms())
-        .unwrap_or_default()
-        .with_timezone(&config.time.zone)
-        .date_naive()
 }
 
 /// Runs the command.

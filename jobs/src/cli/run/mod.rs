@@ -6,13 +6,12 @@ mod ways_out;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use pipeline::run::process::Process;
-use pipeline::run::publisher::{EpochRecord, PublisherSettings, RuleCard, Summary, Until};
+use pipeline::run::publisher::{EpochRecord, PublisherSettings, Summary, Until};
 use pipeline::run::shard::ShardSettings;
-use pipeline::time::{Zone, wall};
+use pipeline::time::Zone;
 use tokio::sync::watch;
 
 pub use self::inputs::{Inputs, kafka_settings};
@@ -20,10 +19,10 @@ use self::inputs::{goals, inputs, shard_settings};
 use self::new_references::new_references;
 use self::ways_out::ways_out;
 use super::open;
+use super::progress::Progress;
 use crate::alerts;
 use crate::catalogue;
 use crate::config::Config;
-use crate::operator::sla::Policy;
 use crate::world::{Archive, World};
 
 /// Arguments of `vitrine run`.
@@ -109,9 +108,9 @@ pub async fn process(
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Summary> {
     let inputs = inputs(config)?;
-    let mut progress = Progress::new();
+    let mut progress = Progress::new("epoch", None);
     process_with(config, inputs, until, stop, |epoch| {
-        progress.epoch(epoch.epoch);
+        progress.at(epoch.epoch.unsigned_abs(), "published");
     })
     .await
 }
@@ -147,9 +146,8 @@ pub async fn process_with(
     let policy = catalogue::policy()?;
     // Made once here so that a fault in a rule's file is told before anything is claimed.
     let mut fact_rules: Vec<_> = (0..inputs.keyed)
-        .map(|_| alerts::shard_rules(&policy).map(Some))
+        .map(|_| alerts::shard_rules(&policy))
         .collect::<Result<_, _>>()?;
-    let fact_rules = std::cell::RefCell::new(&mut fact_rules);
     let process = Process {
         publisher: PublisherSettings {
             zone,
@@ -162,7 +160,7 @@ pub async fn process_with(
                 .collect(),
             lateness: by_topic(|topic| topic.allowed_lateness_ms),
             bounds: by_topic(|topic| topic.out_of_orderness_ms),
-            rules: rule_cards(&policy)?,
+            rules: alerts::cards(&policy)?,
             base_every: 64,
             early_bytes: 64 << 20,
         },
@@ -173,11 +171,7 @@ pub async fn process_with(
         make_core: |shard: u32, world: World| {
             let metrics = metrics.clone();
             let (shards, policy) = (inputs.keyed, policy.clone());
-            let rules = fact_rules
-                .borrow_mut()
-                .get_mut(shard as usize)
-                .and_then(Option::take)
-                .unwrap_or_default();
+            let rules = fact_rules.pop().unwrap_or_default();
             async move {
                 catalogue::shard_core(zone, shard, shards, world, metrics, policy, rules).await
             }
@@ -192,40 +186,4 @@ pub async fn process_with(
         until,
     };
     Ok(process.run(store, stop, told).await?)
-}
-
-/// One plain line every five seconds at most.
-struct Progress {
-    said_at: std::time::Instant,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self {
-            said_at: wall::monotonic(),
-        }
-    }
-
-    fn epoch(&mut self, epoch: i64) {
-        if self.said_at.elapsed() >= Duration::from_secs(5) {
-            tracing::info!(epoch, "published");
-            self.said_at = wall::monotonic();
-        }
-    }
-}
-
-fn rule_cards(policy: &Arc<Policy>) -> anyhow::Result<Vec<RuleCard>> {
-    let cards = alerts::cards(policy)?;
-    Ok(cards
-        .into_iter()
-        .map(|card| RuleCard {
-            rule_id: card.rule_id.to_string(),
-            rule_version: card.version,
-            title: card.title.to_string(),
-            condition: card.condition,
-            severity: card.severity.as_str().to_owned(),
-            owner_role: card.owner_role.to_string(),
-            escalation_role: card.escalation_role.to_string(),
-        })
-        .collect())
 }

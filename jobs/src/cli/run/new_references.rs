@@ -22,10 +22,11 @@ pub fn new_references(
     let (dir, every) = (config.reference.dir.clone(), config.epoch.interval);
     // Where there was no folder to begin with, that has been said.
     let mut watch = Watch::new(in_force, exists(&dir).err());
+    let mut known = None;
     tokio::spawn(async move {
         while !sender.is_closed() {
             wall::sleep(every).await;
-            match watch.look(version(&dir)) {
+            match watch.look(version(&dir, &mut known)) {
                 Next::Wait => {}
                 Next::Warn(reason) => {
                     tracing::warn!(
@@ -53,13 +54,23 @@ pub fn new_references(
     receiver
 }
 
-/// The version that lies in the folder, or why there is none.
-fn version(dir: &Path) -> Result<String, String> {
+/// Content of the files that were read last, and what is wrong with it.
+type Known = Option<(String, Result<(), String>)>;
+
+/// The version that lies in the folder, or why there is none. Files that are those of the last look are not parsed again.
+fn version(dir: &Path, known: &mut Known) -> Result<String, String> {
     exists(dir)?;
-    match Reference::load(dir) {
-        Ok(reference) => Ok(reference.version().to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+    let files = Reference::files(dir).map_err(|error| error.to_string())?;
+    let version = Reference::version_of(&files);
+    let parsed = match known.take().filter(|(last, _)| *last == version) {
+        Some((_, parsed)) => parsed,
+        None => match Reference::from_files(&files) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
+    };
+    *known = Some((version.clone(), parsed.clone()));
+    parsed.map(|()| version)
 }
 
 fn exists(dir: &Path) -> Result<(), String> {

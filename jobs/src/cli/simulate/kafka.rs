@@ -4,11 +4,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use chrono::{DateTime, Duration};
+use chrono::Duration;
 use pipeline::run::process::RunError;
 use pipeline::source::kafka::{RecordSender, partition_counts};
 use pipeline::source::{InputId, SourceError};
-use pipeline::time::wall;
+use pipeline::time::{Zone, wall};
 
 use super::super::Usage;
 use super::super::run::kafka_settings;
@@ -38,7 +38,6 @@ pub fn run(
         files: EventFiles::create(plan, out)?,
         sender: RecordSender::open(&kafka).map_err(RunError::from)?,
         inputs: inputs(plan, &topics),
-        partitions: plan.partitions as usize,
         pacer: Pacer::new(pace),
         began: wall::monotonic(),
         told,
@@ -51,10 +50,7 @@ pub fn run(
 
 /// Sent now, an event of tomorrow would be a future-dated one (K5).
 fn refuse_days_to_come(plan: &Plan, now_ms: i64) -> Result<(), Usage> {
-    let today = DateTime::from_timestamp_millis(now_ms)
-        .unwrap_or_default()
-        .with_timezone(&plan.zone)
-        .date_naive();
+    let today = Zone(plan.zone).day_of(now_ms).date();
     let last = plan.start + Duration::days(i64::from(plan.days) - 1);
     if last <= today {
         return Ok(());
@@ -89,19 +85,19 @@ pub fn topics(config: &Config) -> [&str; 4] {
 }
 
 /// Every partition of the topics: by topic, then number.
-pub fn inputs(plan: &Plan, topics: &[&str; 4]) -> Vec<InputId> {
+pub fn inputs(plan: &Plan, topics: &[&str; 4]) -> [Vec<InputId>; 4] {
     let partitions = i32::try_from(plan.partitions).unwrap_or(i32::MAX);
-    topics
-        .iter()
-        .flat_map(|&name| (0..partitions).map(move |partition| InputId::new(name, partition)))
-        .collect()
+    topics.map(|name| {
+        (0..partitions)
+            .map(|partition| InputId::new(name, partition))
+            .collect()
+    })
 }
 
 struct Sink<T> {
     files: EventFiles,
     sender: RecordSender,
-    inputs: Vec<InputId>,
-    partitions: usize,
+    inputs: [Vec<InputId>; 4],
     pacer: Pacer,
     began: Instant,
     told: T,
@@ -120,7 +116,7 @@ impl<T: FnMut(u64)> EventSink for Sink<T> {
         thread::sleep(due.saturating_sub(self.began.elapsed()));
         self.files
             .event(topic, partition, key, recorded_at_ms, payload)?;
-        let to = &self.inputs[topic.index() * self.partitions + partition as usize];
+        let to = &self.inputs[topic.index()][partition as usize];
         // A line `null` is a tombstone (K2).
         let value = (payload != b"null").then_some(payload);
         let refused = |source: SourceError| SimulateError::Sink {
@@ -186,7 +182,7 @@ mod tests {
         .unwrap();
         assert_eq!(confirmed, summary.records);
 
-        let inputs = inputs(&plan(), &topics(&config));
+        let inputs = inputs(&plan(), &topics(&config)).concat();
         let ends = end_offsets(&kafka_settings(&config), &inputs).unwrap();
         for (input, end) in inputs.iter().zip(ends) {
             let file = out

@@ -2,11 +2,11 @@
 
 use arrow::array::AsArray;
 use arrow::datatypes::Date32Type;
+use pipeline::columns::Columns;
 use schemas::calendar::{CalendarRow, DayKind};
 
 use super::Loaded;
 use super::problem::Problem;
-use pipeline::columns::Columns;
 
 /// The rows of `ref_calendar`; a row of an unknown kind is a problem.
 pub fn rows(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<CalendarRow> {

@@ -24,14 +24,13 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::Columns;
 use schemas::calendar::CalendarRow;
 use sha2::{Digest, Sha256};
 
 pub use problem::{Problem, ReferenceError};
 use table::{NOT_READ_YET, TABLES, Table};
 use validity::Validity;
-
-use pipeline::columns::Columns;
 
 /// What stands where reference data say nothing (K8).
 pub const UNKNOWN: &str = "UNKNOWN";
@@ -102,11 +101,23 @@ impl Reference {
         Ok(files)
     }
 
-    /// The same from file names and their bytes.
+    /// Content hash of the files among these that are read: SHA-256 in hexadecimal.
+    pub fn version_of(files: &BTreeMap<String, Vec<u8>>) -> String {
+        let mut hash = Sha256::new();
+        for (file, bytes) in files.iter().filter(|(file, _)| table_of(file).is_some()) {
+            hash.update((file.len() as u64).to_le_bytes());
+            hash.update(file);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        hex::encode(hash.finalize())
+    }
+
+    /// What [`Reference::load`] reads, from file names and their bytes.
     pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, ReferenceError> {
         let mut reference = Self::without_tables();
+        reference.version = Self::version_of(files);
         let mut problems = Vec::new();
-        let mut hash = Sha256::new();
         for (file, bytes) in files {
             let Some(table) = table_of(file) else {
                 reference
@@ -114,10 +125,6 @@ impl Reference {
                     .push(Problem::of_file(file, why_ignored(file)));
                 continue;
             };
-            hash.update((file.len() as u64).to_le_bytes());
-            hash.update(file);
-            hash.update((bytes.len() as u64).to_le_bytes());
-            hash.update(bytes);
             if let Some(other) = reference.of(table.name) {
                 let message = format!("the same table stands in {}; keep one of them", other.file);
                 problems.push(Problem::of_file(file, message));
@@ -141,7 +148,6 @@ impl Reference {
                 Err(error) => problems.push(Problem::of_file(file, error.to_string())),
             }
         }
-        reference.version = hex::encode(hash.finalize());
         if let Some(loaded) = reference.of(table::CUSTOMER) {
             match customers(&loaded.batch, &reference.nobody) {
                 Ok(customers) => reference.customers = customers,
@@ -178,7 +184,7 @@ impl Reference {
         }
     }
 
-    /// SHA-256 of the files that were read, in hexadecimal.
+    /// [`Reference::version_of`] its files.
     pub fn version(&self) -> &str {
         &self.version
     }

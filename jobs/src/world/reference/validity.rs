@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use pipeline::columns::Columns;
 
 use super::table::{Table, VALID_FROM, VALID_TO};
-use pipeline::columns::Columns;
 
 #[derive(Clone, Copy, Debug)]
 struct Version {

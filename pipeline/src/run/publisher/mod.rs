@@ -176,8 +176,8 @@ pub struct Publisher {
     feed_days: Vec<(crate::time::Day, feed::Cells)>,
     /// Where feed and dead letters leave to, if the events come from Kafka.
     outlet: Option<Arc<dyn Outlet>>,
-    /// Live time as last sealed; `i64::MIN` for files.
-    live_ms: i64,
+    /// Live time as last sealed; files have none.
+    live_ms: Option<i64>,
 }
 
 impl Publisher {
@@ -252,7 +252,7 @@ impl Publisher {
             grid: base.grid,
             feed_days: Vec::new(),
             outlet: ways_out.outlet,
-            live_ms: i64::MIN,
+            live_ms: None,
         };
         if let Some((_, intent)) = open {
             tracing::info!(
@@ -262,10 +262,6 @@ impl Publisher {
             publisher.roll_forward(&intent).await?;
         }
         Ok(publisher)
-    }
-
-    pub fn last_epoch(&self) -> Option<&EpochRecord> {
-        self.last.as_ref()
     }
 
     /// Takes in what the shards sealed after the last cut, before they go on.
@@ -306,22 +302,18 @@ impl Publisher {
             self.state.planner.touch_world(&self.metrics);
         }
         self.state.clocks.insert(shard, seal.clocks.clone());
-        self.live_ms = self.live_ms.max(seal.live_ms.unwrap_or(i64::MIN));
+        self.live_ms = self.live_ms.max(seal.live_ms);
         self.state.drained_to_ms = self.state.drained_to_ms.max(seal.drained_to_ms);
         self.state.reference.clone_from(&seal.reference);
-        let size = |blobs: &[(String, Bytes)]| blobs.iter().map(|(_, b)| b.len()).sum::<usize>();
-        self.pending_bytes += size(&seal.facts);
-        self.pending_bytes += seal
-            .events
-            .iter()
-            .map(|(_, bytes)| bytes.len())
-            .sum::<usize>();
+        let facts = seal.facts.iter().map(|(_, bytes)| bytes.len());
+        let events = seal.events.iter().map(|(_, bytes)| bytes.len());
+        self.pending_bytes += facts.chain(events).sum::<usize>();
         let transitions = alert::seal(&shard.to_string(), number, &mut seal.alerts.clone());
         self.alerting.add(
             &mut self.state.outboxes,
             &shard.to_string(),
             transitions,
-            live_or_clock(&seal),
+            live_or_clock(seal.live_ms, [&seal.clocks]),
         );
         for answer in &seal.answers {
             if let Some(round) = self.answers.get_mut(&answer.round) {
@@ -381,10 +373,10 @@ impl Publisher {
     }
 }
 
-/// What age limits of alerts are measured against: live time, else (files) the furthest clock.
-fn live_or_clock(seal: &Seal) -> i64 {
-    seal.live_ms
-        .or_else(|| seal.clocks.values().copied().max())
+/// What age limits of alerts are measured against: live time, else (files) the furthest of the clocks.
+fn live_or_clock<'c>(live_ms: Option<i64>, clocks: impl IntoIterator<Item = &'c Clocks>) -> i64 {
+    live_ms
+        .or_else(|| clocks.into_iter().flat_map(Clocks::values).copied().max())
         .unwrap_or(i64::MIN)
 }
 

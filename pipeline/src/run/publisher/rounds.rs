@@ -19,19 +19,16 @@ use crate::time::{Window, WindowKind, wall};
 impl Publisher {
     /// Whether windows wait for a round.
     pub(super) fn has_due(&self, force: bool) -> bool {
-        let now_ms = wall::now_ms();
-        let revise_every =
-            i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
+        !self.due(wall::now_ms(), force).is_empty()
+    }
+
+    /// Windows that wait for a round now.
+    fn due(&self, now_ms: i64, force: bool) -> Vec<RoundKey> {
+        let revise_every = self.settings.revise_every.as_millis();
+        let revise_every_ms = i64::try_from(revise_every).unwrap_or(i64::MAX);
+        let (zone, clocks) = (self.settings.zone, self.clocks());
         let planner = &self.state.planner;
-        !planner
-            .due(
-                self.settings.zone,
-                &self.clocks(),
-                now_ms,
-                revise_every,
-                force,
-            )
-            .is_empty()
+        planner.due(zone, &clocks, now_ms, revise_every_ms, force)
     }
 
     /// Opens the rounds that are due and waits until every shard has answered.
@@ -44,13 +41,7 @@ impl Publisher {
             return Ok(Vec::new());
         }
         let now_ms = wall::now_ms();
-        let revise_every =
-            i64::try_from(self.settings.revise_every.as_millis()).unwrap_or(i64::MAX);
-        let zone = self.settings.zone;
-        let mut due = self
-            .state
-            .planner
-            .due(zone, &self.clocks(), now_ms, revise_every, force);
+        let mut due = self.due(now_ms, force);
         // The oldest first; what is left over goes out with the next epoch, so that catching up shows progress.
         due.sort_by_key(|key| (key.window.end, key.window.kind));
         due.truncate(ROUNDS_PER_EPOCH);

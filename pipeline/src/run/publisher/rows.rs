@@ -13,6 +13,7 @@ use arrow::json::ReaderBuilder;
 use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
+use crate::alert::Severity;
 use crate::columns::{instant, int32};
 use crate::round::Changes;
 use crate::run::seal::{DeadLetter, LateEvent, OrphanRow, from_ipc};
@@ -306,15 +307,17 @@ impl OrphanFact {
 }
 
 /// A loaded alert rule, a row of `ops.rules`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleCard {
-    pub rule_id: String,
+    pub rule_id: Arc<str>,
     pub rule_version: u32,
-    pub title: String,
+    pub title: Arc<str>,
+    /// What it watches, in words.
     pub condition: String,
-    pub severity: String,
-    pub owner_role: String,
-    pub escalation_role: String,
+    /// The highest it can reach.
+    pub severity: Severity,
+    pub owner_role: Arc<str>,
+    pub escalation_role: Arc<str>,
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use crossbeam_channel::Sender;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
-use super::{EpochRecord, OWN_ALERTS, PublishError, Publisher, Summary, Until};
+use super::{EpochRecord, OWN_ALERTS, PublishError, Publisher, Summary, Until, live_or_clock};
 use crate::run::shard::{Command, Report};
 use crate::time::wall;
 
@@ -97,15 +97,7 @@ impl Publisher {
     }
 
     pub(super) fn live_or_clock_ms(&self) -> i64 {
-        self.live_ms.max(
-            self.state
-                .clocks
-                .values()
-                .flat_map(|clocks| clocks.values().copied())
-                .max()
-                .filter(|_| self.live_ms == i64::MIN)
-                .unwrap_or(i64::MIN),
-        )
+        live_or_clock(self.live_ms, self.state.clocks.values())
     }
 
     /// Gives alerts that are on their way a moment; what is not acknowledged then is the next owner's to repeat.

@@ -189,7 +189,7 @@ impl Publisher {
     pub(super) fn rule_rows(&mut self, epoch: i64, rows: &mut Rows) -> Result<(), PublishError> {
         let mut new = Vec::new();
         for card in &self.settings.rules {
-            let listed = (card.rule_id.clone(), card.rule_version);
+            let listed = (card.rule_id.to_string(), card.rule_version);
             if self.state.rules_listed.insert(listed) {
                 new.push(RuleRow {
                     card: card.clone(),

@@ -197,10 +197,6 @@ impl<W: World> Shard<W> {
         self.drained_to_ms
     }
 
-    pub fn core(&self) -> &ShardCore<W> {
-        &self.core
-    }
-
     /// Reads until told to stop. Ends with a seal and a base, or with the error that stopped it.
     pub fn run(
         mut self,
