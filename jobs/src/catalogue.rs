@@ -5,13 +5,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use arrow::datatypes::{DataType, Field, Schema};
 use pipeline::alert::AlertRule;
-use pipeline::history::{Keyed, PANE, Stage, WEIGHT};
-use pipeline::publish::TableSpec;
+use pipeline::history::{KeyedHistory, KeyedOperator, PANE, WEIGHT};
 use pipeline::query::catalog::ViewText;
-use pipeline::round::{Metric, MetricError, MetricText};
-use pipeline::run::core::{CoreError, ShardCore};
+use pipeline::round::{Metric, MetricError, MetricQueries};
+use pipeline::shard::{CoreError, ShardState};
+use pipeline::table::TableSpec;
 use pipeline::time::Zone;
-use schemas::table::TableSpec as Described;
+use schemas::table::TableDescription;
 
 use crate::operator::closing_stock::ClosingStock;
 use crate::operator::order_lines::OrderLines;
@@ -20,7 +20,7 @@ use crate::operator::sell_through::SellThrough;
 use crate::operator::sla::{Policy, Sla};
 use crate::operator::survey_answers::SurveyAnswers;
 use crate::operator::survey_invitations::SurveyInvitations;
-use crate::world::World;
+use crate::reference::RetailReference;
 
 /// The operators of one shard.
 pub fn stages(
@@ -28,12 +28,12 @@ pub fn stages(
     shard: u32,
     shards: u32,
     policy: Arc<Policy>,
-) -> Vec<Box<dyn Stage<World>>> {
+) -> Vec<Box<dyn KeyedOperator<RetailReference>>> {
     vec![
-        Box::new(Keyed::new(OrderLines, zone)),
-        Box::new(Keyed::new(SellThrough { zone }, zone)),
-        Box::new(Keyed::new(ClosingStock { zone }, zone)),
-        Box::new(Keyed::new(
+        Box::new(KeyedHistory::new(OrderLines, zone)),
+        Box::new(KeyedHistory::new(SellThrough { zone }, zone)),
+        Box::new(KeyedHistory::new(ClosingStock { zone }, zone)),
+        Box::new(KeyedHistory::new(
             PriceObservations {
                 zone,
                 shard,
@@ -41,9 +41,9 @@ pub fn stages(
             },
             zone,
         )),
-        Box::new(Keyed::new(SurveyAnswers, zone)),
-        Box::new(Keyed::new(SurveyInvitations, zone)),
-        Box::new(Keyed::new(Sla::new(policy), zone)),
+        Box::new(KeyedHistory::new(SurveyAnswers, zone)),
+        Box::new(KeyedHistory::new(SurveyInvitations, zone)),
+        Box::new(KeyedHistory::new(Sla::new(policy), zone)),
     ]
 }
 
@@ -58,7 +58,7 @@ pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
 }
 
 /// The metrics of these texts, in such an order.
-pub fn load_metrics(texts: &[MetricText]) -> Result<Vec<Metric>, MetricError> {
+pub fn load_metrics(texts: &[MetricQueries]) -> Result<Vec<Metric>, MetricError> {
     let described = schemas::table::metric_tables();
     Metric::load_all(texts, |name| {
         let table = described.iter().find(|table| table.name == name)?;
@@ -82,13 +82,13 @@ pub async fn shard_core(
     zone: Zone,
     shard: u32,
     shards: u32,
-    world: World,
+    reference: RetailReference,
     metrics: Arc<Vec<Metric>>,
     policy: Arc<Policy>,
     rules: Vec<Box<dyn AlertRule>>,
-) -> Result<ShardCore<World>, CoreError> {
+) -> Result<ShardState<RetailReference>, CoreError> {
     let stages = stages(zone, shard, shards, policy);
-    ShardCore::new(zone, world, stages, metrics, rules).await
+    ShardState::new(zone, reference, stages, metrics, rules).await
 }
 
 /// Every stored table.
@@ -175,7 +175,7 @@ pub fn views() -> Vec<ViewText> {
         .collect()
 }
 
-fn stored(table: &Described) -> TableSpec {
+fn stored(table: &TableDescription) -> TableSpec {
     TableSpec {
         schema_name: table.schema_name.to_owned(),
         name: table.name.to_owned(),
@@ -190,7 +190,7 @@ fn stored(table: &Described) -> TableSpec {
 }
 
 /// Facts as stored: the operator's columns, pane and weight, and the epoch that published them.
-fn fact_table(stage: &dyn Stage<World>) -> anyhow::Result<TableSpec> {
+fn fact_table(stage: &dyn KeyedOperator<RetailReference>) -> anyhow::Result<TableSpec> {
     let schema = stage.schema();
     let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
     let epoch = Field::new("epoch", DataType::Int64, false).with_metadata(
@@ -208,5 +208,4 @@ fn fact_table(stage: &dyn Stage<World>) -> anyhow::Result<TableSpec> {
 }
 
 #[cfg(test)]
-#[path = "catalogue_tests.rs"]
 mod tests;

@@ -1,58 +1,53 @@
 //! The engine of Vitrine: from records to rows that a query, a feed and an alert can stand on. It knows nothing of retail.
 //!
 //! ```text
-//! source ─▶ decode ─▶ history ─▶ pane ─▶ round ─▶ publish ─▶ query
-//! records    verdict   facts      sums    rows     tables     SQL
-//!                 └───────── run: seals in log/shard-<p>, intents and epochs in log/publisher ─────────┘
+//! source ─▶ decode ─▶ history ─▶ pane ─▶ round ─▶ publisher ─▶ table ─▶ query
+//! records    verdict   facts      sums    rows     epochs       Delta    SQL
+//!            └────── shard: seals in log/shard-<p> ──────┘  └ log/publisher: intents, epochs
 //! ```
 //!
-//! | room | question it answers |
+//! Each module uses only those above it.
+//!
+//! | module | question it answers |
 //! |---|---|
+//! | [`error`] | what went wrong, whose fault it is, whether to try again |
+//! | [`time`] | what day is it, which windows hold it, how far has event time come |
 //! | [`columns`] | how are Arrow columns read and written |
-//! | [`time`] | what day is it, which windows read it, how far has time come |
+//! | [`sql`] | which functions do queries share |
+//! | [`kafka`] | how is a cluster reached, and what do its errors mean |
 //! | [`source`] | where do records come from, and have they ended |
 //! | [`decode`] | does this record count (verdict) |
 //! | [`history`] | which facts follow from the events of one key |
 //! | [`pane`] | what do the facts sum up to, per day and key |
-//! | [`round`] | which rows follow for a window, and which of them are news |
-//! | [`log`] | what is durable, and whose is it |
-//! | [`alert`] | what changed that somebody must know, and do they |
-//! | [`publish`] | how do files become tables |
-//! | [`query`] | what do the tables say, all of one epoch |
-//! | [`run`] | who does all this, on which thread, and what happens after a crash |
-//! | [`audit`] | does a computation from scratch say the same |
+//! | [`round`] | which rows follow for a window, and which of them are new |
+//! | [`log`] | what is durable, and who owns it |
+//! | [`table`] | how do files become Delta tables |
+//! | [`alert`] | which transitions follow from facts and rows |
+//! | [`shard`] | what happens between a record and its seal |
+//! | [`sink`] | how do alerts and records leave |
+//! | [`publisher`] | what becomes public, and when |
+//! | [`query`] | what do the tables say, all of one epoch; does a computation from scratch say the same |
+//! | [`run`] | which threads do all this, and how does it start and stop |
 //!
 //! Start with [`run`] for the whole, with [`history::Operator`] and [`round::Metric`] to see what the engine is given.
-//!
-//! # What happens when the process dies
-//! Before a seal is durable: its records are read again, the verdicts are the same. After: state is taken back from the
-//! last base and the records behind it. Before an intent: the epoch never was; seals after the last cut are taken in anew.
-//! After an intent: tables, records and epoch record are rolled forward, each step noticing if it was done before.
-//!
-//! # Weighed and left
-//! * A seal that holds changes of state instead of events: larger, and every layout of state would be a format. State is a
-//!   function of events and clocks, so it is computed again; bases bound how far.
-//! * Facts and panes in bases: they follow from the histories.
-//! * A log record when a round is opened: a round that a crash forgets is opened again, for its windows are still marked.
-//! * Windows as literals in the texts of a round: every window planned anew, which took longer than running it. Parameters are
-//!   functions that the open window answers, and a text is planned once a shard ([`round::Evaluator`]).
-//! * `COUNT(DISTINCT …)` in `shard.sql`: a set of texts for every row. Summing up by customer first counts the same.
-//! * A feed that tells of every day that the clock has passed: catching up, days were told as zeros, and corrected an epoch later.
-//!
-//! # Left for later work
-//! Several processes, spilling to disk, object storage, forgetting histories behind the horizon, transactions of the feed,
-//! windows that close beside a shard's thread. All state is in memory; what asks for more is refused with a sentence.
+//! `DESIGN.md` beside this crate says what must hold, what happens when the process dies (3.4, 3.5), what was weighed and left
+//! (3.10) and where a change belongs (7). `GLOSSARY.md` defines every word that has no standard meaning.
 
 pub mod alert;
-pub mod audit;
 pub mod columns;
 pub mod decode;
+pub mod error;
 pub mod history;
+pub mod kafka;
 pub mod log;
 pub mod pane;
-pub mod publish;
+pub mod publisher;
 pub mod query;
 pub mod round;
 pub mod run;
+pub mod shard;
+pub mod sink;
 pub mod source;
+pub mod sql;
+pub mod table;
 pub mod time;

@@ -7,7 +7,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::event::{
-    EventType, Field, FieldUse, InstantRule, Kind, complaints, envelope, orders, prices, visits,
+    EventType, Field, FieldKind, FieldUse, InstantRule, complaints, envelope, orders, prices,
+    visits,
 };
 use crate::event::{Topic, event_types};
 
@@ -74,13 +75,13 @@ fn property(field: &Field, field_use: Option<&FieldUse>) -> Value {
     let mut schema = kind(field.kind, field_use);
     if let Some(object) = schema.as_object_mut() {
         let note = match field.kind {
-            Kind::Presence => "; only its presence is stored",
-            Kind::FreeText => "; only its length is stored",
-            Kind::Enum(_) => "; another text is stored as UNKNOWN",
-            Kind::Instant(InstantRule::Observed) => {
+            FieldKind::Presence => "; only its presence is stored",
+            FieldKind::FreeText => "; only its length is stored",
+            FieldKind::Enum(_) => "; another text is stored as UNKNOWN",
+            FieldKind::Instant(InstantRule::Observed) => {
                 "; milliseconds UTC, at most 31 days before occurred_at and not after it"
             }
-            Kind::Instant(_) => "; milliseconds UTC",
+            FieldKind::Instant(_) => "; milliseconds UTC",
             _ => "",
         };
         object.insert(
@@ -91,34 +92,36 @@ fn property(field: &Field, field_use: Option<&FieldUse>) -> Value {
     schema
 }
 
-fn kind(kind: Kind, field_use: Option<&FieldUse>) -> Value {
+fn kind(kind: FieldKind, field_use: Option<&FieldUse>) -> Value {
     let up_to = |most: i64| json!({ "type": "integer", "minimum": 0, "maximum": most });
     match kind {
-        Kind::Id | Kind::Presence => json!({ "type": "string", "minLength": 1 }),
-        Kind::EventId => json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
-        Kind::SchemaVersion => json!({ "const": 1 }),
-        Kind::Code | Kind::Label | Kind::FreeText => json!({ "type": "string" }),
+        FieldKind::Id | FieldKind::Presence => json!({ "type": "string", "minLength": 1 }),
+        FieldKind::EventId => json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
+        FieldKind::SchemaVersion => json!({ "const": 1 }),
+        FieldKind::Code | FieldKind::Label | FieldKind::FreeText => json!({ "type": "string" }),
         // The list is what is understood, not what is accepted.
-        Kind::Enum(names) => json!({ "anyOf": [{ "enum": names }, { "type": "string" }] }),
-        Kind::Qty | Kind::Fen | Kind::DurationMs => up_to(i64::MAX),
-        Kind::U8 => up_to(u8::MAX.into()),
-        Kind::U16 => up_to(u16::MAX.into()),
-        Kind::U32 => up_to(u32::MAX.into()),
-        Kind::Bp => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
-        Kind::Score => json!({ "type": "integer", "minimum": 1, "maximum": 5 }),
-        Kind::Bool => json!({ "type": "boolean" }),
-        Kind::Instant(_) => {
+        FieldKind::Enum(names) => json!({ "anyOf": [{ "enum": names }, { "type": "string" }] }),
+        FieldKind::Qty | FieldKind::Fen | FieldKind::DurationMs => up_to(i64::MAX),
+        FieldKind::U8 => up_to(u8::MAX.into()),
+        FieldKind::U16 => up_to(u16::MAX.into()),
+        FieldKind::U32 => up_to(u32::MAX.into()),
+        FieldKind::Bp => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
+        FieldKind::Score => json!({ "type": "integer", "minimum": 1, "maximum": 5 }),
+        FieldKind::Bool => json!({ "type": "boolean" }),
+        FieldKind::Instant(_) => {
             json!({ "type": "integer", "minimum": 946_684_800_000_i64, "exclusiveMaximum": 253_402_300_800_000_i64 })
         }
-        Kind::Date => {
+        FieldKind::Date => {
             json!({ "type": "string", "format": "date", "pattern": "^\\d{4}-\\d{2}-\\d{2}$" })
         }
-        Kind::Month => json!({ "type": "string", "pattern": "^\\d{4}-(0[1-9]|1[0-2])$" }),
-        Kind::IsoWeek => {
+        FieldKind::Month => json!({ "type": "string", "pattern": "^\\d{4}-(0[1-9]|1[0-2])$" }),
+        FieldKind::IsoWeek => {
             json!({ "type": "string", "pattern": "^\\d{4}-W(0[1-9]|[1-4]\\d|5[0-3])$" })
         }
-        Kind::Texts => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
-        Kind::List(items) => list(items, field_use),
+        FieldKind::Texts => {
+            json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
+        }
+        FieldKind::List(items) => list(items, field_use),
     }
 }
 

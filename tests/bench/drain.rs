@@ -65,21 +65,21 @@ pub fn drain(address: &str, topic: &str, decodes: bool) -> Result<Drained> {
     })
 }
 
-/// Reads `goal` records and decodes them where there is something to decode them into.
+/// Reads `stop_offset` records and decodes them where there is something to decode them into.
 fn read(
     consumer: &BaseConsumer,
-    goal: u64,
+    stop_offset: u64,
     mut events: Option<&mut EventBatchBuilder>,
 ) -> Result<()> {
     let limits = Limits::default();
     let mut records = 0;
     let mut last = wall::monotonic();
-    while records < goal {
+    while records < stop_offset {
         // A poll that serves one of the client's own events comes back early, with nothing.
         let Some(message) = consumer.poll(Duration::from_millis(200)) else {
             ensure!(
                 last.elapsed() < PATIENCE,
-                "nothing comes after records={records} of {goal}"
+                "nothing comes after records={records} of {stop_offset}"
             );
             continue;
         };

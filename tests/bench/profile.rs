@@ -23,11 +23,11 @@ const STAGES: [Stage; 12] = [
         &["pipeline::round::evaluat", "ShardCore<W>::answer"],
     ),
     ("rounds: what is new", &["pipeline::round::compare"]),
-    ("demand feed", &["pipeline::run::publisher::feed"]),
-    ("records to Kafka", &["pipeline::publish::outlet"]),
+    ("demand feed", &["pipeline::publisher::feed"]),
+    ("records to Kafka", &["pipeline::table::outlet"]),
     (
         "Parquet and Delta",
-        &["pipeline::publish", "pipeline::run::publisher::rows"],
+        &["pipeline::table", "pipeline::publisher::rows"],
     ),
     (
         "logs: encode, compress, fsync",

@@ -17,6 +17,7 @@ mod readers;
 mod readme;
 mod reference;
 mod refusals;
+mod rule_book;
+mod sinks;
 mod source_faults;
 mod source_kafka;
-mod ways_out;

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use pipeline::source::kafka::{KafkaSettings, KafkaSource};
-use pipeline::source::{InputId, Item, Record, Source, SourceError, Start};
+use pipeline::kafka::KafkaSettings;
+use pipeline::kafka::TopicPartition;
+use pipeline::source::kafka::KafkaSource;
+use pipeline::source::{Item, Record, Source, SourceError, Start};
 use pipeline::time::wall;
 use tests::kafka::Broker;
 
@@ -19,7 +21,7 @@ pub fn starts(topic: &str, offsets: &[i64]) -> Vec<Start> {
     offsets
         .iter()
         .zip(0..)
-        .map(|(offset, partition)| Start::new(InputId::new(topic, partition), *offset))
+        .map(|(offset, partition)| Start::new(TopicPartition::new(topic, partition), *offset))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use pipeline::source::kafka::KafkaSettings;
+use pipeline::kafka::KafkaSettings;
 use pipeline::source::{ErrorKind, SourceError};
 use pipeline::time::wall;
 use rdkafka::mocking::MockCluster;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use pipeline::source::kafka::{end_offsets, partition_counts};
-use pipeline::source::{ErrorKind, InputId, Source, SourceError, TimestampKind};
+use pipeline::kafka::TopicPartition;
+use pipeline::kafka::{end_offsets, partition_counts};
+use pipeline::source::{ErrorKind, Source, SourceError, TimestampKind};
 use tests::kafka::{Broker, Message};
 
 use crate::reader::{Reader, open_error, settings, starts};
@@ -121,7 +122,7 @@ fn transaction_markers_at_the_end_are_the_end() {
     broker.transaction(&topic, three(0), true).unwrap();
     broker.produce(&topic, three(1)).unwrap();
     broker.transaction(&topic, three(1), false).unwrap();
-    let inputs: Vec<InputId> = (0..3).map(|p| InputId::new(&topic, p)).collect();
+    let inputs: Vec<TopicPartition> = (0..3).map(|p| TopicPartition::new(&topic, p)).collect();
     let settings = settings(broker);
     let ends = end_offsets(&settings, &inputs).unwrap();
     assert_eq!(ends, [4, 7, 0], "markers take offsets");

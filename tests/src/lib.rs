@@ -23,7 +23,7 @@
 //! | `it/reference.rs`, `it/owners.rs` | reference data that change meanwhile; signals, and two owners of one storage |
 //! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
 //! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |
-//! | `it/ways_out/` | alerts at receivers and in their topic, the demand feed: the same as in the tables, through faults and kills |
+//! | `it/sinks/` | alerts at receivers and in their topic, the demand feed: the same as in the tables, through faults and kills |
 //! | `it/source_*.rs` | the Kafka source by itself |
 //!
 //! Random choices come from a seed that is printed; `VITRINE_TEST_SEED` sets it. `VITRINE_BIN` names a binary that is to be

@@ -14,9 +14,11 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::alert::{About, AlertRule, Change, Input, Now, Severity, State};
+use pipeline::alert::{
+    AlertChange, AlertRule, AlertScope, AlertState, RuleInput, RuleTime, Severity,
+};
 use pipeline::columns::Columns;
-use pipeline::run::publisher::RuleCard;
+use pipeline::publisher::RuleCard;
 use serde::{Deserialize, Serialize};
 
 use super::RuleError;
@@ -87,7 +89,7 @@ struct Row {
 
 /// What a revision says.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Verdict {
+enum MarginJudgement {
     Below(Below),
     /// Neither low nor well.
     Between,
@@ -159,9 +161,9 @@ impl MarginRule {
         }
     }
 
-    fn judge(&self, row: &Row) -> Verdict {
+    fn judge(&self, row: &Row) -> MarginJudgement {
         if row.n <= 0 || row.skus < self.settings.observed_skus_at_least || row.sales <= 0 {
-            return Verdict::Unknown;
+            return MarginJudgement::Unknown;
         }
         let is_under = |ratio: f64| {
             (row.sales - row.cost).saturating_mul(MILLION)
@@ -173,16 +175,16 @@ impl MarginRule {
             .iter()
             .find(|below| is_under(below.ratio))
         {
-            Verdict::Below(*below)
+            MarginJudgement::Below(*below)
         } else if is_under(self.settings.resolved_from_ratio) {
-            Verdict::Between
+            MarginJudgement::Between
         } else {
-            Verdict::Well
+            MarginJudgement::Well
         }
     }
 
     /// Takes in one revision.
-    fn step(&mut self, row: &Row) -> Option<Change> {
+    fn step(&mut self, row: &Row) -> Option<AlertChange> {
         let known = self.retailers.get(&row.customer_id);
         let is_gone = row.n <= 0;
         let counts = match known {
@@ -214,17 +216,23 @@ impl MarginRule {
         Some(self.change(row, state?, verdict, about))
     }
 
-    fn change(&self, row: &Row, state: State, verdict: Verdict, about: Open) -> Change {
+    fn change(
+        &self,
+        row: &Row,
+        state: AlertState,
+        verdict: MarginJudgement,
+        about: Open,
+    ) -> AlertChange {
         let value = match verdict {
-            Verdict::Unknown => None,
+            MarginJudgement::Unknown => None,
             _ => Some((row.sales - row.cost) as f64 / row.sales as f64),
         };
         let limit = match verdict {
-            Verdict::Below(below) => Some(below.ratio),
-            Verdict::Well => Some(self.settings.resolved_from_ratio),
-            Verdict::Between | Verdict::Unknown => None,
+            MarginJudgement::Below(below) => Some(below.ratio),
+            MarginJudgement::Well => Some(self.settings.resolved_from_ratio),
+            MarginJudgement::Between | MarginJudgement::Unknown => None,
         };
-        Change {
+        AlertChange {
             rule_id: self.settings.rule_id.clone(),
             rule_version: self.settings.version,
             state,
@@ -233,7 +241,7 @@ impl MarginRule {
             subjects: vec![row.customer_id.clone(), row.territory_id.clone()],
             value,
             limit,
-            about: About::Window {
+            about: AlertScope::Window {
                 start_ms: row.window_start_ms,
                 end_ms: row.window_end_ms,
             },
@@ -248,24 +256,28 @@ impl MarginRule {
 }
 
 /// The state machine: what a verdict does to an alert.
-fn next(open: Option<Open>, verdict: Verdict, at_ms: i64) -> (Option<State>, Option<Open>) {
+fn next(
+    open: Option<Open>,
+    verdict: MarginJudgement,
+    at_ms: i64,
+) -> (Option<AlertState>, Option<Open>) {
     match (open, verdict) {
-        (None, Verdict::Below(below)) => (
-            Some(State::Firing),
+        (None, MarginJudgement::Below(below)) => (
+            Some(AlertState::Firing),
             Some(Open {
                 severity: below.severity,
                 first_fired_at_ms: at_ms,
             }),
         ),
-        (Some(open), Verdict::Below(below)) if open.severity != below.severity => (
-            Some(State::Updated),
+        (Some(open), MarginJudgement::Below(below)) if open.severity != below.severity => (
+            Some(AlertState::Updated),
             Some(Open {
                 severity: below.severity,
                 ..open
             }),
         ),
-        (Some(_), Verdict::Well) => (Some(State::Resolved), None),
-        (Some(_), Verdict::Unknown) => (Some(State::Withdrawn), None),
+        (Some(_), MarginJudgement::Well) => (Some(AlertState::Resolved), None),
+        (Some(_), MarginJudgement::Unknown) => (Some(AlertState::Withdrawn), None),
         (open, _) => (None, open),
     }
 }
@@ -325,24 +337,28 @@ impl AlertRule for MarginRule {
         self.settings.version
     }
 
-    fn input(&self) -> Input {
-        Input::Rows {
+    fn input(&self) -> RuleInput {
+        RuleInput::Rows {
             metric: METRIC,
             window_kind: WINDOW_KIND,
         }
     }
 
-    fn observe(&mut self, batch: &RecordBatch, _now: Now) -> Result<Vec<Change>, ArrowError> {
+    fn observe(
+        &mut self,
+        batch: &RecordBatch,
+        _now: RuleTime,
+    ) -> Result<Vec<AlertChange>, ArrowError> {
         let rows = read(batch)?;
         Ok(rows.iter().filter_map(|row| self.step(row)).collect())
     }
 
     /// Rows alone decide.
-    fn tick(&mut self, _now: Now) -> Vec<Change> {
+    fn tick(&mut self, _now: RuleTime) -> Vec<AlertChange> {
         Vec::new()
     }
 
-    fn next_wake_ms(&self) -> Option<i64> {
+    fn next_timer_ms(&self) -> Option<i64> {
         None
     }
 
@@ -357,5 +373,4 @@ impl AlertRule for MarginRule {
 }
 
 #[cfg(test)]
-#[path = "margin_tests.rs"]
 mod tests;

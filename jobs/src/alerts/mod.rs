@@ -12,7 +12,7 @@ mod sla;
 use std::sync::Arc;
 
 use pipeline::alert::AlertRule;
-use pipeline::run::publisher::RuleCard;
+use pipeline::publisher::RuleCard;
 use serde::de::DeserializeOwned;
 
 pub use margin::{Below, MarginRule, MarginSettings};

@@ -17,14 +17,16 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::alert::{About, AlertRule, Change, Input, Now, Severity, State};
+use pipeline::alert::{
+    AlertChange, AlertRule, AlertScope, AlertState, RuleInput, RuleTime, Severity,
+};
 use pipeline::columns::Columns;
 use pipeline::history::WEIGHT;
-use pipeline::run::publisher::RuleCard;
+use pipeline::publisher::RuleCard;
 use serde::{Deserialize, Serialize};
 
 use super::RuleError;
-use crate::operator::sla::{Outcome, Policy, SLA_STEPS, Step};
+use crate::operator::sla::{Policy, SLA_STEPS, StepDefinition, StepOutcome};
 
 /// `A15.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -64,12 +66,12 @@ struct Watched {
 struct Reported {
     watched: Watched,
     stopped_at_ms: Option<i64>,
-    outcome: Outcome,
+    outcome: StepOutcome,
 }
 
 impl Reported {
     fn is_missed(&self) -> bool {
-        matches!(self.outcome, Outcome::Pending | Outcome::Breached)
+        matches!(self.outcome, StepOutcome::Pending | StepOutcome::Breached)
     }
 
     /// Whether the step was missed and then stopped after its alert was due.
@@ -116,13 +118,13 @@ impl StepRule {
 
     /// As `ops.rules` lists it. Roles are those of its first step.
     pub fn card(&self) -> RuleCard {
-        let steps: Vec<&Step> = self
+        let steps: Vec<&StepDefinition> = self
             .settings
             .steps
             .iter()
             .filter_map(|step_id| self.policy.step(step_id))
             .collect();
-        let role = |get: fn(&Step) -> &Arc<str>| {
+        let role = |get: fn(&StepDefinition) -> &Arc<str>| {
             steps
                 .first()
                 .map_or_else(|| "".into(), |step| get(step).clone())
@@ -177,7 +179,7 @@ impl StepRule {
                         first_fired_at_ms: None,
                     },
                     stopped_at_ms: stopped_at.get(row),
-                    outcome: Outcome::parse(outcome.get(row)?)?,
+                    outcome: StepOutcome::parse(outcome.get(row)?)?,
                 })
             };
             let reported = reported().ok_or_else(|| {
@@ -201,7 +203,7 @@ impl StepRule {
     }
 
     /// Takes in what is now known of one step.
-    fn apply(&mut self, key: StepKey, news: News, now: Now) -> Vec<Change> {
+    fn apply(&mut self, key: StepKey, news: News, now: RuleTime) -> Vec<AlertChange> {
         let grace_ms = self.grace_ms(&key.2);
         let before = self.watched.remove(&key);
         if let Some(before) = &before {
@@ -213,7 +215,7 @@ impl StepRule {
         let Some(reported) = news.reported else {
             return match first_fired_at_ms.zip(before) {
                 Some((fired_ms, before)) => {
-                    self.change(&key, &before, State::Withdrawn, fired_ms, now_ms, None)
+                    self.change(&key, &before, AlertState::Withdrawn, fired_ms, now_ms, None)
                 }
                 None => Vec::new(),
             };
@@ -235,9 +237,9 @@ impl StepRule {
             let fired_ms = first_fired_at_ms.or(fires_and_resolves.then_some(due_ms));
             let (state, at_ms) = match (stopped_at_ms, fired_ms) {
                 (Some(stopped_ms), Some(fired_ms)) if is_missed => {
-                    (State::Resolved, stopped_ms.max(fired_ms))
+                    (AlertState::Resolved, stopped_ms.max(fired_ms))
                 }
-                _ => (State::Withdrawn, now_ms),
+                _ => (AlertState::Withdrawn, now_ms),
             };
             if let Some(fired_ms) = fired_ms {
                 changes.extend(self.change(&key, &watched, state, fired_ms, at_ms, elapsed));
@@ -246,11 +248,11 @@ impl StepRule {
         }
         let moved = before.is_some_and(|before| before.deadline_ms != watched.deadline_ms);
         let state = match first_fired_at_ms {
-            Some(_) if moved && now_ms >= due_ms => Some(State::Updated),
-            Some(_) if moved => Some(State::Withdrawn),
+            Some(_) if moved && now_ms >= due_ms => Some(AlertState::Updated),
+            Some(_) if moved => Some(AlertState::Withdrawn),
             _ => None,
         };
-        if state != Some(State::Withdrawn) {
+        if state != Some(AlertState::Withdrawn) {
             watched.first_fired_at_ms = first_fired_at_ms;
         }
         if watched.first_fired_at_ms.is_none() {
@@ -264,7 +266,7 @@ impl StepRule {
         changes
     }
 
-    fn fire(&mut self, key: &StepKey, due_ms: i64) -> Vec<Change> {
+    fn fire(&mut self, key: &StepKey, due_ms: i64) -> Vec<AlertChange> {
         let Some(watched) = self.watched.get_mut(key) else {
             return Vec::new();
         };
@@ -273,9 +275,16 @@ impl StepRule {
         self.firing(key, &watched, due_ms)
     }
 
-    fn firing(&self, key: &StepKey, watched: &Watched, due_ms: i64) -> Vec<Change> {
+    fn firing(&self, key: &StepKey, watched: &Watched, due_ms: i64) -> Vec<AlertChange> {
         let elapsed = due_ms - watched.started_at_ms;
-        self.change(key, watched, State::Firing, due_ms, due_ms, Some(elapsed))
+        self.change(
+            key,
+            watched,
+            AlertState::Firing,
+            due_ms,
+            due_ms,
+            Some(elapsed),
+        )
     }
 
     /// One change; none for a step that the table of steps no longer has.
@@ -283,16 +292,16 @@ impl StepRule {
         &self,
         (customer_id, case_id, step_id): &StepKey,
         watched: &Watched,
-        state: State,
+        state: AlertState,
         first_fired_at_ms: i64,
         transitioned_at_ms: i64,
         elapsed_ms: Option<i64>,
-    ) -> Vec<Change> {
+    ) -> Vec<AlertChange> {
         let Some(step) = self.policy.step(step_id) else {
             return Vec::new();
         };
         let rule_id = &self.settings.rule_id;
-        vec![Change {
+        vec![AlertChange {
             rule_id: rule_id.clone(),
             rule_version: self.settings.version,
             state,
@@ -305,7 +314,7 @@ impl StepRule {
             ],
             value: elapsed_ms.map(|ms| ms as f64),
             limit: Some(step.limit_ms as f64),
-            about: About::Deadline {
+            about: AlertScope::Deadline {
                 at_ms: watched.deadline_ms,
             },
             first_fired_at_ms,
@@ -326,13 +335,17 @@ impl AlertRule for StepRule {
         self.settings.version
     }
 
-    fn input(&self) -> Input {
-        Input::Facts {
+    fn input(&self) -> RuleInput {
+        RuleInput::Facts {
             operator: SLA_STEPS,
         }
     }
 
-    fn observe(&mut self, batch: &RecordBatch, now: Now) -> Result<Vec<Change>, ArrowError> {
+    fn observe(
+        &mut self,
+        batch: &RecordBatch,
+        now: RuleTime,
+    ) -> Result<Vec<AlertChange>, ArrowError> {
         let mut changes = Vec::new();
         for (key, news) in self.read(batch)? {
             changes.extend(self.apply(key, news, now));
@@ -341,7 +354,7 @@ impl AlertRule for StepRule {
         Ok(changes)
     }
 
-    fn tick(&mut self, now: Now) -> Vec<Change> {
+    fn tick(&mut self, now: RuleTime) -> Vec<AlertChange> {
         let now_ms = now.furthest_ms();
         let mut changes = Vec::new();
         while let Some((due_ms, key)) = self.due.pop_first() {
@@ -354,7 +367,7 @@ impl AlertRule for StepRule {
         changes
     }
 
-    fn next_wake_ms(&self) -> Option<i64> {
+    fn next_timer_ms(&self) -> Option<i64> {
         self.due.first().map(|(due_ms, _)| *due_ms)
     }
 
@@ -375,5 +388,4 @@ impl AlertRule for StepRule {
 }
 
 #[cfg(test)]
-#[path = "sla_tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
-use pipeline::run::publisher::{DayKind, FeedDefinition};
+use pipeline::publisher::{CalendarDay, FeedDefinition};
 use schemas::calendar::{Calendar, CalendarRow, MissingYear};
 
 /// Daily demand per SKU × territory, without gaps (contract 6). `topic`: where it is sent to, if the events come from Kafka.
@@ -14,14 +14,14 @@ pub fn demand_daily(zone: Tz, calendar: &[CalendarRow], topic: Option<String>) -
     FeedDefinition {
         name: "demand_daily".to_owned(),
         metric: "demand_orders".to_owned(),
-        sql: include_str!("demand_daily.sql").to_owned(),
+        sql: include_str!("../../feeds/demand_daily.sql").to_owned(),
         values: ["y", "y_allocated", "y_delivered", "returned"]
             .map(str::to_owned)
             .to_vec(),
         flag: "censored".to_owned(),
         calendar: Arc::new(move |day| {
             let date = day.date();
-            DayKind {
+            CalendarDay {
                 is_working_day: missing.known(calendar.is_working_day(date)),
                 is_holiday: missing.known(calendar.is_holiday(date)),
                 days_to_holiday: missing

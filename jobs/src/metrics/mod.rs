@@ -11,20 +11,20 @@
 #[cfg(test)]
 mod tests;
 
-use pipeline::round::MetricText;
+use pipeline::round::MetricQueries;
 
 /// The texts that stand in the folder of a metric, by stage.
 macro_rules! metric {
     ($name:literal: $($stage:ident),+) => {
-        MetricText {
-            $($stage: Some(include_str!(concat!($name, "/", stringify!($stage), ".sql"))),)+
-            ..MetricText { name: $name, stream: None, shard: None, public: None }
+        MetricQueries {
+            $($stage: Some(include_str!(concat!("../../metrics/", $name, "/", stringify!($stage), ".sql"))),)+
+            ..MetricQueries { name: $name, stream: None, shard: None, public: None }
         }
     };
 }
 
 /// Every metric, each after those whose panes or rows it reads.
-pub fn texts() -> Vec<MetricText> {
+pub fn texts() -> Vec<MetricQueries> {
     vec![
         metric!("demand_orders": stream, shard, public),
         metric!("sell_through": stream, shard),

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::{Column, FactTable};
-use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::columns::{FactColumn, FactTable};
+use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
 use serde::{Deserialize, Serialize};
 
 use super::sell_through::{ShelfKey, project_counts};
-use crate::world::World;
+use crate::reference::RetailReference;
 
 /// A day's closing stock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,21 +33,21 @@ pub struct ClosingStockFact {
 static TABLE: FactTable<ClosingStockFact> = FactTable::new(
     "Last stock count of each retailer, SKU and day (期末库存)",
     &[
-        Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
-        Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
-        Column::text("territory_id", "Territory at that count (片区)", |f| {
+        FactColumn::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
+        FactColumn::text("sku_id", "SKU (品规)", |f| &f.sku_id),
+        FactColumn::text("territory_id", "Territory at that count (片区)", |f| {
             &f.territory_id
         }),
-        Column::text(
+        FactColumn::text(
             "class_id",
             "Retailer class at that count (客户类别)",
             |f| &f.class_id,
         ),
-        Column::instant("instant", "When it was counted (盘点时间)", |f| {
+        FactColumn::instant("instant", "When it was counted (盘点时间)", |f| {
             f.instant_ms
         }),
-        Column::integer("stock_qty", "Stock in base units (库存)", |f| f.stock_qty),
-        Column::integer("counts_n", "Counts of the day (盘点次数)", |f| {
+        FactColumn::integer("stock_qty", "Stock in base units (库存)", |f| f.stock_qty),
+        FactColumn::integer("counts_n", "Counts of the day (盘点次数)", |f| {
             f.counts_n
         }),
     ],
@@ -76,7 +76,7 @@ pub struct ClosingStock {
 }
 
 impl Operator for ClosingStock {
-    type World = World;
+    type Reference = RetailReference;
     type Key = ShelfKey;
     type Event = StockCount;
     type Fact = ClosingStockFact;
@@ -103,12 +103,12 @@ impl Operator for ClosingStock {
     fn facts(
         &self,
         key: &ShelfKey,
-        history: &[Entry<StockCount>],
-        call: &mut Call<'_, World>,
+        history: &[HistoryEntry<StockCount>],
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<ClosingStockFact>,
     ) {
         let mut days: BTreeMap<_, (StockCount, i64)> = BTreeMap::new();
-        for Entry { event: count, .. } in history {
+        for HistoryEntry { event: count, .. } in history {
             let day = self.zone.day_of(count.counted_at_ms);
             let (last, counts_n) = days.entry(day).or_insert((*count, 0));
             *counts_n += 1;
@@ -118,7 +118,7 @@ impl Operator for ClosingStock {
             }
         }
         for (last, counts_n) in days.into_values() {
-            let customer = call.world.customer(&key.0, last.counted_at_ms);
+            let customer = call.reference.customer(&key.0, last.counted_at_ms);
             out.push(ClosingStockFact {
                 customer_id: key.0.clone(),
                 sku_id: key.1.clone(),

@@ -1,14 +1,14 @@
-//! Event batches and worlds for tests of operators.
+//! Event batches and references for tests of operators.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use arrow::record_batch::RecordBatch;
 use chrono::DateTime;
-use pipeline::history::{Call, Entry, Operator, Stamp};
+use pipeline::history::{EventOrder, HistoryEntry, Operator, OperatorContext};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::reference::RetailReference;
 
 /// An instant written as RFC 3339.
 pub fn ms(text: &str) -> i64 {
@@ -64,9 +64,9 @@ pub fn projected<O: Operator>(
 }
 
 /// A history entry with nothing but its instant to order it by.
-pub fn entry<E>(occurred_at_ms: i64, event: E) -> Entry<E> {
-    Entry {
-        stamp: Stamp {
+pub fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
+    HistoryEntry {
+        stamp: EventOrder {
             occurred_at_ms,
             recorded_at_ms: occurred_at_ms,
             event_id: format!("e{occurred_at_ms}").into(),
@@ -77,13 +77,13 @@ pub fn entry<E>(occurred_at_ms: i64, event: E) -> Entry<E> {
 }
 
 /// The facts of one key, all clocks having passed.
-pub fn facts_of<O: Operator<World = World>>(
+pub fn facts_of<O: Operator<Reference = RetailReference>>(
     operator: &O,
     key: &O::Key,
-    history: &[Entry<O::Event>],
-    world: &World,
+    history: &[HistoryEntry<O::Event>],
+    reference: &RetailReference,
 ) -> Vec<O::Fact> {
-    let mut call = Call::new(i64::MAX, world);
+    let mut call = OperatorContext::new(i64::MAX, reference);
     let mut out = Vec::new();
     operator.facts(key, history, &mut call, &mut out);
     out

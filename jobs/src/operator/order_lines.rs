@@ -21,11 +21,11 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::{Column, Columns, FactTable};
-use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use serde::{Deserialize, Serialize};
 
-use crate::world::{PriceType, UNKNOWN, World};
+use crate::reference::{PriceType, RetailReference, UNKNOWN};
 
 /// What a fact says about its quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,46 +77,46 @@ pub struct OrderLineFact {
 static TABLE: FactTable<OrderLineFact> = FactTable::new(
     "Quantities of order lines at each step (订单行)",
     &[
-        Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
-        Column::text("order_id", "Order (订单)", |f| &f.order_id),
-        Column::integer("line_no", "Number of the line in its order (行号)", |f| {
+        FactColumn::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
+        FactColumn::text("order_id", "Order (订单)", |f| &f.order_id),
+        FactColumn::integer("line_no", "Number of the line in its order (行号)", |f| {
             f.line_no
         }),
-        Column::text(
+        FactColumn::text(
             "kind",
             "REQUESTED, ALLOCATED, DELIVERED, RETURNED, CANCELLED, UNMET (环节)",
             |f| f.kind.as_str(),
         ),
-        Column::instant("instant", "When it counts (计入时间)", |f| f.instant_ms),
-        Column::text("event_id", "Event whose line this is (事件)", |f| {
+        FactColumn::instant("instant", "When it counts (计入时间)", |f| f.instant_ms),
+        FactColumn::text("event_id", "Event whose line this is (事件)", |f| {
             &f.event_id
         }),
-        Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
-        Column::text("territory_id", "Territory at that instant (片区)", |f| {
+        FactColumn::text("sku_id", "SKU (品规)", |f| &f.sku_id),
+        FactColumn::text("territory_id", "Territory at that instant (片区)", |f| {
             &f.territory_id
         }),
-        Column::text(
+        FactColumn::text(
             "class_id",
             "Retailer class at that instant (客户类别)",
             |f| &f.class_id,
         ),
-        Column::text(
+        FactColumn::text(
             "order_kind",
             "REGULAR, EMERGENCY, ... (订单类型)",
             |f| &f.order_kind,
         ),
-        Column::integer("qty", "Quantity in base units (数量)", |f| f.qty),
-        Column::integer(
+        FactColumn::integer("qty", "Quantity in base units (数量)", |f| f.qty),
+        FactColumn::integer(
             "value_fen",
             "Wholesale value in fen, K10 (批发金额)",
             |f| f.value_fen,
         ),
-        Column::integer(
+        FactColumn::integer(
             "unpriced_qty",
             "Quantity without any price (无价数量)",
             |f| f.unpriced_qty,
         ),
-        Column::integer(
+        FactColumn::integer(
             "counts_as_order",
             "1 where the line makes its order count (计入订单数)",
             |f| f.counts_as_order,
@@ -136,7 +136,7 @@ impl Fact for OrderLineFact {
 
 /// What an event does to its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Step {
+pub enum OrderStep {
     Placed,
     Amended,
     Allocated,
@@ -145,7 +145,7 @@ pub enum Step {
     Cancelled,
 }
 
-impl Step {
+impl OrderStep {
     /// The step of an event type and the line's quantity at that step; `None` for events that move no goods.
     fn of(event_type: &str) -> Option<(Self, &'static str)> {
         Some(match event_type {
@@ -162,7 +162,7 @@ impl Step {
 
 /// One line of an order event: the quantity is that of the event's step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Line {
+pub struct OrderLine {
     pub line_no: i64,
     pub sku_id: Arc<str>,
     pub qty: i64,
@@ -172,10 +172,10 @@ pub struct Line {
 /// An order event as this operator keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderEvent {
-    pub step: Step,
+    pub step: OrderStep,
     /// Only `order.placed` carries it.
     pub order_kind: Option<Arc<str>>,
-    pub lines: Vec<Line>,
+    pub lines: Vec<OrderLine>,
 }
 
 /// (customer_id, order_id)
@@ -186,7 +186,7 @@ pub type OrderKey = (Arc<str>, Arc<str>);
 pub struct OrderLines;
 
 impl Operator for OrderLines {
-    type World = World;
+    type Reference = RetailReference;
     type Key = OrderKey;
     type Event = OrderEvent;
     type Fact = OrderLineFact;
@@ -225,7 +225,7 @@ impl Operator for OrderLines {
             quantities.insert(name, items.integer(name)?);
         }
         for row in 0..batch.num_rows() {
-            let Some((step, quantity)) = event_type.get(row).and_then(Step::of) else {
+            let Some((step, quantity)) = event_type.get(row).and_then(OrderStep::of) else {
                 continue;
             };
             let (Some(customer), Some(order)) = (customer_id.shared(row), order_id.shared(row))
@@ -234,7 +234,7 @@ impl Operator for OrderLines {
             };
             let qty = &quantities[quantity];
             let lines = lines.range(row).filter_map(|item| {
-                Some(Line {
+                Some(OrderLine {
                     line_no: line_no.get(item)?,
                     sku_id: sku_id.shared(item)?,
                     qty: qty.get(item).unwrap_or(0),
@@ -254,18 +254,18 @@ impl Operator for OrderLines {
     fn facts(
         &self,
         key: &OrderKey,
-        history: &[Entry<OrderEvent>],
-        call: &mut Call<'_, World>,
+        history: &[HistoryEntry<OrderEvent>],
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
-        let first = |step: Step| history.iter().find(|entry| entry.event.step == step);
-        let allocation = first(Step::Allocated);
-        let placed = first(Step::Placed);
-        let cancellation = first(Step::Cancelled);
+        let first = |step: OrderStep| history.iter().find(|entry| entry.event.step == step);
+        let allocation = first(OrderStep::Allocated);
+        let placed = first(OrderStep::Placed);
+        let cancellation = first(OrderStep::Cancelled);
         let counted = history
             .iter()
-            .take_while(|entry| entry.event.step != Step::Allocated)
-            .filter(|entry| matches!(entry.event.step, Step::Placed | Step::Amended))
+            .take_while(|entry| entry.event.step != OrderStep::Allocated)
+            .filter(|entry| matches!(entry.event.step, OrderStep::Placed | OrderStep::Amended))
             .last();
         let order = Order {
             key,
@@ -287,10 +287,10 @@ impl Operator for OrderLines {
         }
         for entry in history {
             let kind = match entry.event.step {
-                Step::Allocated => LineKind::Allocated,
-                Step::Delivered => LineKind::Delivered,
-                Step::Returned => LineKind::Returned,
-                Step::Placed | Step::Amended | Step::Cancelled => continue,
+                OrderStep::Allocated => LineKind::Allocated,
+                OrderStep::Delivered => LineKind::Delivered,
+                OrderStep::Returned => LineKind::Returned,
+                OrderStep::Placed | OrderStep::Amended | OrderStep::Cancelled => continue,
             };
             order.count(kind, entry, entry.stamp.occurred_at_ms, call, out);
         }
@@ -302,7 +302,7 @@ struct Order<'h> {
     key: &'h OrderKey,
     order_kind: Arc<str>,
     /// Lines of the counted version.
-    counted: &'h [Line],
+    counted: &'h [OrderLine],
 }
 
 impl Order<'_> {
@@ -310,13 +310,13 @@ impl Order<'_> {
     fn count(
         &self,
         kind: LineKind,
-        entry: &Entry<OrderEvent>,
+        entry: &HistoryEntry<OrderEvent>,
         at_ms: i64,
-        call: &mut Call<'_, World>,
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         for line in &entry.event.lines {
-            let mut fact = self.fact(kind, line, line.qty, entry, at_ms, call.world);
+            let mut fact = self.fact(kind, line, line.qty, entry, at_ms, call.reference);
             match self.price(line, at_ms, call) {
                 // Far beyond any order: held at the edge of the column rather than wrapped around.
                 Some(price_fen) => fact.value_fen = line.qty.saturating_mul(price_fen),
@@ -329,8 +329,8 @@ impl Order<'_> {
     /// What the first allocation left open of the counted version.
     fn unmet(
         &self,
-        allocation: &Entry<OrderEvent>,
-        call: &mut Call<'_, World>,
+        allocation: &HistoryEntry<OrderEvent>,
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         let mut allocated: HashMap<i64, i64> = HashMap::new();
@@ -351,7 +351,7 @@ impl Order<'_> {
                     missing,
                     allocation,
                     at_ms,
-                    call.world,
+                    call.reference,
                 ));
             }
         }
@@ -360,14 +360,14 @@ impl Order<'_> {
     fn fact(
         &self,
         kind: LineKind,
-        line: &Line,
+        line: &OrderLine,
         qty: i64,
-        entry: &Entry<OrderEvent>,
+        entry: &HistoryEntry<OrderEvent>,
         at_ms: i64,
-        world: &World,
+        reference: &RetailReference,
     ) -> OrderLineFact {
         let (customer_id, order_id) = self.key;
-        let customer = world.customer(customer_id, at_ms);
+        let customer = reference.customer(customer_id, at_ms);
         OrderLineFact {
             customer_id: customer_id.clone(),
             order_id: order_id.clone(),
@@ -387,15 +387,20 @@ impl Order<'_> {
     }
 
     /// K10: the line's own price, else that of the counted version, else the list price as of the instant.
-    fn price(&self, line: &Line, at_ms: i64, call: &mut Call<'_, World>) -> Option<i64> {
+    fn price(
+        &self,
+        line: &OrderLine,
+        at_ms: i64,
+        call: &mut OperatorContext<'_, RetailReference>,
+    ) -> Option<i64> {
         let counted = || {
-            let same = |counted: &&Line| counted.line_no == line.line_no;
+            let same = |counted: &&OrderLine| counted.line_no == line.line_no;
             self.counted.iter().find(same)?.price_fen
         };
         line.price_fen.or_else(counted).or_else(|| {
             call.read(&line.sku_id);
-            let region = &call.world.customer(&self.key.0, at_ms).region_code;
-            call.world
+            let region = &call.reference.customer(&self.key.0, at_ms).region_code;
+            call.reference
                 .list_price(&line.sku_id, region, PriceType::Wholesale, at_ms)
         })
     }

@@ -14,14 +14,14 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::{Column, Columns, FactTable};
-use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
 use schemas::partition::partition_of;
 use serde::{Deserialize, Serialize};
 
 use super::sell_through::ShelfKey;
-use crate::world::{PriceType, UNKNOWN, World};
+use crate::reference::{PriceType, RetailReference, UNKNOWN};
 
 const SELLING: &str = "SELLING";
 
@@ -73,36 +73,36 @@ pub struct PriceObservationFact {
 static TABLE: FactTable<PriceObservationFact> = FactTable::new(
     "Market prices seen at retailers (市场价格)",
     &[
-        Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
-        Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
-        Column::text("territory_id", "Territory at that instant (片区)", |f| {
+        FactColumn::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
+        FactColumn::text("sku_id", "SKU (品规)", |f| &f.sku_id),
+        FactColumn::text("territory_id", "Territory at that instant (片区)", |f| {
             &f.territory_id
         }),
-        Column::text(
+        FactColumn::text(
             "class_id",
             "Retailer class at that instant (客户类别)",
             |f| &f.class_id,
         ),
-        Column::instant("instant", "When the price was seen (采价时间)", |f| {
+        FactColumn::instant("instant", "When the price was seen (采价时间)", |f| {
             f.instant_ms
         }),
-        Column::text("event_id", "Event that told it (事件)", |f| &f.event_id),
-        Column::text(
+        FactColumn::text("event_id", "Event that told it (事件)", |f| &f.event_id),
+        FactColumn::text(
             "price_basis",
             "SELLING, BUYBACK, UNKNOWN (价格口径)",
             |f| &f.price_basis,
         ),
-        Column::text(
+        FactColumn::text(
             "state",
             "VALID, or OUTLIER in quarantine, K14 (状态)",
             |f| f.state.as_str(),
         ),
-        Column::flag(
+        FactColumn::flag(
             "is_last_of_day",
             "Whether it is the day's last valid selling price (当日最后)",
             |f| f.is_last_of_day,
         ),
-        Column::integer("price_fen", "Price per base unit in fen (价格)", |f| {
+        FactColumn::integer("price_fen", "Price per base unit in fen (价格)", |f| {
             f.price_fen
         }),
     ],
@@ -134,7 +134,7 @@ pub struct PriceObservations {
 }
 
 impl Operator for PriceObservations {
-    type World = World;
+    type Reference = RetailReference;
     type Key = ShelfKey;
     type Event = Observation;
     type Fact = PriceObservationFact;
@@ -185,8 +185,8 @@ impl Operator for PriceObservations {
     fn facts(
         &self,
         key: &ShelfKey,
-        history: &[Entry<Observation>],
-        call: &mut Call<'_, World>,
+        history: &[HistoryEntry<Observation>],
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<PriceObservationFact>,
     ) {
         let (customer_id, sku_id) = key;
@@ -198,8 +198,8 @@ impl Operator for PriceObservations {
         for entry in history {
             let event = &entry.event;
             let at_ms = event.observed_at_ms;
-            let customer = call.world.customer(customer_id, at_ms);
-            let suggested = call.world.list_price(
+            let customer = call.reference.customer(customer_id, at_ms);
+            let suggested = call.reference.list_price(
                 sku_id,
                 &customer.region_code,
                 PriceType::SuggestedRetail,

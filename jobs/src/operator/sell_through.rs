@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::{Column, Columns, FactTable};
-use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::{DAY_MS, Zone};
 use serde::{Deserialize, Serialize};
 
-use crate::world::World;
+use crate::reference::RetailReference;
 
 /// The longest interval that is used, itself included (K12).
 const MAX_INTERVAL_MS: i64 = 14 * DAY_MS;
@@ -46,32 +46,32 @@ pub struct SellThroughFact {
 static TABLE: FactTable<SellThroughFact> = FactTable::new(
     "Sales of retailers to consumers, by day between two counts (社会销量)",
     &[
-        Column::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
-        Column::text("sku_id", "SKU (品规)", |f| &f.sku_id),
-        Column::text(
+        FactColumn::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
+        FactColumn::text("sku_id", "SKU (品规)", |f| &f.sku_id),
+        FactColumn::text(
             "territory_id",
             "Territory at the second count (片区)",
             |f| &f.territory_id,
         ),
-        Column::text(
+        FactColumn::text(
             "class_id",
             "Retailer class at the second count (客户类别)",
             |f| &f.class_id,
         ),
-        Column::instant("instant", "Where the part begins (起点)", |f| {
+        FactColumn::instant("instant", "Where the part begins (起点)", |f| {
             f.instant_ms
         }),
-        Column::decimal(
+        FactColumn::decimal(
             "sell_through_qty",
             "Quantity sold, split by time, K11 (销量)",
             |f| f.sell_through_qty,
         ),
-        Column::integer(
+        FactColumn::integer(
             "parts_n",
             "1 for a part of a used interval (有效区间)",
             |f| f.parts_n,
         ),
-        Column::integer(
+        FactColumn::integer(
             "negative_intervals",
             "1 for an interval with less than nothing sold (负区间)",
             |f| f.negative_intervals,
@@ -106,7 +106,7 @@ pub struct SellThrough {
 }
 
 impl Operator for SellThrough {
-    type World = World;
+    type Reference = RetailReference;
     type Key = ShelfKey;
     type Event = StockEvent;
     type Fact = SellThroughFact;
@@ -136,8 +136,8 @@ impl Operator for SellThrough {
     fn facts(
         &self,
         key: &ShelfKey,
-        history: &[Entry<StockEvent>],
-        call: &mut Call<'_, World>,
+        history: &[HistoryEntry<StockEvent>],
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SellThroughFact>,
     ) {
         // Movements stand in the order of the history, which is that of their instants.
@@ -155,7 +155,7 @@ impl Operator for SellThrough {
             if to.at_ms - from.at_ms > MAX_INTERVAL_MS {
                 continue;
             }
-            let customer = call.world.customer(&key.0, to.at_ms);
+            let customer = call.reference.customer(&key.0, to.at_ms);
             let fact = |instant_ms, sell_through_qty, parts_n| SellThroughFact {
                 customer_id: key.0.clone(),
                 sku_id: key.1.clone(),
@@ -254,7 +254,7 @@ struct Count {
 }
 
 /// The counts in the order of their instants, one an instant.
-fn counts(history: &[Entry<StockEvent>]) -> Vec<Count> {
+fn counts(history: &[HistoryEntry<StockEvent>]) -> Vec<Count> {
     let mut counts: Vec<Count> = history
         .iter()
         .filter_map(|entry| match entry.event {
@@ -274,7 +274,7 @@ fn counts(history: &[Entry<StockEvent>]) -> Vec<Count> {
 }
 
 /// When stock came or went, and by how much.
-fn movement(entry: &Entry<StockEvent>) -> Option<(i64, i128)> {
+fn movement(entry: &HistoryEntry<StockEvent>) -> Option<(i64, i128)> {
     let qty = match entry.event {
         StockEvent::Delivered { qty } => i128::from(qty),
         StockEvent::Returned { qty } => -i128::from(qty),

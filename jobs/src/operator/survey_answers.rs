@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::{Column, Columns, FactTable};
-use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use serde::{Deserialize, Serialize};
 
-use crate::world::{UNKNOWN, World};
+use crate::reference::{RetailReference, UNKNOWN};
 
 /// Scores from here on are satisfied ones (D9).
 const SATISFIED_FROM: i64 = 4;
@@ -35,39 +35,39 @@ pub struct SurveyAnswer {
 static TABLE: FactTable<SurveyAnswer> = FactTable::new(
     "Scored answers of surveys (满意度评分)",
     &[
-        Column::instant("instant", "When it was answered, UTC (答复时间)", |f| {
+        FactColumn::instant("instant", "When it was answered, UTC (答复时间)", |f| {
             f.instant_ms
         }),
-        Column::text("event_id", "Event that brought it (事件)", |f| {
+        FactColumn::text("event_id", "Event that brought it (事件)", |f| {
             &f.event_id
         }),
-        Column::text("survey_id", "Invitation of one respondent (调查)", |f| {
+        FactColumn::text("survey_id", "Invitation of one respondent (调查)", |f| {
             &f.survey_id
         }),
-        Column::text("question_id", "Question, Q0 = overall (问题)", |f| {
+        FactColumn::text("question_id", "Question, Q0 = overall (问题)", |f| {
             &f.question_id
         }),
-        Column::text("unit_id", "Unit of the event (部门)", |f| &f.unit_id),
-        Column::text("survey_tool", "Tool of the survey (调查方式)", |f| {
+        FactColumn::text("unit_id", "Unit of the event (部门)", |f| &f.unit_id),
+        FactColumn::text("survey_tool", "Tool of the survey (调查方式)", |f| {
             &f.survey_tool
         }),
-        Column::text(
+        FactColumn::text(
             "class_id",
             "Class of the customer at that instant (客户类别)",
             |f| &f.class_id,
         ),
-        Column::text(
+        FactColumn::text(
             "area_unit_id",
             "Area of the customer at that instant (区域)",
             |f| &f.area_unit_id,
         ),
-        Column::text(
+        FactColumn::text(
             "customer_kind",
             "Kind of customer at that instant (客户种类)",
             |f| &f.customer_kind,
         ),
-        Column::integer("score", "1 to 5 (评分)", |f| f.score),
-        Column::integer("satisfied_n", "1 where the score is 4 or 5 (满意)", |f| {
+        FactColumn::integer("score", "1 to 5 (评分)", |f| f.score),
+        FactColumn::integer("satisfied_n", "1 where the score is 4 or 5 (满意)", |f| {
             i64::from(f.score >= SATISFIED_FROM)
         }),
     ],
@@ -96,7 +96,7 @@ pub struct Answered {
 pub struct SurveyAnswers;
 
 impl Operator for SurveyAnswers {
-    type World = World;
+    type Reference = RetailReference;
     /// (`customer_id`, `survey_id`): two customers may use the same number.
     type Key = (Arc<str>, Arc<str>);
     type Event = Answered;
@@ -149,14 +149,14 @@ impl Operator for SurveyAnswers {
     fn facts(
         &self,
         (customer_id, survey_id): &Self::Key,
-        history: &[Entry<Answered>],
-        call: &mut Call<'_, World>,
+        history: &[HistoryEntry<Answered>],
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SurveyAnswer>,
     ) {
         let unknown = || Arc::from(UNKNOWN);
         for entry in history {
             let instant_ms = entry.stamp.occurred_at_ms;
-            let customer = call.world.customer(customer_id, instant_ms);
+            let customer = call.reference.customer(customer_id, instant_ms);
             let event = &entry.event;
             out.extend(
                 event
@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
     use crate::operator::fixture::{batch, entry, facts_of, projected};
-    use crate::world::fixture::one_customer;
+    use crate::reference::fixture::one_customer;
 
     #[test]
     fn k17_answers_without_a_score_do_not_count() {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::{Column, Columns, FactTable};
-use pipeline::history::{Call, Entry, Fact, Operator};
+use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use serde::{Deserialize, Serialize};
 
-use crate::world::{UNKNOWN, World};
+use crate::reference::{RetailReference, UNKNOWN};
 
 /// One invitation; dimensions of the customer as of its sending.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,36 +30,36 @@ pub struct SurveyInvitation {
 static TABLE: FactTable<SurveyInvitation> = FactTable::new(
     "Invitations to surveys and whether they were answered (满意度调查邀请)",
     &[
-        Column::instant(
+        FactColumn::instant(
             "instant",
             "When it was sent first, UTC (发出时间)",
             |f| f.instant_ms,
         ),
-        Column::text("event_id", "Event that sent it (事件)", |f| &f.event_id),
-        Column::text("survey_id", "Invitation of one respondent (调查)", |f| {
+        FactColumn::text("event_id", "Event that sent it (事件)", |f| &f.event_id),
+        FactColumn::text("survey_id", "Invitation of one respondent (调查)", |f| {
             &f.survey_id
         }),
-        Column::text("unit_id", "Unit that sent it (部门)", |f| &f.unit_id),
-        Column::text("survey_tool", "Tool of the survey (调查方式)", |f| {
+        FactColumn::text("unit_id", "Unit that sent it (部门)", |f| &f.unit_id),
+        FactColumn::text("survey_tool", "Tool of the survey (调查方式)", |f| {
             &f.survey_tool
         }),
-        Column::text(
+        FactColumn::text(
             "class_id",
             "Class of the customer at that instant (客户类别)",
             |f| &f.class_id,
         ),
-        Column::text(
+        FactColumn::text(
             "area_unit_id",
             "Area of the customer at that instant (区域)",
             |f| &f.area_unit_id,
         ),
-        Column::text(
+        FactColumn::text(
             "customer_kind",
             "Kind of customer at that instant (客户种类)",
             |f| &f.customer_kind,
         ),
-        Column::integer("sent_n", "1 (发出)", |_| 1),
-        Column::integer(
+        FactColumn::integer("sent_n", "1 (发出)", |_| 1),
+        FactColumn::integer(
             "answered_of_sent_n",
             "1 where it was answered (答复)",
             |f| i64::from(f.is_answered),
@@ -91,7 +91,7 @@ pub enum InvitationEvent {
 pub struct SurveyInvitations;
 
 impl Operator for SurveyInvitations {
-    type World = World;
+    type Reference = RetailReference;
     /// (`customer_id`, `survey_id`): two customers may use the same number.
     type Key = (Arc<str>, Arc<str>);
     type Event = InvitationEvent;
@@ -136,8 +136,8 @@ impl Operator for SurveyInvitations {
     fn facts(
         &self,
         (customer_id, survey_id): &Self::Key,
-        history: &[Entry<InvitationEvent>],
-        call: &mut Call<'_, World>,
+        history: &[HistoryEntry<InvitationEvent>],
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SurveyInvitation>,
     ) {
         let sent = history.iter().find_map(|entry| match &entry.event {
@@ -150,7 +150,7 @@ impl Operator for SurveyInvitations {
         let Some((stamp, unit_id, survey_tool)) = sent else {
             return;
         };
-        let customer = call.world.customer(customer_id, stamp.occurred_at_ms);
+        let customer = call.reference.customer(customer_id, stamp.occurred_at_ms);
         out.push(SurveyInvitation {
             instant_ms: stamp.occurred_at_ms,
             event_id: stamp.event_id.clone(),
@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::operator::fixture::{batch, entry, facts_of, projected};
-    use crate::world::fixture::one_customer;
+    use crate::reference::fixture::one_customer;
 
     fn sent() -> InvitationEvent {
         InvitationEvent::Sent {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     /// (instant, class, answered) of the facts of one invitation.
-    fn facts(history: &[Entry<InvitationEvent>]) -> Vec<(i64, String, bool)> {
+    fn facts(history: &[HistoryEntry<InvitationEvent>]) -> Vec<(i64, String, bool)> {
         let key = ("C1".into(), "S1".into());
         facts_of(&SurveyInvitations, &key, history, &one_customer())
             .into_iter()

@@ -1,13 +1,13 @@
 //! Alerts: rules over facts and metric rows, and the way of their transitions to the people who act.
 //!
 //! ```text
-//!  facts, rows ─▶ AlertRule ─ Change ─▶ seal ─ Transition ─▶ Outbox (sealed state) ─ Dispatch ─▶ Deliverer
+//!  facts, rows ─▶ AlertRule ─ AlertChange ─▶ seal ─ Transition ─▶ Outbox (sealed state) ─ Dispatch ─▶ Deliverer
 //!                     ▲ timers                                   ▲                                │ one lane a destination
 //!                     └ clock or live time                       └──────── Report (sealed) ◀──────┘
 //! ```
 //!
 //! * [`AlertRule`]: a pure state machine, pending → firing → resolved or withdrawn; it knows no I/O and no sequence.
-//! * [`Transition`]: a [`Change`] that a seal has numbered; its id is the same on every retry and every replay.
+//! * [`Transition`]: a [`AlertChange`] that a seal has numbered; its id is the same on every retry and every replay.
 //! * [`Outbox`]: what is not yet acknowledged by whom. Part of the owner's state, so it survives with the log.
 //! * [`Deliverer`]: one task a destination, each with its own [`Lane`] (order, retries, expiry: pure) over a [`Target`] (I/O).
 //!
@@ -18,21 +18,13 @@
 //! Delivery is at least once. A transition leaves only after its seal, and only while its owner may send ([`Pulse`]); what a
 //! crash leaves unacknowledged is sent again under the same id. There is no storm guard yet.
 
-mod address;
-mod deliver;
-mod kafka;
-mod outbox;
-mod rules;
-mod schedule;
-mod table;
+mod rule;
 mod transition;
-mod webhook;
 
-pub use deliver::{Deliverer, Target};
-pub use kafka::{KafkaError, KafkaTopic};
-pub use outbox::{Dispatch, Outbox, Route, Routes};
-pub use rules::{AlertRule, Input, Now};
-pub use schedule::{Answer, Lane, Outcome, Pulse, Report, Schedule, Step};
-pub use table::{delivery_rows, transition_rows};
-pub use transition::{About, Change, MAX_PER_SEAL, Severity, State, Transition, seal};
-pub use webhook::{Webhook, WebhookError, WebhookSettings};
+pub use rule::{AlertRule, RuleInput, RuleTime};
+pub use transition::{
+    AlertChange, AlertScope, AlertState, MAX_PER_SEAL, Severity, Transition, seal,
+};
+
+#[cfg(test)]
+pub(crate) use transition::tests as transition_fixture;

@@ -1,4 +1,4 @@
-//! What a rule says ([`Change`]), and what it becomes once it is sealed ([`Transition`]).
+//! What a rule says ([`AlertChange`]), and what it becomes once it is sealed ([`Transition`]).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Where an alert stands after a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum AlertState {
     /// The condition holds.
     Firing,
     /// It still holds, but another severity, value or deadline is at stake.
@@ -18,7 +18,7 @@ pub enum State {
     Withdrawn,
 }
 
-impl State {
+impl AlertState {
     /// As in tables and in the type of a CloudEvent.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,17 +53,17 @@ impl Severity {
 
 /// What an alert measures itself against: a window of a metric or a deadline (ms UTC).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum About {
+pub enum AlertScope {
     Window { start_ms: i64, end_ms: i64 },
     Deadline { at_ms: i64 },
 }
 
 /// What a rule has decided; it becomes a [`Transition`] with its seal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Change {
+pub struct AlertChange {
     pub rule_id: Arc<str>,
     pub rule_version: u32,
-    pub state: State,
+    pub state: AlertState,
     pub severity: Severity,
     /// Tells one alert from another; at most one is open for each.
     pub dedupe_key: Arc<str>,
@@ -73,7 +73,7 @@ pub struct Change {
     pub value: Option<f64>,
     /// What it is held against.
     pub limit: Option<f64>,
-    pub about: About,
+    pub about: AlertScope,
     /// Instant of the first transition of this episode (ms UTC, event time).
     pub first_fired_at_ms: i64,
     /// Instant of this transition in event time (ms UTC): when the condition came to hold or ceased to, not when we noticed.
@@ -94,7 +94,7 @@ pub struct Transition {
     pub sequence: i64,
     /// Log and number of its seal: `3/1207`.
     pub seal: Arc<str>,
-    pub change: Change,
+    pub change: AlertChange,
 }
 
 /// How many transitions one seal can number.
@@ -102,7 +102,7 @@ pub const MAX_PER_SEAL: usize = 1 << 16;
 
 /// Numbers `changes` as transitions of the seal `log`/`number`, in their order. More than [`MAX_PER_SEAL`] would run into
 /// the numbers of the next seal: the rest stays in `changes` and waits for it.
-pub fn seal(log: &str, number: u64, changes: &mut Vec<Change>) -> Vec<Transition> {
+pub fn seal(log: &str, number: u64, changes: &mut Vec<AlertChange>) -> Vec<Transition> {
     let place: Arc<str> = format!("{log}/{number}").into();
     let first = i64::try_from(number)
         .unwrap_or(i64::MAX)
@@ -124,8 +124,8 @@ impl Transition {
     pub fn cloud_event(&self, source: &str) -> Result<Vec<u8>, serde_json::Error> {
         let change = &self.change;
         let (window_start, window_end, deadline) = match change.about {
-            About::Window { start_ms, end_ms } => (Some(start_ms), Some(end_ms), None),
-            About::Deadline { at_ms } => (None, None, Some(at_ms)),
+            AlertScope::Window { start_ms, end_ms } => (Some(start_ms), Some(end_ms), None),
+            AlertScope::Deadline { at_ms } => (None, None, Some(at_ms)),
         };
         serde_json::to_vec(&CloudEvent {
             specversion: "1.0",
@@ -135,7 +135,7 @@ impl Transition {
             subject: &change.dedupe_key,
             time: rfc3339(change.transitioned_at_ms),
             datacontenttype: "application/json",
-            data: Data {
+            data: AlertData {
                 sequence: self.sequence,
                 rule_id: &change.rule_id,
                 rule_version: change.rule_version,
@@ -174,16 +174,16 @@ struct CloudEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
     datacontenttype: &'static str,
-    data: Data<'a>,
+    data: AlertData<'a>,
 }
 
 /// Instants are integer milliseconds UTC, as in the events that came in.
 #[derive(Serialize)]
-struct Data<'a> {
+struct AlertData<'a> {
     sequence: i64,
     rule_id: &'a str,
     rule_version: u32,
-    state: State,
+    state: AlertState,
     severity: Severity,
     subjects: &'a [Arc<str>],
     value: Option<f64>,
@@ -203,22 +203,22 @@ struct Data<'a> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
 
-    pub(in crate::alert) fn change(dedupe_key: &str) -> Change {
-        Change {
+    pub(crate) fn change(dedupe_key: &str) -> AlertChange {
+        AlertChange {
             rule_id: "A15".into(),
             rule_version: 1,
-            state: State::Firing,
+            state: AlertState::Firing,
             severity: Severity::S2,
             dedupe_key: dedupe_key.into(),
             subjects: vec!["C1".into(), "case-1".into()],
             value: None,
             limit: Some(600_000.0),
-            about: About::Deadline { at_ms: 600_000 },
+            about: AlertScope::Deadline { at_ms: 600_000 },
             first_fired_at_ms: 660_000,
             transitioned_at_ms: 660_000,
             evidence: vec!["e1".into()],
@@ -228,7 +228,7 @@ pub(super) mod tests {
     }
 
     /// The transition of [`change`] in seal `0/number`.
-    pub(in crate::alert) fn transition(number: u64) -> Transition {
+    pub(crate) fn transition(number: u64) -> Transition {
         seal("0", number, &mut vec![change("A15|C1|case-1")]).remove(0)
     }
 
@@ -295,7 +295,7 @@ pub(super) mod tests {
     #[test]
     fn a_window_stands_in_place_of_the_deadline() {
         let mut windowed = change("A01|C1");
-        windowed.about = About::Window {
+        windowed.about = AlertScope::Window {
             start_ms: 1,
             end_ms: 2,
         };

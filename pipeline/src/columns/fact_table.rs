@@ -1,15 +1,15 @@
 //! Columns of a fact table, declared once: schema and batches come from the same list.
 //!
 //! ```
-//! use pipeline::columns::{Column, FactTable};
+//! use pipeline::columns::{FactColumn, FactTable};
 //!
 //! struct Answer { question_id: String, score: i64 }
 //!
 //! static TABLE: FactTable<Answer> = FactTable::new(
 //!     "Answers of surveys (答卷)",
 //!     &[
-//!         Column::text("question_id", "question (问题)", |answer| &answer.question_id),
-//!         Column::integer("score", "1 to 5 (评分)", |answer| answer.score),
+//!         FactColumn::text("question_id", "question (问题)", |answer| &answer.question_id),
+//!         FactColumn::integer("score", "1 to 5 (评分)", |answer| answer.score),
 //!     ],
 //! );
 //! let batch = TABLE.batch(&[Answer { question_id: "Q0".into(), score: 5 }]).unwrap();
@@ -29,7 +29,7 @@ use arrow::record_batch::RecordBatch;
 use super::comment;
 
 /// One column of a fact table of `F`: its name, what it means, and where its value stands in the fact.
-pub struct Column<F: 'static> {
+pub struct FactColumn<F: 'static> {
     name: &'static str,
     comment: &'static str,
     value: Value<F>,
@@ -49,7 +49,7 @@ enum Value<F: 'static> {
 }
 
 /// One constructor for each kind of value; `comment` is shown by the catalog.
-impl<F> Column<F> {
+impl<F> FactColumn<F> {
     const fn new(name: &'static str, comment: &'static str, value: Value<F>) -> Self {
         Self {
             name,
@@ -186,12 +186,12 @@ fn utc_microseconds() -> DataType {
 /// A fact table: what it holds and its columns.
 pub struct FactTable<F: 'static> {
     comment: &'static str,
-    columns: &'static [Column<F>],
+    columns: &'static [FactColumn<F>],
     schema: OnceLock<SchemaRef>,
 }
 
 impl<F> FactTable<F> {
-    pub const fn new(comment: &'static str, columns: &'static [Column<F>]) -> Self {
+    pub const fn new(comment: &'static str, columns: &'static [FactColumn<F>]) -> Self {
         Self {
             comment,
             columns,
@@ -203,7 +203,7 @@ impl<F> FactTable<F> {
     pub fn schema(&self) -> SchemaRef {
         self.schema
             .get_or_init(|| {
-                let fields: Vec<Field> = self.columns.iter().map(Column::field).collect();
+                let fields: Vec<Field> = self.columns.iter().map(FactColumn::field).collect();
                 Arc::new(Schema::new_with_metadata(fields, comment(self.comment)))
             })
             .clone()
@@ -236,18 +236,18 @@ mod tests {
     static TABLE: FactTable<Everything> = FactTable::new(
         "All kinds of columns",
         &[
-            Column::text("text", "text", |f| f.text.unwrap_or("none")),
-            Column::optional_text("text_or_null", "text", |f| f.text),
-            Column::text_list("evidence", "event ids", |f| &f.evidence),
-            Column::integer("number", "ms", |f| f.at_ms),
-            Column::optional_integer("number_or_null", "length", |f| {
+            FactColumn::text("text", "text", |f| f.text.unwrap_or("none")),
+            FactColumn::optional_text("text_or_null", "text", |f| f.text),
+            FactColumn::text_list("evidence", "event ids", |f| &f.evidence),
+            FactColumn::integer("number", "ms", |f| f.at_ms),
+            FactColumn::optional_integer("number_or_null", "length", |f| {
                 f.text.map(|text| text.len() as i64)
             }),
-            Column::instant("at", "when", |f| f.at_ms),
-            Column::optional_instant("at_or_null", "when", |f| f.text.map(|_| f.at_ms)),
-            Column::decimal("amount", "fen", |f| f.millionths.unwrap_or(0)),
-            Column::optional_decimal("amount_or_null", "fen", |f| f.millionths),
-            Column::flag("known", "whether there is a text", |f| f.text.is_some()),
+            FactColumn::instant("at", "when", |f| f.at_ms),
+            FactColumn::optional_instant("at_or_null", "when", |f| f.text.map(|_| f.at_ms)),
+            FactColumn::decimal("amount", "fen", |f| f.millionths.unwrap_or(0)),
+            FactColumn::optional_decimal("amount_or_null", "fen", |f| f.millionths),
+            FactColumn::flag("known", "whether there is a text", |f| f.text.is_some()),
         ],
     );
 

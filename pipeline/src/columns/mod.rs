@@ -1,4 +1,4 @@
-//! Reading and writing Arrow columns: what every event batch has ([`Head`]), what an operator picks from one ([`Columns`]), and a
+//! Reading and writing Arrow columns: what every event batch has ([`EventHead`]), what an operator picks from one ([`Columns`]), and a
 //! fact table declared once for schema and batches ([`FactTable`]).
 
 mod fact_table;
@@ -11,8 +11,11 @@ use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-pub use fact_table::{Column, FactTable};
-pub use read::{Columns, Decimal, Flag, Instant, Integer, List, Text, Texts};
+pub use fact_table::{FactColumn, FactTable};
+pub use read::{
+    Columns, DecimalColumn, FlagColumn, InstantColumn, IntegerColumn, ListColumn, TextColumn,
+    TextListColumn,
+};
 
 /// Metadata key under which schemas and fields carry their description.
 pub const COMMENT: &str = "comment";
@@ -23,7 +26,7 @@ pub fn comment(text: &str) -> HashMap<String, String> {
 }
 
 /// The head of an event: columns that the engine reads, whatever the topic.
-pub struct Head<'a> {
+pub struct EventHead<'a> {
     event_id: &'a StringArray,
     occurred_at: &'a TimestampMicrosecondArray,
     recorded_at: &'a TimestampMicrosecondArray,
@@ -31,7 +34,7 @@ pub struct Head<'a> {
     scope: &'a StringArray,
 }
 
-impl<'a> Head<'a> {
+impl<'a> EventHead<'a> {
     pub fn of(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
         Ok(Self {
             event_id: text(batch, "event_id")?,

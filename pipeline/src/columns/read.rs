@@ -32,14 +32,14 @@ impl<'a> Columns<'a> {
     }
 
     /// A text or enum column, plain or dictionary-encoded.
-    pub fn text(&self, name: &str) -> Result<Text<'a>, ArrowError> {
+    pub fn text(&self, name: &str) -> Result<TextColumn<'a>, ArrowError> {
         let array = self.find(name)?;
         match array.data_type() {
-            DataType::Utf8 => Ok(Text::Plain(array.as_string())),
-            DataType::Utf8View => Ok(Text::View(array.as_string_view())),
+            DataType::Utf8 => Ok(TextColumn::Plain(array.as_string())),
+            DataType::Utf8View => Ok(TextColumn::View(array.as_string_view())),
             DataType::Dictionary(_, values) if **values == DataType::Utf8 => {
                 let dictionary = array.as_any_dictionary();
-                Ok(Text::Dictionary {
+                Ok(TextColumn::Dictionary {
                     array,
                     keys: dictionary.normalized_keys(),
                     values: dictionary.values().as_string(),
@@ -50,60 +50,62 @@ impl<'a> Columns<'a> {
     }
 
     /// A column of whole numbers of any width.
-    pub fn integer(&self, name: &str) -> Result<Integer, ArrowError> {
+    pub fn integer(&self, name: &str) -> Result<IntegerColumn, ArrowError> {
         let array = self.find(name)?;
         if !array.data_type().is_integer() {
             return Err(wrong_type(name, array.data_type(), "whole numbers"));
         }
-        Ok(Integer(
+        Ok(IntegerColumn(
             cast(array, &DataType::Int64)?.as_primitive().clone(),
         ))
     }
 
     /// A column of instants, read as ms UTC.
-    pub fn instant(&self, name: &str) -> Result<Instant<'a>, ArrowError> {
+    pub fn instant(&self, name: &str) -> Result<InstantColumn<'a>, ArrowError> {
         let array = self.find(name)?;
         match array.data_type() {
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Ok(Instant(array.as_primitive())),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Ok(InstantColumn(array.as_primitive()))
+            }
             other => Err(wrong_type(name, other, "instants in microseconds")),
         }
     }
 
     /// A column of DECIMAL(38, 6), read as its mantissa (millionths).
-    pub fn decimal(&self, name: &str) -> Result<Decimal<'a>, ArrowError> {
+    pub fn decimal(&self, name: &str) -> Result<DecimalColumn<'a>, ArrowError> {
         let array = self.find(name)?;
         match array.data_type() {
-            DataType::Decimal128(38, 6) => Ok(Decimal(array.as_primitive())),
+            DataType::Decimal128(38, 6) => Ok(DecimalColumn(array.as_primitive())),
             other => Err(wrong_type(name, other, "DECIMAL(38, 6)")),
         }
     }
 
     /// A column of true and false.
-    pub fn flag(&self, name: &str) -> Result<Flag<'a>, ArrowError> {
+    pub fn flag(&self, name: &str) -> Result<FlagColumn<'a>, ArrowError> {
         let array = self.find(name)?;
         match array.data_type() {
-            DataType::Boolean => Ok(Flag(array.as_boolean())),
+            DataType::Boolean => Ok(FlagColumn(array.as_boolean())),
             other => Err(wrong_type(name, other, "true and false")),
         }
     }
 
     /// A column of lists of structs (`lines[]`, `stock[]`, `answers[]`).
-    pub fn list(&self, name: &str) -> Result<List<'a>, ArrowError> {
+    pub fn list(&self, name: &str) -> Result<ListColumn<'a>, ArrowError> {
         let array = self.find(name)?;
         match array.data_type() {
             DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)) => {
-                Ok(List(array.as_list()))
+                Ok(ListColumn(array.as_list()))
             }
             other => Err(wrong_type(name, other, "lists of structs")),
         }
     }
 
     /// A column of lists of texts (`evidence`).
-    pub fn texts(&self, name: &str) -> Result<Texts<'a>, ArrowError> {
+    pub fn texts(&self, name: &str) -> Result<TextListColumn<'a>, ArrowError> {
         let array = self.find(name)?;
         match array.data_type() {
             DataType::List(item) if *item.data_type() == DataType::Utf8 => {
-                Ok(Texts(array.as_list()))
+                Ok(TextListColumn(array.as_list()))
             }
             other => Err(wrong_type(name, other, "lists of texts")),
         }
@@ -123,7 +125,7 @@ fn wrong_type(name: &str, found: &DataType, wanted: &str) -> ArrowError {
 }
 
 /// See [`Columns::text`].
-pub enum Text<'a> {
+pub enum TextColumn<'a> {
     Plain(&'a StringArray),
     View(&'a StringViewArray),
     Dictionary {
@@ -133,7 +135,7 @@ pub enum Text<'a> {
     },
 }
 
-impl<'a> Text<'a> {
+impl<'a> TextColumn<'a> {
     /// The text of `row`, or `None` where it is NULL.
     pub fn get(&self, row: usize) -> Option<&'a str> {
         match self {
@@ -159,9 +161,9 @@ impl<'a> Text<'a> {
 }
 
 /// See [`Columns::integer`].
-pub struct Integer(Int64Array);
+pub struct IntegerColumn(Int64Array);
 
-impl Integer {
+impl IntegerColumn {
     /// The number of `row`, or `None` where it is NULL.
     pub fn get(&self, row: usize) -> Option<i64> {
         self.0.is_valid(row).then(|| self.0.value(row))
@@ -169,9 +171,9 @@ impl Integer {
 }
 
 /// See [`Columns::instant`].
-pub struct Instant<'a>(&'a arrow::array::PrimitiveArray<TimestampMicrosecondType>);
+pub struct InstantColumn<'a>(&'a arrow::array::PrimitiveArray<TimestampMicrosecondType>);
 
-impl Instant<'_> {
+impl InstantColumn<'_> {
     /// The instant of `row` in ms UTC, or `None` where it is NULL.
     pub fn get(&self, row: usize) -> Option<i64> {
         self.0
@@ -181,9 +183,9 @@ impl Instant<'_> {
 }
 
 /// See [`Columns::decimal`].
-pub struct Decimal<'a>(&'a Decimal128Array);
+pub struct DecimalColumn<'a>(&'a Decimal128Array);
 
-impl Decimal<'_> {
+impl DecimalColumn<'_> {
     /// The mantissa of `row` in millionths, or `None` where it is NULL.
     pub fn get(&self, row: usize) -> Option<i128> {
         self.0.is_valid(row).then(|| self.0.value(row))
@@ -191,9 +193,9 @@ impl Decimal<'_> {
 }
 
 /// See [`Columns::flag`].
-pub struct Flag<'a>(&'a BooleanArray);
+pub struct FlagColumn<'a>(&'a BooleanArray);
 
-impl Flag<'_> {
+impl FlagColumn<'_> {
     /// The flag of `row`, or `None` where it is NULL.
     pub fn get(&self, row: usize) -> Option<bool> {
         self.0.is_valid(row).then(|| self.0.value(row))
@@ -201,10 +203,10 @@ impl Flag<'_> {
 }
 
 /// See [`Columns::list`].
-pub struct List<'a>(&'a ListArray);
+pub struct ListColumn<'a>(&'a ListArray);
 
-impl<'a> List<'a> {
-    /// The columns of the items of all rows; [`List::range`] tells which belong to a row.
+impl<'a> ListColumn<'a> {
+    /// The columns of the items of all rows; [`ListColumn::range`] tells which belong to a row.
     pub fn items(&self) -> Columns<'a> {
         let items = self.0.values().as_struct();
         Columns {
@@ -213,7 +215,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Rows of [`List::items`] that belong to `row`; empty where the list is NULL.
+    /// Rows of [`ListColumn::items`] that belong to `row`; empty where the list is NULL.
     pub fn range(&self, row: usize) -> Range<usize> {
         if self.0.is_null(row) {
             return 0..0;
@@ -224,9 +226,9 @@ impl<'a> List<'a> {
 }
 
 /// See [`Columns::texts`].
-pub struct Texts<'a>(&'a ListArray);
+pub struct TextListColumn<'a>(&'a ListArray);
 
-impl Texts<'_> {
+impl TextListColumn<'_> {
     /// The texts of `row` as owners of their own; none where the list is NULL.
     pub fn get(&self, row: usize) -> Vec<Arc<str>> {
         if self.0.is_null(row) {

@@ -227,5 +227,4 @@ impl InputJudge {
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
 mod tests;

@@ -52,7 +52,7 @@ pub struct Corrections {
 
 /// What a batch did to the histories.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CorrectionOutcome {
     /// Rows of the batch that never enter a history: an earlier or the same batch names them.
     pub skip: Vec<bool>,
     /// Events of earlier batches that leave.
@@ -62,8 +62,11 @@ pub struct Outcome {
 
 impl Corrections {
     /// Takes in the accepted events of a batch.
-    pub fn apply<'a>(&mut self, events: impl IntoIterator<Item = Correction<'a>>) -> Outcome {
-        let mut outcome = Outcome::default();
+    pub fn apply<'a>(
+        &mut self,
+        events: impl IntoIterator<Item = Correction<'a>>,
+    ) -> CorrectionOutcome {
+        let mut outcome = CorrectionOutcome::default();
         let mut rows_by_id: HashMap<Arc<str>, Vec<(usize, Seen)>> = HashMap::new();
         for (row, event) in events.into_iter().enumerate() {
             let id: Arc<str> = event.event_id.into();

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use super::operator::{Call, Entry, Fact, Operator, Stamp};
+use super::operator::{EventOrder, Fact, HistoryEntry, Operator, OperatorContext};
 use crate::columns;
 use crate::time::Zone;
 
@@ -22,7 +22,7 @@ pub const PANE: &str = "pane";
 type Histories<K, H> = Vec<(K, H)>;
 
 /// Weighted facts of one run.
-pub struct Difference {
+pub struct Changelog {
     /// All of them, for the panes.
     pub facts: RecordBatch,
     /// Those that belong to this shard's public table.
@@ -30,7 +30,7 @@ pub struct Difference {
 }
 
 /// An operator with its histories, its types erased: what a shard drives.
-pub trait Stage<W>: Send {
+pub trait KeyedOperator<R>: Send {
     fn name(&self) -> &'static str;
     fn topics(&self) -> &'static [&'static str];
     /// Columns of its fact table, then [`PANE`] and [`WEIGHT`].
@@ -48,39 +48,39 @@ pub trait Stage<W>: Send {
     /// Every key runs again (new reference data, or after loading a base).
     fn touch_all(&mut self);
     /// Runs the touched keys and those whose timer the clock has reached.
-    fn run(&mut self, clock_ms: i64, world: &W) -> Result<Option<Difference>, ArrowError>;
+    fn run(&mut self, clock_ms: i64, reference: &R) -> Result<Option<Changelog>, ArrowError>;
     /// Keys with a history.
     fn keys(&self) -> usize;
     /// The earliest timer.
-    fn next_wake_ms(&self) -> Option<i64>;
+    fn next_timer_ms(&self) -> Option<i64>;
     fn save(&self) -> Result<Vec<u8>, postcard::Error>;
-    /// Takes back what [`Stage::save`] gave and marks every key as touched: facts are computed anew.
+    /// Takes back what [`KeyedOperator::save`] gave and marks every key as touched: facts are computed anew.
     fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
 }
 
-struct Slot<E, F> {
-    history: Vec<Entry<E>>,
+struct KeyState<E, F> {
+    history: Vec<HistoryEntry<E>>,
     /// What was emitted and holds, sorted.
     facts: Vec<F>,
-    wake_at_ms: Option<i64>,
+    timer_ms: Option<i64>,
     reads: Vec<Arc<str>>,
 }
 
-impl<E, F> Default for Slot<E, F> {
+impl<E, F> Default for KeyState<E, F> {
     fn default() -> Self {
         Self {
             history: Vec::new(),
             facts: Vec::new(),
-            wake_at_ms: None,
+            timer_ms: None,
             reads: Vec::new(),
         }
     }
 }
 
 /// One operator and the histories of its keys.
-pub struct Keyed<O: Operator> {
+pub struct KeyedHistory<O: Operator> {
     operator: O,
-    slots: HashMap<O::Key, Slot<O::Event, O::Fact>>,
+    slots: HashMap<O::Key, KeyState<O::Event, O::Fact>>,
     /// Which keys an event went to, so that a correction finds it.
     places: HashMap<Arc<str>, Vec<O::Key>>,
     touched: BTreeSet<O::Key>,
@@ -90,7 +90,7 @@ pub struct Keyed<O: Operator> {
     zone: Zone,
 }
 
-impl<O: Operator> Keyed<O> {
+impl<O: Operator> KeyedHistory<O> {
     pub fn new(operator: O, zone: Zone) -> Self {
         let facts = O::Fact::table().schema();
         let mut fields: Vec<_> = facts.fields().iter().cloned().collect();
@@ -132,29 +132,29 @@ impl<O: Operator> Keyed<O> {
         &mut self,
         key: &O::Key,
         clock_ms: i64,
-        world: &O::World,
+        reference: &O::Reference,
         out: &mut Vec<(O::Fact, i64)>,
     ) {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
         let mut facts = Vec::with_capacity(slot.facts.len() + 1);
-        let mut call = Call::new(clock_ms, world);
+        let mut call = OperatorContext::new(clock_ms, reference);
         self.operator
             .facts(key, &slot.history, &mut call, &mut facts);
         facts.sort_unstable();
         difference(&slot.facts, &facts, out);
         slot.facts = facts;
 
-        let (reads, wake_at_ms) = call.into_requests();
-        if slot.wake_at_ms != wake_at_ms {
-            if let Some(old) = slot.wake_at_ms {
+        let (reads, timer_ms) = call.into_requests();
+        if slot.timer_ms != timer_ms {
+            if let Some(old) = slot.timer_ms {
                 self.timers.remove(&(old, key.clone()));
             }
-            if let Some(new) = wake_at_ms {
+            if let Some(new) = timer_ms {
                 self.timers.insert((new, key.clone()));
             }
-            slot.wake_at_ms = wake_at_ms;
+            slot.timer_ms = timer_ms;
         }
         if slot.reads != reads {
             for gone in slot.reads.iter().filter(|read| !reads.contains(read)) {
@@ -170,7 +170,7 @@ impl<O: Operator> Keyed<O> {
             }
             slot.reads = reads;
         }
-        if slot.history.is_empty() && slot.facts.is_empty() && slot.wake_at_ms.is_none() {
+        if slot.history.is_empty() && slot.facts.is_empty() && slot.timer_ms.is_none() {
             self.slots.remove(key);
         }
     }
@@ -188,7 +188,7 @@ impl<O: Operator> Keyed<O> {
     }
 }
 
-impl<O: Operator> Stage<O::World> for Keyed<O> {
+impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
     fn name(&self) -> &'static str {
         self.operator.name()
     }
@@ -214,7 +214,7 @@ impl<O: Operator> Stage<O::World> for Keyed<O> {
         for event_id in removed {
             self.remove(event_id);
         }
-        let head = columns::Head::of(batch)?;
+        let head = columns::EventHead::of(batch)?;
         let mut last: Option<(usize, Arc<str>, u32)> = None;
         let Self {
             operator,
@@ -232,8 +232,8 @@ impl<O: Operator> Stage<O::World> for Keyed<O> {
                 _ => (Arc::from(head.event_id(row)), 0),
             };
             last = Some((row, event_id.clone(), part));
-            let entry = Entry {
-                stamp: Stamp {
+            let entry = HistoryEntry {
+                stamp: EventOrder {
                     occurred_at_ms: head.occurred_at_ms(row),
                     recorded_at_ms: head.recorded_at_ms(row),
                     event_id: event_id.clone(),
@@ -264,14 +264,18 @@ impl<O: Operator> Stage<O::World> for Keyed<O> {
         self.touched.extend(self.slots.keys().cloned());
     }
 
-    fn run(&mut self, clock_ms: i64, world: &O::World) -> Result<Option<Difference>, ArrowError> {
+    fn run(
+        &mut self,
+        clock_ms: i64,
+        reference: &O::Reference,
+    ) -> Result<Option<Changelog>, ArrowError> {
         while let Some((at_ms, _)) = self.timers.first() {
             if *at_ms > clock_ms {
                 break;
             }
             if let Some((_, key)) = self.timers.pop_first() {
                 if let Some(slot) = self.slots.get_mut(&key) {
-                    slot.wake_at_ms = None;
+                    slot.timer_ms = None;
                 }
                 self.touched.insert(key);
             }
@@ -279,7 +283,7 @@ impl<O: Operator> Stage<O::World> for Keyed<O> {
         let mut changes = Vec::new();
         for key in std::mem::take(&mut self.touched) {
             let before = changes.len();
-            self.recompute(&key, clock_ms, world, &mut changes);
+            self.recompute(&key, clock_ms, reference, &mut changes);
             debug_assert!(changes.len() >= before);
         }
         if changes.is_empty() {
@@ -295,19 +299,19 @@ impl<O: Operator> Stage<O::World> for Keyed<O> {
             true => facts.clone(),
             false => filter_record_batch(&facts, &BooleanArray::from(public))?,
         };
-        Ok(Some(Difference { facts, public }))
+        Ok(Some(Changelog { facts, public }))
     }
 
     fn keys(&self) -> usize {
         self.slots.len()
     }
 
-    fn next_wake_ms(&self) -> Option<i64> {
+    fn next_timer_ms(&self) -> Option<i64> {
         self.timers.first().map(|(at_ms, _)| *at_ms)
     }
 
     fn save(&self) -> Result<Vec<u8>, postcard::Error> {
-        let mut histories: Histories<&O::Key, &[Entry<O::Event>]> = self
+        let mut histories: Histories<&O::Key, &[HistoryEntry<O::Event>]> = self
             .slots
             .iter()
             .map(|(key, slot)| (key, slot.history.as_slice()))
@@ -317,7 +321,8 @@ impl<O: Operator> Stage<O::World> for Keyed<O> {
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
-        let histories: Histories<O::Key, Vec<Entry<O::Event>>> = postcard::from_bytes(bytes)?;
+        let histories: Histories<O::Key, Vec<HistoryEntry<O::Event>>> =
+            postcard::from_bytes(bytes)?;
         for (key, history) in histories {
             for entry in &history {
                 let keys = self.places.entry(entry.stamp.event_id.clone()).or_default();

@@ -11,7 +11,7 @@ use crate::columns::FactTable;
 
 /// The total order of events: (`occurred_at`, `recorded_at`, `event_id`), K8.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-pub struct Stamp {
+pub struct EventOrder {
     pub occurred_at_ms: i64,
     pub recorded_at_ms: i64,
     pub event_id: Arc<str>,
@@ -21,27 +21,27 @@ pub struct Stamp {
 
 /// One event in a history, in the operator's own compact form.
 #[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
-pub struct Entry<E> {
-    pub stamp: Stamp,
+pub struct HistoryEntry<E> {
+    pub stamp: EventOrder,
     pub event: E,
 }
 
 /// What a call of [`Operator::facts`] may see beside the history, and what it may ask for.
-pub struct Call<'a, W> {
+pub struct OperatorContext<'a, R> {
     /// How far event time has come for the operator's topics (ms UTC). Decides *when*, never *what*.
     pub clock_ms: i64,
-    pub world: &'a W,
+    pub reference: &'a R,
     reads: Vec<Arc<str>>,
-    wake_at_ms: Option<i64>,
+    timer_ms: Option<i64>,
 }
 
-impl<'a, W> Call<'a, W> {
-    pub fn new(clock_ms: i64, world: &'a W) -> Self {
+impl<'a, R> OperatorContext<'a, R> {
+    pub fn new(clock_ms: i64, reference: &'a R) -> Self {
         Self {
             clock_ms,
-            world,
+            reference,
             reads: Vec::new(),
-            wake_at_ms: None,
+            timer_ms: None,
         }
     }
 
@@ -53,16 +53,13 @@ impl<'a, W> Call<'a, W> {
     }
 
     /// Asks to be called again once the clock has reached `instant_ms`; the earliest instant asked for counts.
-    pub fn wake_at(&mut self, instant_ms: i64) {
-        self.wake_at_ms = Some(
-            self.wake_at_ms
-                .map_or(instant_ms, |now| now.min(instant_ms)),
-        );
+    pub fn register_timer(&mut self, instant_ms: i64) {
+        self.timer_ms = Some(self.timer_ms.map_or(instant_ms, |now| now.min(instant_ms)));
     }
 
     /// Dependencies declared and the timer asked for.
     pub fn into_requests(self) -> (Vec<Arc<str>>, Option<i64>) {
-        (self.reads, self.wake_at_ms)
+        (self.reads, self.timer_ms)
     }
 }
 
@@ -76,7 +73,7 @@ pub trait Fact: Clone + Ord + Send + 'static {
 
 /// A pure function from the history of one key to facts; see the module's page.
 pub trait Operator: Send + 'static {
-    type World: World;
+    type Reference: ReferenceState;
     type Key: Clone + Eq + Ord + Hash + Send + Serialize + DeserializeOwned;
     type Event: Send + Serialize + DeserializeOwned;
     type Fact: Fact;
@@ -96,12 +93,12 @@ pub trait Operator: Send + 'static {
         emit: &mut dyn FnMut(usize, Self::Key, Self::Event),
     ) -> Result<(), ArrowError>;
 
-    /// The facts of one key. `history` is ordered by [`Stamp`] and free of corrected events; it may be empty (then there are no facts).
+    /// The facts of one key. `history` is ordered by [`EventOrder`] and free of corrected events; it may be empty (then there are no facts).
     fn facts(
         &self,
         key: &Self::Key,
-        history: &[Entry<Self::Event>],
-        call: &mut Call<'_, Self::World>,
+        history: &[HistoryEntry<Self::Event>],
+        call: &mut OperatorContext<'_, Self::Reference>,
         out: &mut Vec<Self::Fact>,
     );
 
@@ -112,9 +109,9 @@ pub trait Operator: Send + 'static {
 }
 
 /// What every shard knows beside its keys: versioned reference data and what the global topic says (list prices).
-pub trait World: Send + 'static {
+pub trait ReferenceState: Send + 'static {
     /// Takes in accepted events of `topic` but those whose row is marked in `skip`, and takes out `removed` event ids.
-    /// Answers which dependencies (see [`Call::read`]) have changed.
+    /// Answers which dependencies (see [`OperatorContext::read`]) have changed.
     fn apply(
         &mut self,
         topic: &str,
@@ -128,6 +125,6 @@ pub trait World: Send + 'static {
 
     /// What it learnt from events, for a base (reference data are files and not part of it).
     fn save(&self) -> Result<Vec<u8>, postcard::Error>;
-    /// Takes back what [`World::save`] gave.
+    /// Takes back what [`ReferenceState::save`] gave.
     fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
 }

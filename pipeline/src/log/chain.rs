@@ -1,24 +1,24 @@
 //! Whether a record continues the chain before it: pure.
 
-use super::record::{ClaimId, Header, Kind, Position, Record};
+use super::record::{ClaimId, LogPosition, LogRecord, RecordHeader, RecordKind};
 
 /// The end of a verified chain: the last record, and the claim that stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Chain {
-    pub last: Position,
+    pub last: LogPosition,
     /// The newest claim; only its holder may extend. The default before the first claim.
     pub claim: ClaimId,
 }
 
 impl Chain {
-    /// The chain as it was when a base was written: the base names its record, and its writer held the claim.
-    pub fn at_base(base: &Header) -> Self {
+    /// The chain as it was when a checkpoint was written: the checkpoint names its record, and its writer held the claim.
+    pub fn at_checkpoint(checkpoint: &RecordHeader) -> Self {
         Self {
-            last: Position {
-                number: base.number,
-                hash: base.previous,
+            last: LogPosition {
+                number: checkpoint.number,
+                hash: checkpoint.previous,
             },
-            claim: base.claim,
+            claim: checkpoint.claim,
         }
     }
 
@@ -28,7 +28,7 @@ impl Chain {
     }
 
     /// The chain with `record` at its end, or what is wrong with it.
-    pub fn extended(self, record: &Record) -> Result<Self, &'static str> {
+    pub fn extended(self, record: &LogRecord) -> Result<Self, &'static str> {
         let header = &record.header;
         if header.number != self.next() {
             return Err("the number inside is not the next one");
@@ -37,11 +37,11 @@ impl Chain {
             return Err("it names another record as the one before it");
         }
         let claim = match header.kind {
-            Kind::Claim if header.claim.number == header.number => header.claim,
-            Kind::Claim => return Err("the claim names another number than its own"),
-            Kind::Data if header.claim == self.claim => self.claim,
-            Kind::Data => return Err("it was put under a claim that does not stand"),
-            Kind::Base => return Err("a base stands in the place of a record"),
+            RecordKind::Claim if header.claim.number == header.number => header.claim,
+            RecordKind::Claim => return Err("the claim names another number than its own"),
+            RecordKind::Data if header.claim == self.claim => self.claim,
+            RecordKind::Data => return Err("it was put under a claim that does not stand"),
+            RecordKind::Checkpoint => return Err("a checkpoint stands in the place of a record"),
         };
         Ok(Self {
             last: record.position(),
@@ -53,10 +53,10 @@ impl Chain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::record::{Place, decode, encode};
+    use crate::log::record::{RecordPlace, decode, encode};
 
-    fn record(kind: Kind, number: u64, claim: ClaimId, previous: [u8; 32]) -> Record {
-        let place = Place {
+    fn record(kind: RecordKind, number: u64, claim: ClaimId, previous: [u8; 32]) -> LogRecord {
+        let place = RecordPlace {
             kind,
             number,
             claim,
@@ -79,24 +79,27 @@ mod tests {
     fn a_chain_is_a_claim_then_records_under_it_then_the_next_claim() {
         let chain = Chain::default();
         let chain = chain
-            .extended(&record(Kind::Claim, 1, A, chain.last.hash))
+            .extended(&record(RecordKind::Claim, 1, A, chain.last.hash))
             .expect("claim");
         let chain = chain
-            .extended(&record(Kind::Data, 2, A, chain.last.hash))
+            .extended(&record(RecordKind::Data, 2, A, chain.last.hash))
             .expect("data");
         let chain = chain
-            .extended(&record(Kind::Claim, 3, B, chain.last.hash))
+            .extended(&record(RecordKind::Claim, 3, B, chain.last.hash))
             .expect("next claim");
         assert_eq!((chain.last.number, chain.claim), (3, B));
 
         for (why, wrong) in [
-            ("a zombie", record(Kind::Data, 4, A, chain.last.hash)),
-            ("a gap", record(Kind::Data, 5, B, chain.last.hash)),
-            ("another past", record(Kind::Data, 4, B, [1; 32])),
-            ("a base", record(Kind::Base, 4, B, chain.last.hash)),
+            ("a zombie", record(RecordKind::Data, 4, A, chain.last.hash)),
+            ("a gap", record(RecordKind::Data, 5, B, chain.last.hash)),
+            ("another past", record(RecordKind::Data, 4, B, [1; 32])),
+            (
+                "a checkpoint",
+                record(RecordKind::Checkpoint, 4, B, chain.last.hash),
+            ),
             (
                 "a claim from elsewhere",
-                record(Kind::Claim, 4, B, chain.last.hash),
+                record(RecordKind::Claim, 4, B, chain.last.hash),
             ),
         ] {
             assert!(chain.extended(&wrong).is_err(), "{why}");
@@ -107,7 +110,7 @@ mod tests {
     fn data_before_any_claim_is_refused() {
         assert!(
             Chain::default()
-                .extended(&record(Kind::Data, 1, A, [0; 32]))
+                .extended(&record(RecordKind::Data, 1, A, [0; 32]))
                 .is_err()
         );
     }

@@ -25,16 +25,16 @@ pub enum LogError {
     /// A call was abandoned or failed half way, so what stands in the log is unknown.
     #[error("an earlier put has no known outcome log={log} number={number}: claim the log again")]
     Interrupted { log: String, number: u64 },
-    /// A record or base fails its integrity check.
+    /// A record or checkpoint fails its integrity check.
     #[error("damaged path={path}: restore this object from a copy")]
     Damaged {
         path: String,
         #[source]
         why: Damage,
     },
-    /// A number is missing and no usable base covers it.
+    /// A number is missing and no usable checkpoint covers it.
     #[error(
-        "hole in log={log} missing={missing} newest={newest}: restore the record, or a base that covers it"
+        "hole in log={log} missing={missing} newest={newest}: restore the record, or a checkpoint that covers it"
     )]
     Hole {
         log: String,

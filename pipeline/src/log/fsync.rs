@@ -373,5 +373,4 @@ impl MultipartUpload for CollectedUpload {
 }
 
 #[cfg(test)]
-#[path = "fsync_tests.rs"]
 mod tests;

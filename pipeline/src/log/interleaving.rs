@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::faulty::{Fault, FaultyStore};
 use super::objects::{Objects, Patience};
-use super::{Kind, Log, LogError, LogReader};
+use super::{Log, LogError, LogReader, RecordKind};
 
 fn objects(store: &Arc<dyn ObjectStore>) -> Objects {
     let patience = Patience {
@@ -64,7 +64,9 @@ async fn live(
             Err(other) => panic!("owner {owner}: {other}"),
         }
         if index == 2 {
-            let _ = log.write_base(format!("base of {owner}").into()).await;
+            let _ = log
+                .write_checkpoint(format!("checkpoint of {owner}").into())
+                .await;
         }
     }
     story
@@ -99,7 +101,7 @@ proptest! {
             let mut data = Vec::new();
             for entry in &entries {
                 match entry.kind {
-                    Kind::Claim => standing = Some(entry.claim),
+                    RecordKind::Claim => standing = Some(entry.claim),
                     _ => {
                         assert_eq!(Some(entry.claim), standing, "a record after another's claim");
                         data.push(String::from_utf8_lossy(&entry.payload).into_owned());
@@ -117,17 +119,17 @@ proptest! {
                     "owner {owner} recovered what does not stand: {past:?}"
                 );
             }
-            let last_owner = entries.iter().rev().find(|entry| entry.kind == Kind::Claim).expect("a claim").payload.clone();
+            let last_owner = entries.iter().rev().find(|entry| entry.kind == RecordKind::Claim).expect("a claim").payload.clone();
             for (owner, (story, (_, records))) in stories.iter().zip(&owners).enumerate() {
                 let holds_the_log = last_owner == format!("owner-{owner}");
                 assert!(!(holds_the_log && story.fenced), "the last owner is never fenced");
                 assert!(story.fenced || story.appended.len() == *records);
             }
-            // A later owner finds everything, from a base or from the beginning.
+            // A later owner finds everything, from a checkpoint or from the beginning.
             let (_, recovered) = Log::claim_in(objects(&store), "later").await.expect("claims");
             let tail: Vec<_> = recovered.records.iter().map(|(_, payload)| String::from_utf8_lossy(payload).into_owned()).collect();
             assert!(data.ends_with(&tail), "{tail:?} is not the end of {data:?}");
-            assert!(recovered.base.is_some() || tail == data);
+            assert!(recovered.checkpoint.is_some() || tail == data);
         });
     }
 }

@@ -4,7 +4,7 @@
 //! log/<name>/record/00000000000000000041   data    claim 37   previous = hash of 40
 //! log/<name>/record/00000000000000000042   claim   claim 42   previous = hash of 41     a new owner
 //! log/<name>/record/00000000000000000043   data    claim 42   previous = hash of 42
-//! log/<name>/base/00000000000000000041-00000000000000000037-<nonce>      state up to and with record 41
+//! log/<name>/checkpoint/00000000000000000041-00000000000000000037-<nonce>      state up to and with record 41
 //! ```
 //!
 //! * **One name, one record.** A record's name is its number alone and it is put with create-if-absent, so of two
@@ -13,9 +13,9 @@
 //!   claim at his own next number has been fenced and ends (exit code 4).
 //! * **An unanswered put is repeated with identical bytes** until the number has been read: an error says nothing about
 //!   whether the record stands.
-//! * **A base** shortens recovery. It names the record it covers and that record's hash, and is ignored where the chain
+//! * **A checkpoint** shortens recovery. It names the record it covers and that record's hash, and is ignored where the chain
 //!   differs; a damaged one is named and the next older one serves.
-//! * **A hole stops.** Numbers are contiguous; where one is missing or damaged and no base covers it, recovery ends with
+//! * **A hole stops.** Numbers are contiguous; where one is missing or damaged and no checkpoint covers it, recovery ends with
 //!   a sentence, never with a guess.
 //!
 //! Start with [`protocol`] (what to do, as pure functions), then [`Log`] (the owner) and [`LogReader`] (everybody else).
@@ -42,7 +42,7 @@ mod interleaving;
 pub use error::LogError;
 pub use fsync::FsyncStore;
 pub use owner::{Log, RECORD_LIFE, SILENCE_LIMIT};
-pub use reader::{Entry, LogReader};
-pub use record::{ClaimId, Damage, Kind, Position};
+pub use reader::{LogEntry, LogReader};
+pub use record::{ClaimId, Damage, LogPosition, RecordKind};
 pub use recover::Recovered;
-pub use store::{Folder, open_store};
+pub use store::{LogFolder, open_store};

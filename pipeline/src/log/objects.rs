@@ -10,9 +10,9 @@ use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode};
 use tracing::warn;
 
 use super::error::LogError;
-use super::protocol::{self, Found, Goal, PutAnswer, Step};
-use super::record::{ClaimId, Damage, Kind, Record, decode};
-use super::store::{Folder, number_of};
+use super::protocol::{self, Found, Goal, ProtocolStep, PutAnswer};
+use super::record::{ClaimId, Damage, LogRecord, RecordKind, decode};
+use super::store::{LogFolder, number_of};
 use crate::time::wall;
 
 /// How long to go on after errors, and how long to wait between tries (doubling, up to 5 s).
@@ -67,18 +67,18 @@ impl Tries {
 }
 
 /// How a put at a number ended.
-pub(super) enum Outcome {
+pub(super) enum PutOutcome {
     /// My record stands there.
     Held,
     /// Another owner's record stands there.
-    TakeIn(Box<Record>),
+    TakeIn(Box<LogRecord>),
 }
 
 /// The objects of one log.
 #[derive(Debug, Clone)]
 pub(super) struct Objects {
     pub store: Arc<dyn ObjectStore>,
-    pub folder: Folder,
+    pub folder: LogFolder,
     pub patience: Patience,
 }
 
@@ -86,7 +86,7 @@ impl Objects {
     pub fn new(store: Arc<dyn ObjectStore>, name: &str) -> Self {
         Self {
             store,
-            folder: Folder::new(name),
+            folder: LogFolder::new(name),
             patience: START_PATIENCE,
         }
     }
@@ -139,7 +139,7 @@ impl Objects {
     }
 
     /// A record, checked; `None` where there is none.
-    pub async fn record(&self, number: u64) -> Result<Option<Record>, LogError> {
+    pub async fn record(&self, number: u64) -> Result<Option<LogRecord>, LogError> {
         let path = self.folder.record(number);
         let Some(bytes) = self.get(&path).await? else {
             return Ok(None);
@@ -160,7 +160,7 @@ impl Objects {
         mine: ClaimId,
         number: u64,
         bytes: &Bytes,
-    ) -> Result<Outcome, LogError> {
+    ) -> Result<PutOutcome, LogError> {
         let path = self.folder.record(number);
         let mut tries = Tries::new(self.patience);
         loop {
@@ -176,15 +176,17 @@ impl Objects {
             };
             let mut step = protocol::after_put(answer);
             let mut there = None;
-            if step == Step::Read {
+            if step == ProtocolStep::Read {
                 let found;
                 (found, there) = self.find(number, bytes).await?;
                 step = protocol::after_read(goal, mine, found);
             }
             match (step, there) {
-                (Step::Held, _) => return Ok(Outcome::Held),
-                (Step::TakeIn, Some(record)) => return Ok(Outcome::TakeIn(Box::new(record))),
-                (Step::PutAgain, _) => {
+                (ProtocolStep::Held, _) => return Ok(PutOutcome::Held),
+                (ProtocolStep::TakeIn, Some(record)) => {
+                    return Ok(PutOutcome::TakeIn(Box::new(record)));
+                }
+                (ProtocolStep::PutAgain, _) => {
                     let error = error.unwrap_or_else(|| Error::NotFound {
                         path: path.to_string(),
                         source: "the record vanished after it was seen".into(),
@@ -201,7 +203,7 @@ impl Objects {
         &self,
         number: u64,
         mine: &[u8],
-    ) -> Result<(Found, Option<Record>), LogError> {
+    ) -> Result<(Found, Option<LogRecord>), LogError> {
         let Some(bytes) = self.get(&self.folder.record(number)).await? else {
             return Ok((Found::Nothing, None));
         };
@@ -220,15 +222,15 @@ impl Objects {
     }
 
     /// The error of a step that ends the owner.
-    pub fn ended(&self, step: Step, number: u64, there: Option<Record>) -> LogError {
+    pub fn ended(&self, step: ProtocolStep, number: u64, there: Option<LogRecord>) -> LogError {
         let log = self.folder.log().to_owned();
         match step {
-            Step::Fenced => LogError::Fenced {
+            ProtocolStep::Fenced => LogError::Fenced {
                 log,
                 number,
                 owner: owner_of(there.as_ref()),
             },
-            Step::Stop(why) => LogError::Damaged {
+            ProtocolStep::Stop(why) => LogError::Damaged {
                 path: self.folder.record(number).to_string(),
                 why,
             },
@@ -242,11 +244,11 @@ impl Objects {
 }
 
 /// Decodes a record and checks that it stands under its own name.
-pub(super) fn record_named(named: u64, bytes: &Bytes) -> Result<Record, Damage> {
+pub(super) fn record_named(named: u64, bytes: &Bytes) -> Result<LogRecord, Damage> {
     let record = decode(bytes)?;
     match record.header.kind {
-        Kind::Base => Err(Damage::OtherKind {
-            found: Kind::Base,
+        RecordKind::Checkpoint => Err(Damage::OtherKind {
+            found: RecordKind::Checkpoint,
             wanted: "a record",
         }),
         _ if record.header.number != named => Err(Damage::OtherNumber {
@@ -257,9 +259,9 @@ pub(super) fn record_named(named: u64, bytes: &Bytes) -> Result<Record, Damage> 
     }
 }
 
-fn owner_of(record: Option<&Record>) -> String {
+fn owner_of(record: Option<&LogRecord>) -> String {
     record
-        .filter(|record| record.header.kind == Kind::Claim)
+        .filter(|record| record.header.kind == RecordKind::Claim)
         .map(|claim| String::from_utf8_lossy(&claim.payload).into_owned())
         .unwrap_or_else(|| "unknown".to_owned())
 }

@@ -1,4 +1,4 @@
-//! The owner of a log: claims it, appends to it, writes bases, trims what is no longer needed.
+//! The owner of a log: claims it, appends to it, writes checkpoints, trims what is no longer needed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::chain::Chain;
 use super::error::LogError;
-use super::objects::{Objects, Outcome, Patience};
-use super::protocol::{self, Goal, Step};
-use super::record::{ClaimId, Kind, Place, Position, decode, encode};
+use super::objects::{Objects, Patience, PutOutcome};
+use super::protocol::{self, Goal, ProtocolStep};
+use super::record::{ClaimId, LogPosition, RecordKind, RecordPlace, decode, encode};
 use super::recover::{Recovered, extended, read_chain};
 use crate::time::wall;
 
@@ -59,21 +59,21 @@ impl Log {
             let number = chain.next();
             let claim = ClaimId { number, nonce };
             let (bytes, hash) = encode(
-                place(Kind::Claim, number, claim, chain.last.hash),
+                place(RecordKind::Claim, number, claim, chain.last.hash),
                 owner.as_bytes(),
             );
             match objects
                 .put_record(Goal::Claim, claim, number, &bytes)
                 .await?
             {
-                Outcome::Held => {
+                PutOutcome::Held => {
                     chain = Chain {
-                        last: Position { number, hash },
+                        last: LogPosition { number, hash },
                         claim,
                     };
                     break;
                 }
-                Outcome::TakeIn(record) => {
+                PutOutcome::TakeIn(record) => {
                     chain = extended(&objects, chain, &record)?;
                     recovered.take_in(*record);
                 }
@@ -111,21 +111,28 @@ impl Log {
         self.check()?;
         let number = self.chain.next();
         self.open_put = Some(number);
-        let place = place(Kind::Data, number, self.chain.claim, self.chain.last.hash);
+        let place = place(
+            RecordKind::Data,
+            number,
+            self.chain.claim,
+            self.chain.last.hash,
+        );
         let (bytes, hash) = encode(place, &payload);
         match self
             .objects
             .put_record(Goal::Append, self.chain.claim, number, &bytes)
             .await?
         {
-            Outcome::Held => {}
-            Outcome::TakeIn(record) => {
-                return Err(self.objects.ended(Step::Fenced, number, Some(*record)));
+            PutOutcome::Held => {}
+            PutOutcome::TakeIn(record) => {
+                return Err(self
+                    .objects
+                    .ended(ProtocolStep::Fenced, number, Some(*record)));
             }
         }
         // The process may have been stopped between the check and the put.
         self.check_silence()?;
-        self.chain.last = Position { number, hash };
+        self.chain.last = LogPosition { number, hash };
         self.confirmed = wall::monotonic();
         self.open_put = None;
         Ok(number)
@@ -137,7 +144,7 @@ impl Log {
         let number = self.chain.next();
         let (found, there) = self.objects.find(number, &[]).await?;
         match protocol::at_end(self.chain.claim, found) {
-            Step::Held => {
+            ProtocolStep::Held => {
                 self.check_silence()?;
                 self.confirmed = wall::monotonic();
                 Ok(())
@@ -152,7 +159,7 @@ impl Log {
     }
 
     /// The last record of the chain.
-    pub fn last(&self) -> Position {
+    pub fn last(&self) -> LogPosition {
         self.chain.last
     }
 
@@ -168,13 +175,21 @@ impl Log {
 
     /// Writes the state up to and with the last record, so that recovery begins there.
     ///
-    /// A failed base loses nothing: the older one and the records serve. Bases of one claim at one number replace each other.
-    pub async fn write_base(&mut self, payload: Bytes) -> Result<Position, LogError> {
+    /// A failed checkpoint loses nothing: the older one and the records serve. Bases of one claim at one number replace each other.
+    pub async fn write_checkpoint(&mut self, payload: Bytes) -> Result<LogPosition, LogError> {
         self.check()?;
         let covers = self.chain.last;
-        let place = place(Kind::Base, covers.number, self.chain.claim, covers.hash);
+        let place = place(
+            RecordKind::Checkpoint,
+            covers.number,
+            self.chain.claim,
+            covers.hash,
+        );
         let (bytes, _) = encode(place, &payload);
-        let path = self.objects.folder.base(covers.number, self.chain.claim);
+        let path = self
+            .objects
+            .folder
+            .checkpoint(covers.number, self.chain.claim);
         match self.objects.store.put(&path, bytes.into()).await {
             Ok(_) => Ok(covers),
             Err(source) => Err(LogError::store(&path, source)),
@@ -183,14 +198,17 @@ impl Log {
 
     /// Deletes what nobody needs any more and returns how many records went.
     ///
-    /// A record goes when **two** intact bases cover it (the newest may turn out damaged), its number is below `cut` (what
-    /// the newest epoch has taken in) and it is `minimum_age` old ([`RECORD_LIFE`] in service). Older bases go with it. The record
-    /// that a kept base covers stays: it vouches for the base.
+    /// A record goes when **two** intact checkpoints cover it (the newest may turn out damaged), its number is below `cut` (what
+    /// the newest epoch has taken in) and it is `minimum_age` old ([`RECORD_LIFE`] in service). Older checkpoints go with it. The record
+    /// that a kept checkpoint covers stays: it vouches for the checkpoint.
     pub async fn trim(&mut self, cut: u64, minimum_age: Duration) -> Result<usize, LogError> {
         self.check()?;
-        let bases = self.objects.list(&self.objects.folder.bases()).await?;
+        let checkpoints = self
+            .objects
+            .list(&self.objects.folder.checkpoints())
+            .await?;
         let mut intact = Vec::new();
-        for (number, meta) in bases.iter().rev() {
+        for (number, meta) in checkpoints.iter().rev() {
             let Some(bytes) = self.objects.get(&meta.location).await? else {
                 continue;
             };
@@ -212,7 +230,7 @@ impl Log {
             })
             .map(|(_, meta)| meta.location)
             .collect();
-        let old_bases = bases
+        let old_bases = checkpoints
             .into_iter()
             .filter(|(number, _)| *number < kept)
             .map(|(_, meta)| meta.location);
@@ -255,8 +273,8 @@ impl Log {
     }
 }
 
-fn place(kind: Kind, number: u64, claim: ClaimId, previous: [u8; 32]) -> Place {
-    Place {
+fn place(kind: RecordKind, number: u64, claim: ClaimId, previous: [u8; 32]) -> RecordPlace {
+    RecordPlace {
         kind,
         number,
         claim,
@@ -266,5 +284,4 @@ fn place(kind: Kind, number: u64, claim: ClaimId, previous: [u8; 32]) -> Place {
 }
 
 #[cfg(test)]
-#[path = "owner_tests.rs"]
 mod tests;

@@ -52,7 +52,7 @@ pub enum Found {
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum ProtocolStep {
     /// The record stands and is mine.
     Held,
     /// Put the identical bytes at the same number again, after a pause.
@@ -70,30 +70,30 @@ pub enum Step {
 }
 
 /// The step after a put.
-pub fn after_put(answer: PutAnswer) -> Step {
+pub fn after_put(answer: PutAnswer) -> ProtocolStep {
     match answer {
-        PutAnswer::Created => Step::Held,
-        PutAnswer::Exists => Step::Read,
-        PutAnswer::NoAnswer => Step::PutAgain,
+        PutAnswer::Created => ProtocolStep::Held,
+        PutAnswer::Exists => ProtocolStep::Read,
+        PutAnswer::NoAnswer => ProtocolStep::PutAgain,
     }
 }
 
 /// The step after reading a number at which a put found something; `mine` is the claim under which I put.
-pub fn after_read(goal: Goal, mine: ClaimId, found: Found) -> Step {
+pub fn after_read(goal: Goal, mine: ClaimId, found: Found) -> ProtocolStep {
     match (goal, found) {
-        (_, Found::Mine) => Step::Held,
-        (_, Found::Nothing) => Step::PutAgain,
-        (_, Found::Damaged(damage)) => Step::Stop(damage),
-        (_, Found::Other { claim }) if claim == mine => Step::TwoWriters,
-        (Goal::Claim, Found::Other { .. }) => Step::TakeIn,
-        (Goal::Append, Found::Other { .. }) => Step::Fenced,
+        (_, Found::Mine) => ProtocolStep::Held,
+        (_, Found::Nothing) => ProtocolStep::PutAgain,
+        (_, Found::Damaged(damage)) => ProtocolStep::Stop(damage),
+        (_, Found::Other { claim }) if claim == mine => ProtocolStep::TwoWriters,
+        (Goal::Claim, Found::Other { .. }) => ProtocolStep::TakeIn,
+        (Goal::Append, Found::Other { .. }) => ProtocolStep::Fenced,
     }
 }
 
 /// Whether an owner still stands at the end of its log, from what is found at the number after its last record.
-pub fn at_end(mine: ClaimId, found: Found) -> Step {
+pub fn at_end(mine: ClaimId, found: Found) -> ProtocolStep {
     match found {
-        Found::Nothing => Step::Held,
+        Found::Nothing => ProtocolStep::Held,
         other => after_read(Goal::Append, mine, other),
     }
 }
@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn every_answer_has_its_step() {
         for (answer, step) in [
-            (PutAnswer::Created, Step::Held),
-            (PutAnswer::Exists, Step::Read),
-            (PutAnswer::NoAnswer, Step::PutAgain),
+            (PutAnswer::Created, ProtocolStep::Held),
+            (PutAnswer::Exists, ProtocolStep::Read),
+            (PutAnswer::NoAnswer, ProtocolStep::PutAgain),
         ] {
             assert_eq!(after_put(answer), step, "{answer:?}");
         }
@@ -133,18 +133,18 @@ mod tests {
         let damaged = || Found::Damaged(Damage::Header);
         let other = |claim| Found::Other { claim };
         for (goal, found, step) in [
-            (Append, Found::Mine, Step::Held),
-            (Claim, Found::Mine, Step::Held),
-            (Append, Found::Nothing, Step::PutAgain),
-            (Claim, Found::Nothing, Step::PutAgain),
-            (Append, other(THEIRS), Step::Fenced),
-            (Append, other(RIVAL), Step::Fenced),
-            (Append, other(MINE), Step::TwoWriters),
-            (Claim, other(THEIRS), Step::TakeIn),
-            (Claim, other(RIVAL), Step::TakeIn),
-            (Claim, other(MINE), Step::TwoWriters),
-            (Append, damaged(), Step::Stop(Damage::Header)),
-            (Claim, damaged(), Step::Stop(Damage::Header)),
+            (Append, Found::Mine, ProtocolStep::Held),
+            (Claim, Found::Mine, ProtocolStep::Held),
+            (Append, Found::Nothing, ProtocolStep::PutAgain),
+            (Claim, Found::Nothing, ProtocolStep::PutAgain),
+            (Append, other(THEIRS), ProtocolStep::Fenced),
+            (Append, other(RIVAL), ProtocolStep::Fenced),
+            (Append, other(MINE), ProtocolStep::TwoWriters),
+            (Claim, other(THEIRS), ProtocolStep::TakeIn),
+            (Claim, other(RIVAL), ProtocolStep::TakeIn),
+            (Claim, other(MINE), ProtocolStep::TwoWriters),
+            (Append, damaged(), ProtocolStep::Stop(Damage::Header)),
+            (Claim, damaged(), ProtocolStep::Stop(Damage::Header)),
         ] {
             assert_eq!(
                 after_read(goal, MINE, found.clone()),
@@ -157,10 +157,13 @@ mod tests {
     #[test]
     fn an_owner_stands_at_the_end_where_nothing_follows() {
         for (found, step) in [
-            (Found::Nothing, Step::Held),
-            (Found::Other { claim: THEIRS }, Step::Fenced),
-            (Found::Other { claim: MINE }, Step::TwoWriters),
-            (Found::Damaged(Damage::Payload), Step::Stop(Damage::Payload)),
+            (Found::Nothing, ProtocolStep::Held),
+            (Found::Other { claim: THEIRS }, ProtocolStep::Fenced),
+            (Found::Other { claim: MINE }, ProtocolStep::TwoWriters),
+            (
+                Found::Damaged(Damage::Payload),
+                ProtocolStep::Stop(Damage::Payload),
+            ),
         ] {
             assert_eq!(at_end(MINE, found.clone()), step, "{found:?}");
         }

@@ -10,14 +10,14 @@ use object_store::ObjectStore;
 
 use super::error::LogError;
 use super::objects::Objects;
-use super::record::{ClaimId, Kind, Record};
+use super::record::{ClaimId, LogRecord, RecordKind};
 
 /// One record as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct LogEntry {
     pub number: u64,
     /// `Claim` (the payload is the owner's name) or `Data`.
-    pub kind: Kind,
+    pub kind: RecordKind,
     pub claim: ClaimId,
     pub hash: [u8; 32],
     /// Wall clock of the put, ms UTC.
@@ -25,8 +25,8 @@ pub struct Entry {
     pub payload: Bytes,
 }
 
-impl From<Record> for Entry {
-    fn from(record: Record) -> Self {
+impl From<LogRecord> for LogEntry {
+    fn from(record: LogRecord) -> Self {
         Self {
             number: record.header.number,
             kind: record.header.kind,
@@ -84,12 +84,12 @@ impl LogReader {
     }
 
     /// One record; `None` where there is none (not yet, or no more).
-    pub async fn read(&self, number: u64) -> Result<Option<Entry>, LogError> {
-        Ok(self.objects.record(number).await?.map(Entry::from))
+    pub async fn read(&self, number: u64) -> Result<Option<LogEntry>, LogError> {
+        Ok(self.objects.record(number).await?.map(LogEntry::from))
     }
 
     /// The records from `number` down to the oldest that is kept, newest first.
-    pub fn read_back(&self, number: u64) -> BoxStream<'_, Result<Entry, LogError>> {
+    pub fn read_back(&self, number: u64) -> BoxStream<'_, Result<LogEntry, LogError>> {
         stream::try_unfold(number, move |number| async move {
             if number == 0 {
                 return Ok(None);
@@ -101,5 +101,4 @@ impl LogReader {
 }
 
 #[cfg(test)]
-#[path = "reader_tests.rs"]
 mod tests;

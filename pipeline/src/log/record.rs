@@ -1,4 +1,4 @@
-//! The bytes of a record and of a base.
+//! The bytes of a record and of a checkpoint.
 //!
 //! ```text
 //! "VTRL" | format u16 | header length u16 | header | SHA-256 of all before it | payload (zstd, or plain if not smaller)
@@ -24,7 +24,7 @@ const COMPRESSION_LEVEL: i32 = 1;
 
 /// A place in the chain: a record's number and hash. Records begin at 1; the place before the first is the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Position {
+pub struct LogPosition {
     pub number: u64,
     pub hash: [u8; 32],
 }
@@ -38,23 +38,23 @@ pub struct ClaimId {
 
 /// What a record is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecordKind {
     /// A new owner begins here; the payload is the owner's name.
     Claim,
     /// A seal, or a publisher's intent or epoch.
     Data,
     /// Not part of the chain: the state up to and with the record of the same number.
-    Base,
+    Checkpoint,
 }
 
 /// What stands before the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
-    pub kind: Kind,
-    /// The record's number; of a base: the number of the record it covers.
+pub struct RecordHeader {
+    pub kind: RecordKind,
+    /// The record's number; of a checkpoint: the number of the record it covers.
     pub number: u64,
     pub claim: ClaimId,
-    /// Hash of the record before; of a base: of the record it covers.
+    /// Hash of the record before; of a checkpoint: of the record it covers.
     pub previous: [u8; 32],
     /// Wall clock of the put, ms UTC. For people; nothing decides by it.
     pub put_at_ms: i64,
@@ -63,12 +63,12 @@ pub struct Header {
     stored_sha256: [u8; 32],
 }
 
-impl Header {
+impl RecordHeader {
     fn to_bytes(&self) -> Vec<u8> {
         let kind = match self.kind {
-            Kind::Claim => 1,
-            Kind::Data => 2,
-            Kind::Base => 3,
+            RecordKind::Claim => 1,
+            RecordKind::Data => 2,
+            RecordKind::Checkpoint => 3,
         };
         let mut bytes = vec![kind];
         bytes.extend_from_slice(&self.number.to_le_bytes());
@@ -90,9 +90,9 @@ impl Header {
         }
         let bytes = &mut bytes;
         let kind = match take::<1>(bytes)? {
-            [1] => Kind::Claim,
-            [2] => Kind::Data,
-            [3] => Kind::Base,
+            [1] => RecordKind::Claim,
+            [2] => RecordKind::Data,
+            [3] => RecordKind::Checkpoint,
             _ => return None,
         };
         let header = Self {
@@ -112,19 +112,19 @@ impl Header {
     }
 }
 
-/// A decoded record or base.
+/// A decoded record or checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    pub header: Header,
+pub struct LogRecord {
+    pub header: RecordHeader,
     /// SHA-256 of frame and header: what the next record names as its previous.
     pub hash: [u8; 32],
     pub payload: Bytes,
 }
 
-impl Record {
+impl LogRecord {
     /// The record's place in the chain.
-    pub fn position(&self) -> Position {
-        Position {
+    pub fn position(&self) -> LogPosition {
+        LogPosition {
             number: self.header.number,
             hash: self.hash,
         }
@@ -151,13 +151,16 @@ pub enum Damage {
     #[error("number={found} stands under the name of number={named}")]
     OtherNumber { found: u64, named: u64 },
     #[error("kind={found:?} stands where {wanted} is expected")]
-    OtherKind { found: Kind, wanted: &'static str },
+    OtherKind {
+        found: RecordKind,
+        wanted: &'static str,
+    },
 }
 
 /// What the caller decides about a record; the rest of the header follows from the payload.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
-    pub kind: Kind,
+pub struct RecordPlace {
+    pub kind: RecordKind,
     pub number: u64,
     pub claim: ClaimId,
     pub previous: [u8; 32],
@@ -165,13 +168,13 @@ pub struct Place {
 }
 
 /// Encodes a record and returns its bytes with its hash.
-pub fn encode(place: Place, payload: &[u8]) -> (Bytes, [u8; 32]) {
+pub fn encode(place: RecordPlace, payload: &[u8]) -> (Bytes, [u8; 32]) {
     // Compressing into memory fails only for lack of memory or a bad level; the level is a constant. Should it fail all
     // the same, the payload stands as it is: decoding tells by the lengths.
     let compressed = zstd::bulk::compress(payload, COMPRESSION_LEVEL).unwrap_or_default();
     let smaller = !compressed.is_empty() && compressed.len() < payload.len();
     let stored: &[u8] = if smaller { &compressed } else { payload };
-    let header = Header {
+    let header = RecordHeader {
         kind: place.kind,
         number: place.number,
         claim: place.claim,
@@ -194,8 +197,8 @@ pub fn encode(place: Place, payload: &[u8]) -> (Bytes, [u8; 32]) {
     (bytes.into(), hash)
 }
 
-/// Decodes and checks a record or base.
-pub fn decode(bytes: &Bytes) -> Result<Record, Damage> {
+/// Decodes and checks a record or checkpoint.
+pub fn decode(bytes: &Bytes) -> Result<LogRecord, Damage> {
     let (header, hash, stored_from) = decode_header(bytes)?;
     let expected = stored_from as u64 + header.stored_bytes;
     let found = bytes.len() as u64;
@@ -220,14 +223,14 @@ pub fn decode(bytes: &Bytes) -> Result<Record, Damage> {
         }
         payload.into()
     };
-    Ok(Record {
+    Ok(LogRecord {
         header,
         hash,
         payload,
     })
 }
 
-fn decode_header(bytes: &[u8]) -> Result<(Header, [u8; 32], usize), Damage> {
+fn decode_header(bytes: &[u8]) -> Result<(RecordHeader, [u8; 32], usize), Damage> {
     let truncated = |expected: usize| Damage::Truncated {
         found: bytes.len() as u64,
         expected: expected as u64,
@@ -253,10 +256,9 @@ fn decode_header(bytes: &[u8]) -> Result<(Header, [u8; 32], usize), Damage> {
     if format > FORMAT {
         return Err(Damage::NewerFormat { format });
     }
-    let header = Header::from_bytes(&bytes[FRAME_BYTES..header_end]).ok_or(Damage::Header)?;
+    let header = RecordHeader::from_bytes(&bytes[FRAME_BYTES..header_end]).ok_or(Damage::Header)?;
     Ok((header, *hash, header_end + HASH_BYTES))
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Reading a log from its newest usable base to its end.
+//! Reading a log from its newest usable checkpoint to its end.
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -7,21 +7,21 @@ use tracing::warn;
 use super::chain::Chain;
 use super::error::LogError;
 use super::objects::{Objects, record_named};
-use super::record::{Damage, Kind, Position, Record, decode};
+use super::record::{Damage, LogPosition, LogRecord, RecordKind, decode};
 
 /// What a new owner starts from.
 #[derive(Debug, Clone, Default)]
 pub struct Recovered {
-    /// The newest usable base: the record it covers, and its payload.
-    pub base: Option<(Position, Bytes)>,
+    /// The newest usable checkpoint: the record it covers, and its payload.
+    pub checkpoint: Option<(LogPosition, Bytes)>,
     /// The data records after it, ascending; claims are left out.
     pub records: Vec<(u64, Bytes)>,
 }
 
 impl Recovered {
     /// Adds a record that stands at the end of the chain.
-    pub(super) fn take_in(&mut self, record: Record) {
-        if record.header.kind == Kind::Data {
+    pub(super) fn take_in(&mut self, record: LogRecord) {
+        if record.header.kind == RecordKind::Data {
             self.records.push((record.header.number, record.payload));
         }
     }
@@ -32,30 +32,30 @@ const READS_AT_ONCE: usize = 16;
 /// Reads the chain and verifies it.
 pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), LogError> {
     // Listed before anything is read: whatever is listed was there, so it must be found on the way.
-    let bases = objects.list(&objects.folder.bases()).await?;
+    let checkpoints = objects.list(&objects.folder.checkpoints()).await?;
     let records = objects.list(&objects.folder.records()).await?;
     let newest = records
         .last()
         .into_iter()
-        .chain(bases.last())
+        .chain(checkpoints.last())
         .map(|(number, _)| *number)
         .max()
         .unwrap_or(0);
 
     let mut chain = Chain::default();
     let mut recovered = Recovered::default();
-    for (number, meta) in bases.iter().rev() {
+    for (number, meta) in checkpoints.iter().rev() {
         let Some(bytes) = objects.get(&meta.location).await? else {
             continue;
         };
-        match usable_base(objects, *number, &bytes).await? {
-            Ok(base) => {
-                chain = Chain::at_base(&base.header);
-                recovered.base = Some((chain.last, base.payload));
+        match usable_checkpoint(objects, *number, &bytes).await? {
+            Ok(checkpoint) => {
+                chain = Chain::at_checkpoint(&checkpoint.header);
+                recovered.checkpoint = Some((chain.last, checkpoint.payload));
                 break;
             }
             Err(why) => {
-                warn!(base = %meta.location, why, "base is ignored; an older one and the records serve instead")
+                warn!(checkpoint = %meta.location, why, "checkpoint is ignored; an older one and the records serve instead")
             }
         }
     }
@@ -87,7 +87,7 @@ pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), 
 pub(super) fn extended(
     objects: &Objects,
     chain: Chain,
-    record: &Record,
+    record: &LogRecord,
 ) -> Result<Chain, LogError> {
     chain
         .extended(record)
@@ -98,23 +98,26 @@ pub(super) fn extended(
         })
 }
 
-/// Decodes a base and compares it with the chain; the inner error says why it is of no use.
-async fn usable_base(
+/// Decodes a checkpoint and compares it with the chain; the inner error says why it is of no use.
+async fn usable_checkpoint(
     objects: &Objects,
     number: u64,
     bytes: &Bytes,
-) -> Result<Result<Record, String>, LogError> {
-    let base = match decode(bytes) {
-        Ok(base) if base.header.kind != Kind::Base || base.header.number != number => {
-            return Ok(Err("it is not the base that its name says".to_owned()));
+) -> Result<Result<LogRecord, String>, LogError> {
+    let checkpoint = match decode(bytes) {
+        Ok(checkpoint)
+            if checkpoint.header.kind != RecordKind::Checkpoint
+                || checkpoint.header.number != number =>
+        {
+            return Ok(Err("it is not the checkpoint that its name says".to_owned()));
         }
-        Ok(base) => base,
+        Ok(checkpoint) => checkpoint,
         Err(damage) => return Ok(Err(damage.to_string())),
     };
     let covered = stands(objects, number).await?;
     let next = stands(objects, number + 1).await?;
-    Ok(match fits(base.header.previous, covered, next) {
-        true => Ok(base),
+    Ok(match fits(checkpoint.header.previous, covered, next) {
+        true => Ok(checkpoint),
         false => Err("the chain differs from the one it was made from".to_owned()),
     })
 }
@@ -146,10 +149,10 @@ async fn stands(objects: &Objects, number: u64) -> Result<Stands, LogError> {
     })
 }
 
-/// Whether a base that names `hash` fits the chain at the record it covers and the one after it.
+/// Whether a checkpoint that names `hash` fits the chain at the record it covers and the one after it.
 ///
-/// Damage at the covered record is what the base is there for: then the next record's word counts, and without one
-/// the base's own. A missing one is a hole in the making: only the next record can vouch for it.
+/// Damage at the covered record is what the checkpoint is there for: then the next record's word counts, and without one
+/// the checkpoint's own. A missing one is a hole in the making: only the next record can vouch for it.
 fn fits(hash: [u8; 32], covered: Stands, next: Stands) -> bool {
     match (covered, next) {
         (Stands::Whole { hash: found, .. }, _) => found == hash,
@@ -160,5 +163,4 @@ fn fits(hash: [u8; 32], covered: Stands, next: Stands) -> bool {
 }
 
 #[cfg(test)]
-#[path = "recover_tests.rs"]
 mod tests;

@@ -23,11 +23,11 @@ pub fn open_store(url: &str) -> Result<Arc<dyn ObjectStore>, LogError> {
 
 /// The names of one log's objects.
 #[derive(Debug, Clone)]
-pub struct Folder {
+pub struct LogFolder {
     log: String,
 }
 
-impl Folder {
+impl LogFolder {
     /// The folder of the log `name`, for example `shard-3` or `publisher`.
     pub fn new(name: &str) -> Self {
         Self {
@@ -45,9 +45,9 @@ impl Folder {
         Path::from_iter(["log", self.log.as_str(), "record"])
     }
 
-    /// The folder of all bases.
-    pub fn bases(&self) -> Path {
-        Path::from_iter(["log", self.log.as_str(), "base"])
+    /// The folder of all checkpoints.
+    pub fn checkpoints(&self) -> Path {
+        Path::from_iter(["log", self.log.as_str(), "checkpoint"])
     }
 
     /// The name of record `number`: the number alone.
@@ -55,16 +55,16 @@ impl Folder {
         self.records().join(format!("{number:020}"))
     }
 
-    /// The name of a base: the record it covers, then the claim and nonce of who wrote it.
-    pub fn base(&self, covers: u64, claim: super::ClaimId) -> Path {
-        self.bases().join(format!(
+    /// The name of a checkpoint: the record it covers, then the claim and nonce of who wrote it.
+    pub fn checkpoint(&self, covers: u64, claim: super::ClaimId) -> Path {
+        self.checkpoints().join(format!(
             "{covers:020}-{:020}-{:032x}",
             claim.number, claim.nonce
         ))
     }
 }
 
-/// The number that a record's or base's name begins with; `None` for a foreign object.
+/// The number that a record's or checkpoint's name begins with; `None` for a foreign object.
 pub(super) fn number_of(path: &Path) -> Option<u64> {
     let name = path.filename()?;
     let digits = name.split('-').next()?;
@@ -95,12 +95,12 @@ mod tests {
 
     #[test]
     fn a_records_name_is_its_number_alone() {
-        let folder = Folder::new("shard-3");
+        let folder = LogFolder::new("shard-3");
         assert_eq!(
             folder.record(42).as_ref(),
             "log/shard-3/record/00000000000000000042"
         );
-        let base = folder.base(
+        let checkpoint = folder.checkpoint(
             41,
             ClaimId {
                 number: 37,
@@ -108,11 +108,12 @@ mod tests {
             },
         );
         assert!(
-            base.as_ref()
-                .starts_with("log/shard-3/base/00000000000000000041-00000000000000000037-")
+            checkpoint
+                .as_ref()
+                .starts_with("log/shard-3/checkpoint/00000000000000000041-00000000000000000037-")
         );
         assert_eq!(number_of(&folder.record(42)), Some(42));
-        assert_eq!(number_of(&base), Some(41));
+        assert_eq!(number_of(&checkpoint), Some(41));
         assert_eq!(number_of(&Path::from("log/shard-3/record/readme")), None);
     }
 }

@@ -14,12 +14,12 @@ use datafusion::physical_plan::streaming::PartitionStream;
 
 /// Planning takes far longer than running over a few thousand rows, so a plan is made once, over inputs, and run again and again.
 #[derive(Debug)]
-pub struct Input {
+pub struct PaneInput {
     schema: SchemaRef,
     rows: Mutex<Option<RecordBatch>>,
 }
 
-impl Input {
+impl PaneInput {
     pub fn new(schema: SchemaRef) -> Arc<Self> {
         Arc::new(Self {
             schema,
@@ -43,7 +43,7 @@ impl Input {
     }
 }
 
-impl PartitionStream for Input {
+impl PartitionStream for PaneInput {
     fn schema(&self) -> &SchemaRef {
         &self.schema
     }

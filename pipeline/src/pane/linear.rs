@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use super::input::Input;
+use super::input::PaneInput;
 use crate::history::{PANE, WEIGHT};
 
 /// Weighted number of facts behind a group; zero means that the group does not exist.
@@ -37,7 +37,7 @@ fn refuse<T>(why: impl Into<String>) -> Result<T, LinearError> {
 pub struct LinearPlan {
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
-    facts: Arc<Input>,
+    facts: Arc<PaneInput>,
     schema: SchemaRef,
     keys: usize,
 }
@@ -49,8 +49,8 @@ impl LinearPlan {
             .with_target_partitions(1)
             .with_default_catalog_and_schema("vitrine", "facts");
         let context = SessionContext::new_with_config(config);
-        crate::query::functions::register_all(&context);
-        let input = Input::new(schema);
+        crate::sql::register_all(&context);
+        let input = PaneInput::new(schema);
         let provider = MemorySchemaProvider::new();
         provider.register_table(facts.to_owned(), input.table()?)?;
         if let Some(catalog) = context.catalog("vitrine") {

@@ -12,6 +12,6 @@ mod input;
 mod linear;
 mod store;
 
-pub use input::Input;
+pub use input::PaneInput;
 pub use linear::{COUNT, LinearError, LinearPlan};
 pub use store::{PaneError, PaneStore};

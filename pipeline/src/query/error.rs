@@ -17,7 +17,10 @@ pub enum QueryError {
     )]
     Refused { what: String },
     #[error("cannot read the query{position}: {message}")]
-    Syntax { position: Position, message: String },
+    Syntax {
+        position: QueryPosition,
+        message: String,
+    },
     #[error("no table `{name}`{}", hint(.nearest.as_deref(), "information_schema.tables lists all"))]
     NoTable {
         name: String,
@@ -94,9 +97,9 @@ impl QueryError {
 
 /// Line and column of a mistake, counted from 1; shown with a leading blank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position(pub Option<(u64, u64)>);
+pub struct QueryPosition(pub Option<(u64, u64)>);
 
-impl fmt::Display for Position {
+impl fmt::Display for QueryPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some((line, column)) => write!(f, " at line={line} column={column}"),
@@ -134,7 +137,7 @@ fn syntax(error: &ParserError) -> QueryError {
         None => (message, None),
     };
     QueryError::Syntax {
-        position: Position(position),
+        position: QueryPosition(position),
         message: squeeze(message),
     }
 }

@@ -35,7 +35,7 @@ const SCHEMAS: [&str; 7] = [
 ];
 
 /// What is known after loading.
-pub struct Loaded {
+pub struct LoadedCatalog {
     pub names: Names,
     pub comments: Arc<Comments>,
 }
@@ -45,7 +45,7 @@ pub async fn load(
     snapshot: &Snapshot,
     ctx: &SessionContext,
     store: &ObjectStoreUrl,
-) -> Result<Loaded, QueryError> {
+) -> Result<LoadedCatalog, QueryError> {
     let mut loading = Loading {
         snapshot,
         ctx,
@@ -192,7 +192,7 @@ impl Loading<'_> {
         )
     }
 
-    fn finish(mut self) -> Result<Loaded, QueryError> {
+    fn finish(mut self) -> Result<LoadedCatalog, QueryError> {
         let comments = Arc::new(std::mem::take(&mut self.comments));
         let state = self.ctx.state();
         let information = CommentedInformationSchema::new(state.catalog_list(), comments.clone());
@@ -210,7 +210,7 @@ impl Loading<'_> {
             .chain(state.aggregate_functions().keys());
         self.names
             .set_functions(functions.chain(state.window_functions().keys()).cloned());
-        Ok(Loaded {
+        Ok(LoadedCatalog {
             names: self.names,
             comments,
         })

@@ -1,7 +1,7 @@
 //! SQL over one epoch.
 //!
 //! ```text
-//! epoch record ─▶ Snapshot ─▶ Session ─▶ query(sql) ─▶ Answer ─▶ output: table, CSV, JSON, Arrow, Parquet
+//! epoch record ─▶ Snapshot ─▶ Session ─▶ query(sql) ─▶ QueryResult ─▶ output: table, CSV, JSON, Arrow, Parquet
 //!                 catalog     session    guard, error            (rows as they are computed)
 //! ```
 //!
@@ -21,11 +21,11 @@
 //! table provider (one more reading of the log per query, and versions that need not belong together) · a max-aggregate
 //! join for the latest revision (reads the table twice; filters reach only one side).
 
+pub mod audit;
 pub mod catalog;
 mod error;
 #[cfg(test)]
 mod fixture;
-pub mod functions;
 mod guard;
 mod information;
 mod load;
@@ -37,6 +37,6 @@ mod table;
 mod tests;
 mod views;
 
-pub use error::{Position, QueryError};
+pub use error::{QueryError, QueryPosition};
 pub use names::Names;
-pub use session::{Answer, DEFAULT_SCHEMA, Engine, Session};
+pub use session::{DEFAULT_SCHEMA, Engine, QueryResult, Session};

@@ -18,7 +18,8 @@ use super::catalog::{Comments, Snapshot};
 use super::error::QueryError;
 use super::load::CATALOG;
 use super::names::Names;
-use super::{functions, guard, load};
+use super::{guard, load};
+use crate::sql;
 
 /// The schema of names without one.
 pub const DEFAULT_SCHEMA: &str = "metrics";
@@ -65,7 +66,7 @@ impl Session {
             .with_information_schema(false);
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
         let ctx = SessionContext::new_with_config_rt(config, engine.runtime.clone());
-        functions::register_all(&ctx);
+        sql::register_all(&ctx);
         let loaded = load::load(snapshot, &ctx, &engine.url).await?;
         Ok(Self {
             ctx,
@@ -97,7 +98,7 @@ impl Session {
     }
 
     /// Starts one query. Rows come as they are computed.
-    pub async fn query(&self, sql: &str) -> Result<Answer, QueryError> {
+    pub async fn query(&self, sql: &str) -> Result<QueryResult, QueryError> {
         let statement = guard::parse(sql)?;
         let state = self.ctx.state();
         let plan = match state.statement_to_plan(statement.clone()).await {
@@ -111,7 +112,7 @@ impl Session {
             Err(error) => Err(error),
         };
         let stream = planned.map_err(|error| QueryError::while_planning(&error, &self.names))?;
-        Ok(Answer {
+        Ok(QueryResult {
             epoch: self.epoch,
             stream,
         })
@@ -145,12 +146,12 @@ impl Session {
 }
 
 /// The rows of one query, while they come.
-pub struct Answer {
+pub struct QueryResult {
     epoch: i64,
     stream: SendableRecordBatchStream,
 }
 
-impl Answer {
+impl QueryResult {
     /// The epoch that was asked.
     pub fn epoch(&self) -> i64 {
         self.epoch

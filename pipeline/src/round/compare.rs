@@ -36,17 +36,17 @@ pub struct Revision {
 /// Metric, window, and the revision of each row by its key.
 pub type Revisions = Vec<(String, Window, Vec<(Bytes, Revision)>)>;
 
-type Keys = BTreeMap<Bytes, Revision>;
+type RowKeys = BTreeMap<Bytes, Revision>;
 
 /// Revisions of every row that has been published, per metric and window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Published {
-    tables: BTreeMap<String, BTreeMap<Window, Keys>>,
+    tables: BTreeMap<String, BTreeMap<Window, RowKeys>>,
 }
 
 /// Rows of one round that say something new, with their revisions.
 #[derive(Debug)]
-pub struct Changes {
+pub struct RowChanges {
     /// Columns of the metric without those that the engine adds; rows that are gone have `n` = 0 and NULL or 0 elsewhere.
     pub rows: RecordBatch,
     pub revisions: Vec<i32>,
@@ -61,7 +61,7 @@ impl Published {
         metric: &Metric,
         window: Window,
         rows: &RecordBatch,
-    ) -> Result<Changes, CompareError> {
+    ) -> Result<RowChanges, CompareError> {
         let wrong = |source| CompareError::Arrow {
             metric: metric.name.clone(),
             source,
@@ -79,7 +79,7 @@ impl Published {
         .and_then(|all| all.convert_columns(rows.columns()))
         .map_err(wrong)?;
 
-        let empty = Keys::new();
+        let empty = RowKeys::new();
         let before = self
             .tables
             .get(&metric.name)
@@ -119,7 +119,7 @@ impl Published {
         let vanished = vanished_rows(metric, &schema, &converter, &gone).map_err(wrong)?;
         let rows = concat_batches(&schema, [&holding, &vanished]).map_err(wrong)?;
         changed.extend(gone);
-        Ok(Changes {
+        Ok(RowChanges {
             rows,
             revisions: changed
                 .iter()

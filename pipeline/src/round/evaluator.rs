@@ -14,7 +14,7 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::pane::Input;
+use crate::pane::PaneInput;
 use crate::time::{Window, Zone};
 
 /// Runs texts over the tables put up for a window.
@@ -23,7 +23,7 @@ pub struct Evaluator {
     context: SessionContext,
     bounds: Arc<Mutex<Option<Bounds>>>,
     schemas: BTreeMap<String, Arc<MemorySchemaProvider>>,
-    inputs: BTreeMap<(String, String), Arc<Input>>,
+    inputs: BTreeMap<(String, String), Arc<PaneInput>>,
     plans: HashMap<String, Arc<dyn ExecutionPlan>>,
 }
 
@@ -74,7 +74,7 @@ impl Evaluator {
             .optimizer
             .enable_dynamic_filter_pushdown = false;
         let context = SessionContext::new_with_config(config);
-        crate::query::functions::register_all(&context);
+        crate::sql::register_all(&context);
         let bounds = Arc::new(Mutex::new(None::<Bounds>));
         for (name, data_type, value) in parameters() {
             let bounds = bounds.clone();
@@ -121,7 +121,7 @@ impl Evaluator {
         match self.inputs.get(&key) {
             Some(input) if input.schema() == rows.schema_ref() => input.put(Some(rows)),
             _ => {
-                let input = Input::new(rows.schema());
+                let input = PaneInput::new(rows.schema());
                 self.register(schema, name, &input)?;
                 input.put(Some(rows));
                 self.inputs.insert(key, input);
@@ -136,7 +136,7 @@ impl Evaluator {
         &mut self,
         schema: &str,
         name: &str,
-        input: &Arc<Input>,
+        input: &Arc<PaneInput>,
     ) -> Result<(), DataFusionError> {
         let provider = match self.schemas.get(schema) {
             Some(provider) => provider.clone(),

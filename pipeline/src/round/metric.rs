@@ -9,7 +9,7 @@ use crate::time::WindowKind;
 
 /// The texts of a metric's folder.
 #[derive(Clone, Copy, Debug)]
-pub struct MetricText {
+pub struct MetricQueries {
     pub name: &'static str,
     pub stream: Option<&'static str>,
     pub shard: Option<&'static str>,
@@ -88,12 +88,12 @@ const KEYS: [&str; 7] = [
     "scope",
 ];
 
-struct Header<'a> {
+struct QueryHeader<'a> {
     metric: &'a str,
     lines: Vec<(&'a str, &'a str)>,
 }
 
-impl<'a> Header<'a> {
+impl<'a> QueryHeader<'a> {
     /// The `-- key: value` lines before the first line that is something else.
     fn of(metric: &'a str, text: &'a str) -> Result<Self, MetricError> {
         let mut lines = Vec::new();
@@ -153,7 +153,7 @@ impl<'a> Header<'a> {
 impl Metric {
     /// Reads headers and texts of all metrics; they come back in an order in which `rows.*` are there before they are read.
     pub fn load_all(
-        texts: &[MetricText],
+        texts: &[MetricQueries],
         table_of: impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
     ) -> Result<Vec<Self>, MetricError> {
         let mut waiting = texts
@@ -194,7 +194,7 @@ impl Metric {
     }
 
     fn load(
-        text: &MetricText,
+        text: &MetricQueries,
         table_of: &impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
     ) -> Result<Self, MetricError> {
         let name = text.name;
@@ -204,7 +204,7 @@ impl Metric {
             .ok_or_else(|| MetricError::NoText {
                 metric: name.to_owned(),
             })?;
-        let header = Header::of(name, first)?;
+        let header = QueryHeader::of(name, first)?;
         let windows = header
             .need("windows")?
             .split(',')

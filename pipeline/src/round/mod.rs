@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | `panes.<metric>` | shard.sql | pane (DATE), keys, sums, n |
 //! | `rows.<metric>` | shard.sql | result of another metric's shard.sql in the same round |
-//! | `asof.<name>` | shard.sql | the world at the window's end − 1 ms (K8) |
+//! | `asof.<name>` | shard.sql | the reference at the window's end − 1 ms (K8) |
 //! | `parts.<metric>` | public.sql | the shards' results put together |
 //! | `$window_kind`, `$window_start`, `$window_end`, `$window_start_date`, `$window_end_date` | both | the window; dates are local, ends exclusive |
 //!
@@ -23,7 +23,7 @@ mod evaluate;
 mod evaluator;
 mod metric;
 
-pub use compare::{Changes, CompareError, Published, Revision, Revisions};
+pub use compare::{CompareError, Published, Revision, Revisions, RowChanges};
 pub use evaluate::{RoundError, evaluate_over, evaluate_public, evaluate_shard, row_schema};
 pub use evaluator::Evaluator;
-pub use metric::{Metric, MetricError, MetricText};
+pub use metric::{Metric, MetricError, MetricQueries};

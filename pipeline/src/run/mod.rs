@@ -10,13 +10,8 @@
 //!  log/shard-<p>                                   log/publisher, tables/
 //! ```
 //!
-//! [`core`] is a shard's state without I/O, [`worlds`] says which reference data it sees, [`shard`] reads and seals, [`publisher`]
+//! [`core`] is a shard's state without I/O, [`references`] says which reference data it sees, [`shard`] reads and seals, [`publisher`]
 //! makes public, [`process`] puts it together.
 
-pub mod core;
 pub mod process;
-pub mod publisher;
-pub mod seal;
-pub mod shard;
 pub mod status;
-pub mod worlds;

@@ -8,18 +8,18 @@ use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::core::{CoreError, ShardCore};
-use super::publisher::{
-    EpochRecord, PublishError, Publisher, PublisherSettings, Summary, Until, WaysOut, shard_log,
-};
-use super::shard::{Report, Shard, ShardError, ShardSettings, first_reference};
-use super::worlds::{References, WorldError, Worlds};
 use crate::alert::AlertRule;
-use crate::history::World;
+use crate::history::ReferenceState;
 use crate::log::{Log, LogError};
-use crate::publish::TableSpec;
+use crate::publisher::{
+    EpochRecord, PublishError, Publisher, PublisherSettings, RunSummary, Sinks, Until, shard_log,
+};
 use crate::round::Metric;
+use crate::shard::{CoreError, ShardState};
+use crate::shard::{ReferenceStore, ReferenceStoreError, ReferenceVersions};
+use crate::shard::{Shard, ShardError, ShardReport, ShardSettings, first_reference};
 use crate::source::{Source, SourceError, Start};
+use crate::table::TableSpec;
 
 /// Why a run ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum RunError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    World(#[from] WorldError),
+    ReferenceState(#[from] ReferenceStoreError),
     #[error(
         "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; finish with `run --drain`, or start with an empty [storage] url"
     )]
@@ -44,7 +44,7 @@ pub enum RunError {
     Thread(#[from] std::io::Error),
 }
 
-/// Whose doing an error is, and so the exit code (`contract.md` 1).
+/// Whose doing an error is, and so the exit code (`CONTRACT.md` 1).
 impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -75,7 +75,7 @@ fn log_code(error: &LogError) -> u8 {
     }
 }
 
-/// Whose doing an error of the inputs is, as an exit code (`contract.md` 1).
+/// Whose doing an error of the inputs is, as an exit code (`CONTRACT.md` 1).
 pub fn source_code(error: &SourceError) -> u8 {
     match error.kind() {
         crate::source::ErrorKind::Configuration => 2,
@@ -88,19 +88,19 @@ pub fn source_code(error: &SourceError) -> u8 {
 pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
 
 /// What a process runs.
-pub struct Process<W, F> {
+pub struct Process<R, F> {
     pub shards: Vec<ShardSettings>,
     pub publisher: PublisherSettings,
     pub metrics: Arc<Vec<Metric>>,
     pub specs: Vec<TableSpec>,
     pub row_rules: Vec<Box<dyn AlertRule>>,
-    pub ways_out: WaysOut,
-    /// Makes the state of a shard in a world: operators and rules over facts.
+    pub sinks: Sinks,
+    /// Makes the state of a shard in a reference: operators and rules over facts.
     pub make_core: F,
-    pub worlds: Arc<dyn Worlds<W>>,
+    pub references: Arc<dyn ReferenceStore<R>>,
     pub open_source: OpenSource,
     /// End offsets seen at start, per shard and input; `None` for files.
-    pub goals: Option<Vec<Vec<i64>>>,
+    pub stop_offsets: Option<Vec<Vec<i64>>>,
     /// Content hash of the reference data to be in force.
     pub reference: String,
     /// Versions that come to be in force while the process runs.
@@ -110,17 +110,17 @@ pub struct Process<W, F> {
     pub until: Until,
 }
 
-impl<W: World, F> Process<W, F> {
+impl<R: ReferenceState, F> Process<R, F> {
     /// Claims all logs, takes state back and runs until `until` or until `stop` is set.
     pub async fn run<M>(
         mut self,
         store: Arc<dyn ObjectStore>,
         stop: watch::Receiver<bool>,
         told: impl FnMut(&EpochRecord),
-    ) -> Result<Summary, RunError>
+    ) -> Result<RunSummary, RunError>
     where
-        F: FnMut(u32, W) -> M,
-        M: Future<Output = Result<ShardCore<W>, CoreError>>,
+        F: FnMut(u32, R) -> M,
+        M: Future<Output = Result<ShardState<R>, CoreError>>,
     {
         let runtime = Handle::current();
         let mut ready = Vec::new();
@@ -128,21 +128,21 @@ impl<W: World, F> Process<W, F> {
             let (log, recovered) =
                 Log::claim(store.clone(), &shard_log(settings.shard), &self.owner).await?;
             let first = first_reference(&recovered)?.unwrap_or_else(|| self.reference.clone());
-            let world = self.worlds.world(&first).await?;
-            let core = (self.make_core)(settings.shard, world).await?;
-            let goals = self
-                .goals
+            let reference = self.references.reference(&first).await?;
+            let core = (self.make_core)(settings.shard, reference).await?;
+            let stop_offsets = self
+                .stop_offsets
                 .as_ref()
-                .and_then(|goals| goals.get(settings.shard as usize))
+                .and_then(|stop_offsets| stop_offsets.get(settings.shard as usize))
                 .map(Vec::as_slice);
             let shard = Shard::recover(
                 settings.clone(),
                 core,
                 log,
                 recovered,
-                goals,
-                References {
-                    worlds: self.worlds.clone(),
+                stop_offsets,
+                ReferenceVersions {
+                    references: self.references.clone(),
                     in_force: first,
                     wanted: self.reference.clone(),
                 },
@@ -155,12 +155,12 @@ impl<W: World, F> Process<W, F> {
             }
             ready.push(shard);
         }
-        let claimed = Log::claim(store.clone(), super::publisher::LOG, &self.owner).await?;
+        let claimed = Log::claim(store.clone(), crate::publisher::LOG, &self.owner).await?;
         let mut publisher = Publisher::recover(
             self.publisher,
             self.metrics,
             self.row_rules,
-            self.ways_out,
+            self.sinks,
             store.clone(),
             self.specs,
             claimed,
@@ -180,7 +180,7 @@ impl<W: World, F> Process<W, F> {
                 .spawn(move || {
                     let result = shard.run(source, &receiver, &reports);
                     // Nobody to tell means that the publisher has ended with an error of its own.
-                    let _ = reports.send(Report::Ended {
+                    let _ = reports.send(ShardReport::Ended {
                         shard: number,
                         result,
                     });

@@ -6,9 +6,9 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::publisher::shard_log;
-use super::seal::{SEAL_VERSION, Seal};
-use crate::log::{Folder, Kind, LogError, LogReader};
+use crate::log::{LogError, LogFolder, LogReader, RecordKind};
+use crate::publisher::shard_log;
+use crate::shard::{SEAL_VERSION, Seal};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
@@ -30,8 +30,8 @@ pub struct ShardStatus {
     pub shard: u32,
     /// Number of the newest seal, and the seal; none before the first, or once all records have been trimmed.
     pub last: Option<(u64, Seal)>,
-    /// Bytes of the newest base: what the state takes when written down.
-    pub base_bytes: Option<u64>,
+    /// Bytes of the newest checkpoint: what the state takes when written down.
+    pub checkpoint_bytes: Option<u64>,
 }
 
 /// All shards of a storage; they are numbered from 0 without gaps.
@@ -46,7 +46,7 @@ pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>, St
         shards.push(ShardStatus {
             shard,
             last: last_seal(&reader, shard, newest).await?,
-            base_bytes: newest_base(store, &Folder::new(&name)).await?,
+            checkpoint_bytes: newest_checkpoint(store, &LogFolder::new(&name)).await?,
         });
     }
     Ok(shards)
@@ -59,7 +59,7 @@ async fn last_seal(
 ) -> Result<Option<(u64, Seal)>, StatusError> {
     let mut records = reader.read_back(newest);
     while let Some(entry) = records.try_next().await? {
-        if entry.kind != Kind::Data {
+        if entry.kind != RecordKind::Data {
             continue;
         }
         let seal: Seal = postcard::from_bytes(&entry.payload)
@@ -73,16 +73,19 @@ async fn last_seal(
     Ok(None)
 }
 
-/// Names of bases sort by the record they cover.
-async fn newest_base(
+/// Names of checkpoints sort by the record they cover.
+async fn newest_checkpoint(
     store: &Arc<dyn ObjectStore>,
-    folder: &Folder,
+    folder: &LogFolder,
 ) -> Result<Option<u64>, StatusError> {
-    let bases: Vec<_> = store.list(Some(&folder.bases())).try_collect().await?;
-    Ok(bases
+    let checkpoints: Vec<_> = store
+        .list(Some(&folder.checkpoints()))
+        .try_collect()
+        .await?;
+    Ok(checkpoints
         .into_iter()
         .max_by(|a, b| a.location.cmp(&b.location))
-        .map(|base| base.size))
+        .map(|checkpoint| checkpoint.size))
 }
 
 /// Bytes of all objects below a folder of the storage.
@@ -102,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::log::Log;
-    use crate::run::seal::Clocks;
+    use crate::shard::Clocks;
 
     fn seal(sealed_at_ms: i64) -> Seal {
         Seal {
@@ -120,7 +123,7 @@ mod tests {
             orphans: Vec::new(),
             touched: Default::default(),
             last_days: Default::default(),
-            world_changed: false,
+            reference_changed: false,
             answers: Vec::new(),
             alerts: Vec::new(),
             sealed_at_ms,
@@ -140,7 +143,9 @@ mod tests {
         let (mut log, _) = Log::claim(store.clone(), "shard-0", "first").await.unwrap();
         append(&mut log, &seal(1)).await;
         let number = append(&mut log, &seal(2)).await;
-        log.write_base(Bytes::from_static(b"state")).await.unwrap();
+        log.write_checkpoint(Bytes::from_static(b"state"))
+            .await
+            .unwrap();
         Log::claim(store.clone(), "shard-0", "second")
             .await
             .unwrap();
@@ -152,8 +157,8 @@ mod tests {
         assert_eq!(found.len(), 2);
         let (at, last) = found[0].last.as_ref().unwrap();
         assert_eq!((*at, last.sealed_at_ms), (number, 2));
-        assert!(found[0].base_bytes.unwrap() > 5);
-        assert!(found[1].last.is_none() && found[1].base_bytes.is_none());
+        assert!(found[0].checkpoint_bytes.unwrap() > 5);
+        assert!(found[1].last.is_none() && found[1].checkpoint_bytes.is_none());
         assert!(bytes_below(&store, "log").await.unwrap() > 0);
         assert_eq!(bytes_below(&store, "tables").await.unwrap(), 0);
     }

@@ -23,7 +23,7 @@ mod record;
 use std::time::Duration;
 
 pub use error::{ErrorKind, SourceError};
-pub use record::{InputId, Item, KEPT_BYTES, Record, Start, TimestampKind};
+pub use record::{Item, KEPT_BYTES, Record, Start, TimestampKind};
 
 /// The inputs of one shard, read by that shard's thread.
 pub trait Source: Send {

@@ -6,29 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// One input partition of a shard.
-///
-/// `topic` is the configured topic name, which is also the folder of the event files.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct InputId {
-    pub topic: String,
-    pub partition: i32,
-}
-
-impl InputId {
-    pub fn new(topic: impl Into<String>, partition: i32) -> Self {
-        Self {
-            topic: topic.into(),
-            partition,
-        }
-    }
-}
-
-impl fmt::Display for InputId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.topic, self.partition)
-    }
-}
+use crate::kafka::TopicPartition;
 
 /// Where reading of one input begins: `offset` is the next offset to read.
 ///
@@ -37,12 +15,12 @@ impl fmt::Display for InputId {
 /// [`SourceError::OffsetOutOfRange`](super::SourceError::OffsetOutOfRange).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
-    pub input: InputId,
+    pub input: TopicPartition,
     pub offset: i64,
 }
 
 impl Start {
-    pub fn new(input: InputId, offset: i64) -> Self {
+    pub fn new(input: TopicPartition, offset: i64) -> Self {
         Self { input, offset }
     }
 }

@@ -1,6 +1,6 @@
 //! Watermarks of inputs, and the clock of a set of topics.
 //!
-//! A clock decides only *when* (a window's first revision, a deadline that has passed), never *what*; see `design.md` 3.1.
+//! A clock decides only *when* (a window's first revision, a deadline that has passed), never *what*; see `DESIGN.md` 3.1.
 
 /// What is known of the time of one input partition of a shard.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Calendar windows (`domain.md` 4.0): all edges are starts of local days.
+//! Calendar windows (`DOMAIN.md` 4.0): all edges are starts of local days.
 
 use std::fmt;
 use std::str::FromStr;

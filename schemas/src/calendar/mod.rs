@@ -19,7 +19,7 @@ use chrono_tz::Tz;
 
 pub use error::{BadCalendarRow, MissingYear};
 pub use rows::{CalendarRow, DayKind};
-pub use zone::{Zone, first_of_month, monday, next_month};
+pub use zone::{CalendarZone, first_of_month, monday, next_month};
 
 /// Office hours of a working day, half open: [open, close).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Default for WorkingHours {
 /// The working calendar of a zone. Instants are milliseconds UTC, dates are local.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
-    zone: Zone,
+    zone: CalendarZone,
     hours: WorkingHours,
     days: BTreeMap<NaiveDate, CalendarRow>,
     years: BTreeSet<i32>,
@@ -59,7 +59,7 @@ impl Calendar {
     /// A calendar without any year.
     pub fn empty(zone: Tz) -> Self {
         Calendar {
-            zone: Zone(zone),
+            zone: CalendarZone(zone),
             hours: WorkingHours::default(),
             days: BTreeMap::new(),
             years: BTreeSet::new(),
@@ -83,7 +83,7 @@ impl Calendar {
         self
     }
 
-    pub fn zone(&self) -> Zone {
+    pub fn zone(&self) -> CalendarZone {
         self.zone
     }
 

@@ -8,9 +8,9 @@ use chrono_tz::Tz;
 
 /// A named zone in which days begin. Instants are milliseconds UTC.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Zone(pub Tz);
+pub struct CalendarZone(pub Tz);
 
-impl Zone {
+impl CalendarZone {
     /// Local date of an instant.
     pub fn local_date(self, at_ms: i64) -> NaiveDate {
         self.local(at_ms).date()

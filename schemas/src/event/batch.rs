@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use super::column::{Column, arrow_field, commented, instant};
-use super::field::Kind;
+use super::field::FieldKind;
 use super::layout::{ObjectLayout, fields};
 use super::slot::{Slot, Slots};
 use super::{Event, Topic, envelope};
@@ -188,9 +188,8 @@ fn has_enum(object: &ObjectLayout) -> bool {
     object
         .fields
         .iter()
-        .any(|one| matches!(one.field.kind, Kind::Enum(_)))
+        .any(|one| matches!(one.field.kind, FieldKind::Enum(_)))
 }
 
 #[cfg(test)]
-#[path = "batch_tests.rs"]
 mod tests;

@@ -10,29 +10,31 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, FieldRef, Fields, TimeUnit};
 
-use super::field::{Field, Kind};
+use super::field::{Field, FieldKind};
 use super::layout::ObjectLayout;
 use super::slot::{Slot, Slots};
 use super::value::UNKNOWN;
 
 /// How a field is stored.
-pub(super) fn data_type(kind: Kind) -> DataType {
+pub(super) fn data_type(kind: FieldKind) -> DataType {
     match kind {
-        Kind::Id
-        | Kind::EventId
-        | Kind::Code
-        | Kind::Label
-        | Kind::Enum(_)
-        | Kind::Month
-        | Kind::IsoWeek => DataType::Utf8,
-        Kind::Qty | Kind::Fen | Kind::DurationMs | Kind::U32 => DataType::Int64,
-        Kind::U16 | Kind::SchemaVersion | Kind::Bp | Kind::FreeText => DataType::Int32,
-        Kind::U8 | Kind::Score => DataType::Int16,
-        Kind::Bool | Kind::Presence => DataType::Boolean,
-        Kind::Instant(_) => instant(),
-        Kind::Date => DataType::Date32,
-        Kind::Texts => DataType::List(element(DataType::Utf8)),
-        Kind::List(items) => DataType::List(element(DataType::Struct(item_fields(items)))),
+        FieldKind::Id
+        | FieldKind::EventId
+        | FieldKind::Code
+        | FieldKind::Label
+        | FieldKind::Enum(_)
+        | FieldKind::Month
+        | FieldKind::IsoWeek => DataType::Utf8,
+        FieldKind::Qty | FieldKind::Fen | FieldKind::DurationMs | FieldKind::U32 => DataType::Int64,
+        FieldKind::U16 | FieldKind::SchemaVersion | FieldKind::Bp | FieldKind::FreeText => {
+            DataType::Int32
+        }
+        FieldKind::U8 | FieldKind::Score => DataType::Int16,
+        FieldKind::Bool | FieldKind::Presence => DataType::Boolean,
+        FieldKind::Instant(_) => instant(),
+        FieldKind::Date => DataType::Date32,
+        FieldKind::Texts => DataType::List(element(DataType::Utf8)),
+        FieldKind::List(items) => DataType::List(element(DataType::Struct(item_fields(items)))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The judge: from bytes to an event or to the first reason against it (K3).
 
-use super::field::{EventType, InstantRule, Kind};
+use super::field::{EventType, FieldKind, InstantRule};
 use super::layout::{ObjectLayout, TopicLayout, TypeLayout, UseLayout, position};
 use super::parse::parse;
 use super::slot::{Slot, Slots};
@@ -191,7 +191,7 @@ fn refused(
         Slot::Bad => Some(name.to_owned()),
         Slot::BadItem(index) => Some(format!("{name}[{index}]")),
         Slot::Int(at) => {
-            let is_observed = field.field.kind == Kind::Instant(InstantRule::Observed);
+            let is_observed = field.field.kind == FieldKind::Instant(InstantRule::Observed);
             let out_of_reach = is_observed && observed.is_some_and(|range| !range.contains(at));
             out_of_reach.then(|| name.to_owned())
         }
@@ -210,5 +210,4 @@ fn refused(
 }
 
 #[cfg(test)]
-#[path = "decode_tests/mod.rs"]
 mod tests;

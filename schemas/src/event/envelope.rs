@@ -1,6 +1,6 @@
 //! The envelope: fields that every event may carry (domain 3.1).
 
-use super::field::{Field, InstantRule, Kind, field};
+use super::field::{Field, FieldKind, InstantRule, field};
 
 /// Roles of domain 2.3, and the two actors that are no staff.
 pub const ROLES: &[&str] = &[
@@ -58,54 +58,58 @@ pub const REQUIRED: [&str; 5] = [
 pub const FIELDS: &[Field] = &[
     field(
         "event_id",
-        Kind::EventId,
+        FieldKind::EventId,
         "Idempotency key of the event, 1-64 bytes (事件编号)",
     ),
     field(
         "event_type",
-        Kind::Label,
+        FieldKind::Label,
         "Type of the event, such as order.placed (事件类型)",
     ),
     field(
         "schema_version",
-        Kind::SchemaVersion,
+        FieldKind::SchemaVersion,
         "Version of the event's schema, 1 (模式版本)",
     ),
     field(
         "occurred_at",
-        Kind::Instant(InstantRule::Announced),
+        FieldKind::Instant(InstantRule::Announced),
         "Event time: when it happened, UTC (发生时间)",
     ),
     field(
         "recorded_at",
-        Kind::Instant(InstantRule::Announced),
+        FieldKind::Instant(InstantRule::Announced),
         "When the source wrote it down, UTC (记录时间)",
     ),
     field(
         "source",
-        Kind::Enum(SOURCES),
+        FieldKind::Enum(SOURCES),
         "System that sent it (来源系统)",
     ),
-    field("customer_id", Kind::Id, "Customer, an opaque id (客户)"),
+    field(
+        "customer_id",
+        FieldKind::Id,
+        "Customer, an opaque id (客户)",
+    ),
     field(
         "actor_role",
-        Kind::Enum(ROLES),
+        FieldKind::Enum(ROLES),
         "Role of whoever acted (操作人角色)",
     ),
-    field("unit_id", Kind::Id, "Unit that acted (部门)"),
+    field("unit_id", FieldKind::Id, "Unit that acted (部门)"),
     field(
         "corrects",
-        Kind::Id,
+        FieldKind::Id,
         "event_id of the event that this one replaces (更正)",
     ),
     field(
         "actor_id",
-        Kind::Presence,
+        FieldKind::Presence,
         "Member of staff who acted (操作人)",
     ),
     field(
         "trace_id",
-        Kind::Code,
+        FieldKind::Code,
         "Trace of the request behind the event (链路)",
     ),
 ];

@@ -19,7 +19,7 @@ pub enum InstantRule {
 ///
 /// Integers are stored signed and wide enough (`u8` → Int16, `u16` → Int32, `u32` → Int64): Delta has no unsigned types.
 #[derive(Copy, Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum FieldKind {
     /// Opaque identifier, not empty.
     Id,
     /// The envelope's `event_id`: text of 1-64 bytes (K21).
@@ -70,10 +70,10 @@ pub enum Kind {
 pub struct Field {
     /// Key in the payload.
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// What it means, in English, then the Chinese term in parentheses where the trade has one.
     pub doc: &'static str,
-    /// Name of the column where it differs from what [`Kind`] makes of `name`.
+    /// Name of the column where it differs from what [`FieldKind`] makes of `name`.
     pub renamed: Option<&'static str>,
 }
 
@@ -84,8 +84,8 @@ impl Field {
             return Cow::Borrowed(column);
         }
         match self.kind {
-            Kind::Presence => Cow::Owned(format!("has_{}", self.name.trim_end_matches("_id"))),
-            Kind::FreeText => Cow::Owned(format!("{}_chars", self.name)),
+            FieldKind::Presence => Cow::Owned(format!("has_{}", self.name.trim_end_matches("_id"))),
+            FieldKind::FreeText => Cow::Owned(format!("{}_chars", self.name)),
             _ => Cow::Borrowed(self.name),
         }
     }
@@ -93,8 +93,8 @@ impl Field {
     /// The comment of that column: what is stored, not what was sent.
     pub fn comment(&self) -> Cow<'static, str> {
         match self.kind {
-            Kind::Presence => Cow::Owned(format!("Whether given: {}", self.doc)),
-            Kind::FreeText => Cow::Owned(format!("Length in characters: {}", self.doc)),
+            FieldKind::Presence => Cow::Owned(format!("Whether given: {}", self.doc)),
+            FieldKind::FreeText => Cow::Owned(format!("Length in characters: {}", self.doc)),
             _ => Cow::Borrowed(self.doc),
         }
     }
@@ -105,7 +105,7 @@ impl Field {
     }
 }
 
-pub(super) const fn field(name: &'static str, kind: Kind, doc: &'static str) -> Field {
+pub(super) const fn field(name: &'static str, kind: FieldKind, doc: &'static str) -> Field {
     Field {
         name,
         kind,

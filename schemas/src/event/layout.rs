@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::field::{EventType, Field, FieldUse, Kind};
+use super::field::{EventType, Field, FieldKind, FieldUse};
 use super::{Topic, complaints, envelope, orders, prices, visits};
 
 /// Name → position, by length first: a look-up compares with the few names of the same length.
@@ -54,7 +54,7 @@ impl ObjectLayout {
                 .map(|field| FieldLayout {
                     field,
                     items: match field.kind {
-                        Kind::List(items) => Some(ObjectLayout::new(items.iter())),
+                        FieldKind::List(items) => Some(ObjectLayout::new(items.iter())),
                         _ => None,
                     },
                 })
@@ -209,5 +209,4 @@ pub fn event_types() -> &'static [EventType] {
 }
 
 #[cfg(test)]
-#[path = "layout_tests.rs"]
 mod tests;

@@ -45,7 +45,7 @@ pub mod visits;
 
 pub use batch::{EventBatchBuilder, Place, arrow_schema};
 pub use decode::{Event, decode};
-pub use field::{EventType, Field, FieldUse, InstantRule, Key, Kind};
+pub use field::{EventType, Field, FieldKind, FieldUse, InstantRule, Key};
 pub use layout::event_types;
 pub use reason::{Limits, Reason, Rejection};
 pub use topic::Topic;

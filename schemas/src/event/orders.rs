@@ -2,7 +2,9 @@
 
 use super::Topic;
 use super::envelope::ROLES;
-use super::field::{EventType, Field, FieldUse, InstantRule, Key, Kind, field, optional, required};
+use super::field::{
+    EventType, Field, FieldKind, FieldUse, InstantRule, Key, field, optional, required,
+};
 
 const ORDER_KINDS: &[&str] = &["REGULAR", "EMERGENCY", "TRIAL", "KEY_ACCOUNT_DEAL"];
 const CHANNELS: &[&str] = &[
@@ -50,170 +52,186 @@ const FOLLOW_UP_OUTCOMES: &[&str] = &["NORMAL", "IRREGULAR", "NOT_REACHED"];
 const LINE: &[Field] = &[
     field(
         "line_no",
-        Kind::U16,
+        FieldKind::U16,
         "Number of the line in its order (行号)",
     ),
-    field("sku_id", Kind::Id, "SKU (品规)"),
+    field("sku_id", FieldKind::Id, "SKU (品规)"),
     field(
         "requested_qty",
-        Kind::Qty,
+        FieldKind::Qty,
         "Quantity the customer asked for (需求量)",
     ),
-    field("allocated_qty", Kind::Qty, "Quantity allocated (投放量)"),
-    field("delivered_qty", Kind::Qty, "Quantity delivered (送货量)"),
+    field(
+        "allocated_qty",
+        FieldKind::Qty,
+        "Quantity allocated (投放量)",
+    ),
+    field(
+        "delivered_qty",
+        FieldKind::Qty,
+        "Quantity delivered (送货量)",
+    ),
     field(
         "returned_qty",
-        Kind::Qty,
+        FieldKind::Qty,
         "Quantity returned or exchanged (退货量)",
     ),
     field(
         "wholesale_price_fen",
-        Kind::Fen,
+        FieldKind::Fen,
         "Wholesale price per base unit in fen (批发价)",
     ),
     field(
         "is_key_brand_recommended",
-        Kind::Bool,
+        FieldKind::Bool,
         "Whether a key brand was recommended with it (重点品牌推荐)",
     ),
 ];
 
 pub const FIELDS: &[Field] = &[
-    field("order_id", Kind::Id, "Order (订单)"),
+    field("order_id", FieldKind::Id, "Order (订单)"),
     field(
         "order_kind",
-        Kind::Enum(ORDER_KINDS),
+        FieldKind::Enum(ORDER_KINDS),
         "Kind of order; EMERGENCY = emergency replenishment (订单类型)",
     ),
     field(
         "channel",
-        Kind::Enum(CHANNELS),
+        FieldKind::Enum(CHANNELS),
         "How it was ordered (订货方式)",
     ),
     field(
         "placed_by_role",
-        Kind::Enum(PLACED_BY_ROLES),
+        FieldKind::Enum(PLACED_BY_ROLES),
         "Who chose brands and quantities (下单人)",
     ),
     field(
         "entered_by_role",
-        Kind::Enum(ROLES),
+        FieldKind::Enum(ROLES),
         "Who keyed it in (录入人角色)",
     ),
     field(
         "order_cycle_date",
-        Kind::Date,
+        FieldKind::Date,
         "Date of the order cycle (订货周期)",
     ),
     field(
         "emergency_reason",
-        Kind::Enum(EMERGENCY_REASONS),
+        FieldKind::Enum(EMERGENCY_REASONS),
         "Why replenishment could not wait (应急原因)",
     ),
     field(
         "amend_reason",
-        Kind::Enum(AMEND_REASONS),
+        FieldKind::Enum(AMEND_REASONS),
         "Why the order was changed (修改原因)",
     ),
     field(
         "approver_role",
-        Kind::Enum(ROLES),
+        FieldKind::Enum(ROLES),
         "Role that decides on approval (审批人角色)",
     ),
     field(
         "reject_reason",
-        Kind::Code,
+        FieldKind::Code,
         "Why approval was refused (拒绝原因)",
     ),
     field(
         "promised_delivery_at",
-        Kind::Instant(InstantRule::Announced),
+        FieldKind::Instant(InstantRule::Announced),
         "Promised instant of delivery (承诺送达时间)",
     ),
     field(
         "promised_delivery_date",
-        Kind::Date,
+        FieldKind::Date,
         "Promised day of delivery (承诺送达日)",
     ),
     field(
         "delivery_mode",
-        Kind::Enum(DELIVERY_MODES),
+        FieldKind::Enum(DELIVERY_MODES),
         "How it is delivered (送货方式)",
     ),
     field(
         "payment_due_date",
-        Kind::Date,
+        FieldKind::Date,
         "Day by which it is to be paid (付款期限)",
     ),
     field(
         "allocation_plan_id",
-        Kind::Id,
+        FieldKind::Id,
         "Allocation plan behind the allocation (货源投放方案)",
     ),
-    field("settlement_id", Kind::Id, "Attempt to settle (资金结算)"),
-    field("amount_fen", Kind::Fen, "Amount in fen (金额)"),
+    field(
+        "settlement_id",
+        FieldKind::Id,
+        "Attempt to settle (资金结算)",
+    ),
+    field("amount_fen", FieldKind::Fen, "Amount in fen (金额)"),
     field(
         "method",
-        Kind::Enum(SETTLEMENT_METHODS),
+        FieldKind::Enum(SETTLEMENT_METHODS),
         "How it was paid (结算方式)",
     ),
     field(
         "initiated_at",
-        Kind::Instant(InstantRule::Observed),
+        FieldKind::Instant(InstantRule::Observed),
         "When the settlement was started (发起时间)",
     ),
     field(
         "result",
-        Kind::Enum(SETTLEMENT_RESULTS),
+        FieldKind::Enum(SETTLEMENT_RESULTS),
         "Whether the settlement went through (结算结果)",
     ),
-    field("failure_code", Kind::Code, "Why it did not (失败代码)"),
-    field("delivery_id", Kind::Id, "Delivery (送货)"),
-    field("route_id", Kind::Id, "Delivery route (送货线路)"),
+    field("failure_code", FieldKind::Code, "Why it did not (失败代码)"),
+    field("delivery_id", FieldKind::Id, "Delivery (送货)"),
+    field("route_id", FieldKind::Id, "Delivery route (送货线路)"),
     field(
         "eta_at",
-        Kind::Instant(InstantRule::Announced),
+        FieldKind::Instant(InstantRule::Announced),
         "Expected arrival (预计到达)",
     ),
     field(
         "discrepancy",
-        Kind::Bool,
+        FieldKind::Bool,
         "Whether goods and papers differed (差错)",
     ),
-    field("signed", Kind::Bool, "Whether the customer signed (签收)"),
+    field(
+        "signed",
+        FieldKind::Bool,
+        "Whether the customer signed (签收)",
+    ),
     field(
         "return_reason",
-        Kind::Enum(RETURN_REASONS),
+        FieldKind::Enum(RETURN_REASONS),
         "Why goods went back (退货原因)",
     ),
     field(
         "outcome",
-        Kind::Enum(FOLLOW_UP_OUTCOMES),
+        FieldKind::Enum(FOLLOW_UP_OUTCOMES),
         "What the follow-up found (跟进结果)",
     ),
     field(
         "visit_id",
-        Kind::Id,
+        FieldKind::Id,
         "Visit in which it was followed up (拜访)",
     ),
     field(
         "cancel_reason",
-        Kind::Code,
+        FieldKind::Code,
         "Why the order was cancelled (取消原因)",
     ),
     field(
         "due_date",
-        Kind::Date,
+        FieldKind::Date,
         "Day on which the amount is due (应收日)",
     ),
     field(
         "received_at",
-        Kind::Instant(InstantRule::Observed),
+        FieldKind::Instant(InstantRule::Observed),
         "When the payment came in (到账时间)",
     ),
     field(
         "lines",
-        Kind::List(LINE),
+        FieldKind::List(LINE),
         "Lines of the order at this step (订单行)",
     ),
 ];

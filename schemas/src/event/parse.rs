@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::field::Kind;
+use super::field::FieldKind;
 use super::layout::{FieldLayout, ObjectLayout};
 use super::slot::{Slot, Slots};
 use super::value;
@@ -123,7 +123,7 @@ impl<'p> Visitor<'p> for Value<'_> {
             }
             return Ok(Some(Slot::Rows(rows)));
         }
-        if self.0.field.kind != Kind::Texts {
+        if self.0.field.kind != FieldKind::Texts {
             Skip.visit_seq(seq)?;
             return Ok(Some(Slot::Bad));
         }

@@ -2,7 +2,7 @@
 
 use super::Topic;
 use super::envelope::COLLECTION_METHODS;
-use super::field::{EventType, Field, InstantRule, Key, Kind, field, optional, required};
+use super::field::{EventType, Field, FieldKind, InstantRule, Key, field, optional, required};
 
 const PRICE_TYPES: &[&str] = &["WHOLESALE", "SUGGESTED_RETAIL"];
 const PRICE_BASES: &[&str] = &["SELLING", "BUYBACK"];
@@ -10,89 +10,97 @@ const PRICE_BASES: &[&str] = &["SELLING", "BUYBACK"];
 /// Fields of price events. A promotion's `start` and `end` are instants, as `valid_from` is (domain gives no type); their columns
 /// carry longer names because `end` is a word of SQL.
 pub const FIELDS: &[Field] = &[
-    field("sku_id", Kind::Id, "SKU (品规)"),
+    field("sku_id", FieldKind::Id, "SKU (品规)"),
     field(
         "region_code",
-        Kind::Code,
+        FieldKind::Code,
         "Region of the price; ALL or NULL = everywhere (地区)",
     ),
     field(
         "price_type",
-        Kind::Enum(PRICE_TYPES),
+        FieldKind::Enum(PRICE_TYPES),
         "Which list price (价格类型)",
     ),
     field(
         "price_fen",
-        Kind::Fen,
+        FieldKind::Fen,
         "Price per base unit in fen, tax included (价格)",
     ),
     field(
         "valid_from",
-        Kind::Instant(InstantRule::Announced),
+        FieldKind::Instant(InstantRule::Announced),
         "The price applies from here (生效时间)",
     ),
     field(
         "valid_to",
-        Kind::Instant(InstantRule::Announced),
+        FieldKind::Instant(InstantRule::Announced),
         "Announced end; the next valid_from ends it (失效时间)",
     ),
-    field("doc_ref", Kind::Label, "Document that set the price (文号)"),
+    field(
+        "doc_ref",
+        FieldKind::Label,
+        "Document that set the price (文号)",
+    ),
     field(
         "collection_id",
-        Kind::Id,
+        FieldKind::Id,
         "Collection that the observation belongs to (信息采集)",
     ),
     field(
         "observed_at",
-        Kind::Instant(InstantRule::Observed),
+        FieldKind::Instant(InstantRule::Observed),
         "When the price was seen (采价时间)",
     ),
     field(
         "iso_week",
-        Kind::IsoWeek,
+        FieldKind::IsoWeek,
         "ISO week that the observation is for (采集周)",
     ),
     field(
         "method",
-        Kind::Enum(COLLECTION_METHODS),
+        FieldKind::Enum(COLLECTION_METHODS),
         "How it was collected (采集方式)",
     ),
     field(
         "price_basis",
-        Kind::Enum(PRICE_BASES),
+        FieldKind::Enum(PRICE_BASES),
         "Price at which the retailer sells, or buys back (价格口径)",
     ),
     field(
         "on_promotion",
-        Kind::Bool,
+        FieldKind::Bool,
         "Whether the price was a promotion's (促销价)",
     ),
     field(
         "tag_present",
-        Kind::Bool,
+        FieldKind::Bool,
         "Whether a price tag was there (明码标价)",
     ),
-    field("tag_price_fen", Kind::Fen, "Price on the tag in fen (标价)"),
+    field(
+        "tag_price_fen",
+        FieldKind::Fen,
+        "Price on the tag in fen (标价)",
+    ),
     field(
         "till_price_fen",
-        Kind::Fen,
+        FieldKind::Fen,
         "Price at the till in fen (实收价)",
     ),
     field(
         "product_text",
-        Kind::Label,
+        FieldKind::Label,
         "Competitor's product as named on the shelf (竞品)",
     ),
-    field("promotion_id", Kind::Id, "Promotion (促销)"),
+    field("promotion_id", FieldKind::Id, "Promotion (促销)"),
     field(
         "start",
-        Kind::Instant(InstantRule::Announced),
+        FieldKind::Instant(InstantRule::Announced),
         "First instant of the promotion (促销开始)",
     )
     .column_named("promotion_start"),
     field(
         "end",
-        Kind::Instant(InstantRule::Announced),
+        FieldKind::Instant(InstantRule::Announced),
         "End of the promotion, exclusive (促销结束)",
     )
     .column_named("promotion_end"),

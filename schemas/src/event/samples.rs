@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::envelope;
-use super::field::{Field, Kind};
+use super::field::{Field, FieldKind};
 use super::layout::fields;
 use super::{EventType, Topic, event_types};
 
@@ -30,7 +30,7 @@ pub(super) fn least(name: &str) -> Value {
     for field_use in event_type.fields.iter().filter(|one| one.required) {
         let field = find(event_type.topic, field_use.field);
         event[field.name] = match field.kind {
-            Kind::List(items) => {
+            FieldKind::List(items) => {
                 let each = |name: &&str| {
                     let item = items.iter().find(|item| item.name == *name).unwrap();
                     (item.name.to_owned(), good(item.kind))
@@ -65,22 +65,31 @@ pub(super) fn find(topic: Topic, name: &str) -> &'static Field {
 }
 
 /// A value that the kind accepts.
-pub(super) fn good(kind: Kind) -> Value {
+pub(super) fn good(kind: FieldKind) -> Value {
     match kind {
-        Kind::Id | Kind::EventId | Kind::Code | Kind::Label | Kind::Presence => json!("x-1"),
-        Kind::FreeText => json!("你好"),
-        Kind::Enum(names) => json!(names[0]),
-        Kind::SchemaVersion => json!(1),
-        Kind::Qty | Kind::Fen | Kind::DurationMs | Kind::U8 | Kind::U16 | Kind::U32 => json!(7),
-        Kind::Bp => json!(-25),
-        Kind::Score => json!(5),
-        Kind::Bool => json!(true),
-        Kind::Instant(_) => json!(NINE - 1_000),
-        Kind::Date => json!("2026-01-06"),
-        Kind::Month => json!("2026-01"),
-        Kind::IsoWeek => json!("2026-W02"),
-        Kind::Texts => json!(["a", "b"]),
-        Kind::List(items) => {
+        FieldKind::Id
+        | FieldKind::EventId
+        | FieldKind::Code
+        | FieldKind::Label
+        | FieldKind::Presence => json!("x-1"),
+        FieldKind::FreeText => json!("你好"),
+        FieldKind::Enum(names) => json!(names[0]),
+        FieldKind::SchemaVersion => json!(1),
+        FieldKind::Qty
+        | FieldKind::Fen
+        | FieldKind::DurationMs
+        | FieldKind::U8
+        | FieldKind::U16
+        | FieldKind::U32 => json!(7),
+        FieldKind::Bp => json!(-25),
+        FieldKind::Score => json!(5),
+        FieldKind::Bool => json!(true),
+        FieldKind::Instant(_) => json!(NINE - 1_000),
+        FieldKind::Date => json!("2026-01-06"),
+        FieldKind::Month => json!("2026-01"),
+        FieldKind::IsoWeek => json!("2026-W02"),
+        FieldKind::Texts => json!(["a", "b"]),
+        FieldKind::List(items) => {
             let item: Map<_, _> = items
                 .iter()
                 .map(|item| (item.name.to_owned(), good(item.kind)))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{Datelike, NaiveDate, Weekday};
 
-use super::field::{InstantRule, Kind};
+use super::field::{FieldKind, InstantRule};
 use super::slot::Slot;
 
 /// 2000-01-01 and 10000-01-01 UTC in milliseconds: instants lie between (K4).
@@ -15,61 +15,61 @@ const DAYS_TO_1970: i64 = 719_163;
 
 pub(super) const UNKNOWN: &str = "UNKNOWN";
 
-pub(super) fn boolean(kind: Kind, value: bool) -> Slot<'static> {
+pub(super) fn boolean(kind: FieldKind, value: bool) -> Slot<'static> {
     match kind {
-        Kind::Bool => Slot::Bool(value),
+        FieldKind::Bool => Slot::Bool(value),
         _ => Slot::Bad,
     }
 }
 
-pub(super) fn integer(kind: Kind, value: i64) -> Slot<'static> {
+pub(super) fn integer(kind: FieldKind, value: i64) -> Slot<'static> {
     let fits = match kind {
-        Kind::SchemaVersion => true,
-        Kind::Qty | Kind::Fen | Kind::DurationMs => value >= 0,
-        Kind::U8 => u8::try_from(value).is_ok(),
-        Kind::U16 => u16::try_from(value).is_ok(),
-        Kind::U32 => u32::try_from(value).is_ok(),
-        Kind::Bp => i32::try_from(value).is_ok(),
-        Kind::Score => (1..=5).contains(&value),
-        Kind::Instant(_) => INSTANTS.contains(&value),
+        FieldKind::SchemaVersion => true,
+        FieldKind::Qty | FieldKind::Fen | FieldKind::DurationMs => value >= 0,
+        FieldKind::U8 => u8::try_from(value).is_ok(),
+        FieldKind::U16 => u16::try_from(value).is_ok(),
+        FieldKind::U32 => u32::try_from(value).is_ok(),
+        FieldKind::Bp => i32::try_from(value).is_ok(),
+        FieldKind::Score => (1..=5).contains(&value),
+        FieldKind::Instant(_) => INSTANTS.contains(&value),
         _ => false,
     };
     match kind {
         _ if !fits => Slot::Bad,
-        Kind::Instant(InstantRule::ToTheMinute) => Slot::Int(value - value % 60_000),
+        FieldKind::Instant(InstantRule::ToTheMinute) => Slot::Int(value - value % 60_000),
         _ => Slot::Int(value),
     }
 }
 
 /// Beyond 63 bits nothing is a value, though it still is some version other than 1.
-pub(super) fn unsigned(kind: Kind, value: u64) -> Slot<'static> {
+pub(super) fn unsigned(kind: FieldKind, value: u64) -> Slot<'static> {
     match (i64::try_from(value), kind) {
         (Ok(value), _) => integer(kind, value),
-        (Err(_), Kind::SchemaVersion) => Slot::Int(i64::MAX),
+        (Err(_), FieldKind::SchemaVersion) => Slot::Int(i64::MAX),
         (Err(_), _) => Slot::Bad,
     }
 }
 
-pub(super) fn text(kind: Kind, text: Cow<'_, str>) -> Slot<'_> {
+pub(super) fn text(kind: FieldKind, text: Cow<'_, str>) -> Slot<'_> {
     match kind {
-        Kind::Id if !text.is_empty() => Slot::Text(text),
-        Kind::EventId if (1..=64).contains(&text.len()) => Slot::Text(text),
-        Kind::Label => Slot::Text(text),
-        Kind::Code if is_code(&text) => Slot::Text(text),
-        Kind::Code => Slot::Name(UNKNOWN),
-        Kind::Enum(names) => match names.iter().find(|name| **name == text) {
+        FieldKind::Id if !text.is_empty() => Slot::Text(text),
+        FieldKind::EventId if (1..=64).contains(&text.len()) => Slot::Text(text),
+        FieldKind::Label => Slot::Text(text),
+        FieldKind::Code if is_code(&text) => Slot::Text(text),
+        FieldKind::Code => Slot::Name(UNKNOWN),
+        FieldKind::Enum(names) => match names.iter().find(|name| **name == text) {
             Some(name) => Slot::Name(name),
             None if text == UNKNOWN => Slot::Name(UNKNOWN),
             None => Slot::UnknownName(text),
         },
-        Kind::Date => match date(&text) {
+        FieldKind::Date => match date(&text) {
             Some(date) => Slot::Int(i64::from(date.num_days_from_ce()) - DAYS_TO_1970),
             None => Slot::Bad,
         },
-        Kind::Month if is_month(&text) => Slot::Text(text),
-        Kind::IsoWeek if is_iso_week(&text) => Slot::Text(text),
-        Kind::Presence if !text.is_empty() => Slot::Bool(true),
-        Kind::FreeText => Slot::Int(i64::try_from(text.chars().count()).unwrap_or(i64::MAX)),
+        FieldKind::Month if is_month(&text) => Slot::Text(text),
+        FieldKind::IsoWeek if is_iso_week(&text) => Slot::Text(text),
+        FieldKind::Presence if !text.is_empty() => Slot::Bool(true),
+        FieldKind::FreeText => Slot::Int(i64::try_from(text.chars().count()).unwrap_or(i64::MAX)),
         _ => Slot::Bad,
     }
 }

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 
-use super::TableSpec;
+use super::TableDescription;
 use super::column::{COMMENT, bigint, date, filled};
 use crate::event::{Topic, arrow_schema};
 
 /// The accepted events of each topic: the columns of their batches, the epoch that published them and their local date.
 ///
 /// A row is told by where it stood, not by its `event_id`: an id that was forgotten is new (K6).
-pub fn events_tables() -> Vec<TableSpec> {
+pub fn events_tables() -> Vec<TableDescription> {
     Topic::ALL.into_iter().map(events).collect()
 }
 
-fn events(topic: Topic) -> TableSpec {
+fn events(topic: Topic) -> TableDescription {
     let added = [
         filled(bigint("epoch", "Epoch that published it (发布批次)")),
         filled(date(
@@ -32,7 +32,7 @@ fn events(topic: Topic) -> TableSpec {
         Topic::Complaints => "Accepted events of service cases (服务事件)",
         Topic::Prices => "Accepted price events (价格事件)",
     };
-    TableSpec {
+    TableDescription {
         schema_name: "events",
         name: topic.name(),
         schema: Arc::new(Schema::new_with_metadata(

@@ -1,14 +1,14 @@
 //! `feeds.*`: what forecasters read.
 
-use super::TableSpec;
+use super::TableDescription;
 use super::column::{bigint, boolean, commented, date, filled, instant, int, text};
 
 /// The demand feed and where its days stand.
-pub fn feeds_tables() -> Vec<TableSpec> {
+pub fn feeds_tables() -> Vec<TableDescription> {
     vec![demand_daily(), status()]
 }
 
-fn demand_daily() -> TableSpec {
+fn demand_daily() -> TableDescription {
     let fields = vec![
         filled(text("unique_id", "Series: sku_id|territory_id (序列)")),
         filled(date("ds", "Local date (日期)")),
@@ -48,7 +48,7 @@ fn demand_daily() -> TableSpec {
         )),
         filled(date("window_date", "Same as ds; partition (日期分区)")),
     ];
-    TableSpec {
+    TableDescription {
         schema_name: "feeds",
         name: "demand_daily",
         schema: commented(
@@ -65,7 +65,7 @@ fn demand_daily() -> TableSpec {
 /// The checksum is the SHA-256, in hexadecimal digits, of a line for each row that was in force on that day when the control
 /// record was sent: `unique_id|ds|y|y_allocated|y_delivered|returned|censored|is_zero_filled` and a line feed, in the order of
 /// `unique_id`.
-fn status() -> TableSpec {
+fn status() -> TableDescription {
     let fields = vec![
         filled(text("feed", "Feed, such as demand_daily (数据流)")),
         filled(date("ds", "Local date that the row is about (日期)")),
@@ -88,7 +88,7 @@ fn status() -> TableSpec {
         filled(instant("emitted_at", "When it was said, UTC (发布时间)")),
         filled(bigint("epoch", "Epoch that published it (发布批次)")),
     ];
-    TableSpec {
+    TableDescription {
         schema_name: "feeds",
         name: "status",
         schema: commented(

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::Field;
 
-use super::TableSpec;
+use super::TableDescription;
 use super::column::{
     bigint, boolean, commented, date, decimal, double, filled, instant, int, text,
 };
@@ -10,7 +10,7 @@ use super::column::{
 /// The metric tables: window, dimensions, additive parts, ratios, then what the publisher adds to a row.
 ///
 /// A row's latest revision is the one that holds; a row that no longer exists gets a last revision with `n` = 0.
-pub fn metric_tables() -> Vec<TableSpec> {
+pub fn metric_tables() -> Vec<TableDescription> {
     vec![
         metric(
             "demand_orders",
@@ -223,7 +223,7 @@ fn metric(
     comment: &'static str,
     dimensions: &'static [&'static str],
     measures: Vec<Field>,
-) -> TableSpec {
+) -> TableDescription {
     let window = [
         filled(text(
             "window_kind",
@@ -268,7 +268,7 @@ fn metric(
         .into_iter()
         .chain(dimensions.iter().copied());
     let key: Vec<&'static str> = key.collect();
-    TableSpec {
+    TableDescription {
         schema_name: "metrics",
         name,
         schema: commented(fields.collect(), comment),

@@ -18,7 +18,7 @@ pub use ops::ops_tables;
 
 /// Everything that is fixed about a table.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TableSpec {
+pub struct TableDescription {
     /// Schema in SQL: `metrics`, `ops`, `events`, `feeds`.
     pub schema_name: &'static str,
     pub name: &'static str,
@@ -34,7 +34,7 @@ pub struct TableSpec {
 }
 
 /// Every table of every schema.
-pub fn all_tables() -> Vec<TableSpec> {
+pub fn all_tables() -> Vec<TableDescription> {
     [
         metric_tables(),
         ops_tables(),
@@ -45,7 +45,7 @@ pub fn all_tables() -> Vec<TableSpec> {
 }
 
 /// The table of a schema and a name, `find("metrics", "demand_orders")`.
-pub fn find(schema_name: &str, name: &str) -> Option<TableSpec> {
+pub fn find(schema_name: &str, name: &str) -> Option<TableDescription> {
     all_tables()
         .into_iter()
         .find(|table| table.schema_name == schema_name && table.name == name)

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 
-use super::TableSpec;
+use super::TableDescription;
 use super::column::{
     bigint, boolean, bytes, commented, date, double, filled, instant, int, text, texts,
 };
 
 /// The operational tables; `dead_letters` belongs to a restricted role, for it holds what people wrote.
-pub fn ops_tables() -> Vec<TableSpec> {
+pub fn ops_tables() -> Vec<TableDescription> {
     vec![
         table(
             "epochs",
@@ -141,7 +141,7 @@ pub fn ops_tables() -> Vec<TableSpec> {
                 epoch(),
             ],
         ),
-        TableSpec {
+        TableDescription {
             is_view: true,
             ..table(
                 "orphans",
@@ -201,7 +201,7 @@ pub fn ops_tables() -> Vec<TableSpec> {
                 epoch(),
             ],
         ),
-        TableSpec {
+        TableDescription {
             is_view: true,
             ..table(
                 "sla_steps",
@@ -322,8 +322,8 @@ fn table(
     comment: &'static str,
     key: &'static [&'static str],
     fields: Vec<Field>,
-) -> TableSpec {
-    TableSpec {
+) -> TableDescription {
+    TableDescription {
         schema_name: "ops",
         name,
         schema: commented(fields, comment),
@@ -340,12 +340,12 @@ fn dated(
     comment: &'static str,
     key: &'static [&'static str],
     mut fields: Vec<Field>,
-) -> TableSpec {
+) -> TableDescription {
     fields.push(filled(date(
         "event_date",
         "Local date of the row; partition (日期)",
     )));
-    TableSpec {
+    TableDescription {
         partition_by: Some("event_date"),
         ..table(name, comment, key, fields)
     }

@@ -9,13 +9,13 @@ use arrow::array::{ArrayRef, Date32Array, Int64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
-use pipeline::history::{Fact, PANE, WEIGHT, World as _};
+use pipeline::history::{Fact, PANE, ReferenceState as _, WEIGHT};
 use pipeline::pane::{LinearPlan, PaneStore};
 use pipeline::round::{Evaluator, Metric, evaluate_public, evaluate_shard};
 use pipeline::time::{Day, Window, WindowKind, Zone};
 
 use crate::metrics::texts;
-use crate::world::World;
+use crate::reference::RetailReference;
 
 pub const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
 
@@ -87,7 +87,12 @@ impl Bench {
     }
 
     /// Rows of a metric for a window of local days, `[first, end)`, in the columns of its table.
-    pub fn round(&self, name: &str, world: &World, (first, end): (&str, &str)) -> RecordBatch {
+    pub fn round(
+        &self,
+        name: &str,
+        reference: &RetailReference,
+        (first, end): (&str, &str),
+    ) -> RecordBatch {
         let day = |text: &str| Day::from_date(text.parse().unwrap());
         let (first, end) = (day(first), day(end));
         let kind = match end.0 - first.0 {
@@ -101,7 +106,7 @@ impl Bench {
 
         let mut evaluator = Evaluator::new(ZONE);
         evaluator.open(window);
-        for (table, batch) in world.as_of(window.end_ms(ZONE) - 1).unwrap() {
+        for (table, batch) in reference.as_of(window.end_ms(ZONE) - 1).unwrap() {
             evaluator.table("asof", table, batch).unwrap();
         }
         let earliest = end.plus(-window.length().max(metric.look_back_days));

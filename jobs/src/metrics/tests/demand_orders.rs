@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::{Bench, ZONE, rows};
 use crate::operator::fixture::ms;
 use crate::operator::order_lines::{LineKind, LineKind::*, OrderLineFact};
-use crate::world::{Reference, World};
+use crate::reference::{ReferenceData, RetailReference};
 
 fn fact(
     (customer, order): (&str, &str),
@@ -37,10 +37,13 @@ fn fact(
     }
 }
 
-fn bench(facts: &[OrderLineFact]) -> (Bench, World) {
+fn bench(facts: &[OrderLineFact]) -> (Bench, RetailReference) {
     let mut bench = Bench::new();
     bench.stream("demand_orders", facts);
-    (bench, World::new(Arc::new(Reference::empty())))
+    (
+        bench,
+        RetailReference::new(Arc::new(ReferenceData::empty())),
+    )
 }
 
 const MONDAY: &str = "2026-11-16T10:00:00+08:00";
@@ -50,7 +53,7 @@ const WEEK: (&str, &str) = ("2026-11-16", "2026-11-23");
 #[test]
 fn quantities_and_values_of_each_kind_stand_in_their_columns() {
     let one = ("C1", "O1");
-    let (bench, world) = bench(&[
+    let (bench, reference) = bench(&[
         fact(one, Requested, MONDAY, 10, Some(7)),
         fact(one, Allocated, TUESDAY, 6, Some(7)),
         fact(one, Unmet, TUESDAY, 4, Some(0)),
@@ -59,7 +62,7 @@ fn quantities_and_values_of_each_kind_stand_in_their_columns() {
         fact(("C1", "O2"), Cancelled, TUESDAY, 3, Some(7)),
         fact(("C1", "O3"), Requested, TUESDAY, 1, Some(7)),
     ]);
-    let week = bench.round("demand_orders", &world, WEEK);
+    let week = bench.round("demand_orders", &reference, WEEK);
     let columns = [
         "sku_id",
         "territory_id",
@@ -85,18 +88,18 @@ fn quantities_and_values_of_each_kind_stand_in_their_columns() {
         rows(&week, &columns),
         ["S1 T1 A 11 77 6 42 5 0 2 16 3 21 4 5 10 2 1 7"]
     );
-    let monday = bench.round("demand_orders", &world, ("2026-11-16", "2026-11-17"));
+    let monday = bench.round("demand_orders", &reference, ("2026-11-16", "2026-11-17"));
     assert_eq!(
         rows(&monday, &["requested_qty", "allocated_qty", "orders", "n"]),
         ["10 0 1 1"]
     );
-    let wednesday = bench.round("demand_orders", &world, ("2026-11-18", "2026-11-19"));
+    let wednesday = bench.round("demand_orders", &reference, ("2026-11-18", "2026-11-19"));
     assert_eq!(wednesday.num_rows(), 0);
 }
 
 #[test]
 fn k09_orders_and_customers_are_distinct_with_requested_lines() {
-    let (bench, world) = bench(&[
+    let (bench, reference) = bench(&[
         // Two lines of one order; the same number at another customer is another order.
         fact(("C1", "O1"), Requested, MONDAY, 1, None),
         fact(("C1", "O1"), Requested, MONDAY, 1, None),
@@ -105,20 +108,20 @@ fn k09_orders_and_customers_are_distinct_with_requested_lines() {
         // Delivered and nothing more: no order of this window.
         fact(("C3", "O9"), Delivered, TUESDAY, 1, None),
     ]);
-    let week = bench.round("demand_orders", &world, WEEK);
+    let week = bench.round("demand_orders", &reference, WEEK);
     assert_eq!(rows(&week, &["orders", "customers", "n"]), ["3 2 5"]);
 }
 
 #[test]
 fn the_week_begins_on_monday_in_the_business_zone() {
     let one = ("C1", "O1");
-    let (bench, world) = bench(&[
+    let (bench, reference) = bench(&[
         fact(one, Requested, "2026-11-22T15:59:59Z", 1, None),
         fact(one, Requested, "2026-11-22T16:00:00Z", 2, None),
     ]);
     let requested = |window| {
         rows(
-            &bench.round("demand_orders", &world, window),
+            &bench.round("demand_orders", &reference, window),
             &["requested_qty"],
         )
     };

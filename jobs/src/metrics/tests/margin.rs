@@ -8,8 +8,8 @@ use crate::operator::fixture::ms;
 use crate::operator::order_lines::{LineKind, OrderLineFact};
 use crate::operator::price_observations::{ObservationState, PriceObservationFact};
 use crate::operator::sell_through::SellThroughFact;
-use crate::world::fixture::{list_price, reference};
-use crate::world::{PriceType, World};
+use crate::reference::fixture::{list_price, reference_data};
+use crate::reference::{PriceType, RetailReference};
 
 mod span;
 
@@ -20,8 +20,8 @@ const IN_SPAN: &str = "2026-10-26T00:00:00+08:00";
 const TOO_EARLY: &str = "2026-10-25T23:59:59+08:00";
 
 /// C1 to C3 in territory T1, C4 in T2, all in region R1.
-fn world() -> World {
-    World::new(Arc::new(reference(&[(
+fn reference() -> RetailReference {
+    RetailReference::new(Arc::new(reference_data(&[(
         "ref_customer.csv",
         "customer_id,territory_id,class_id,region_code\nC1,T1,A,R1\nC2,T1,A,R1\nC3,T1,A,R1\nC4,T2,B,R1\n",
     )])))
@@ -112,9 +112,11 @@ impl Facts {
         bench
     }
 
-    fn by_sku(&self, world: &World, columns: &[&str]) -> Vec<String> {
+    fn by_sku(&self, reference: &RetailReference, columns: &[&str]) -> Vec<String> {
         rows(
-            &self.bench().round("retailer_margin_by_sku", world, WEEK),
+            &self
+                .bench()
+                .round("retailer_margin_by_sku", reference, WEEK),
             columns,
         )
     }
@@ -130,8 +132,8 @@ fn golden_m06_two_skus() {
     };
     let facts = sku(Facts::default(), "A", 20, 9_500, 8_480);
     let facts = sku(facts, "B", 10, 23_000, 21_200);
-    let (bench, world) = (facts.bench(), world());
-    let skus = bench.round("retailer_margin_by_sku", &world, WEEK);
+    let (bench, reference) = (facts.bench(), reference());
+    let skus = bench.round("retailer_margin_by_sku", &reference, WEEK);
     assert_eq!(
         rows(
             &skus,
@@ -149,7 +151,7 @@ fn golden_m06_two_skus() {
             "B 230000.000000 212000.000000 SELL_THROUGH OWN DELIVERIES",
         ]
     );
-    let retailer = bench.round("retailer_margin", &world, WEEK);
+    let retailer = bench.round("retailer_margin", &reference, WEEK);
     assert_eq!(
         rows(
             &retailer,
@@ -196,7 +198,10 @@ fn k16_weight_is_sell_through_then_deliveries_in_the_window_then_one() {
         .delivered(("C1", "delivered too early", TOO_EARLY), 4, None)
         .delivered(("C1", "delivered nothing", IN_WEEK), 0, None);
     assert_eq!(
-        facts.by_sku(&world(), &["sku_id", "weight_qty", "weight_source", "n"]),
+        facts.by_sku(
+            &reference(),
+            &["sku_id", "weight_qty", "weight_source", "n"]
+        ),
         [
             "counted 1.000000 CARRIED 1",
             "delivered before 1.000000 CARRIED 1",
@@ -209,9 +214,9 @@ fn k16_weight_is_sell_through_then_deliveries_in_the_window_then_one() {
 
 #[test]
 fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
-    let mut world = world();
+    let mut reference = reference();
     list_price(
-        &mut world,
+        &mut reference,
         "p",
         ("suggested", "ALL", PriceType::SuggestedRetail),
         700,
@@ -219,7 +224,7 @@ fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
         None,
     );
     list_price(
-        &mut world,
+        &mut reference,
         "q",
         ("suggested", "R1", PriceType::SuggestedRetail),
         701,
@@ -229,7 +234,7 @@ fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
     // Not in force yet at the window's last millisecond.
     let end_ms = ms("2026-11-23T00:00:00+08:00");
     list_price(
-        &mut world,
+        &mut reference,
         "r",
         ("suggested", "R1", PriceType::SuggestedRetail),
         999,
@@ -253,7 +258,7 @@ fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
         .priced(("C4", "other territory", IN_WEEK), 1)
         .priced(("C2", "none", TOO_EARLY), 5);
     assert_eq!(
-        facts.by_sku(&world, &["sku_id", "price_fen", "price_source"]),
+        facts.by_sku(&reference, &["sku_id", "price_fen", "price_source"]),
         [
             "none  NONE",
             "other territory  NONE",
@@ -266,10 +271,10 @@ fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
 
 #[test]
 fn k16_cost_is_that_of_deliveries_by_quantity_then_the_list_price() {
-    let mut world = world();
+    let mut reference = reference();
     for sku in ["delivered", "unpriced", "listed"] {
         list_price(
-            &mut world,
+            &mut reference,
             sku,
             (sku, "ALL", PriceType::Wholesale),
             80,
@@ -287,7 +292,7 @@ fn k16_cost_is_that_of_deliveries_by_quantity_then_the_list_price() {
         .counted(("C1", "listed", IN_WEEK))
         .counted(("C1", "none", IN_WEEK));
     let found = facts.by_sku(
-        &world,
+        &reference,
         &["customer_id", "sku_id", "unit_cost_fen", "cost_source"],
     );
     assert_eq!(
@@ -304,9 +309,9 @@ fn k16_cost_is_that_of_deliveries_by_quantity_then_the_list_price() {
 
 #[test]
 fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
-    let mut world = world();
+    let mut reference = reference();
     list_price(
-        &mut world,
+        &mut reference,
         "w",
         ("no price", "ALL", PriceType::Wholesale),
         80,
@@ -314,7 +319,7 @@ fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
         None,
     );
     list_price(
-        &mut world,
+        &mut reference,
         "s",
         ("suggested", "ALL", PriceType::SuggestedRetail),
         50,
@@ -322,7 +327,7 @@ fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
         None,
     );
     list_price(
-        &mut world,
+        &mut reference,
         "t",
         ("suggested", "ALL", PriceType::Wholesale),
         40,
@@ -339,7 +344,7 @@ fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
         .counted(("C4", "no price", IN_WEEK))
         .counted(("C9", "no price", IN_WEEK));
     let bench = facts.bench();
-    let skus = bench.round("retailer_margin_by_sku", &world, WEEK);
+    let skus = bench.round("retailer_margin_by_sku", &reference, WEEK);
     let columns = ["customer_id", "sku_id", "sales_fen", "cost_fen", "gm_ratio"];
     assert_eq!(
         rows(&skus, &columns),
@@ -352,7 +357,7 @@ fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
             "C9 no price   ",
         ]
     );
-    let retailers = bench.round("retailer_margin", &world, WEEK);
+    let retailers = bench.round("retailer_margin", &reference, WEEK);
     let columns = [
         "customer_id",
         "territory_id",
@@ -387,7 +392,11 @@ fn k16_a_window_of_28_days_weighs_with_all_of_its_days() {
         .delivered(("C1", "S", TOO_EARLY), 6, Some(90));
     let bench = facts.bench();
     let weights = |first| {
-        let found = bench.round("retailer_margin_by_sku", &world(), (first, "2026-11-23"));
+        let found = bench.round(
+            "retailer_margin_by_sku",
+            &reference(),
+            (first, "2026-11-23"),
+        );
         rows(&found, &["weight_qty"])
     };
     assert_eq!(weights("2026-10-26"), ["9.000000"]);
@@ -406,9 +415,9 @@ fn bands_are_on_target_from_9_to_11_per_cent() {
         let facts = Facts::default()
             .delivered(("C1", "S", IN_WEEK), 3, Some(cost))
             .priced(("C1", "S", IN_WEEK), 10_000);
-        let (bench, world) = (facts.bench(), world());
-        bench.round("retailer_margin_by_sku", &world, WEEK);
-        let retailer = bench.round("retailer_margin", &world, WEEK);
+        let (bench, reference) = (facts.bench(), reference());
+        bench.round("retailer_margin_by_sku", &reference, WEEK);
+        let retailer = bench.round("retailer_margin", &reference, WEEK);
         assert_eq!(rows(&retailer, &["band"]), [band], "cost {cost}");
     }
 }

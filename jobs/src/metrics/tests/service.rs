@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::bench::{Bench, rows};
 use crate::operator::fixture::ms;
-use crate::operator::sla::{Outcome, SlaStep};
+use crate::operator::sla::{SlaStep, StepOutcome};
 use crate::operator::survey_answers::SurveyAnswer;
 use crate::operator::survey_invitations::SurveyInvitation;
-use crate::world::{Reference, World};
+use crate::reference::{ReferenceData, RetailReference};
 
 const WEEK: (&str, &str) = ("2026-03-02", "2026-03-09");
 
-fn world() -> World {
-    World::new(Arc::new(Reference::empty()))
+fn reference() -> RetailReference {
+    RetailReference::new(Arc::new(ReferenceData::empty()))
 }
 
 fn answer(at: &str, unit_id: &str, score: i64) -> SurveyAnswer {
@@ -43,7 +43,7 @@ fn weeks_before(weeks: i64, scores: &[i64]) -> Vec<SurveyAnswer> {
 fn satisfaction(facts: &[SurveyAnswer], columns: &[&str]) -> Vec<String> {
     let mut bench = Bench::new();
     bench.stream("satisfaction", facts);
-    rows(&bench.round("satisfaction", &world(), WEEK), columns)
+    rows(&bench.round("satisfaction", &reference(), WEEK), columns)
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn k17_response_counts_in_the_window_of_the_sending() {
             invitation("2026-03-09T00:00:00+08:00", true),
         ],
     );
-    let found = bench.round("satisfaction_response", &world(), WEEK);
+    let found = bench.round("satisfaction_response", &reference(), WEEK);
     let columns = [
         "unit_id",
         "sent_n",
@@ -183,7 +183,7 @@ fn k17_response_counts_in_the_window_of_the_sending() {
     assert_eq!(rows(&found, &columns), ["U1 4 1 0.25 4"]);
 }
 
-fn step(at: &str, step_id: &str, outcome: Outcome, overrun_ms: Option<i64>) -> SlaStep {
+fn step(at: &str, step_id: &str, outcome: StepOutcome, overrun_ms: Option<i64>) -> SlaStep {
     SlaStep {
         customer_id: "C1".into(),
         case_id: at.into(),
@@ -209,18 +209,26 @@ fn m19_steps_count_at_their_deadline_and_only_those_that_apply() {
     bench.stream(
         "sla_compliance",
         &[
-            dept("2026-03-03T10:00:00+08:00", Outcome::Met, None),
-            dept("2026-03-03T11:00:00+08:00", Outcome::Met, None),
-            dept("2026-03-03T12:00:00+08:00", Outcome::Breached, Some(5_000)),
-            dept("2026-03-03T13:00:00+08:00", Outcome::Breached, None),
-            dept("2026-03-03T14:00:00+08:00", Outcome::Pending, None),
-            dept("2026-03-03T15:00:00+08:00", Outcome::Void, None),
-            dept("2026-03-03T16:00:00+08:00", Outcome::NotApplicable, None),
-            dept("2026-03-04T00:00:00+08:00", Outcome::Met, None),
+            dept("2026-03-03T10:00:00+08:00", StepOutcome::Met, None),
+            dept("2026-03-03T11:00:00+08:00", StepOutcome::Met, None),
+            dept(
+                "2026-03-03T12:00:00+08:00",
+                StepOutcome::Breached,
+                Some(5_000),
+            ),
+            dept("2026-03-03T13:00:00+08:00", StepOutcome::Breached, None),
+            dept("2026-03-03T14:00:00+08:00", StepOutcome::Pending, None),
+            dept("2026-03-03T15:00:00+08:00", StepOutcome::Void, None),
+            dept(
+                "2026-03-03T16:00:00+08:00",
+                StepOutcome::NotApplicable,
+                None,
+            ),
+            dept("2026-03-04T00:00:00+08:00", StepOutcome::Met, None),
             step(
                 "2026-03-03T10:00:00+08:00",
                 "CMP_INFORM_20M",
-                Outcome::Pending,
+                StepOutcome::Pending,
                 None,
             ),
         ],
@@ -234,11 +242,11 @@ fn m19_steps_count_at_their_deadline_and_only_those_that_apply() {
         "compliance_ratio",
         "n",
     ];
-    let day = bench.round("sla_compliance", &world(), ("2026-03-03", "2026-03-04"));
+    let day = bench.round("sla_compliance", &reference(), ("2026-03-03", "2026-03-04"));
     assert_eq!(
         rows(&day, &columns),
         ["CMP_DEPT_10M 2 2 1 5000 0.5 5", "CMP_INFORM_20M 0 0 1 0  1"]
     );
-    let week = bench.round("sla_compliance", &world(), WEEK);
+    let week = bench.round("sla_compliance", &reference(), WEEK);
     assert_eq!(rows(&week, &columns)[0], "CMP_DEPT_10M 3 2 1 5000 0.6 6");
 }

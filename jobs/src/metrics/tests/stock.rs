@@ -6,14 +6,14 @@ use super::bench::{Bench, ZONE, rows};
 use crate::operator::closing_stock::{ClosingStock, StockCount};
 use crate::operator::fixture::{entry, facts_of, ms};
 use crate::operator::sell_through::{SellThrough, ShelfKey, StockEvent};
-use crate::world::World;
-use crate::world::fixture::{one_customer, reference};
+use crate::reference::RetailReference;
+use crate::reference::fixture::{one_customer, reference_data};
 
 const WEEK: (&str, &str) = ("2026-11-16", "2026-11-23");
 
 /// Panes of one shelf counted at the given instants, after (instant, quantity) was delivered.
-fn bench(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Bench, World) {
-    let world = one_customer();
+fn bench(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Bench, RetailReference) {
+    let reference = one_customer();
     let key: ShelfKey = ("C1".into(), "S1".into());
     let mut history = Vec::new();
     for (at, qty) in counts {
@@ -35,7 +35,7 @@ fn bench(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Bench, World) {
     let mut bench = Bench::new();
     bench.stream(
         "sell_through",
-        &facts_of(&SellThrough { zone: ZONE }, &key, &history, &world),
+        &facts_of(&SellThrough { zone: ZONE }, &key, &history, &reference),
     );
     let counts: Vec<_> = counts
         .iter()
@@ -51,14 +51,14 @@ fn bench(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Bench, World) {
         .collect();
     bench.stream(
         "stock_to_sales",
-        &facts_of(&ClosingStock { zone: ZONE }, &key, &counts, &world),
+        &facts_of(&ClosingStock { zone: ZONE }, &key, &counts, &reference),
     );
-    (bench, world)
+    (bench, reference)
 }
 
-fn sold(bench: &Bench, world: &World, window: (&str, &str)) -> Vec<String> {
+fn sold(bench: &Bench, reference: &RetailReference, window: (&str, &str)) -> Vec<String> {
     rows(
-        &bench.round("sell_through", world, window),
+        &bench.round("sell_through", reference, window),
         &["sell_through_qty", "negative_intervals"],
     )
 }
@@ -75,15 +75,15 @@ const RATIOS: &[&str] = &[
 #[test]
 fn golden_m02_and_m03_in_one_week() {
     // The domain's example moved into one window: counted Monday 00:00, and again a millisecond before the next.
-    let (bench, world) = bench(
+    let (bench, reference) = bench(
         &[
             ("2026-11-16T00:00:00+08:00", 40),
             ("2026-11-22T23:59:59.999+08:00", 25),
         ],
         &[("2026-11-18T09:00:00+08:00", 30)],
     );
-    assert_eq!(sold(&bench, &world, WEEK), ["45.000000 0"]);
-    let found = rows(&bench.round("stock_to_sales", &world, WEEK), RATIOS);
+    assert_eq!(sold(&bench, &reference, WEEK), ["45.000000 0"]);
+    let found = rows(&bench.round("stock_to_sales", &reference, WEEK), RATIOS);
     assert_eq!(
         found,
         ["25 45.000000 0.5555555555555556 3.888888888888889 LOW false"]
@@ -92,19 +92,19 @@ fn golden_m02_and_m03_in_one_week() {
 
 #[test]
 fn an_interval_over_two_weeks_is_split_and_rows_carry_the_customers_dimensions() {
-    let (bench, world) = bench(
+    let (bench, reference) = bench(
         &[
             ("2026-11-20T00:00:00+08:00", 45),
             ("2026-11-27T00:00:00+08:00", 0),
         ],
         &[],
     );
-    assert_eq!(sold(&bench, &world, WEEK), ["19.285714 0"]);
+    assert_eq!(sold(&bench, &reference, WEEK), ["19.285714 0"]);
     assert_eq!(
-        sold(&bench, &world, ("2026-11-23", "2026-11-30")),
+        sold(&bench, &reference, ("2026-11-23", "2026-11-30")),
         ["25.714286 0"]
     );
-    let week = bench.round("stock_to_sales", &world, WEEK);
+    let week = bench.round("stock_to_sales", &reference, WEEK);
     let found = rows(
         &week,
         &[
@@ -120,7 +120,7 @@ fn an_interval_over_two_weeks_is_split_and_rows_carry_the_customers_dimensions()
 
 #[test]
 fn k13_the_last_count_closes_the_window_and_zero_sales_have_no_ratio() {
-    let (bench, world) = bench(
+    let (bench, reference) = bench(
         &[
             ("2026-11-16T08:00:00+08:00", 9),
             ("2026-11-18T08:00:00+08:00", 9),
@@ -128,7 +128,7 @@ fn k13_the_last_count_closes_the_window_and_zero_sales_have_no_ratio() {
         ],
         &[],
     );
-    let found = rows(&bench.round("stock_to_sales", &world, WEEK), RATIOS);
+    let found = rows(&bench.round("stock_to_sales", &reference, WEEK), RATIOS);
     assert_eq!(found, ["9 0.000000    true"]);
 }
 
@@ -138,16 +138,16 @@ fn k13_an_empty_shelf_that_sold_nothing_is_not_without_sales() {
         ("2026-11-16T08:00:00+08:00", 0),
         ("2026-11-18T08:00:00+08:00", 0),
     ];
-    let (bench, world) = bench(&empty, &[]);
-    let found = rows(&bench.round("stock_to_sales", &world, WEEK), RATIOS);
+    let (bench, reference) = bench(&empty, &[]);
+    let found = rows(&bench.round("stock_to_sales", &reference, WEEK), RATIOS);
     assert_eq!(found, ["0 0.000000    false"]);
 }
 
 #[test]
 fn k13_a_row_needs_a_closing_count_and_sales_of_its_window() {
     let ratios = |counts: &[(&str, i64)], window| {
-        let (bench, world) = bench(counts, &[]);
-        bench.round("stock_to_sales", &world, window).num_rows()
+        let (bench, reference) = bench(counts, &[]);
+        bench.round("stock_to_sales", &reference, window).num_rows()
     };
     // Counted once: there is stock, and nobody knows what was sold.
     assert_eq!(ratios(&[("2026-11-16T08:00:00+08:00", 9)], WEEK), 0);
@@ -158,8 +158,8 @@ fn k13_a_row_needs_a_closing_count_and_sales_of_its_window() {
     ];
     assert_eq!(ratios(&around, WEEK), 0);
     assert_eq!(ratios(&around, ("2026-11-09", "2026-11-16")), 1);
-    let (bench, world) = bench(&around, &[]);
-    assert_eq!(sold(&bench, &world, WEEK), ["7.000000 0"]);
+    let (bench, reference) = bench(&around, &[]);
+    assert_eq!(sold(&bench, &reference, WEEK), ["7.000000 0"]);
 }
 
 #[test]
@@ -169,9 +169,9 @@ fn k13_days_are_the_windows_also_where_counts_cover_a_part_of_them() {
         ("2026-11-16T00:00:00+08:00", 18),
         ("2026-11-18T00:00:00+08:00", 12),
     ];
-    let (bench, world) = bench(&counts, &[]);
+    let (bench, reference) = bench(&counts, &[]);
     let found = rows(
-        &bench.round("stock_to_sales", &world, WEEK),
+        &bench.round("stock_to_sales", &reference, WEEK),
         &["sell_through_qty", "days_of_cover", "band"],
     );
     assert_eq!(found, ["6.000000 14.0 NORMAL"]);
@@ -186,8 +186,8 @@ fn k13_bands_are_alike_for_all_supply_statuses() {
     let (bench, _) = bench(&counts, &[]);
     for status in ["NORMAL", "TIGHT", "SCARCE", "AMPLE", "UNKNOWN"] {
         let skus = format!("sku_id,supply_status\nS1,{status}\n");
-        let world = World::new(Arc::new(reference(&[("ref_sku.csv", &skus)])));
-        let found = rows(&bench.round("stock_to_sales", &world, WEEK), &["band"]);
+        let reference = RetailReference::new(Arc::new(reference_data(&[("ref_sku.csv", &skus)])));
+        let found = rows(&bench.round("stock_to_sales", &reference, WEEK), &["band"]);
         assert_eq!(found, ["LOW"], "{status}");
     }
 }
@@ -209,13 +209,16 @@ fn k08_rows_of_a_window_have_the_dimensions_of_its_last_millisecond() {
             "customer_id,territory_id,class_id,valid_from,valid_to\n\
              C1,T1,A,2020-01-01T00:00:00Z,{moves_at}\nC1,T2,B,{moves_at},\n"
         );
-        let world = World::new(Arc::new(reference(&[("ref_customer.csv", &customers)])));
-        let week = bench.round("stock_to_sales", &world, WEEK);
+        let reference = RetailReference::new(Arc::new(reference_data(&[(
+            "ref_customer.csv",
+            &customers,
+        )])));
+        let week = bench.round("stock_to_sales", &reference, WEEK);
         assert_eq!(rows(&week, &["territory_id", "class_id"]), [expected]);
     }
     // Nobody knows the customer or the SKU: the ids stay what they are.
-    let world = World::new(Arc::new(reference(&[])));
-    let week = bench.round("stock_to_sales", &world, WEEK);
+    let reference = RetailReference::new(Arc::new(reference_data(&[])));
+    let week = bench.round("stock_to_sales", &reference, WEEK);
     let columns = ["customer_id", "sku_id", "territory_id", "class_id"];
     assert_eq!(rows(&week, &columns), ["C1 S1 UNKNOWN UNKNOWN"]);
 }
@@ -226,16 +229,19 @@ fn k13_only_negative_intervals_make_a_row_of_sales_and_none_of_the_ratio() {
         ("2026-11-16T08:00:00+08:00", 1),
         ("2026-11-18T08:00:00+08:00", 5),
     ];
-    let (bench, world) = bench(&grown, &[]);
-    assert_eq!(sold(&bench, &world, WEEK), ["0.000000 1"]);
-    assert_eq!(bench.round("stock_to_sales", &world, WEEK).num_rows(), 0);
+    let (bench, reference) = bench(&grown, &[]);
+    assert_eq!(sold(&bench, &reference, WEEK), ["0.000000 1"]);
+    assert_eq!(
+        bench.round("stock_to_sales", &reference, WEEK).num_rows(),
+        0
+    );
 }
 
 #[test]
 fn bands_begin_at_5_and_end_at_21_days_of_cover() {
     // 7 sold in the window's 7 days: days of cover = closing stock.
     for (stock, band) in [(4, "LOW"), (5, "NORMAL"), (21, "NORMAL"), (22, "HIGH")] {
-        let (bench, world) = bench(
+        let (bench, reference) = bench(
             &[
                 ("2026-11-16T00:00:00+08:00", stock + 7),
                 ("2026-11-22T00:00:00+08:00", stock),
@@ -243,7 +249,7 @@ fn bands_begin_at_5_and_end_at_21_days_of_cover() {
             &[],
         );
         let found = rows(
-            &bench.round("stock_to_sales", &world, WEEK),
+            &bench.round("stock_to_sales", &reference, WEEK),
             &["days_of_cover", "band"],
         );
         assert_eq!(found, [format!("{stock}.0 {band}")]);

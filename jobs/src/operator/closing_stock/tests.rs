@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::operator::fixture::{entry, facts_of, ms};
-use crate::world::fixture::one_customer;
+use crate::reference::fixture::one_customer;
 
 /// (instant, stock, counts) of the facts of counts (said at, counted at, quantity).
 fn facts(counts: &[(i64, &str, i64)]) -> Vec<(i64, i64, i64)> {

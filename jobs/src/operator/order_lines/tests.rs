@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use pipeline::history::Stamp;
+use pipeline::history::EventOrder;
 use proptest::prelude::*;
 use schemas::event::Topic;
 use serde_json::json;
@@ -8,15 +8,15 @@ use serde_json::json;
 use super::LineKind::*;
 use super::*;
 use crate::operator::fixture::{batch, projected};
-use crate::world::fixture::{list_price, one_customer};
+use crate::reference::fixture::{list_price, one_customer};
 
 /// (line_no, quantity, price)
 type ShortLine = (i64, i64, Option<i64>);
 
 /// An event `(instant, step, lines)`; line 7 is of SKU `S7`.
-fn entry(at_ms: i64, step: Step, lines: &[ShortLine]) -> Entry<OrderEvent> {
-    Entry {
-        stamp: Stamp {
+fn entry(at_ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<OrderEvent> {
+    HistoryEntry {
+        stamp: EventOrder {
             occurred_at_ms: at_ms,
             recorded_at_ms: at_ms,
             event_id: format!("e{at_ms}").into(),
@@ -24,10 +24,10 @@ fn entry(at_ms: i64, step: Step, lines: &[ShortLine]) -> Entry<OrderEvent> {
         },
         event: OrderEvent {
             step,
-            order_kind: (step == Step::Placed).then(|| "EMERGENCY".into()),
+            order_kind: (step == OrderStep::Placed).then(|| "EMERGENCY".into()),
             lines: lines
                 .iter()
-                .map(|(line_no, qty, price_fen)| Line {
+                .map(|(line_no, qty, price_fen)| OrderLine {
                     line_no: *line_no,
                     sku_id: format!("S{line_no}").into(),
                     qty: *qty,
@@ -38,15 +38,18 @@ fn entry(at_ms: i64, step: Step, lines: &[ShortLine]) -> Entry<OrderEvent> {
     }
 }
 
-fn facts_in(world: &World, history: &[Entry<OrderEvent>]) -> Vec<OrderLineFact> {
+fn facts_in(
+    reference: &RetailReference,
+    history: &[HistoryEntry<OrderEvent>],
+) -> Vec<OrderLineFact> {
     let mut out = Vec::new();
-    let mut call = Call::new(i64::MAX, world);
+    let mut call = OperatorContext::new(i64::MAX, reference);
     let key = ("C1".into(), "O1".into());
     OrderLines.facts(&key, history, &mut call, &mut out);
     out
 }
 
-fn facts(history: &[Entry<OrderEvent>]) -> Vec<OrderLineFact> {
+fn facts(history: &[HistoryEntry<OrderEvent>]) -> Vec<OrderLineFact> {
     facts_in(&one_customer(), history)
 }
 
@@ -61,11 +64,11 @@ fn of(kind: LineKind, facts: &[OrderLineFact]) -> Vec<(i64, i64, i64, i64)> {
 #[test]
 fn k09_the_last_version_before_the_first_allocation_counts_at_the_placing() {
     let found = facts(&[
-        entry(1, Step::Placed, &[(1, 10, Some(5)), (2, 20, Some(5))]),
-        entry(2, Step::Amended, &[(1, 12, Some(5)), (3, 7, Some(2))]),
-        entry(3, Step::Allocated, &[(1, 8, Some(5)), (3, 7, Some(2))]),
-        entry(4, Step::Amended, &[(1, 99, Some(5))]),
-        entry(5, Step::Allocated, &[(1, 4, Some(5))]),
+        entry(1, OrderStep::Placed, &[(1, 10, Some(5)), (2, 20, Some(5))]),
+        entry(2, OrderStep::Amended, &[(1, 12, Some(5)), (3, 7, Some(2))]),
+        entry(3, OrderStep::Allocated, &[(1, 8, Some(5)), (3, 7, Some(2))]),
+        entry(4, OrderStep::Amended, &[(1, 99, Some(5))]),
+        entry(5, OrderStep::Allocated, &[(1, 4, Some(5))]),
     ]);
     assert_eq!(of(Requested, &found), [(1, 1, 12, 60), (1, 3, 7, 14)]);
     let allocated = [(3, 1, 8, 40), (3, 3, 7, 14), (5, 1, 4, 20)];
@@ -80,8 +83,8 @@ fn k09_the_last_version_before_the_first_allocation_counts_at_the_placing() {
 #[test]
 fn k09_without_an_allocation_the_last_of_all_counts_and_nothing_is_unmet() {
     let found = facts(&[
-        entry(1, Step::Placed, &[(1, 10, Some(5))]),
-        entry(2, Step::Amended, &[(1, 0, Some(5))]),
+        entry(1, OrderStep::Placed, &[(1, 10, Some(5))]),
+        entry(2, OrderStep::Amended, &[(1, 0, Some(5))]),
     ]);
     assert_eq!(of(Requested, &found), [(1, 1, 0, 0)]);
     assert_eq!(of(Unmet, &found), []);
@@ -90,9 +93,9 @@ fn k09_without_an_allocation_the_last_of_all_counts_and_nothing_is_unmet() {
 #[test]
 fn k09_a_cancellation_takes_the_requested_away_and_leaves_the_rest() {
     let mut history = vec![
-        entry(1, Step::Placed, &[(1, 10, Some(5))]),
-        entry(2, Step::Allocated, &[(1, 6, Some(5))]),
-        entry(900_000_000, Step::Cancelled, &[]),
+        entry(1, OrderStep::Placed, &[(1, 10, Some(5))]),
+        entry(2, OrderStep::Allocated, &[(1, 6, Some(5))]),
+        entry(900_000_000, OrderStep::Cancelled, &[]),
     ];
     let found = facts(&history);
     assert_eq!(of(Requested, &found), []);
@@ -100,17 +103,17 @@ fn k09_a_cancellation_takes_the_requested_away_and_leaves_the_rest() {
     assert_eq!(of(Allocated, &found), [(2, 1, 6, 30)]);
     assert_eq!(of(Unmet, &found), [(2, 1, 4, 0)]);
     // A second cancellation says nothing new.
-    history.push(entry(900_000_001, Step::Cancelled, &[]));
+    history.push(entry(900_000_001, OrderStep::Cancelled, &[]));
     assert_eq!(facts(&history), found);
 }
 
 #[test]
 fn k09_steps_count_without_the_order_having_been_placed() {
     let found = facts(&[
-        entry(2, Step::Amended, &[(1, 10, Some(5))]),
-        entry(3, Step::Allocated, &[(1, 6, None)]),
-        entry(4, Step::Delivered, &[(1, 6, None)]),
-        entry(5, Step::Returned, &[(1, 1, None)]),
+        entry(2, OrderStep::Amended, &[(1, 10, Some(5))]),
+        entry(3, OrderStep::Allocated, &[(1, 6, None)]),
+        entry(4, OrderStep::Delivered, &[(1, 6, None)]),
+        entry(5, OrderStep::Returned, &[(1, 1, None)]),
     ]);
     assert_eq!(of(Requested, &found), []);
     assert_eq!(of(Allocated, &found), [(3, 1, 6, 30)]);
@@ -123,9 +126,9 @@ fn k09_steps_count_without_the_order_having_been_placed() {
 #[test]
 fn an_order_first_heard_of_by_its_allocation_has_no_counted_version() {
     let found = facts(&[
-        entry(1, Step::Allocated, &[(1, 6, Some(5))]),
-        entry(2, Step::Placed, &[(1, 10, Some(5))]),
-        entry(3, Step::Cancelled, &[]),
+        entry(1, OrderStep::Allocated, &[(1, 6, Some(5))]),
+        entry(2, OrderStep::Placed, &[(1, 10, Some(5))]),
+        entry(3, OrderStep::Cancelled, &[]),
     ]);
     assert_eq!(found.len(), 1);
     assert_eq!(of(Allocated, &found), [(1, 1, 6, 30)]);
@@ -133,14 +136,14 @@ fn an_order_first_heard_of_by_its_allocation_has_no_counted_version() {
 
 #[test]
 fn k10_own_price_then_the_counted_versions_then_the_list_then_none() {
-    let mut world = one_customer();
+    let mut reference = one_customer();
     let wholesale = |sku| (sku, "R1", PriceType::Wholesale);
-    list_price(&mut world, "p", wholesale("S3"), 30, 0, None);
-    list_price(&mut world, "q", wholesale("S3"), 31, 3, None);
+    list_price(&mut reference, "p", wholesale("S3"), 30, 0, None);
+    list_price(&mut reference, "q", wholesale("S3"), 31, 3, None);
     let history = [
         entry(
             1,
-            Step::Placed,
+            OrderStep::Placed,
             &[
                 (1, 1, Some(10)),
                 (2, 1, Some(20)),
@@ -150,18 +153,18 @@ fn k10_own_price_then_the_counted_versions_then_the_list_then_none() {
         ),
         entry(
             3,
-            Step::Delivered,
+            OrderStep::Delivered,
             &[(1, 1, Some(11)), (2, 1, None), (3, 1, None), (4, 1, None)],
         ),
     ];
-    let found = facts_in(&world, &history);
+    let found = facts_in(&reference, &history);
     let values = |kind| of(kind, &found).iter().map(|f| f.3).collect::<Vec<_>>();
     assert_eq!(values(Requested), [10, 20, 30, 0]);
     assert_eq!(values(Delivered), [11, 20, 31, 0]);
     let unpriced = found.iter().filter(|fact| fact.unpriced_qty == 1);
     assert_eq!(unpriced.map(|f| f.line_no).collect::<Vec<_>>(), [4, 4]);
 
-    let mut call = Call::new(i64::MAX, &world);
+    let mut call = OperatorContext::new(i64::MAX, &reference);
     let key = ("C1".into(), "O1".into());
     OrderLines.facts(&key, &history, &mut call, &mut Vec::new());
     let (reads, wake) = call.into_requests();
@@ -172,8 +175,8 @@ fn k10_own_price_then_the_counted_versions_then_the_list_then_none() {
 #[test]
 fn k08_dimensions_are_those_of_the_instant_at_which_a_fact_counts() {
     let found = facts(&[
-        entry(999, Step::Placed, &[(1, 10, Some(5))]),
-        entry(1000, Step::Delivered, &[(1, 10, Some(5))]),
+        entry(999, OrderStep::Placed, &[(1, 10, Some(5))]),
+        entry(1000, OrderStep::Delivered, &[(1, 10, Some(5))]),
     ]);
     let places: Vec<_> = found
         .iter()
@@ -191,8 +194,8 @@ proptest! {
     ) {
         let short = |lines: &[(i64, i64)]| lines.iter().map(|(no, qty)| (*no, *qty, None)).collect::<Vec<_>>();
         let found = facts(&[
-            entry(1, Step::Placed, &short(&requested)),
-            entry(2, Step::Allocated, &short(&allocated)),
+            entry(1, OrderStep::Placed, &short(&requested)),
+            entry(2, OrderStep::Allocated, &short(&allocated)),
         ]);
         for number in 0..4 {
             let sum = |lines: &[(i64, i64)]| lines.iter().filter(|l| l.0 == number).map(|l| l.1).sum::<i64>();
@@ -230,11 +233,11 @@ fn k09_events_become_steps_with_their_quantity_and_a_rejection_is_none() {
     assert_eq!(
         steps,
         [
-            (0, Step::Placed, Some(9)),
-            (1, Step::Allocated, Some(8)),
-            (2, Step::Delivered, Some(7)),
-            (4, Step::Returned, Some(5)),
-            (5, Step::Cancelled, None),
+            (0, OrderStep::Placed, Some(9)),
+            (1, OrderStep::Allocated, Some(8)),
+            (2, OrderStep::Delivered, Some(7)),
+            (4, OrderStep::Returned, Some(5)),
+            (5, OrderStep::Cancelled, None),
         ]
     );
     let (_, key, placed) = &found[0];
@@ -248,10 +251,10 @@ fn k09_events_become_steps_with_their_quantity_and_a_rejection_is_none() {
 fn k24_an_order_is_remembered_for_any_time() {
     let years = 3 * 366 * 86_400_000;
     let history = [
-        entry(1, Step::Placed, &[(1, 10, Some(5))]),
-        entry(years, Step::Allocated, &[(1, 6, None)]),
-        entry(2 * years, Step::Returned, &[(1, 1, None)]),
-        entry(3 * years, Step::Cancelled, &[]),
+        entry(1, OrderStep::Placed, &[(1, 10, Some(5))]),
+        entry(years, OrderStep::Allocated, &[(1, 6, None)]),
+        entry(2 * years, OrderStep::Returned, &[(1, 1, None)]),
+        entry(3 * years, OrderStep::Cancelled, &[]),
     ];
     let found = facts(&history[..3]);
     // The price is that of the counted version, the unmet quantity what it left open.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::operator::fixture::{batch, entry, facts_of, ms, projected};
-use crate::world::fixture::{list_price, one_customer};
+use crate::reference::fixture::{list_price, one_customer};
 
 fn operator() -> PriceObservations {
     PriceObservations {
@@ -19,7 +19,7 @@ fn key() -> ShelfKey {
     ("C1".into(), "S1".into())
 }
 
-fn observed(said_ms: i64, at: &str, basis: &str, price_fen: i64) -> Entry<Observation> {
+fn observed(said_ms: i64, at: &str, basis: &str, price_fen: i64) -> HistoryEntry<Observation> {
     entry(
         said_ms,
         Observation {
@@ -51,33 +51,34 @@ fn k14_the_bounds_are_inside_and_no_suggested_price_means_no_quarantine() {
 
 #[test]
 fn k14_an_observation_is_judged_again_when_the_list_price_changes() {
-    let mut world = one_customer();
+    let mut reference = one_customer();
     let history = [observed(1, "2026-01-07T02:00:00Z", "SELLING", 1_000)];
-    let state = |world: &World| facts_of(&operator(), &key(), &history, world)[0].state;
-    assert_eq!(state(&world), ObservationState::Valid);
+    let state =
+        |reference: &RetailReference| facts_of(&operator(), &key(), &history, reference)[0].state;
+    assert_eq!(state(&reference), ObservationState::Valid);
     let suggested = ("S1", "R1", PriceType::SuggestedRetail);
-    list_price(&mut world, "p", suggested, 100, 0, None);
-    assert_eq!(state(&world), ObservationState::Outlier);
+    list_price(&mut reference, "p", suggested, 100, 0, None);
+    assert_eq!(state(&reference), ObservationState::Outlier);
     list_price(
-        &mut world,
+        &mut reference,
         "q",
         suggested,
         900,
         ms("2026-01-07T02:00:00Z"),
         None,
     );
-    assert_eq!(state(&world), ObservationState::Valid);
+    assert_eq!(state(&reference), ObservationState::Valid);
 
-    let mut call = Call::new(0, &world);
+    let mut call = OperatorContext::new(0, &reference);
     operator().facts(&key(), &history, &mut call, &mut Vec::new());
     assert_eq!(call.into_requests().0, ["S1".into()] as [Arc<str>; 1]);
 }
 
 #[test]
 fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
-    let mut world = one_customer();
+    let mut reference = one_customer();
     list_price(
-        &mut world,
+        &mut reference,
         "p",
         ("S1", "ALL", PriceType::SuggestedRetail),
         100,
@@ -92,7 +93,7 @@ fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
         observed(5, "2026-01-07T10:00:00Z", "SELLING", 9_000),
         observed(6, "2026-01-07T16:00:00Z", "SELLING", 94),
     ];
-    let found = facts_of(&operator(), &key(), &history, &world);
+    let found = facts_of(&operator(), &key(), &history, &reference);
     let marked = found.iter().filter(|fact| fact.is_last_of_day);
     assert_eq!(
         marked.map(|fact| fact.price_fen).collect::<Vec<_>>(),

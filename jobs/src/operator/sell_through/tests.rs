@@ -6,12 +6,12 @@ use serde_json::json;
 
 use super::*;
 use crate::operator::fixture::{batch, entry, facts_of, ms, projected};
-use crate::world::fixture::one_customer;
+use crate::reference::fixture::one_customer;
 
 const SHANGHAI: Zone = Zone(chrono_tz::Asia::Shanghai);
 const HOUR_MS: i64 = 3_600_000;
 
-fn counted(at_ms: i64, qty: i64) -> Entry<StockEvent> {
+fn counted(at_ms: i64, qty: i64) -> HistoryEntry<StockEvent> {
     entry(
         at_ms,
         StockEvent::Counted {
@@ -21,15 +21,15 @@ fn counted(at_ms: i64, qty: i64) -> Entry<StockEvent> {
     )
 }
 
-fn delivered(at_ms: i64, qty: i64) -> Entry<StockEvent> {
+fn delivered(at_ms: i64, qty: i64) -> HistoryEntry<StockEvent> {
     entry(at_ms, StockEvent::Delivered { qty })
 }
 
-fn returned(at_ms: i64, qty: i64) -> Entry<StockEvent> {
+fn returned(at_ms: i64, qty: i64) -> HistoryEntry<StockEvent> {
     entry(at_ms, StockEvent::Returned { qty })
 }
 
-fn facts(history: &[Entry<StockEvent>]) -> Vec<SellThroughFact> {
+fn facts(history: &[HistoryEntry<StockEvent>]) -> Vec<SellThroughFact> {
     let key = ("C1".into(), "S1".into());
     facts_of(
         &SellThrough { zone: SHANGHAI },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipeline::history::Entry;
+use pipeline::history::HistoryEntry;
 use serde::{Deserialize, Serialize};
 
 /// How long an answered phone case is waited for before its receipt counts as the end of the contact (K18).
@@ -98,7 +98,7 @@ pub struct Case {
 
 impl Case {
     /// Reads a history in order; `None` while nothing opened the case. Of several openings or call ends the first counts.
-    pub fn read(history: &[Entry<CaseEvent>], clock_ms: i64) -> Option<Self> {
+    pub fn read(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Option<Self> {
         let mut case = history.iter().find_map(|entry| opened(entry, clock_ms))?;
         if let Some(ended) = history.iter().find_map(call_ended) {
             case.contact_end = ContactEnd::At(ended);
@@ -141,7 +141,7 @@ impl Case {
     }
 }
 
-fn opened(entry: &Entry<CaseEvent>, clock_ms: i64) -> Option<Case> {
+fn opened(entry: &HistoryEntry<CaseEvent>, clock_ms: i64) -> Option<Case> {
     let CaseEvent::Opened {
         kind,
         category,
@@ -170,14 +170,14 @@ fn opened(entry: &Entry<CaseEvent>, clock_ms: i64) -> Option<Case> {
     })
 }
 
-fn call_ended(entry: &Entry<CaseEvent>) -> Option<Moment> {
+fn call_ended(entry: &HistoryEntry<CaseEvent>) -> Option<Moment> {
     match entry.event {
         CaseEvent::CallEnded { at_ms } => Some(moment(entry, at_ms)),
         _ => None,
     }
 }
 
-fn moment(entry: &Entry<CaseEvent>, at_ms: i64) -> Moment {
+fn moment(entry: &HistoryEntry<CaseEvent>, at_ms: i64) -> Moment {
     Moment {
         at_ms,
         event_id: entry.stamp.event_id.clone(),
@@ -185,7 +185,7 @@ fn moment(entry: &Entry<CaseEvent>, at_ms: i64) -> Moment {
 }
 
 /// Which marks an event sets.
-fn marks(event: &CaseEvent, history: &[Entry<CaseEvent>]) -> &'static [Mark] {
+fn marks(event: &CaseEvent, history: &[HistoryEntry<CaseEvent>]) -> &'static [Mark] {
     match event {
         CaseEvent::DeptNotified { has_resolver: true } => {
             &[Mark::DeptNotified, Mark::ResolverNamed]
@@ -207,14 +207,14 @@ fn marks(event: &CaseEvent, history: &[Entry<CaseEvent>]) -> &'static [Mark] {
 }
 
 /// Whether the promise was made as one to reply; the event that keeps it need not repeat the kind.
-fn promised_reply(promise_id: &Arc<str>, history: &[Entry<CaseEvent>]) -> bool {
+fn promised_reply(promise_id: &Arc<str>, history: &[HistoryEntry<CaseEvent>]) -> bool {
     history.iter().any(|entry| {
         matches!(&entry.event, CaseEvent::PromiseMade { promise_id: made, is_reply: true } if made == promise_id)
     })
 }
 
 /// When an event counts: promises when they were kept, all else when it happened.
-fn at_ms(entry: &Entry<CaseEvent>) -> i64 {
+fn at_ms(entry: &HistoryEntry<CaseEvent>) -> i64 {
     match entry.event {
         CaseEvent::PromiseKept { at_ms, .. } => at_ms,
         _ => entry.stamp.occurred_at_ms,

@@ -4,32 +4,32 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::{Columns, Flag, Instant, Text};
+use pipeline::columns::{Columns, FlagColumn, InstantColumn, TextColumn};
 
 use super::case::CaseEvent;
 
 /// The columns of `complaints` that steps are decided from.
 pub(super) struct CaseColumns<'a> {
-    event_type: Text<'a>,
-    pub(super) customer_id: Text<'a>,
-    case_id: Text<'a>,
-    case_kind: Text<'a>,
-    category: Text<'a>,
-    unit_id: Text<'a>,
-    channel: Text<'a>,
-    answered: Flag<'a>,
-    received_at: Instant<'a>,
-    call_ended_at: Instant<'a>,
-    at_once: Flag<'a>,
-    has_resolver: Flag<'a>,
-    what: Text<'a>,
-    promise_id: Text<'a>,
-    promise_kind: Text<'a>,
-    kept_at: Instant<'a>,
-    base: Text<'a>,
-    base_ref: Text<'a>,
-    outcome: Text<'a>,
-    resolution_kind: Text<'a>,
+    event_type: TextColumn<'a>,
+    pub(super) customer_id: TextColumn<'a>,
+    case_id: TextColumn<'a>,
+    case_kind: TextColumn<'a>,
+    category: TextColumn<'a>,
+    unit_id: TextColumn<'a>,
+    channel: TextColumn<'a>,
+    answered: FlagColumn<'a>,
+    received_at: InstantColumn<'a>,
+    call_ended_at: InstantColumn<'a>,
+    at_once: FlagColumn<'a>,
+    has_resolver: FlagColumn<'a>,
+    what: TextColumn<'a>,
+    promise_id: TextColumn<'a>,
+    promise_kind: TextColumn<'a>,
+    kept_at: InstantColumn<'a>,
+    base: TextColumn<'a>,
+    base_ref: TextColumn<'a>,
+    outcome: TextColumn<'a>,
+    resolution_kind: TextColumn<'a>,
 }
 
 impl<'a> CaseColumns<'a> {

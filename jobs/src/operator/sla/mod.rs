@@ -5,11 +5,11 @@
 //!  sla.toml ─────────▶ Policy: steps ─────────────┴▶ SlaStep, one a step, at its deadline
 //! ```
 //!
-//! [`Case`] knows events and no step; [`Step`] knows marks and no event; `steps` decides. A new step over known marks is a new
+//! [`Case`] knows events and no step; [`StepDefinition`] knows marks and no event; `steps` decides. A new step over known marks is a new
 //! entry in `sla.toml`.
 //!
 //! The clock decides only when: a step is PENDING until the clock is past its deadline, the warning shows once it is due, and the
-//! two hours for which a phone call may go on are waited. Timers (`Call::wake_at`) stand at each of these instants, so a deadline
+//! two hours for which a phone call may go on are waited. Timers (`OperatorContext::register_timer`) stand at each of these instants, so a deadline
 //! passes with no event.
 //!
 //! Readings beyond K18:
@@ -30,14 +30,14 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::history::{Call, Entry, Operator};
+use pipeline::history::{HistoryEntry, Operator, OperatorContext};
 
 pub use case::{Case, CaseEvent, ContactEnd, Mark, Moment};
-pub use policy::{LimitClock, Policy, PolicyError, Step};
-pub use steps::{Outcome, SlaStep};
+pub use policy::{LimitClock, Policy, PolicyError, StepDefinition};
+pub use steps::{SlaStep, StepOutcome};
 
 use self::columns::CaseColumns;
-use crate::world::World;
+use crate::reference::RetailReference;
 
 /// Name of the operator and its fact table.
 pub const SLA_STEPS: &str = "sla_steps";
@@ -58,7 +58,7 @@ impl Sla {
 type CaseKey = (Arc<str>, Arc<str>);
 
 impl Operator for Sla {
-    type World = World;
+    type Reference = RetailReference;
     type Key = CaseKey;
     type Event = CaseEvent;
     type Fact = SlaStep;
@@ -92,23 +92,22 @@ impl Operator for Sla {
     fn facts(
         &self,
         (customer_id, case_id): &CaseKey,
-        history: &[Entry<CaseEvent>],
-        call: &mut Call<'_, World>,
+        history: &[HistoryEntry<CaseEvent>],
+        call: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SlaStep>,
     ) {
         let Some(case) = Case::read(history, call.clock_ms) else {
             return;
         };
         for step in self.policy.steps_of(&case.kind) {
-            let (fact, wake_at_ms) =
-                steps::decide(step, customer_id, case_id, &case, call.clock_ms);
+            let (fact, timer_ms) = steps::decide(step, customer_id, case_id, &case, call.clock_ms);
             out.extend(fact);
-            if let Some(instant_ms) = wake_at_ms {
-                call.wake_at(instant_ms);
+            if let Some(instant_ms) = timer_ms {
+                call.register_timer(instant_ms);
             }
         }
         if let ContactEnd::AwaitedUntil(until_ms) = case.contact_end {
-            call.wake_at(until_ms);
+            call.register_timer(until_ms);
         }
     }
 }

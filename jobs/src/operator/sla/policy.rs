@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::case::Mark;
 
 /// The table that Vitrine comes with.
-const BUILT_IN: &str = include_str!("../../../sla.toml");
+const BUILT_IN: &str = include_str!("../../../sla/steps.toml");
 
 /// Why a table of steps cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum LimitClock {
 /// One step: from which mark of a case to which, within how long, and whose business it is.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
+pub struct StepDefinition {
     pub step_id: Arc<str>,
     /// Kinds of case that have it.
     pub case_kinds: Vec<Arc<str>>,
@@ -59,7 +59,7 @@ pub struct Step {
     pub severity: Severity,
 }
 
-impl Step {
+impl StepDefinition {
     /// Time from the start to the early warning.
     pub fn warning_ms(&self) -> i64 {
         self.limit_ms * self.early_warning_thousandths / 1_000
@@ -73,7 +73,7 @@ pub struct Policy {
     /// Rises when a step changes.
     pub version: u32,
     #[serde(rename = "step")]
-    pub steps: Vec<Step>,
+    pub steps: Vec<StepDefinition>,
 }
 
 impl Policy {
@@ -103,19 +103,19 @@ impl Policy {
     }
 
     /// The steps of one kind of case.
-    pub fn steps_of(&self, case_kind: &str) -> impl Iterator<Item = &Step> {
+    pub fn steps_of(&self, case_kind: &str) -> impl Iterator<Item = &StepDefinition> {
         self.steps
             .iter()
             .filter(move |step| step.case_kinds.iter().any(|kind| &**kind == case_kind))
     }
 
     /// The step of that name.
-    pub fn step(&self, step_id: &str) -> Option<&Step> {
+    pub fn step(&self, step_id: &str) -> Option<&StepDefinition> {
         self.steps.iter().find(|step| &*step.step_id == step_id)
     }
 }
 
-fn fault(step: &Step) -> Option<&'static str> {
+fn fault(step: &StepDefinition) -> Option<&'static str> {
     if step.case_kinds.is_empty() {
         return Some("case_kinds is empty; name the kinds of case that have the step");
     }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use pipeline::columns::{Column, FactTable};
+use pipeline::columns::{FactColumn, FactTable};
 use pipeline::history::Fact;
 
 use super::case::{Case, ContactEnd, Moment};
-use super::policy::Step;
-use crate::world::UNKNOWN;
+use super::policy::StepDefinition;
+use crate::reference::UNKNOWN;
 
 /// What became of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum StepOutcome {
     /// Stopped at the deadline or before; also before the start.
     Met,
     /// The deadline has passed without a stop at or before it; a late stop does not heal it.
@@ -23,7 +23,7 @@ pub enum Outcome {
     Void,
 }
 
-impl Outcome {
+impl StepOutcome {
     /// As in tables.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Outcome {
         }
     }
 
-    /// The inverse of [`Outcome::as_str`].
+    /// The inverse of [`StepOutcome::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
         [
             Self::Met,
@@ -64,7 +64,7 @@ pub struct SlaStep {
     /// When the early warning fell due with the step still pending.
     pub warned_at_ms: Option<i64>,
     pub stopped_at_ms: Option<i64>,
-    pub outcome: Outcome,
+    pub outcome: StepOutcome,
     /// How late the stop was, of a breached step that was stopped at last.
     pub overrun_ms: Option<i64>,
     /// Events that opened the case, started and stopped the step.
@@ -74,50 +74,50 @@ pub struct SlaStep {
 static TABLE: FactTable<SlaStep> = FactTable::new(
     "Steps of service cases, each at its deadline (服务时限)",
     &[
-        Column::text("customer_id", "Customer (客户)", |f| &f.customer_id),
-        Column::text("case_id", "Case (服务个案)", |f| &f.case_id),
-        Column::text(
+        FactColumn::text("customer_id", "Customer (客户)", |f| &f.customer_id),
+        FactColumn::text("case_id", "Case (服务个案)", |f| &f.case_id),
+        FactColumn::text(
             "step_id",
             "Step of the table of time limits (时限环节)",
             |f| &f.step_id,
         ),
-        Column::text("case_kind", "Kind of case (个案类型)", |f| &f.case_kind),
-        Column::text("category", "What the case is about (类别)", |f| {
+        FactColumn::text("case_kind", "Kind of case (个案类型)", |f| &f.case_kind),
+        FactColumn::text("category", "What the case is about (类别)", |f| {
             &f.category
         }),
-        Column::text("unit_id", "Unit that opened the case (部门)", |f| {
+        FactColumn::text("unit_id", "Unit that opened the case (部门)", |f| {
             &f.unit_id
         }),
-        Column::text(
+        FactColumn::text(
             "owner_role",
             "Role that owns the step (责任角色)",
             |f| &f.owner_role,
         ),
-        Column::instant("started_at", "When the step started, UTC (开始)", |f| {
+        FactColumn::instant("started_at", "When the step started, UTC (开始)", |f| {
             f.started_at_ms
         }),
-        Column::instant("deadline", "When it is due, UTC (时限)", |f| {
+        FactColumn::instant("deadline", "When it is due, UTC (时限)", |f| {
             f.deadline_ms
         }),
-        Column::optional_instant(
+        FactColumn::optional_instant(
             "warned_at",
             "When the early warning fell due with the step pending, UTC (预警)",
             |f| f.warned_at_ms,
         ),
-        Column::optional_instant("stopped_at", "When it was stopped, UTC (停止)", |f| {
+        FactColumn::optional_instant("stopped_at", "When it was stopped, UTC (停止)", |f| {
             f.stopped_at_ms
         }),
-        Column::text(
+        FactColumn::text(
             "outcome",
             "MET, BREACHED, PENDING, NOT_APPLICABLE or VOID (结果)",
             |f| f.outcome.as_str(),
         ),
-        Column::optional_integer(
+        FactColumn::optional_integer(
             "overrun_ms",
             "How late a breached step was stopped, in milliseconds (超时)",
             |f| f.overrun_ms,
         ),
-        Column::text_list("evidence", "Events behind it (证据)", |f| &f.evidence),
+        FactColumn::text_list("evidence", "Events behind it (证据)", |f| &f.evidence),
     ],
 );
 
@@ -133,7 +133,7 @@ impl Fact for SlaStep {
 
 /// The step as of the clock, and when the clock could change it; no fact while its start is not known.
 pub(super) fn decide(
-    step: &Step,
+    step: &StepDefinition,
     customer_id: &Arc<str>,
     case_id: &Arc<str>,
     case: &Case,
@@ -151,21 +151,21 @@ pub(super) fn decide(
     let stopped_by = |limit_ms: i64| stop.is_some_and(|stop| stop.at_ms <= limit_ms);
 
     let outcome = if case.withdrawn {
-        Outcome::Void
+        StepOutcome::Void
     } else if case.answered_at_once {
-        Outcome::NotApplicable
+        StepOutcome::NotApplicable
     } else if stopped_by(deadline_ms) {
-        Outcome::Met
+        StepOutcome::Met
     } else if clock_ms > deadline_ms {
-        Outcome::Breached
+        StepOutcome::Breached
     } else {
-        Outcome::Pending
+        StepOutcome::Pending
     };
-    let counts = !matches!(outcome, Outcome::Void | Outcome::NotApplicable);
+    let counts = !matches!(outcome, StepOutcome::Void | StepOutcome::NotApplicable);
     // A stop after the warning shows by itself that the step was pending then, however far the clock is.
     let is_past_warning = clock_ms >= warning_ms || stop.is_some();
     let is_warned = counts && is_past_warning && !stopped_by(warning_ms);
-    let wake_at_ms = (outcome == Outcome::Pending).then(|| {
+    let timer_ms = (outcome == StepOutcome::Pending).then(|| {
         if !is_past_warning {
             warning_ms
         } else {
@@ -193,15 +193,15 @@ pub(super) fn decide(
         stopped_at_ms: stop.map(|stop| stop.at_ms),
         outcome,
         overrun_ms: stop
-            .filter(|_| outcome == Outcome::Breached)
+            .filter(|_| outcome == StepOutcome::Breached)
             .map(|stop| stop.at_ms - deadline_ms),
         evidence,
     };
-    (Some(fact), wake_at_ms)
+    (Some(fact), timer_ms)
 }
 
 /// The mark that starts the step, else its fall-back; `None` while neither is known.
-fn start(step: &Step, case: &Case) -> Option<Moment> {
+fn start(step: &StepDefinition, case: &Case) -> Option<Moment> {
     if let Some(start) = case.first(step.start) {
         return Some(start.clone());
     }
@@ -216,7 +216,7 @@ fn start(step: &Step, case: &Case) -> Option<Moment> {
 }
 
 /// The first of the marks that stop the step.
-fn stop<'a>(step: &Step, case: &'a Case) -> Option<&'a Moment> {
+fn stop<'a>(step: &StepDefinition, case: &'a Case) -> Option<&'a Moment> {
     step.stop
         .iter()
         .filter_map(|mark| case.first(*mark))

@@ -1,11 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use pipeline::history::{Fact, Stamp};
+use pipeline::history::{EventOrder, Fact};
 use proptest::prelude::*;
 
 use super::*;
 use crate::operator::fixture::ms;
-use crate::world::Reference;
+use crate::reference::ReferenceData;
 
 mod k18;
 
@@ -39,12 +39,12 @@ const INFORMED: CaseEvent = CaseEvent::CustomerInformed {
     of_notice_result: true,
 };
 
-fn history(events: &[(i64, CaseEvent)]) -> Vec<Entry<CaseEvent>> {
+fn history(events: &[(i64, CaseEvent)]) -> Vec<HistoryEntry<CaseEvent>> {
     let mut entries: Vec<_> = events
         .iter()
         .enumerate()
-        .map(|(index, (minutes, event))| Entry {
-            stamp: Stamp {
+        .map(|(index, (minutes, event))| HistoryEntry {
+            stamp: EventOrder {
                 occurred_at_ms: at(*minutes),
                 recorded_at_ms: at(*minutes),
                 event_id: format!("e{index}").into(),
@@ -58,10 +58,10 @@ fn history(events: &[(i64, CaseEvent)]) -> Vec<Entry<CaseEvent>> {
 }
 
 /// Facts of a case once the clock stands at `clock_ms`, and the timer asked for.
-fn decided(history: &[Entry<CaseEvent>], clock_ms: i64) -> (Vec<SlaStep>, Option<i64>) {
+fn decided(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> (Vec<SlaStep>, Option<i64>) {
     let operator = Sla::new(Arc::new(Policy::built_in().unwrap()));
-    let world = World::new(Arc::new(Reference::empty()));
-    let mut call = Call::new(clock_ms, &world);
+    let reference = RetailReference::new(Arc::new(ReferenceData::empty()));
+    let mut call = OperatorContext::new(clock_ms, &reference);
     let mut facts = Vec::new();
     operator.facts(
         &("C1".into(), "case-1".into()),
@@ -76,7 +76,7 @@ fn decided(history: &[Entry<CaseEvent>], clock_ms: i64) -> (Vec<SlaStep>, Option
 fn outcomes(
     events: &[(i64, CaseEvent)],
     clock_ms: i64,
-) -> Vec<(String, i64, Outcome, Option<i64>)> {
+) -> Vec<(String, i64, StepOutcome, Option<i64>)> {
     decided(&history(events), clock_ms)
         .0
         .iter()
@@ -94,13 +94,13 @@ fn outcomes(
 fn row(
     step: &str,
     due: i64,
-    outcome: Outcome,
+    outcome: StepOutcome,
     overrun: Option<i64>,
-) -> (String, i64, Outcome, Option<i64>) {
+) -> (String, i64, StepOutcome, Option<i64>) {
     (step.to_owned(), due, outcome, overrun)
 }
 
-fn outcome(events: &[(i64, CaseEvent)], step: &str) -> Outcome {
+fn outcome(events: &[(i64, CaseEvent)], step: &str) -> StepOutcome {
     outcomes(events, i64::MAX)
         .into_iter()
         .find(|row| row.0 == step)
@@ -122,11 +122,11 @@ fn m19_chain_golden_values() {
     assert_eq!(
         outcomes(&events, i64::MAX),
         [
-            row("PROMISE_30M", 30, Outcome::Breached, Some(1)),
-            row("DEPT_10M", 10, Outcome::Met, None),
-            row("INFORM_20M", 28, Outcome::Breached, Some(3)),
-            row("SUPERVISE_12H", 8 + 12 * 60, Outcome::Met, None),
-            row("CALLBACK_24H", day, Outcome::Met, None),
+            row("PROMISE_30M", 30, StepOutcome::Breached, Some(1)),
+            row("DEPT_10M", 10, StepOutcome::Met, None),
+            row("INFORM_20M", 28, StepOutcome::Breached, Some(3)),
+            row("SUPERVISE_12H", 8 + 12 * 60, StepOutcome::Met, None),
+            row("CALLBACK_24H", day, StepOutcome::Met, None),
         ]
     );
 }
@@ -148,9 +148,9 @@ fn m19_timer_golden_values_nothing_follows_the_call() {
         (0..5)
             .map(|step| {
                 let outcome = if order.contains(&step) {
-                    Outcome::Breached
+                    StepOutcome::Breached
                 } else {
-                    Outcome::Pending
+                    StepOutcome::Pending
                 };
                 row(names[step], due[step], outcome, None)
             })
@@ -205,8 +205,11 @@ fn a_rescue_needs_a_resolver_but_any_notice_starts_what_follows() {
         (24, INFORMED),
     ];
     let found = outcomes(&events, i64::MAX);
-    assert_eq!(found[1], row("DEPT_10M", 10, Outcome::Breached, Some(2)));
-    assert_eq!(found[2], row("INFORM_20M", 25, Outcome::Met, None));
+    assert_eq!(
+        found[1],
+        row("DEPT_10M", 10, StepOutcome::Breached, Some(2))
+    );
+    assert_eq!(found[2], row("INFORM_20M", 25, StepOutcome::Met, None));
 }
 
 #[test]
@@ -285,7 +288,7 @@ proptest! {
         let last = decided(&case, i64::MAX).0;
         let (mut facts, mut wake) = decided(&case, at(first_clock));
         while let Some(clock_ms) = wake {
-            let is_decided = |fact: &SlaStep| fact.outcome != Outcome::Pending;
+            let is_decided = |fact: &SlaStep| fact.outcome != StepOutcome::Pending;
             (facts, wake) = decided(&case, clock_ms);
             for fact in facts.iter().filter(|fact| is_decided(fact)) {
                 let same = last.iter().find(|known| known.step_id == fact.step_id);

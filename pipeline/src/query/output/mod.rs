@@ -24,7 +24,7 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use super::error::QueryError;
-use super::session::Answer;
+use super::session::QueryResult;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,12 +106,12 @@ impl OutputError {
 
 /// Writes all rows of the answer; gives their number.
 pub async fn write(
-    mut answer: Answer,
+    mut answer: QueryResult,
     format: Format,
     sink: impl Write + Send + 'static,
 ) -> Result<u64, OutputError> {
     let broken = Arc::new(OnceLock::new());
-    let sink = Sink {
+    let sink = OutputSink {
         inner: Box::new(sink),
         broken: broken.clone(),
     };
@@ -125,7 +125,7 @@ pub async fn write(
         },
     };
     let mut encoder: Box<dyn Encoder> = match format {
-        Format::Table => Box::new(text::Table::new(sink, schema)),
+        Format::Table => Box::new(text::TextTable::new(sink, schema)),
         Format::Csv => Box::new(text::Csv::new(sink, &schema).map_err(failed)?),
         Format::Json => Box::new(text::Json::array(sink)),
         Format::NdJson => Box::new(text::Json::lines(sink)),
@@ -150,12 +150,12 @@ trait Encoder: Send {
 }
 
 /// Where bytes go.
-struct Sink {
+struct OutputSink {
     inner: Box<dyn Write + Send>,
     broken: Arc<OnceLock<io::ErrorKind>>,
 }
 
-impl Sink {
+impl OutputSink {
     fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
         result.inspect_err(|error| {
             if error.kind() != io::ErrorKind::Interrupted {
@@ -165,7 +165,7 @@ impl Sink {
     }
 }
 
-impl Write for Sink {
+impl Write for OutputSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes);
         self.note(written)

@@ -13,7 +13,7 @@ use arrow::json::writer::{EncoderOptions, JsonArray, JsonFormat, LineDelimited, 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches_with_schema;
 
-use super::{Encoder, Sink};
+use super::{Encoder, OutputSink};
 
 /// RFC 3339; right because [`in_utc`] has turned every zone into UTC.
 const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
@@ -22,14 +22,14 @@ const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
 const LOCAL: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// A table for people.
-pub struct Table {
-    sink: Sink,
+pub struct TextTable {
+    sink: OutputSink,
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
 }
 
-impl Table {
-    pub fn new(sink: Sink, schema: SchemaRef) -> Self {
+impl TextTable {
+    pub fn new(sink: OutputSink, schema: SchemaRef) -> Self {
         Self {
             sink,
             schema,
@@ -38,7 +38,7 @@ impl Table {
     }
 }
 
-impl Encoder for Table {
+impl Encoder for TextTable {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let cells = batch
             .columns()
@@ -70,10 +70,10 @@ impl Encoder for Table {
 }
 
 /// Comma-separated values with a header.
-pub struct Csv(csv::Writer<Sink>);
+pub struct Csv(csv::Writer<OutputSink>);
 
 impl Csv {
-    pub fn new(sink: Sink, schema: &Schema) -> Result<Self, ArrowError> {
+    pub fn new(sink: OutputSink, schema: &Schema) -> Result<Self, ArrowError> {
         let mut writer = csv::WriterBuilder::new()
             .with_header(true)
             .with_timestamp_tz_format(INSTANT.to_owned())
@@ -116,13 +116,13 @@ impl Encoder for Csv {
 
 /// JSON objects: an array of them, or one a line.
 pub struct Json<F: JsonFormat> {
-    writer: json::Writer<Sink, F>,
+    writer: json::Writer<OutputSink, F>,
     /// What is missing behind the last row: lines have their ends, an array has none.
     end: &'static [u8],
 }
 
 impl Json<JsonArray> {
-    pub fn array(sink: Sink) -> Self {
+    pub fn array(sink: OutputSink) -> Self {
         Self {
             writer: json_writer().build(sink),
             end: b"\n",
@@ -131,7 +131,7 @@ impl Json<JsonArray> {
 }
 
 impl Json<LineDelimited> {
-    pub fn lines(sink: Sink) -> Self {
+    pub fn lines(sink: OutputSink) -> Self {
         Self {
             writer: json_writer().build(sink),
             end: b"",

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::reader::Head;
+use super::reader::LineHead;
 use crate::source::Record;
 
 /// The heads of all files that have one.
@@ -26,7 +26,7 @@ impl Merge {
     }
 
     /// Puts the next line of an input in; it must have none there.
-    pub fn put(&mut self, head: Head) {
+    pub fn put(&mut self, head: LineHead) {
         let input = head.record.input;
         debug_assert!(self.heads[input].is_none(), "one head an input");
         self.order.push(Reverse((head.recorded_at, input)));

@@ -14,7 +14,7 @@ use crate::source::{Record, SourceError, TimestampKind};
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The record at the head of a file and the instant it is merged by.
-pub(super) struct Head {
+pub(super) struct LineHead {
     pub record: Record,
     /// `recorded_at` of the line in ms; of the line before where it has none (K1), `i64::MIN` where none had one yet.
     pub recorded_at: i64,
@@ -73,7 +73,7 @@ impl FileReader {
     }
 
     /// The next line, or `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Head>, SourceError> {
+    pub fn next(&mut self) -> Result<Option<LineHead>, SourceError> {
         let Some((path, lines)) = &mut self.file else {
             return Ok(None);
         };
@@ -99,7 +99,7 @@ impl FileReader {
             headers: Vec::new(),
         };
         self.next_offset += 1;
-        Ok(Some(Head {
+        Ok(Some(LineHead {
             record,
             recorded_at: self.recorded_at,
         }))
@@ -123,7 +123,7 @@ fn open_lines(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     Ok(lines)
 }
 
-struct Line {
+struct FileLine {
     /// Without its line end, at most as long as asked for.
     bytes: Vec<u8>,
     /// Bytes of the whole line.
@@ -131,8 +131,8 @@ struct Line {
 }
 
 /// Reads one line and keeps its first `keep` bytes; the rest passes through the buffer without being held.
-fn read_line(lines: &mut dyn BufRead, keep: usize) -> io::Result<Option<Line>> {
-    let mut line = Line {
+fn read_line(lines: &mut dyn BufRead, keep: usize) -> io::Result<Option<FileLine>> {
+    let mut line = FileLine {
         bytes: Vec::new(),
         len: 0,
     };

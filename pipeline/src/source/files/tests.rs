@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::source::{ErrorKind, InputId, Record};
+use crate::kafka::TopicPartition;
+use crate::source::{ErrorKind, Record};
 
 const MAX: usize = 64;
 
@@ -28,7 +29,7 @@ fn gzip(text: &str) -> Vec<u8> {
 fn starts(offsets: &[(&str, i64)]) -> Vec<Start> {
     offsets
         .iter()
-        .map(|(topic, offset)| Start::new(InputId::new(*topic, 0), *offset))
+        .map(|(topic, offset)| Start::new(TopicPartition::new(*topic, 0), *offset))
         .collect()
 }
 

@@ -10,16 +10,16 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rdkafka::Offset;
 
-use super::client::{KafkaConsumer, list_offsets};
 use super::shared::Shared;
-use crate::source::InputId;
+use crate::kafka::TopicPartition;
+use crate::kafka::{KafkaConsumer, list_offsets};
 use crate::time::wall;
 
 /// An answer that takes longer is worth nothing: its successor is due.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) struct EndWatcher {
-    pub inputs: Vec<InputId>,
+    pub inputs: Vec<TopicPartition>,
     pub consumer: Arc<KafkaConsumer>,
     pub shared: Arc<Shared>,
     pub every: Duration,
@@ -40,7 +40,7 @@ impl EndWatcher {
         if ends.is_empty() {
             return;
         }
-        let inputs: Vec<InputId> = ends
+        let inputs: Vec<TopicPartition> = ends
             .iter()
             .map(|(input, _)| self.inputs[*input].clone())
             .collect();

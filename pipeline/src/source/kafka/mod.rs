@@ -7,16 +7,9 @@
 //! Once open, only what would lose or misread records stops reading: positions out of range, a topic that is gone, a batch
 //! that cannot be unpacked. Brokers that are away are waited for, however long; [`Item::End`] is then not confirmed.
 
-mod client;
 mod end_watcher;
-mod error;
 mod poll_thread;
 mod queue;
-#[cfg(test)]
-mod queue_tests;
-mod secret;
-mod sender;
-mod settings;
 mod shared;
 
 use std::collections::BTreeMap;
@@ -28,15 +21,13 @@ use crossbeam_channel::Sender;
 use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 
-use self::client::{Client, KafkaConsumer};
 use self::end_watcher::EndWatcher;
-use self::error::Outage;
-use self::poll_thread::{Lane, PollThread, out_of_range};
-use self::queue::Limits;
-pub use self::sender::RecordSender;
-pub use self::settings::KafkaSettings;
+use self::poll_thread::{AssignedPartition, PollThread, out_of_range};
+use self::queue::BufferLimits;
 use self::shared::Shared;
-use super::{InputId, Item, Source, SourceError, Start};
+use super::{Item, Source, SourceError, Start};
+use crate::kafka::TopicPartition;
+use crate::kafka::{Client, KafkaConsumer, KafkaSettings, Outage};
 
 /// Kafka partitions as the inputs of one shard.
 pub struct KafkaSource {
@@ -58,7 +49,7 @@ impl KafkaSource {
         let first_offsets = check_starts(&client, starts)?;
         let consumer = client.consumer;
 
-        let limits = Limits {
+        let limits = BufferLimits {
             records: settings.buffered_records,
             bytes: settings.buffered_bytes,
             alignment: settings.alignment,
@@ -70,7 +61,7 @@ impl KafkaSource {
         let mut lanes = Vec::with_capacity(starts.len());
         let mut assignment = TopicPartitionList::with_capacity(starts.len());
         for (start, first_offset) in starts.iter().zip(first_offsets) {
-            let InputId { topic, partition } = &start.input;
+            let TopicPartition { topic, partition } = &start.input;
             let setting = || SourceError::Setting {
                 name: "[topics]".into(),
                 reason: format!("not a topic name: {topic}"),
@@ -87,7 +78,7 @@ impl KafkaSource {
             assignment
                 .add_partition_offset(topic, *partition, offset)
                 .map_err(|_| setting())?;
-            lanes.push(Lane {
+            lanes.push(AssignedPartition {
                 input: start.input.clone(),
                 queue,
                 next_offset: start.offset.max(first_offset),
@@ -175,26 +166,6 @@ impl Drop for KafkaSource {
     }
 }
 
-/// Number of partitions of each topic, in the order asked for.
-pub fn partition_counts(
-    settings: &KafkaSettings,
-    topics: &[&str],
-) -> Result<Vec<u32>, SourceError> {
-    let client = Client::new(settings)?;
-    topics
-        .iter()
-        .map(|topic| client.partition_count(topic))
-        .collect()
-}
-
-/// The offsets at which the inputs end now, as a reader of committed transactions sees them.
-///
-/// An input has been read that far when its [`Item::End`] names this offset or a later one, or a record of that offset or a
-/// later one has come.
-pub fn end_offsets(settings: &KafkaSettings, inputs: &[InputId]) -> Result<Vec<i64>, SourceError> {
-    Client::new(settings)?.offsets(inputs, Offset::End)
-}
-
 /// Checks that every start can be read; returns the first offset each input has today.
 fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>, SourceError> {
     let mut partitions: BTreeMap<&str, u32> = BTreeMap::new();
@@ -212,7 +183,7 @@ fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>, SourceErr
             });
         }
     }
-    let inputs: Vec<InputId> = starts.iter().map(|start| start.input.clone()).collect();
+    let inputs: Vec<TopicPartition> = starts.iter().map(|start| start.input.clone()).collect();
     let first = client.offsets(&inputs, Offset::Beginning)?;
     let end = client.offsets(&inputs, Offset::End)?;
     for ((start, first), end) in starts.iter().zip(&first).zip(&end) {

@@ -15,10 +15,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, Timestamp};
 
-use super::client::{Events, KafkaConsumer, list_offsets, serve_events};
-use super::error::{Answer, Outage, judge};
 use super::shared::Shared;
-use crate::source::{InputId, Record, SourceError, TimestampKind};
+use crate::kafka::TopicPartition;
+use crate::kafka::{ErrorClass, Outage, classify};
+use crate::kafka::{Events, KafkaConsumer, list_offsets, serve_events};
+use crate::source::{Record, SourceError, TimestampKind};
 use crate::time::wall;
 
 /// Records moved under one lock; small enough that all partitions move along together.
@@ -28,15 +29,15 @@ const CHUNK: usize = 256;
 const IDLE: Duration = Duration::from_millis(100);
 
 /// One partition as the thread sees it.
-pub(super) struct Lane {
-    pub input: InputId,
+pub(super) struct AssignedPartition {
+    pub input: TopicPartition,
     pub queue: PartitionQueue<Events>,
     /// Everything below has been handed over, or lies before our start.
     pub next_offset: i64,
 }
 
 pub(super) struct PollThread {
-    pub lanes: Vec<Lane>,
+    pub lanes: Vec<AssignedPartition>,
     pub consumer: Arc<KafkaConsumer>,
     pub shared: Arc<Shared>,
     pub woken: Receiver<()>,
@@ -146,17 +147,17 @@ impl PollThread {
 
     fn answer(&mut self, input: usize, error: KafkaError) -> Result<(), SourceError> {
         let lane = &self.lanes[input];
-        match judge(&lane.input, lane.next_offset, error.clone()) {
-            Answer::Wait => {
+        match classify(&lane.input, lane.next_offset, error.clone()) {
+            ErrorClass::Wait => {
                 warn_of(&mut self.outage, &self.consumer, &error);
                 Ok(())
             }
-            Answer::OutOfRange => Err(out_of_range(
+            ErrorClass::OutOfRange => Err(out_of_range(
                 &lane.input,
                 lane.next_offset,
                 available(&self.consumer, &lane.input),
             )),
-            Answer::Stop(error) => Err(error),
+            ErrorClass::Stop(error) => Err(error),
         }
     }
 }
@@ -182,7 +183,7 @@ fn warn_of(outage: &mut Outage, consumer: &KafkaConsumer, error: &KafkaError) {
 }
 
 /// The offset librdkafka would give out next; `None` before it has given out any.
-fn position(consumer: &KafkaConsumer, input: &InputId) -> Option<i64> {
+fn position(consumer: &KafkaConsumer, input: &TopicPartition) -> Option<i64> {
     let positions = consumer.position().ok()?;
     let found = positions.find_partition(&input.topic, input.partition)?;
     match found.offset() {
@@ -192,7 +193,7 @@ fn position(consumer: &KafkaConsumer, input: &InputId) -> Option<i64> {
 }
 
 /// First and end offset of a partition, asked once and briefly: for a message that is about to be the last.
-fn available(consumer: &KafkaConsumer, input: &InputId) -> [Option<i64>; 2] {
+fn available(consumer: &KafkaConsumer, input: &TopicPartition) -> [Option<i64>; 2] {
     [Offset::Beginning, Offset::End].map(|which| {
         let inputs = std::slice::from_ref(input);
         let offsets = list_offsets(consumer, inputs, which, Duration::from_secs(1)).ok()?;
@@ -201,7 +202,7 @@ fn available(consumer: &KafkaConsumer, input: &InputId) -> [Option<i64>; 2] {
 }
 
 pub(super) fn out_of_range(
-    input: &InputId,
+    input: &TopicPartition,
     offset: i64,
     [first_offset, end_offset]: [Option<i64>; 2],
 ) -> SourceError {

@@ -7,7 +7,7 @@ use crate::source::{Item, Record};
 
 /// How much may be held per input, and how far inputs may drift apart.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct BufferLimits {
     pub records: usize,
     pub bytes: usize,
     pub alignment: Duration,
@@ -22,14 +22,14 @@ struct End {
 }
 
 #[derive(Default)]
-struct Lane {
+struct PartitionBuffer {
     records: VecDeque<Record>,
     bytes: usize,
     /// Behind the records held; gone as soon as another record comes.
     end: Option<End>,
 }
 
-impl Lane {
+impl PartitionBuffer {
     /// Nothing held, nothing left at the broker.
     fn is_caught_up(&self) -> bool {
         self.records.is_empty() && self.end.is_some()
@@ -38,14 +38,14 @@ impl Lane {
 
 /// One lane per input between the poll thread, which fills, and the shard, which takes.
 pub(super) struct Buffers {
-    lanes: Vec<Lane>,
-    limits: Limits,
+    lanes: Vec<PartitionBuffer>,
+    limits: BufferLimits,
 }
 
 impl Buffers {
-    pub fn new(inputs: usize, limits: Limits) -> Self {
+    pub fn new(inputs: usize, limits: BufferLimits) -> Self {
         Self {
-            lanes: (0..inputs).map(|_| Lane::default()).collect(),
+            lanes: (0..inputs).map(|_| PartitionBuffer::default()).collect(),
             limits,
         }
     }
@@ -81,7 +81,9 @@ impl Buffers {
 
     /// Inputs at their ends, each with the offset of its end.
     pub fn ends(&self) -> Vec<(usize, i64)> {
-        let end_of = |(input, lane): (usize, &Lane)| Some((input, lane.end.as_ref()?.next_offset));
+        let end_of = |(input, lane): (usize, &PartitionBuffer)| {
+            Some((input, lane.end.as_ref()?.next_offset))
+        };
         self.lanes.iter().enumerate().filter_map(end_of).collect()
     }
 
@@ -162,3 +164,6 @@ fn held_bytes(record: &Record) -> usize {
         + record.payload.as_ref().map_or(0, bytes::Bytes::len)
         + headers.sum::<usize>()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::queue::{Buffers, Limits};
+use super::queue::{BufferLimits, Buffers};
 use crate::source::{Item, Record, SourceError};
 use crate::time::wall;
 
-struct State {
+struct ReadState {
     buffers: Buffers,
     /// Why reading stopped, until the shard has been told.
     failure: Option<SourceError>,
@@ -18,7 +18,7 @@ struct State {
 
 /// The buffers behind a lock that is held for moves of records only, never while waiting for Kafka.
 pub(super) struct Shared {
-    state: Mutex<State>,
+    state: Mutex<ReadState>,
     /// Something to take, or a failure.
     arrived: Condvar,
     /// Wakes the poll thread; one pending signal says all there is to say.
@@ -27,10 +27,10 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Empty buffers, and the receiver on which the poll thread waits to be woken.
-    pub fn new(inputs: usize, limits: Limits) -> (Self, Receiver<()>) {
+    pub fn new(inputs: usize, limits: BufferLimits) -> (Self, Receiver<()>) {
         let (wake, woken) = crossbeam_channel::bounded(1);
         let shared = Self {
-            state: Mutex::new(State {
+            state: Mutex::new(ReadState {
                 buffers: Buffers::new(inputs, limits),
                 failure: None,
                 stopped: false,
@@ -42,7 +42,7 @@ impl Shared {
     }
 
     /// A thread that panicked left whole records behind: every change below is complete before the lock goes.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ReadState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{InputId, Item, Record, Source, SourceError, Start};
+use super::{Item, Record, Source, SourceError, Start};
+use crate::kafka::TopicPartition;
 use crate::time::wall;
 
 pub use producer::{Outgoing, Producer, ReadersGone};
@@ -54,8 +55,8 @@ impl Work {
 }
 
 /// One reader's end of a lane, before a source takes it.
-struct Lane {
-    inputs: Vec<InputId>,
+struct ReaderQueue {
+    inputs: Vec<TopicPartition>,
     records: Receiver<Record>,
     /// Never sent on: once all readers have dropped theirs, the producer knows.
     presence: Sender<()>,
@@ -63,13 +64,13 @@ struct Lane {
 
 /// Hands the lanes to the sources that ask for them.
 pub struct Broker {
-    lanes: Mutex<Vec<Lane>>,
+    lanes: Mutex<Vec<ReaderQueue>>,
     work: Work,
 }
 
 impl Broker {
     /// A broker for readers of these inputs, each lane holding at most `bound` records, and its only producer.
-    pub fn new(readers: Vec<Vec<InputId>>, bound: usize) -> (Self, Producer) {
+    pub fn new(readers: Vec<Vec<TopicPartition>>, bound: usize) -> (Self, Producer) {
         let (presence, readers_gone) = crossbeam_channel::bounded(0);
         let work = Work::default();
         let mut producer = Producer::new(work.clone(), readers_gone);
@@ -78,7 +79,7 @@ impl Broker {
             .map(|inputs| {
                 let (sender, records) = crossbeam_channel::bounded(bound.max(1));
                 producer.add_reader(&inputs, sender);
-                Lane {
+                ReaderQueue {
                     inputs,
                     records,
                     presence: presence.clone(),
@@ -106,7 +107,7 @@ impl Broker {
             });
         }
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = |lane: &Lane| {
+        let asked = |lane: &ReaderQueue| {
             lane.inputs
                 .iter()
                 .eq(starts.iter().map(|start| &start.input))

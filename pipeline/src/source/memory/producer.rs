@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::Work;
-use crate::source::{InputId, Record, TimestampKind};
+use crate::kafka::TopicPartition;
+use crate::source::{Record, TimestampKind};
 
 /// All sources have been closed: whoever read is gone, and nobody will take another record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +34,7 @@ struct Partition {
 
 /// Sends records to the readers of their partitions.
 pub struct Producer {
-    partitions: HashMap<InputId, Partition>,
+    partitions: HashMap<TopicPartition, Partition>,
     lanes: Vec<Sender<Record>>,
     work: Work,
     readers_gone: Receiver<()>,
@@ -49,7 +50,7 @@ impl Producer {
         }
     }
 
-    pub(super) fn add_reader(&mut self, inputs: &[InputId], lane: Sender<Record>) {
+    pub(super) fn add_reader(&mut self, inputs: &[TopicPartition], lane: Sender<Record>) {
         for (index, input) in inputs.iter().enumerate() {
             let partition = self.partitions.entry(input.clone()).or_default();
             partition.readers.push((self.lanes.len(), index));
@@ -60,7 +61,7 @@ impl Producer {
     /// Appends a record to its partition and gives its offset, waiting while a reader's lane is full.
     ///
     /// A partition that nobody reads takes records all the same: as in any broker, that is the readers' business.
-    pub fn send(&mut self, to: &InputId, record: Outgoing) -> Result<i64, ReadersGone> {
+    pub fn send(&mut self, to: &TopicPartition, record: Outgoing) -> Result<i64, ReadersGone> {
         self.work.set(Work::BUSY);
         if !self.partitions.contains_key(to) {
             self.partitions.insert(to.clone(), Partition::default());

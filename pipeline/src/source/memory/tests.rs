@@ -11,12 +11,12 @@ use crate::source::TimestampKind;
 const NO_WAIT: Duration = Duration::ZERO;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn input(topic: &str, partition: i32) -> InputId {
-    InputId::new(topic, partition)
+fn input(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition::new(topic, partition)
 }
 
 /// What shard `partition` of two reads: its orders, and all prices.
-fn reader(partition: i32) -> Vec<InputId> {
+fn reader(partition: i32) -> Vec<TopicPartition> {
     vec![
         input("orders.v1", partition),
         input("prices.v1", 0),
@@ -24,7 +24,7 @@ fn reader(partition: i32) -> Vec<InputId> {
     ]
 }
 
-fn starts(inputs: &[InputId]) -> Vec<Start> {
+fn starts(inputs: &[TopicPartition]) -> Vec<Start> {
     inputs.iter().map(|id| Start::new(id.clone(), 0)).collect()
 }
 

@@ -9,8 +9,8 @@ use schemas::partition::partition_of;
 use serde_json::{Value, json};
 
 use crate::operator::fixture::ms;
-use crate::world::fixture::reference;
-use crate::world::{Reference, World};
+use crate::reference::fixture::reference_data;
+use crate::reference::{ReferenceData, RetailReference};
 
 /// Shards, and partitions of every topic.
 pub const SHARDS: u32 = 2;
@@ -34,8 +34,8 @@ pub fn at(day: i64, ms_of_day: i64) -> i64 {
 }
 
 /// Two versions of the reference data: in the second, retailer 1 moves away after eight days and retailer 2 was of class B all along.
-pub fn world(version: usize) -> World {
-    static VERSIONS: LazyLock<[Arc<Reference>; 2]> = LazyLock::new(|| {
+pub fn reference(version: usize) -> RetailReference {
+    static VERSIONS: LazyLock<[Arc<ReferenceData>; 2]> = LazyLock::new(|| {
         let [first, second, third] = &*CUSTOMERS;
         let moved = format!(
             "{second},T1,A,R1,AR1,RETAILER,,2026-03-10T00:00:00+08:00\n\
@@ -48,10 +48,10 @@ pub fn world(version: usize) -> World {
                 "customer_id,territory_id,class_id,region_code,area_unit_id,customer_kind,valid_from,valid_to\n\
                  {first},T1,A,R1,AR1,RETAILER,,\n{others}"
             );
-            Arc::new(reference(&[("ref_customer.csv", &rows)]))
+            Arc::new(reference_data(&[("ref_customer.csv", &rows)]))
         })
     });
-    World::new(VERSIONS[version].clone())
+    RetailReference::new(VERSIONS[version].clone())
 }
 
 /// Which event an event says it replaces.
@@ -64,7 +64,7 @@ pub enum Corrects {
     Anyone(usize),
 }
 
-/// One event; its number in its world is its id.
+/// One event; its number in its reference is its id.
 #[derive(Clone)]
 pub struct Event {
     pub event_type: &'static str,

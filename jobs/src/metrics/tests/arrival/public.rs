@@ -11,13 +11,13 @@ use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
-use pipeline::alert::State;
-use pipeline::audit::PublishedRows;
+use pipeline::alert::AlertState;
 use pipeline::history::WEIGHT;
+use pipeline::publisher::{Planner, RoundKey};
+use pipeline::query::audit::PublishedRows;
 use pipeline::round::{Evaluator, Metric, Published, evaluate_public};
-use pipeline::run::core::Effects;
-use pipeline::run::publisher::{Planner, RoundKey};
-use pipeline::run::seal::{Clocks, least_clocks};
+use pipeline::shard::Effects;
+use pipeline::shard::{Clocks, least_clocks};
 use pipeline::time::Window;
 
 use super::event::SHARDS;
@@ -54,11 +54,11 @@ impl Sums {
         for change in &effects.alerts {
             let key = change.dedupe_key.to_string();
             match change.state {
-                State::Firing | State::Updated => {
+                AlertState::Firing | AlertState::Updated => {
                     let open = format!("{:?} {:?}", change.about, change.severity);
                     self.open_alerts.insert(key, open);
                 }
-                State::Resolved | State::Withdrawn => drop(self.open_alerts.remove(&key)),
+                AlertState::Resolved | AlertState::Withdrawn => drop(self.open_alerts.remove(&key)),
             }
         }
     }
@@ -151,8 +151,8 @@ impl Public {
         for (metric, days) in &effects.touched {
             self.planner.touch(&self.metrics, metric, days);
         }
-        if effects.world_changed {
-            self.planner.touch_world(&self.metrics);
+        if effects.reference_changed {
+            self.planner.touch_reference(&self.metrics);
         }
         self.clocks
             .insert(u32::try_from(shard).unwrap(), clocks.clone());

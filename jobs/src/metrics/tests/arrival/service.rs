@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use pipeline::audit::Audit;
+use pipeline::publisher::EpochRecord;
+use pipeline::query::audit::Audit;
 use pipeline::round::Metric;
-use pipeline::run::publisher::EpochRecord;
 use schemas::event::{EventBatchBuilder, Place, Topic, decode};
 
 use super::course::{Course, Happening, Step};
@@ -81,7 +81,7 @@ impl Service {
             }
             Step::Base { shard } => {
                 self.seal(shard, i64::MIN, |_| false).await;
-                self.shards[shard].write_base();
+                self.shards[shard].write_checkpoint();
             }
             Step::Crash { shard } => self.shards[shard].crash(&self.events).await,
             Step::Reference { shard } => self.shards[shard].put_in_force(1),

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use pipeline::alert::Change;
+use pipeline::alert::AlertChange;
 use pipeline::decode::{InputJudge, JudgeState, Partitioner, TopicSettings, Verdict};
 use pipeline::round::Metric;
-use pipeline::run::core::{Effects, ShardCore};
-use pipeline::run::seal::{Clocks, OrphanRow, from_ipc, to_ipc};
+use pipeline::shard::{Clocks, OrphanRow, from_ipc, to_ipc};
+use pipeline::shard::{Effects, ShardState};
 use pipeline::source::{Record, TimestampKind};
 use pipeline::time::{DAY_MS, Day};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic};
 
-use super::event::{Event, SHARDS, id, world};
+use super::event::{Event, SHARDS, id, reference};
 use crate::alerts::shard_rules;
 use crate::catalogue;
 use crate::metrics::tests::bench::ZONE;
-use crate::world::World;
+use crate::reference::RetailReference;
 
 pub const LIMITS: Limits = Limits {
     max_future_skew_ms: 300_000,
@@ -32,7 +32,7 @@ pub struct Shard {
     number: u32,
     metrics: Arc<Vec<Metric>>,
     allowed_days: i64,
-    pub core: ShardCore<World>,
+    pub core: ShardState<RetailReference>,
     judges: BTreeMap<Input, InputJudge>,
     builders: BTreeMap<Topic, EventBatchBuilder>,
     batches: Vec<(Topic, RecordBatch)>,
@@ -70,7 +70,7 @@ struct Followed {
     facts: Vec<(String, RecordBatch)>,
     orphans: Vec<OrphanRow>,
     touched: BTreeMap<String, Vec<Day>>,
-    alerts: Vec<Change>,
+    alerts: Vec<AlertChange>,
 }
 
 impl Followed {
@@ -85,13 +85,25 @@ impl Followed {
 }
 
 /// An empty core that knows this version of the reference data.
-pub async fn core(number: u32, version: usize, metrics: &Arc<Vec<Metric>>) -> ShardCore<World> {
+pub async fn core(
+    number: u32,
+    version: usize,
+    metrics: &Arc<Vec<Metric>>,
+) -> ShardState<RetailReference> {
     let policy = catalogue::policy().unwrap();
     let rules = shard_rules(&policy).unwrap();
     let metrics = metrics.clone();
-    catalogue::shard_core(ZONE, number, SHARDS, world(version), metrics, policy, rules)
-        .await
-        .unwrap()
+    catalogue::shard_core(
+        ZONE,
+        number,
+        SHARDS,
+        reference(version),
+        metrics,
+        policy,
+        rules,
+    )
+    .await
+    .unwrap()
 }
 
 fn judges(
@@ -212,7 +224,7 @@ impl Shard {
     }
 
     /// Writes a base; everything read must be sealed.
-    pub fn write_base(&mut self) {
+    pub fn write_checkpoint(&mut self) {
         assert!(self.read.is_empty());
         let saved = self
             .judges
@@ -229,12 +241,12 @@ impl Shard {
 
     pub fn put_in_force(&mut self, version: usize) {
         if self.version != version {
-            self.core.replace_world(world(version)).unwrap();
+            self.core.replace_reference(reference(version)).unwrap();
             self.version = version;
         }
     }
 
-    /// Takes the shard back from what was sealed, as [`pipeline::run::shard`] does, and reads again what was not.
+    /// Takes the shard back from what was sealed, as [`pipeline::shard`] does, and reads again what was not.
     ///
     /// What follows from a seal a second time must be what it said the first time.
     pub async fn crash(&mut self, all: &[Event]) {
@@ -287,7 +299,7 @@ impl Shard {
     }
 
     fn remember(&mut self, topic: Topic, batch: &RecordBatch) {
-        let head = pipeline::columns::Head::of(batch).unwrap();
+        let head = pipeline::columns::EventHead::of(batch).unwrap();
         let partitions = pipeline::columns::int32(batch, "partition").unwrap();
         for row in 0..batch.num_rows() {
             let input = (topic, partitions.value(row).cast_unsigned());

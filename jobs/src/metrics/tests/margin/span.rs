@@ -14,7 +14,7 @@ fn k24_the_span_is_28_days_before_the_windows_end() {
     for (at, is_inside) in edges {
         let carried = Facts::default()
             .counted(("C1", "S", at))
-            .by_sku(&world(), &["weight_source"]);
+            .by_sku(&reference(), &["weight_source"]);
         assert_eq!(carried.len(), usize::from(is_inside), "counted at {at}");
         let facts = Facts::default()
             .counted(("C1", "S", IN_WEEK))
@@ -24,7 +24,7 @@ fn k24_the_span_is_28_days_before_the_windows_end() {
             true => "OWN DELIVERIES",
             false => "NONE NONE",
         };
-        let found = facts.by_sku(&world(), &["price_source", "cost_source"]);
+        let found = facts.by_sku(&reference(), &["price_source", "cost_source"]);
         assert_eq!(found, [expected], "at {at}");
     }
 }
@@ -32,18 +32,19 @@ fn k24_the_span_is_28_days_before_the_windows_end() {
 #[test]
 fn k16_every_retailer_with_such_a_sku_has_a_row_sample_or_not() {
     let customers = "customer_id,territory_id,class_id,is_sample\nC1,T1,A,true\nC2,T1,A,false\n";
-    let world = World::new(Arc::new(reference(&[("ref_customer.csv", customers)])));
+    let reference =
+        RetailReference::new(Arc::new(reference_data(&[("ref_customer.csv", customers)])));
     let facts = Facts::default()
         .counted(("C1", "S", IN_WEEK))
         .priced(("C1", "S", IN_WEEK), 100)
         .delivered(("C2", "S", IN_WEEK), 3, Some(80));
     let columns = ["customer_id", "weight_qty", "price_source", "cost_source"];
     assert_eq!(
-        facts.by_sku(&world, &columns),
+        facts.by_sku(&reference, &columns),
         ["C1 1.000000 OWN NONE", "C2 3.000000 TERRITORY DELIVERIES",]
     );
     let bench = facts.bench();
-    bench.round("retailer_margin_by_sku", &world, WEEK);
-    let retailers = bench.round("retailer_margin", &world, WEEK);
+    bench.round("retailer_margin_by_sku", &reference, WEEK);
+    let retailers = bench.round("retailer_margin", &reference, WEEK);
     assert_eq!(rows(&retailers, &["customer_id"]), ["C1", "C2"]);
 }

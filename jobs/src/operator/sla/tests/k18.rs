@@ -8,7 +8,7 @@ use super::*;
 use crate::operator::fixture::{batch, entry, projected};
 
 /// The history of a case from its events: (minutes after 10:00, event type, further fields).
-fn told(events: &[(i64, &str, Value)]) -> Vec<Entry<CaseEvent>> {
+fn told(events: &[(i64, &str, Value)]) -> Vec<HistoryEntry<CaseEvent>> {
     let instants: Vec<String> = events
         .iter()
         .map(|(minutes, ..)| DateTime::from_timestamp_millis(at(*minutes)).unwrap())
@@ -44,7 +44,7 @@ fn call_ended() -> (i64, &'static str, Value) {
 }
 
 /// When each step that is known at `clock_ms` started, in minutes after 10:00.
-fn starts(history: &[Entry<CaseEvent>], clock_ms: i64) -> Vec<i64> {
+fn starts(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Vec<i64> {
     let (facts, _) = decided(history, clock_ms);
     let minutes = facts
         .iter()
@@ -103,7 +103,7 @@ fn k18_the_first_stop_counts_by_its_instant_and_not_by_its_arrival() {
     let late = [base.to_vec(), vec![(11, TOLD), (12, TOLD)]].concat();
     assert_eq!(
         outcomes(&late, i64::MAX)[1],
-        row("DEPT_10M", 10, Outcome::Breached, Some(1))
+        row("DEPT_10M", 10, StepOutcome::Breached, Some(1))
     );
 }
 
@@ -130,7 +130,7 @@ fn k18_resolved_closed_and_reopened_neither_stop_nor_restart() {
     withdrawn.push((2, "case.closed", json!({"resolution_kind": "WITHDRAWN"})));
     withdrawn.push((3, "case.reopened", json!({})));
     let (facts, wake_ms) = decided(&told(&withdrawn), at(5));
-    assert!(facts.iter().all(|fact| fact.outcome == Outcome::Void));
+    assert!(facts.iter().all(|fact| fact.outcome == StepOutcome::Void));
     assert_eq!((facts.len(), wake_ms), (5, None));
 }
 
@@ -164,27 +164,33 @@ fn k24_a_case_is_stopped_after_any_time() {
     ];
     let found = outcomes(&events, i64::MAX);
     let overrun = Some(years - 10);
-    assert_eq!(found[1], row("DEPT_10M", 10, Outcome::Breached, overrun));
-    assert_eq!(found[2], row("INFORM_20M", years + 20, Outcome::Met, None));
+    assert_eq!(
+        found[1],
+        row("DEPT_10M", 10, StepOutcome::Breached, overrun)
+    );
+    assert_eq!(
+        found[2],
+        row("INFORM_20M", years + 20, StepOutcome::Met, None)
+    );
 }
 
 #[test]
 fn k18_a_stop_at_the_deadline_or_before_the_start_is_met() {
     let base = [(-5, opened("COMPLAINT")), (0, ended())];
     let with = |minutes, event: CaseEvent| [base.to_vec(), vec![(minutes, event)]].concat();
-    assert_eq!(outcome(&with(10, TOLD), "DEPT_10M"), Outcome::Met);
-    assert_eq!(outcome(&with(11, TOLD), "DEPT_10M"), Outcome::Breached);
-    assert_eq!(outcome(&with(-3, TOLD), "DEPT_10M"), Outcome::Met);
-    assert_eq!(outcome(&with(-3, INFORMED), "INFORM_20M"), Outcome::Met);
+    assert_eq!(outcome(&with(10, TOLD), "DEPT_10M"), StepOutcome::Met);
+    assert_eq!(outcome(&with(11, TOLD), "DEPT_10M"), StepOutcome::Breached);
+    assert_eq!(outcome(&with(-3, TOLD), "DEPT_10M"), StepOutcome::Met);
+    assert_eq!(outcome(&with(-3, INFORMED), "INFORM_20M"), StepOutcome::Met);
 }
 
 #[test]
 fn k18_a_late_notice_to_the_department_moves_the_steps_that_start_from_it() {
     let base = [(-5, opened("COMPLAINT")), (0, ended()), (35, INFORMED)];
-    assert_eq!(outcome(&base, "INFORM_20M"), Outcome::Breached);
+    assert_eq!(outcome(&base, "INFORM_20M"), StepOutcome::Breached);
     let told = [base.to_vec(), vec![(20, TOLD)]].concat();
-    assert_eq!(outcome(&told, "DEPT_10M"), Outcome::Breached);
-    assert_eq!(outcome(&told, "INFORM_20M"), Outcome::Met);
+    assert_eq!(outcome(&told, "DEPT_10M"), StepOutcome::Breached);
+    assert_eq!(outcome(&told, "INFORM_20M"), StepOutcome::Met);
 }
 
 #[test]
@@ -199,10 +205,10 @@ fn k18_a_promise_stops_when_it_was_kept_and_only_if_it_was_to_reply() {
         at_ms: at(minutes),
     };
     for (is_made_as_reply, says_reply, kept_at, expected) in [
-        (true, false, 29, Outcome::Met),
-        (false, true, 29, Outcome::Met),
-        (true, false, 31, Outcome::Breached),
-        (false, false, 29, Outcome::Breached),
+        (true, false, 29, StepOutcome::Met),
+        (false, true, 29, StepOutcome::Met),
+        (true, false, 31, StepOutcome::Breached),
+        (false, false, 29, StepOutcome::Breached),
     ] {
         // The event comes at minute 40, whenever the promise was kept.
         let events = [
@@ -223,12 +229,12 @@ fn k18_an_answered_phone_case_waits_two_hours_for_the_end_of_its_call() {
     assert_eq!(wake_ms, Some(at(115)));
     // Then the receipt, five minutes before 10:00, is the base.
     let found = outcomes(&events, at(115));
-    assert_eq!(found[1], row("DEPT_10M", 5, Outcome::Breached, None));
+    assert_eq!(found[1], row("DEPT_10M", 5, StepOutcome::Breached, None));
     // A call end that comes after all is the base again.
     let late = [(-5, opened("COMPLAINT")), (300, ended())];
     assert_eq!(
         outcomes(&late, at(301))[1],
-        row("DEPT_10M", 10, Outcome::Breached, None)
+        row("DEPT_10M", 10, StepOutcome::Breached, None)
     );
 
     let told = [(-5, opened("COMPLAINT")), (1, TOLD)];
@@ -251,7 +257,7 @@ fn k18_an_answered_phone_case_waits_two_hours_for_the_end_of_its_call() {
     }
     assert_eq!(
         outcomes(&[(-5, written)], at(0))[1],
-        row("DEPT_10M", 5, Outcome::Pending, None)
+        row("DEPT_10M", 5, StepOutcome::Pending, None)
     );
 }
 
@@ -270,9 +276,9 @@ fn k18_answered_at_once_is_not_applicable_and_withdrawn_is_void() {
     .concat();
     let withdrawn = [at_once.clone(), vec![(90, CaseEvent::Withdrawn)]].concat();
     for (events, expected) in [
-        (&at_once, Outcome::NotApplicable),
-        (&later, Outcome::Breached),
-        (&withdrawn, Outcome::Void),
+        (&at_once, StepOutcome::NotApplicable),
+        (&later, StepOutcome::Breached),
+        (&withdrawn, StepOutcome::Void),
     ] {
         let found = outcomes(events, i64::MAX);
         assert!(found.iter().all(|row| row.2 == expected), "{found:?}");

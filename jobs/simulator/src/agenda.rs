@@ -1,0 +1,93 @@
+//! What is going to happen, by time. Memory holds what is under way, never what is done.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use super::orders::order::Order;
+use super::service::case::Case;
+use super::service::invitation::Invitation;
+
+/// Something that happens at an instant. Customers are indexes into [`super::world::World::customers`].
+pub(super) enum Action {
+    /// A customer thinks about an order of one kind.
+    PlaceOrder {
+        customer: u32,
+        is_emergency: bool,
+    },
+    /// The next step of an order under way.
+    Order(Box<Order>),
+    /// A visit of a day of the run is announced.
+    PlanVisit {
+        customer: u32,
+        planned_day: u32,
+    },
+    Visit {
+        customer: u32,
+        planned_day: u32,
+    },
+    /// A customer turns to the distributor.
+    Contact {
+        customer: u32,
+        is_planted: bool,
+    },
+    /// The next step of a case under way.
+    Case(Box<Case>),
+    AnswerSurvey(Box<Invitation>),
+    /// Sample retailers count the day's sales.
+    CloseShops,
+    /// Units close their day.
+    CloseDay,
+}
+
+struct AgendaEntry {
+    at: i64,
+    /// Order of scheduling breaks ties, so that a run does not depend on the heap.
+    number: u64,
+    action: Action,
+}
+
+impl Ord for AgendaEntry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for AgendaEntry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for AgendaEntry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for AgendaEntry {}
+
+/// A queue of actions by time.
+#[derive(Default)]
+pub(super) struct Agenda {
+    heap: BinaryHeap<AgendaEntry>,
+    scheduled: u64,
+}
+
+impl Agenda {
+    pub fn schedule(&mut self, at: i64, action: Action) {
+        self.scheduled += 1;
+        self.heap.push(AgendaEntry {
+            at,
+            number: self.scheduled,
+            action,
+        });
+    }
+
+    /// The earliest action before `end`, with its instant.
+    pub fn pop_before(&mut self, end: i64) -> Option<(i64, Action)> {
+        if self.heap.peek()?.at >= end {
+            return None;
+        }
+        self.heap.pop().map(|entry| (entry.at, entry.action))
+    }
+}

@@ -1,0 +1,75 @@
+//! Allocation: who gets how much of what is short.
+
+use crate::plan::Plan;
+use crate::random::{RandomGenerator, Stream};
+use crate::world::{Customer, SupplyStatus, World};
+
+/// Cartons of a constrained SKU that a customer of each class may have of one order cycle.
+const CLASS_CAP: [i64; 4] = [20, 12, 8, 5];
+
+/// Decides what orders get.
+pub(super) struct Supply {
+    /// ISO week that `fill_permille` is for.
+    week: Option<u32>,
+    /// By SKU: the part of demand that this week's supply covers.
+    fill_permille: Vec<i64>,
+    random: RandomGenerator,
+}
+
+impl Supply {
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            week: None,
+            fill_permille: Vec::new(),
+            random: RandomGenerator::new(plan.seed, Stream::Supply),
+        }
+    }
+
+    /// Draws the week's supply when a week begins.
+    pub fn open_week(&mut self, world: &World, week: u32) {
+        if self.week == Some(week) {
+            return;
+        }
+        self.week = Some(week);
+        self.fill_permille = world
+            .skus
+            .iter()
+            .map(|sku| match sku.supply {
+                SupplyStatus::Constrained => self.random.between(450, 850),
+                // Now and then something that is not short by nature does not come in full.
+                _ if self.random.permille(30) => self.random.between(600, 950),
+                _ => 1_000,
+            })
+            .collect();
+    }
+
+    /// The quantity allocated of what was requested.
+    pub fn allocate(
+        &mut self,
+        world: &World,
+        customer: &Customer,
+        sku: u16,
+        requested: i64,
+        now: i64,
+    ) -> i64 {
+        if let Some((short, period)) = world.anomalies.short_sku
+            && short == sku
+            && period.contains(now)
+        {
+            return 0;
+        }
+        let fill = self
+            .fill_permille
+            .get(usize::from(sku))
+            .copied()
+            .unwrap_or(1_000);
+        if fill == 1_000 {
+            return requested;
+        }
+        let covered = self.random.share_of(requested, fill);
+        match world.skus[usize::from(sku)].supply {
+            SupplyStatus::Constrained => covered.min(CLASS_CAP[usize::from(customer.class)]),
+            _ => covered,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A record on its way: what is known of it beside its bytes.
+
+use std::cmp::Ordering;
+
+use super::plan::SimTopic;
+use super::verdict::EventId;
+
+/// An event under way.
+#[derive(Clone)]
+pub(super) struct SimulatedRecord {
+    pub topic: SimTopic,
+    pub event_type: &'static str,
+    pub partition: u32,
+    pub key: Box<str>,
+    pub event_id: EventId,
+    pub occurred_at: i64,
+    pub arrives_at: i64,
+    pub payload: Box<[u8]>,
+    /// A dirty run has already had its way with it.
+    pub is_settled: bool,
+    /// Why it is a dead record, if it is.
+    pub flaw: Option<&'static str>,
+    /// Order of posting breaks ties of arrival.
+    pub number: u64,
+}
+
+impl SimulatedRecord {
+    fn order(&self) -> (i64, u64) {
+        (self.arrives_at, self.number)
+    }
+}
+
+impl Ord for SimulatedRecord {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for SimulatedRecord {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for SimulatedRecord {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl Eq for SimulatedRecord {}
+
+/// A UUID's text, without an allocation.
+pub(super) struct UuidText([u8; 36]);
+
+impl UuidText {
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// The usual text of an id: lower case, with hyphens.
+pub(super) fn uuid_text(id: &EventId) -> UuidText {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (index, byte) in id.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            at += 1;
+        }
+        text[at] = HEX[usize::from(byte >> 4)];
+        text[at + 1] = HEX[usize::from(byte & 15)];
+        at += 2;
+    }
+    UuidText(text)
+}

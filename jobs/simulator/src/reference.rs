@@ -1,0 +1,354 @@
+//! `ref/*.csv` (contract 4): what the reference data say about the simulated world.
+
+use std::path::Path;
+
+use chrono::{DateTime, SecondsFormat};
+
+use super::days::{DAY_MS, Days};
+use super::plan::{Plan, SimulateError};
+use super::world::{BASKET, CLASSES, Customer, Move, World, central_units};
+
+/// Rows are valid from so long before the first day.
+const VALID_BEFORE_MS: i64 = 365 * DAY_MS;
+
+/// Writes all reference files of a plan's world into `dir`, which is created.
+pub fn write_reference(plan: &Plan, dir: &Path) -> Result<(), SimulateError> {
+    plan.validate()?;
+    let days = Days::of(plan)?;
+    ReferenceFiles {
+        world: &World::build(plan, &days),
+        dir,
+        valid_from: rfc3339(days.first().start_ms - VALID_BEFORE_MS),
+        days,
+    }
+    .write()
+}
+
+struct ReferenceFiles<'a> {
+    days: Days,
+    world: &'a World,
+    dir: &'a Path,
+    valid_from: String,
+}
+
+impl ReferenceFiles<'_> {
+    fn write(&self) -> Result<(), SimulateError> {
+        std::fs::create_dir_all(self.dir).map_err(|source| SimulateError::Write {
+            path: self.dir.to_owned(),
+            source,
+        })?;
+        self.customers()?;
+        self.skus()?;
+        self.organisation()?;
+        self.baskets()
+    }
+
+    fn customers(&self) -> Result<(), SimulateError> {
+        let mut table = CsvTable::create(
+            self.dir,
+            "ref_customer",
+            &[
+                "customer_id",
+                "customer_kind",
+                "status",
+                "class_id",
+                "market_type",
+                "business_type",
+                "scale",
+                "trade_area",
+                "territory_id",
+                "area_unit_id",
+                "region_code",
+                "route_id",
+                "client_manager_id",
+                "is_sample",
+                "delivery_mode",
+                "settlement_mode",
+                "order_weekdays",
+                "rural_station_id",
+            ],
+        )?;
+        for customer in &self.world.customers {
+            if customer.is_unlisted {
+                continue;
+            }
+            let (class, territory) = (customer.class, customer.territory);
+            match customer.moves {
+                None => {
+                    self.customer(&mut table, customer, class, territory, &self.valid_from, "")?
+                }
+                Some(change) => {
+                    let (day, later_class, later_territory) = match change {
+                        Move::Class { day, class } => (day, class, territory),
+                        Move::Territory { day, territory } => (day, class, territory),
+                    };
+                    let at = rfc3339(self.days.day(day).start_ms);
+                    self.customer(
+                        &mut table,
+                        customer,
+                        class,
+                        territory,
+                        &self.valid_from,
+                        &at,
+                    )?;
+                    self.customer(&mut table, customer, later_class, later_territory, &at, "")?;
+                }
+            }
+        }
+        table.finish()
+    }
+
+    fn customer(
+        &self,
+        table: &mut CsvTable,
+        customer: &Customer,
+        class: u8,
+        territory: u32,
+        from: &str,
+        to: &str,
+    ) -> Result<(), SimulateError> {
+        let territory = &self.world.organisation.territories[territory as usize];
+        let area = &self.world.organisation.areas[territory.area as usize];
+        let weekdays = ["MON", "TUE", "WED", "THU", "FRI"]
+            .iter()
+            .zip(0..)
+            .filter(|(_, weekday)| customer.orders_on(*weekday))
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join("|");
+        let station = format!("RS-{}", territory.territory_id);
+        table.row(
+            &[
+                &customer.customer_id,
+                customer.kind.name(),
+                "ACTIVE",
+                CLASSES[usize::from(class)],
+                customer.market_type(),
+                customer.business_type,
+                customer.scale,
+                customer.trade_area,
+                &territory.territory_id,
+                &area.unit_id,
+                &area.region_code,
+                &customer.route_id(),
+                &territory.client_manager_id,
+                flag(customer.is_sample),
+                customer.delivery_mode,
+                customer.settlement,
+                &weekdays,
+                if customer.is_rural { &station } else { "" },
+            ],
+            from,
+            to,
+        )
+    }
+
+    fn skus(&self) -> Result<(), SimulateError> {
+        let mut table = CsvTable::create(
+            self.dir,
+            "ref_sku",
+            &[
+                "sku_id",
+                "brand_id",
+                "manufacturer_id",
+                "product_line",
+                "price_band",
+                "supply_status",
+                "is_key_brand",
+                "base_unit",
+                "launch_date",
+            ],
+        )?;
+        for sku in &self.world.skus {
+            table.row(
+                &[
+                    &sku.sku_id,
+                    &sku.brand_id(),
+                    &sku.manufacturer_id(),
+                    "CIGARETTE",
+                    sku.price_band(),
+                    sku.supply.name(),
+                    flag(sku.is_key_brand),
+                    "CARTON",
+                    "2020-01-01",
+                ],
+                &self.valid_from,
+                "",
+            )?;
+        }
+        table.finish()
+    }
+
+    fn organisation(&self) -> Result<(), SimulateError> {
+        let organisation = &self.world.organisation;
+        let mut units = CsvTable::create(
+            self.dir,
+            "ref_unit",
+            &[
+                "unit_id",
+                "unit_kind",
+                "parent_id",
+                "open_time",
+                "close_time",
+            ],
+        )?;
+        for (unit_id, kind, open, close) in central_units() {
+            units.row(&[unit_id, kind, "", open, close], &self.valid_from, "")?;
+        }
+        for area in &organisation.areas {
+            units.row(
+                &[&area.unit_id, "AREA_MARKET_DEPT", "", "08:00", "17:30"],
+                &self.valid_from,
+                "",
+            )?;
+            units.row(
+                &[
+                    &area.service_unit_id,
+                    "CUSTOMER_SERVICE",
+                    &area.unit_id,
+                    "08:00",
+                    "17:30",
+                ],
+                &self.valid_from,
+                "",
+            )?;
+        }
+        units.finish()?;
+
+        let mut territories = CsvTable::create(
+            self.dir,
+            "ref_territory",
+            &[
+                "territory_id",
+                "area_unit_id",
+                "region_code",
+                "client_manager_id",
+                "market_manager_id",
+            ],
+        )?;
+        for territory in &organisation.territories {
+            let area = &organisation.areas[territory.area as usize];
+            territories.row(
+                &[
+                    &territory.territory_id,
+                    &area.unit_id,
+                    &area.region_code,
+                    &territory.client_manager_id,
+                    &area.market_manager_id,
+                ],
+                &self.valid_from,
+                "",
+            )?;
+        }
+        territories.finish()?;
+        self.staff()
+    }
+
+    fn staff(&self) -> Result<(), SimulateError> {
+        let organisation = &self.world.organisation;
+        let columns = ["staff_id", "role", "unit_id", "manager_id", "territory_ids"];
+        let mut staff = CsvTable::create(self.dir, "ref_staff", &columns)?;
+        for (index, area) in (0..).zip(&organisation.areas) {
+            let patches: Vec<_> = organisation
+                .territories
+                .iter()
+                .filter(|territory| territory.area == index)
+                .collect();
+            let ids: Vec<_> = patches
+                .iter()
+                .map(|territory| territory.territory_id.as_str())
+                .collect();
+            staff.row(
+                &[
+                    &area.market_manager_id,
+                    "MARKET_MANAGER",
+                    &area.unit_id,
+                    "",
+                    &ids.join("|"),
+                ],
+                &self.valid_from,
+                "",
+            )?;
+            staff.row(
+                &[
+                    &area.key_account_specialist_id,
+                    "KA_SPECIALIST",
+                    "U-KA",
+                    "",
+                    &ids.join("|"),
+                ],
+                &self.valid_from,
+                "",
+            )?;
+            for territory in patches {
+                let row = [
+                    territory.client_manager_id.as_str(),
+                    "CLIENT_MANAGER",
+                    &area.unit_id,
+                    &area.market_manager_id,
+                    &territory.territory_id,
+                ];
+                staff.row(&row, &self.valid_from, "")?;
+            }
+        }
+        for agent in &organisation.agents {
+            staff.row(&[agent, "CALL_AGENT", "U-CC", "", ""], &self.valid_from, "")?;
+        }
+        staff.finish()
+    }
+
+    fn baskets(&self) -> Result<(), SimulateError> {
+        let mut table =
+            CsvTable::create(self.dir, "ref_sample_basket", &["territory_id", "sku_id"])?;
+        for sku in &self.world.skus[..usize::from(BASKET)] {
+            table.row(&["ALL", &sku.sku_id], &self.valid_from, "")?;
+        }
+        table.finish()
+    }
+}
+
+/// One CSV file; every row ends with its validity.
+struct CsvTable {
+    writer: csv::Writer<std::fs::File>,
+    path: std::path::PathBuf,
+}
+
+impl CsvTable {
+    fn create(dir: &Path, name: &str, columns: &[&str]) -> Result<Self, SimulateError> {
+        let path = dir.join(format!("{name}.csv"));
+        let writer = csv::Writer::from_path(&path).map_err(|error| unwritable(&path, error))?;
+        let mut table = Self { writer, path };
+        table.row(columns, "valid_from", "valid_to")?;
+        Ok(table)
+    }
+
+    fn row(&mut self, fields: &[&str], from: &str, to: &str) -> Result<(), SimulateError> {
+        self.writer
+            .write_record(fields.iter().chain(&[from, to]))
+            .map_err(|error| unwritable(&self.path, error))
+    }
+
+    fn finish(mut self) -> Result<(), SimulateError> {
+        self.writer.flush().map_err(|source| SimulateError::Write {
+            path: self.path,
+            source,
+        })
+    }
+}
+
+fn unwritable(path: &Path, error: csv::Error) -> SimulateError {
+    SimulateError::Write {
+        path: path.to_owned(),
+        source: error.into(),
+    }
+}
+
+fn flag(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+fn rfc3339(ms: i64) -> String {
+    DateTime::from_timestamp_millis(ms)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
+}

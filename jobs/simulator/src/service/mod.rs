@@ -1,0 +1,249 @@
+//! Service: calls, messages and visits to the counter become cases; surveys ask how it went.
+
+pub(super) mod case;
+mod course;
+mod intake;
+pub(super) mod invitation;
+mod report;
+mod survey;
+
+use case::Case;
+use intake::{Desk, Intake};
+
+use super::agenda::Action;
+use super::arrivals::{Envelope, Subject};
+use super::context::{SimulationContext, about_customer};
+use super::days::{HOUR_MS, MINUTE_MS, SECOND_MS};
+use super::plan::{Plan, SimTopic};
+use super::random::{RandomGenerator, Stream};
+use super::world::CustomerKind;
+
+/// Customers per mille and day that open a case, write a message, are written to.
+const CASES: u32 = 60;
+const CASES_OF_OWNERS: u32 = 150;
+const MESSAGES: u32 = 40;
+const NOTICES: u32 = 120;
+/// Messages answered within the minute, per mille.
+const REPLIED_IN_TIME: u32 = 930;
+/// Complaints planted on the evening on which the desk tells nobody.
+const SILENT_COMPLAINTS: u32 = 8;
+/// Units that forget to close their day, per mille.
+const DAY_LEFT_OPEN: u32 = 20;
+
+/// Opens cases, sees them through, and asks for opinions.
+pub(super) struct ServiceDesk {
+    random: RandomGenerator,
+    surveys: RandomGenerator,
+    opened: u32,
+    talks: u32,
+    invited: u32,
+    /// Complaints of the day by desk: the call centre, then the areas.
+    heard: Vec<u32>,
+}
+
+impl ServiceDesk {
+    pub fn new(plan: &Plan, areas: usize) -> Self {
+        Self {
+            random: RandomGenerator::new(plan.seed, Stream::Cases),
+            surveys: RandomGenerator::new(plan.seed, Stream::Surveys),
+            opened: 0,
+            talks: 0,
+            invited: 0,
+            heard: vec![0; areas + 1],
+        }
+    }
+
+    /// Schedules the day's contacts; messages, notices and invitations are posted at once.
+    pub fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
+        let day = context.day;
+        for (index, customer) in (0..).zip(&context.world.customers) {
+            let rate = match customer.kind {
+                CustomerKind::EquipmentOwner => CASES_OF_OWNERS,
+                _ => CASES,
+            };
+            // One roll for what excludes each other anyway on nearly every day.
+            let roll = self.random.below(1_000);
+            if roll < rate {
+                let at = day.at(8, 0) + self.random.minutes(0, 830);
+                let is_planted = false;
+                context.agenda.schedule(
+                    at,
+                    Action::Contact {
+                        customer: index,
+                        is_planted,
+                    },
+                );
+            } else if roll < rate + MESSAGES {
+                self.exchange_messages(context, index);
+            } else if roll < rate + MESSAGES + NOTICES && day.is_working {
+                self.notify(context, index);
+            }
+            self.invite_now_and_then(context, index);
+        }
+        self.plant_silence(context);
+        context.agenda.schedule(day.at(17, 40), Action::CloseDay);
+    }
+
+    /// Complaints for the evening on which nobody is told.
+    fn plant_silence(&mut self, context: &mut SimulationContext<'_, '_>) {
+        let Some(silence) = context.world.anomalies.silent_desk else {
+            return;
+        };
+        if !(context.day.start_ms..context.day.end_ms).contains(&silence.from) {
+            return;
+        }
+        for _ in 0..SILENT_COMPLAINTS {
+            let customer = self.random.below(context.world.customers.len() as u32);
+            let at = self
+                .random
+                .between(silence.from, silence.to - 20 * MINUTE_MS);
+            context.agenda.schedule(
+                at,
+                Action::Contact {
+                    customer,
+                    is_planted: true,
+                },
+            );
+        }
+    }
+
+    /// A customer turns to the distributor.
+    pub fn contact(
+        &mut self,
+        context: &mut SimulationContext<'_, '_>,
+        index: u32,
+        is_planted: bool,
+    ) {
+        let customer = context.customer(index);
+        let area = context.world.territory(customer).area;
+        let intake = if is_planted {
+            Intake::complaint_by_phone()
+        } else {
+            Intake::draw(customer, area, &mut self.random)
+        };
+        self.opened += 1;
+        if intake.kind == "COMPLAINT" {
+            self.heard[intake.desk.index()] += 1;
+        }
+        let case_id = format!("K{:08}", self.opened);
+        let silence = context.world.anomalies.silent_desk;
+        let is_silent = intake.desk == Desk::CallCentre
+            && silence.is_some_and(|period| period.contains(context.now));
+        // Who was told nothing in the evening is told in the morning.
+        let wakes_at = is_silent.then(|| context.day.end_ms + 8 * HOUR_MS);
+        let case = Case::open(
+            case_id,
+            index,
+            intake,
+            context.now,
+            wakes_at,
+            &mut self.random,
+        );
+        self.advance(context, Box::new(case));
+    }
+
+    /// Takes the case's next step and schedules the one after it.
+    pub fn advance(&mut self, context: &mut SimulationContext<'_, '_>, mut case: Box<Case>) {
+        let Some((_, step)) = case.to_come.pop() else {
+            return;
+        };
+        self.report(context, &case, step);
+        if let Some((at, _)) = case.to_come.last() {
+            context.agenda.schedule(*at, Action::Case(case));
+        }
+    }
+
+    fn exchange_messages(&mut self, context: &mut SimulationContext<'_, '_>, index: u32) {
+        let customer = context.customer(index);
+        let unit = Desk::Area(context.world.territory(customer).area);
+        self.talks += 1;
+        let conversation_id = format!("IM{:07}", self.talks);
+        let received_at = context.day.at(8, 0) + self.random.minutes(0, 780);
+        let in_time = self.random.permille(REPLIED_IN_TIME);
+        let wait = if in_time {
+            self.random.between(8, 55)
+        } else {
+            self.random.between(65, 900)
+        } * SECOND_MS;
+        for (event_type, at, field, role) in [
+            ("im.received", received_at, "message_at", "CUSTOMER"),
+            ("im.replied", received_at + wait, "replied_at", "CALL_AGENT"),
+        ] {
+            let mut envelope = about_customer(
+                SimTopic::Complaints,
+                event_type,
+                at,
+                "CALL_CENTRE",
+                customer,
+            );
+            envelope.actor_role = role;
+            envelope.unit_id = Some(unit.unit_id(context.world));
+            context.arrivals.post(&envelope, |payload| {
+                payload
+                    .text("conversation_id", &conversation_id)
+                    .int(field, at);
+            });
+        }
+    }
+
+    fn notify(&mut self, context: &mut SimulationContext<'_, '_>, index: u32) {
+        let customer = context.customer(index);
+        let at = context.day.at(9, 0) + self.random.minutes(0, 480);
+        let mut envelope = about_customer(
+            SimTopic::Complaints,
+            "contact.outbound",
+            at,
+            "CRM",
+            customer,
+        );
+        envelope.unit_id = Some(&context.world.area(customer).unit_id);
+        envelope.actor_role = "CLIENT_MANAGER";
+        let kind = self.random.weighted(&[
+            (50, "ARRIVAL_NOTICE"),
+            (25, "NEWS"),
+            (15, "STRATEGY"),
+            (10, "CARE"),
+        ]);
+        let channel = self.random.pick(&["IM_GROUP", "SMS", "PLATFORM"]);
+        let reached = self.random.permille(900);
+        context.arrivals.post(&envelope, |payload| {
+            payload
+                .text("contact_kind", kind)
+                .text("channel", channel)
+                .flag("reached", reached);
+        });
+    }
+
+    /// Units say what they heard today and what they wrote down of it.
+    pub fn close_day(&mut self, context: &mut SimulationContext<'_, '_>) {
+        for (index, desk) in Desk::all(context.world).enumerate() {
+            let heard = std::mem::take(&mut self.heard[index]);
+            // The call centre works day and night, the areas on working days.
+            let is_open = desk == Desk::CallCentre || context.day.is_working;
+            if !is_open || self.random.permille(DAY_LEFT_OPEN) {
+                continue;
+            }
+            let logged = heard - u32::from(heard > 0 && self.random.permille(40));
+            let left_over = heard / 4;
+            let envelope = Envelope {
+                topic: SimTopic::Complaints,
+                event_type: "day.closed",
+                occurred_at: context.now + self.random.minutes(0, 50),
+                source: "CRM",
+                subject: Subject::Unit(desk.unit_id(context.world)),
+                actor_id: None,
+                actor_role: "DUTY_STATION_MANAGER",
+                unit_id: None,
+                corrects: None,
+            };
+            let date = &context.day.date_text;
+            context.arrivals.post(&envelope, |payload| {
+                payload
+                    .text("date", date)
+                    .int("complaints_heard", i64::from(heard))
+                    .int("logged", i64::from(logged))
+                    .int("left_over", i64::from(left_over));
+            });
+        }
+    }
+}

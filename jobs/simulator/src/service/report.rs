@@ -1,0 +1,258 @@
+//! The events of a case's steps (`DOMAIN.md` 3.4).
+
+use super::ServiceDesk;
+use super::case::Case;
+use super::course::CaseEventKind;
+use super::intake::Desk;
+use crate::context::{SimulationContext, about_customer};
+use crate::days::SECOND_MS;
+use crate::payload::Payload;
+use crate::plan::SimTopic;
+use crate::world::{Customer, CustomerKind, World};
+
+impl ServiceDesk {
+    pub(super) fn report(
+        &mut self,
+        context: &mut SimulationContext<'_, '_>,
+        case: &Case,
+        step: CaseEventKind,
+    ) {
+        if step == CaseEventKind::Surveyed {
+            self.invite(
+                context,
+                case.customer,
+                case.intake.desk,
+                Some(&case.case_id),
+            );
+            return;
+        }
+        let (customer, world, now) = (context.customer(case.customer), context.world, context.now);
+        let source = match case.intake.desk {
+            Desk::CallCentre => "CALL_CENTRE",
+            Desk::Area(_) => "CRM",
+        };
+        let mut envelope = about_customer(SimTopic::Complaints, name(step), now, source, customer);
+        envelope.unit_id = Some(case.intake.desk.unit_id(world));
+        let agents = &world.organisation.agents;
+        envelope.actor_id = Some(&agents[case.customer as usize % agents.len()]);
+        envelope.actor_role = actor(step);
+        let roll = self.random.below(1_000);
+        context.arrivals.post(&envelope, |payload| {
+            write(payload, world, customer, case, step, roll, now);
+        });
+    }
+}
+
+fn name(step: CaseEventKind) -> &'static str {
+    match step {
+        CaseEventKind::Opened => "case.opened",
+        CaseEventKind::CallEnded => "case.call_ended",
+        CaseEventKind::AnsweredAtOnce | CaseEventKind::Answered => "case.answered",
+        CaseEventKind::PromiseMade { .. } => "promise.made",
+        CaseEventKind::PromiseKept => "promise.kept",
+        CaseEventKind::Relayed => "case.relayed",
+        CaseEventKind::Transferred => "case.transferred",
+        CaseEventKind::ResourceReplied => "case.resource_replied",
+        CaseEventKind::DeptNotified { .. } => "case.dept_notified",
+        CaseEventKind::Informed { .. } => "case.customer_informed",
+        CaseEventKind::ProgressChecked => "case.progress_checked",
+        CaseEventKind::Escalated => "case.escalated",
+        CaseEventKind::EscalationAnswered => "case.escalation_answered",
+        CaseEventKind::RepairCompleted => "case.repair_completed",
+        CaseEventKind::Resolved => "case.resolved",
+        CaseEventKind::CalledBack { .. } => "callback.attempted",
+        CaseEventKind::Surveyed => "survey.sent",
+        CaseEventKind::Closed { .. } => "case.closed",
+        CaseEventKind::Reopened => "case.reopened",
+        CaseEventKind::CauseAnalysed => "case.cause_analysed",
+    }
+}
+
+fn actor(step: CaseEventKind) -> &'static str {
+    match step {
+        CaseEventKind::Opened | CaseEventKind::Reopened => "CUSTOMER",
+        CaseEventKind::ResourceReplied => "RESOURCE_CENTRE",
+        CaseEventKind::RepairCompleted | CaseEventKind::Resolved | CaseEventKind::CauseAnalysed => {
+            "DEPT_RESOLVER"
+        }
+        CaseEventKind::EscalationAnswered => "DUTY_STATION_MANAGER",
+        _ => "CALL_AGENT",
+    }
+}
+
+/// The fields of a step; `roll` (0-999) draws what does not matter to the case's course.
+fn write(
+    payload: &mut Payload,
+    world: &World,
+    customer: &Customer,
+    case: &Case,
+    step: CaseEventKind,
+    roll: u32,
+    now: i64,
+) {
+    if let CaseEventKind::CalledBack {
+        ordinal,
+        is_reached,
+    } = step
+    {
+        write_callback(payload, case, ordinal, is_reached, roll);
+        return;
+    }
+    payload.text("case_id", &case.case_id);
+    match step {
+        CaseEventKind::Opened => write_opening(payload, customer, case, roll, now),
+        CaseEventKind::CallEnded => {
+            payload.int("call_ended_at", now);
+        }
+        CaseEventKind::AnsweredAtOnce | CaseEventKind::Answered => {
+            payload
+                .text("answered_by_role", actor(step))
+                .flag("at_once", step == CaseEventKind::AnsweredAtOnce);
+        }
+        CaseEventKind::PromiseMade { due_at } => {
+            payload
+                .text("promise_id", &promise_id(case))
+                .text("promise_kind", "REPLY")
+                .int("due_at", due_at);
+        }
+        CaseEventKind::PromiseKept => {
+            payload
+                .text("promise_id", &promise_id(case))
+                .text("promise_kind", "REPLY")
+                .int("kept_at", now);
+        }
+        CaseEventKind::Relayed => {
+            let from = case.intake.desk.unit_id(world);
+            payload
+                .text("from_unit", from)
+                .text("to_unit", "U-ORD")
+                .text("relay_kind", "BACK_OFFICE");
+        }
+        CaseEventKind::DeptNotified { has_resolver } => {
+            let area = world.area(customer);
+            payload.text("dept_unit_id", &area.unit_id);
+            if has_resolver {
+                payload.text("resolver_id", &area.market_manager_id);
+            }
+        }
+        CaseEventKind::Informed { what } => {
+            payload.text("what", what);
+        }
+        CaseEventKind::ProgressChecked => {
+            payload.text(
+                "progress",
+                ["ON_TRACK", "DELAYED", "DONE"][roll as usize % 3],
+            );
+        }
+        CaseEventKind::Escalated => {
+            payload.text("to_role", "DUTY_STATION_MANAGER");
+        }
+        CaseEventKind::RepairCompleted => {
+            payload.text("sku_id", "DEV001").int("completed_at", now);
+        }
+        CaseEventKind::Resolved => {
+            payload
+                .text("resolution_kind", "SOLVED")
+                .flag("customer_confirmed", false);
+        }
+        CaseEventKind::Closed { resolution } => {
+            payload
+                .text("resolution_kind", resolution)
+                .flag("customer_confirmed", roll < 920);
+        }
+        CaseEventKind::CauseAnalysed => {
+            payload
+                .text("responsible_unit_id", &world.area(customer).unit_id)
+                .text("nature", "PROCESS")
+                .text(
+                    "root_cause",
+                    ["PLANNING", "TRANSPORT", "TRAINING", "SUPPLY"][roll as usize % 4],
+                );
+            if roll < 400 {
+                payload.text("improvement_id", &format!("IMP-{}", &case.case_id[1..]));
+            }
+        }
+        CaseEventKind::Transferred
+        | CaseEventKind::ResourceReplied
+        | CaseEventKind::EscalationAnswered
+        | CaseEventKind::Reopened
+        | CaseEventKind::Surveyed
+        | CaseEventKind::CalledBack { .. } => {}
+    }
+}
+
+fn write_opening(payload: &mut Payload, customer: &Customer, case: &Case, roll: u32, now: i64) {
+    let intake = &case.intake;
+    let is_call = intake.channel == "PHONE";
+    let severity = match (intake.kind, roll) {
+        ("RESCUE", _) => "URGENT",
+        (_, ..100) => "HIGH",
+        (_, 100..800) => "NORMAL",
+        _ => "LOW",
+    };
+    let asker = match customer.kind {
+        CustomerKind::Retailer => "RETAILER",
+        CustomerKind::KeyAccount => "KEY_ACCOUNT",
+        CustomerKind::EquipmentOwner => "EQUIPMENT_OWNER",
+    };
+    // A call is received when it is taken; a message may have waited.
+    let waited = if is_call {
+        0
+    } else {
+        i64::from(roll % 60) * SECOND_MS
+    };
+    payload
+        .text("case_kind", intake.kind)
+        .text("channel", intake.channel)
+        .text("category", intake.category)
+        .text("asker_kind", asker)
+        .text("severity", severity)
+        .int("received_at", now - waited)
+        .flag("answered", !intake.is_abandoned);
+    if is_call {
+        let rings = if intake.is_abandoned {
+            6
+        } else {
+            1 + i64::from(roll % 8 / 2)
+        };
+        payload.int("ring_count", rings);
+    }
+    if intake.kind == "RESCUE" {
+        payload
+            .text("problem_nature", "BREAKDOWN")
+            .text("problem_region_code", "530100")
+            .int("problem_time", now / 60_000 * 60_000);
+    }
+    if roll >= 700 {
+        payload.text("free_text", "客户说：\"请尽快处理\"");
+    }
+}
+
+fn write_callback(payload: &mut Payload, case: &Case, ordinal: u8, is_reached: bool, roll: u32) {
+    let attempt = if is_reached { "" } else { "-0" };
+    let base = if case.intake.kind == "REPAIR" {
+        "REPAIR"
+    } else {
+        "CASE"
+    };
+    payload
+        .text("case_id", &case.case_id)
+        .text(
+            "callback_id",
+            &format!("CB{}-{ordinal}{attempt}", &case.case_id[1..]),
+        )
+        .text("base", base)
+        .text("base_ref", &case.case_id)
+        .int("ordinal", i64::from(ordinal))
+        .text("outcome", if is_reached { "REACHED" } else { "NO_ANSWER" });
+    if is_reached {
+        payload
+            .int("seconds_to_topic", 3 + i64::from(roll % 8))
+            .flag("usage_ok", roll < 960)
+            .flag("satisfied", roll < 900);
+    }
+}
+
+fn promise_id(case: &Case) -> String {
+    format!("PM{}", &case.case_id[1..])
+}

@@ -1,0 +1,252 @@
+//! The logs as such: determinism, order, keys, contents.
+
+use std::collections::BTreeMap;
+
+use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
+use schemas::partition::partition_of;
+
+use super::*;
+
+/// Contract 2's defaults.
+pub(super) const LIMITS: Limits = Limits {
+    max_future_skew_ms: 300_000,
+    max_record_bytes: 1_048_576,
+};
+
+pub(super) fn topic(topic: SimTopic) -> Topic {
+    Topic::ALL[topic.index()]
+}
+
+#[test]
+fn the_same_plan_gives_the_same_records_and_another_seed_others() {
+    let plan = Plan {
+        customers: 120,
+        ..dirty()
+    };
+    assert_eq!(Run::of(&plan), Run::of(&plan));
+    let other = Plan {
+        seed: 2,
+        ..plan.clone()
+    };
+    assert_ne!(Run::of(&plan).records, Run::of(&other).records);
+}
+
+#[test]
+fn the_number_of_partitions_changes_where_records_are_and_nothing_else() {
+    let payloads = |partitions| {
+        let plan = Plan {
+            partitions,
+            customers: 60,
+            ..demo()
+        };
+        let records = Run::of(&plan).records;
+        records
+            .into_iter()
+            .map(|record| record.payload)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(payloads(1), payloads(7));
+}
+
+#[test]
+fn records_come_in_order_of_arrival_which_clean_ones_record() {
+    for plan in [demo(), dirty()] {
+        let run = Run::of(&plan);
+        assert!(run.records.is_sorted_by_key(|record| record.arrived_at));
+    }
+    for record in Run::of(&demo()).records {
+        assert_eq!(int(&record.json()["recorded_at"]), record.arrived_at);
+    }
+}
+
+#[test]
+fn a_clean_run_keeps_within_the_bounds_of_disorder() {
+    let mut highest: BTreeMap<(SimTopic, u32), i64> = BTreeMap::new();
+    let mut is_disordered = false;
+    for record in Run::of(&demo()).records {
+        let occurred_at = int(&record.json()["occurred_at"]);
+        let highest = highest
+            .entry((record.topic, record.partition))
+            .or_insert(occurred_at);
+        assert!(occurred_at >= *highest - record.topic.out_of_orderness_ms());
+        is_disordered |= occurred_at < *highest;
+        *highest = occurred_at.max(*highest);
+    }
+    assert!(is_disordered, "a run without any disorder proves nothing");
+}
+
+#[test]
+fn every_clean_record_is_valid_known_in_every_word_and_where_its_key_belongs() {
+    let plan = demo();
+    let run = Run::of(&plan);
+    for topic_of_run in SimTopic::ALL {
+        let topic = topic(topic_of_run);
+        assert_eq!(topic.default_topic(), topic_of_run.folder());
+        let mut batch = EventBatchBuilder::new(topic);
+        for record in run
+            .records
+            .iter()
+            .filter(|record| record.topic == topic_of_run)
+        {
+            let event = decode(topic, Some(&record.payload), &LIMITS).unwrap_or_else(|rejection| {
+                panic!(
+                    "{rejection:?}: {}",
+                    String::from_utf8_lossy(&record.payload)
+                )
+            });
+            if let Some(key) = event.key() {
+                assert_eq!(key, record.key);
+            }
+            assert_eq!(
+                partition_of(record.key.as_bytes(), plan.partitions),
+                record.partition
+            );
+            batch.append(
+                &event,
+                &Place {
+                    partition: record.partition as i32,
+                    offset: record.offset as i64,
+                    timestamp_ms: None,
+                },
+            );
+        }
+        let columns = batch.finish();
+        let unknown = columns.column_by_name("raw_enum").unwrap();
+        assert_eq!(
+            unknown.null_count(),
+            columns.num_rows(),
+            "unknown enum values in {topic_of_run:?}"
+        );
+    }
+    assert_eq!(run.labels, []);
+    assert_eq!(
+        run.summary.by_verdict,
+        BTreeMap::from([("accepted", run.records.len() as u64)])
+    );
+}
+
+#[test]
+fn event_ids_are_uuids_of_version_7_and_never_come_twice() {
+    let run = Run::of(&demo());
+    let mut ids = std::collections::BTreeSet::new();
+    for record in &run.records {
+        let event = record.json();
+        let id = text(&event["event_id"]).to_owned();
+        let digits = id.replace('-', "");
+        let milliseconds = i64::from_str_radix(&digits[..12], 16).unwrap();
+        assert_eq!(milliseconds, int(&event["occurred_at"]));
+        assert_eq!((&digits[12..13], id.len()), ("7", 36));
+        assert!(ids.insert(id));
+    }
+}
+
+/// Event types of `DOMAIN.md` 3 that no 28 days of a distributor pass without.
+const EXPECTED: [&str; 50] = [
+    "order.placed",
+    "order.amended",
+    "order.approval_requested",
+    "order.approved",
+    "order.rejected",
+    "order.confirmed",
+    "order.allocated",
+    "order.settled",
+    "order.dispatched",
+    "order.delivered",
+    "order.returned",
+    "order.exchanged",
+    "order.refunded",
+    "order.followed_up",
+    "order.cancelled",
+    "order.closed",
+    "order.payment_due",
+    "order.payment_received",
+    "visit.plan_submitted",
+    "visit.planned",
+    "visit.rescheduled",
+    "visit.cancelled",
+    "visit.day_signed_in",
+    "visit.started",
+    "visit.completed",
+    "visit.info_collected",
+    "visit.class_checked",
+    "visit.customer_info_changed",
+    "visit.customer_info_updated",
+    "case.opened",
+    "case.call_ended",
+    "case.answered",
+    "promise.made",
+    "promise.kept",
+    "case.relayed",
+    "case.transferred",
+    "case.resource_replied",
+    "case.dept_notified",
+    "case.customer_informed",
+    "case.progress_checked",
+    "case.resolved",
+    "case.closed",
+    "case.repair_completed",
+    "case.cause_analysed",
+    "callback.attempted",
+    "survey.sent",
+    "survey.answered",
+    "day.closed",
+    "price.observed",
+    "price.list_set",
+];
+
+#[test]
+fn four_weeks_of_500_customers_hold_everything_that_happens() {
+    let plan = Plan { days: 28, ..demo() };
+    let run = Run::of(&plan);
+    for event_type in EXPECTED {
+        assert!(
+            run.summary.by_type.contains_key(event_type),
+            "{event_type} is missing"
+        );
+    }
+    assert!(
+        (30_000..60_000).contains(&run.summary.records),
+        "{}",
+        run.summary.records
+    );
+    for kind in ["RESCUE", "COMPLAINT", "ENQUIRY"] {
+        assert!(
+            run.events("case.opened")
+                .iter()
+                .any(|case| case["case_kind"] == kind)
+        );
+    }
+    let closed = run.events("case.closed");
+    assert!(
+        closed
+            .iter()
+            .any(|case| case["resolution_kind"] == "WITHDRAWN")
+    );
+    let placed = run.events("order.placed");
+    let lines: Vec<_> = placed
+        .iter()
+        .flat_map(|order| order["lines"].as_array().unwrap())
+        .collect();
+    let unpriced = lines
+        .iter()
+        .filter(|line| line["wholesale_price_fen"].is_null())
+        .count();
+    assert!(
+        unpriced * 100 > lines.len() && unpriced * 10 < lines.len(),
+        "{unpriced} of {}",
+        lines.len()
+    );
+    for event_type in [
+        "order.placed",
+        "order.delivered",
+        "visit.info_collected",
+        "price.observed",
+    ] {
+        let corrections = run
+            .events(event_type)
+            .iter()
+            .filter(|event| event["corrects"].is_string())
+            .count();
+        assert!(corrections > 0, "no {event_type} is corrected");
+    }
+}

@@ -1,0 +1,145 @@
+//! The labels of a dirty run, judged again: K3-K5 by the decoder of `schemas`, K6 by a plain function.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemas::event::decode;
+use schemas::partition::partition_of;
+
+use super::log::{LIMITS, topic};
+use super::*;
+
+/// One topic-partition: accepted `occurred_at` by id, and the highest of all.
+#[derive(Default)]
+struct PartitionState {
+    accepted: BTreeMap<String, i64>,
+    highest: i64,
+}
+
+fn judge(
+    record: &Record,
+    partitions: u32,
+    states: &mut BTreeMap<(SimTopic, u32), PartitionState>,
+) -> Option<&'static str> {
+    let event = match decode(topic(record.topic), Some(&record.payload), &LIMITS) {
+        Ok(event) => event,
+        Err(rejection) => return Some(rejection.reason.as_str()),
+    };
+    if event.occurred_at_ms() > event.recorded_at_ms() + LIMITS.max_future_skew_ms {
+        return Some("future_dated");
+    }
+    if event
+        .key()
+        .is_some_and(|key| partition_of(key.as_bytes(), partitions) != record.partition)
+    {
+        return Some("misplaced_key");
+    }
+    let state = states.entry((record.topic, record.partition)).or_default();
+    let span = match record.topic {
+        SimTopic::Orders => 60_000 + 2 * 86_400_000,
+        SimTopic::Complaints => 5_000 + 2 * 86_400_000,
+        SimTopic::Visits | SimTopic::Prices => 600_000 + 7 * 86_400_000,
+    };
+    let limit = state.highest - span;
+    if event.occurred_at_ms() < limit {
+        return Some("too_late");
+    }
+    if state
+        .accepted
+        .get(event.event_id())
+        .is_some_and(|accepted| *accepted >= limit)
+    {
+        return Some("duplicate");
+    }
+    state
+        .accepted
+        .insert(event.event_id().to_owned(), event.occurred_at_ms());
+    state.highest = state.highest.max(event.occurred_at_ms());
+    None
+}
+
+#[test]
+fn k03_k06_labels_are_what_the_records_deserve() {
+    for (seed, partitions) in [(1, 4), (2, 1), (3, 3)] {
+        let plan = Plan {
+            seed,
+            partitions,
+            ..dirty()
+        };
+        let run = Run::of(&plan);
+        let mut states = BTreeMap::new();
+        let mut deserved = Vec::new();
+        for record in &run.records {
+            if let Some(reason) = judge(record, partitions, &mut states) {
+                deserved.push(Label {
+                    topic: record.topic.folder(),
+                    partition: record.partition,
+                    offset: record.offset,
+                    reason,
+                });
+            }
+        }
+        assert_eq!(run.labels, deserved, "seed={seed}");
+        let accepted = run.records.len() - deserved.len();
+        assert_eq!(run.summary.by_verdict["accepted"], accepted as u64);
+    }
+}
+
+#[test]
+fn a_dirty_run_shows_every_reason_that_a_file_can_hold() {
+    let run = Run::of(&dirty());
+    let shown: BTreeSet<_> = run.labels.iter().map(|label| label.reason).collect();
+    let expected = BTreeSet::from([
+        "bad_value",
+        "duplicate",
+        "future_dated",
+        "invalid_utf8",
+        "malformed_json",
+        "misplaced_key",
+        "missing_field",
+        "tombstone",
+        "too_large",
+        "too_late",
+        "unknown_event_type",
+        "unsupported_schema_version",
+    ]);
+    assert_eq!(shown, expected);
+    let bad_share = run.labels.len() * 1_000 / run.records.len();
+    assert!((8..25).contains(&bad_share), "{bad_share} per mille");
+}
+
+#[test]
+fn a_dirty_run_tells_the_clean_story_with_additions() {
+    let ids = |run: &Run| -> BTreeSet<String> {
+        run.records
+            .iter()
+            .filter_map(|record| serde_json::from_slice::<Value>(&record.payload).ok())
+            .filter_map(|event| event["event_id"].as_str().map(str::to_owned))
+            .collect()
+    };
+    let clean = ids(&Run::of(&demo()));
+    assert!(clean.is_subset(&ids(&Run::of(&dirty()))));
+}
+
+#[test]
+fn a_dirty_run_is_disordered_beyond_the_bound_and_still_accepted() {
+    let run = Run::of(&dirty());
+    let labelled: BTreeSet<_> = run
+        .labels
+        .iter()
+        .map(|label| (label.topic, label.partition, label.offset))
+        .collect();
+    let mut highest: BTreeMap<(SimTopic, u32), i64> = BTreeMap::new();
+    let mut beyond = 0;
+    for record in &run.records {
+        if labelled.contains(&(record.topic.folder(), record.partition, record.offset)) {
+            continue;
+        }
+        let occurred_at = int(&record.json()["occurred_at"]);
+        let highest = highest
+            .entry((record.topic, record.partition))
+            .or_insert(occurred_at);
+        beyond += u32::from(occurred_at < *highest - record.topic.out_of_orderness_ms());
+        *highest = occurred_at.max(*highest);
+    }
+    assert!(beyond > 30, "beyond={beyond}");
+}

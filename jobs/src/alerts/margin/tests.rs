@@ -1,0 +1,222 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use arrow::array::{ArrayRef, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray};
+
+use super::*;
+
+const NOW: RuleTime = RuleTime {
+    clock_ms: 0,
+    live_ms: None,
+};
+
+/// A row of customer C1 in window number `week`: (week, territory, sales in fen, margin in fen, SKUs, n).
+type Given = (i64, &'static str, i64, i64, i64, i64);
+
+fn batch(rows: &[Given]) -> RecordBatch {
+    kinds(rows, "H28")
+}
+
+fn kinds(rows: &[Given], window_kind: &str) -> RecordBatch {
+    let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value; rows.len()])) };
+    let instant = |shift: i64| -> ArrayRef {
+        let us = rows.iter().map(|row| (row.0 * 7 + shift) * 86_400_000_000);
+        Arc::new(TimestampMicrosecondArray::from_iter_values(us).with_timezone("UTC"))
+    };
+    let decimal = |get: fn(&Given) -> i64| -> ArrayRef {
+        let mantissas = rows.iter().map(|row| i128::from(get(row)) * MILLION);
+        let array = Decimal128Array::from_iter_values(mantissas);
+        Arc::new(array.with_precision_and_scale(38, 6).unwrap())
+    };
+    let whole = |get: fn(&Given) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(get)))
+    };
+    let territories = StringArray::from_iter_values(rows.iter().map(|row| row.1));
+    RecordBatch::try_from_iter([
+        ("window_kind", text(window_kind)),
+        ("window_start", instant(-28)),
+        ("window_end", instant(0)),
+        ("customer_id", text("C1")),
+        ("territory_id", Arc::new(territories)),
+        ("class_id", text("A")),
+        // What all SKUs together say is not looked at: it would never fire.
+        ("sales_fen", decimal(|_| 10_000)),
+        ("cost_fen", decimal(|_| 0)),
+        ("skus_n", whole(|_| 100)),
+        ("observed_sales_fen", decimal(|row| row.2)),
+        ("observed_cost_fen", decimal(|row| row.2 - row.3)),
+        ("observed_skus_n", whole(|row| row.4)),
+        ("n", whole(|row| row.5)),
+    ])
+    .unwrap()
+}
+
+/// Margin in hundredths of a per cent, in week 1, with five SKUs.
+fn margin(hundredths: i64) -> Given {
+    (1, "T1", 10_000, hundredths, 5, 9)
+}
+
+fn rule() -> MarginRule {
+    MarginRule::new(super::super::parse("A01", super::super::A01).unwrap()).unwrap()
+}
+
+fn observed(rule: &mut MarginRule, rows: &[Given]) -> Vec<(AlertState, Severity)> {
+    rule.observe(&batch(rows), NOW)
+        .unwrap()
+        .iter()
+        .map(|change| (change.state, change.severity))
+        .collect()
+}
+
+const FIRING: (AlertState, Severity) = (AlertState::Firing, Severity::S3);
+
+#[test]
+fn k22_under_9_per_cent_is_s3_and_under_7_s2_of_the_observed_parts() {
+    for (hundredths, expected) in [
+        (900, vec![]),
+        (899, vec![(AlertState::Firing, Severity::S3)]),
+        (700, vec![(AlertState::Firing, Severity::S3)]),
+        (699, vec![(AlertState::Firing, Severity::S2)]),
+        (-50, vec![(AlertState::Firing, Severity::S2)]),
+    ] {
+        assert_eq!(
+            observed(&mut rule(), &[margin(hundredths)]),
+            expected,
+            "{hundredths}"
+        );
+    }
+}
+
+#[test]
+fn k22_each_revision_is_judged_and_9_5_per_cent_resolves() {
+    let mut rule = rule();
+    let mut next = |hundredths| observed(&mut rule, &[margin(hundredths)]);
+    assert_eq!(next(899), [FIRING]);
+    assert_eq!(next(880), []);
+    assert_eq!(next(650), [(AlertState::Updated, Severity::S2)]);
+    assert_eq!(next(750), [(AlertState::Updated, Severity::S3)]);
+    assert_eq!(next(949), [], "between the limit and 9.5 % it stays open");
+    assert_eq!(next(850), [], "and is the same alert");
+    assert_eq!(next(950), [(AlertState::Resolved, Severity::S3)]);
+    assert_eq!(next(949), [], "nothing is open any more");
+    assert_eq!(next(899), [FIRING]);
+}
+
+#[test]
+fn a_transition_tells_what_was_found() {
+    let mut rule = rule();
+    let first = rule.observe(&batch(&[margin(850)]), NOW).unwrap().remove(0);
+    let day = 86_400_000;
+    assert_eq!((first.value, first.limit), (Some(0.085), Some(0.09)));
+    assert_eq!(&*first.dedupe_key, "A01|C1");
+    let subjects: Vec<&str> = first.subjects.iter().map(|id| &**id).collect();
+    assert_eq!(subjects, ["C1", "T1"]);
+    assert_eq!(
+        first.about,
+        AlertScope::Window {
+            start_ms: -21 * day,
+            end_ms: 7 * day
+        }
+    );
+    let resolved = rule
+        .observe(&batch(&[(2, "T1", 10_000, 1_000, 5, 9)]), NOW)
+        .unwrap()
+        .remove(0);
+    assert_eq!((resolved.value, resolved.limit), (Some(0.1), Some(0.095)));
+    assert_eq!(
+        (resolved.first_fired_at_ms, resolved.transitioned_at_ms),
+        (7 * day, 14 * day)
+    );
+}
+
+#[test]
+fn k22_with_fewer_than_five_skus_or_no_sales_nothing_fires_and_what_is_open_is_withdrawn() {
+    for unknown in [
+        (1, "T1", 10_000, 850, 4, 9), // four SKUs
+        (1, "T1", 0, 0, 5, 9),        // nothing sold
+        (1, "T1", 10_000, 850, 5, 0), // the row is gone
+    ] {
+        let mut rule = rule();
+        assert_eq!(
+            observed(&mut rule, &[unknown]),
+            [],
+            "{unknown:?} fires nothing"
+        );
+        assert_eq!(observed(&mut rule, &[margin(850)]), [FIRING]);
+        assert_eq!(
+            observed(&mut rule, &[unknown]),
+            [(AlertState::Withdrawn, Severity::S3)],
+            "{unknown:?}"
+        );
+    }
+}
+
+#[test]
+fn only_the_newest_window_is_judged() {
+    let mut rule = rule();
+    let week = |week, hundredths| (week, "T1", 10_000, hundredths, 5, 9);
+    assert_eq!(observed(&mut rule, &[week(3, 850)]), [FIRING]);
+    assert_eq!(observed(&mut rule, &[week(2, 2_000)]), []);
+    assert_eq!(observed(&mut rule, &[(2, "T1", 0, 0, 0, 0)]), []);
+    assert_eq!(
+        observed(&mut rule, &[week(5, 650), week(4, 1_000)]),
+        [
+            (AlertState::Resolved, Severity::S3),
+            (AlertState::Firing, Severity::S2)
+        ],
+        "windows of one batch are judged in their order"
+    );
+}
+
+#[test]
+fn a_retailer_that_changes_territory_keeps_its_alert() {
+    let mut rule = rule();
+    assert_eq!(observed(&mut rule, &[margin(850)]), [FIRING]);
+    let moved = [(1, "T1", 0, 0, 0, 0), (1, "T2", 10_000, 850, 5, 9)];
+    assert_eq!(observed(&mut rule, &moved), []);
+    assert_eq!(
+        observed(&mut rule, &[(1, "T2", 0, 0, 0, 0)]),
+        [(AlertState::Withdrawn, Severity::S3)]
+    );
+}
+
+#[test]
+fn k22_windows_other_than_of_28_days_are_passed_over() {
+    let mut rule = rule();
+    let changes = rule.observe(&kinds(&[margin(100)], "W1"), NOW).unwrap();
+    assert!(changes.is_empty());
+    assert_eq!(rule.next_timer_ms(), None);
+    assert!(rule.tick(NOW).is_empty());
+}
+
+#[test]
+fn open_alerts_survive_a_restart() {
+    let mut before = rule();
+    observed(&mut before, &[margin(850)]);
+    let mut after = rule();
+    after.load(&before.save().unwrap()).unwrap();
+    assert_eq!(
+        observed(&mut after, &[margin(850)]),
+        [],
+        "what is known changes nothing"
+    );
+    assert_eq!(
+        observed(&mut after, &[margin(950)]),
+        [(AlertState::Resolved, Severity::S3)]
+    );
+}
+
+#[test]
+fn limits_that_would_flap_are_refused() {
+    let settings = || super::super::parse::<MarginSettings>("A01", super::super::A01).unwrap();
+    let flapping = MarginSettings {
+        resolved_from_ratio: 0.08,
+        ..settings()
+    };
+    let error = MarginRule::new(flapping).err().unwrap().to_string();
+    assert!(error.contains("flap"), "{error}");
+    let toothless = MarginSettings {
+        below: Vec::new(),
+        ..settings()
+    };
+    assert!(MarginRule::new(toothless).is_err());
+}

@@ -1,0 +1,439 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use arrow::array::Int64Array;
+use arrow::datatypes::{DataType, Field, Schema};
+use pipeline::history::{Fact, KeyedHistory, KeyedOperator};
+use pipeline::time::Zone;
+use proptest::prelude::*;
+use schemas::event::Topic;
+use serde_json::json;
+
+use super::*;
+use crate::operator::fixture;
+use crate::operator::sla::{Sla, SlaStep};
+use crate::reference::{ReferenceData, RetailReference};
+
+const MINUTE: i64 = 60_000;
+/// Deadline and grace of the steps in these tests, in minutes.
+const DEADLINE: i64 = 10;
+const DUE: i64 = 11;
+
+fn rule() -> StepRule {
+    let policy = Arc::new(Policy::built_in().unwrap());
+    StepRule::new(
+        super::super::parse("A15", super::super::A15).unwrap(),
+        policy,
+    )
+    .unwrap()
+}
+
+fn clock(minutes: i64) -> RuleTime {
+    RuleTime {
+        clock_ms: minutes * MINUTE,
+        live_ms: None,
+    }
+}
+
+/// CMP_DEPT_10M of a case that started at minute 0.
+fn fact(outcome: StepOutcome, stopped_minute: Option<i64>) -> SlaStep {
+    SlaStep {
+        customer_id: "C1".into(),
+        case_id: "K1".into(),
+        step_id: "CMP_DEPT_10M".into(),
+        case_kind: "COMPLAINT".into(),
+        category: "DELIVERY".into(),
+        unit_id: "U1".into(),
+        owner_role: "CALL_AGENT".into(),
+        started_at_ms: 0,
+        deadline_ms: DEADLINE * MINUTE,
+        warned_at_ms: None,
+        stopped_at_ms: stopped_minute.map(|minute| minute * MINUTE),
+        outcome,
+        overrun_ms: None,
+        evidence: vec!["e1".into()],
+    }
+}
+
+fn pending() -> SlaStep {
+    fact(StepOutcome::Pending, None)
+}
+
+fn weighted(facts: &[(SlaStep, i64)]) -> RecordBatch {
+    let (facts, weights): (Vec<_>, Vec<_>) = facts.iter().cloned().unzip();
+    let rows = SlaStep::table().batch(&facts).unwrap();
+    let mut fields = rows.schema().fields().to_vec();
+    fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from(weights)));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+}
+
+fn states(changes: &[AlertChange]) -> Vec<AlertState> {
+    changes.iter().map(|change| change.state).collect()
+}
+
+/// States after `before` gave way to `after`.
+fn replaced(
+    rule: &mut StepRule,
+    before: SlaStep,
+    after: SlaStep,
+    now: RuleTime,
+) -> Vec<AlertState> {
+    let batch = weighted(&[(after, 1), (before, -1)]);
+    states(&rule.observe(&batch, now).unwrap())
+}
+
+/// A rule whose alert for [`pending`] is open.
+fn fired() -> StepRule {
+    let mut rule = rule();
+    rule.observe(&weighted(&[(pending(), 1)]), clock(1))
+        .unwrap();
+    assert_eq!(states(&rule.tick(clock(DUE))), [AlertState::Firing]);
+    rule
+}
+
+#[test]
+fn k22_it_fires_at_deadline_plus_grace_with_no_event_and_once() {
+    let mut rule = rule();
+    assert!(
+        rule.observe(&weighted(&[(pending(), 1)]), clock(1))
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(rule.next_timer_ms(), Some(DUE * MINUTE));
+    let just_before = RuleTime {
+        clock_ms: DUE * MINUTE - 1,
+        live_ms: Some(DUE * MINUTE - 1),
+    };
+    assert!(rule.tick(just_before).is_empty());
+    let changes = rule.tick(clock(DUE));
+    let expected = AlertChange {
+        rule_id: "A15".into(),
+        rule_version: 1,
+        state: AlertState::Firing,
+        severity: Severity::S2,
+        dedupe_key: "A15|CMP_DEPT_10M|C1|K1".into(),
+        subjects: vec!["C1".into(), "K1".into(), "U1".into()],
+        value: Some(660_000.0),
+        limit: Some(600_000.0),
+        about: AlertScope::Deadline {
+            at_ms: DEADLINE * MINUTE,
+        },
+        first_fired_at_ms: DUE * MINUTE,
+        transitioned_at_ms: DUE * MINUTE,
+        evidence: vec!["e1".into()],
+        owner_role: "CALL_AGENT".into(),
+        escalation_role: "SERVICE_DESK_MANAGER".into(),
+    };
+    assert_eq!(changes, [expected]);
+    assert!(rule.tick(clock(100)).is_empty());
+    assert_eq!(rule.next_timer_ms(), None);
+}
+
+#[test]
+fn k22_the_clock_or_live_time_fires_it_whichever_is_first() {
+    let mut rule = rule();
+    let now = RuleTime {
+        clock_ms: 0,
+        live_ms: Some(DUE * MINUTE),
+    };
+    let changes = rule.observe(&weighted(&[(pending(), 1)]), now).unwrap();
+    assert_eq!(states(&changes), [AlertState::Firing]);
+
+    // The clock may be further, as after a drain; what live time says then holds nothing back.
+    for live_ms in [None, Some(0)] {
+        let mut rule = self::rule();
+        let now = RuleTime {
+            clock_ms: DUE * MINUTE,
+            live_ms,
+        };
+        let changes = rule.observe(&weighted(&[(pending(), 1)]), now).unwrap();
+        assert_eq!(states(&changes), [AlertState::Firing], "{live_ms:?}");
+    }
+}
+
+#[test]
+fn k22_each_step_has_a_grace_of_its_own() {
+    for (grace, grace_ms) in [("5s", 5_000), ("60s", 60_000), ("30m", 1_800_000)] {
+        let text = include_str!("../../../sla/steps.toml");
+        let (before, of_step) = text.split_once("\"CMP_DEPT_10M\"").unwrap();
+        let of_step = of_step.replacen("grace = \"60s\"", &format!("grace = \"{grace}\""), 1);
+        let policy = Policy::parse(&format!("{before}\"CMP_DEPT_10M\"{of_step}")).unwrap();
+        let settings = super::super::parse("A15", super::super::A15).unwrap();
+        let mut rule = StepRule::new(settings, Arc::new(policy)).unwrap();
+        rule.observe(&weighted(&[(pending(), 1)]), clock(1))
+            .unwrap();
+        let due_ms = DEADLINE * MINUTE + grace_ms;
+        let at = |clock_ms| RuleTime {
+            clock_ms,
+            live_ms: None,
+        };
+        assert!(rule.tick(at(due_ms - 1)).is_empty(), "{grace}");
+        assert_eq!(
+            states(&rule.tick(at(due_ms))),
+            [AlertState::Firing],
+            "{grace}"
+        );
+    }
+}
+
+#[test]
+fn a_rescue_is_more_urgent_and_other_steps_are_not_watched() {
+    let step = |step_id: &str| SlaStep {
+        step_id: step_id.into(),
+        ..pending()
+    };
+    let facts = [(step("RSC_DEPT_10M"), 1), (step("CMP_INFORM_20M"), 1)];
+    let changes = rule().observe(&weighted(&facts), clock(1_000)).unwrap();
+    let found: Vec<_> = changes
+        .iter()
+        .map(|c| (&*c.dedupe_key, c.severity))
+        .collect();
+    assert_eq!(found, [("A15|RSC_DEPT_10M|C1|K1", Severity::S1)]);
+}
+
+#[test]
+fn a_stop_before_it_fires_cancels_the_timer() {
+    for stopped in [
+        fact(StepOutcome::Met, Some(9)),
+        fact(StepOutcome::Breached, Some(10)),
+        fact(StepOutcome::Void, None),
+        fact(StepOutcome::NotApplicable, None),
+    ] {
+        let mut rule = rule();
+        rule.observe(&weighted(&[(pending(), 1)]), clock(1))
+            .unwrap();
+        assert_eq!(replaced(&mut rule, pending(), stopped, clock(10)), []);
+        assert_eq!(rule.next_timer_ms(), None);
+        assert!(rule.tick(clock(100)).is_empty());
+    }
+}
+
+#[test]
+fn a_late_stop_resolves_and_says_how_long_it_took() {
+    let mut rule = fired();
+    let late = fact(StepOutcome::Breached, Some(25));
+    let batch = weighted(&[(pending(), -1), (late, 1)]);
+    let resolved = rule.observe(&batch, clock(30)).unwrap().remove(0);
+    assert_eq!(resolved.state, AlertState::Resolved);
+    assert_eq!(resolved.value, Some(25.0 * 60_000.0));
+    assert_eq!(
+        (resolved.first_fired_at_ms, resolved.transitioned_at_ms),
+        (DUE * MINUTE, 25 * MINUTE)
+    );
+    // A stop within the grace that was heard of too late: resolved, but not before it fired.
+    let mut rule = fired();
+    let batch = weighted(&[(pending(), -1), (fact(StepOutcome::Breached, Some(10)), 1)]);
+    let resolved = rule.observe(&batch, clock(30)).unwrap().remove(0);
+    assert_eq!(
+        (resolved.state, resolved.transitioned_at_ms),
+        (AlertState::Resolved, DUE * MINUTE)
+    );
+}
+
+#[test]
+fn a_late_stop_that_is_learnt_with_its_breach_fires_and_resolves_once() {
+    let late = || fact(StepOutcome::Breached, Some(25));
+    let both = [AlertState::Firing, AlertState::Resolved];
+    // All of it in one seal; or the timer ran, but the stop came with the records that moved the clock.
+    let mut rule = rule();
+    let changes = rule.observe(&weighted(&[(late(), 1)]), clock(30)).unwrap();
+    assert_eq!(states(&changes), both);
+    assert_eq!(changes[0].transitioned_at_ms, DUE * MINUTE);
+    assert_eq!(changes[1].transitioned_at_ms, 25 * MINUTE);
+    let mut watched = self::rule();
+    watched
+        .observe(&weighted(&[(pending(), 1)]), clock(1))
+        .unwrap();
+    assert_eq!(replaced(&mut watched, pending(), late(), clock(30)), both);
+    // Another word of the same is no news.
+    let other = SlaStep {
+        unit_id: "U2".into(),
+        ..late()
+    };
+    for rule in [&mut rule, &mut watched] {
+        assert_eq!(replaced(rule, late(), other.clone(), clock(31)), []);
+        assert_eq!(rule.next_timer_ms(), None);
+    }
+}
+
+#[test]
+fn an_alert_that_was_wrong_is_withdrawn() {
+    for truth in [
+        fact(StepOutcome::Met, Some(9)),
+        fact(StepOutcome::Void, None),
+        fact(StepOutcome::NotApplicable, Some(30)),
+    ] {
+        assert_eq!(
+            replaced(&mut fired(), pending(), truth, clock(40)),
+            [AlertState::Withdrawn]
+        );
+    }
+    let gone = fired()
+        .observe(&weighted(&[(pending(), -1)]), clock(40))
+        .unwrap();
+    assert_eq!(states(&gone), [AlertState::Withdrawn]);
+    assert_eq!(gone[0].transitioned_at_ms, 40 * MINUTE);
+}
+
+#[test]
+fn the_passing_of_the_deadline_changes_nothing_of_an_open_alert() {
+    let breached = fact(StepOutcome::Breached, None);
+    assert_eq!(replaced(&mut fired(), pending(), breached, clock(40)), []);
+}
+
+#[test]
+fn a_moved_deadline_withdraws_or_updates() {
+    let moved = |minutes: i64| SlaStep {
+        deadline_ms: minutes * MINUTE,
+        ..pending()
+    };
+    let mut rule = fired();
+    assert_eq!(
+        replaced(&mut rule, pending(), moved(60), clock(40)),
+        [AlertState::Withdrawn]
+    );
+    let again = rule.tick(clock(61));
+    assert_eq!(states(&again), [AlertState::Firing]);
+    assert_eq!(again[0].first_fired_at_ms, 61 * MINUTE, "another episode");
+
+    let mut rule = fired();
+    assert_eq!(
+        replaced(&mut rule, pending(), moved(20), clock(40)),
+        [AlertState::Updated]
+    );
+    assert_eq!(rule.next_timer_ms(), None);
+}
+
+#[test]
+fn timers_and_open_alerts_survive_a_restart() {
+    let mut waiting = rule();
+    waiting
+        .observe(&weighted(&[(pending(), 1)]), clock(1))
+        .unwrap();
+    for (before, expected) in [(waiting, vec![AlertState::Firing]), (fired(), vec![])] {
+        let mut after = rule();
+        after.load(&before.save().unwrap()).unwrap();
+        assert_eq!(after.next_timer_ms(), before.next_timer_ms());
+        // The owner shows it again what holds.
+        let shown = after
+            .observe(&weighted(&[(pending(), 1)]), clock(5))
+            .unwrap();
+        assert!(shown.is_empty());
+        assert_eq!(states(&after.tick(clock(DUE))), expected);
+    }
+}
+
+#[test]
+fn a_step_that_the_table_does_not_have_is_refused() {
+    let policy = Arc::new(Policy::built_in().unwrap());
+    let settings = |steps: &[&str]| StepSettings {
+        rule_id: "A15".into(),
+        version: 1,
+        title: "x".into(),
+        steps: steps.iter().map(|&step| step.into()).collect(),
+    };
+    let error = StepRule::new(settings(&["CMP_DEPT_9M"]), policy.clone())
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("step_id=CMP_DEPT_9M"), "{error}");
+    assert!(StepRule::new(settings(&[]), policy).is_err());
+}
+
+/// M19 timer of domain 9, from events to the alert: the call ends at 10:00, nothing follows.
+#[test]
+fn golden_timer_from_events() {
+    let at = |time: &str| fixture::ms(&format!("2026-03-03T{time}+08:00"));
+    let reference = RetailReference::new(Arc::new(ReferenceData::empty()));
+    let policy = Arc::new(Policy::built_in().unwrap());
+    let mut cases = KeyedHistory::new(Sla::new(policy), Zone(chrono_tz::Asia::Shanghai));
+    let mut rule = rule();
+    let received = json!({"case_id": "K1", "case_kind": "COMPLAINT", "channel": "PHONE", "received_at": at("09:55:00")});
+    let ended = json!({"case_id": "K1", "call_ended_at": at("10:00:00")});
+    let events = [
+        ("case.opened", "2026-03-03T09:55:00+08:00", received),
+        ("case.call_ended", "2026-03-03T10:00:00+08:00", ended),
+    ];
+    let mut hear = |rule: &mut StepRule, events: &[(&str, &str, serde_json::Value)], time: &str| {
+        let now = RuleTime {
+            clock_ms: at(time),
+            live_ms: None,
+        };
+        let batch = fixture::batch(Topic::Complaints, events);
+        let skip = vec![false; batch.num_rows()];
+        cases.insert("complaints", &batch, &skip, &[]).unwrap();
+        match cases.run(now.clock_ms, &reference).unwrap() {
+            Some(difference) => rule.observe(&difference.facts, now).unwrap(),
+            None => rule.tick(now),
+        }
+    };
+    assert!(hear(&mut rule, &events, "10:00:00").is_empty());
+    assert_eq!(rule.next_timer_ms(), Some(at("10:11:00")));
+    assert!(hear(&mut rule, &[], "10:10:59").is_empty());
+    let fired = hear(&mut rule, &[], "10:11:00");
+    assert_eq!(states(&fired), [AlertState::Firing]);
+    assert_eq!(
+        fired[0].about,
+        AlertScope::Deadline {
+            at_ms: at("10:10:00")
+        }
+    );
+
+    let told = [(
+        "case.dept_notified",
+        "2026-03-03T10:40:00+08:00",
+        json!({"case_id": "K1", "event_id": "late"}),
+    )];
+    let resolved = hear(&mut rule, &told, "10:41:00");
+    assert_eq!(states(&resolved), [AlertState::Resolved]);
+    // It turns out that another notice went out in time.
+    let in_time = [(
+        "case.dept_notified",
+        "2026-03-03T10:08:00+08:00",
+        json!({"case_id": "K1", "event_id": "early"}),
+    )];
+    assert!(
+        hear(&mut rule, &in_time, "10:50:00").is_empty(),
+        "what is resolved is over"
+    );
+}
+
+fn any_fact() -> impl Strategy<Value = SlaStep> {
+    let outcome = prop_oneof![
+        Just(StepOutcome::Pending),
+        Just(StepOutcome::Breached),
+        Just(StepOutcome::Met),
+        Just(StepOutcome::Void)
+    ];
+    (outcome, prop::option::of(0..30_i64), 5..25_i64).prop_map(|(outcome, stopped, deadline)| {
+        SlaStep {
+            deadline_ms: deadline * MINUTE,
+            ..fact(outcome, stopped)
+        }
+    })
+}
+
+proptest! {
+    /// Whatever a step goes through, its alert opens, changes and closes in turn, and in the end is open just where the last fact
+    /// is unstopped past deadline and grace.
+    #[test]
+    fn alerts_open_and_close_in_turn(steps in prop::collection::vec((any_fact(), 0..5_i64), 1..12)) {
+        let mut rule = rule();
+        let mut minute = 0;
+        let mut before: Option<SlaStep> = None;
+        let mut is_open = false;
+        for (after, pause) in steps {
+            minute += pause;
+            let mut facts: Vec<_> = before.take().map(|fact| (fact, -1)).into_iter().collect();
+            facts.push((after.clone(), 1));
+            for change in rule.observe(&weighted(&facts), clock(minute)).unwrap() {
+                prop_assert_eq!(is_open, change.state != AlertState::Firing);
+                is_open = matches!(change.state, AlertState::Firing | AlertState::Updated);
+            }
+            let is_missed = matches!(after.outcome, StepOutcome::Pending | StepOutcome::Breached);
+            let is_due = after.deadline_ms + MINUTE <= minute * MINUTE;
+            prop_assert_eq!(is_open, is_missed && after.stopped_at_ms.is_none() && is_due);
+            before = Some(after);
+        }
+    }
+}

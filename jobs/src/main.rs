@@ -1,7 +1,0 @@
-//! The binary `vitrine`; see [`jobs::cli`].
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    jobs::cli::main()
-}

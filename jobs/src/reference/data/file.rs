@@ -1,0 +1,220 @@
+//! Bytes of a reference file to typed columns.
+//!
+//! Both formats meet in one place: a column is either already of its type (Parquet) or text that [`parse`] reads.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, ListBuilder, StringArray, StringBuilder,
+    TimestampMicrosecondArray, new_null_array,
+};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, NaiveDate};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::problem::Problem;
+use super::table::{ColumnKind, ReferenceTable};
+
+/// What one file holds: the table's columns (absent ones NULL) and where each row stood.
+pub struct Content {
+    pub batch: RecordBatch,
+    /// Line (CSV) or row (Parquet) of each row.
+    pub lines: Vec<u64>,
+    /// Columns that the file has and the table does not.
+    pub unknown_columns: Vec<String>,
+}
+
+/// Columns as they stand in a file, before they are typed.
+struct Raw {
+    columns: Vec<(String, ArrayRef)>,
+    lines: Vec<u64>,
+}
+
+/// Reads `bytes` of `file` as rows of `table`; every problem is pushed, `None` if there was one.
+pub fn read(
+    file: &str,
+    bytes: Vec<u8>,
+    table: &ReferenceTable,
+    problems: &mut Vec<Problem>,
+) -> Option<Content> {
+    let before = problems.len();
+    let raw = if file.ends_with(".csv") {
+        csv_columns(&bytes)
+    } else {
+        parquet_columns(bytes)
+    };
+    let raw = match raw {
+        Ok(raw) => raw,
+        Err((line, message)) => {
+            problems.push(Problem {
+                line,
+                ..Problem::of_file(file, message)
+            });
+            return None;
+        }
+    };
+    let mut fields = Vec::new();
+    let mut arrays = Vec::new();
+    for (name, kind) in table.all_columns() {
+        let required = table.key.contains(&name);
+        let array = match raw.columns.iter().find(|(header, _)| header == name) {
+            Some((_, array)) => typed(array, kind, &mut |row, message| {
+                problems.push(Problem {
+                    file: file.to_owned(),
+                    line: Some(raw.lines[row]),
+                    column: Some(name),
+                    message,
+                });
+            }),
+            None if required => {
+                problems.push(Problem {
+                    column: Some(name),
+                    ..Problem::of_file(file, "the file has no such column, and it must have it")
+                });
+                continue;
+            }
+            None => new_null_array(&kind.data_type(), raw.lines.len()),
+        };
+        if required {
+            for row in (0..array.len()).filter(|row| array.is_null(*row)) {
+                problems.push(Problem {
+                    file: file.to_owned(),
+                    line: Some(raw.lines[row]),
+                    column: Some(name),
+                    message: "must not be empty".to_owned(),
+                });
+            }
+        }
+        fields.push(Field::new(name, kind.data_type(), true));
+        arrays.push(array);
+    }
+    if problems.len() > before {
+        return None;
+    }
+    let known = |name: &str| table.all_columns().any(|(column, _)| column == name);
+    let unknown_columns = raw.columns.iter().map(|(name, _)| name.clone());
+    let unknown_columns = unknown_columns.filter(|name| !known(name)).collect();
+    match RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays) {
+        Ok(batch) => Some(Content {
+            batch,
+            lines: raw.lines,
+            unknown_columns,
+        }),
+        Err(error) => {
+            problems.push(Problem::of_file(file, error.to_string()));
+            None
+        }
+    }
+}
+
+type Unreadable = (Option<u64>, String);
+
+fn csv_columns(bytes: &[u8]) -> Result<Raw, Unreadable> {
+    let unreadable = |error: csv::Error| {
+        let line = error.position().map(csv::Position::line);
+        (line, error.to_string())
+    };
+    // Spreadsheets like to begin a UTF-8 file with a byte-order mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::Reader::from_reader(bytes);
+    let header = reader.headers().map_err(unreadable)?.clone();
+    let mut lines = Vec::new();
+    let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); header.len()];
+    for record in reader.records() {
+        let record = record.map_err(unreadable)?;
+        lines.push(record.position().map_or(0, csv::Position::line));
+        for (column, cell) in cells.iter_mut().zip(&record) {
+            column.push((!cell.is_empty()).then(|| cell.to_owned()));
+        }
+    }
+    let arrays = cells
+        .into_iter()
+        .map(|column| Arc::new(StringArray::from(column)) as ArrayRef);
+    let columns = header.iter().map(|name| name.trim().to_owned());
+    Ok(Raw {
+        columns: columns.zip(arrays).collect(),
+        lines,
+    })
+}
+
+fn parquet_columns(bytes: Vec<u8>) -> Result<Raw, Unreadable> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))
+        .and_then(|builder| builder.build())
+        .map_err(|error| (None, error.to_string()))?;
+    let schema = arrow::array::RecordBatchReader::schema(&reader);
+    let batch = reader
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|batches| concat_batches(&schema, &batches))
+        .map_err(|error| (None, error.to_string()))?;
+    let names = schema.fields().iter().map(|field| field.name().clone());
+    Ok(Raw {
+        columns: names.zip(batch.columns().iter().cloned()).collect(),
+        lines: (1..=batch.num_rows() as u64).collect(),
+    })
+}
+
+/// `array` as a column of `kind`; what cannot be read is NULL and reported with its row.
+fn typed(array: &ArrayRef, kind: ColumnKind, report: &mut dyn FnMut(usize, String)) -> ArrayRef {
+    let wanted = kind.data_type();
+    if *array.data_type() != DataType::Utf8 || kind == ColumnKind::Text {
+        return cast(array, &wanted).unwrap_or_else(|error| {
+            if !array.is_empty() {
+                report(0, error.to_string());
+            }
+            new_null_array(&wanted, array.len())
+        });
+    }
+    let texts: Vec<Option<&str>> = array.as_string::<i32>().iter().collect();
+    match kind {
+        ColumnKind::Text => array.clone(),
+        ColumnKind::TextList => {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for text in texts {
+                match text {
+                    Some(text) => lists.append_value(text.split('|').map(Some)),
+                    None => lists.append_null(),
+                }
+            }
+            Arc::new(lists.finish())
+        }
+        ColumnKind::Flag => Arc::new(BooleanArray::from(parse(&texts, report, |text| {
+            text.parse()
+                .map_err(|_| "is neither true nor false".to_owned())
+        }))),
+        ColumnKind::Date => Arc::new(Date32Array::from(parse(&texts, report, |text| {
+            let date: NaiveDate = text
+                .parse()
+                .map_err(|_| "is not a date YYYY-MM-DD".to_owned())?;
+            Ok(arrow::datatypes::Date32Type::from_naive_date(date))
+        }))),
+        ColumnKind::Instant => Arc::new(
+            TimestampMicrosecondArray::from(parse(&texts, report, |text| {
+                DateTime::parse_from_rfc3339(text)
+                    .map(|instant| instant.timestamp_micros())
+                    .map_err(|_| "is not an instant like 2026-01-05T00:00:00Z".to_owned())
+            }))
+            .with_timezone("UTC"),
+        ),
+    }
+}
+
+fn parse<T>(
+    texts: &[Option<&str>],
+    report: &mut dyn FnMut(usize, String),
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Vec<Option<T>> {
+    let mut values = Vec::with_capacity(texts.len());
+    for (row, text) in texts.iter().enumerate() {
+        values.push(match text.map(|text| (text, parse(text))) {
+            None => None,
+            Some((_, Ok(value))) => Some(value),
+            Some((text, Err(message))) => {
+                report(row, format!("`{text}` {message}"));
+                None
+            }
+        });
+    }
+    values
+}

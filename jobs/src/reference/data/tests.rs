@@ -1,0 +1,217 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use arrow::array::Array;
+
+use super::*;
+use crate::reference::fixture;
+
+const DAY_MS: i64 = 86_400_000;
+
+fn broken(files: &[(&str, &str)]) -> Vec<String> {
+    let files = files
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
+        .collect();
+    let error = ReferenceData::from_files(&files).err().unwrap();
+    error.0.iter().map(Problem::to_string).collect()
+}
+
+const CUSTOMERS: &str = "\u{feff}customer_id,customer_kind,class_id,territory_id,region_code,is_sample,order_weekdays,valid_from,valid_to
+C1,RETAILER,A,T1,310000,true,1|3,1970-01-01T00:00:00Z,1970-01-02T08:00:00+08:00
+C1,RETAILER,B,T2,310000,false,,1970-01-03T00:00:00Z,
+C2,RETAILER,,,,,,,
+";
+
+#[test]
+fn k08_the_version_in_force_and_unknown_where_there_is_none() {
+    let reference = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
+    let class = |customer: &str, at_ms| reference.customer(customer, at_ms).class_id.to_string();
+    assert_eq!(class("C1", -1), UNKNOWN);
+    assert_eq!(class("C1", 0), "A");
+    assert_eq!(class("C1", DAY_MS - 1), "A");
+    assert_eq!(class("C1", DAY_MS), UNKNOWN);
+    assert_eq!(class("C1", 2 * DAY_MS), "B");
+    assert_eq!(class("C1", 1_000 * DAY_MS), "B");
+    let first = reference.customer("C1", 0);
+    assert!(first.known && first.is_sample && *first.area_unit_id == *UNKNOWN);
+    let open = reference.customer("C2", -1_000 * DAY_MS);
+    assert!(open.known && !open.is_sample && *open.territory_id == *UNKNOWN);
+    assert!(!reference.customer("C3", 0).known);
+}
+
+#[test]
+fn as_of_tables_hold_one_row_a_subject_and_no_null_text() {
+    let reference = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
+    let tables = reference.as_of(2 * DAY_MS).unwrap();
+    let names: Vec<_> = tables.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        ["customer", "sku", "territory", "unit", "sample_basket"]
+    );
+    let customers = &tables[0].1;
+    let columns = Columns::of(customers);
+    let class = columns.text("class_id").unwrap();
+    assert_eq!(customers.num_rows(), 2);
+    assert_eq!((class.get(0), class.get(1)), (Some("B"), Some(UNKNOWN)));
+    assert!(columns.instant("valid_from").is_err());
+    assert_eq!(tables[1].1.num_rows(), 0);
+}
+
+#[test]
+fn columns_are_typed_and_empty_cells_are_null() {
+    let reference = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
+    let (name, batch) = reference.tables().next().unwrap();
+    assert_eq!(name, "ref_customer");
+    let weekdays = batch["order_weekdays"].as_list::<i32>();
+    assert_eq!(weekdays.value(0).len(), 2);
+    assert!(weekdays.is_null(1) && batch["scale"].is_null(0));
+}
+
+#[test]
+fn all_that_cannot_be_read_is_named_with_file_line_and_column() {
+    let found = broken(&[
+        (
+            "ref_customer.csv",
+            "customer_id,is_sample,valid_from\nC1,yes,2026-01-01\n,true,\n",
+        ),
+        ("ref_sku.csv", "brand_id\nB1\n"),
+        ("ref_unit.csv", "unit_id,unit_kind\nU1\n"),
+        ("ref_unit.parquet", "no parquet"),
+    ]);
+    let expected = [
+        "ref_customer.csv:3: column=customer_id: must not be empty",
+        "ref_customer.csv:2: column=is_sample: `yes` is neither true nor false",
+        "ref_customer.csv:2: column=valid_from: `2026-01-01` is not an instant like 2026-01-05T00:00:00Z",
+        "ref_sku.csv: column=sku_id: the file has no such column, and it must have it",
+    ];
+    assert_eq!(found[..4], expected);
+    assert!(found[4].starts_with("ref_unit.csv:2: "), "{}", found[4]);
+    assert!(found[5].starts_with("ref_unit.parquet: "), "{}", found[5]);
+    assert_eq!(found.len(), 6);
+}
+
+#[test]
+fn doubts_are_listed_overlaps_and_ids_that_point_nowhere() {
+    let reference = fixture::reference_data(&[
+        (
+            "ref_customer.csv",
+            "customer_id,territory_id,valid_from,valid_to\n\
+             C1,T1,2026-01-01T00:00:00Z,2026-02-01T00:00:00Z\n\
+             C1,T9,2026-01-31T00:00:00Z,\n",
+        ),
+        ("ref_territory.csv", "territory_id,area_unit_id\nT1,U1\n"),
+        (
+            "ref_sample_basket.csv",
+            "territory_id,sku_id\nALL,S1\nT8,S1\n",
+        ),
+    ]);
+    let found: Vec<_> = reference
+        .problems()
+        .iter()
+        .map(Problem::to_string)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "ref_customer.csv:3: column=territory_id: `T9` is not in ref_territory.csv",
+            "ref_customer.csv:3: column=valid_from: is in force while line 2 still is; end that one first",
+            "ref_sample_basket.csv:3: column=territory_id: `T8` is not in ref_territory.csv",
+        ]
+    );
+    // Of two in force at once the one that began last decides.
+    let february = 1_769_990_400_000;
+    assert_eq!(*reference.customer("C1", february).territory_id, *"T9");
+}
+
+#[test]
+fn what_nothing_reads_is_said_and_the_version_is_the_content() {
+    let named = |files: &[(&str, &str)]| fixture::reference_data(files).version().to_owned();
+    let one = named(&[("ref_sku.csv", "sku_id\nS1\n")]);
+    assert_eq!(one.len(), 64);
+    assert_eq!(
+        one,
+        named(&[("ref_sku.csv", "sku_id\nS1\n"), ("notes.txt", "x")])
+    );
+    assert_ne!(one, named(&[("ref_sku.csv", "sku_id\nS2\n")]));
+    let reference = fixture::reference_data(&[
+        ("ref_customers.csv", "x\n"),
+        ("ref_forecast.csv", "month\n"),
+        ("ref_sku.csv", "sku_id,colour\nS1,red\n"),
+    ]);
+    let found: Vec<_> = reference
+        .warnings()
+        .iter()
+        .map(Problem::to_string)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "ref_customers.csv: no reference table has this file name; it is ignored (nearest: ref_customer.csv)",
+            "ref_forecast.csv: no metric reads this table yet; it is ignored",
+            "ref_sku.csv: column `colour` is not read",
+        ]
+    );
+}
+
+#[test]
+fn parquet_and_csv_say_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
+    let (_, batch) = csv.tables().next().unwrap();
+    let file = fs::File::create(folder.path().join("ref_customer.parquet")).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+    let parquet = ReferenceData::load(folder.path()).unwrap();
+    assert_eq!(parquet.tables().next().unwrap().1, batch);
+    assert_eq!(parquet.customer("C1", 0), csv.customer("C1", 0));
+}
+
+#[test]
+fn no_folder_is_an_error_and_no_file_is_a_world_of_unknowns() {
+    let error = ReferenceData::load(Path::new("/nowhere/ref"))
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("/nowhere/ref"), "{error}");
+    assert!(!ReferenceData::empty().customer("C1", 0).known);
+    assert_eq!(ReferenceData::empty().as_of(0).unwrap().len(), 5);
+}
+
+#[test]
+fn days_of_a_file_are_for_the_calendar_and_their_kinds_are_checked() {
+    let days = "date,day_kind,name\n2027-10-01,DAY_OFF,National Day\n2027-10-09,MAKE_UP,\n";
+    let reference = fixture::reference_data(&[("ref_calendar.csv", days)]);
+    let rows = reference.calendar_rows();
+    assert_eq!(rows.len(), 2);
+    let calendar = schemas::calendar::Calendar::empty(chrono_tz::Asia::Shanghai)
+        .with_rows(rows.iter().cloned());
+    assert!(calendar.is_holiday(rows[0].date).unwrap());
+    assert!(calendar.is_working_day(rows[1].date).unwrap());
+    let found = broken(&[(
+        "ref_calendar.csv",
+        "date,day_kind,name\n2027-10-01,HOLIDAY,\n",
+    )]);
+    let expected =
+        "ref_calendar.csv:2: column=day_kind: `HOLIDAY` is none of WORKING, DAY_OFF, MAKE_UP";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn what_the_simulator_writes_is_read_without_a_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = simulator::Plan {
+        customers: 50,
+        ..Default::default()
+    };
+    simulator::write_reference(&plan, folder.path()).unwrap();
+    let reference = ReferenceData::load(folder.path()).unwrap();
+    assert_eq!(reference.problems(), []);
+    assert_eq!(reference.warnings(), []);
+    let names: Vec<_> = reference.tables().map(|(name, _)| name).collect();
+    let all_but_calendar = TABLES.iter().map(|table| table.name);
+    let mut expected: Vec<_> = all_but_calendar
+        .filter(|name| *name != table::CALENDAR)
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+}

@@ -1,0 +1,111 @@
+//! Which row of a table holds for a subject at an instant (K8).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use pipeline::columns::Columns;
+
+use super::table::{ReferenceTable, VALID_FROM, VALID_TO};
+
+#[derive(Clone, Copy, Debug)]
+struct Version {
+    from_ms: i64,
+    /// Exclusive.
+    to_ms: i64,
+    row: usize,
+}
+
+/// Versions by subject, each subject's in the order in which they begin.
+pub struct Validity {
+    versions: HashMap<Arc<str>, Vec<Version>>,
+}
+
+/// Parts of a composite key stand apart by a character that no id has.
+const BETWEEN_PARTS: char = '\u{1f}';
+
+impl Validity {
+    /// Reads the key and the two instants of every row; an empty instant is open.
+    pub fn of(table: &ReferenceTable, batch: &RecordBatch) -> Result<Self, ArrowError> {
+        let columns = Columns::of(batch);
+        let (from, to) = (columns.instant(VALID_FROM)?, columns.instant(VALID_TO)?);
+        let options = FormatOptions::default();
+        let mut parts = Vec::new();
+        for name in table.key {
+            let array = batch
+                .column_by_name(name)
+                .ok_or_else(|| ArrowError::SchemaError(format!("no column={name}")))?;
+            parts.push(ArrayFormatter::try_new(array.as_ref(), &options)?);
+        }
+        let mut versions: HashMap<Arc<str>, Vec<Version>> = HashMap::new();
+        let mut key = String::new();
+        for row in 0..batch.num_rows() {
+            key.clear();
+            for part in &parts {
+                if !key.is_empty() {
+                    key.push(BETWEEN_PARTS);
+                }
+                key.push_str(&part.value(row).to_string());
+            }
+            let version = Version {
+                from_ms: from.get(row).unwrap_or(i64::MIN),
+                to_ms: to.get(row).unwrap_or(i64::MAX),
+                row,
+            };
+            match versions.get_mut(key.as_str()) {
+                Some(known) => known.push(version),
+                None => {
+                    versions.insert(key.as_str().into(), vec![version]);
+                }
+            }
+        }
+        for known in versions.values_mut() {
+            known.sort_by_key(|version| (version.from_ms, version.row));
+        }
+        Ok(Self { versions })
+    }
+
+    /// The row with `valid_from <= at < valid_to`; of several the one that began last.
+    pub fn row(&self, key: &str, at_ms: i64) -> Option<usize> {
+        in_force(self.versions.get(key)?, at_ms)
+    }
+
+    /// All rows in force at `at_ms`, one a subject, in the order of the file.
+    pub fn rows_at(&self, at_ms: i64) -> Vec<u32> {
+        let versions = self.versions.values();
+        let mut rows: Vec<u32> = versions
+            .filter_map(|versions| in_force(versions, at_ms))
+            .map(|row| row as u32)
+            .collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Whether the subject has a version at all.
+    pub fn knows(&self, key: &str) -> bool {
+        self.versions.contains_key(key)
+    }
+
+    /// Pairs of rows (earlier, later) of one subject where the later begins before the earlier ends.
+    pub fn overlaps(&self) -> Vec<(usize, usize)> {
+        let mut pairs = Vec::new();
+        for versions in self.versions.values() {
+            for pair in versions.windows(2) {
+                if pair[1].from_ms < pair[0].to_ms {
+                    pairs.push((pair[0].row, pair[1].row));
+                }
+            }
+        }
+        pairs
+    }
+}
+
+fn in_force(versions: &[Version], at_ms: i64) -> Option<usize> {
+    let begun = versions.partition_point(|version| version.from_ms <= at_ms);
+    let mut begun = versions[..begun].iter().rev();
+    begun
+        .find(|version| at_ms < version.to_ms)
+        .map(|version| version.row)
+}

@@ -1,0 +1,55 @@
+//! Worlds for tests, written down in a few words.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pipeline::history::EventOrder;
+
+use super::list_price::Announcement;
+use super::{PriceType, ReferenceData, RetailReference};
+
+/// Reference data from `(file name, text)`.
+pub fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
+    let files: BTreeMap<_, _> = files
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
+        .collect();
+    ReferenceData::from_files(&files).unwrap()
+}
+
+/// One retailer `C1`: territory T1 and class A until ms 1000 (region R1 throughout), then T2 and B.
+pub fn one_customer() -> RetailReference {
+    RetailReference::new(Arc::new(reference_data(&[(
+        "ref_customer.csv",
+        "customer_id,territory_id,class_id,region_code,valid_from,valid_to\n\
+         C1,T1,A,R1,1970-01-01T00:00:00Z,1970-01-01T00:00:01Z\n\
+         C1,T2,B,R1,1970-01-01T00:00:01Z,\n",
+    )])))
+}
+
+/// Announces a list price from `valid_from_ms` on, said at that instant by the event `id`.
+pub fn list_price(
+    reference: &mut RetailReference,
+    id: &str,
+    (sku_id, region_code, price_type): (&str, &str, PriceType),
+    price_fen: i64,
+    valid_from_ms: i64,
+    valid_to_ms: Option<i64>,
+) {
+    let announcement = Announcement {
+        region_code: region_code.into(),
+        price_type,
+        price_fen,
+        valid_from_ms,
+        valid_to_ms,
+        stamp: EventOrder {
+            occurred_at_ms: valid_from_ms,
+            recorded_at_ms: valid_from_ms,
+            event_id: id.into(),
+            part: 0,
+        },
+    };
+    reference.list_prices.announce(&sku_id.into(), announcement);
+}

@@ -1,0 +1,200 @@
+//! List prices as `price.list_set` announced them (K19).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use pipeline::history::EventOrder;
+use serde::{Deserialize, Serialize};
+
+use pipeline::columns::Columns;
+
+/// What a list price is a price for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PriceType {
+    /// What the retailer pays (批发价).
+    Wholesale,
+    /// What the consumer should pay (建议零售价).
+    SuggestedRetail,
+}
+
+impl PriceType {
+    /// As events and tables write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wholesale => "WHOLESALE",
+            Self::SuggestedRetail => "SUGGESTED_RETAIL",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Wholesale, Self::SuggestedRetail];
+        all.into_iter()
+            .find(|price_type| price_type.as_str() == text)
+    }
+}
+
+/// The region of a price that holds wherever no region has its own.
+pub const ALL_REGIONS: &str = "ALL";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Announcement {
+    pub region_code: Arc<str>,
+    pub price_type: PriceType,
+    pub price_fen: i64,
+    pub valid_from_ms: i64,
+    pub valid_to_ms: Option<i64>,
+    pub stamp: EventOrder,
+}
+
+/// Every announced list price, by SKU.
+#[derive(Default, Serialize, Deserialize)]
+pub struct ListPrices {
+    by_sku: BTreeMap<Arc<str>, Vec<Announcement>>,
+    sku_of_event: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+impl ListPrices {
+    /// Takes in the list prices among accepted price events whose row is not marked in `skip`, takes out the events `removed`, and
+    /// answers with the SKUs that this touched.
+    ///
+    /// An absent `region_code` is [`ALL_REGIONS`]; a price of an unknown type is nobody's and left out.
+    pub fn apply(
+        &mut self,
+        batch: &RecordBatch,
+        skip: &[bool],
+        removed: &[Arc<str>],
+    ) -> Result<Vec<Arc<str>>, ArrowError> {
+        let columns = Columns::of(batch);
+        let event_type = columns.text("event_type")?;
+        let event_id = columns.text("event_id")?;
+        let occurred_at = columns.instant("occurred_at")?;
+        let recorded_at = columns.instant("recorded_at")?;
+        let sku_id = columns.text("sku_id")?;
+        let region_code = columns.text("region_code")?;
+        let price_type = columns.text("price_type")?;
+        let price_fen = columns.integer("price_fen")?;
+        let valid_from = columns.instant("valid_from")?;
+        let valid_to = columns.instant("valid_to")?;
+        let mut touched = Vec::new();
+        for row in 0..batch.num_rows() {
+            if skip.get(row) == Some(&true) || !event_type.is(row, "price.list_set") {
+                continue;
+            }
+            let (Some(sku), Some(id), Some(price_fen), Some(valid_from_ms)) = (
+                sku_id.shared(row),
+                event_id.shared(row),
+                price_fen.get(row),
+                valid_from.get(row),
+            ) else {
+                continue;
+            };
+            let Some(price_type) = price_type.get(row).and_then(PriceType::parse) else {
+                continue;
+            };
+            let region_code = region_code.shared(row);
+            let announcement = Announcement {
+                region_code: region_code.unwrap_or_else(|| ALL_REGIONS.into()),
+                price_type,
+                price_fen,
+                valid_from_ms,
+                valid_to_ms: valid_to.get(row),
+                stamp: EventOrder {
+                    occurred_at_ms: occurred_at.get(row).unwrap_or(i64::MIN),
+                    recorded_at_ms: recorded_at.get(row).unwrap_or(i64::MIN),
+                    event_id: id,
+                    part: 0,
+                },
+            };
+            self.announce(&sku, announcement);
+            touched.push(sku);
+        }
+        for id in removed {
+            let Some(sku) = self.sku_of_event.remove(id) else {
+                continue;
+            };
+            if let Some(announcements) = self.by_sku.get_mut(&sku) {
+                announcements.retain(|announcement| announcement.stamp.event_id != *id);
+            }
+            touched.push(sku);
+        }
+        touched.sort();
+        touched.dedup();
+        Ok(touched)
+    }
+
+    pub(super) fn announce(&mut self, sku_id: &Arc<str>, announcement: Announcement) {
+        let event_id = announcement.stamp.event_id.clone();
+        self.sku_of_event.insert(event_id, sku_id.clone());
+        let announcements = self.by_sku.entry(sku_id.clone()).or_default();
+        announcements.push(announcement);
+    }
+
+    /// The price in force in `region_code` at `at_ms`, in fen: the region's own, else that of [`ALL_REGIONS`].
+    pub fn at(&self, sku_id: &str, region_code: &str, of: PriceType, at_ms: i64) -> Option<i64> {
+        let announcements = self.by_sku.get(sku_id)?;
+        let in_force = |region| price_in_force(announcements, region, of, at_ms);
+        in_force(region_code).or_else(|| in_force(ALL_REGIONS))
+    }
+
+    /// Table `asof.list_price`: all prices in force at `at_ms`, also those that a region's own price hides there.
+    pub fn as_of(&self, at_ms: i64) -> Result<RecordBatch, ArrowError> {
+        let mut rows = Vec::new();
+        for (sku, announcements) in &self.by_sku {
+            let mut places: Vec<_> = announcements
+                .iter()
+                .map(|announcement| (&announcement.region_code, announcement.price_type))
+                .collect();
+            places.sort();
+            places.dedup();
+            for (region, price_type) in places {
+                let price = price_in_force(announcements, region, price_type, at_ms);
+                rows.extend(price.map(|price| (sku, region, price_type.as_str(), price)));
+            }
+        }
+        rows.sort();
+        RecordBatch::try_from_iter_with_nullable([
+            (
+                "sku_id",
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))) as ArrayRef,
+                false,
+            ),
+            (
+                "region_code",
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.1))),
+                false,
+            ),
+            (
+                "price_type",
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.2))),
+                false,
+            ),
+            (
+                "price_fen",
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.3))),
+                false,
+            ),
+        ])
+    }
+}
+
+/// The announcement that began last decides, also when its `valid_to` has passed: it ended the one before it for good.
+fn price_in_force(
+    announcements: &[Announcement],
+    region_code: &str,
+    price_type: PriceType,
+    at_ms: i64,
+) -> Option<i64> {
+    announcements
+        .iter()
+        .filter(|a| *a.region_code == *region_code && a.price_type == price_type)
+        .filter(|a| a.valid_from_ms <= at_ms)
+        .max_by(|a, b| (a.valid_from_ms, &a.stamp).cmp(&(b.valid_from_ms, &b.stamp)))
+        .filter(|a| a.valid_to_ms.is_none_or(|to_ms| at_ms < to_ms))
+        .map(|a| a.price_fen)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The texts of all metrics, tried without any event.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pipeline::history::PANE;
+use pipeline::pane::LinearPlan;
+use pipeline::round::{Evaluator, Metric, MetricQueries, evaluate_public};
+use pipeline::time::{Day, Zone};
+
+use super::sentence;
+use jobs::catalogue;
+use jobs::operator::sla::Policy;
+use jobs::reference::RetailReference;
+
+/// Any day will do: there are no panes.
+const DAY: Day = Day(20_000);
+
+/// Everything that is wrong with these texts; empty when each can be read, planned and run over empty panes.
+///
+/// A metric that reads another one which cannot be used is not tried: the other is the one to mend.
+pub async fn problems(
+    texts: &[MetricQueries],
+    zone: Zone,
+    reference: RetailReference,
+    policy: Arc<Policy>,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut good = loadable(texts, &mut problems);
+    let stages = catalogue::stages(zone, 0, 1, policy.clone());
+    let mut bad = BTreeSet::new();
+    for metric in &good {
+        let (Some(stream), Some(facts)) = (&metric.stream, &metric.facts) else {
+            continue;
+        };
+        let Some(stage) = stages.iter().find(|stage| stage.name() == facts) else {
+            let known: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
+            problems.push(format!(
+                "{}: header facts: no operator makes facts={facts}; known: {}",
+                file(&metric.name, "stream"),
+                known.join(", ")
+            ));
+            bad.insert(metric.name.clone());
+            continue;
+        };
+        debug_assert!(stage.schema().field_with_name(PANE).is_ok());
+        if let Err(error) = LinearPlan::new(stream, facts, stage.schema()).await {
+            problems.push(format!(
+                "{}: {}",
+                file(&metric.name, "stream"),
+                sentence(error)
+            ));
+            bad.insert(metric.name.clone());
+        }
+    }
+    good.retain(|metric| {
+        metric
+            .reads_panes
+            .union(&metric.reads_rows)
+            .all(|name| !bad.contains(name))
+    });
+    good.retain(|metric| !bad.contains(&metric.name));
+    let good = Arc::new(good);
+    match catalogue::shard_core(zone, 0, 1, reference, good.clone(), policy, Vec::new()).await {
+        Err(error) => problems.push(sentence(error)),
+        Ok(mut core) => {
+            let mut evaluator = Evaluator::new(zone);
+            for metric in good.iter() {
+                for window in metric.windows.iter().flat_map(|kind| kind.reading(DAY, 0)) {
+                    let names = [metric.name.clone()];
+                    let tried = async {
+                        let answers = core.answer(window, &names).await?;
+                        let parts: Vec<_> = answers.into_iter().map(|(_, rows)| rows).collect();
+                        evaluate_public(&mut evaluator, metric, window, &parts).await?;
+                        anyhow::Ok(())
+                    };
+                    if let Err(error) = tried.await {
+                        problems.push(format!("metrics/{}: {}", metric.name, sentence(error)));
+                        // The same text fails in every window.
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    problems
+}
+
+/// The metrics that can be loaded; each of the others is a problem.
+fn loadable(texts: &[MetricQueries], problems: &mut Vec<String>) -> Vec<Metric> {
+    let mut texts = texts.to_vec();
+    loop {
+        let error = match catalogue::load_metrics(&texts) {
+            Ok(metrics) => return metrics,
+            Err(error) => error,
+        };
+        let before = texts.len();
+        texts.retain(|text| text.name != error.metric());
+        let metric = error.metric().to_owned();
+        problems.push(format!("metrics/{metric}: {}", sentence(error)));
+        if texts.len() == before {
+            return Vec::new();
+        }
+    }
+}
+
+/// Where the text stands, as the sources have it.
+fn file(metric: &str, text: &str) -> String {
+    format!("metrics/{metric}/{text}.sql")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use jobs::metrics::texts;
+    use jobs::reference::ReferenceData;
+
+    async fn found(texts: &[MetricQueries]) -> Vec<String> {
+        let reference = RetailReference::new(Arc::new(ReferenceData::empty()));
+        let policy = catalogue::policy().unwrap();
+        problems(texts, Zone(chrono_tz::Asia::Shanghai), reference, policy).await
+    }
+
+    #[tokio::test]
+    async fn the_built_in_texts_are_fine() {
+        let problems = found(&texts()).await;
+        assert!(problems.is_empty(), "{problems:#?}");
+    }
+
+    #[tokio::test]
+    async fn every_broken_text_is_named_at_once() {
+        let mut texts = texts();
+        let mut set = |name: &str, change: fn(&mut MetricQueries)| {
+            change(texts.iter_mut().find(|text| text.name == name).unwrap());
+        };
+        // a header without windows, a sum that is not linear, a text that reads what is not there
+        set("satisfaction", |text| {
+            text.stream = Some("-- metric: M18\n-- clock: complaints\nSELECT 1");
+        });
+        set("demand_orders", |text| {
+            text.stream = Some(
+                "-- metric: M01\n-- facts: order_lines\n-- windows: D1\n-- clock: orders\n\
+                 SELECT sku_id, AVG(qty) AS q FROM facts.order_lines GROUP BY sku_id",
+            );
+        });
+        set("sla_compliance", |text| {
+            text.public = Some("SELECT gone FROM parts.sla_compliance");
+        });
+        let problems = found(&texts).await;
+        for begin in [
+            "metrics/satisfaction: ",
+            "metrics/demand_orders/stream.sql: ",
+            "metrics/sla_compliance: ",
+        ] {
+            let count = problems
+                .iter()
+                .filter(|problem| problem.starts_with(begin))
+                .count();
+            assert_eq!(count, 1, "{begin}: {problems:#?}");
+        }
+        assert_eq!(problems.len(), 3, "{problems:#?}");
+    }
+}

@@ -1,0 +1,209 @@
+//! What a demo says at its end, to stdout.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
+use indicatif::HumanCount;
+use pipeline::publisher::RunSummary;
+use pipeline::query::Session;
+
+use super::super::progress::Progress;
+use super::super::{ask, audit, open, say};
+use super::alerts;
+use super::questions::{FINDINGS, TO_TRY};
+use crate::config::Config;
+use simulator::Plan;
+
+/// Alerts of each rule that are shown.
+const ALERTS_OF_A_RULE: usize = 3;
+
+/// A demo that has ended.
+pub struct DemoReport<'d> {
+    pub config: &'d Config,
+    pub config_file: PathBuf,
+    pub plan: &'d Plan,
+    /// Days asked for; a live plan has more ahead.
+    pub days: u32,
+}
+
+impl DemoReport<'_> {
+    /// What was read, and what became of it (P4).
+    pub fn summary(
+        &self,
+        summary: &RunSummary,
+        took: Duration,
+        was_stopped: bool,
+    ) -> anyhow::Result<()> {
+        let ended = match was_stopped {
+            true => "stopped",
+            false => "done",
+        };
+        let ran = format!(
+            "{ended} after {:.1} s: {} days from {}, {} customers, {} shards",
+            took.as_secs_f64(),
+            self.days,
+            self.plan.start,
+            HumanCount(self.plan.customers.into()),
+            self.plan.partitions,
+        );
+        let conserved = format!(
+            "read {} = accepted {} + duplicate {} + too late {} + dead letters {}",
+            HumanCount(summary.read),
+            HumanCount(summary.accepted),
+            HumanCount(summary.duplicate),
+            HumanCount(summary.too_late),
+            HumanCount(summary.dead),
+        );
+        let published = format!(
+            "{} metric rows, epoch {}",
+            HumanCount(summary.rows as u64),
+            summary.epoch,
+        );
+        say([ran, conserved, published])
+    }
+
+    /// Metric rows and alerts, all of one epoch.
+    pub async fn findings(&self) -> anyhow::Result<()> {
+        let session = open::Reader::new(self.config)?.session().await?;
+        for question in &FINDINGS {
+            say([format!("\n{}", question.title)])?;
+            let rows = ask::batches(&session, question.sql).await?;
+            match rows.iter().any(|batch| batch.num_rows() > 0) {
+                true => say([text_table(&rows)?])?,
+                false => say([format!("  {}", question.if_empty)])?,
+            }
+        }
+        self.alerts(&session).await
+    }
+
+    async fn alerts(&self, session: &Session) -> anyhow::Result<()> {
+        for (rule_id, what) in [
+            ("A01", "retail margin too low"),
+            ("A15", "department not told in time"),
+        ] {
+            let (shown, number) = alerts::fired(session, rule_id, ALERTS_OF_A_RULE).await?;
+            let first = match number > shown.len() {
+                true => format!("; {} of them", shown.len()),
+                false => String::new(),
+            };
+            let title = format!("\nAlerts {rule_id}, {what}: {number} fired{first}");
+            let alerts = shown.iter().map(|alert| alert.lines(self.config.time.zone));
+            say(std::iter::once(title).chain(alerts))?;
+        }
+        Ok(())
+    }
+
+    /// Recomputes every row from the accepted events; the number of differences.
+    pub async fn audit(&self) -> anyhow::Result<u64> {
+        let mut progress = Progress::new("audited", None);
+        let found = audit::audit(self.config, None, |done, of| {
+            progress.at(done as u64, &format!("of {of} windows"));
+        })
+        .await?;
+        drop(progress);
+        say(["\nAudit: every row recomputed in batch from the accepted events".to_owned()])?;
+        say(found.lines().iter().map(|line| wrapped(line)))?;
+        Ok(found.differences())
+    }
+
+    /// Commands to paste; `took` with everything above.
+    pub fn what_to_try(&self, took: Duration) -> anyhow::Result<()> {
+        let commands = TO_TRY.map(|query| format!("\n{}", self.command(query)));
+        let prompt = format!("\n{} sql", self.program());
+        say([
+            format!("\nAll of it took {:.1} s.", took.as_secs_f64()),
+            "\nTo try:".to_owned(),
+        ]
+        .into_iter()
+        .chain(commands)
+        .chain([prompt]))
+    }
+
+    fn command(&self, query: &str) -> String {
+        format!("{} sql \"\n{query}\"", self.program())
+    }
+
+    /// This program as it was called, under the demo's configuration.
+    fn program(&self) -> String {
+        let program = std::env::args()
+            .next()
+            .unwrap_or_else(|| "vitrine".to_owned());
+        let file = self.config_file.display().to_string();
+        format!("{} --config {}", shell_word(&program), shell_word(&file))
+    }
+}
+
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+
+/// A line, indented and broken between words so that it fits a terminal.
+fn wrapped(line: &str) -> String {
+    let mut lines = vec![" ".to_owned()];
+    for word in line.split(' ') {
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(format!("      {word}")),
+        }
+    }
+    lines.join("\n")
+}
+
+/// Rows under their names, indented, without the frame that a query's answer has.
+fn text_table(batches: &[RecordBatch]) -> anyhow::Result<String> {
+    let framed = pretty_format_batches(batches)?.to_string();
+    let lines: Vec<String> = framed
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .map(|line| format!("  {}", line.replace('|', " ").trim_end()))
+        .collect();
+    Ok(lines.join("\n"))
+}
+
+/// A word as a POSIX shell reads it back.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(
+            shell_word("./target/debug/vitrine"),
+            "./target/debug/vitrine"
+        );
+        assert_eq!(shell_word("my demo/vitrine.toml"), "'my demo/vitrine.toml'");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        assert_eq!(wrapped("a few words"), "  a few words");
+        let long = "shard 0: read 1151 = accepted 1151 + duplicate 0 + dead letters 0 + too late 0; events stored 1151: ok";
+        assert_eq!(
+            wrapped(long),
+            "  shard 0: read 1151 = accepted 1151 + duplicate 0 + dead letters 0 + too late\n      \
+             0; events stored 1151: ok"
+        );
+    }
+
+    #[test]
+    fn queries_fit_between_double_quotes_and_into_a_terminal() {
+        let findings = FINDINGS.iter().map(|question| question.sql);
+        for query in TO_TRY.into_iter().chain(findings) {
+            assert!(!query.contains(['"', '$', '`', '\\', '!']), "{query}");
+            assert!(query.lines().all(|line| line.len() <= 80), "{query}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A session over the newest epoch of a storage.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use object_store::ObjectStore;
+use pipeline::publisher::{EpochRecord, newest_epoch};
+use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
+use pipeline::query::{Engine, Session};
+use pipeline::table::{TableSpec, Tables};
+use pipeline::time::Zone;
+
+use super::Usage;
+use crate::config::Config;
+use jobs::catalogue;
+use jobs::reference::{ReferenceArchive, ReferenceData, ReferenceError};
+
+/// Opens sessions over the newest epoch of a storage. What it has read of tables and files it keeps, so that the next session
+/// reads only what is new.
+pub struct Reader<'c> {
+    config: &'c Config,
+    store: Arc<dyn ObjectStore>,
+    tables: Tables,
+    specs: Vec<TableSpec>,
+    archive: ReferenceArchive,
+    engine: Engine,
+}
+
+impl<'c> Reader<'c> {
+    pub fn new(config: &'c Config) -> anyhow::Result<Self> {
+        let store = super::store(config)?;
+        Ok(Self {
+            config,
+            tables: Tables::new(store.clone()),
+            specs: catalogue::stored_tables(Zone(config.time.zone))?,
+            archive: ReferenceArchive::new(store.clone()),
+            engine: Engine::new(store.clone(), config.limits.memory)?,
+            store,
+        })
+    }
+
+    /// Pins the newest epoch and opens it.
+    pub async fn session(&self) -> anyhow::Result<Session> {
+        Ok(self.newest().await?.1)
+    }
+
+    /// The same with the epoch's record.
+    pub async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
+        let Some(epoch) = newest_epoch(self.store.clone()).await? else {
+            bail!(
+                "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
+                self.config.storage.url
+            );
+        };
+        let snapshot = self.snapshot(&epoch).await?;
+        let session = Session::open(&snapshot, &self.engine).await?;
+        Ok((epoch, session))
+    }
+
+    async fn snapshot(&self, epoch: &EpochRecord) -> anyhow::Result<Snapshot> {
+        let keys: BTreeMap<String, Vec<String>> = schemas::table::all_tables()
+            .into_iter()
+            .filter(|table| matches!(table.schema_name, "metrics" | "feeds"))
+            .map(|table| {
+                let key = table.key.iter().map(|name| (*name).to_owned()).collect();
+                (format!("{}.{}", table.schema_name, table.name), key)
+            })
+            .collect();
+        let mut pinned = Vec::new();
+        for spec in &self.specs {
+            let name = spec.full_name();
+            let files = match epoch.tables.get(&name) {
+                Some(&version) => self
+                    .tables
+                    .files_at(&name, version)
+                    .await
+                    .with_context(|| format!("table={name} cannot be read at version={version}"))?,
+                None => Arc::default(),
+            };
+            pinned.push(PinnedTable {
+                schema_name: spec.schema_name.clone(),
+                name: spec.name.clone(),
+                schema: spec.schema.clone(),
+                partition_by: spec.partition_by.clone(),
+                key: keys.get(&name).cloned().unwrap_or_default(),
+                files: files
+                    .iter()
+                    .map(|file| PinnedFile {
+                        path: file.location.clone(),
+                        size: file.size,
+                        partition_values: file.partition_values.clone().into_iter().collect(),
+                        rows: Some(file.rows),
+                    })
+                    .collect(),
+            });
+        }
+        let reference = self.archive.read(&epoch.reference).await?;
+        Ok(Snapshot {
+            epoch: epoch.epoch,
+            committed_at_ms: epoch.committed_at_ms,
+            zone: self.config.time.zone,
+            tables: pinned,
+            finality: epoch
+                .finality
+                .iter()
+                .map(|row| Finality {
+                    table: row.table.clone(),
+                    window_kind: row.window_kind.clone(),
+                    final_until_ms: row.until_ms,
+                })
+                .collect(),
+            reference: reference
+                .tables()
+                .map(|(name, rows)| (name.to_owned(), rows.clone()))
+                .collect(),
+            views: catalogue::views(),
+        })
+    }
+}
+
+/// Reference data of a configuration, archived; an absent folder is empty reference data, with a warning.
+pub async fn reference(
+    config: &Config,
+    archive: &ReferenceArchive,
+) -> anyhow::Result<Arc<ReferenceData>> {
+    let dir = &config.reference.dir;
+    if !dir.exists() {
+        tracing::warn!(dir = %dir.display(), "no reference data: every dimension will be UNKNOWN; see [reference] dir");
+    }
+    let reference = archive.keep(dir).await.map_err(|error| {
+        match error.downcast::<ReferenceError>() {
+            // Files that somebody has to mend, as `vitrine check` says too.
+            Ok(error) => Usage(format!("[reference] dir={}: {error}", dir.display())).into(),
+            Err(error) => error,
+        }
+    })?;
+    for warning in reference.warnings() {
+        tracing::warn!(%warning, "reference data");
+    }
+    Ok(reference)
+}

@@ -1,0 +1,306 @@
+//! `vitrine publish`: event files into Kafka.
+//!
+//! A file's partition number is kept (K2), and with it the order of its lines; between files lines go by `recorded_at` as the
+//! file source reads them (K1), so that a consumer finds no partition far ahead of the others. Lines that are no good events
+//! are sent as they are: judging them is the reader's.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use pipeline::kafka::TopicPartition;
+use pipeline::kafka::{KafkaSettings, RecordSender, partition_counts};
+use pipeline::run::process::RunError;
+use pipeline::source::files::{FileSource, file_partitions};
+use pipeline::source::{Item, Source, SourceError, Start};
+use schemas::event::{Topic, event_types};
+use serde::Deserialize;
+
+use super::Usage;
+use super::progress::Progress;
+use super::run::kafka_settings;
+use crate::config::Config;
+
+/// Longest line that is sent whole; no broker takes a record of this size.
+const MAX_LINE_BYTES: usize = 256 << 20;
+const POLL_RECORDS: usize = 1_024;
+
+/// Arguments of `vitrine publish`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  vitrine simulate --out events --days 7 && vitrine publish events
+  VITRINE__SOURCE__BROKERS=kafka:9092 vitrine publish events
+
+The topics must exist, with at least as many partitions as there are files: input topics are never created.")]
+pub struct PublishArgs {
+    /// Folder with `<topic>/<partition>.ndjson` (.gz, .zst)
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// Runs the command.
+pub async fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<()> {
+    let (dir, config) = (args.dir.clone(), config.clone());
+    let mut progress = Progress::new("sent", None);
+    let sent = tokio::task::spawn_blocking(move || {
+        publish(&dir, &config, &mut |n| progress.at(n, "events"))
+    })
+    .await
+    .context("sending stopped")??;
+    let line = |(topic, records)| format!("{topic}: {records} records");
+    super::say(sent.into_iter().map(line))
+}
+
+/// Sends all event files of `dir` and waits until brokers have confirmed every record; records per topic.
+///
+/// `told` hears how many have been confirmed.
+pub fn publish(
+    dir: &Path,
+    config: &Config,
+    told: &mut dyn FnMut(u64),
+) -> anyhow::Result<Vec<(String, u64)>> {
+    let topics: Vec<(String, Topic)> = config
+        .topic_settings()
+        .into_iter()
+        .map(|settings| (settings.name, settings.topic))
+        .collect();
+    let kafka = kafka_settings(config);
+    let inputs = inputs(dir, &topics, &kafka)?;
+    let starts: Vec<Start> = inputs
+        .iter()
+        .map(|(input, _)| Start::new(input.clone(), 0))
+        .collect();
+    let mut source = FileSource::open(dir, &starts, MAX_LINE_BYTES).map_err(RunError::from)?;
+    let sender = RecordSender::open(&kafka).map_err(RunError::from)?;
+    let mut sent = vec![0_u64; inputs.len()];
+    let mut items = Vec::new();
+    while (0..inputs.len()).any(|input| source.unread(input)) {
+        items.clear();
+        source
+            .poll(Duration::ZERO, POLL_RECORDS, &[], &mut items)
+            .map_err(RunError::from)?;
+        for item in &items {
+            let Item::Record(record) = item else {
+                continue;
+            };
+            let (input, topic) = &inputs[record.input];
+            let payload = record.payload.as_deref();
+            let key = payload.and_then(|payload| key_of(*topic, payload));
+            sender
+                .send(input, key.as_ref().map(|key| key.as_bytes()), payload)
+                .map_err(RunError::from)?;
+            sent[record.input] += 1;
+        }
+        told(sender.delivered());
+    }
+    sender.finish(told).map_err(RunError::from)?;
+    Ok(topics
+        .iter()
+        .map(|(name, _)| {
+            let of_topic = inputs
+                .iter()
+                .zip(&sent)
+                .filter(|((input, _), _)| input.topic == *name);
+            (name.clone(), of_topic.map(|(_, records)| records).sum())
+        })
+        .collect())
+}
+
+/// Every event file as an input, if Kafka has its partition.
+fn inputs(
+    dir: &Path,
+    topics: &[(String, Topic)],
+    kafka: &KafkaSettings,
+) -> anyhow::Result<Vec<(TopicPartition, Topic)>> {
+    let names: Vec<&str> = topics.iter().map(|(name, _)| name.as_str()).collect();
+    let keyed: Vec<&str> = topics
+        .iter()
+        .filter(|(_, topic)| topic.is_keyed())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if file_partitions(dir, &names).map_err(RunError::from)? == 0 {
+        return Err(Usage(format!(
+            "there are no event files in dir={}; expected {}/0.ndjson and so on, as `vitrine simulate --out` writes them",
+            dir.display(),
+            names[0]
+        ))
+        .into());
+    }
+    let counts = partition_counts(kafka, &names).map_err(RunError::from)?;
+    let keyed_files = file_partitions(dir, &keyed).map_err(RunError::from)?;
+    let mut inputs = Vec::new();
+    for ((name, topic), count) in topics.iter().zip(counts) {
+        let files = file_partitions(dir, &[name]).map_err(RunError::from)?;
+        if files > count {
+            let error = SourceError::MissingPartition {
+                topic: name.clone(),
+                partition: i32::try_from(files - 1).unwrap_or(i32::MAX),
+                partitions: count,
+            };
+            return Err(Usage(format!("{error} (dir={} has such a file)", dir.display())).into());
+        }
+        if topic.is_keyed() && keyed_files != count {
+            tracing::warn!(
+                topic = name,
+                files = keyed_files,
+                partitions = count,
+                "keys were placed among another number of partitions: readers will find them misplaced"
+            );
+        }
+        let partitions = (0..files).map(|partition| i32::try_from(partition).unwrap_or(i32::MAX));
+        inputs.extend(
+            partitions.map(|partition| (TopicPartition::new(name.clone(), partition), *topic)),
+        );
+    }
+    Ok(inputs)
+}
+
+/// The ids that may be a key, and what says which of them is.
+#[derive(Deserialize)]
+struct Ids<'p> {
+    #[serde(borrow)]
+    event_type: Option<Cow<'p, str>>,
+    #[serde(borrow)]
+    customer_id: Option<Cow<'p, str>>,
+    #[serde(borrow)]
+    staff_id: Option<Cow<'p, str>>,
+    #[serde(borrow)]
+    unit_id: Option<Cow<'p, str>>,
+    #[serde(borrow)]
+    sku_id: Option<Cow<'p, str>>,
+}
+
+/// The payload's id as the contract keys it (`DOMAIN.md` 3.1); price events, which may have any key, have their SKU's.
+fn key_of(topic: Topic, payload: &[u8]) -> Option<Cow<'_, str>> {
+    let ids: Ids<'_> = serde_json::from_slice(payload).ok()?;
+    if !topic.is_keyed() {
+        return ids.sku_id;
+    }
+    let name = ids.event_type.as_deref();
+    let field = event_types()
+        .iter()
+        .find(|event| event.topic == topic && Some(event.name) == name)
+        .and_then(|event| event.key.field());
+    match field {
+        Some("staff_id") => ids.staff_id,
+        Some("unit_id") => ids.unit_id,
+        _ => ids.customer_id,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use pipeline::kafka::end_offsets;
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+    use super::*;
+
+    #[test]
+    fn k01_the_key_is_the_id_of_the_event_type() {
+        let key = |topic, json: &str| key_of(topic, json.as_bytes()).map(Cow::into_owned);
+        let ids = r#""customer_id":"C1","staff_id":"S1","unit_id":"U1","sku_id":"K1""#;
+        let of =
+            |topic, name: &str| key(topic, &format!(r#"{{"event_type":"{name}",{ids}}}"#)).unwrap();
+        assert_eq!(of(Topic::Orders, "order.placed"), "C1");
+        assert_eq!(of(Topic::Visits, "visit.plan_submitted"), "S1");
+        assert_eq!(of(Topic::Complaints, "day.closed"), "U1");
+        assert_eq!(of(Topic::Prices, "price.observed"), "K1");
+        // what is no event keeps its id where one can be read
+        assert_eq!(of(Topic::Orders, "order.invented"), "C1");
+        assert_eq!(key(Topic::Orders, "{\"customer_id\":7}"), None);
+        assert_eq!(key(Topic::Orders, "nonsense"), None);
+    }
+
+    /// Key and value of a record; `None` is null, which is not empty.
+    type Held = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+    /// The first `many` records of a partition of `orders.v1`.
+    fn records(brokers: &str, partition: i32, many: usize) -> Vec<Held> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("group.id", "test")
+            .create()
+            .unwrap();
+        let mut place = TopicPartitionList::new();
+        place
+            .add_partition_offset("orders.v1", partition, Offset::Beginning)
+            .unwrap();
+        consumer.assign(&place).unwrap();
+        let mut held = Vec::new();
+        // a poll may end early for the client's own events
+        for _ in 0..200 {
+            if let Some(record) = consumer.poll(Duration::from_millis(100)) {
+                let record = record.unwrap();
+                let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+                held.push((bytes(record.key()), bytes(record.payload())));
+            }
+            if held.len() == many {
+                break;
+            }
+        }
+        held
+    }
+
+    #[test]
+    fn k02_a_file_is_sent_to_the_partition_of_its_number_tombstones_and_empty_lines_too() {
+        let cluster = MockCluster::new(1).unwrap();
+        for topic in Topic::ALL {
+            cluster.create_topic(topic.default_topic(), 2, 1).unwrap();
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("orders.v1");
+        fs::create_dir(&folder).unwrap();
+        fs::write(
+            folder.join("1.ndjson"),
+            "{\"customer_id\":\"C1\"}\nnull\n\nnonsense",
+        )
+        .unwrap();
+        let mut config = Config::default();
+        config.source.brokers = cluster.bootstrap_servers();
+
+        let sent = publish(dir.path(), &config, &mut |_| ()).unwrap();
+        assert_eq!(sent[0], ("orders.v1".to_owned(), 4));
+        let inputs = [
+            TopicPartition::new("orders.v1", 0),
+            TopicPartition::new("orders.v1", 1),
+        ];
+        assert_eq!(
+            end_offsets(&kafka_settings(&config), &inputs).unwrap(),
+            [0, 4]
+        );
+        let held = |key: Option<&str>, payload: Option<&str>| {
+            let bytes = |text: &str| text.as_bytes().to_vec();
+            (key.map(bytes), payload.map(bytes))
+        };
+        assert_eq!(
+            records(&cluster.bootstrap_servers(), 1, 4),
+            [
+                held(Some("C1"), Some("{\"customer_id\":\"C1\"}")),
+                held(None, None),
+                held(None, Some("")),
+                held(None, Some("nonsense")),
+            ]
+        );
+
+        // a partition that Kafka does not have
+        fs::write(folder.join("2.ndjson"), "null\n").unwrap();
+        let error = publish(dir.path(), &config, &mut |_| ()).unwrap_err();
+        assert!(
+            error.to_string().contains("topic=orders.v1 partition=2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_folder_without_event_files_is_a_mistake_in_the_call() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = publish(dir.path(), &Config::default(), &mut |_| ()).unwrap_err();
+        assert!(error.downcast_ref::<Usage>().is_some(), "{error}");
+    }
+}

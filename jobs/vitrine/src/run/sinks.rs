@@ -1,0 +1,96 @@
+//! What leaves beside the tables, and whereto.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pipeline::kafka::KafkaSettings;
+use pipeline::publisher::{AlertDestinations, Sinks, dead_letter_topic};
+use pipeline::sink::{KafkaAlertSink, Route, Schedule, Webhook};
+use pipeline::sink::{KafkaRecordSink, RecordSink, RecordSinkError};
+
+use super::super::Usage;
+use crate::config::{Config, ms};
+use jobs::feeds;
+use jobs::reference::ReferenceData;
+
+/// The last part of `source` in alerts.
+const SOURCE: &str = "main";
+
+/// Where things leave to beside the tables: alerts, the demand feed, dead letters.
+pub async fn sinks(
+    config: &Config,
+    kafka: Option<&KafkaSettings>,
+    reference: &ReferenceData,
+) -> anyhow::Result<Sinks> {
+    let topics = &config.topics;
+    let feed = config.feeds.demand.then(|| {
+        let topic = kafka.map(|_| topics.demand.clone());
+        feeds::demand_daily(config.time.zone, reference.calendar_rows(), topic)
+    });
+    let record_sink: Option<Arc<dyn RecordSink>> = match kafka {
+        None => None,
+        Some(kafka) => {
+            let mut properties = kafka.properties.clone();
+            properties.insert("bootstrap.servers".to_owned(), kafka.brokers.clone());
+            let mut names = vec![topics.alerts.clone(), topics.demand.clone()];
+            names.extend(
+                config
+                    .topic_settings()
+                    .iter()
+                    .map(|topic| dead_letter_topic(&topic.name)),
+            );
+            let record_sink =
+                KafkaRecordSink::open(&properties, &names, topics.create_topics).await;
+            Some(Arc::new(record_sink.map_err(|error| match error {
+                RecordSinkError::Missing { .. } => Usage(error.to_string()).into(),
+                other => anyhow::Error::from(other),
+            })?))
+        }
+    };
+    Ok(Sinks {
+        alerts: destinations(config, kafka)?,
+        feed,
+        record_sink,
+    })
+}
+
+/// Webhooks of the configuration, and the alert topic where the events come from Kafka.
+fn destinations(
+    config: &Config,
+    kafka: Option<&KafkaSettings>,
+) -> anyhow::Result<AlertDestinations> {
+    let mut destinations = AlertDestinations::default();
+    let schedule = Schedule {
+        max_age_ms: Some(ms(config.alerts.max_age)),
+        ..Schedule::default()
+    };
+    for settings in &config.alerts.webhooks {
+        let webhook = Webhook::open(settings, config.alerts.allow_private_addresses, SOURCE)?;
+        destinations.routes.0.push(settings.route());
+        let name = settings.name.as_str().into();
+        destinations
+            .targets
+            .push((name, schedule.clone(), Arc::new(webhook)));
+    }
+    if let Some(kafka) = kafka {
+        let mut properties: BTreeMap<&str, &str> = kafka
+            .properties
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        properties.insert("bootstrap.servers", &kafka.brokers);
+        let topic = &config.topics.alerts;
+        let target = KafkaAlertSink::open(properties, topic, SOURCE)?;
+        let name: Arc<str> = format!("topic {topic}").into();
+        destinations.routes.0.push(Route {
+            destination: name.clone(),
+            rules: Default::default(),
+        });
+        let always = Schedule {
+            max_age_ms: None,
+            ..Schedule::default()
+        };
+        destinations.targets.push((name, always, Arc::new(target)));
+    }
+    Ok(destinations)
+}

@@ -1,0 +1,182 @@
+//! The prompt: lines in, rows out, until somebody leaves.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use pipeline::query::output::{Format, OutputError};
+use pipeline::query::{Names, Session};
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Config, Context, Editor, Helper, Highlighter, Hinter};
+
+use super::meta::{self, MetaCommand};
+use super::{complete, epoch_of, print, statement};
+
+/// Lines kept in the history.
+const HISTORY: usize = 10_000;
+
+/// Runs until `\q` or end of input.
+pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) -> Result<()> {
+    let mut session = open().await?;
+    let mut editor = editor(session.names().clone())?;
+    let history = history_file();
+    if let Some(file) = &history {
+        // A first start has none; one that cannot be read is no reason not to answer.
+        let _ = editor.load_history(file);
+    }
+    eprintln!("{}; \\? for help, \\q to leave", epoch_of(&session));
+    loop {
+        let (returned, line) = read_line(editor).await?;
+        editor = returned;
+        let line = match line {
+            Ok(line) if statement::is_blank(&line) => continue,
+            Ok(line) => line,
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(error).context("cannot read from the terminal"),
+        };
+        remember(&mut editor, history.as_ref(), &line);
+        let command = match line.trim_start().starts_with('\\') {
+            true => meta::read(&line, &session),
+            false => Ok(MetaCommand::Ask(line)),
+        };
+        match command {
+            Ok(MetaCommand::Quit) => break,
+            Ok(MetaCommand::Say(text)) => eprint!("{text}"),
+            Ok(MetaCommand::Format(chosen)) => format = chosen,
+            Ok(MetaCommand::Epoch) => {
+                renew(&mut session, &open).await;
+                eprintln!("{}", epoch_of(&session));
+            }
+            Ok(MetaCommand::Ask(text)) => {
+                renew(&mut session, &open).await;
+                for query in statement::split(&text) {
+                    if !answer(&session, query, format).await {
+                        return Ok(());
+                    }
+                }
+            }
+            Err(problem) => eprintln!("{problem}"),
+        }
+        if let Some(helper) = editor.helper_mut() {
+            helper.names = session.names().clone();
+        }
+    }
+    Ok(())
+}
+
+/// Takes up the newest epoch; without one, the last is asked again and that is said.
+async fn renew(session: &mut Session, open: &impl AsyncFn() -> Result<Session>) {
+    match open().await {
+        Ok(newest) => *session = newest,
+        Err(error) => eprintln!(
+            "cannot open the newest epoch, still at epoch={}: {error:#}",
+            session.epoch()
+        ),
+    }
+}
+
+/// Prints one answer or what is wrong; false if nobody reads any more. Ctrl-C stops the query, not the prompt.
+async fn answer(session: &Session, query: &str, format: Format) -> bool {
+    let printed = tokio::select! {
+        printed = print(session, query, format, None) => printed,
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("stopped");
+            return true;
+        }
+    };
+    match printed {
+        Ok(()) => true,
+        Err(error)
+            if error
+                .downcast_ref()
+                .is_some_and(OutputError::is_broken_pipe) =>
+        {
+            false
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            true
+        }
+    }
+}
+
+type Prompt = Editor<Assistant, FileHistory>;
+
+fn editor(names: Names) -> Result<Prompt> {
+    let config = Config::builder()
+        .max_history_size(HISTORY)?
+        .history_ignore_space(true)
+        .auto_add_history(false)
+        .build();
+    let mut editor = Editor::with_config(config).context("cannot use the terminal")?;
+    editor.set_helper(Some(Assistant { names }));
+    Ok(editor)
+}
+
+/// Waits for a line on a thread of its own: the runtime's are not for waiting.
+async fn read_line(mut editor: Prompt) -> Result<(Prompt, rustyline::Result<String>)> {
+    let read = move || {
+        let line = editor.readline("vitrine> ");
+        (editor, line)
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .context("the prompt has ended unexpectedly")
+}
+
+fn remember(editor: &mut Prompt, history: Option<&PathBuf>, line: &str) {
+    let added = editor.add_history_entry(line.trim_end()).unwrap_or(false);
+    if let (true, Some(file)) = (added, history) {
+        // Written at once, so that two prompts share one history and a killed one loses nothing.
+        let _ = editor.append_history(file);
+    }
+}
+
+/// `$XDG_STATE_HOME/vitrine/history`, by default under `~/.local/state`; none if the folder cannot be made.
+fn history_file() -> Option<PathBuf> {
+    let state = match std::env::var_os("XDG_STATE_HOME").filter(|dir| !dir.is_empty()) {
+        Some(dir) => PathBuf::from(dir),
+        None => PathBuf::from(std::env::var_os("HOME")?).join(".local/state"),
+    };
+    let folder = state.join("vitrine");
+    let made: io::Result<()> = fs::create_dir_all(&folder);
+    made.ok().map(|()| folder.join("history"))
+}
+
+/// Completion, and the decision whether Enter ends the query.
+#[derive(Helper, Hinter, Highlighter)]
+struct Assistant {
+    names: Names,
+}
+
+impl Completer for Assistant {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(complete::candidates(&self.names, line, position))
+    }
+}
+
+impl Validator for Assistant {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let input = context.input();
+        let complete = input.trim_start().starts_with('\\')
+            || statement::is_blank(input)
+            || statement::end(input).is_some();
+        Ok(if complete {
+            ValidationResult::Valid(None)
+        } else {
+            ValidationResult::Incomplete
+        })
+    }
+}

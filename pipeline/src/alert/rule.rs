@@ -1,0 +1,82 @@
+//! What an author of an alert rule writes against.
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use super::transition::AlertChange;
+
+/// What a rule looks at, and so where it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleInput {
+    /// Weighted facts of one operator, in the shard that makes them: rules over one customer or one case.
+    Facts { operator: &'static str },
+    /// Revisions of a metric's rows in windows of one kind, at the publisher: rates, territories, retailers over weeks.
+    Rows {
+        metric: &'static str,
+        window_kind: &'static str,
+    },
+}
+
+/// How far time has come where a rule runs (ms UTC). Sealed with what the rule decides, so that a replay decides alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleTime {
+    /// Clock of the input's topics.
+    pub clock_ms: i64,
+    /// Live time; files have none.
+    pub live_ms: Option<i64>,
+}
+
+impl RuleTime {
+    /// The clock or live time, whichever is further: what timers run on (K22).
+    pub fn furthest_ms(self) -> i64 {
+        self.live_ms
+            .map_or(self.clock_ms, |live_ms| live_ms.max(self.clock_ms))
+    }
+}
+
+/// One alert rule with its open alerts. Deterministic: the same calls give the same changes. No I/O.
+///
+/// It keeps state of its own because an alert outlives the batch that raised it (hysteresis, `first_fired_at`, deadlines).
+/// After a crash the owner loads what it saved and shows the rule again what holds: known facts must change nothing.
+pub trait AlertRule: Send {
+    /// As in tables and configuration: `A15`.
+    fn rule_id(&self) -> &str;
+
+    /// Rises when the rule's text changes its meaning.
+    fn version(&self) -> u32;
+
+    fn input(&self) -> RuleInput;
+
+    /// Takes in what changed: weighted facts (columns of the fact table and `weight`), or revisions of rows (`n` = 0: the row
+    /// is gone).
+    fn observe(
+        &mut self,
+        batch: &RecordBatch,
+        now: RuleTime,
+    ) -> Result<Vec<AlertChange>, ArrowError>;
+
+    /// Lets timers fire that `now` has reached. Nothing where none is due.
+    fn tick(&mut self, now: RuleTime) -> Vec<AlertChange>;
+
+    /// The earliest instant at which [`AlertRule::tick`] could say something (ms UTC, on the clock or live time).
+    fn next_timer_ms(&self) -> Option<i64>;
+
+    /// Open alerts and timers, for a base.
+    fn save(&self) -> Result<Vec<u8>, postcard::Error>;
+
+    /// Takes back what [`AlertRule::save`] gave.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k22_timers_run_on_the_clock_or_live_time_whichever_is_further() {
+        let at = |clock_ms, live_ms| RuleTime { clock_ms, live_ms }.furthest_ms();
+        assert_eq!(at(5, Some(9)), 9);
+        assert_eq!(at(9, Some(5)), 9);
+        assert_eq!(at(5, None), 5);
+    }
+}

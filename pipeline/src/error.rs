@@ -1,0 +1,175 @@
+//! One error for the whole engine: what happened, whose fault it is, and whether a later try may succeed.
+//!
+//! A message says what happened, to what (`key=value`), and what to do; it does not repeat its source. What an error means for
+//! the process (its exit code) is for the command line to decide, from [`Error::kind`].
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use arrow::error::ArrowError;
+
+/// Short for results of the engine.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of trouble it is: few kinds, so that a caller can decide without knowing the module it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Configuration, permissions, names of topics, or a query of the catalogue are wrong.
+    Configuration,
+    /// The storage was written by another version, with other inputs, or was drained.
+    Incompatible,
+    /// A query of a reader is wrong or not allowed.
+    Query,
+    /// Events are gone upstream: to go on would lose them silently.
+    EventsMissing,
+    /// Another owner stands, or may stand, in the log: this process has to end.
+    Fenced,
+    /// Stored bytes fail their check, or something is missing that must be there.
+    Damaged,
+    /// A broker, a store or a receiver does not answer or refuses for now.
+    Unavailable,
+    /// The dead-letter circuit breaker has opened: most records cannot be used.
+    DeadLetters,
+    /// A mistake in this program.
+    Internal,
+}
+
+/// Who has to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Whoever configured, asked or produced.
+    User,
+    /// Something outside this process.
+    External,
+    /// This program.
+    Internal,
+}
+
+impl ErrorKind {
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Configuration | Self::Incompatible | Self::Query | Self::DeadLetters => {
+                Fault::User
+            }
+            Self::EventsMissing | Self::Fenced | Self::Damaged | Self::Unavailable => {
+                Fault::External
+            }
+            Self::Internal => Fault::Internal,
+        }
+    }
+
+    /// Whether the same call may succeed later, without anybody changing anything here.
+    pub fn is_retryable(self) -> bool {
+        self == Self::Unavailable
+    }
+}
+
+/// Why something in the engine failed.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            source: None,
+        }))
+    }
+
+    /// The same with what caused it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// For `map_err`: an error of this kind, caused by the one that is mapped.
+    pub fn from_source<E: Into<Box<dyn StdError + Send + Sync>>>(
+        kind: ErrorKind,
+        message: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::new(kind, message).caused_by(source)
+    }
+
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    pub fn fault(&self) -> Fault {
+        self.kind().fault()
+    }
+
+    pub fn is_retryable(&self) -> bool {
+        self.kind().is_retryable()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.0.kind, self.0.message)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}
+
+/// Columns that we build ourselves: where they do not fit, the program is wrong.
+impl From<ArrowError> for Error {
+    fn from(source: ArrowError) -> Self {
+        Self::new(ErrorKind::Internal, "columns cannot be read or built").caused_by(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_kept_and_not_repeated() {
+        let source = ArrowError::ComputeError("too far".to_owned());
+        let error: Error = source.into();
+        assert_eq!(error.to_string(), "columns cannot be read or built");
+        assert!(
+            error
+                .source()
+                .is_some_and(|source| source.to_string().contains("too far"))
+        );
+        assert_eq!(
+            (error.kind(), error.fault()),
+            (ErrorKind::Internal, Fault::Internal)
+        );
+    }
+
+    #[test]
+    fn only_what_is_away_is_worth_another_try() {
+        let error = Error::new(ErrorKind::Unavailable, "broker is away");
+        assert!(error.is_retryable() && error.fault() == Fault::External);
+        for kind in [
+            ErrorKind::Configuration,
+            ErrorKind::Fenced,
+            ErrorKind::Damaged,
+        ] {
+            assert!(!Error::new(kind, "").is_retryable(), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One connection to the cluster: what exists, and from where to where it can be read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::error;
+use super::settings::KafkaSettings;
+use crate::kafka::TopicPartition;
+use crate::source::SourceError;
+use crate::time::wall;
+
+/// How long one request waits before we look whether the client has learnt why nobody answers.
+const SLICE: Duration = Duration::from_millis(500);
+
+pub(crate) type KafkaConsumer = BaseConsumer<Events>;
+
+/// Listens to what the client says about itself.
+#[derive(Default)]
+pub(crate) struct Events {
+    last: Mutex<Option<(RDKafkaErrorCode, String)>>,
+}
+
+impl Events {
+    /// The newest trouble: its code and librdkafka's description.
+    pub fn last(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl ClientContext for Events {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(target: "librdkafka", facility, "{message}");
+            }
+            // librdkafka's errors are its own troubles with brokers; what they mean for us is said by `Outage`
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+                tracing::debug!(target: "librdkafka", facility, "{message}");
+            }
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::trace!(target: "librdkafka", facility, "{message}");
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let Some(code) = error.rdkafka_error_code() else {
+            return;
+        };
+        // ends of partitions come this way too, and "all brokers down" would hide the reason why they are
+        if !matches!(
+            code,
+            RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown
+        ) {
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((code, reason.to_owned()));
+        }
+    }
+}
+
+impl ConsumerContext for Events {}
+
+/// Serves some of the client's own events: logs, errors, and what [`Events`] wants to hear.
+///
+/// Some and not all: a poll that served a log line answers as if the queue were empty, so its end cannot be told.
+pub(crate) fn serve_events(
+    consumer: &KafkaConsumer,
+) -> impl Iterator<Item = Result<BorrowedMessage<'_>, KafkaError>> {
+    (0..16).filter_map(|_| consumer.poll(Duration::ZERO))
+}
+
+/// A consumer and the settings it was made of.
+pub(crate) struct Client {
+    pub consumer: Arc<KafkaConsumer>,
+    brokers: String,
+    connect_timeout: Duration,
+}
+
+impl Client {
+    pub fn new(settings: &KafkaSettings) -> Result<Self, SourceError> {
+        let consumer: KafkaConsumer = settings
+            .client_config()?
+            .create_with_context(Events::default())
+            .map_err(error::creation)?;
+        Ok(Self {
+            consumer: Arc::new(consumer),
+            brokers: settings.brokers.clone(),
+            connect_timeout: settings.connect_timeout,
+        })
+    }
+
+    /// Number of partitions of a topic.
+    pub fn partition_count(&self, topic: &str) -> Result<u32, SourceError> {
+        let (count, refusal) = self.ask("metadata", || {
+            let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            let refusal = found.and_then(|found| found.error());
+            match refusal.map(RDKafkaErrorCode::from) {
+                Some(code) if error::is_temporary(code) => Err(KafkaError::MetadataFetch(code)),
+                refusal => Ok((found.map_or(0, |found| found.partitions().len()), refusal)),
+            }
+        })?;
+        let topic = topic.to_owned();
+        match refusal {
+            None if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
+            None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                Err(SourceError::MissingTopic { topic })
+            }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                Err(SourceError::NotAuthorized { topic })
+            }
+            Some(code) => Err(SourceError::Kafka {
+                context: format!("metadata of topic={topic}"),
+                source: KafkaError::MetadataFetch(code),
+            }),
+        }
+    }
+
+    /// First (`Offset::Beginning`) or end (`Offset::End`) offset of each input, waiting for brokers.
+    ///
+    /// Ends are those a reader of the configured isolation level reaches.
+    pub fn offsets(
+        &self,
+        inputs: &[TopicPartition],
+        which: Offset,
+    ) -> Result<Vec<i64>, SourceError> {
+        if inputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask("offsets", || {
+            list_offsets(&self.consumer, inputs, which, SLICE)?
+                .into_iter()
+                .collect()
+        })
+    }
+
+    /// Repeats a request until it is answered, the time is up, or the client knows that it never will be.
+    fn ask<T>(
+        &self,
+        what: &str,
+        request: impl Fn() -> Result<T, KafkaError>,
+    ) -> Result<T, SourceError> {
+        let began = wall::monotonic();
+        loop {
+            let error = match request() {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            // no partition is assigned yet, so no record can come
+            serve_events(&self.consumer).for_each(drop);
+            let last = self.consumer.client().context().last();
+            if let Some((code, reason)) = &last
+                && error::is_authentication(*code)
+            {
+                return Err(SourceError::Authentication {
+                    brokers: self.brokers.clone(),
+                    reason: reason.clone(),
+                });
+            }
+            if wall::monotonic().duration_since(began) >= self.connect_timeout {
+                return Err(SourceError::Unreachable {
+                    brokers: self.brokers.clone(),
+                    waited_s: self.connect_timeout.as_secs(),
+                    reason: last.map_or_else(|| format!("{what}: {error}"), |(_, reason)| reason),
+                });
+            }
+        }
+    }
+}
+
+/// Asks each leader once for the offsets of all its partitions; an inner error concerns one partition.
+pub(crate) fn list_offsets(
+    consumer: &KafkaConsumer,
+    inputs: &[TopicPartition],
+    which: Offset,
+    timeout: Duration,
+) -> Result<Vec<Result<i64, KafkaError>>, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(inputs.len());
+    for input in inputs {
+        // the request takes a time in place of the offset, and its special values are those of offsets: -1 end, -2 beginning
+        list.add_partition_offset(&input.topic, input.partition, which)?;
+    }
+    let answer = consumer.offsets_for_times(list, timeout)?;
+    Ok(inputs
+        .iter()
+        .map(|input| {
+            let found = answer
+                .find_partition(&input.topic, input.partition)
+                .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition))?;
+            found.error()?;
+            match found.offset() {
+                Offset::Offset(offset) => Ok(offset),
+                _ => Err(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset)),
+            }
+        })
+        .collect())
+}
+
+/// Number of partitions of each topic, in the order asked for.
+pub fn partition_counts(
+    settings: &KafkaSettings,
+    topics: &[&str],
+) -> Result<Vec<u32>, SourceError> {
+    let client = Client::new(settings)?;
+    topics
+        .iter()
+        .map(|topic| client.partition_count(topic))
+        .collect()
+}
+
+/// The offsets at which the inputs end now, as a reader of committed transactions sees them.
+///
+/// An input has been read that far when its [`Item::End`](crate::source::Item::End) names this offset or a later one, or a record of that offset or a
+/// later one has come.
+pub fn end_offsets(
+    settings: &KafkaSettings,
+    inputs: &[TopicPartition],
+) -> Result<Vec<i64>, SourceError> {
+    Client::new(settings)?.offsets(inputs, Offset::End)
+}

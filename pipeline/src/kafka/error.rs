@@ -1,0 +1,211 @@
+//! What a librdkafka error means for us: wait, or stop with a sentence.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::secret::is_secret;
+use crate::kafka::TopicPartition;
+use crate::source::SourceError;
+
+/// What to do about an error of one partition.
+pub(crate) enum ErrorClass {
+    /// librdkafka tries again by itself and nothing is skipped.
+    Wait,
+    /// The position is not in the log; which offsets there are is to be looked up.
+    OutOfRange,
+    Stop(SourceError),
+}
+
+/// Judges an error that came in place of a partition's record `offset`, or of a later one.
+///
+/// Only errors known to be temporary are waited out. Any other (a batch that cannot be unpacked, say) stops: a client that
+/// went on would go past records nobody has seen.
+pub(crate) fn classify(input: &TopicPartition, offset: i64, error: KafkaError) -> ErrorClass {
+    use RDKafkaErrorCode as Code;
+    let topic = || input.topic.clone();
+    let KafkaError::MessageConsumption(code) = error else {
+        return ErrorClass::Stop(unexpected(input, error));
+    };
+    match code {
+        Code::AutoOffsetReset | Code::OffsetOutOfRange => ErrorClass::OutOfRange,
+        Code::UnknownTopicOrPartition
+        | Code::UnknownTopic
+        | Code::UnknownPartition
+        | Code::UnknownTopicId => ErrorClass::Stop(SourceError::MissingTopic { topic: topic() }),
+        Code::TopicAuthorizationFailed => {
+            ErrorClass::Stop(SourceError::NotAuthorized { topic: topic() })
+        }
+        Code::BadMessage | Code::BadCompression | Code::NotImplemented => {
+            ErrorClass::Stop(SourceError::Batch {
+                topic: topic(),
+                partition: input.partition,
+                offset,
+                source: error,
+            })
+        }
+        code if is_temporary(code) => ErrorClass::Wait,
+        _ => ErrorClass::Stop(unexpected(input, error)),
+    }
+}
+
+/// Whether an error passes by itself: a broker that is away, or a leader that is moving.
+pub(crate) fn is_temporary(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::TimedOutQueue
+            | Code::NetworkException
+            | Code::BrokerNotAvailable
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::ReplicaNotAvailable
+            | Code::PreferredLeaderNotAvailable
+            | Code::OffsetNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::KafkaStorageError
+            | Code::WaitingForCoordinator
+            | Code::Retry
+    )
+}
+
+fn unexpected(input: &TopicPartition, source: KafkaError) -> SourceError {
+    SourceError::Kafka {
+        context: format!("reading={input}"),
+        source,
+    }
+}
+
+/// Whether an error says that our credentials are wrong.
+pub(crate) fn is_authentication(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::Authentication | Code::SaslAuthenticationFailed)
+}
+
+/// An error of building a client, without the value of a secret.
+pub(crate) fn creation(error: KafkaError) -> SourceError {
+    match error {
+        KafkaError::ClientConfig(_, reason, name, _) => SourceError::Setting {
+            // librdkafka repeats the value in its reason
+            reason: if is_secret(&name) {
+                "its value is not accepted".into()
+            } else {
+                reason
+            },
+            name: format!("[source] properties {name}"),
+        },
+        // such as a certificate that cannot be read, or a mechanism this build lacks
+        KafkaError::ClientCreation(reason) => SourceError::Setting {
+            name: "[source] properties".into(),
+            reason,
+        },
+        source => SourceError::Kafka {
+            context: "creating a client".into(),
+            source,
+        },
+    }
+}
+
+/// A time in which brokers do not answer: warned about when it begins and every 30 s, and told when it is over.
+#[derive(Default)]
+pub(crate) struct Outage {
+    since: Option<Instant>,
+    warned: Option<Instant>,
+}
+
+impl Outage {
+    const WARN_EVERY: Duration = Duration::from_secs(30);
+
+    /// Notes trouble; returns since when, if it is time to say so.
+    pub fn trouble(&mut self, now: Instant) -> Option<Duration> {
+        let since = *self.since.get_or_insert(now);
+        if self
+            .warned
+            .is_some_and(|warned| now.duration_since(warned) < Self::WARN_EVERY)
+        {
+            return None;
+        }
+        self.warned = Some(now);
+        Some(now.duration_since(since))
+    }
+
+    /// Notes that a broker answers; returns how long it did not, if it was said.
+    pub fn over(&mut self, now: Instant) -> Option<Duration> {
+        self.warned = None;
+        self.since.take().map(|since| now.duration_since(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::ErrorKind;
+    use crate::time::wall;
+
+    #[test]
+    fn only_what_is_known_to_pass_is_waited_out() {
+        use RDKafkaErrorCode as Code;
+        let input = TopicPartition::new("orders.v1", 3);
+        let judged = |code| match classify(&input, 7, KafkaError::MessageConsumption(code)) {
+            ErrorClass::Wait => "wait".to_owned(),
+            ErrorClass::OutOfRange => "out of range".to_owned(),
+            ErrorClass::Stop(error) => format!("{:?} {error}", error.kind()),
+        };
+        assert_eq!(judged(Code::BrokerTransportFailure), "wait");
+        assert_eq!(judged(Code::NotLeaderForPartition), "wait");
+        assert_eq!(judged(Code::AutoOffsetReset), "out of range");
+        let missing = judged(Code::UnknownTopicOrPartition);
+        assert!(
+            missing.starts_with("Configuration") && missing.contains("topic=orders.v1"),
+            "{missing}"
+        );
+        assert!(judged(Code::TopicAuthorizationFailed).contains("grant Describe and Read"));
+        for code in [Code::BadMessage, Code::BadCompression, Code::NotImplemented] {
+            let said = judged(code);
+            assert!(
+                said.contains("cannot be unpacked topic=orders.v1 partition=3 offset=7"),
+                "{said}"
+            );
+        }
+        assert!(judged(Code::Fatal).contains("reading=orders.v1/3"));
+        let fatal = classify(&input, 7, KafkaError::MessageConsumptionFatal(Code::Fatal));
+        assert!(matches!(fatal, ErrorClass::Stop(error) if error.kind() == ErrorKind::External));
+    }
+
+    #[test]
+    fn a_secret_is_not_repeated() {
+        use rdkafka::types::RDKafkaConfRes;
+        let shown = |name: &str| {
+            let error = KafkaError::ClientConfig(
+                RDKafkaConfRes::RD_KAFKA_CONF_INVALID,
+                "Invalid value \"canary\"".into(),
+                name.into(),
+                "canary".into(),
+            );
+            format!("{0} {0:?}", creation(error))
+        };
+        assert!(shown("client.rack").contains("canary"));
+        assert!(!shown("ssl.key.password").contains("canary"));
+    }
+
+    #[test]
+    fn an_outage_is_warned_about_every_thirty_seconds() {
+        let start = wall::monotonic();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut outage = Outage::default();
+        assert_eq!(outage.over(at(0)), None);
+        assert_eq!(outage.trouble(at(1)), Some(Duration::ZERO));
+        assert_eq!(outage.trouble(at(2)), None);
+        assert_eq!(outage.trouble(at(30)), None);
+        assert_eq!(outage.trouble(at(31)), Some(Duration::from_secs(30)));
+        assert_eq!(outage.over(at(40)), Some(Duration::from_secs(39)));
+        assert_eq!(outage.over(at(41)), None);
+        assert_eq!(outage.trouble(at(42)), Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,16 @@
+//! Kafka: one client set-up, one place that knows its errors.
+
+mod client;
+mod error;
+mod secret;
+mod sender;
+mod settings;
+mod topic_partition;
+
+pub use client::{end_offsets, partition_counts};
+pub use sender::RecordSender;
+pub use settings::KafkaSettings;
+pub use topic_partition::TopicPartition;
+
+pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
+pub(crate) use error::{ErrorClass, Outage, classify};

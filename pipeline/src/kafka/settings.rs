@@ -1,0 +1,201 @@
+//! How to reach Kafka and how much to read ahead.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+use super::error;
+use super::secret::is_secret;
+use crate::source::{KEPT_BYTES, SourceError};
+
+/// Settings that a reader's correctness rests on; a configuration that sets one of them is refused.
+const OURS: [(&str, &str); 9] = [
+    // positions live in the shard's log
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    // records that are gone must stop us, not be skipped
+    ("auto.offset.reset", "error"),
+    ("enable.partition.eof", "true"),
+    // input topics are never created
+    ("allow.auto.create.topics", "false"),
+    // both bound memory, from `buffered_records` and `buffered_bytes`
+    ("queued.min.messages", ""),
+    ("queued.max.messages.kbytes", ""),
+    ("bootstrap.servers", ""),
+    ("group.id", ""),
+];
+
+/// What we choose, and a configuration may choose otherwise.
+const DEFAULTS: [(&str, &str); 4] = [
+    // aborted transactions never happened
+    ("isolation.level", "read_committed"),
+    // a damaged batch is an error and not an event
+    ("check.crcs", "true"),
+    // a full buffer is looked at again soon: at the default of 1 s it would set the pace of catching up
+    ("fetch.queue.backoff.ms", "20"),
+    ("client.id", "vitrine"),
+];
+
+/// A Kafka cluster as the source of a shard.
+#[derive(Clone)]
+pub struct KafkaSettings {
+    /// `host:port`, separated by commas.
+    pub brokers: String,
+    /// Name for quotas and access rules; nothing is committed under it.
+    pub group: String,
+    /// Passed on to librdkafka.
+    pub properties: BTreeMap<String, String>,
+    /// What is kept of a payload at most, in bytes (see [`Record::payload`](crate::source::Record::payload)).
+    pub max_kept_bytes: usize,
+    /// Records read ahead per partition.
+    pub buffered_records: usize,
+    /// Bytes of keys and payloads read ahead per partition. librdkafka holds at most as much again, and one fetch.
+    pub buffered_bytes: usize,
+    /// How far in event time an input may run ahead of one that has unread records but none here yet.
+    pub alignment: Duration,
+    /// How long opening waits for a broker.
+    pub connect_timeout: Duration,
+    /// How often an end is confirmed.
+    pub confirm_every: Duration,
+}
+
+impl KafkaSettings {
+    /// Settings with defaults for everything but where to read.
+    pub fn new(brokers: impl Into<String>, group: impl Into<String>) -> Self {
+        Self {
+            brokers: brokers.into(),
+            group: group.into(),
+            properties: BTreeMap::new(),
+            max_kept_bytes: KEPT_BYTES,
+            buffered_records: 16_384,
+            buffered_bytes: 8 * 1_048_576,
+            alignment: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(30),
+            confirm_every: Duration::from_secs(1),
+        }
+    }
+
+    /// Whether a client can be made of these settings, without connecting: names and values of properties.
+    pub fn check(&self) -> Result<(), SourceError> {
+        let config = self.client_config()?;
+        config.create_native_config().map_err(error::creation)?;
+        Ok(())
+    }
+
+    /// The client configuration that follows; refuses properties that are ours to set.
+    pub(crate) fn client_config(&self) -> Result<ClientConfig, SourceError> {
+        for (name, _) in OURS {
+            if self.properties.contains_key(name) {
+                return Err(SourceError::Setting {
+                    name: name.into(),
+                    reason: "is set by vitrine itself; remove it from [source] properties".into(),
+                });
+            }
+        }
+        let mut config = ClientConfig::new();
+        for (name, value) in DEFAULTS {
+            config.set(name, value);
+        }
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        for (name, value) in OURS {
+            config.set(name, value);
+        }
+        let kbytes = (self.buffered_bytes / 1024).clamp(1, 2_097_151);
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("group.id", &self.group)
+            .set(
+                "queued.min.messages",
+                self.buffered_records.clamp(1, 10_000_000).to_string(),
+            )
+            .set("queued.max.messages.kbytes", kbytes.to_string());
+        Ok(config)
+    }
+}
+
+/// Shows no value of a property that may be a secret.
+impl fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let properties: BTreeMap<&str, &str> = self
+            .properties
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.as_str(),
+                    if is_secret(name) { "<redacted>" } else { value },
+                )
+            })
+            .collect();
+        f.debug_struct("KafkaSettings")
+            .field("brokers", &self.brokers)
+            .field("group", &self.group)
+            .field("properties", &properties)
+            .field("max_kept_bytes", &self.max_kept_bytes)
+            .field("buffered_records", &self.buffered_records)
+            .field("buffered_bytes", &self.buffered_bytes)
+            .field("alignment", &self.alignment)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("confirm_every", &self.confirm_every)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, value: &str) -> KafkaSettings {
+        let mut settings = KafkaSettings::new("a:9092", "vitrine");
+        settings.properties.insert(name.into(), value.into());
+        settings
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        for name in [
+            "sasl.password",
+            "ssl.key.pem",
+            "ssl.keystore.password",
+            "sasl.oauthbearer.config",
+        ] {
+            let shown = format!("{:?}", with(name, "canary"));
+            assert!(
+                shown.contains("<redacted>") && !shown.contains("canary"),
+                "{shown}"
+            );
+        }
+        assert!(format!("{:?}", with("security.protocol", "SASL_SSL")).contains("SASL_SSL"));
+    }
+
+    #[test]
+    fn what_correctness_rests_on_cannot_be_set() {
+        for (name, _) in OURS {
+            let error = with(name, "x").client_config().unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_property_that_librdkafka_does_not_know_is_found_offline() {
+        assert!(with("fetch.min.bytes", "10").check().is_ok());
+        for (name, value) in [("fetch.mn.bytes", "10"), ("fetch.min.bytes", "many")] {
+            let error = with(name, value).check().unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn defaults_can_be_overridden() {
+        let config = with("isolation.level", "read_uncommitted")
+            .client_config()
+            .unwrap();
+        assert_eq!(config.get("isolation.level"), Some("read_uncommitted"));
+        assert_eq!(config.get("auto.offset.reset"), Some("error"));
+        assert_eq!(config.get("queued.max.messages.kbytes"), Some("8192"));
+    }
+}

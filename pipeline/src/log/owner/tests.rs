@@ -1,0 +1,226 @@
+use super::super::faulty::{Fault, FaultyStore};
+use super::*;
+use crate::log::{Damage, LogReader};
+
+fn objects(store: &FaultyStore) -> Objects {
+    let patience = Patience {
+        limit: Duration::from_secs(5),
+        first_pause: Duration::ZERO,
+    };
+    Objects {
+        patience,
+        ..Objects::new(Arc::new(store.clone()), "shard-1")
+    }
+}
+
+async fn claimed(store: &FaultyStore, owner: &str) -> (Log, Recovered) {
+    Log::claim_in(objects(store), owner).await.expect("claims")
+}
+
+fn text(payload: &str) -> Bytes {
+    Bytes::from(payload.to_owned())
+}
+
+#[tokio::test]
+async fn records_come_back_in_order_without_claims() {
+    let store = FaultyStore::new([]);
+    let (mut log, recovered) = claimed(&store, "a").await;
+    assert!(recovered.checkpoint.is_none() && recovered.records.is_empty());
+    assert_eq!(log.append(text("x")).await.unwrap(), 2);
+    assert_eq!(log.append(text("y")).await.unwrap(), 3);
+    assert_eq!(log.last().number, 3);
+
+    let (log, recovered) = claimed(&store, "b").await;
+    assert_eq!(recovered.records, [(2, text("x")), (3, text("y"))]);
+    assert_eq!(log.last().number, 4, "the claim is a record");
+    assert_eq!(log.claim_id().number, 4);
+}
+
+#[tokio::test]
+async fn an_error_after_success_is_found_out_and_an_error_without_effect_is_repeated() {
+    let store = FaultyStore::new([]);
+    let (mut log, _) = claimed(&store, "a").await;
+    store.then([Fault::AfterSuccess]);
+    assert_eq!(log.append(text("x")).await.unwrap(), 2);
+    store.then([
+        Fault::WithoutEffect,
+        Fault::WithoutEffect,
+        Fault::AfterSuccess,
+        Fault::AfterSuccess,
+    ]);
+    assert_eq!(log.append(text("y")).await.unwrap(), 3);
+    assert_eq!(store.faults_left(), 0);
+    let (_, recovered) = claimed(&store, "b").await;
+    assert_eq!(recovered.records, [(2, text("x")), (3, text("y"))]);
+}
+
+#[tokio::test]
+async fn a_claim_survives_the_same_faults_and_stands_once() {
+    let store = FaultyStore::new([]);
+    store.then([Fault::WithoutEffect, Fault::AfterSuccess]);
+    let (log, _) = claimed(&store, "a").await;
+    assert_eq!(log.last().number, 1);
+    let reader = LogReader::new(Arc::new(store), "shard-1");
+    assert_eq!(reader.last_number().await.unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn a_store_that_stays_away_gives_its_error_and_the_log_wants_to_be_claimed_again() {
+    let store = FaultyStore::new([]);
+    let (mut log, _) = claimed(&store, "a").await;
+    log.objects.patience.limit = Duration::ZERO;
+    store.then([Fault::AfterSuccess]);
+    assert!(matches!(
+        log.append(text("x")).await,
+        Err(LogError::Store { .. })
+    ));
+    assert!(matches!(
+        log.append(text("y")).await,
+        Err(LogError::Interrupted { number: 2, .. })
+    ));
+    assert!(matches!(
+        log.confirm().await,
+        Err(LogError::Interrupted { .. })
+    ));
+    let (_, recovered) = claimed(&store, "a again").await;
+    assert_eq!(
+        recovered.records,
+        [(2, text("x"))],
+        "the put had its effect, and the next owner sees it"
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_append_leaves_the_log_to_be_claimed_again() {
+    let store = FaultyStore::around(
+        Arc::new(object_store::memory::InMemory::new()),
+        [(Fault::None, 0), (Fault::None, 3)],
+    );
+    let (mut log, _) = claimed(&store, "a").await;
+    let first_poll = futures::poll!(std::pin::pin!(log.append(text("x"))));
+    assert!(first_poll.is_pending(), "dropped half way");
+    assert!(matches!(
+        log.append(text("y")).await,
+        Err(LogError::Interrupted { number: 2, .. })
+    ));
+}
+
+#[tokio::test]
+async fn confirming_tells_whether_another_owner_came() {
+    let store = FaultyStore::new([]);
+    let (mut first, _) = claimed(&store, "first").await;
+    first.confirm().await.expect("still the owner");
+    assert!(first.unconfirmed_for() < Duration::from_secs(5));
+    let (mut second, _) = claimed(&store, "second").await;
+    assert!(
+        matches!(first.confirm().await, Err(LogError::Fenced { owner, .. }) if owner == "second")
+    );
+    second.confirm().await.expect("the owner");
+}
+
+#[tokio::test]
+async fn a_silent_owner_ends_before_and_after_a_put() {
+    let store = FaultyStore::new([]);
+    let (mut log, _) = claimed(&store, "a").await;
+    log.silence_limit = Duration::ZERO;
+    let error = log.append(text("x")).await.expect_err("silent");
+    assert!(matches!(error, LogError::Silent { .. }) && error.lost_ownership());
+
+    // Stopped in the middle of the put: it may stand, but the owner must not go on.
+    log.silence_limit = Duration::from_millis(30);
+    log.confirmed = wall::monotonic();
+    log.objects.patience.first_pause = Duration::from_millis(60);
+    store.then([Fault::WithoutEffect]);
+    assert!(matches!(
+        log.append(text("x")).await,
+        Err(LogError::Silent { .. })
+    ));
+    assert!(matches!(
+        log.append(text("y")).await,
+        Err(LogError::Interrupted { .. })
+    ));
+}
+
+#[tokio::test]
+async fn trimming_keeps_what_two_bases_and_the_cut_do_not_cover() {
+    let store = FaultyStore::new([]);
+    let (mut log, _) = claimed(&store, "a").await;
+    for number in 2..=10 {
+        log.append(text(&number.to_string())).await.unwrap();
+        if [4, 7, 9].contains(&number) {
+            log.write_checkpoint(text(&format!("state at {number}")))
+                .await
+                .unwrap();
+        }
+    }
+    let now = Duration::ZERO;
+    assert_eq!(
+        log.trim(99, Duration::from_secs(86_400)).await.unwrap(),
+        0,
+        "too young"
+    );
+    assert_eq!(
+        log.trim(3, now).await.unwrap(),
+        2,
+        "the epoch's cut holds back"
+    );
+    assert_eq!(
+        log.trim(99, now).await.unwrap(),
+        4,
+        "up to the second newest checkpoint"
+    );
+    let reader = LogReader::new(Arc::new(store.clone()), "shard-1");
+    assert!(reader.read(6).await.unwrap().is_none());
+    assert!(
+        reader.read(7).await.unwrap().is_some(),
+        "what a checkpoint covers vouches for it"
+    );
+
+    // The newest checkpoint is damaged: the older one and the records still serve.
+    let newest = log.objects.folder.checkpoint(9, log.claim_id());
+    log.objects
+        .store
+        .put(&newest, Bytes::from_static(b"VTRL torn").into())
+        .await
+        .unwrap();
+    let (log, recovered) = claimed(&store, "b").await;
+    assert_eq!(
+        recovered
+            .checkpoint
+            .map(|(position, payload)| (position.number, payload)),
+        Some((7, text("state at 7")))
+    );
+    assert_eq!(
+        recovered.records,
+        [(8, text("8")), (9, text("9")), (10, text("10"))]
+    );
+    let mut log = log;
+    assert_eq!(
+        log.trim(99, now).await.unwrap(),
+        0,
+        "a damaged checkpoint covers nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_record_at_my_number_stops() {
+    let store = FaultyStore::new([]);
+    let (mut log, _) = claimed(&store, "a").await;
+    let path = log.objects.folder.record(2);
+    log.objects
+        .store
+        .put(&path, Bytes::from_static(b"garbage").into())
+        .await
+        .unwrap();
+    let error = log.append(text("x")).await.expect_err("stops");
+    assert!(
+        matches!(
+            error,
+            LogError::Damaged {
+                why: Damage::Truncated { .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
+}

@@ -1,0 +1,106 @@
+//! Control records: which days of a feed are final, and which were restated after that.
+//!
+//! A record of the topic cannot say that it is final, for that comes with time: a control record says it of a whole day, and
+//! a row of `feeds.status` says the same. Rows and checksum are those of the day as it is in force then, so that a reader
+//! can tell whether it has all of it.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Cells, FeedDefinition, FeedGrid};
+use crate::sink::SinkRecord;
+use crate::time::Day;
+
+/// A row of `feeds.status`; instants are µs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatusRow {
+    pub feed: String,
+    pub ds: String,
+    pub control: &'static str,
+    pub rows: i64,
+    pub checksum: String,
+    pub sequence: i64,
+    pub emitted_at: i64,
+    pub epoch: i64,
+}
+
+impl FeedGrid {
+    /// Days that are final now that all before `final_before` are, and those of `changed` that were final already.
+    pub(super) fn controls(
+        &mut self,
+        feed: &FeedDefinition,
+        changed: &[Day],
+        final_before: Day,
+        (epoch, now_ms): (i64, i64),
+    ) -> Vec<StatusRow> {
+        let (Some(first), Some(complete)) = (self.days.keys().next(), self.last_complete) else {
+            return Vec::new();
+        };
+        let known = self.final_before;
+        let restated = changed.iter().filter(|day| Some(**day) < known);
+        let mut days: Vec<(Day, &str)> = restated.map(|day| (*day, "restated")).collect();
+        let from = known.unwrap_or(*first);
+        let until = final_before.min(complete.plus(1));
+        days.extend((from.0..until.0).map(|number| (Day(number), "final")));
+        if until > from {
+            self.final_before = Some(until);
+        }
+        days.into_iter()
+            .map(|(day, control)| {
+                let (rows, checksum) = self.checksum(feed, day);
+                self.sequence += 1;
+                StatusRow {
+                    feed: feed.name.clone(),
+                    ds: day.date().to_string(),
+                    control,
+                    rows,
+                    checksum,
+                    sequence: self.sequence,
+                    emitted_at: now_ms * 1000,
+                    epoch,
+                }
+            })
+            .collect()
+    }
+
+    /// Rows of a day and the SHA-256 of their lines: `unique_id|ds|<values>|<flag>|is_zero_filled`, in the order of `unique_id`.
+    fn checksum(&self, feed: &FeedDefinition, day: Day) -> (i64, String) {
+        let empty = Cells::new();
+        let cells = self.days.get(&day).unwrap_or(&empty);
+        let ds = day.date();
+        let (mut rows, mut hash) = (0, Sha256::new());
+        for series in self.series(day) {
+            rows += 1;
+            let mut line = format!("{series}|{ds}");
+            let cell = cells.get(series);
+            for index in 0..feed.values.len() {
+                line.push('|');
+                line.push_str(&cell.map_or(0, |cell| cell.values[index]).to_string());
+            }
+            let flag = cell.is_some_and(|cell| cell.flag);
+            line.push_str(&format!("|{flag}|{}\n", cell.is_none()));
+            hash.update(line);
+        }
+        (rows, hex::encode(hash.finalize()))
+    }
+}
+
+impl StatusRow {
+    /// The same as a record of the feed's topic.
+    pub(super) fn record(&self, topic: &str) -> SinkRecord {
+        let body = serde_json::json!({
+            "feed": self.feed, "ds": self.ds, "control": self.control, "rows": self.rows, "checksum": self.checksum,
+        });
+        let header = |name: &str, value: String| (name.to_owned(), Some(value.into()));
+        SinkRecord {
+            topic: topic.to_owned(),
+            key: Some(format!("control|{}", self.ds).into()),
+            value: Some(body.to_string().into()),
+            headers: vec![
+                header("control", self.control.to_owned()),
+                header("epoch", self.epoch.to_string()),
+                header("sequence", self.sequence.to_string()),
+            ],
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Which windows want a round. Pure: what was touched and how far clocks have come go in, windows come out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::round::Metric;
+use crate::shard::Clocks;
+use crate::shard::clock_key;
+use crate::time::{Day, Window, WindowKind, Zone};
+
+/// Windows of all metrics on one clock: computed together, so that sums agree across tables.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RoundKey {
+    pub clock: String,
+    pub window: Window,
+}
+
+/// The largest allowed lateness per topic, ms.
+pub type Lateness = BTreeMap<String, i64>;
+
+/// What has been touched, what has been computed and when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Planner {
+    dirty: BTreeSet<RoundKey>,
+    /// Windows that had a round, with the wall clock of the last one (ms UTC; paces revisions only).
+    ran: BTreeMap<RoundKey, i64>,
+    /// The last day with a fact, per shard and metric with panes.
+    last_days: BTreeMap<u32, BTreeMap<String, Day>>,
+    /// The highest clock seen by a round, per clock: what had ended before it is what `restated` is judged by.
+    pub finality: Clocks,
+}
+
+impl Planner {
+    /// Panes of `metric` changed on these days.
+    pub fn touch(&mut self, metrics: &[Metric], metric: &str, days: &[Day]) {
+        for reader in metrics
+            .iter()
+            .filter(|reader| reader.reads_panes.contains(metric))
+        {
+            for kind in &reader.windows {
+                for day in days {
+                    for window in kind.reading(*day, reader.look_back_days) {
+                        self.dirty.insert(RoundKey {
+                            clock: clock_key(&reader.clock),
+                            window,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The last days that hold facts in a shard, as its newest seal says: a fact that is taken back may have been the last.
+    pub fn holds(&mut self, shard: u32, last_days: BTreeMap<String, Day>) {
+        self.last_days.insert(shard, last_days);
+    }
+
+    /// List prices or reference data changed: windows of metrics that read them run again.
+    pub fn touch_reference(&mut self, metrics: &[Metric]) {
+        let readers: BTreeSet<(String, WindowKind)> = metrics
+            .iter()
+            .filter(|metric| metric.reads_as_of)
+            .flat_map(|metric| {
+                let clock = clock_key(&metric.clock);
+                metric
+                    .windows
+                    .iter()
+                    .map(move |kind| (clock.clone(), *kind))
+            })
+            .collect();
+        let again: Vec<RoundKey> = self
+            .ran
+            .keys()
+            .filter(|key| readers.contains(&(key.clock.clone(), key.window.kind)))
+            .cloned()
+            .collect();
+        self.dirty.extend(again);
+    }
+
+    /// Windows that ended before their clock and changed since their last round: at once the first time, later every
+    /// `revise_every_ms`, or all of them with `force`.
+    pub fn due(
+        &self,
+        zone: Zone,
+        clocks: &Clocks,
+        now_ms: i64,
+        revise_every_ms: i64,
+        force: bool,
+    ) -> Vec<RoundKey> {
+        self.dirty
+            .iter()
+            .filter(|key| {
+                clocks
+                    .get(&key.clock)
+                    .is_some_and(|&clock| clock >= key.window.end_ms(zone))
+            })
+            .filter(|key| {
+                force
+                    || self
+                        .ran
+                        .get(key)
+                        .is_none_or(|&ran| now_ms - ran >= revise_every_ms)
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// A round has answered for what was touched before it was opened.
+    pub fn opened(&mut self, key: &RoundKey, now_ms: i64) {
+        self.dirty.remove(key);
+        self.ran.insert(key.clone(), now_ms);
+    }
+
+    /// Metrics of a round, in the order of loading.
+    pub fn metrics_of<'a>(metrics: &'a [Metric], key: &RoundKey) -> Vec<&'a Metric> {
+        metrics
+            .iter()
+            .filter(|metric| {
+                clock_key(&metric.clock) == key.clock && metric.windows.contains(&key.window.kind)
+            })
+            .collect()
+    }
+
+    /// K7: the last instant at which a window that holds a fact becomes final, over all metrics.
+    pub fn drain_instant_ms(
+        &self,
+        metrics: &[Metric],
+        zone: Zone,
+        lateness: &Lateness,
+    ) -> Option<i64> {
+        let mut last = None;
+        for metric in metrics {
+            for panes in &metric.reads_panes {
+                let shards = self.last_days.values();
+                let Some(&day) = shards.filter_map(|days| days.get(panes)).max() else {
+                    continue;
+                };
+                for kind in &metric.windows {
+                    for window in kind.reading(day, 0) {
+                        last = last.max(Some(window.end_ms(zone) + wait_ms(metric, lateness)));
+                    }
+                }
+            }
+        }
+        last
+    }
+}
+
+/// K7: from a window's end to its being final: look-ahead and the largest lateness of the metric's topics.
+pub fn wait_ms(metric: &Metric, lateness: &Lateness) -> i64 {
+    let late = metric
+        .clock
+        .iter()
+        .filter_map(|topic| lateness.get(topic))
+        .max();
+    i64::from(metric.look_ahead_days) * crate::time::DAY_MS + late.copied().unwrap_or(0)
+}
+
+/// Windows of `metric` that end at or before this instant are final (ms UTC).
+pub fn final_until_ms(metric: &Metric, clocks: &Clocks, lateness: &Lateness) -> Option<i64> {
+    clocks
+        .get(&clock_key(&metric.clock))
+        .map(|clock| clock - wait_ms(metric, lateness))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! Rows of public tables from what shards sealed.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::compute::{cast, concat_batches, filter_record_batch};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::json::ReaderBuilder;
+use arrow::record_batch::RecordBatch;
+use serde::Serialize;
+
+use crate::alert::Severity;
+use crate::columns::{instant, int32};
+use crate::round::RowChanges;
+use crate::shard::{DeadLetter, LateEvent, OrphanRow, from_ipc};
+use crate::time::{Window, Zone};
+
+/// Columns of `schema` from `batch` and from constants or computed `extra` columns, by name; what neither has is NULL.
+pub fn conform(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+    extra: &[(&str, ArrayRef)],
+) -> Result<RecordBatch, ArrowError> {
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let given = extra
+                .iter()
+                .find(|(name, _)| name == field.name())
+                .map(|(_, array)| array)
+                .or_else(|| batch.column_by_name(field.name()));
+            match given {
+                Some(array) if array.data_type() == field.data_type() => Ok(array.clone()),
+                Some(array) => cast(array, field.data_type()),
+                None => Ok(arrow::array::new_null_array(
+                    field.data_type(),
+                    batch.num_rows(),
+                )),
+            }
+        })
+        .collect::<Result<Vec<_>, ArrowError>>()?;
+    RecordBatch::try_new(schema.clone(), columns)
+}
+
+fn epoch_column(rows: usize, epoch: i64) -> ArrayRef {
+    Arc::new(Int64Array::from(vec![epoch; rows]))
+}
+
+/// Accepted events of one seal as rows of `events.<topic>`; `mine` says which partitions the shard accounts for.
+pub fn event_rows(
+    ipc: &[u8],
+    schema: &SchemaRef,
+    zone: Zone,
+    epoch: i64,
+    mine: impl Fn(i32) -> bool,
+) -> Result<Vec<RecordBatch>, ArrowError> {
+    from_ipc(ipc)?
+        .into_iter()
+        .map(|batch| {
+            let partitions = int32(&batch, "partition")?;
+            let keep: BooleanArray = partitions.iter().map(|p| p.map(&mine)).collect();
+            let batch = match keep.true_count() == batch.num_rows() {
+                true => batch,
+                false => filter_record_batch(&batch, &keep)?,
+            };
+            let days = Date32Array::from_iter_values(
+                instant(&batch, "occurred_at")?
+                    .values()
+                    .iter()
+                    .map(|us| zone.day_of(us.div_euclid(1000)).0),
+            );
+            conform(
+                &batch,
+                schema,
+                &[
+                    ("epoch", epoch_column(batch.num_rows(), epoch)),
+                    ("event_date", Arc::new(days)),
+                ],
+            )
+        })
+        .collect()
+}
+
+/// Weighted facts of one seal as rows of `facts.<name>`.
+pub fn fact_rows(
+    ipc: &[u8],
+    schema: &SchemaRef,
+    epoch: i64,
+) -> Result<Vec<RecordBatch>, ArrowError> {
+    from_ipc(ipc)?
+        .into_iter()
+        .map(|batch| {
+            let rows = batch.num_rows();
+            conform(&batch, schema, &[("epoch", epoch_column(rows, epoch))])
+        })
+        .collect()
+}
+
+/// What is the same for all rows of a window in an epoch.
+pub struct RevisionStamp {
+    pub window: Window,
+    pub zone: Zone,
+    pub restated: bool,
+    pub emitted_at_ms: i64,
+    pub epoch: i64,
+}
+
+/// New revisions of metric rows as rows of their table.
+pub fn metric_rows(
+    changes: &RowChanges,
+    schema: &SchemaRef,
+    stamp: &RevisionStamp,
+) -> Result<RecordBatch, ArrowError> {
+    let rows = changes.rows.num_rows();
+    let at = |ms: i64| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from(vec![ms * 1000; rows]).with_timezone("UTC"))
+    };
+    conform(
+        &changes.rows,
+        schema,
+        &[
+            (
+                "window_kind",
+                Arc::new(StringArray::from(vec![stamp.window.kind.as_str(); rows])),
+            ),
+            ("window_start", at(stamp.window.start_ms(stamp.zone))),
+            ("window_end", at(stamp.window.end_ms(stamp.zone))),
+            (
+                "window_date",
+                Arc::new(Date32Array::from(vec![stamp.window.first.0; rows])),
+            ),
+            (
+                "revision",
+                Arc::new(Int32Array::from(changes.revisions.clone())),
+            ),
+            (
+                "restated",
+                Arc::new(BooleanArray::from(vec![stamp.restated; rows])),
+            ),
+            ("emitted_at", at(stamp.emitted_at_ms)),
+            ("epoch", epoch_column(rows, stamp.epoch)),
+        ],
+    )
+}
+
+/// Plain structs as rows; instants are µs, dates `YYYY-MM-DD`, bytes hexadecimal.
+pub fn plain_rows<R: Serialize>(rows: &[R], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let mut decoder = ReaderBuilder::new(schema.clone()).build_decoder()?;
+    decoder.serialize(rows)?;
+    let batches: Vec<RecordBatch> =
+        std::iter::from_fn(|| decoder.flush().transpose()).collect::<Result<_, _>>()?;
+    concat_batches(schema, &batches)
+}
+
+#[derive(Serialize)]
+pub struct WatermarkRow {
+    pub epoch: i64,
+    pub shard: u32,
+    pub topic: String,
+    pub partition: i32,
+    pub next_offset: i64,
+    pub watermark_at: Option<i64>,
+    pub horizon_at: Option<i64>,
+    pub is_at_end: bool,
+    pub emitted_at: i64,
+}
+
+#[derive(Serialize)]
+pub struct ConservationRow {
+    pub shard: u32,
+    pub seal: u64,
+    pub topic: String,
+    pub partition: i32,
+    pub read_n: u64,
+    pub accepted_n: u64,
+    pub duplicate_n: u64,
+    pub dead_letter_n: u64,
+    pub too_late_n: u64,
+    pub sealed_at: i64,
+    pub epoch: i64,
+    pub event_date: String,
+}
+
+#[derive(Serialize)]
+pub struct HeaderRow {
+    name: String,
+    value: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct DeadLetterRow {
+    topic: String,
+    partition: i32,
+    offset: i64,
+    broker_at: Option<i64>,
+    reason: &'static str,
+    path: String,
+    value: Option<String>,
+    key: Option<String>,
+    headers: Vec<HeaderRow>,
+    shard: u32,
+    epoch: i64,
+    event_date: String,
+}
+
+impl DeadLetterRow {
+    /// Its date is that of the broker's timestamp, else of the seal: the record's own cannot be trusted.
+    pub fn new(
+        letter: &DeadLetter,
+        topic: &str,
+        shard: u32,
+        epoch: i64,
+        zone: Zone,
+        sealed_at_ms: i64,
+    ) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            partition: letter.input.partition,
+            offset: letter.offset,
+            broker_at: letter.timestamp_ms.map(|ms| ms * 1000),
+            reason: letter.reason.as_str(),
+            path: letter.path.clone(),
+            value: letter.value.as_ref().map(hex::encode),
+            key: letter.key.as_ref().map(hex::encode),
+            headers: letter
+                .headers
+                .iter()
+                .map(|(name, value)| HeaderRow {
+                    name: name.clone(),
+                    value: value.as_ref().map(hex::encode),
+                })
+                .collect(),
+            shard,
+            epoch,
+            event_date: zone
+                .day_of(letter.timestamp_ms.unwrap_or(sealed_at_ms))
+                .date()
+                .to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct LateRow {
+    topic: String,
+    partition: i32,
+    offset: i64,
+    event_id: String,
+    event_type: String,
+    scope: Option<String>,
+    occurred_at: i64,
+    recorded_at: i64,
+    limit_at: i64,
+    shard: u32,
+    epoch: i64,
+    event_date: String,
+}
+
+impl LateRow {
+    pub fn new(late: &LateEvent, topic: &str, shard: u32, epoch: i64, zone: Zone) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            partition: late.input.partition,
+            offset: late.offset,
+            event_id: late.event_id.clone(),
+            event_type: late.event_type.clone(),
+            scope: late.scope.clone(),
+            occurred_at: late.occurred_at_ms * 1000,
+            recorded_at: late.recorded_at_ms * 1000,
+            limit_at: late.limit_ms * 1000,
+            shard,
+            epoch,
+            event_date: zone.day_of(late.occurred_at_ms).date().to_string(),
+        }
+    }
+}
+
+/// A correction that names nothing within reach, as a weighted fact: a later event may take it back.
+#[derive(Serialize)]
+pub struct OrphanFact {
+    topic: &'static str,
+    event_id: String,
+    corrects: String,
+    occurred_at: i64,
+    pane: String,
+    weight: i64,
+    epoch: i64,
+}
+
+impl OrphanFact {
+    pub fn new(orphan: &OrphanRow, epoch: i64, zone: Zone) -> Self {
+        Self {
+            topic: orphan.topic.name(),
+            event_id: orphan.event_id.clone(),
+            corrects: orphan.corrects.clone(),
+            occurred_at: orphan.occurred_at_ms * 1000,
+            pane: zone.day_of(orphan.occurred_at_ms).date().to_string(),
+            weight: orphan.weight,
+            epoch,
+        }
+    }
+}
+
+/// A loaded alert rule, a row of `ops.rules`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleCard {
+    pub rule_id: Arc<str>,
+    pub rule_version: u32,
+    pub title: Arc<str>,
+    /// What it watches, in words.
+    pub condition: String,
+    /// The highest it can reach.
+    pub severity: Severity,
+    pub owner_role: Arc<str>,
+    pub escalation_role: Arc<str>,
+}
+
+#[derive(Serialize)]
+pub struct RuleRow {
+    #[serde(flatten)]
+    pub card: RuleCard,
+    pub loaded_at: i64,
+    pub epoch: i64,
+}
+
+#[derive(Serialize)]
+pub struct EpochRow {
+    pub epoch: i64,
+    pub committed_at: i64,
+    pub table_name: String,
+    pub version: i64,
+    pub cut: String,
+}
+
+#[derive(Serialize)]
+pub struct FinalityRow {
+    pub table_name: String,
+    pub window_kind: String,
+    pub final_until: i64,
+    pub epoch: i64,
+}

@@ -1,0 +1,183 @@
+//! Every metric row once more: all accepted events at once through the same operators and texts, compared with what was
+//! published epoch by epoch.
+//!
+//! ```text
+//! events.* of an epoch ─▶ ShardState per shard, one apply at the epoch's clocks ─▶ rounds of all windows that ended ─▶ rows
+//! metrics.* of the same epoch ──────────────────────────────────────────────────────────────── compare ──▶ TableAudit
+//! ```
+//!
+//! Micro-batches, differences, retractions, recovery, rounds and revisions are what this checks: none of them takes part. The
+//! operators and texts themselves are checked elsewhere, by an oracle that shares nothing with them.
+//!
+//! Shards are computed one by one at their own clocks, not as one: in a running service clocks differ, and a clock decides
+//! whether a deadline has passed. Windows that the epoch names as not revised yet (`[epoch] revise_every`) are left out.
+
+mod compare;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use schemas::event::{Topic, arrow_schema};
+
+pub use compare::{PublishedRows, TableAudit};
+
+use crate::history::ReferenceState;
+use crate::publisher::{EpochRecord, Planner, RoundKey, conform};
+use crate::round::{Evaluator, Metric, RoundError, evaluate_public, row_schema};
+use crate::shard::{Clocks, least_clocks};
+use crate::shard::{CoreError, Effects, ShardState, clock_key};
+use crate::time::{Window, Zone};
+
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    #[error(transparent)]
+    Round(#[from] RoundError),
+    #[error("rows cannot be compared")]
+    Arrow(#[from] ArrowError),
+    #[error("metric={metric}: its texts gave two rows for one key")]
+    TwoRows { metric: String },
+}
+
+/// The batch computation of one epoch's metric rows.
+pub struct Audit<R: ReferenceState> {
+    zone: Zone,
+    metrics: Arc<Vec<Metric>>,
+    shards: Vec<ShardState<R>>,
+    evaluator: Evaluator,
+    planner: Planner,
+    clocks: BTreeMap<u32, Clocks>,
+    unrevised: BTreeSet<RoundKey>,
+}
+
+impl<R: ReferenceState> Audit<R> {
+    /// Nothing is computed yet: [`Audit::add_shard`] comes next, once for each shard.
+    pub fn new(zone: Zone, metrics: Arc<Vec<Metric>>, epoch: &EpochRecord) -> Self {
+        Self {
+            zone,
+            metrics,
+            shards: Vec::new(),
+            evaluator: Evaluator::new(zone),
+            planner: Planner::default(),
+            clocks: epoch.clocks.clone(),
+            unrevised: epoch.unrevised.iter().cloned().collect(),
+        }
+    }
+
+    /// Applies all accepted events of a shard to its empty state. Batches are rows of `events.<topic>`, in any order.
+    /// Answers what follows from them: facts that hold at the epoch's clocks, orphans, and what the core's rules say of them.
+    pub async fn add_shard(
+        &mut self,
+        shard: u32,
+        mut core: ShardState<R>,
+        events: &[(Topic, RecordBatch)],
+    ) -> Result<Effects, AuditError> {
+        let events = events
+            .iter()
+            .map(|(topic, batch)| Ok((*topic, conform(batch, &arrow_schema(*topic), &[])?)))
+            .collect::<Result<Vec<_>, ArrowError>>()?;
+        let clocks = self.clocks.get(&shard).cloned().unwrap_or_default();
+        let effects = core.apply(&events, &clocks, None).await?;
+        for (metric, days) in &effects.touched {
+            self.planner.touch(&self.metrics, metric, days);
+        }
+        self.shards.push(core);
+        Ok(effects)
+    }
+
+    /// Recomputes every window that ended before its clock (and after `since_ms`) and compares it with `published`, by metric.
+    ///
+    /// `told` hears how many windows are done, and of how many. A published window that holds no fact any more is compared
+    /// with no rows at all.
+    pub async fn compare(
+        &mut self,
+        published: &BTreeMap<String, PublishedRows>,
+        since_ms: Option<i64>,
+        mut told: impl FnMut(usize, usize),
+    ) -> Result<Vec<TableAudit>, AuditError> {
+        let (zone, metrics) = (self.zone, self.metrics.clone());
+        let is_asked_for =
+            |window: Window| since_ms.is_none_or(|since| window.end_ms(zone) > since);
+        let clocks = least_clocks(self.clocks.values());
+        let due: Vec<RoundKey> = self
+            .planner
+            .due(self.zone, &clocks, 0, 0, true)
+            .into_iter()
+            .filter(|key| is_asked_for(key.window) && !self.unrevised.contains(key))
+            .collect();
+        let mut tables: BTreeMap<&str, TableAudit> = metrics
+            .iter()
+            .map(|metric| (metric.name.as_str(), TableAudit::new(&metric.name)))
+            .collect();
+        let nothing = PublishedRows::default();
+        let mut seen = BTreeSet::new();
+        for (done, key) in due.iter().enumerate() {
+            for (metric, expected) in self.round(&metrics, key).await? {
+                let published = published.get(&metric.name).unwrap_or(&nothing);
+                let actual = published.window(metric, key.window)?;
+                if let Some(table) = tables.get_mut(metric.name.as_str()) {
+                    table.compare(metric, key.window, &expected, &actual)?;
+                }
+                seen.insert((metric.name.as_str(), key.window));
+            }
+            told(done + 1, due.len());
+        }
+        for metric in metrics.iter() {
+            let Some(published) = published.get(&metric.name) else {
+                continue;
+            };
+            for window in published.windows() {
+                let key = RoundKey {
+                    clock: clock_key(&metric.clock),
+                    window,
+                };
+                if seen.contains(&(metric.name.as_str(), window))
+                    || !is_asked_for(window)
+                    || self.unrevised.contains(&key)
+                {
+                    continue;
+                }
+                let expected = RecordBatch::new_empty(row_schema(metric));
+                let actual = published.window(metric, window)?;
+                if let Some(table) = tables.get_mut(metric.name.as_str()) {
+                    table.compare(metric, window, &expected, &actual)?;
+                }
+            }
+        }
+        Ok(metrics
+            .iter()
+            .filter_map(|metric| tables.remove(metric.name.as_str()))
+            .collect())
+    }
+
+    /// Windows that the epoch had not revised yet.
+    pub fn unrevised(&self) -> usize {
+        self.unrevised.len()
+    }
+
+    /// The rows of all metrics of a round.
+    async fn round<'m>(
+        &mut self,
+        metrics: &'m [Metric],
+        key: &RoundKey,
+    ) -> Result<Vec<(&'m Metric, RecordBatch)>, AuditError> {
+        let metrics = Planner::metrics_of(metrics, key);
+        let names: Vec<String> = metrics.iter().map(|metric| metric.name.clone()).collect();
+        let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
+        for shard in &mut self.shards {
+            for (metric, rows) in shard.answer(key.window, &names).await? {
+                parts.entry(metric).or_default().push(rows);
+            }
+        }
+        let mut rows = Vec::with_capacity(metrics.len());
+        for metric in metrics {
+            let parts = parts.remove(&metric.name).unwrap_or_default();
+            let result = evaluate_public(&mut self.evaluator, metric, key.window, &parts).await?;
+            rows.push((metric, result));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,159 @@
+//! What a seal puts into the shard's log.
+//!
+//! Blobs are [`Bytes`]: serde takes a `Vec<u8>` apart into its numbers.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use schemas::event::{Reason, Topic};
+use serde::{Deserialize, Serialize};
+
+use crate::alert::AlertChange;
+use crate::decode::Counters;
+use crate::kafka::TopicPartition;
+use crate::time::{Day, Window};
+
+/// Version of this layout; another one is refused with a sentence.
+pub const SEAL_VERSION: u16 = 2;
+
+/// Event time per set of topics (`complaints`, `orders+visits`): how far each has come, ms UTC.
+pub type Clocks = BTreeMap<String, i64>;
+
+/// How far all shards have come: the minimum of each clock that all of them have.
+pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks {
+    shards
+        .into_iter()
+        .cloned()
+        .reduce(|least, clocks| {
+            least
+                .into_iter()
+                .filter_map(|(key, ms)| clocks.get(&key).map(|other| (key, ms.min(*other))))
+                .collect()
+        })
+        .unwrap_or_default()
+}
+
+/// One micro-batch of a shard: where its inputs stand, what was accepted and what followed from it.
+///
+/// State changes are not written as such: state is a function of accepted events and clocks, both are here, and recovery
+/// applies them again. Records stay small and no layout of internal state is stored but in checkpoints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seal {
+    pub version: u16,
+    pub inputs: Vec<InputSeal>,
+    pub clocks: Clocks,
+    pub live_ms: Option<i64>,
+    /// δ of live time.
+    pub delay_ms: Option<i64>,
+    /// Event time was moved on to this instant although inputs had ended (`run --drain`).
+    pub drained_to_ms: Option<i64>,
+    /// Content hash of the reference data in force.
+    pub reference: String,
+    /// Accepted events, Arrow IPC, one wide batch a topic.
+    pub events: Vec<(Topic, Bytes)>,
+    /// Weighted facts for the public tables, Arrow IPC.
+    pub facts: Vec<(String, Bytes)>,
+    pub dead_letters: Vec<DeadLetter>,
+    pub late_events: Vec<LateEvent>,
+    pub orphans: Vec<OrphanRow>,
+    /// Days whose panes changed, per metric.
+    pub touched: BTreeMap<String, Vec<Day>>,
+    /// The last day that holds a fact, per metric with panes.
+    pub last_days: BTreeMap<String, Day>,
+    /// List prices or reference data changed: texts that read `asof.*` run again.
+    pub reference_changed: bool,
+    pub answers: Vec<PartialAggregate>,
+    /// Alerts to send once this record is durable.
+    pub alerts: Vec<AlertChange>,
+    pub sealed_at_ms: i64,
+}
+
+/// Where one input stands after the seal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputSeal {
+    pub input: TopicPartition,
+    pub next_offset: i64,
+    pub highest_ms: Option<i64>,
+    pub at_end: bool,
+    /// Since the beginning; the seal's own are the difference to the one before.
+    pub counters: Counters,
+    /// Whether this shard accounts for it; price partition q is accounted for by shard q mod n.
+    pub accounted: bool,
+}
+
+/// A rejected record with all that was known of it (P4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    pub input: TopicPartition,
+    pub offset: i64,
+    pub timestamp_ms: Option<i64>,
+    pub reason: Reason,
+    pub path: String,
+    pub value: Option<Bytes>,
+    pub key: Option<Bytes>,
+    pub headers: Vec<(String, Option<Bytes>)>,
+}
+
+/// A valid event that came after its limit (K6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateEvent {
+    pub input: TopicPartition,
+    pub offset: i64,
+    pub event_id: String,
+    pub event_type: String,
+    pub scope: Option<String>,
+    pub occurred_at_ms: i64,
+    pub recorded_at_ms: i64,
+    pub limit_ms: i64,
+}
+
+/// A correction that names nothing within reach, or (weight −1) no longer does so (K23).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrphanRow {
+    pub topic: Topic,
+    pub event_id: String,
+    pub corrects: String,
+    pub occurred_at_ms: i64,
+    pub weight: i64,
+}
+
+/// What a shard says of one window of a round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PartialAggregate {
+    pub round: u64,
+    pub window: Window,
+    pub metric: String,
+    pub parts: Bytes,
+}
+
+/// What a checkpoint keeps: inputs, clocks and the histories; facts and panes are computed anew from them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShardCheckpoint {
+    pub version: u16,
+    pub inputs: Vec<InputSeal>,
+    pub judges: Vec<crate::decode::JudgeState>,
+    pub clocks: Clocks,
+    pub live_ms: Option<i64>,
+    pub delay_ms: Option<i64>,
+    pub drained_to_ms: Option<i64>,
+    pub reference: String,
+    pub core: Bytes,
+}
+
+/// Columns as Arrow IPC.
+pub fn to_ipc(batch: &RecordBatch) -> Result<Bytes, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
+    writer.write(batch)?;
+    writer.finish()?;
+    writer.into_inner().map(Bytes::from)
+}
+
+/// The batches of an Arrow IPC stream.
+pub fn from_ipc(bytes: &[u8]) -> Result<Vec<RecordBatch>, ArrowError> {
+    StreamReader::try_new(Cursor::new(bytes), None)?.collect()
+}

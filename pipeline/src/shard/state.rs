@@ -1,0 +1,389 @@
+//! The state of a shard, without any input or output: accepted events and clocks in, facts and answers out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use datafusion::error::DataFusionError;
+use schemas::event::Topic;
+use serde::{Deserialize, Serialize};
+
+use super::seal::{Clocks, OrphanRow};
+use crate::alert::{AlertChange, AlertRule, RuleInput, RuleTime};
+use crate::columns::EventHead;
+use crate::history::{Correction, Corrections, KeyedOperator, ReferenceState};
+use crate::pane::{LinearError, LinearPlan, PaneError, PaneStore};
+use crate::round::{Evaluator, Metric, RoundError, evaluate_shard};
+use crate::time::{Day, Window, Zone};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    #[error("a batch of events cannot be applied")]
+    Arrow(#[from] ArrowError),
+    #[error("metric={metric}")]
+    Linear { metric: String, source: LinearError },
+    #[error("metric={metric}: it reads facts={facts}, which no operator makes")]
+    UnknownFacts { metric: String, facts: String },
+    #[error("stream.sql of metric={metric} failed")]
+    Stream {
+        metric: String,
+        source: DataFusionError,
+    },
+    #[error(transparent)]
+    Pane(#[from] PaneError),
+    #[error(transparent)]
+    Round(#[from] RoundError),
+    #[error("state cannot be saved or read; was the checkpoint written by another version?")]
+    Checkpoint(#[from] postcard::Error),
+}
+
+/// What one step brought about.
+#[derive(Default)]
+pub struct Effects {
+    pub facts: Vec<(String, RecordBatch)>,
+    pub orphans: Vec<OrphanRow>,
+    pub touched: BTreeMap<String, Vec<Day>>,
+    pub reference_changed: bool,
+    pub alerts: Vec<AlertChange>,
+}
+
+struct MetricPanes {
+    metric: String,
+    facts: String,
+    plan: LinearPlan,
+    store: PaneStore,
+}
+
+/// Histories, panes, reference and rules of one shard.
+pub struct ShardState<R: ReferenceState> {
+    zone: Zone,
+    reference: R,
+    stages: Vec<Box<dyn KeyedOperator<R>>>,
+    corrections: BTreeMap<Topic, Corrections>,
+    panes: Vec<MetricPanes>,
+    metrics: Arc<Vec<Metric>>,
+    rules: Vec<Box<dyn AlertRule>>,
+    evaluator: Evaluator,
+    reference_changed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    reference: Bytes,
+    stages: Vec<(String, Bytes)>,
+    corrections: BTreeMap<Topic, Corrections>,
+    rules: Vec<Bytes>,
+}
+
+/// The name of a set of topics in [`Clocks`].
+pub fn clock_key<S: AsRef<str>>(topics: &[S]) -> String {
+    let mut names: Vec<&str> = topics.iter().map(AsRef::as_ref).collect();
+    names.sort_unstable();
+    names.join("+")
+}
+
+impl<R: ReferenceState> ShardState<R> {
+    pub async fn new(
+        zone: Zone,
+        reference: R,
+        stages: Vec<Box<dyn KeyedOperator<R>>>,
+        metrics: Arc<Vec<Metric>>,
+        rules: Vec<Box<dyn AlertRule>>,
+    ) -> Result<Self, CoreError> {
+        let mut panes = Vec::new();
+        for metric in metrics.iter() {
+            let (Some(stream), Some(facts)) = (&metric.stream, &metric.facts) else {
+                continue;
+            };
+            let stage = stages
+                .iter()
+                .find(|stage| stage.name() == facts)
+                .ok_or_else(|| CoreError::UnknownFacts {
+                    metric: metric.name.clone(),
+                    facts: facts.clone(),
+                })?;
+            let plan = LinearPlan::new(stream, facts, stage.schema())
+                .await
+                .map_err(|source| CoreError::Linear {
+                    metric: metric.name.clone(),
+                    source,
+                })?;
+            panes.push(MetricPanes {
+                metric: metric.name.clone(),
+                facts: facts.clone(),
+                store: PaneStore::new(&plan)?,
+                plan,
+            });
+        }
+        Ok(Self {
+            zone,
+            reference,
+            stages,
+            corrections: BTreeMap::new(),
+            panes,
+            metrics,
+            rules,
+            evaluator: Evaluator::new(zone),
+            reference_changed: false,
+        })
+    }
+
+    /// Every set of topics that some operator or metric reads a clock of.
+    pub fn clock_sets(&self) -> BTreeMap<String, Vec<String>> {
+        let of_stages = self.stages.iter().map(|stage| {
+            stage
+                .topics()
+                .iter()
+                .map(|topic| (*topic).to_owned())
+                .collect::<Vec<_>>()
+        });
+        let of_metrics = self.metrics.iter().map(|metric| metric.clock.clone());
+        of_stages
+            .chain(of_metrics)
+            .map(|topics| (clock_key(&topics), topics))
+            .collect()
+    }
+
+    /// Applies accepted events and clocks: a function of its arguments and of what was applied before.
+    pub async fn apply(
+        &mut self,
+        batches: &[(Topic, RecordBatch)],
+        clocks: &Clocks,
+        live_ms: Option<i64>,
+    ) -> Result<Effects, CoreError> {
+        let mut effects = Effects::default();
+        for (topic, batch) in batches {
+            self.insert(*topic, batch, &mut effects)?;
+        }
+        for index in 0..self.stages.len() {
+            let stage = &mut self.stages[index];
+            let name = stage.name();
+            let clock_ms = clocks
+                .get(&clock_key(stage.topics()))
+                .copied()
+                .unwrap_or(i64::MIN);
+            let difference = stage.run(clock_ms, &self.reference)?;
+            let now = RuleTime { clock_ms, live_ms };
+            if let Some(difference) = &difference {
+                self.add_to_panes(name, &difference.facts).await?;
+            }
+            for rule in &mut self.rules {
+                if rule.input() != (RuleInput::Facts { operator: name }) {
+                    continue;
+                }
+                if let Some(difference) = &difference {
+                    effects
+                        .alerts
+                        .extend(rule.observe(&difference.public, now)?);
+                }
+                effects.alerts.extend(rule.tick(now));
+            }
+            if let Some(difference) = difference
+                && difference.public.num_rows() > 0
+            {
+                effects.facts.push((name.to_owned(), difference.public));
+            }
+        }
+        for panes in &mut self.panes {
+            let touched = panes.store.take_touched();
+            if !touched.is_empty() {
+                effects
+                    .touched
+                    .insert(panes.metric.clone(), touched.into_iter().collect());
+            }
+        }
+        effects.reference_changed = std::mem::take(&mut self.reference_changed);
+        Ok(effects)
+    }
+
+    fn insert(
+        &mut self,
+        topic: Topic,
+        batch: &RecordBatch,
+        effects: &mut Effects,
+    ) -> Result<(), CoreError> {
+        let head = EventHead::of(batch)?;
+        let outcome = self
+            .corrections
+            .entry(topic)
+            .or_default()
+            .apply((0..batch.num_rows()).map(|row| Correction {
+                event_id: head.event_id(row),
+                occurred_at_ms: head.occurred_at_ms(row),
+                scope: head.scope(row),
+                corrects: head.corrects(row),
+            }));
+        effects
+            .orphans
+            .extend(outcome.orphans.into_iter().map(|orphan| OrphanRow {
+                topic,
+                event_id: orphan.event_id.to_string(),
+                corrects: orphan.corrects.to_string(),
+                occurred_at_ms: orphan.occurred_at_ms,
+                weight: orphan.weight,
+            }));
+        let changed = self
+            .reference
+            .apply(topic.name(), batch, &outcome.skip, &outcome.removed)?;
+        self.reference_changed |= !changed.is_empty();
+        for stage in &mut self.stages {
+            stage.touch_readers(&changed);
+            stage.insert(topic.name(), batch, &outcome.skip, &outcome.removed)?;
+        }
+        Ok(())
+    }
+
+    async fn add_to_panes(&mut self, facts: &str, rows: &RecordBatch) -> Result<(), CoreError> {
+        for panes in self.panes.iter_mut().filter(|panes| panes.facts == facts) {
+            let sums = panes
+                .plan
+                .run(rows.clone())
+                .await
+                .map_err(|source| CoreError::Stream {
+                    metric: panes.metric.clone(),
+                    source,
+                })?;
+            for batch in &sums {
+                panes.store.add(batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// This shard's part of a round: results of shard.sql for the metrics named, over the panes as they stand.
+    pub async fn answer(
+        &mut self,
+        window: Window,
+        names: &[String],
+    ) -> Result<Vec<(String, RecordBatch)>, CoreError> {
+        let metrics = self.metrics.clone();
+        let needed = with_rows_read(&metrics, names);
+        let evaluator = &mut self.evaluator;
+        evaluator.open(window);
+        let look_back = needed
+            .iter()
+            .map(|metric| metric.look_back_days)
+            .fold(window.length(), i32::max);
+        let days = window.end.plus(-look_back)..window.end;
+        let read: BTreeSet<&str> = needed
+            .iter()
+            .flat_map(|metric| metric.reads_panes.iter().map(String::as_str))
+            .collect();
+        for panes in self
+            .panes
+            .iter()
+            .filter(|panes| read.contains(panes.metric.as_str()))
+        {
+            let rows = panes.store.read(days.clone())?;
+            evaluator
+                .table("panes", &panes.metric, rows)
+                .map_err(RoundError::from)?;
+        }
+        if needed.iter().any(|metric| metric.reads_as_of) {
+            for (name, rows) in self.reference.as_of(window.end_ms(self.zone) - 1)? {
+                evaluator
+                    .table("asof", name, rows)
+                    .map_err(RoundError::from)?;
+            }
+        }
+        let panes = &self.panes;
+        let schema_of = |metric: &str| {
+            let panes = panes.iter().find(|panes| panes.metric == metric)?;
+            Some(panes.store.schema().clone())
+        };
+        let answers = evaluate_shard(evaluator, &needed, schema_of).await?;
+        Ok(answers
+            .into_iter()
+            .filter(|(name, _)| names.contains(name))
+            .collect())
+    }
+
+    /// The last day that holds a fact, per metric with panes.
+    pub fn last_days(&self) -> BTreeMap<String, Day> {
+        self.panes
+            .iter()
+            .filter_map(|panes| {
+                let last = panes.store.last_day()?;
+                Some((panes.metric.clone(), last))
+            })
+            .collect()
+    }
+
+    /// When the next timer or rule wants to run, by its clock.
+    pub fn next_timer_ms(&self) -> Option<i64> {
+        let timers = self.stages.iter().filter_map(|stage| stage.next_timer_ms());
+        let rules = self.rules.iter().filter_map(|rule| rule.next_timer_ms());
+        timers.chain(rules).min()
+    }
+
+    pub fn reference(&self) -> &R {
+        &self.reference
+    }
+
+    /// Puts other reference data in force: every key runs again, every window that reads `asof.*` too.
+    pub fn replace_reference(&mut self, mut reference: R) -> Result<(), CoreError> {
+        reference.load(&self.reference.save()?)?;
+        self.reference = reference;
+        self.reference_changed = true;
+        for stage in &mut self.stages {
+            stage.touch_all();
+        }
+        Ok(())
+    }
+
+    pub fn save(&self) -> Result<Vec<u8>, CoreError> {
+        let mut stages = Vec::new();
+        for stage in &self.stages {
+            stages.push((stage.name().to_owned(), stage.save()?.into()));
+        }
+        let mut rules = Vec::new();
+        for rule in &self.rules {
+            rules.push(rule.save()?.into());
+        }
+        Ok(postcard::to_stdvec(&Saved {
+            reference: self.reference.save()?.into(),
+            stages,
+            corrections: self.corrections.clone(),
+            rules,
+        })?)
+    }
+
+    /// Takes back a checkpoint: facts and panes are computed anew at the clocks it was saved with.
+    pub async fn load(
+        &mut self,
+        bytes: &[u8],
+        clocks: &Clocks,
+        live_ms: Option<i64>,
+    ) -> Result<(), CoreError> {
+        let saved: Saved = postcard::from_bytes(bytes)?;
+        self.reference.load(&saved.reference)?;
+        self.corrections = saved.corrections;
+        for (name, state) in &saved.stages {
+            for stage in self.stages.iter_mut().filter(|stage| stage.name() == name) {
+                stage.load(state)?;
+            }
+        }
+        self.apply(&[], clocks, live_ms).await?;
+        // Last: recomputing the facts must not look like news to the rules.
+        for (rule, state) in self.rules.iter_mut().zip(&saved.rules) {
+            rule.load(state)?;
+        }
+        Ok(())
+    }
+}
+
+/// The metrics named and those whose rows they read, in the order of loading.
+fn with_rows_read<'m>(metrics: &'m [Metric], names: &[String]) -> Vec<&'m Metric> {
+    let mut wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    for metric in metrics.iter().rev() {
+        if wanted.contains(metric.name.as_str()) {
+            wanted.extend(metric.reads_rows.iter().map(String::as_str));
+        }
+    }
+    metrics
+        .iter()
+        .filter(|metric| wanted.contains(metric.name.as_str()))
+        .collect()
+}

@@ -1,0 +1,149 @@
+//! The topic `alerts.v1`: every transition for machines, keyed by dedupe key so that one alert's transitions stay in order.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::util::Timeout;
+
+use super::delivery::AlertSink;
+use super::schedule::SendResult;
+use crate::alert::Transition;
+
+/// Until all replicas have it.
+const TIME_OUT: Duration = Duration::from_secs(10);
+
+/// Why the producer cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the producer for topic={topic}; check source.brokers and source.properties")]
+pub struct KafkaError {
+    topic: String,
+    source: ClientError,
+}
+
+/// A Kafka topic as a destination. It takes transitions of any age: a topic is a record, it wakes nobody.
+pub struct KafkaAlertSink {
+    producer: FutureProducer,
+    topic: String,
+    source: String,
+}
+
+impl fmt::Debug for KafkaAlertSink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("KafkaAlertSink")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KafkaAlertSink {
+    /// A producer of its own with `properties` (`bootstrap.servers`, security); what the promise of delivery needs is set over
+    /// them. `source` is the last part of the CloudEvents source.
+    pub fn open<'a>(
+        properties: impl IntoIterator<Item = (&'a str, &'a str)>,
+        topic: &str,
+        source: &str,
+    ) -> Result<Self, KafkaError> {
+        let mut config = ClientConfig::new();
+        for (key, value) in properties {
+            config.set(key, value);
+        }
+        config
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", TIME_OUT.as_millis().to_string())
+            // As producers in any language do it, so that readers may join by key.
+            .set("partitioner", "murmur2_random");
+        let producer = config.create().map_err(|source| KafkaError {
+            topic: topic.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            producer,
+            topic: topic.to_owned(),
+            source: source.to_owned(),
+        })
+    }
+}
+
+#[async_trait]
+impl AlertSink for KafkaAlertSink {
+    async fn send(&self, transition: &Transition, _wall_ms: i64) -> SendResult {
+        let Ok(body) = transition.cloud_event(&self.source) else {
+            return SendResult::Refused {
+                status: None,
+                error: "the body cannot be written".to_owned(),
+            };
+        };
+        let record = FutureRecord::to(&self.topic)
+            .key(&*transition.change.dedupe_key)
+            .payload(&body);
+        match self.producer.send(record, Timeout::After(TIME_OUT)).await {
+            Ok(_) => SendResult::Accepted { status: None },
+            // A topic that is missing today may be there tomorrow: everything is worth another try.
+            Err((error, _)) => SendResult::Unavailable {
+                status: None,
+                error: error.to_string(),
+                retry_after_ms: None,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::{Message, Offset, TopicPartitionList};
+
+    use super::*;
+    use crate::alert::transition_fixture::transition;
+
+    #[tokio::test]
+    async fn a_transition_arrives_under_its_dedupe_key() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("alerts.v1", 1, 1).unwrap();
+        let brokers = cluster.bootstrap_servers();
+        let topic = KafkaAlertSink::open(
+            [("bootstrap.servers", brokers.as_str())],
+            "alerts.v1",
+            "test",
+        )
+        .unwrap();
+        let answer = topic.send(&transition(7), 0).await;
+        assert_eq!(answer, SendResult::Accepted { status: None });
+
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &brokers)
+            .set("group.id", "test")
+            .create()
+            .unwrap();
+        let mut place = TopicPartitionList::new();
+        place
+            .add_partition_offset("alerts.v1", 0, Offset::Beginning)
+            .unwrap();
+        consumer.assign(&place).unwrap();
+        // A poll may end early for the client's own events.
+        let record = (0..100)
+            .find_map(|_| consumer.poll(Duration::from_millis(200)))
+            .unwrap()
+            .unwrap();
+        assert_eq!(record.key(), Some(&b"A15|C1|case-1"[..]));
+        assert_eq!(
+            record.payload().unwrap(),
+            transition(7).cloud_event("test").unwrap()
+        );
+    }
+
+    #[test]
+    fn a_wrong_property_is_an_error_of_the_configuration() {
+        let error =
+            KafkaAlertSink::open([("no.such.property", "1")], "alerts.v1", "test").unwrap_err();
+        assert!(error.to_string().contains("topic=alerts.v1"), "{error}");
+    }
+}

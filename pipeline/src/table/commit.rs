@@ -1,0 +1,203 @@
+//! One Delta commit a table and epoch, exactly once.
+
+use std::time::Duration;
+
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake::kernel::{Action, Add, Remove, Transaction};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableError, checkpoints};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::error::TableError;
+use super::files::{APP_ID, DataFile, OpenTable, Versions, files_of};
+use super::stage::StagedFile;
+use super::tables::Tables;
+use crate::time::wall;
+
+const TRIES: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const CHECKPOINT_EVERY: i64 = 100;
+
+/// What one epoch does to one table; the publisher seals it in its intent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableChanges {
+    pub add: Vec<StagedFile>,
+    pub compactions: Vec<Compaction>,
+}
+
+/// One file that takes the place of others with the same rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compaction {
+    pub add: StagedFile,
+    /// Paths from the table's folder.
+    pub remove: Vec<String>,
+}
+
+impl Tables {
+    /// Commits `changes` as `epoch` and returns the version that holds it.
+    ///
+    /// May be repeated, by this process or the next: where the table's last `vitrine` transaction is this epoch or later,
+    /// nothing is written and the version found is returned. After any error the table is read again, as an error does
+    /// not say that nothing was committed. A compaction is left out as a whole where one of its files is no longer in
+    /// the table (somebody compacted from outside).
+    pub async fn commit(
+        &self,
+        table: &str,
+        epoch: i64,
+        changes: &TableChanges,
+    ) -> Result<i64, TableError> {
+        let open = self.open(table)?;
+        let mut versions = open.versions.lock().await;
+        let mut pause = FIRST_PAUSE;
+        let mut last_error = None;
+        for _ in 0..TRIES {
+            match versions.last_epoch(&open).await? {
+                Some((last, version)) if last == epoch => return Ok(version),
+                Some((last, _)) if last > epoch => return versions.version(&open),
+                _ => {}
+            }
+            match try_commit(&open, &mut versions, epoch, changes).await {
+                Ok(version) => {
+                    maintain(&open, &versions, version).await;
+                    return Ok(version);
+                }
+                Err(error) => {
+                    warn!(table, epoch, %error, "commit gave an error; reading the table again");
+                    last_error = Some(error);
+                }
+            }
+            wall::sleep(pause).await;
+            pause *= 2;
+            versions.reload(&open).await?;
+        }
+        let source = Box::new(last_error.unwrap_or(DeltaTableError::NotInitialized));
+        Err(TableError::Commit {
+            table: table.to_owned(),
+            epoch,
+            source,
+        })
+    }
+}
+
+async fn try_commit(
+    open: &OpenTable,
+    versions: &mut Versions,
+    epoch: i64,
+    changes: &TableChanges,
+) -> Result<i64, DeltaTableError> {
+    let table = versions
+        .newest(open)
+        .map_err(|error| DeltaTableError::generic(error.to_string()))?;
+    let state = table.snapshot()?;
+    let files = match changes.compactions.is_empty() {
+        true => Vec::new(),
+        false => {
+            files_of(open, table).map_err(|error| DeltaTableError::generic(error.to_string()))?
+        }
+    };
+    let properties = CommitProperties::default()
+        .with_application_transaction(Transaction::new_with_last_update(
+            APP_ID,
+            epoch,
+            Some(wall::now_ms()),
+        ))
+        // Conflicts come back as errors: looking again is ours to do. So are checkpoints and cleaning, see `maintain`.
+        .with_max_retries(0)
+        .with_create_checkpoint(false)
+        .with_cleanup_expired_logs(Some(false));
+    let operation = DeltaOperation::Write {
+        mode: SaveMode::Append,
+        partition_by: Some(state.metadata().partition_columns().to_vec())
+            .filter(|columns| !columns.is_empty()),
+        predicate: None,
+    };
+    let committed = CommitBuilder::from(properties)
+        .with_actions(actions(changes, &files))
+        .build(
+            Some(state as &dyn TableReference),
+            open.log_store.clone(),
+            operation,
+        )
+        .await?;
+    let version = committed.version() as i64;
+    let mut advanced = DeltaTable::new(open.log_store.clone());
+    advanced.state = Some(committed.snapshot());
+    versions.advanced(advanced, epoch, version);
+    Ok(version)
+}
+
+/// The Delta actions of `changes` on a table that has `files`.
+fn actions(changes: &TableChanges, files: &[DataFile]) -> Vec<Action> {
+    let mut actions: Vec<_> = changes
+        .add
+        .iter()
+        .map(|file| Action::Add(add(file, true)))
+        .collect();
+    for compaction in &changes.compactions {
+        let replaced: Vec<_> = files
+            .iter()
+            .filter(|file| compaction.remove.contains(&file.path))
+            .collect();
+        if replaced.len() < compaction.remove.len() {
+            warn!(
+                path = compaction.add.path,
+                "compaction is left out: its files are no longer in the table"
+            );
+            continue;
+        }
+        actions.extend(
+            replaced
+                .into_iter()
+                .map(|file| Action::Remove(remove(file))),
+        );
+        actions.push(Action::Add(add(&compaction.add, false)));
+    }
+    actions
+}
+
+fn add(file: &StagedFile, data_change: bool) -> Add {
+    Add {
+        path: file.path.clone(),
+        partition_values: file.partition.iter().cloned().collect(),
+        size: i64::try_from(file.size).unwrap_or(i64::MAX),
+        modification_time: file.staged_at_ms,
+        data_change,
+        stats: Some(file.stats.clone()),
+        ..Add::default()
+    }
+}
+
+fn remove(file: &DataFile) -> Remove {
+    Remove {
+        path: file.path.clone(),
+        data_change: false,
+        deletion_timestamp: Some(wall::now_ms()),
+        extended_file_metadata: Some(true),
+        partition_values: Some(file.partition_values.clone().into_iter().collect()),
+        size: i64::try_from(file.size).ok(),
+        ..Remove::default()
+    }
+}
+
+/// Writes a checkpoint every 100 versions and drops log entries that it makes superfluous.
+///
+/// Without one readers only take longer, so a failure is reported and the next hundred tries again.
+async fn maintain(open: &OpenTable, versions: &Versions, version: i64) {
+    if version % CHECKPOINT_EVERY != 0 || version == 0 {
+        return;
+    }
+    let Ok(table) = versions.newest(open) else {
+        return;
+    };
+    if let Err(error) = checkpoints::create_checkpoint(table, None).await {
+        warn!(table = open.name, version, %error, "no checkpoint was written; the next one is due in 100 versions");
+        return;
+    }
+    if let Err(error) = checkpoints::cleanup_metadata(table, None).await {
+        warn!(table = open.name, version, %error, "old log entries stay until the next checkpoint");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Merging small files: an epoch every ten seconds must not leave thousands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use bytes::Bytes;
+use object_store::ObjectStoreExt;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+
+use super::commit::Compaction;
+use super::error::TableError;
+use super::files::DataFile;
+use super::stage::{blocking, encode};
+use super::tables::{TableSpec, Tables};
+
+/// Files below this are small, bytes.
+const SMALL: u64 = 16 << 20;
+/// A partition with more small files than this is merged.
+const ENOUGH: usize = 16;
+/// Bytes read for one merge at most: they are sorted in memory, about ten times as large.
+const MERGE_LIMIT: u64 = 64 << 20;
+/// Merges an epoch at most, so that it does not wait for a backlog.
+const MERGES_AT_ONCE: usize = 4;
+
+impl Tables {
+    /// Merges the small files of the fullest partitions of `version` and returns what to put into the next commit.
+    ///
+    /// The merged file is staged like any other; it replaces the others only with the commit, in the same version. Rows stay
+    /// the same, so Delta's readers of changes see none.
+    pub async fn compact(
+        &self,
+        spec: &TableSpec,
+        version: i64,
+        tag: &str,
+    ) -> Result<Vec<Compaction>, TableError> {
+        let files = self.files_at(&spec.full_name(), version).await?;
+        let mut compactions = Vec::new();
+        for group in merge_groups(&files) {
+            compactions.push(self.merge(spec, &group, tag).await?);
+        }
+        Ok(compactions.into_iter().flatten().collect())
+    }
+
+    async fn merge(
+        &self,
+        spec: &TableSpec,
+        group: &[&DataFile],
+        tag: &str,
+    ) -> Result<Option<Compaction>, TableError> {
+        let table = spec.full_name();
+        let mut contents = Vec::with_capacity(group.len());
+        for file in group {
+            let store_error = |source| TableError::Store {
+                path: file.location.to_string(),
+                source,
+            };
+            let found = self.store.get(&file.location).await.map_err(store_error)?;
+            let bytes = found.bytes().await.map_err(store_error)?;
+            contents.push((bytes, file.partition_values.clone()));
+        }
+        let (spec, tag) = (spec.clone(), format!("{tag}-merged"));
+        let encoded = blocking(&table, move || {
+            let mut batches = Vec::new();
+            for (bytes, partition) in contents {
+                let rows = read_rows(&spec, bytes, &partition);
+                batches.extend(rows.map_err(|error| TableError::encode(&spec.full_name(), error))?);
+            }
+            encode(&spec, &batches, &tag)
+        })
+        .await?;
+        let Some(merged) = encoded.into_iter().next() else {
+            return Ok(None);
+        };
+        let add = self.put_file(&table, merged).await?;
+        Ok(Some(Compaction {
+            add,
+            remove: group.iter().map(|file| file.path.clone()).collect(),
+        }))
+    }
+}
+
+/// Which files to merge, each group within one partition; the partitions with most small files first.
+fn merge_groups(files: &[DataFile]) -> Vec<Vec<&DataFile>> {
+    let mut small: BTreeMap<_, Vec<&DataFile>> = BTreeMap::new();
+    for file in files.iter().filter(|file| file.size < SMALL) {
+        small.entry(&file.partition_values).or_default().push(file);
+    }
+    let mut groups: Vec<_> = small
+        .into_values()
+        .filter(|group| group.len() > ENOUGH)
+        .collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    groups.truncate(MERGES_AT_ONCE);
+    for group in &mut groups {
+        group.sort_by_key(|file| file.size);
+        let mut bytes = 0;
+        group.retain(|file| {
+            bytes += file.size;
+            bytes <= MERGE_LIMIT
+        });
+    }
+    groups
+}
+
+/// The rows of a file with the table's columns: the partition column from the log, columns added later as NULL.
+fn read_rows(
+    spec: &TableSpec,
+    bytes: Bytes,
+    partition: &BTreeMap<String, Option<String>>,
+) -> Result<Vec<RecordBatch>, ParquetError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?;
+    reader
+        .map(|batch| {
+            let batch = batch?;
+            let columns = spec
+                .schema
+                .fields()
+                .iter()
+                .map(|field| {
+                    match (
+                        batch.column_by_name(field.name()),
+                        partition.get(field.name()),
+                    ) {
+                        (Some(values), _) => Ok(cast(values, field.data_type())?),
+                        (None, Some(Some(value))) => {
+                            constant(value, field.data_type(), batch.num_rows())
+                        }
+                        (None, _) => Ok(new_null_array(field.data_type(), batch.num_rows())),
+                    }
+                })
+                .collect::<Result<Vec<ArrayRef>, ParquetError>>()?;
+            Ok(RecordBatch::try_new(Arc::clone(&spec.schema), columns)?)
+        })
+        .collect()
+}
+
+fn constant(value: &str, data_type: &DataType, rows: usize) -> Result<ArrayRef, ParquetError> {
+    let texts: ArrayRef = Arc::new(arrow::array::StringArray::from(vec![value; rows]));
+    Ok(cast(&texts, data_type)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! Everything public: Delta tables that any Delta or Parquet reader can open.
+//!
+//! ```text
+//! <storage>/tables/<schema>/<name>/_delta_log/…                      one commit an epoch that touches the table
+//! <storage>/tables/<schema>/<name>/event_date=2026-01-05/part-….parquet
+//! ```
+//!
+//! [`Tables`] does four things, in the order of an epoch: [`Tables::ensure`] makes a table with its comments,
+//! [`Tables::stage`] writes Parquet files that nobody sees yet, [`Tables::commit`] names them in one Delta commit that carries
+//! `txn(vitrine, epoch)`, [`Tables::files_at`] lists the files of a pinned version. Between stage and commit the
+//! publisher seals its intent, which holds the [`TableChanges`]; a commit can therefore be repeated by whoever recovers it.
+//!
+//! Append-only: rows are never changed. [`Tables::compact`] merges small files into one, as part of an epoch's
+//! changes; it removes files, not rows.
+//!
+//! Left out: MERGE and deletion vectors (revisions are new rows); Delta's transaction retention (it would forget epochs);
+//! deltalake's own writer (it wants DataFusion, and rounds decimal statistics through `f64`).
+
+mod commit;
+mod compact;
+mod error;
+mod files;
+mod stage;
+mod stats;
+mod tables;
+
+#[cfg(test)]
+mod fixture;
+
+pub use commit::{Compaction, TableChanges};
+pub use error::TableError;
+pub use files::DataFile;
+pub use stage::StagedFile;
+pub use tables::{TableSpec, Tables};

@@ -1,0 +1,223 @@
+//! What a table is, where it lives, and making it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::{DataType, SchemaRef};
+use deltalake::kernel::StructType;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::logstore::{StorageConfig, default_logstore};
+use deltalake::protocol::SaveMode;
+use deltalake::{DeltaTable, DeltaTableError, TableProperty};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use url::Url;
+
+use super::error::TableError;
+use super::files::{DataFile, OpenTable};
+use crate::columns::COMMENT;
+
+/// A public table as its owner declares it.
+#[derive(Debug, Clone)]
+pub struct TableSpec {
+    /// For example `metrics`.
+    pub schema_name: String,
+    /// For example `sell_through`.
+    pub name: String,
+    /// Columns; metadata `comment` on the schema and on its fields goes into the table.
+    pub schema: SchemaRef,
+    /// A DATE or text column whose values split the table into folders; it is not repeated inside the files.
+    pub partition_by: Option<String>,
+    /// Columns by which the rows of each file are sorted.
+    pub sort_by: Vec<String>,
+}
+
+impl TableSpec {
+    /// `schema.name`, as SQL and [`Tables`] call it.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.schema_name, self.name)
+    }
+}
+
+/// The public tables of one storage.
+#[derive(Debug)]
+pub struct Tables {
+    pub(super) store: Arc<dyn ObjectStore>,
+    opened: Mutex<HashMap<String, Arc<OpenTable>>>,
+}
+
+impl Tables {
+    /// Tables of `store`, below its folder `tables`; nothing is read yet.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            store,
+            opened: Mutex::default(),
+        }
+    }
+
+    /// Makes the table if it does not exist, with its comments; returns its version.
+    ///
+    /// An existing table must have the same columns (`Schema` names the first that differs); columns that the
+    /// specification adds at the end are added to it, if they may be NULL.
+    pub async fn ensure(&self, spec: &TableSpec) -> Result<i64, TableError> {
+        check_partition_column(spec)?;
+        let open = self.open(&spec.full_name())?;
+        let mut versions = open.versions.lock().await;
+        let columns: StructType = spec.schema.as_ref().try_into_kernel().map_err(|error| {
+            TableError::delta(&open.name, DeltaTableError::Arrow { source: error })
+        })?;
+        let delta = |error| TableError::delta(&open.name, error);
+        if !open
+            .log_store
+            .is_delta_table_location()
+            .await
+            .map_err(delta)?
+        {
+            let mut create = DeltaTable::new(Arc::clone(&open.log_store))
+                .create()
+                .with_save_mode(SaveMode::Ignore)
+                .with_table_name(spec.full_name())
+                .with_columns(columns.fields().cloned())
+                .with_partition_columns(spec.partition_by.clone())
+                // A commit every 10 s: two days of history are 17,000 files a table, a month would be 260,000.
+                .with_configuration_property(
+                    TableProperty::LogRetentionDuration,
+                    Some("interval 2 days"),
+                )
+                .with_configuration_property(TableProperty::CheckpointInterval, Some("100"));
+            if let Some(comment) = spec.schema.metadata().get(COMMENT) {
+                create = create.with_comment(comment);
+            }
+            // An error may hide a success; what follows looks at the table itself.
+            if let Err(error) = create.await {
+                tracing::warn!(table = open.name, %error, "making the table gave an error; looking whether it exists");
+            }
+        }
+        versions.reload(&open).await?;
+        let stored = versions.newest(&open)?.snapshot().map_err(delta)?.schema();
+        let added = missing_columns(&open.name, &stored, &columns)?;
+        if !added.is_empty() {
+            versions.add_columns(&open, added).await?;
+        }
+        versions.version(&open)
+    }
+
+    /// The files of a pinned version, as `ops.epochs` names it.
+    pub async fn files_at(
+        &self,
+        table: &str,
+        version: i64,
+    ) -> Result<Arc<Vec<DataFile>>, TableError> {
+        let open = self.open(table)?;
+        let mut versions = open.versions.lock().await;
+        versions.files_at(&open, version).await
+    }
+
+    /// The table's newest version, read from the storage.
+    pub async fn newest_version(&self, table: &str) -> Result<i64, TableError> {
+        let open = self.open(table)?;
+        let mut versions = open.versions.lock().await;
+        versions.reload(&open).await?;
+        versions.version(&open)
+    }
+
+    /// The table `schema.name`, opened once a process.
+    pub(super) fn open(&self, full_name: &str) -> Result<Arc<OpenTable>, TableError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = opened.get(full_name) {
+            return Ok(Arc::clone(open));
+        }
+        let bad_name = || TableError::Name {
+            name: full_name.to_owned(),
+        };
+        let (schema, name) = full_name.split_once('.').ok_or_else(bad_name)?;
+        if ![schema, name].iter().all(|part| is_identifier(part)) {
+            return Err(bad_name());
+        }
+        let folder = Path::from_iter(["tables", schema, name]);
+        // The scheme is our own: the store's root is the storage folder, not the root of a file system or a bucket.
+        let url = Url::parse(&format!("vitrine:///{folder}/")).map_err(|_| bad_name())?;
+        let inside = Arc::new(PrefixStore::new(Arc::clone(&self.store), folder.clone()));
+        let log_store = default_logstore(
+            inside,
+            Arc::clone(&self.store),
+            &url,
+            &StorageConfig::default(),
+        );
+        let open = Arc::new(OpenTable {
+            name: full_name.to_owned(),
+            folder,
+            log_store,
+            versions: tokio::sync::Mutex::default(),
+        });
+        opened.insert(full_name.to_owned(), Arc::clone(&open));
+        Ok(open)
+    }
+}
+
+/// Folder names come from table names, so these stay plain.
+fn is_identifier(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn check_partition_column(spec: &TableSpec) -> Result<(), TableError> {
+    let Some(column) = &spec.partition_by else {
+        return Ok(());
+    };
+    match spec
+        .schema
+        .field_with_name(column)
+        .map(|field| field.data_type())
+    {
+        Ok(DataType::Date32 | DataType::Utf8) => Ok(()),
+        _ => Err(TableError::Partition {
+            table: spec.full_name(),
+            column: column.clone(),
+        }),
+    }
+}
+
+/// The columns that `written` has after those of `stored`; an error where a stored column differs or is gone.
+fn missing_columns(
+    table: &str,
+    stored: &StructType,
+    written: &StructType,
+) -> Result<Vec<deltalake::kernel::StructField>, TableError> {
+    let differs = |column: &str, stored: String, written: String| TableError::Schema {
+        table: table.to_owned(),
+        column: column.to_owned(),
+        stored,
+        written,
+    };
+    let describe = |field: &deltalake::kernel::StructField| {
+        format!(
+            "{}{}",
+            field.data_type(),
+            if field.is_nullable() { "" } else { " not null" }
+        )
+    };
+    for field in stored.fields() {
+        let Some(mine) = written.field(field.name()) else {
+            return Err(differs(field.name(), describe(field), "nothing".to_owned()));
+        };
+        if mine.data_type() != field.data_type() || mine.is_nullable() != field.is_nullable() {
+            return Err(differs(field.name(), describe(field), describe(mine)));
+        }
+    }
+    let added: Vec<_> = written
+        .fields()
+        .filter(|field| stored.field(field.name()).is_none())
+        .cloned()
+        .collect();
+    match added.iter().find(|field| !field.is_nullable()) {
+        Some(field) => Err(differs(field.name(), "nothing".to_owned(), describe(field))),
+        None => Ok(added),
+    }
+}
+
+#[cfg(test)]
+mod tests;
