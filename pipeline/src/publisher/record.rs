@@ -1,4 +1,4 @@
-//! What the publisher puts into its own log.
+//! What the publisher puts into its own log. The version of this layout stands in the frame of each record ([`LAYOUT`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::feed::{FeedChange, FeedGrid};
 use super::plan::{Planner, RoundKey};
-use crate::log::{LogError, LogReader, RecordKind};
+use crate::alert::Transition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
 use crate::shard::{Clocks, least_clocks};
-use crate::sink::Outbox;
-use crate::sink::SinkRecord;
+use crate::sink::RecordFile;
 use crate::table::TableChanges;
 use crate::time::Zone;
 
@@ -21,36 +22,37 @@ use crate::time::Zone;
 pub const LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const ENTRY_VERSION: u16 = 2;
+pub const LAYOUT: u16 = 3;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum PublisherRecord {
     /// Everything that the epoch will make public. From here on it rolls forward.
     Intent(Box<Intent>),
-    /// The epoch is public: what every query sees.
+    /// The epoch is public: what every query sees. The same epoch again is a heartbeat: clocks and finality have moved on.
     Epoch(EpochRecord),
 }
 
 /// What one epoch does, with the publisher's state after it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Intent {
-    pub version: u16,
     pub state: PublisherState,
     /// Revisions that became known with this epoch.
     pub published: Revisions,
     /// Table (`schema.name`) → files.
     pub tables: BTreeMap<String, TableChanges>,
     pub feed: FeedChange,
-    /// Dead letters and feed records, to be sent before the epoch record.
-    pub records: Vec<SinkRecord>,
+    /// The publisher's own alerts; they leave once the intent is sealed.
+    pub alerts: Vec<Transition>,
+    /// Live time (files: the furthest clock) against which their age is measured, ms UTC.
+    pub alerts_at_ms: i64,
 }
 
 /// The publisher's state but for the revisions, small enough to stand in every intent.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PublisherState {
     pub epoch: i64,
-    /// Shard → the last seal taken in.
+    /// Shard → the last seal ingested.
     pub cut: BTreeMap<u32, u64>,
     pub clocks: BTreeMap<u32, Clocks>,
     pub planner: Planner,
@@ -59,11 +61,11 @@ pub struct PublisherState {
     pub rules_listed: BTreeSet<(String, u32)>,
     /// Rules over metric rows, in the order of loading.
     pub rules: Vec<Vec<u8>>,
-    /// What receivers have not acknowledged, per log.
-    pub outboxes: BTreeMap<String, Outbox>,
+    /// Epoch → staged records (feed, dead letters) of which the sink had not said that they are delivered.
+    pub undelivered: BTreeMap<i64, RecordFile>,
     /// Event time was moved on beyond the inputs' ends.
     pub drained_to_ms: Option<i64>,
-    /// Conservation: what the last seal taken in had counted, per shard and input.
+    /// Conservation: what the last seal ingested had counted, per shard and input.
     pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
 }
 
@@ -75,10 +77,9 @@ impl PublisherState {
     }
 }
 
-/// A checkpoint of the publisher.
+/// Everything that outlives the publisher's process: a checkpoint of its log.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PublisherCheckpoint {
-    pub version: u16,
     pub state: PublisherState,
     pub published: Published,
     pub last: Option<EpochRecord>,
@@ -111,8 +112,8 @@ pub struct EpochRecord {
 }
 
 /// The newest epoch record, read without owning the log.
-pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>, EpochError> {
-    let reader = LogReader::new(store, LOG);
+pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>> {
+    let reader = LogReader::new(store, LOG, LAYOUT);
     let Some(last) = reader.last_number().await? else {
         return Ok(None);
     };
@@ -121,18 +122,32 @@ pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRec
         if entry.kind != RecordKind::Data {
             continue;
         }
-        if let PublisherRecord::Epoch(epoch) = postcard::from_bytes(&entry.payload)? {
+        if let PublisherRecord::Epoch(epoch) = decode(&entry.payload)? {
             return Ok(Some(epoch));
         }
     }
     Ok(None)
 }
 
-/// Why the newest epoch cannot be told.
-#[derive(Debug, thiserror::Error)]
-pub enum EpochError {
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error("a record of the publisher's log cannot be read; was it written by another version?")]
-    PublisherRecord(#[from] postcard::Error),
+/// The publisher's alerts that the record `payload` of its log lets leave, and the time their age is measured against.
+pub fn alerts_of(payload: &[u8]) -> Result<Option<(Vec<Transition>, i64)>> {
+    Ok(match decode(payload)? {
+        PublisherRecord::Intent(intent) => Some((intent.alerts, intent.alerts_at_ms)),
+        PublisherRecord::Epoch(_) => None,
+    })
+}
+
+pub(super) fn decode(payload: &[u8]) -> Result<PublisherRecord> {
+    postcard::from_bytes(payload).map_err(Error::from_source(
+        ErrorKind::Damaged,
+        "a record of the publisher's log cannot be read: restore it from a copy",
+    ))
+}
+
+pub(super) fn encode<T: Serialize>(record: &T) -> Result<bytes::Bytes> {
+    let bytes = postcard::to_stdvec(record).map_err(Error::from_source(
+        ErrorKind::Internal,
+        "a record of the publisher's log cannot be encoded",
+    ))?;
+    Ok(bytes.into())
 }

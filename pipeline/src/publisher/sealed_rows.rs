@@ -8,38 +8,28 @@ use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow,
     WatermarkRow, event_rows, fact_rows, plain_rows,
 };
-use super::{PublishError, Publisher};
-use crate::alert::Transition;
-use crate::time::wall;
+use super::assemble::TableRows;
+use super::machine::{Machine, SealedRecord};
+use crate::error::Result;
+use crate::kafka::TopicPartition;
+use schemas::event::Topic;
 
-/// Rows of this epoch, by table.
-#[derive(Default)]
-pub(super) struct TableRows(pub(super) BTreeMap<String, Vec<RecordBatch>>);
-
-impl TableRows {
-    pub(super) fn add(&mut self, table: impl Into<String>, batch: RecordBatch) {
-        if batch.num_rows() > 0 {
-            self.0.entry(table.into()).or_default().push(batch);
-        }
-    }
-}
-
-impl Publisher {
+impl Machine {
     /// Events, facts and what became of every record, from the seals of this epoch.
     pub(super) fn sealed_rows(
         &mut self,
         epoch: i64,
         rows: &mut TableRows,
-    ) -> Result<(), PublishError> {
+    ) -> Result<()> {
         let zone = self.settings.zone;
         let shards = self.settings.shards;
         let (mut dead, mut late, mut counted) = (Vec::new(), Vec::new(), Vec::new());
         let mut orphans = Vec::new();
-        for pending in &self.pending {
+        for pending in &self.collected {
             let (seal, shard) = (&pending.seal, pending.shard);
             for (topic, ipc) in &seal.events {
                 let table = format!("events.{}", topic.name());
-                let Some(schema) = self.schema_of(&table) else {
+                let Some(schema) = self.schemas.get(&table).cloned() else {
                     continue;
                 };
                 let keyed = topic.is_keyed();
@@ -50,14 +40,14 @@ impl Publisher {
             }
             for (name, ipc) in &seal.facts {
                 let table = format!("facts.{name}");
-                let Some(schema) = self.schema_of(&table) else {
+                let Some(schema) = self.schemas.get(&table).cloned() else {
                     continue;
                 };
                 for batch in fact_rows(ipc, &schema, epoch)? {
                     rows.add(table.clone(), batch);
                 }
             }
-            let topic = |input| super::topic_of(input, &self.settings.topic_names);
+            let topic = |input| topic_of(input, &self.settings.topic_names);
             dead.extend(seal.dead_letters.iter().map(|letter| {
                 DeadLetterRow::new(
                     letter,
@@ -83,6 +73,7 @@ impl Publisher {
             for input in seal.inputs.iter().filter(|input| input.accounted) {
                 let key = (shard, input.input.topic.clone(), input.input.partition);
                 let before = self
+                    .durable
                     .state
                     .counted
                     .insert(key, input.counters)
@@ -113,39 +104,22 @@ impl Publisher {
         self.add_plain(rows, "ops.conservation", &counted)
     }
 
-    pub(super) fn alert_rows(
-        &mut self,
-        own: &[Transition],
-        epoch: i64,
-        rows: &mut TableRows,
-    ) -> Result<(), PublishError> {
-        let zone = self.settings.zone;
-        let tables = ["ops.alerts", "ops.deliveries"].map(|table| self.schema_of(table));
-        if let [Some(alerts), Some(deliveries)] = tables {
-            let (alerts, deliveries) =
-                self.alerting
-                    .take_rows(own, &alerts, &deliveries, zone, epoch)?;
-            rows.add("ops.alerts", alerts);
-            rows.add("ops.deliveries", deliveries);
-        }
-        Ok(())
-    }
-
     /// How the shards stand, and what the epoch before this one consisted of.
     pub(super) fn epoch_rows(
         &mut self,
         epoch: i64,
+        wall_ms: i64,
         rows: &mut TableRows,
-    ) -> Result<(), PublishError> {
-        let emitted_at = wall::now_ms() * 1000;
-        let mut newest: BTreeMap<u32, &super::Pending> = BTreeMap::new();
-        for pending in &self.pending {
+    ) -> Result<()> {
+        let emitted_at = wall_ms * 1000;
+        let mut newest: BTreeMap<u32, &SealedRecord> = BTreeMap::new();
+        for pending in &self.collected {
             newest.insert(pending.shard, pending);
         }
         let mut watermarks = Vec::new();
         for (shard, pending) in newest {
             for input in pending.seal.inputs.iter().filter(|input| input.accounted) {
-                let topic = super::topic_of(&input.input, &self.settings.topic_names);
+                let topic = topic_of(&input.input, &self.settings.topic_names);
                 let bound = self.settings.bounds.get(topic).copied().unwrap_or(0);
                 let late = self.settings.lateness.get(topic).copied().unwrap_or(0);
                 let at = |less: i64| input.highest_ms.map(|ms| (ms - less) * 1000);
@@ -163,8 +137,8 @@ impl Publisher {
             }
         }
         self.add_plain(rows, "ops.watermarks", &watermarks)?;
-        self.rule_rows(epoch, rows)?;
-        let Some(last) = &self.last else {
+        self.rule_rows(epoch, wall_ms, rows)?;
+        let Some(last) = &self.durable.last else {
             return Ok(());
         };
         let cut = serde_json::to_string(&last.cut).unwrap_or_default();
@@ -197,15 +171,16 @@ impl Publisher {
     pub(super) fn rule_rows(
         &mut self,
         epoch: i64,
+        wall_ms: i64,
         rows: &mut TableRows,
-    ) -> Result<(), PublishError> {
+    ) -> Result<()> {
         let mut new = Vec::new();
         for card in &self.settings.rules {
             let listed = (card.rule_id.to_string(), card.rule_version);
-            if self.state.rules_listed.insert(listed) {
+            if self.durable.state.rules_listed.insert(listed) {
                 new.push(RuleRow {
                     card: card.clone(),
-                    loaded_at: wall::now_ms() * 1000,
+                    loaded_at: wall_ms * 1000,
                     epoch,
                 });
             }
@@ -218,10 +193,18 @@ impl Publisher {
         rows: &mut TableRows,
         table: &str,
         plain: &[R],
-    ) -> Result<(), PublishError> {
-        if let Some(schema) = self.schema_of(table).filter(|_| !plain.is_empty()) {
+    ) -> Result<()> {
+        if let Some(schema) = self.schemas.get(table).filter(|_| !plain.is_empty()) {
             rows.add(table, plain_rows(plain, &schema)?);
         }
         Ok(())
     }
+}
+
+/// The short name of an input's topic.
+fn topic_of(input: &TopicPartition, names: &[(String, Topic)]) -> &'static str {
+    names
+        .iter()
+        .find(|(name, _)| *name == input.topic)
+        .map_or("", |(_, topic)| topic.name())
 }
