@@ -22,10 +22,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::alert::AlertChange;
 use crate::decode::{InputJudge, Partitioner, TopicSettings};
+use crate::error::Error;
 use crate::history::ReferenceState;
 use crate::kafka::TopicPartition;
 use crate::log::{Log, LogError};
-use crate::source::{Source, SourceError, Start};
+use crate::source::{Source, Start};
 use crate::time::{InputTime, LiveTime, Window};
 
 use self::read::DeadLetterCircuit;
@@ -64,7 +65,7 @@ pub struct ShardSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum ShardError {
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Engine(#[from] Error),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
