@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::feed::{FeedChange, FeedGrid};
 use super::plan::{Planner, RoundKey};
-use crate::log::{LogError, LogReader, RecordKind};
+use crate::error::Error;
+use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
 use crate::shard::{Clocks, least_clocks};
 use crate::sink::Outbox;
@@ -132,7 +133,7 @@ pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRec
 #[derive(Debug, thiserror::Error)]
 pub enum EpochError {
     #[error(transparent)]
-    Log(#[from] LogError),
+    Engine(#[from] Error),
     #[error("a record of the publisher's log cannot be read; was it written by another version?")]
     PublisherRecord(#[from] postcard::Error),
 }

@@ -45,7 +45,8 @@ use self::alerts::Alerting;
 use self::entry::{ENTRY_VERSION, PublisherCheckpoint};
 use self::feed::FeedGrid;
 use crate::alert::{self, AlertRule};
-use crate::log::{Log, LogError, LogReader, Recovered};
+use crate::error::Error;
+use crate::log::{Log, LogReader, Recovered};
 use crate::round::{CompareError, Evaluator, Metric, Published, RoundError};
 use crate::shard::{Clocks, Seal, least_clocks};
 use crate::shard::{ShardCommand, ShardError};
@@ -95,7 +96,7 @@ pub enum Until {
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     #[error(transparent)]
-    Log(#[from] LogError),
+    Engine(#[from] Error),
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]

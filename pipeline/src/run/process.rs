@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::alert::AlertRule;
 use crate::error::{Error, ErrorKind};
 use crate::history::ReferenceState;
-use crate::log::{Log, LogError};
+use crate::log::Log;
 use crate::publisher::{
     EpochRecord, PublishError, Publisher, PublisherSettings, RunSummary, Sinks, Until, shard_log,
 };
@@ -29,8 +29,6 @@ pub enum RunError {
     Shard(#[from] ShardError),
     #[error(transparent)]
     Publish(#[from] PublishError),
-    #[error(transparent)]
-    Log(#[from] LogError),
     #[error(transparent)]
     Core(#[from] CoreError),
     #[error(transparent)]
@@ -50,9 +48,8 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Engine(error) => kind_code(error.kind()),
-            Self::Log(error) => log_code(error),
             Self::Shard(error) => shard_code(error),
-            Self::Publish(PublishError::Log(error)) => log_code(error),
+            Self::Publish(PublishError::Engine(error)) => kind_code(error.kind()),
             Self::Publish(PublishError::Shard { source, .. }) => shard_code(source),
             Self::Drained => 2,
             _ => 1,
@@ -62,15 +59,10 @@ impl RunError {
 
 fn shard_code(error: &ShardError) -> u8 {
     match error {
-        ShardError::Log(error) => log_code(error),
         ShardError::Engine(error) => kind_code(error.kind()),
         ShardError::Version { .. } | ShardError::Inputs { .. } => 2,
         _ => 1,
     }
-}
-
-fn log_code(error: &LogError) -> u8 {
-    if error.lost_ownership() { 4 } else { 1 }
 }
 
 /// Whose doing an error is, as an exit code (`CONTRACT.md` 1).

@@ -25,7 +25,7 @@ use crate::decode::{InputJudge, Partitioner, TopicSettings};
 use crate::error::Error;
 use crate::history::ReferenceState;
 use crate::kafka::TopicPartition;
-use crate::log::{Log, LogError};
+use crate::log::Log;
 use crate::source::{Source, Start};
 use crate::time::{InputTime, LiveTime, Window};
 
@@ -66,8 +66,6 @@ pub struct ShardSettings {
 pub enum ShardError {
     #[error(transparent)]
     Engine(#[from] Error),
-    #[error(transparent)]
-    Log(#[from] LogError),
     #[error(transparent)]
     Core(#[from] CoreError),
     #[error(transparent)]
