@@ -69,7 +69,7 @@ pub(super) fn broken_chain(log: &str, number: u64, what: &str) -> Error {
 }
 
 /// For `map_err`: the object store refused or could not be reached.
-pub(super) fn store(path: impl Display) -> impl FnOnce(object_store::Error) -> Error {
+pub(crate) fn store_failed(path: impl Display) -> impl FnOnce(object_store::Error) -> Error {
     let message = format!(
         "object store failed path={path}: check that the storage can be reached and written"
     );

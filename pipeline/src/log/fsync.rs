@@ -56,7 +56,7 @@ impl FsyncStore {
             }
         }
         let local =
-            LocalFileSystem::new_with_prefix(&root).map_err(error::store(root.display()))?;
+            LocalFileSystem::new_with_prefix(&root).map_err(error::store_failed(root.display()))?;
         Ok(Self {
             local,
             disk: Arc::new(Disk {

@@ -39,6 +39,7 @@ pub(crate) mod faulty;
 #[cfg(test)]
 mod interleaving;
 
+pub(crate) use error::store_failed;
 pub use fsync::FsyncStore;
 pub use owner::{Log, RECORD_LIFE, SILENCE_LIMIT};
 pub use reader::{LogEntry, LogReader};

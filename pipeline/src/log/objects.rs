@@ -56,7 +56,7 @@ impl Tries {
                 | StoreError::InvalidPath { .. }
         );
         if hopeless || self.started.elapsed() >= self.patience.limit {
-            return Err(error::store(path)(error));
+            return Err(error::store_failed(path)(error));
         }
         warn!(%path, %error, pause_ms = self.pause.as_millis() as u64, "object store gave an error; trying again");
         if self.pause.is_zero() {

@@ -189,7 +189,7 @@ impl Log {
             .folder
             .checkpoint(covers.number, self.chain.claim);
         let put = self.objects.store.put(&path, bytes.into()).await;
-        put.map_err(error::store(&path))?;
+        put.map_err(error::store_failed(&path))?;
         Ok(covers)
     }
 
@@ -241,7 +241,7 @@ impl Log {
         deleted
             .map(|each| match each {
                 Err(object_store::Error::NotFound { .. }) | Ok(_) => Ok(()),
-                Err(source) => Err(error::store(self.objects.folder.records())(source)),
+                Err(source) => Err(error::store_failed(self.objects.folder.records())(source)),
             })
             .try_collect::<()>()
             .await?;

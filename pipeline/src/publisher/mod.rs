@@ -51,7 +51,7 @@ use crate::round::{CompareError, Evaluator, Metric, Published, RoundError};
 use crate::shard::{Clocks, Seal, least_clocks};
 use crate::shard::{ShardCommand, ShardError};
 use crate::sink::{RecordSink, RecordSinkError};
-use crate::table::{TableError, TableSpec, Tables};
+use crate::table::{TableSpec, Tables};
 use crate::time::{Zone, wall};
 
 /// What the shards have answered to a round: per shard, each metric's part in Arrow IPC.
@@ -97,8 +97,6 @@ pub enum Until {
 pub enum PublishError {
     #[error(transparent)]
     Engine(#[from] Error),
-    #[error(transparent)]
-    Table(#[from] TableError),
     #[error(transparent)]
     RecordSink(#[from] RecordSinkError),
     #[error(transparent)]
