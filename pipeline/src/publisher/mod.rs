@@ -47,7 +47,7 @@ use self::feed::FeedGrid;
 use crate::alert::{self, AlertRule};
 use crate::error::Error;
 use crate::log::{Log, LogReader, Recovered};
-use crate::round::{CompareError, Evaluator, Metric, Published, RoundError};
+use crate::round::{Evaluator, Metric, Published};
 use crate::shard::{Clocks, Seal, least_clocks};
 use crate::shard::{ShardCommand, ShardError};
 use crate::sink::{RecordSink, RecordSinkError};
@@ -99,10 +99,6 @@ pub enum PublishError {
     Engine(#[from] Error),
     #[error(transparent)]
     RecordSink(#[from] RecordSinkError),
-    #[error(transparent)]
-    Round(#[from] RoundError),
-    #[error(transparent)]
-    Compare(#[from] CompareError),
     #[error("rows cannot be written as columns")]
     Arrow(#[from] ArrowError),
     #[error("a record of the publisher cannot be encoded or read")]

@@ -16,8 +16,7 @@ use crate::publisher::{
     EpochRecord, PublishError, Publisher, PublisherSettings, RunSummary, Sinks, Until, shard_log,
 };
 use crate::round::Metric;
-use crate::shard::{CoreError, ShardState};
-use crate::shard::{ReferenceStore, ReferenceStoreError, ReferenceVersions};
+use crate::shard::{ReferenceStore, ReferenceVersions, ShardState};
 use crate::shard::{Shard, ShardError, ShardReport, ShardSettings, first_reference};
 use crate::source::{Source, Start};
 use crate::table::TableSpec;
@@ -30,11 +29,7 @@ pub enum RunError {
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error(transparent)]
-    Core(#[from] CoreError),
-    #[error(transparent)]
     Engine(#[from] Error),
-    #[error(transparent)]
-    ReferenceState(#[from] ReferenceStoreError),
     #[error(
         "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; finish with `run --drain`, or start with an empty [storage] url"
     )]
@@ -114,7 +109,7 @@ impl<R: ReferenceState, F> Process<R, F> {
     ) -> Result<RunSummary, RunError>
     where
         F: FnMut(u32, R) -> M,
-        M: Future<Output = Result<ShardState<R>, CoreError>>,
+        M: Future<Output = Result<ShardState<R>, Error>>,
     {
         let runtime = Handle::current();
         let mut ready = Vec::new();

@@ -31,12 +31,12 @@ use crate::time::{InputTime, LiveTime, Window};
 
 use self::read::DeadLetterCircuit;
 pub use self::recover::first_reference;
-pub use self::reference::{ReferenceStore, ReferenceStoreError, ReferenceVersions, SwitchError};
+pub use self::reference::{ReferenceStore, ReferenceVersions};
 pub use self::seal::{
     Clocks, DeadLetter, InputSeal, LateEvent, OrphanRow, PartialAggregate, SEAL_VERSION, Seal,
     ShardCheckpoint, from_ipc, least_clocks, to_ipc,
 };
-pub use self::state::{CoreError, Effects, ShardState, clock_key};
+pub use self::state::{Effects, ShardState, clock_key};
 
 /// What a shard needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -66,10 +66,6 @@ pub struct ShardSettings {
 pub enum ShardError {
     #[error(transparent)]
     Engine(#[from] Error),
-    #[error(transparent)]
-    Core(#[from] CoreError),
-    #[error(transparent)]
-    Reference(#[from] SwitchError),
     #[error("events cannot be written as columns")]
     Arrow(#[from] ArrowError),
     #[error("a seal cannot be encoded or read")]

@@ -4,32 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::state::{CoreError, ShardState};
+use super::state::ShardState;
+use crate::error::Result;
 use crate::history::ReferenceState;
 
 /// Where versions of the reference come from: reference data are archived by content, so that a replay reads what was in force.
 #[async_trait]
 pub trait ReferenceStore<R>: Send + Sync {
     /// The reference with this version of the reference data, and no event heard yet.
-    async fn reference(&self, version: &str) -> Result<R, ReferenceStoreError>;
-}
-
-/// Why a version of the reference data cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("reference data of version={version} cannot be read from the storage's archive")]
-pub struct ReferenceStoreError {
-    pub version: String,
-    #[source]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-/// Why another version could not be put in force.
-#[derive(Debug, thiserror::Error)]
-pub enum SwitchError {
-    #[error(transparent)]
-    ReferenceState(#[from] ReferenceStoreError),
-    #[error(transparent)]
-    Core(#[from] CoreError),
+    async fn reference(&self, version: &str) -> Result<R>;
 }
 
 /// Which version of the reference data is in force, and where others are.
@@ -42,11 +25,7 @@ pub struct ReferenceVersions<R> {
 
 impl<R: ReferenceState> ReferenceVersions<R> {
     /// Puts `version` in force; says whether that was a change.
-    pub async fn switch(
-        &mut self,
-        core: &mut ShardState<R>,
-        version: &str,
-    ) -> Result<bool, SwitchError> {
+    pub async fn switch(&mut self, core: &mut ShardState<R>, version: &str) -> Result<bool> {
         if self.in_force == version {
             return Ok(false);
         }
