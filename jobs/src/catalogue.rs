@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use pipeline::alert::AlertRule;
+use pipeline::error::Result;
 use pipeline::history::{KeyedHistory, KeyedOperator, PANE, WEIGHT};
 use pipeline::query::catalog::ViewText;
-use pipeline::round::{Metric, MetricError, MetricQueries};
-use pipeline::shard::{CoreError, ShardState};
+use pipeline::round::{Metric, MetricProblem, MetricQueries};
+use pipeline::shard::ShardState;
 use pipeline::table::TableSpec;
 use pipeline::time::Zone;
 use schemas::table::TableDescription;
@@ -54,27 +55,33 @@ pub fn policy() -> anyhow::Result<Arc<Policy>> {
 
 /// Every metric, in an order in which each reads only those before it.
 pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
-    Ok(Arc::new(load_metrics(&crate::metrics::texts())?))
+    Ok(Arc::new(Metric::load_all(
+        &crate::metrics::texts(),
+        table_of,
+    )?))
 }
 
-/// The metrics of these texts, in such an order.
-pub fn load_metrics(texts: &[MetricQueries]) -> Result<Vec<Metric>, MetricError> {
+/// Those of these texts that can be loaded, in such an order, and what is wrong with each of the others.
+pub fn load_metrics(texts: &[MetricQueries]) -> (Vec<Metric>, Vec<MetricProblem>) {
+    Metric::load_each(texts, table_of)
+}
+
+/// Columns and dimensions of a metric's table.
+fn table_of(metric: &str) -> Option<(SchemaRef, Vec<String>)> {
     let described = schemas::table::metric_tables();
-    Metric::load_all(texts, |name| {
-        let table = described.iter().find(|table| table.name == name)?;
-        let dimensions = table
-            .key
-            .iter()
-            .filter(|key| {
-                !matches!(
-                    **key,
-                    "window_kind" | "window_start" | "window_end" | "revision"
-                )
-            })
-            .map(|key| (*key).to_owned())
-            .collect();
-        Some((table.schema.clone(), dimensions))
-    })
+    let table = described.into_iter().find(|table| table.name == metric)?;
+    let dimensions = table
+        .key
+        .iter()
+        .filter(|key| {
+            !matches!(
+                **key,
+                "window_kind" | "window_start" | "window_end" | "revision"
+            )
+        })
+        .map(|key| (*key).to_owned())
+        .collect();
+    Some((table.schema, dimensions))
 }
 
 /// The state of one shard, empty.
@@ -86,7 +93,7 @@ pub async fn shard_core(
     metrics: Arc<Vec<Metric>>,
     policy: Arc<Policy>,
     rules: Vec<Box<dyn AlertRule>>,
-) -> Result<ShardState<RetailReference>, CoreError> {
+) -> Result<ShardState<RetailReference>> {
     let stages = stages(zone, shard, shards, policy);
     ShardState::new(zone, reference, stages, metrics, rules).await
 }

@@ -97,6 +97,12 @@ impl Error {
         move |source| Self::new(kind, message).caused_by(source)
     }
 
+    /// This error as the cause of one that says where it arose: the kind stays.
+    #[must_use]
+    pub fn context(self, message: impl Into<String>) -> Self {
+        Self::new(self.kind(), message).caused_by(self)
+    }
+
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -140,6 +146,17 @@ impl From<ArrowError> for Error {
     }
 }
 
+/// State that we saved ourselves: its bytes have passed their check, so another version wrote them.
+impl From<postcard::Error> for Error {
+    fn from(source: postcard::Error) -> Self {
+        Self::new(
+            ErrorKind::Damaged,
+            "state cannot be saved or read; was the checkpoint written by another version?",
+        )
+        .caused_by(source)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +174,18 @@ mod tests {
         assert_eq!(
             (error.kind(), error.fault()),
             (ErrorKind::Internal, Fault::Internal)
+        );
+    }
+
+    #[test]
+    fn context_keeps_the_kind_and_the_cause() {
+        let cause = Error::new(ErrorKind::EventsMissing, "events are missing upstream");
+        let error = cause.context("shard=3 ended");
+        assert_eq!(error.kind(), ErrorKind::EventsMissing);
+        assert_eq!(error.to_string(), "shard=3 ended");
+        assert_eq!(
+            error.source().map(ToString::to_string).as_deref(),
+            Some("events are missing upstream")
         );
     }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use pipeline::error::{Error, Result};
 use pipeline::kafka::KafkaSettings;
 use pipeline::kafka::TopicPartition;
 use pipeline::source::kafka::KafkaSource;
-use pipeline::source::{Item, Record, Source, SourceError, Start};
+use pipeline::source::{Item, Record, Source, Start};
 use pipeline::time::wall;
 use tests::kafka::Broker;
 
@@ -46,7 +47,7 @@ impl Reader {
         }
     }
 
-    pub fn poll(&mut self, max: usize) -> Result<usize, SourceError> {
+    pub fn poll(&mut self, max: usize) -> Result<usize> {
         let mut items = Vec::new();
         let watermarks = vec![0; self.inputs];
         let wait = Duration::from_millis(200);
@@ -96,7 +97,7 @@ impl Reader {
             .collect()
     }
 
-    pub fn failure(&mut self) -> SourceError {
+    pub fn failure(&mut self) -> Error {
         let began = wall::monotonic();
         loop {
             if let Err(error) = self.poll(1000) {
@@ -119,7 +120,7 @@ impl Reader {
     }
 }
 
-pub fn open_error(settings: &KafkaSettings, starts: &[Start]) -> SourceError {
+pub fn open_error(settings: &KafkaSettings, starts: &[Start]) -> Error {
     match KafkaSource::open(settings, starts) {
         Ok(_) => panic!("opened"),
         Err(error) => error,

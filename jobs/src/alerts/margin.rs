@@ -18,6 +18,7 @@ use pipeline::alert::{
     AlertChange, AlertRule, AlertScope, AlertState, RuleInput, RuleTime, Severity,
 };
 use pipeline::columns::Columns;
+use pipeline::error::Result;
 use pipeline::publisher::RuleCard;
 use serde::{Deserialize, Serialize};
 
@@ -344,11 +345,7 @@ impl AlertRule for MarginRule {
         }
     }
 
-    fn observe(
-        &mut self,
-        batch: &RecordBatch,
-        _now: RuleTime,
-    ) -> Result<Vec<AlertChange>, ArrowError> {
+    fn observe(&mut self, batch: &RecordBatch, _now: RuleTime) -> Result<Vec<AlertChange>> {
         let rows = read(batch)?;
         Ok(rows.iter().filter_map(|row| self.step(row)).collect())
     }
@@ -362,11 +359,11 @@ impl AlertRule for MarginRule {
         None
     }
 
-    fn save(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(&self.retailers)
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(postcard::to_stdvec(&self.retailers)?)
     }
 
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+    fn load(&mut self, bytes: &[u8]) -> Result<()> {
         self.retailers = postcard::from_bytes(bytes)?;
         Ok(())
     }

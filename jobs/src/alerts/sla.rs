@@ -21,6 +21,7 @@ use pipeline::alert::{
     AlertChange, AlertRule, AlertScope, AlertState, RuleInput, RuleTime, Severity,
 };
 use pipeline::columns::Columns;
+use pipeline::error::Result;
 use pipeline::history::WEIGHT;
 use pipeline::publisher::RuleCard;
 use serde::{Deserialize, Serialize};
@@ -341,11 +342,7 @@ impl AlertRule for StepRule {
         }
     }
 
-    fn observe(
-        &mut self,
-        batch: &RecordBatch,
-        now: RuleTime,
-    ) -> Result<Vec<AlertChange>, ArrowError> {
+    fn observe(&mut self, batch: &RecordBatch, now: RuleTime) -> Result<Vec<AlertChange>> {
         let mut changes = Vec::new();
         for (key, news) in self.read(batch)? {
             changes.extend(self.apply(key, news, now));
@@ -371,11 +368,11 @@ impl AlertRule for StepRule {
         self.due.first().map(|(due_ms, _)| *due_ms)
     }
 
-    fn save(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(&self.watched)
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(postcard::to_stdvec(&self.watched)?)
     }
 
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+    fn load(&mut self, bytes: &[u8]) -> Result<()> {
         self.watched = postcard::from_bytes(bytes)?;
         self.due = self
             .watched

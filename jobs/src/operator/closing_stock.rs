@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
 use serde::{Deserialize, Serialize};
@@ -94,7 +94,7 @@ impl Operator for ClosingStock {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, StockCount),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         project_counts(batch, &mut |row, key, counted_at_ms, qty| {
             emit(row, key, StockCount { counted_at_ms, qty });
         })

@@ -19,9 +19,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use serde::{Deserialize, Serialize};
 
@@ -204,7 +204,7 @@ impl Operator for OrderLines {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, OrderKey, OrderEvent),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = Columns::of(batch);
         let event_type = columns.text("event_type")?;
         let customer_id = columns.text("customer_id")?;

@@ -12,9 +12,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
 use schemas::partition::partition_of;
@@ -152,7 +152,7 @@ impl Operator for PriceObservations {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, Observation),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = Columns::of(batch);
         let event_type = columns.text("event_type")?;
         let customer_id = columns.text("customer_id")?;

@@ -12,9 +12,9 @@
 
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::{DAY_MS, Zone};
 use serde::{Deserialize, Serialize};
@@ -124,7 +124,7 @@ impl Operator for SellThrough {
         topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, StockEvent),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         match topic {
             "orders" => project_movements(batch, emit),
             _ => project_counts(batch, &mut |row, key, counted_at_ms, qty| {
@@ -180,7 +180,7 @@ impl Operator for SellThrough {
 pub(super) fn project_counts(
     batch: &RecordBatch,
     emit: &mut dyn FnMut(usize, ShelfKey, i64, i64),
-) -> Result<(), ArrowError> {
+) -> Result<()> {
     let columns = Columns::of(batch);
     let event_type = columns.text("event_type")?;
     let customer_id = columns.text("customer_id")?;
@@ -209,7 +209,7 @@ pub(super) fn project_counts(
 fn project_movements(
     batch: &RecordBatch,
     emit: &mut dyn FnMut(usize, ShelfKey, StockEvent),
-) -> Result<(), ArrowError> {
+) -> Result<()> {
     let columns = Columns::of(batch);
     let event_type = columns.text("event_type")?;
     let customer_id = columns.text("customer_id")?;

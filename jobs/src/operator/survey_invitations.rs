@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use serde::{Deserialize, Serialize};
 
@@ -110,7 +110,7 @@ impl Operator for SurveyInvitations {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, Self::Key, InvitationEvent),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = Columns::of(batch);
         let event_type = columns.text("event_type")?;
         let customer_id = columns.text("customer_id")?;

@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use pipeline::shard::{ReferenceStore, ReferenceStoreError};
+use pipeline::error::{Error, ErrorKind, Result};
+use pipeline::shard::ReferenceStore;
 
 use super::{ReferenceData, RetailReference};
 
@@ -98,14 +99,19 @@ fn folder(version: &str) -> Path {
 
 #[async_trait]
 impl ReferenceStore<RetailReference> for ReferenceArchive {
-    async fn reference(&self, version: &str) -> Result<RetailReference, ReferenceStoreError> {
-        match self.read(version).await {
-            Ok(reference) => Ok(RetailReference::new(reference)),
-            Err(error) => Err(ReferenceStoreError {
-                version: version.to_owned(),
-                source: error.into(),
-            }),
-        }
+    async fn reference(&self, version: &str) -> Result<RetailReference> {
+        let reference = self.read(version).await.map_err(|error| {
+            let kind = if error.is::<object_store::Error>() {
+                ErrorKind::Unavailable
+            } else {
+                ErrorKind::Damaged
+            };
+            let message = format!(
+                "reference data of version={version} cannot be read from the storage's archive"
+            );
+            Error::new(kind, message).caused_by(error)
+        })?;
+        Ok(RetailReference::new(reference))
     }
 }
 

@@ -11,8 +11,8 @@ mod list_price;
 
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::error::Result;
 
 pub use archive::ReferenceArchive;
 pub use data::{CustomerAt, Problem, ReferenceData, ReferenceError, UNKNOWN};
@@ -60,24 +60,24 @@ impl pipeline::history::ReferenceState for RetailReference {
         batch: &RecordBatch,
         skip: &[bool],
         removed: &[Arc<str>],
-    ) -> Result<Vec<Arc<str>>, ArrowError> {
+    ) -> Result<Vec<Arc<str>>> {
         if topic != PRICES {
             return Ok(Vec::new());
         }
-        self.list_prices.apply(batch, skip, removed)
+        Ok(self.list_prices.apply(batch, skip, removed)?)
     }
 
-    fn as_of(&self, instant_ms: i64) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
+    fn as_of(&self, instant_ms: i64) -> Result<Vec<(&'static str, RecordBatch)>> {
         let mut tables = self.data.as_of(instant_ms)?;
         tables.push(("list_price", self.list_prices.as_of(instant_ms)?));
         Ok(tables)
     }
 
-    fn save(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(&self.list_prices)
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(postcard::to_stdvec(&self.list_prices)?)
     }
 
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+    fn load(&mut self, bytes: &[u8]) -> Result<()> {
         self.list_prices = postcard::from_bytes(bytes)?;
         Ok(())
     }

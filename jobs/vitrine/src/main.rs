@@ -23,8 +23,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use pipeline::run::process::{RunError, source_code};
-use pipeline::source::SourceError;
+use pipeline::error::Error;
+use pipeline::run::process::{RunError, kind_code};
 use tracing_subscriber::EnvFilter;
 
 use self::config::{Config, ConfigError};
@@ -124,9 +124,8 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<audit::Differences>().is_some() {
         return 3;
     }
-    if let Some(error) = error.downcast_ref::<SourceError>() {
-        // before anything ran: the partitions of topics, the folder of files
-        return source_code(error);
+    if let Some(error) = error.downcast_ref::<Error>() {
+        return kind_code(error.kind());
     }
     match error.downcast_ref::<RunError>() {
         Some(error) => error.exit_code(),

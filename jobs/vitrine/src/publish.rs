@@ -11,9 +11,8 @@ use std::time::Duration;
 use anyhow::Context;
 use pipeline::kafka::TopicPartition;
 use pipeline::kafka::{KafkaSettings, RecordSender, partition_counts};
-use pipeline::run::process::RunError;
 use pipeline::source::files::{FileSource, file_partitions};
-use pipeline::source::{Item, Source, SourceError, Start};
+use pipeline::source::{Item, Source, Start};
 use schemas::event::{Topic, event_types};
 use serde::Deserialize;
 
@@ -71,15 +70,13 @@ pub fn publish(
         .iter()
         .map(|(input, _)| Start::new(input.clone(), 0))
         .collect();
-    let mut source = FileSource::open(dir, &starts, MAX_LINE_BYTES).map_err(RunError::from)?;
-    let sender = RecordSender::open(&kafka).map_err(RunError::from)?;
+    let mut source = FileSource::open(dir, &starts, MAX_LINE_BYTES)?;
+    let sender = RecordSender::open(&kafka)?;
     let mut sent = vec![0_u64; inputs.len()];
     let mut items = Vec::new();
     while (0..inputs.len()).any(|input| source.unread(input)) {
         items.clear();
-        source
-            .poll(Duration::ZERO, POLL_RECORDS, &[], &mut items)
-            .map_err(RunError::from)?;
+        source.poll(Duration::ZERO, POLL_RECORDS, &[], &mut items)?;
         for item in &items {
             let Item::Record(record) = item else {
                 continue;
@@ -87,14 +84,12 @@ pub fn publish(
             let (input, topic) = &inputs[record.input];
             let payload = record.payload.as_deref();
             let key = payload.and_then(|payload| key_of(*topic, payload));
-            sender
-                .send(input, key.as_ref().map(|key| key.as_bytes()), payload)
-                .map_err(RunError::from)?;
+            sender.send(input, key.as_ref().map(|key| key.as_bytes()), payload)?;
             sent[record.input] += 1;
         }
         told(sender.delivered());
     }
-    sender.finish(told).map_err(RunError::from)?;
+    sender.finish(told)?;
     Ok(topics
         .iter()
         .map(|(name, _)| {
@@ -119,7 +114,7 @@ fn inputs(
         .filter(|(_, topic)| topic.is_keyed())
         .map(|(name, _)| name.as_str())
         .collect();
-    if file_partitions(dir, &names).map_err(RunError::from)? == 0 {
+    if file_partitions(dir, &names)? == 0 {
         return Err(Usage(format!(
             "there are no event files in dir={}; expected {}/0.ndjson and so on, as `vitrine simulate --out` writes them",
             dir.display(),
@@ -127,18 +122,19 @@ fn inputs(
         ))
         .into());
     }
-    let counts = partition_counts(kafka, &names).map_err(RunError::from)?;
-    let keyed_files = file_partitions(dir, &keyed).map_err(RunError::from)?;
+    let counts = partition_counts(kafka, &names)?;
+    let keyed_files = file_partitions(dir, &keyed)?;
     let mut inputs = Vec::new();
     for ((name, topic), count) in topics.iter().zip(counts) {
-        let files = file_partitions(dir, &[name]).map_err(RunError::from)?;
+        let files = file_partitions(dir, &[name])?;
         if files > count {
-            let error = SourceError::MissingPartition {
-                topic: name.clone(),
-                partition: i32::try_from(files - 1).unwrap_or(i32::MAX),
-                partitions: count,
-            };
-            return Err(Usage(format!("{error} (dir={} has such a file)", dir.display())).into());
+            return Err(Usage(format!(
+                "partition does not exist topic={name} partition={} partitions={count}: was the topic created anew with \
+                 fewer partitions? (dir={} has such a file)",
+                files - 1,
+                dir.display()
+            ))
+            .into());
         }
         if topic.is_keyed() && keyed_files != count {
             tracing::warn!(

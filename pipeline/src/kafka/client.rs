@@ -12,8 +12,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::error;
 use super::settings::KafkaSettings;
+use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
-use crate::source::SourceError;
 use crate::time::wall;
 
 /// How long one request waits before we look whether the client has learnt why nobody answers.
@@ -87,7 +87,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub fn new(settings: &KafkaSettings) -> Result<Self, SourceError> {
+    pub fn new(settings: &KafkaSettings) -> Result<Self> {
         let consumer: KafkaConsumer = settings
             .client_config()?
             .create_with_context(Events::default())
@@ -100,7 +100,7 @@ impl Client {
     }
 
     /// Number of partitions of a topic.
-    pub fn partition_count(&self, topic: &str) -> Result<u32, SourceError> {
+    pub fn partition_count(&self, topic: &str) -> Result<u32> {
         let (count, refusal) = self.ask("metadata", || {
             let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
             let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -110,30 +110,23 @@ impl Client {
                 refusal => Ok((found.map_or(0, |found| found.partitions().len()), refusal)),
             }
         })?;
-        let topic = topic.to_owned();
         match refusal {
             None if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
             None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                Err(SourceError::MissingTopic { topic })
+                Err(error::missing_topic(topic))
             }
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                Err(SourceError::NotAuthorized { topic })
-            }
-            Some(code) => Err(SourceError::Kafka {
-                context: format!("metadata of topic={topic}"),
-                source: KafkaError::MetadataFetch(code),
-            }),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(error::not_authorized(topic)),
+            Some(code) => Err(error::client_failed(
+                format_args!("metadata of topic={topic}"),
+                KafkaError::MetadataFetch(code),
+            )),
         }
     }
 
     /// First (`Offset::Beginning`) or end (`Offset::End`) offset of each input, waiting for brokers.
     ///
     /// Ends are those a reader of the configured isolation level reaches.
-    pub fn offsets(
-        &self,
-        inputs: &[TopicPartition],
-        which: Offset,
-    ) -> Result<Vec<i64>, SourceError> {
+    pub fn offsets(&self, inputs: &[TopicPartition], which: Offset) -> Result<Vec<i64>> {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
@@ -145,11 +138,7 @@ impl Client {
     }
 
     /// Repeats a request until it is answered, the time is up, or the client knows that it never will be.
-    fn ask<T>(
-        &self,
-        what: &str,
-        request: impl Fn() -> Result<T, KafkaError>,
-    ) -> Result<T, SourceError> {
+    fn ask<T>(&self, what: &str, request: impl Fn() -> Result<T, KafkaError>) -> Result<T> {
         let began = wall::monotonic();
         loop {
             let error = match request() {
@@ -162,19 +151,36 @@ impl Client {
             if let Some((code, reason)) = &last
                 && error::is_authentication(*code)
             {
-                return Err(SourceError::Authentication {
-                    brokers: self.brokers.clone(),
-                    reason: reason.clone(),
-                });
+                return Err(self.refused(reason));
             }
             if wall::monotonic().duration_since(began) >= self.connect_timeout {
-                return Err(SourceError::Unreachable {
-                    brokers: self.brokers.clone(),
-                    waited_s: self.connect_timeout.as_secs(),
-                    reason: last.map_or_else(|| format!("{what}: {error}"), |(_, reason)| reason),
-                });
+                let reason = last.map_or_else(|| format!("{what}: {error}"), |(_, reason)| reason);
+                return Err(self.unreachable(&reason));
             }
         }
+    }
+
+    fn refused(&self, reason: &str) -> Error {
+        Error::new(
+            ErrorKind::Configuration,
+            format!(
+                "the broker refused our credentials brokers={} reason=\"{reason}\": check the sasl.* and ssl.* keys in \
+                 [source] properties",
+                self.brokers
+            ),
+        )
+    }
+
+    fn unreachable(&self, reason: &str) -> Error {
+        Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "no broker answered within {} s brokers={} reason=\"{reason}\": check [source] brokers and that the \
+                 broker's advertised listeners can be reached from here",
+                self.connect_timeout.as_secs(),
+                self.brokers
+            ),
+        )
     }
 }
 
@@ -207,10 +213,7 @@ pub(crate) fn list_offsets(
 }
 
 /// Number of partitions of each topic, in the order asked for.
-pub fn partition_counts(
-    settings: &KafkaSettings,
-    topics: &[&str],
-) -> Result<Vec<u32>, SourceError> {
+pub fn partition_counts(settings: &KafkaSettings, topics: &[&str]) -> Result<Vec<u32>> {
     let client = Client::new(settings)?;
     topics
         .iter()
@@ -220,11 +223,8 @@ pub fn partition_counts(
 
 /// The offsets at which the inputs end now, as a reader of committed transactions sees them.
 ///
-/// An input has been read that far when its [`Item::End`](crate::source::Item::End) names this offset or a later one, or a record of that offset or a
-/// later one has come.
-pub fn end_offsets(
-    settings: &KafkaSettings,
-    inputs: &[TopicPartition],
-) -> Result<Vec<i64>, SourceError> {
+/// An input has been read that far when its reader has come to its end at this offset or a later one, or a record of that
+/// offset or a later one has come.
+pub fn end_offsets(settings: &KafkaSettings, inputs: &[TopicPartition]) -> Result<Vec<i64>> {
     Client::new(settings)?.offsets(inputs, Offset::End)
 }

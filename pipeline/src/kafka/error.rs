@@ -1,12 +1,13 @@
 //! What a librdkafka error means for us: wait, or stop with a sentence.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::secret::is_secret;
+use crate::error::{Error, ErrorKind};
 use crate::kafka::TopicPartition;
-use crate::source::SourceError;
 
 /// What to do about an error of one partition.
 pub(crate) enum ErrorClass {
@@ -14,16 +15,15 @@ pub(crate) enum ErrorClass {
     Wait,
     /// The position is not in the log; which offsets there are is to be looked up.
     OutOfRange,
-    Stop(SourceError),
+    Stop(Error),
 }
 
-/// Judges an error that came in place of a partition's record `offset`, or of a later one.
+/// Classifies an error that came in place of a partition's record `offset`, or of a later one.
 ///
 /// Only errors known to be temporary are waited out. Any other (a batch that cannot be unpacked, say) stops: a client that
 /// went on would go past records nobody has seen.
 pub(crate) fn classify(input: &TopicPartition, offset: i64, error: KafkaError) -> ErrorClass {
     use RDKafkaErrorCode as Code;
-    let topic = || input.topic.clone();
     let KafkaError::MessageConsumption(code) = error else {
         return ErrorClass::Stop(unexpected(input, error));
     };
@@ -32,17 +32,10 @@ pub(crate) fn classify(input: &TopicPartition, offset: i64, error: KafkaError) -
         Code::UnknownTopicOrPartition
         | Code::UnknownTopic
         | Code::UnknownPartition
-        | Code::UnknownTopicId => ErrorClass::Stop(SourceError::MissingTopic { topic: topic() }),
-        Code::TopicAuthorizationFailed => {
-            ErrorClass::Stop(SourceError::NotAuthorized { topic: topic() })
-        }
+        | Code::UnknownTopicId => ErrorClass::Stop(missing_topic(&input.topic)),
+        Code::TopicAuthorizationFailed => ErrorClass::Stop(not_authorized(&input.topic)),
         Code::BadMessage | Code::BadCompression | Code::NotImplemented => {
-            ErrorClass::Stop(SourceError::Batch {
-                topic: topic(),
-                partition: input.partition,
-                offset,
-                source: error,
-            })
+            ErrorClass::Stop(damaged_batch(input, offset).caused_by(error))
         }
         code if is_temporary(code) => ErrorClass::Wait,
         _ => ErrorClass::Stop(unexpected(input, error)),
@@ -75,11 +68,53 @@ pub(crate) fn is_temporary(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-fn unexpected(input: &TopicPartition, source: KafkaError) -> SourceError {
-    SourceError::Kafka {
-        context: format!("reading={input}"),
-        source,
-    }
+pub(crate) fn missing_topic(topic: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!(
+            "topic does not exist topic={topic}: input topics are never created here; create it, or correct its name in \
+             [topics]"
+        ),
+    )
+}
+
+pub(super) fn not_authorized(topic: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!("reading is not allowed topic={topic}: grant Describe and Read on it to our user"),
+    )
+}
+
+/// The batch begins at `offset` or later.
+fn damaged_batch(input: &TopicPartition, offset: i64) -> Error {
+    let TopicPartition { topic, partition } = input;
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "records cannot be unpacked topic={topic} partition={partition} offset={offset}: the batch is damaged, or \
+             compressed by a codec that this build lacks; nothing has been skipped"
+        ),
+    )
+}
+
+pub(crate) fn setting(name: &str, reason: impl fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!("setting is not usable {name}: {reason}"),
+    )
+}
+
+/// The client failed in a way that is not known to be anybody's fault here.
+pub(crate) fn client_failed(context: impl fmt::Display, source: KafkaError) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("kafka client failed {context}"),
+    )
+    .caused_by(source)
+}
+
+fn unexpected(input: &TopicPartition, source: KafkaError) -> Error {
+    client_failed(format_args!("reading={input}"), source)
 }
 
 /// Whether an error says that our credentials are wrong.
@@ -89,26 +124,20 @@ pub(crate) fn is_authentication(code: RDKafkaErrorCode) -> bool {
 }
 
 /// An error of building a client, without the value of a secret.
-pub(crate) fn creation(error: KafkaError) -> SourceError {
+pub(super) fn creation(error: KafkaError) -> Error {
     match error {
-        KafkaError::ClientConfig(_, reason, name, _) => SourceError::Setting {
+        KafkaError::ClientConfig(_, reason, name, _) => {
             // librdkafka repeats the value in its reason
-            reason: if is_secret(&name) {
-                "its value is not accepted".into()
+            let reason = if is_secret(&name) {
+                "its value is not accepted".to_owned()
             } else {
                 reason
-            },
-            name: format!("[source] properties {name}"),
-        },
+            };
+            setting(&format!("[source] properties {name}"), reason)
+        }
         // such as a certificate that cannot be read, or a mechanism this build lacks
-        KafkaError::ClientCreation(reason) => SourceError::Setting {
-            name: "[source] properties".into(),
-            reason,
-        },
-        source => SourceError::Kafka {
-            context: "creating a client".into(),
-            source,
-        },
+        KafkaError::ClientCreation(reason) => setting("[source] properties", reason),
+        source => client_failed("creating a client", source),
     }
 }
 
@@ -145,7 +174,6 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::ErrorKind;
     use crate::time::wall;
 
     #[test]
@@ -169,13 +197,14 @@ mod tests {
         for code in [Code::BadMessage, Code::BadCompression, Code::NotImplemented] {
             let said = judged(code);
             assert!(
-                said.contains("cannot be unpacked topic=orders.v1 partition=3 offset=7"),
+                said.starts_with("Damaged")
+                    && said.contains("cannot be unpacked topic=orders.v1 partition=3 offset=7"),
                 "{said}"
             );
         }
         assert!(judged(Code::Fatal).contains("reading=orders.v1/3"));
         let fatal = classify(&input, 7, KafkaError::MessageConsumptionFatal(Code::Fatal));
-        assert!(matches!(fatal, ErrorClass::Stop(error) if error.kind() == ErrorKind::External));
+        assert!(matches!(fatal, ErrorClass::Stop(error) if error.kind() == ErrorKind::Unavailable));
     }
 
     #[test]

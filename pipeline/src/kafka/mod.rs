@@ -9,8 +9,8 @@ mod topic_partition;
 
 pub use client::{end_offsets, partition_counts};
 pub use sender::RecordSender;
-pub use settings::KafkaSettings;
+pub use settings::{KEPT_BYTES, KafkaSettings};
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
-pub(crate) use error::{ErrorClass, Outage, classify};
+pub(crate) use error::{ErrorClass, Outage, classify, client_failed, setting};

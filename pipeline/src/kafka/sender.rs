@@ -13,8 +13,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::error;
 use super::settings::KafkaSettings;
+use crate::error::{Error, Result};
 use crate::kafka::TopicPartition;
-use crate::source::SourceError;
 
 /// How long one look at the deliveries waits while the queue is full.
 const SLICE: Duration = Duration::from_millis(100);
@@ -84,7 +84,7 @@ pub struct RecordSender {
 
 impl RecordSender {
     /// Sets up the producer; nothing is sent yet and no broker is asked.
-    pub fn open(settings: &KafkaSettings) -> Result<Self, SourceError> {
+    pub fn open(settings: &KafkaSettings) -> Result<Self> {
         let mut config = ClientConfig::new();
         for (name, value) in DEFAULTS {
             config.set(name, value);
@@ -114,7 +114,7 @@ impl RecordSender {
         to: &TopicPartition,
         key: Option<&[u8]>,
         payload: Option<&[u8]>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<()> {
         let mut record = BaseRecord::<[u8], [u8]>::to(&to.topic).partition(to.partition);
         record.key = key;
         record.payload = payload;
@@ -138,7 +138,7 @@ impl RecordSender {
     }
 
     /// Waits until every record has been confirmed or refused; `told` is called while waiting.
-    pub fn finish(self, mut told: impl FnMut(u64)) -> Result<u64, SourceError> {
+    pub fn finish(self, mut told: impl FnMut(u64)) -> Result<u64> {
         while self.producer.in_flight_count() > 0 {
             self.producer.poll(SLICE);
             self.first_refusal()?;
@@ -148,7 +148,7 @@ impl RecordSender {
         Ok(self.delivered())
     }
 
-    fn first_refusal(&self) -> Result<(), SourceError> {
+    fn first_refusal(&self) -> Result<()> {
         let refused = &self.deliveries.0.refused;
         match refused
             .lock()
@@ -162,24 +162,22 @@ impl RecordSender {
 }
 
 /// Why a record did not arrive, and whose move it is.
-fn refusal(input: &TopicPartition, source: KafkaError) -> SourceError {
+fn refusal(input: &TopicPartition, source: KafkaError) -> Error {
     use RDKafkaErrorCode as Code;
-    let topic = input.topic.clone();
+    let topic = &input.topic;
     match source.rdkafka_error_code() {
-        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
-            SourceError::MissingTopic { topic }
-        }
-        Some(Code::MessageSizeTooLarge) => SourceError::Setting {
-            name: "max.message.bytes".into(),
-            reason: format!(
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => error::missing_topic(topic),
+        Some(Code::MessageSizeTooLarge) => error::setting(
+            "max.message.bytes",
+            format_args!(
                 "a record is larger than topic={topic} takes; raise it there (and message.max.bytes in [source] properties), \
                  or take the line out of the event file"
             ),
-        },
-        _ => SourceError::Kafka {
-            context: format!("sending to {input}; what was sent before has arrived"),
+        ),
+        _ => error::client_failed(
+            format_args!("sending to {input}; what was sent before has arrived"),
             source,
-        },
+        ),
     }
 }
 

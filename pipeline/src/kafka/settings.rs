@@ -8,7 +8,10 @@ use rdkafka::ClientConfig;
 
 use super::error;
 use super::secret::is_secret;
-use crate::source::{KEPT_BYTES, SourceError};
+use crate::error::Result;
+
+/// What is kept of a payload, unless more is needed to know a record as too large.
+pub const KEPT_BYTES: usize = 16 << 20;
 
 /// Settings that a reader's correctness rests on; a configuration that sets one of them is refused.
 const OURS: [(&str, &str); 9] = [
@@ -47,7 +50,7 @@ pub struct KafkaSettings {
     pub group: String,
     /// Passed on to librdkafka.
     pub properties: BTreeMap<String, String>,
-    /// What is kept of a payload at most, in bytes (see [`Record::payload`](crate::source::Record::payload)).
+    /// What is kept of a payload at most, in bytes; of a longer one the beginning.
     pub max_kept_bytes: usize,
     /// Records read ahead per partition.
     pub buffered_records: usize,
@@ -78,20 +81,18 @@ impl KafkaSettings {
     }
 
     /// Whether a client can be made of these settings, without connecting: names and values of properties.
-    pub fn check(&self) -> Result<(), SourceError> {
+    pub fn check(&self) -> Result<()> {
         let config = self.client_config()?;
         config.create_native_config().map_err(error::creation)?;
         Ok(())
     }
 
     /// The client configuration that follows; refuses properties that are ours to set.
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, SourceError> {
+    pub(crate) fn client_config(&self) -> Result<ClientConfig> {
         for (name, _) in OURS {
             if self.properties.contains_key(name) {
-                return Err(SourceError::Setting {
-                    name: name.into(),
-                    reason: "is set by vitrine itself; remove it from [source] properties".into(),
-                });
+                let reason = "is set by vitrine itself; remove it from [source] properties";
+                return Err(error::setting(name, reason));
             }
         }
         let mut config = ClientConfig::new();

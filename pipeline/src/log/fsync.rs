@@ -33,7 +33,7 @@ use object_store::{
 };
 use uuid::Uuid;
 
-use super::error::LogError;
+use super::error;
 
 const STORE: &str = "FsyncStore";
 
@@ -46,23 +46,17 @@ pub struct FsyncStore {
 
 impl FsyncStore {
     /// Opens `root`, making it (and the folders above it) if missing; all paths are relative to it.
-    pub fn open(root: &FsPath) -> std::result::Result<Self, LogError> {
-        let folder_error = |source| LogError::Folder {
-            path: root.display().to_string(),
-            source,
-        };
-        std::fs::create_dir_all(root).map_err(folder_error)?;
-        let root = root.canonicalize().map_err(folder_error)?;
+    pub fn open(root: &FsPath) -> crate::error::Result<Self> {
+        std::fs::create_dir_all(root).map_err(error::folder(root))?;
+        let root = root.canonicalize().map_err(error::folder(root))?;
         for folder in root.ancestors() {
             // Folders above the root may belong to others and be closed to us; they were not made just now, then.
             if sync_folder(folder).is_err() {
                 break;
             }
         }
-        let local = LocalFileSystem::new_with_prefix(&root).map_err(|source| LogError::Store {
-            path: root.display().to_string(),
-            source,
-        })?;
+        let local =
+            LocalFileSystem::new_with_prefix(&root).map_err(error::store_failed(root.display()))?;
         Ok(Self {
             local,
             disk: Arc::new(Disk {
@@ -101,9 +95,12 @@ impl Disk {
         let folder = self.durable_folder(target)?;
         let staged = staged_name(target);
         let written = self.write(&staged, payload);
-        let named = written.and_then(|()| match create {
-            true => std::fs::hard_link(&staged, target),
-            false => std::fs::rename(&staged, target),
+        let named = written.and_then(|()| {
+            if create {
+                std::fs::hard_link(&staged, target)
+            } else {
+                std::fs::rename(&staged, target)
+            }
         });
         if let Err(error) = named {
             remove_quietly(&staged);
@@ -133,14 +130,13 @@ impl Disk {
     fn copy(&self, from: &FsPath, to: &FsPath, create: bool) -> io::Result<()> {
         let folder = self.durable_folder(to)?;
         File::open(from)?.sync_data()?;
-        let linked = match create {
-            true => std::fs::hard_link(from, to),
-            false => {
-                let staged = staged_name(to);
-                std::fs::hard_link(from, &staged)
-                    .and_then(|()| std::fs::rename(&staged, to))
-                    .inspect_err(|_| remove_quietly(&staged))
-            }
+        let linked = if create {
+            std::fs::hard_link(from, to)
+        } else {
+            let staged = staged_name(to);
+            std::fs::hard_link(from, &staged)
+                .and_then(|()| std::fs::rename(&staged, to))
+                .inspect_err(|_| remove_quietly(&staged))
         };
         match linked {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
@@ -322,11 +318,13 @@ impl ObjectStore for FsyncStore {
             self.local.path_to_filesystem(to)?,
         );
         let create = matches!(options.target_mode, RenameTargetMode::Create);
-        self.on_disk(move |disk| match create {
-            true => disk
-                .copy(&source, &target, true)
-                .and_then(|()| std::fs::remove_file(&source)),
-            false => disk.rename(&source, &target),
+        self.on_disk(move |disk| {
+            if create {
+                disk.copy(&source, &target, true)
+                    .and_then(|()| std::fs::remove_file(&source))
+            } else {
+                disk.rename(&source, &target)
+            }
         })
         .await
         .map_err(|error| store_error(to, error))

@@ -18,8 +18,8 @@
 //! * **A hole stops.** Numbers are contiguous; where one is missing or damaged and no checkpoint covers it, recovery ends with
 //!   a sentence, never with a guess.
 //!
-//! Start with [`protocol`] (what to do, as pure functions), then [`Log`] (the owner) and [`LogReader`] (everybody else).
-//! The bytes are in [`record`], durability on a local disk in [`FsyncStore`].
+//! Start with `protocol` (what to do, as pure functions), then [`Log`] (the owner) and [`LogReader`] (everybody else).
+//! The bytes are in `record`, durability on a local disk in [`FsyncStore`].
 //!
 //! Left out: claims in record names (two owners would both succeed); a lease with a time-out (needs clocks that agree).
 
@@ -28,9 +28,9 @@ mod error;
 mod fsync;
 mod objects;
 mod owner;
-pub mod protocol;
+mod protocol;
 mod reader;
-pub mod record;
+mod record;
 mod recover;
 mod store;
 
@@ -39,10 +39,10 @@ pub(crate) mod faulty;
 #[cfg(test)]
 mod interleaving;
 
-pub use error::LogError;
+pub(crate) use error::store_failed;
 pub use fsync::FsyncStore;
 pub use owner::{Log, RECORD_LIFE, SILENCE_LIMIT};
 pub use reader::{LogEntry, LogReader};
-pub use record::{ClaimId, Damage, LogPosition, RecordKind};
+pub use record::{ClaimId, LogPosition, RecordKind};
 pub use recover::Recovered;
 pub use store::{LogFolder, open_store};

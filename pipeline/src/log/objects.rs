@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode};
 use tracing::warn;
 
-use super::error::LogError;
+use super::error;
 use super::protocol::{self, Found, Goal, ProtocolStep, PutAnswer};
 use super::record::{ClaimId, Damage, LogRecord, RecordKind, decode};
 use super::store::{LogFolder, number_of};
+use crate::error::{Error, Result};
 use crate::time::wall;
 
 /// How long to go on after errors, and how long to wait between tries (doubling, up to 5 s).
@@ -47,13 +48,15 @@ impl Tries {
     }
 
     /// Waits before the next try; gives the error back where trying on is of no use.
-    async fn again(&mut self, path: &Path, error: Error) -> Result<(), LogError> {
+    async fn again(&mut self, path: &Path, error: StoreError) -> Result<()> {
         let hopeless = matches!(
             error,
-            Error::NotSupported { .. } | Error::NotImplemented { .. } | Error::InvalidPath { .. }
+            StoreError::NotSupported { .. }
+                | StoreError::NotImplemented { .. }
+                | StoreError::InvalidPath { .. }
         );
         if hopeless || self.started.elapsed() >= self.patience.limit {
-            return Err(LogError::store(path, error));
+            return Err(error::store_failed(path)(error));
         }
         warn!(%path, %error, pause_ms = self.pause.as_millis() as u64, "object store gave an error; trying again");
         if self.pause.is_zero() {
@@ -92,7 +95,7 @@ impl Objects {
     }
 
     /// All objects of a folder that have a number, ascending by it (then by name).
-    pub async fn list(&self, folder: &Path) -> Result<Vec<(u64, ObjectMeta)>, LogError> {
+    pub async fn list(&self, folder: &Path) -> Result<Vec<(u64, ObjectMeta)>> {
         let mut tries = Tries::new(self.patience);
         loop {
             match self.store.list(Some(folder)).try_collect::<Vec<_>>().await {
@@ -110,7 +113,7 @@ impl Objects {
     }
 
     /// The bytes of an object, `None` where there is none.
-    pub async fn get(&self, path: &Path) -> Result<Option<Bytes>, LogError> {
+    pub async fn get(&self, path: &Path) -> Result<Option<Bytes>> {
         let mut tries = Tries::new(self.patience);
         loop {
             let answer = match self.store.get(path).await {
@@ -119,37 +122,34 @@ impl Objects {
             };
             match answer {
                 Ok(bytes) => return Ok(Some(bytes)),
-                Err(Error::NotFound { .. }) => return Ok(None),
+                Err(StoreError::NotFound { .. }) => return Ok(None),
                 Err(error) => tries.again(path, error).await?,
             }
         }
     }
 
     /// Whether a record of that number stands, whole or not.
-    pub async fn has_record(&self, number: u64) -> Result<bool, LogError> {
+    pub async fn has_record(&self, number: u64) -> Result<bool> {
         let path = self.folder.record(number);
         let mut tries = Tries::new(self.patience);
         loop {
             match self.store.head(&path).await {
                 Ok(_) => return Ok(true),
-                Err(Error::NotFound { .. }) => return Ok(false),
+                Err(StoreError::NotFound { .. }) => return Ok(false),
                 Err(error) => tries.again(&path, error).await?,
             }
         }
     }
 
     /// A record, checked; `None` where there is none.
-    pub async fn record(&self, number: u64) -> Result<Option<LogRecord>, LogError> {
+    pub async fn record(&self, number: u64) -> Result<Option<LogRecord>> {
         let path = self.folder.record(number);
         let Some(bytes) = self.get(&path).await? else {
             return Ok(None);
         };
         match record_named(number, &bytes) {
             Ok(record) => Ok(Some(record)),
-            Err(why) => Err(LogError::Damaged {
-                path: path.to_string(),
-                why,
-            }),
+            Err(damage) => Err(error::damaged(&path, damage)),
         }
     }
 
@@ -160,7 +160,7 @@ impl Objects {
         mine: ClaimId,
         number: u64,
         bytes: &Bytes,
-    ) -> Result<PutOutcome, LogError> {
+    ) -> Result<PutOutcome> {
         let path = self.folder.record(number);
         let mut tries = Tries::new(self.patience);
         loop {
@@ -171,7 +171,7 @@ impl Objects {
                 .await
             {
                 Ok(_) => (PutAnswer::Created, None),
-                Err(Error::AlreadyExists { .. }) => (PutAnswer::Exists, None),
+                Err(StoreError::AlreadyExists { .. }) => (PutAnswer::Exists, None),
                 Err(error) => (PutAnswer::NoAnswer, Some(error)),
             };
             let mut step = protocol::after_put(answer);
@@ -187,7 +187,7 @@ impl Objects {
                     return Ok(PutOutcome::TakeIn(Box::new(record)));
                 }
                 (ProtocolStep::PutAgain, _) => {
-                    let error = error.unwrap_or_else(|| Error::NotFound {
+                    let error = error.unwrap_or_else(|| StoreError::NotFound {
                         path: path.to_string(),
                         source: "the record vanished after it was seen".into(),
                     });
@@ -199,11 +199,7 @@ impl Objects {
     }
 
     /// What stands at a number, compared with what I put there.
-    pub async fn find(
-        &self,
-        number: u64,
-        mine: &[u8],
-    ) -> Result<(Found, Option<LogRecord>), LogError> {
+    pub async fn find(&self, number: u64, mine: &[u8]) -> Result<(Found, Option<LogRecord>)> {
         let Some(bytes) = self.get(&self.folder.record(number)).await? else {
             return Ok((Found::Nothing, None));
         };
@@ -222,23 +218,12 @@ impl Objects {
     }
 
     /// The error of a step that ends the owner.
-    pub fn ended(&self, step: ProtocolStep, number: u64, there: Option<LogRecord>) -> LogError {
-        let log = self.folder.log().to_owned();
+    pub fn ended(&self, step: ProtocolStep, number: u64, there: Option<LogRecord>) -> Error {
+        let log = self.folder.log();
         match step {
-            ProtocolStep::Fenced => LogError::Fenced {
-                log,
-                number,
-                owner: owner_of(there.as_ref()),
-            },
-            ProtocolStep::Stop(why) => LogError::Damaged {
-                path: self.folder.record(number).to_string(),
-                why,
-            },
-            _ => LogError::BrokenChain {
-                log,
-                number,
-                what: "two records were put under one claim",
-            },
+            ProtocolStep::Fenced => error::fenced(log, number, &owner_of(there.as_ref())),
+            ProtocolStep::Stop(damage) => error::damaged(&self.folder.record(number), damage),
+            _ => error::broken_chain(log, number, "two records were put under one claim"),
         }
     }
 }

@@ -10,11 +10,12 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::chain::Chain;
-use super::error::LogError;
+use super::error;
 use super::objects::{Objects, Patience, PutOutcome};
 use super::protocol::{self, Goal, ProtocolStep};
 use super::record::{ClaimId, LogPosition, RecordKind, RecordPlace, decode, encode};
 use super::recover::{Recovered, extended, read_chain};
+use crate::error::Result;
 use crate::time::wall;
 
 /// An owner that has neither sealed nor read the log's end for this long ends: records live for 24 h ([`Log::trim`]), so
@@ -45,14 +46,11 @@ impl Log {
         store: Arc<dyn ObjectStore>,
         name: &str,
         owner: &str,
-    ) -> Result<(Self, Recovered), LogError> {
+    ) -> Result<(Self, Recovered)> {
         Self::claim_in(Objects::new(store, name), owner).await
     }
 
-    pub(super) async fn claim_in(
-        objects: Objects,
-        owner: &str,
-    ) -> Result<(Self, Recovered), LogError> {
+    pub(super) async fn claim_in(objects: Objects, owner: &str) -> Result<(Self, Recovered)> {
         let (mut chain, mut recovered) = read_chain(&objects).await?;
         let nonce = Uuid::new_v4().as_u128();
         loop {
@@ -105,9 +103,9 @@ impl Log {
     /// Puts `payload` as the next record and returns its number once it is durable and mine.
     ///
     /// Store errors are waited out for up to [`SILENCE_LIMIT`]: nothing is lost meanwhile, the caller only stands still.
-    /// Errors: `Fenced`, `Silent` (both end the process); after any error, or if the future was dropped, the log has to
-    /// be claimed again (`Interrupted`).
-    pub async fn append(&mut self, payload: Bytes) -> Result<u64, LogError> {
+    /// [`Fenced`](crate::error::ErrorKind::Fenced) ends the process. After any error, or if the future was dropped, the log
+    /// has to be claimed again; until then every call is an error.
+    pub async fn append(&mut self, payload: Bytes) -> Result<u64> {
         self.check()?;
         let number = self.chain.next();
         self.open_put = Some(number);
@@ -139,7 +137,7 @@ impl Log {
     }
 
     /// Reads the log's end and fails with `Fenced` where another owner stands there.
-    pub async fn confirm(&mut self) -> Result<(), LogError> {
+    pub async fn confirm(&mut self) -> Result<()> {
         self.check()?;
         let number = self.chain.next();
         let (found, there) = self.objects.find(number, &[]).await?;
@@ -176,7 +174,7 @@ impl Log {
     /// Writes the state up to and with the last record, so that recovery begins there.
     ///
     /// A failed checkpoint loses nothing: the older one and the records serve. Bases of one claim at one number replace each other.
-    pub async fn write_checkpoint(&mut self, payload: Bytes) -> Result<LogPosition, LogError> {
+    pub async fn write_checkpoint(&mut self, payload: Bytes) -> Result<LogPosition> {
         self.check()?;
         let covers = self.chain.last;
         let place = place(
@@ -190,10 +188,9 @@ impl Log {
             .objects
             .folder
             .checkpoint(covers.number, self.chain.claim);
-        match self.objects.store.put(&path, bytes.into()).await {
-            Ok(_) => Ok(covers),
-            Err(source) => Err(LogError::store(&path, source)),
-        }
+        let put = self.objects.store.put(&path, bytes.into()).await;
+        put.map_err(error::store_failed(&path))?;
+        Ok(covers)
     }
 
     /// Deletes what nobody needs any more and returns how many records went.
@@ -201,7 +198,7 @@ impl Log {
     /// A record goes when **two** intact checkpoints cover it (the newest may turn out damaged), its number is below `cut` (what
     /// the newest epoch has taken in) and it is `minimum_age` old ([`RECORD_LIFE`] in service). Older checkpoints go with it. The record
     /// that a kept checkpoint covers stays: it vouches for the checkpoint.
-    pub async fn trim(&mut self, cut: u64, minimum_age: Duration) -> Result<usize, LogError> {
+    pub async fn trim(&mut self, cut: u64, minimum_age: Duration) -> Result<usize> {
         self.check()?;
         let checkpoints = self
             .objects
@@ -244,32 +241,26 @@ impl Log {
         deleted
             .map(|each| match each {
                 Err(object_store::Error::NotFound { .. }) | Ok(_) => Ok(()),
-                Err(error) => Err(LogError::store(&self.objects.folder.records(), error)),
+                Err(source) => Err(error::store_failed(self.objects.folder.records())(source)),
             })
             .try_collect::<()>()
             .await?;
         Ok(gone)
     }
 
-    fn check(&self) -> Result<(), LogError> {
+    fn check(&self) -> Result<()> {
         match self.open_put {
-            Some(number) => Err(LogError::Interrupted {
-                log: self.name().to_owned(),
-                number,
-            }),
+            Some(number) => Err(error::interrupted(self.name(), number)),
             None => self.check_silence(),
         }
     }
 
-    fn check_silence(&self) -> Result<(), LogError> {
+    fn check_silence(&self) -> Result<()> {
         let silent = self.confirmed.elapsed();
         if silent <= self.silence_limit {
             return Ok(());
         }
-        Err(LogError::Silent {
-            log: self.name().to_owned(),
-            silent_s: silent.as_secs(),
-        })
+        Err(error::silent(self.name(), silent))
     }
 }
 

@@ -8,9 +8,9 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use object_store::ObjectStore;
 
-use super::error::LogError;
 use super::objects::Objects;
 use super::record::{ClaimId, LogRecord, RecordKind};
+use crate::error::Result;
 
 /// One record as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl LogReader {
     /// The newest record's number; `None` for a log without records.
     ///
     /// Lists the log once, after that it asks for a few numbers only: steps that double, then halve.
-    pub async fn last_number(&self) -> Result<Option<u64>, LogError> {
+    pub async fn last_number(&self) -> Result<Option<u64>> {
         let mut known = self.known.load(Ordering::Relaxed);
         // The known number may have been trimmed since, then what follows it proves nothing.
         if known == 0 || !self.objects.has_record(known).await? {
@@ -84,12 +84,12 @@ impl LogReader {
     }
 
     /// One record; `None` where there is none (not yet, or no more).
-    pub async fn read(&self, number: u64) -> Result<Option<LogEntry>, LogError> {
+    pub async fn read(&self, number: u64) -> Result<Option<LogEntry>> {
         Ok(self.objects.record(number).await?.map(LogEntry::from))
     }
 
     /// The records from `number` down to the oldest that is kept, newest first.
-    pub fn read_back(&self, number: u64) -> BoxStream<'_, Result<LogEntry, LogError>> {
+    pub fn read_back(&self, number: u64) -> BoxStream<'_, Result<LogEntry>> {
         stream::try_unfold(number, move |number| async move {
             if number == 0 {
                 return Ok(None);

@@ -5,9 +5,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tracing::warn;
 
 use super::chain::Chain;
-use super::error::LogError;
+use super::error;
 use super::objects::{Objects, record_named};
 use super::record::{Damage, LogPosition, LogRecord, RecordKind, decode};
+use crate::error::Result;
 
 /// What a new owner starts from.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +31,7 @@ impl Recovered {
 const READS_AT_ONCE: usize = 16;
 
 /// Reads the chain and verifies it.
-pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), LogError> {
+pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered)> {
     // Listed before anything is read: whatever is listed was there, so it must be found on the way.
     let checkpoints = objects.list(&objects.folder.checkpoints()).await?;
     let records = objects.list(&objects.folder.records()).await?;
@@ -70,11 +71,7 @@ pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), 
         recovered.take_in(record);
     }
     if chain.last.number < newest {
-        return Err(LogError::Hole {
-            log: objects.folder.log().to_owned(),
-            missing: chain.next(),
-            newest,
-        });
+        return Err(error::hole(objects.folder.log(), chain.next(), newest));
     }
     while let Some(record) = objects.record(chain.next()).await? {
         chain = extended(objects, chain, &record)?;
@@ -84,18 +81,11 @@ pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered), 
 }
 
 /// The chain with one more record, or the error that names it.
-pub(super) fn extended(
-    objects: &Objects,
-    chain: Chain,
-    record: &LogRecord,
-) -> Result<Chain, LogError> {
+pub(super) fn extended(objects: &Objects, chain: Chain, record: &LogRecord) -> Result<Chain> {
+    let log = objects.folder.log();
     chain
         .extended(record)
-        .map_err(|what| LogError::BrokenChain {
-            log: objects.folder.log().to_owned(),
-            number: record.header.number,
-            what,
-        })
+        .map_err(|what| error::broken_chain(log, record.header.number, what))
 }
 
 /// Decodes a checkpoint and compares it with the chain; the inner error says why it is of no use.
@@ -103,7 +93,7 @@ async fn usable_checkpoint(
     objects: &Objects,
     number: u64,
     bytes: &Bytes,
-) -> Result<Result<LogRecord, String>, LogError> {
+) -> Result<Result<LogRecord, String>> {
     let checkpoint = match decode(bytes) {
         Ok(checkpoint)
             if checkpoint.header.kind != RecordKind::Checkpoint
@@ -116,9 +106,10 @@ async fn usable_checkpoint(
     };
     let covered = stands(objects, number).await?;
     let next = stands(objects, number + 1).await?;
-    Ok(match fits(checkpoint.header.previous, covered, next) {
-        true => Ok(checkpoint),
-        false => Err("the chain differs from the one it was made from".to_owned()),
+    Ok(if fits(checkpoint.header.previous, covered, next) {
+        Ok(checkpoint)
+    } else {
+        Err("the chain differs from the one it was made from".to_owned())
     })
 }
 
@@ -129,8 +120,9 @@ enum Stands {
     Whole { hash: [u8; 32], previous: [u8; 32] },
 }
 
-async fn stands(objects: &Objects, number: u64) -> Result<Stands, LogError> {
-    let Some(bytes) = objects.get(&objects.folder.record(number)).await? else {
+async fn stands(objects: &Objects, number: u64) -> Result<Stands> {
+    let path = objects.folder.record(number);
+    let Some(bytes) = objects.get(&path).await? else {
         return Ok(Stands::Nothing);
     };
     Ok(match record_named(number, &bytes) {
@@ -138,13 +130,7 @@ async fn stands(objects: &Objects, number: u64) -> Result<Stands, LogError> {
             hash: record.hash,
             previous: record.header.previous,
         },
-        Err(Damage::NewerFormat { format }) => {
-            let path = objects.folder.record(number).to_string();
-            return Err(LogError::Damaged {
-                path,
-                why: Damage::NewerFormat { format },
-            });
-        }
+        Err(newer @ Damage::NewerFormat { .. }) => return Err(error::damaged(&path, newer)),
         Err(_) => Stands::Damaged,
     })
 }

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::error::LogError;
 use super::fsync::FsyncStore;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Opens the storage of `[storage] url`; folders are made if missing.
 ///
 /// Only `file:///absolute/folder` so far. The store's root is that folder, and what it acknowledges survives power loss.
-pub fn open_store(url: &str) -> Result<Arc<dyn ObjectStore>, LogError> {
+pub fn open_store(url: &str) -> Result<Arc<dyn ObjectStore>> {
     let folder = url
         .strip_prefix("file://")
         .filter(|path| path.starts_with('/'))
-        .ok_or_else(|| LogError::UnsupportedUrl {
-            url: url.to_owned(),
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Configuration,
+                format!("unsupported storage url={url}: give an absolute folder as file:///path"),
+            )
         })?;
     Ok(Arc::new(FsyncStore::open(std::path::Path::new(folder))?))
 }

@@ -14,6 +14,7 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::pane::PaneInput;
 use crate::time::{Window, Zone};
 
@@ -110,19 +111,16 @@ impl Evaluator {
         });
     }
 
-    /// Puts up `schema.name`.
-    pub fn table(
-        &mut self,
-        schema: &str,
-        name: &str,
-        rows: RecordBatch,
-    ) -> Result<(), DataFusionError> {
+    /// Registers `schema.name`.
+    pub fn table(&mut self, schema: &str, name: &str, rows: RecordBatch) -> Result<()> {
         let key = (schema.to_owned(), name.to_owned());
         match self.inputs.get(&key) {
             Some(input) if input.schema() == rows.schema_ref() => input.put(Some(rows)),
             _ => {
                 let input = PaneInput::new(rows.schema());
-                self.register(schema, name, &input)?;
+                let failed = "tables of a round cannot be registered";
+                self.register(schema, name, &input)
+                    .map_err(Error::from_source(ErrorKind::Internal, failed))?;
                 input.put(Some(rows));
                 self.inputs.insert(key, input);
                 // They were made for other columns.

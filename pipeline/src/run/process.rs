@@ -9,16 +9,16 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use crate::alert::AlertRule;
+use crate::error::{Error, ErrorKind};
 use crate::history::ReferenceState;
-use crate::log::{Log, LogError};
+use crate::log::Log;
 use crate::publisher::{
     EpochRecord, PublishError, Publisher, PublisherSettings, RunSummary, Sinks, Until, shard_log,
 };
 use crate::round::Metric;
-use crate::shard::{CoreError, ShardState};
-use crate::shard::{ReferenceStore, ReferenceStoreError, ReferenceVersions};
+use crate::shard::{ReferenceStore, ReferenceVersions, ShardState};
 use crate::shard::{Shard, ShardError, ShardReport, ShardSettings, first_reference};
-use crate::source::{Source, SourceError, Start};
+use crate::source::{Source, Start};
 use crate::table::TableSpec;
 
 /// Why a run ended badly.
@@ -29,13 +29,7 @@ pub enum RunError {
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error(transparent)]
-    Log(#[from] LogError),
-    #[error(transparent)]
-    Core(#[from] CoreError),
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    ReferenceState(#[from] ReferenceStoreError),
+    Engine(#[from] Error),
     #[error(
         "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; finish with `run --drain`, or start with an empty [storage] url"
     )]
@@ -48,10 +42,9 @@ pub enum RunError {
 impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Source(error) => source_code(error),
-            Self::Log(error) => log_code(error),
+            Self::Engine(error) => kind_code(error.kind()),
             Self::Shard(error) => shard_code(error),
-            Self::Publish(PublishError::Log(error)) => log_code(error),
+            Self::Publish(PublishError::Engine(error)) => kind_code(error.kind()),
             Self::Publish(PublishError::Shard { source, .. }) => shard_code(source),
             Self::Drained => 2,
             _ => 1,
@@ -61,31 +54,27 @@ impl RunError {
 
 fn shard_code(error: &ShardError) -> u8 {
     match error {
-        ShardError::Log(error) => log_code(error),
-        ShardError::Source(error) => source_code(error),
+        ShardError::Engine(error) => kind_code(error.kind()),
         ShardError::Version { .. } | ShardError::Inputs { .. } => 2,
         _ => 1,
     }
 }
 
-fn log_code(error: &LogError) -> u8 {
-    match error.lost_ownership() {
-        true => 4,
-        false => 1,
-    }
-}
-
-/// Whose doing an error of the inputs is, as an exit code (`CONTRACT.md` 1).
-pub fn source_code(error: &SourceError) -> u8 {
-    match error.kind() {
-        crate::source::ErrorKind::Configuration => 2,
-        crate::source::ErrorKind::EventsMissing => 5,
-        crate::source::ErrorKind::External => 1,
+/// Whose doing an error is, as an exit code (`CONTRACT.md` 1).
+pub fn kind_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Configuration | ErrorKind::Incompatible | ErrorKind::Query => 2,
+        ErrorKind::Fenced => 4,
+        ErrorKind::EventsMissing => 5,
+        ErrorKind::Damaged
+        | ErrorKind::Unavailable
+        | ErrorKind::DeadLetters
+        | ErrorKind::Internal => 1,
     }
 }
 
 /// Opens the inputs of one shard at its own offsets.
-pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
+pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>, Error> + Send + Sync>;
 
 /// What a process runs.
 pub struct Process<R, F> {
@@ -120,7 +109,7 @@ impl<R: ReferenceState, F> Process<R, F> {
     ) -> Result<RunSummary, RunError>
     where
         F: FnMut(u32, R) -> M,
-        M: Future<Output = Result<ShardState<R>, CoreError>>,
+        M: Future<Output = Result<ShardState<R>, Error>>,
     {
         let runtime = Handle::current();
         let mut ready = Vec::new();

@@ -6,14 +6,15 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::log::{LogError, LogFolder, LogReader, RecordKind};
+use crate::error::Error;
+use crate::log::{LogFolder, LogReader, RecordKind};
 use crate::publisher::shard_log;
 use crate::shard::{SEAL_VERSION, Seal};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     #[error(transparent)]
-    Log(#[from] LogError),
+    Engine(#[from] Error),
     #[error("a seal of shard={shard} cannot be read; was it written by another version?")]
     Seal { shard: u32, source: postcard::Error },
     #[error(

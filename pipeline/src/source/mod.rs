@@ -22,8 +22,9 @@ mod record;
 
 use std::time::Duration;
 
-pub use error::{ErrorKind, SourceError};
-pub use record::{Item, KEPT_BYTES, Record, Start, TimestampKind};
+pub use record::{Item, Record, Start, TimestampKind};
+
+use crate::error::Result;
 
 /// The inputs of one shard, read by that shard's thread.
 pub trait Source: Send {
@@ -38,7 +39,7 @@ pub trait Source: Send {
         max: usize,
         watermarks: &[i64],
         out: &mut Vec<Item>,
-    ) -> Result<(), SourceError>;
+    ) -> Result<()>;
 
     /// Whether the input has records that have been read ahead, or is not known to be at its end.
     fn unread(&self, input: usize) -> bool;

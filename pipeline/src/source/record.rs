@@ -12,7 +12,7 @@ use crate::kafka::TopicPartition;
 ///
 /// 0 stands for the beginning of the log, wherever that is today: a topic whose first records have passed their retention
 /// before the first start is read from what is left. Any other offset must exist (or be the end), else reading stops with
-/// [`SourceError::OffsetOutOfRange`](super::SourceError::OffsetOutOfRange).
+/// [`ErrorKind::EventsMissing`](crate::error::ErrorKind::EventsMissing).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     pub input: TopicPartition,
@@ -36,9 +36,6 @@ pub enum TimestampKind {
     LogAppendTime,
 }
 
-/// What a source keeps of a payload, unless it has to keep more to know a record as too large.
-pub const KEPT_BYTES: usize = 16 << 20;
-
 /// One record as it came, not yet decoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
@@ -49,7 +46,7 @@ pub struct Record {
     /// `None` for a null key, and always for files: there the payload's id is the key (K1).
     pub key: Option<Bytes>,
     /// `None` for a tombstone (K2). A record that is too large (K3) is kept with its raw bytes like any other (P4), but of one
-    /// beyond [`KEPT_BYTES`] only the beginning: nobody has to hold a line without an end.
+    /// beyond the limit that the source was opened with only the beginning: nobody has to hold a line without an end.
     pub payload: Option<Bytes>,
     /// Bytes of the payload before cutting; 0 for a tombstone.
     pub payload_len: u64,

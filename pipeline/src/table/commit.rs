@@ -9,10 +9,11 @@ use deltalake::{DeltaTable, DeltaTableError, checkpoints};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::error::TableError;
+use super::error;
 use super::files::{APP_ID, DataFile, OpenTable, Versions, files_of};
 use super::stage::StagedFile;
 use super::tables::Tables;
+use crate::error::Result;
 use crate::time::wall;
 
 const TRIES: u32 = 8;
@@ -41,12 +42,7 @@ impl Tables {
     /// nothing is written and the version found is returned. After any error the table is read again, as an error does
     /// not say that nothing was committed. A compaction is left out as a whole where one of its files is no longer in
     /// the table (somebody compacted from outside).
-    pub async fn commit(
-        &self,
-        table: &str,
-        epoch: i64,
-        changes: &TableChanges,
-    ) -> Result<i64, TableError> {
+    pub async fn commit(&self, table: &str, epoch: i64, changes: &TableChanges) -> Result<i64> {
         let open = self.open(table)?;
         let mut versions = open.versions.lock().await;
         let mut pause = FIRST_PAUSE;
@@ -71,12 +67,8 @@ impl Tables {
             pause *= 2;
             versions.reload(&open).await?;
         }
-        let source = Box::new(last_error.unwrap_or(DeltaTableError::NotInitialized));
-        Err(TableError::Commit {
-            table: table.to_owned(),
-            epoch,
-            source,
-        })
+        let source = last_error.unwrap_or(DeltaTableError::NotInitialized);
+        Err(error::not_committed(table, epoch, source))
     }
 }
 
@@ -90,11 +82,10 @@ async fn try_commit(
         .newest(open)
         .map_err(|error| DeltaTableError::generic(error.to_string()))?;
     let state = table.snapshot()?;
-    let files = match changes.compactions.is_empty() {
-        true => Vec::new(),
-        false => {
-            files_of(open, table).map_err(|error| DeltaTableError::generic(error.to_string()))?
-        }
+    let files = if changes.compactions.is_empty() {
+        Vec::new()
+    } else {
+        files_of(open, table).map_err(|error| DeltaTableError::generic(error.to_string()))?
     };
     let properties = CommitProperties::default()
         .with_application_transaction(Transaction::new_with_last_update(

@@ -12,10 +12,12 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
 use super::commit::Compaction;
-use super::error::TableError;
+use super::error;
 use super::files::DataFile;
 use super::stage::{blocking, encode};
 use super::tables::{TableSpec, Tables};
+use crate::error::Result;
+use crate::log::store_failed;
 
 /// Files below this are small, bytes.
 const SMALL: u64 = 16 << 20;
@@ -36,7 +38,7 @@ impl Tables {
         spec: &TableSpec,
         version: i64,
         tag: &str,
-    ) -> Result<Vec<Compaction>, TableError> {
+    ) -> Result<Vec<Compaction>> {
         let files = self.files_at(&spec.full_name(), version).await?;
         let mut compactions = Vec::new();
         for group in merge_groups(&files) {
@@ -50,16 +52,13 @@ impl Tables {
         spec: &TableSpec,
         group: &[&DataFile],
         tag: &str,
-    ) -> Result<Option<Compaction>, TableError> {
+    ) -> Result<Option<Compaction>> {
         let table = spec.full_name();
         let mut contents = Vec::with_capacity(group.len());
         for file in group {
-            let store_error = |source| TableError::Store {
-                path: file.location.to_string(),
-                source,
-            };
-            let found = self.store.get(&file.location).await.map_err(store_error)?;
-            let bytes = found.bytes().await.map_err(store_error)?;
+            let path = &file.location;
+            let found = self.store.get(path).await.map_err(store_failed(path))?;
+            let bytes = found.bytes().await.map_err(store_failed(path))?;
             contents.push((bytes, file.partition_values.clone()));
         }
         let (spec, tag) = (spec.clone(), format!("{tag}-merged"));
@@ -67,7 +66,7 @@ impl Tables {
             let mut batches = Vec::new();
             for (bytes, partition) in contents {
                 let rows = read_rows(&spec, bytes, &partition);
-                batches.extend(rows.map_err(|error| TableError::encode(&spec.full_name(), error))?);
+                batches.extend(rows.map_err(error::encode(&spec.full_name()))?);
             }
             encode(&spec, &batches, &tag)
         })

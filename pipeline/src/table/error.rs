@@ -1,74 +1,79 @@
-//! What can go wrong with a table, and what to do about it.
+//! What can go wrong with a public table, and what to do about it.
+
+use std::fmt::Display;
 
 use deltalake::DeltaTableError;
+use parquet::errors::ParquetError;
 
-/// Every failure of a public table.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    #[error("table names are schema.name: name={name}")]
-    Name { name: String },
-    #[error("table={table} does not exist: make it first (ensure)")]
-    Missing { table: String },
-    /// The stored table has other columns than this version of the program writes.
-    #[error(
-        "table={table} column={column}: stored as {stored}, written as {written}; move the old table away or keep the column"
-    )]
-    Schema {
-        table: String,
-        column: String,
-        stored: String,
-        written: String,
-    },
-    /// Rows to be staged do not have the table's columns.
-    #[error("rows for table={table} have other columns than the table: {what}")]
-    Rows { table: String, what: String },
-    /// Only dates and texts can partition a table.
-    #[error(
-        "table={table} cannot be partitioned by column={column}: it has to be a DATE or a text"
-    )]
-    Partition { table: String, column: String },
-    /// Every try ended in an error and the table does not show the epoch.
-    #[error("commit failed table={table} epoch={epoch}: repeat it, it is safe to repeat")]
-    Commit {
-        table: String,
-        epoch: i64,
-        #[source]
-        source: Box<DeltaTableError>,
-    },
-    #[error("table={table} cannot be read or written: check the storage")]
-    Delta {
-        table: String,
-        #[source]
-        source: Box<DeltaTableError>,
-    },
-    #[error("object store failed path={path}: check that the storage can be reached and written")]
-    Store {
-        path: String,
-        #[source]
-        source: object_store::Error,
-    },
-    #[error("table={table}: rows cannot be arranged or encoded")]
-    Encode {
-        table: String,
-        #[source]
-        source: parquet::errors::ParquetError,
-    },
-    #[error("interrupted table={table}: the process is ending")]
-    Interrupted { table: String },
+use crate::error::{Error, ErrorKind};
+
+pub(super) fn bad_name(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("table names are schema.name: name={name}"),
+    )
 }
 
-impl TableError {
-    pub(super) fn delta(table: &str, source: DeltaTableError) -> Self {
-        Self::Delta {
-            table: table.to_owned(),
-            source: Box::new(source),
-        }
-    }
+pub(super) fn missing(table: &str) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("table={table} does not exist: make it first (ensure)"),
+    )
+}
 
-    pub(super) fn encode(table: &str, source: impl Into<parquet::errors::ParquetError>) -> Self {
-        Self::Encode {
-            table: table.to_owned(),
-            source: source.into(),
-        }
-    }
+/// The stored table has other columns than this version of the program writes.
+pub(super) fn other_column(table: &str, column: &str, stored: &str, written: &str) -> Error {
+    Error::new(
+        ErrorKind::Incompatible,
+        format!(
+            "table={table} column={column}: stored as {stored}, written as {written}; move the old table away or keep the \
+             column"
+        ),
+    )
+}
+
+/// Rows to be staged do not have the table's columns.
+pub(super) fn other_rows(table: &str, what: impl Display) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("rows for table={table} have other columns than the table: {what}"),
+    )
+}
+
+/// Only dates and texts can partition a table.
+pub(super) fn bad_partition(table: &str, column: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!(
+            "table={table} cannot be partitioned by column={column}: it has to be a DATE or a text"
+        ),
+    )
+}
+
+/// Every try ended in an error and the table does not show the epoch.
+pub(super) fn not_committed(table: &str, epoch: i64, source: DeltaTableError) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("commit failed table={table} epoch={epoch}: repeat it, it is safe to repeat"),
+    )
+    .caused_by(source)
+}
+
+/// For `map_err`: the Delta log cannot be read or written.
+pub(super) fn delta(table: &str) -> impl FnOnce(DeltaTableError) -> Error {
+    let message = format!("table={table} cannot be read or written: check the storage");
+    Error::from_source(ErrorKind::Unavailable, message)
+}
+
+/// For `map_err`: Parquet cannot be written or read.
+pub(super) fn encode(table: &str) -> impl FnOnce(ParquetError) -> Error {
+    let message = format!("table={table}: rows cannot be arranged or encoded");
+    Error::from_source(ErrorKind::Internal, message)
+}
+
+pub(super) fn interrupted(table: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("interrupted table={table}: the process is ending"),
+    )
 }

@@ -8,7 +8,8 @@ use deltalake::logstore::LogStoreRef;
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 
-use super::error::TableError;
+use super::error;
+use crate::error::Result;
 
 /// Under this name each commit carries its epoch as a Delta application transaction.
 pub(super) const APP_ID: &str = "vitrine";
@@ -54,7 +55,7 @@ pub(super) struct Versions {
 
 impl Versions {
     /// Forgets what is known and reads the newest state.
-    pub async fn reload(&mut self, open: &OpenTable) -> Result<(), TableError> {
+    pub async fn reload(&mut self, open: &OpenTable) -> Result<()> {
         self.committed = None;
         let mut table = self
             .newest
@@ -65,9 +66,7 @@ impl Versions {
                 self.newest = Some(table);
                 Ok(())
             }
-            Err(DeltaTableError::NotATable(_)) => Err(TableError::Missing {
-                table: open.name.clone(),
-            }),
+            Err(DeltaTableError::NotATable(_)) => Err(error::missing(&open.name)),
             Err(error)
                 if !open
                     .log_store
@@ -76,36 +75,32 @@ impl Versions {
                     .unwrap_or(true) =>
             {
                 tracing::debug!(table = open.name, %error, "no such table");
-                Err(TableError::Missing {
-                    table: open.name.clone(),
-                })
+                Err(error::missing(&open.name))
             }
-            Err(error) => Err(TableError::delta(&open.name, error)),
+            Err(source) => Err(error::delta(&open.name)(source)),
         }
     }
 
     /// The newest known state, read if nothing is known.
-    pub async fn known(&mut self, open: &OpenTable) -> Result<&DeltaTable, TableError> {
+    pub async fn known(&mut self, open: &OpenTable) -> Result<&DeltaTable> {
         if self.newest.is_none() {
             self.reload(open).await?;
         }
         self.newest(open)
     }
 
-    pub fn newest(&self, open: &OpenTable) -> Result<&DeltaTable, TableError> {
-        self.newest.as_ref().ok_or_else(|| TableError::Missing {
-            table: open.name.clone(),
-        })
+    pub fn newest(&self, open: &OpenTable) -> Result<&DeltaTable> {
+        self.newest
+            .as_ref()
+            .ok_or_else(|| error::missing(&open.name))
     }
 
-    pub fn version(&self, open: &OpenTable) -> Result<i64, TableError> {
+    pub fn version(&self, open: &OpenTable) -> Result<i64> {
         let table = self.newest(open)?;
         table
             .version()
             .map(|version| version as i64)
-            .ok_or_else(|| TableError::Missing {
-                table: open.name.clone(),
-            })
+            .ok_or_else(|| error::missing(&open.name))
     }
 
     /// Takes over the state after a commit of ours.
@@ -115,17 +110,16 @@ impl Versions {
     }
 
     /// Our last epoch in the newest known state, with the version that brought it.
-    pub async fn last_epoch(&mut self, open: &OpenTable) -> Result<Option<(i64, i64)>, TableError> {
+    pub async fn last_epoch(&mut self, open: &OpenTable) -> Result<Option<(i64, i64)>> {
         if let Some(known) = self.committed {
             return Ok(known);
         }
         let table = self.known(open).await?;
-        let delta = |error| TableError::delta(&open.name, error);
-        let state = table.snapshot().map_err(delta)?;
+        let state = table.snapshot().map_err(error::delta(&open.name))?;
         let epoch = state
             .transaction_version(&open.log_store, APP_ID)
             .await
-            .map_err(delta)?;
+            .map_err(error::delta(&open.name))?;
         let found = match epoch {
             None => None,
             Some(epoch) => Some((epoch, version_of_epoch(open, epoch, state.version()).await?)),
@@ -135,33 +129,22 @@ impl Versions {
     }
 
     /// Adds columns that older rows do not have.
-    pub async fn add_columns(
-        &mut self,
-        open: &OpenTable,
-        columns: Vec<StructField>,
-    ) -> Result<(), TableError> {
-        let delta = |error| TableError::delta(&open.name, error);
+    pub async fn add_columns(&mut self, open: &OpenTable, columns: Vec<StructField>) -> Result<()> {
         let table = self.known(open).await?.clone();
         table
             .add_columns()
             .with_fields(columns)
             .await
-            .map_err(delta)?;
+            .map_err(error::delta(&open.name))?;
         self.reload(open).await
     }
 
     /// The files of one version.
-    pub async fn files_at(
-        &mut self,
-        open: &OpenTable,
-        version: i64,
-    ) -> Result<Arc<Vec<DataFile>>, TableError> {
+    pub async fn files_at(&mut self, open: &OpenTable, version: i64) -> Result<Arc<Vec<DataFile>>> {
         if let Some((_, files)) = self.lists.iter().find(|(kept, _)| *kept == version) {
             return Ok(Arc::clone(files));
         }
-        let wanted = u64::try_from(version).map_err(|_| TableError::Missing {
-            table: open.name.clone(),
-        })?;
+        let wanted = u64::try_from(version).map_err(|_| error::missing(&open.name))?;
         if self.known(open).await?.version() < Some(wanted) {
             self.reload(open).await?;
         }
@@ -173,7 +156,7 @@ impl Versions {
             older
                 .load_version(wanted)
                 .await
-                .map_err(|error| TableError::delta(&open.name, error))?;
+                .map_err(error::delta(&open.name))?;
             files_of(open, &older)?
         };
         let files = Arc::new(files);
@@ -186,10 +169,8 @@ impl Versions {
 }
 
 /// All files of a loaded state.
-pub(super) fn files_of(open: &OpenTable, table: &DeltaTable) -> Result<Vec<DataFile>, TableError> {
-    let state = table
-        .snapshot()
-        .map_err(|error| TableError::delta(&open.name, error))?;
+pub(super) fn files_of(open: &OpenTable, table: &DeltaTable) -> Result<Vec<DataFile>> {
+    let state = table.snapshot().map_err(error::delta(&open.name))?;
     let mut files: Vec<_> = state
         .log_data()
         .iter()
@@ -213,19 +194,19 @@ pub(super) fn files_of(open: &OpenTable, table: &DeltaTable) -> Result<Vec<DataF
 ///
 /// Others may have committed after it (an `OPTIMIZE` from outside). Where the log no longer reaches back to it, the oldest
 /// version that still does serves: it holds the epoch, too.
-async fn version_of_epoch(open: &OpenTable, epoch: i64, newest: u64) -> Result<i64, TableError> {
+async fn version_of_epoch(open: &OpenTable, epoch: i64, newest: u64) -> Result<i64> {
     let mut version = newest;
     loop {
-        let delta = |error| TableError::delta(&open.name, error);
         let Some(commit) = open
             .log_store
             .read_commit_entry(version)
             .await
-            .map_err(delta)?
+            .map_err(error::delta(&open.name))?
         else {
             return Ok((version + 1).min(newest) as i64);
         };
-        let actions = deltalake::logstore::get_actions(version, &commit).map_err(delta)?;
+        let actions =
+            deltalake::logstore::get_actions(version, &commit).map_err(error::delta(&open.name))?;
         let is_ours = |action: &Action| matches!(action, Action::Txn(txn) if txn.app_id == APP_ID && txn.version == epoch);
         if actions.iter().any(is_ours) || version == 0 {
             return Ok(version as i64);

@@ -28,7 +28,6 @@ mod tables;
 mod fixture;
 
 pub use commit::{Compaction, TableChanges};
-pub use error::TableError;
 pub use files::DataFile;
 pub use stage::StagedFile;
 pub use tables::{TableSpec, Tables};

@@ -11,7 +11,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, PutMode};
+use object_store::{Error as StoreError, ObjectStore, PutMode};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -19,9 +19,11 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::error::TableError;
+use super::error;
 use super::stats::stats_json;
 use super::tables::{TableSpec, Tables};
+use crate::error::Result;
+use crate::log::store_failed;
 use crate::time::wall;
 
 /// A Parquet file on disk that a commit can name.
@@ -60,7 +62,7 @@ impl Tables {
         spec: &TableSpec,
         batches: &[RecordBatch],
         tag: &str,
-    ) -> Result<Vec<StagedFile>, TableError> {
+    ) -> Result<Vec<StagedFile>> {
         if batches.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(Vec::new());
         }
@@ -75,11 +77,7 @@ impl Tables {
     }
 
     /// Puts a file; its name is unique, so one that exists is ours of an earlier try.
-    pub(super) async fn put_file(
-        &self,
-        table: &str,
-        encoded: Encoded,
-    ) -> Result<StagedFile, TableError> {
+    pub(super) async fn put_file(&self, table: &str, encoded: Encoded) -> Result<StagedFile> {
         let folder = &self.open(table)?.folder;
         let location = Path::from(format!("{folder}/{}", encoded.file.path));
         let mut pause = FIRST_PAUSE;
@@ -93,16 +91,11 @@ impl Tables {
                 )
                 .await
             {
-                Ok(_) | Err(Error::AlreadyExists { .. }) => break,
+                Ok(_) | Err(StoreError::AlreadyExists { .. }) => break,
                 Err(error) if tries_left > 0 => {
                     tracing::warn!(%location, %error, "staging gave an error; trying again")
                 }
-                Err(source) => {
-                    return Err(TableError::Store {
-                        path: location.to_string(),
-                        source,
-                    });
-                }
+                Err(source) => return Err(store_failed(&location)(source)),
             }
             wall::sleep(pause).await;
             pause *= 2;
@@ -114,23 +107,15 @@ impl Tables {
 /// Runs encoding beside the runtime's workers.
 pub(super) async fn blocking<T: Send + 'static>(
     table: &str,
-    work: impl FnOnce() -> Result<T, TableError> + Send + 'static,
-) -> Result<T, TableError> {
-    let interrupted = |_| TableError::Interrupted {
-        table: table.to_owned(),
-    };
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(interrupted)?
+        .map_err(|_| error::interrupted(table))?
 }
 
 /// Arranges rows by partition and sort columns and encodes each partition's as a file.
-pub(super) fn encode(
-    spec: &TableSpec,
-    batches: &[RecordBatch],
-    tag: &str,
-) -> Result<Vec<Encoded>, TableError> {
-    let table = spec.full_name();
+pub(super) fn encode(spec: &TableSpec, batches: &[RecordBatch], tag: &str) -> Result<Vec<Encoded>> {
     let rows = conform(spec, batches)?;
     arrange(spec, &rows)
         .map_err(ParquetError::from)
@@ -141,15 +126,12 @@ pub(super) fn encode(
                 .map(|(index, part)| part.encode(spec, tag, index))
                 .collect::<Result<_, _>>()
         })
-        .map_err(|error| TableError::encode(&table, error))
+        .map_err(error::encode(&spec.full_name()))
 }
 
 /// All rows as one batch with exactly the table's columns.
-fn conform(spec: &TableSpec, batches: &[RecordBatch]) -> Result<RecordBatch, TableError> {
-    let wrong = |what: String| TableError::Rows {
-        table: spec.full_name(),
-        what,
-    };
+fn conform(spec: &TableSpec, batches: &[RecordBatch]) -> Result<RecordBatch> {
+    let wrong = |what: String| error::other_rows(&spec.full_name(), what);
     let conformed: Vec<_> = batches
         .iter()
         .map(|batch| {
@@ -202,9 +184,10 @@ fn arrange(spec: &TableSpec, rows: &RecordBatch) -> Result<Vec<PartitionRows>, A
             })
         })
         .collect::<Result<_, ArrowError>>()?;
-    let sorted = match keys.is_empty() {
-        true => rows.clone(),
-        false => take_record_batch(rows, &lexsort_to_indices(&keys, None)?)?,
+    let sorted = if keys.is_empty() {
+        rows.clone()
+    } else {
+        take_record_batch(rows, &lexsort_to_indices(&keys, None)?)?
     };
     let Some(name) = &spec.partition_by else {
         return Ok(vec![PartitionRows {
@@ -220,11 +203,11 @@ fn arrange(spec: &TableSpec, rows: &RecordBatch) -> Result<Vec<PartitionRows>, A
     ranges
         .into_iter()
         .map(|range| {
-            let value = match values.is_null(range.start) {
-                true => None,
+            let value = if values.is_null(range.start) {
+                None
+            } else {
                 // The Delta protocol takes an empty text for NULL.
-                false => Some(array_value_to_string(&values, range.start)?)
-                    .filter(|text| !text.is_empty()),
+                Some(array_value_to_string(&values, range.start)?).filter(|text| !text.is_empty())
             };
             Ok(PartitionRows {
                 partition: Some((name.clone(), value)),

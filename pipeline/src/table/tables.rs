@@ -14,9 +14,10 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use url::Url;
 
-use super::error::TableError;
+use super::error;
 use super::files::{DataFile, OpenTable};
 use crate::columns::COMMENT;
+use crate::error::Result;
 
 /// A public table as its owner declares it.
 #[derive(Debug, Clone)]
@@ -58,21 +59,22 @@ impl Tables {
 
     /// Makes the table if it does not exist, with its comments; returns its version.
     ///
-    /// An existing table must have the same columns (`Schema` names the first that differs); columns that the
+    /// An existing table must have the same columns (the error names the first that differs); columns that the
     /// specification adds at the end are added to it, if they may be NULL.
-    pub async fn ensure(&self, spec: &TableSpec) -> Result<i64, TableError> {
+    pub async fn ensure(&self, spec: &TableSpec) -> Result<i64> {
         check_partition_column(spec)?;
         let open = self.open(&spec.full_name())?;
         let mut versions = open.versions.lock().await;
-        let columns: StructType = spec.schema.as_ref().try_into_kernel().map_err(|error| {
-            TableError::delta(&open.name, DeltaTableError::Arrow { source: error })
-        })?;
-        let delta = |error| TableError::delta(&open.name, error);
+        let columns: StructType = spec
+            .schema
+            .as_ref()
+            .try_into_kernel()
+            .map_err(|source| error::delta(&open.name)(DeltaTableError::Arrow { source }))?;
         if !open
             .log_store
             .is_delta_table_location()
             .await
-            .map_err(delta)?
+            .map_err(error::delta(&open.name))?
         {
             let mut create = DeltaTable::new(Arc::clone(&open.log_store))
                 .create()
@@ -95,7 +97,8 @@ impl Tables {
             }
         }
         versions.reload(&open).await?;
-        let stored = versions.newest(&open)?.snapshot().map_err(delta)?.schema();
+        let state = versions.newest(&open)?.snapshot();
+        let stored = state.map_err(error::delta(&open.name))?.schema();
         let added = missing_columns(&open.name, &stored, &columns)?;
         if !added.is_empty() {
             versions.add_columns(&open, added).await?;
@@ -104,18 +107,14 @@ impl Tables {
     }
 
     /// The files of a pinned version, as `ops.epochs` names it.
-    pub async fn files_at(
-        &self,
-        table: &str,
-        version: i64,
-    ) -> Result<Arc<Vec<DataFile>>, TableError> {
+    pub async fn files_at(&self, table: &str, version: i64) -> Result<Arc<Vec<DataFile>>> {
         let open = self.open(table)?;
         let mut versions = open.versions.lock().await;
         versions.files_at(&open, version).await
     }
 
     /// The table's newest version, read from the storage.
-    pub async fn newest_version(&self, table: &str) -> Result<i64, TableError> {
+    pub async fn newest_version(&self, table: &str) -> Result<i64> {
         let open = self.open(table)?;
         let mut versions = open.versions.lock().await;
         versions.reload(&open).await?;
@@ -123,14 +122,12 @@ impl Tables {
     }
 
     /// The table `schema.name`, opened once a process.
-    pub(super) fn open(&self, full_name: &str) -> Result<Arc<OpenTable>, TableError> {
+    pub(super) fn open(&self, full_name: &str) -> Result<Arc<OpenTable>> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = opened.get(full_name) {
             return Ok(Arc::clone(open));
         }
-        let bad_name = || TableError::Name {
-            name: full_name.to_owned(),
-        };
+        let bad_name = || error::bad_name(full_name);
         let (schema, name) = full_name.split_once('.').ok_or_else(bad_name)?;
         if ![schema, name].iter().all(|part| is_identifier(part)) {
             return Err(bad_name());
@@ -164,7 +161,7 @@ fn is_identifier(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn check_partition_column(spec: &TableSpec) -> Result<(), TableError> {
+fn check_partition_column(spec: &TableSpec) -> Result<()> {
     let Some(column) = &spec.partition_by else {
         return Ok(());
     };
@@ -174,10 +171,7 @@ fn check_partition_column(spec: &TableSpec) -> Result<(), TableError> {
         .map(|field| field.data_type())
     {
         Ok(DataType::Date32 | DataType::Utf8) => Ok(()),
-        _ => Err(TableError::Partition {
-            table: spec.full_name(),
-            column: column.clone(),
-        }),
+        _ => Err(error::bad_partition(&spec.full_name(), column)),
     }
 }
 
@@ -186,12 +180,9 @@ fn missing_columns(
     table: &str,
     stored: &StructType,
     written: &StructType,
-) -> Result<Vec<deltalake::kernel::StructField>, TableError> {
-    let differs = |column: &str, stored: String, written: String| TableError::Schema {
-        table: table.to_owned(),
-        column: column.to_owned(),
-        stored,
-        written,
+) -> Result<Vec<deltalake::kernel::StructField>> {
+    let differs = |field: &deltalake::kernel::StructField, stored: &str, written: &str| {
+        error::other_column(table, field.name(), stored, written)
     };
     let describe = |field: &deltalake::kernel::StructField| {
         format!(
@@ -202,10 +193,10 @@ fn missing_columns(
     };
     for field in stored.fields() {
         let Some(mine) = written.field(field.name()) else {
-            return Err(differs(field.name(), describe(field), "nothing".to_owned()));
+            return Err(differs(field, &describe(field), "nothing"));
         };
         if mine.data_type() != field.data_type() || mine.is_nullable() != field.is_nullable() {
-            return Err(differs(field.name(), describe(field), describe(mine)));
+            return Err(differs(field, &describe(field), &describe(mine)));
         }
     }
     let added: Vec<_> = written
@@ -214,7 +205,7 @@ fn missing_columns(
         .cloned()
         .collect();
     match added.iter().find(|field| !field.is_nullable()) {
-        Some(field) => Err(differs(field.name(), "nothing".to_owned(), describe(field))),
+        Some(field) => Err(differs(field, "nothing", &describe(field))),
         None => Ok(added),
     }
 }

@@ -28,8 +28,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::error::Result;
 use pipeline::history::{HistoryEntry, Operator, OperatorContext};
 
 pub use case::{Case, CaseEvent, ContactEnd, Mark, Moment};
@@ -76,7 +76,7 @@ impl Operator for Sla {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, CaseKey, CaseEvent),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = CaseColumns::of(batch)?;
         for row in 0..batch.num_rows() {
             let Some((case_id, event)) = columns.event(row) else {

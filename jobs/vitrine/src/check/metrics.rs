@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pipeline::history::PANE;
 use pipeline::pane::LinearPlan;
-use pipeline::round::{Evaluator, Metric, MetricQueries, evaluate_public};
+use pipeline::round::{Evaluator, MetricQueries, evaluate_public};
 use pipeline::time::{Day, Zone};
 
 use super::sentence;
@@ -25,8 +25,11 @@ pub async fn problems(
     reference: RetailReference,
     policy: Arc<Policy>,
 ) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut good = loadable(texts, &mut problems);
+    let (mut good, unloaded) = catalogue::load_metrics(texts);
+    let mut problems: Vec<String> = unloaded
+        .into_iter()
+        .map(|problem| format!("metrics/{}: {}", problem.metric, sentence(problem.error)))
+        .collect();
     let stages = catalogue::stages(zone, 0, 1, policy.clone());
     let mut bad = BTreeSet::new();
     for metric in &good {
@@ -84,24 +87,6 @@ pub async fn problems(
         }
     }
     problems
-}
-
-/// The metrics that can be loaded; each of the others is a problem.
-fn loadable(texts: &[MetricQueries], problems: &mut Vec<String>) -> Vec<Metric> {
-    let mut texts = texts.to_vec();
-    loop {
-        let error = match catalogue::load_metrics(&texts) {
-            Ok(metrics) => return metrics,
-            Err(error) => error,
-        };
-        let before = texts.len();
-        texts.retain(|text| text.name != error.metric());
-        let metric = error.metric().to_owned();
-        problems.push(format!("metrics/{metric}: {}", sentence(error)));
-        if texts.len() == before {
-            return Vec::new();
-        }
-    }
 }
 
 /// Where the text stands, as the sources have it.

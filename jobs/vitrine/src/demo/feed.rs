@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use pipeline::error::{Error, ErrorKind};
 use pipeline::kafka::TopicPartition;
-use pipeline::source::memory::{Outgoing, Producer, ReadersGone};
+use pipeline::source::memory::{Outgoing, Producer};
 use pipeline::time::wall;
 
 use super::super::simulate::{inputs, topics};
@@ -61,7 +62,12 @@ pub fn feed(
 
 /// The pipeline was told to stop: no failure of the simulator's.
 fn is_end(error: &SimulateError) -> bool {
-    matches!(error, SimulateError::Sink { source, .. } if source.is::<ReadersGone>())
+    let SimulateError::Sink { source, .. } = error else {
+        return false;
+    };
+    source
+        .downcast_ref()
+        .is_some_and(|error: &Error| error.kind() == ErrorKind::Unavailable)
 }
 
 struct Feeder {
@@ -90,7 +96,7 @@ impl Feeder {
 }
 
 /// The pipeline was told to stop: see [`is_end`].
-fn end_of(topic: SimTopic) -> impl FnOnce(ReadersGone) -> SimulateError {
+fn end_of(topic: SimTopic) -> impl FnOnce(Error) -> SimulateError {
     move |gone| SimulateError::Sink {
         topic: topic.folder(),
         source: Box::new(gone),

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use pipeline::kafka::TopicPartition;
-use pipeline::kafka::{KafkaSettings, end_offsets, partition_counts};
+use pipeline::kafka::{KEPT_BYTES, KafkaSettings, TopicPartition, end_offsets, partition_counts};
 use pipeline::run::process::OpenSource;
 use pipeline::shard::{Shard, ShardSettings};
 use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::kafka::KafkaSource;
 use pipeline::source::memory::{Broker, Producer};
-use pipeline::source::{KEPT_BYTES, Source, Start};
+use pipeline::source::{Source, Start};
 use schemas::event::Limits;
 
 use super::super::Usage;

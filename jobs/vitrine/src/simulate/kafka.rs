@@ -5,10 +5,9 @@ use std::thread;
 use std::time::Instant;
 
 use chrono::Duration;
+use pipeline::error::Error;
 use pipeline::kafka::TopicPartition;
 use pipeline::kafka::{RecordSender, partition_counts};
-use pipeline::run::process::RunError;
-use pipeline::source::SourceError;
 use pipeline::time::{Zone, wall};
 
 use super::super::Usage;
@@ -32,19 +31,19 @@ pub fn run(
     refuse_days_to_come(plan, wall::now_ms())?;
     let kafka = kafka_settings(config);
     let topics = topics(config);
-    let counts = partition_counts(&kafka, &topics).map_err(RunError::from)?;
+    let counts = partition_counts(&kafka, &topics)?;
     refuse_other_partitions(plan, &topics, &counts)?;
     write_reference(plan, &out.join("ref"))?;
     let mut sink = KafkaEventSink {
         files: EventFiles::create(plan, out)?,
-        sender: RecordSender::open(&kafka).map_err(RunError::from)?,
+        sender: RecordSender::open(&kafka)?,
         inputs: inputs(plan, &topics),
         pacer: Pacer::new(pace),
         began: wall::monotonic(),
         told,
     };
     let summary = generate(plan, &mut sink)?;
-    sink.sender.finish(&mut sink.told).map_err(RunError::from)?;
+    sink.sender.finish(&mut sink.told)?;
     sink.files.finish(&summary)?;
     Ok(summary)
 }
@@ -120,7 +119,7 @@ impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
         let to = &self.inputs[topic.index()][partition as usize];
         // A line `null` is a tombstone (K2).
         let value = (payload != b"null").then_some(payload);
-        let refused = |source: SourceError| SimulateError::Sink {
+        let refused = |source: Error| SimulateError::Sink {
             topic: topic.folder(),
             source: Box::new(source),
         };

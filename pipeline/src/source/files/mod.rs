@@ -10,14 +10,16 @@ mod recorded_at;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
+use std::{fmt, fs, io};
 
 use self::merge::Merge;
 use self::reader::FileReader;
-use super::{Item, Source, SourceError, Start};
+use super::error::stopped;
+use super::{Item, Source, Start};
+use crate::error::{Error, ErrorKind, Result};
 use crate::time::wall;
 
 /// Endings in which an event file may come.
@@ -37,7 +39,7 @@ impl FileSource {
     ///
     /// `max_kept_bytes` bounds what is kept of a line (see [`Record::payload`](super::Record::payload)). Fails if `dir` is
     /// missing, a file cannot be read, exists in two forms, or is shorter than its offset.
-    pub fn open(dir: &Path, starts: &[Start], max_kept_bytes: usize) -> Result<Self, SourceError> {
+    pub fn open(dir: &Path, starts: &[Start], max_kept_bytes: usize) -> Result<Self> {
         require_directory(dir)?;
         let mut readers = Vec::with_capacity(starts.len());
         let mut merge = Merge::new(starts.len());
@@ -58,7 +60,7 @@ impl FileSource {
         })
     }
 
-    fn read(&mut self, max: usize, out: &mut Vec<Item>) -> Result<(), SourceError> {
+    fn read(&mut self, max: usize, out: &mut Vec<Item>) -> Result<()> {
         for _ in 0..max {
             let Some(record) = self.merge.take() else {
                 break;
@@ -82,9 +84,9 @@ impl Source for FileSource {
         max: usize,
         _watermarks: &[i64],
         out: &mut Vec<Item>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<()> {
         if self.failed {
-            return Err(SourceError::Stopped);
+            return Err(stopped());
         }
         if self.finished {
             thread::sleep(wait);
@@ -116,7 +118,7 @@ impl Source for FileSource {
 }
 
 /// Number of partitions that the files of the customer topics make: the highest file number + 1 (K1); 0 without any file.
-pub fn file_partitions(dir: &Path, topics: &[&str]) -> Result<u32, SourceError> {
+pub fn file_partitions(dir: &Path, topics: &[&str]) -> Result<u32> {
     require_directory(dir)?;
     let mut partitions = 0;
     for topic in topics {
@@ -124,13 +126,8 @@ pub fn file_partitions(dir: &Path, topics: &[&str]) -> Result<u32, SourceError> 
         if !folder.is_dir() {
             continue;
         }
-        let unreadable = |source| SourceError::Unreadable {
-            path: folder.clone(),
-            line: 0,
-            source,
-        };
-        for entry in fs::read_dir(&folder).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
+        for entry in fs::read_dir(&folder).map_err(unreadable(&folder, 0))? {
+            let path = entry.map_err(unreadable(&folder, 0))?.path();
             if let Some(number) = file_number(&path)? {
                 partitions = partitions.max(number + 1);
             }
@@ -139,17 +136,40 @@ pub fn file_partitions(dir: &Path, topics: &[&str]) -> Result<u32, SourceError> 
     Ok(partitions)
 }
 
-fn require_directory(dir: &Path) -> Result<(), SourceError> {
+fn require_directory(dir: &Path) -> Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    Err(SourceError::MissingDirectory {
-        dir: dir.to_path_buf(),
-    })
+    Err(Error::new(
+        ErrorKind::Configuration,
+        format!(
+            "folder of event files does not exist dir={}: check [source] dir",
+            dir.display()
+        ),
+    ))
+}
+
+/// For `map_err`: `line` is the number of the line that was to be read, from 0.
+fn unreadable(path: &Path, line: i64) -> impl FnOnce(io::Error) -> Error {
+    let message = format!(
+        "event file cannot be read file={} line={line}: the file may be damaged or incomplete",
+        path.display()
+    );
+    Error::from_source(ErrorKind::Unavailable, message)
+}
+
+fn bad_name(path: &Path, reason: impl fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!(
+            "event file name is not understood file={}: {reason}",
+            path.display()
+        ),
+    )
 }
 
 /// The partition an event file belongs to; `None` for other files.
-fn file_number(path: &Path) -> Result<Option<u32>, SourceError> {
+fn file_number(path: &Path) -> Result<Option<u32>> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let Some(stem) = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)) else {
         return Ok(None);
@@ -159,15 +179,15 @@ fn file_number(path: &Path) -> Result<Option<u32>, SourceError> {
         Ok(number) if number.to_string() == stem && i32::try_from(number).is_ok() => {
             Ok(Some(number))
         }
-        _ => Err(SourceError::FileName {
-            path: path.to_path_buf(),
-            reason: "expected a partition number such as 0.ndjson".into(),
-        }),
+        _ => Err(bad_name(
+            path,
+            "expected a partition number such as 0.ndjson",
+        )),
     }
 }
 
 /// The file of a partition in whichever form it exists; `None` if there is none.
-fn event_file(dir: &Path, topic: &str, partition: i32) -> Result<Option<PathBuf>, SourceError> {
+fn event_file(dir: &Path, topic: &str, partition: i32) -> Result<Option<PathBuf>> {
     let mut found: Option<PathBuf> = None;
     for ending in ENDINGS {
         let path = dir.join(topic).join(format!("{partition}{ending}"));
@@ -175,13 +195,11 @@ fn event_file(dir: &Path, topic: &str, partition: i32) -> Result<Option<PathBuf>
             continue;
         }
         if let Some(first) = found {
-            return Err(SourceError::FileName {
-                path,
-                reason: format!(
-                    "partition {partition} also exists as {}; keep one of them",
-                    first.display()
-                ),
-            });
+            let first = first.display();
+            return Err(bad_name(
+                &path,
+                format_args!("partition {partition} also exists as {first}; keep one of them"),
+            ));
         }
         found = Some(path);
     }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
 use super::recorded_at::recorded_at;
-use crate::source::{Record, SourceError, TimestampKind};
+use super::unreadable;
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::{Record, TimestampKind};
 
 /// Large enough that reading is a few system calls per thousand events.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -39,7 +41,7 @@ impl FileReader {
         input: usize,
         offset: i64,
         max_kept_bytes: usize,
-    ) -> Result<Self, SourceError> {
+    ) -> Result<Self> {
         let mut reader = Self {
             input,
             max_kept_bytes,
@@ -48,20 +50,13 @@ impl FileReader {
             recorded_at: i64::MIN,
         };
         if let Some(path) = path {
-            let lines = open_lines(path).map_err(|source| SourceError::Unreadable {
-                path: path.to_path_buf(),
-                line: 0,
-                source,
-            })?;
+            let lines = open_lines(path).map_err(unreadable(path, 0))?;
             reader.file = Some((path.to_path_buf(), lines));
         }
         while reader.next_offset < offset {
             if reader.next()?.is_none() {
-                return Err(SourceError::FileTooShort {
-                    path: path.unwrap_or(Path::new("(missing)")).to_path_buf(),
-                    lines: reader.next_offset,
-                    offset,
-                });
+                let path = path.unwrap_or(Path::new("(missing)"));
+                return Err(too_short(path, reader.next_offset, offset));
             }
         }
         Ok(reader)
@@ -73,16 +68,14 @@ impl FileReader {
     }
 
     /// The next line, or `None` at the end.
-    pub fn next(&mut self) -> Result<Option<LineHead>, SourceError> {
+    pub fn next(&mut self) -> Result<Option<LineHead>> {
         let Some((path, lines)) = &mut self.file else {
             return Ok(None);
         };
-        let line =
-            read_line(lines, self.max_kept_bytes).map_err(|source| SourceError::Unreadable {
-                path: path.clone(),
-                line: self.next_offset,
-                source,
-            })?;
+        let line = match read_line(lines, self.max_kept_bytes) {
+            Ok(line) => line,
+            Err(error) => return Err(unreadable(path, self.next_offset)(error)),
+        };
         let Some(line) = line else {
             return Ok(None);
         };
@@ -104,6 +97,16 @@ impl FileReader {
             recorded_at: self.recorded_at,
         }))
     }
+}
+
+fn too_short(path: &Path, lines: i64, wanted: i64) -> Error {
+    Error::new(
+        ErrorKind::EventsMissing,
+        format!(
+            "event file is shorter than what was read before file={} lines={lines} wanted_line={wanted}: files must only grow",
+            path.display()
+        ),
+    )
 }
 
 fn open_lines(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {

@@ -22,12 +22,15 @@ use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 
 use self::end_watcher::EndWatcher;
-use self::poll_thread::{AssignedPartition, PollThread, out_of_range};
+use self::poll_thread::{AssignedPartition, PollThread};
 use self::queue::BufferLimits;
 use self::shared::Shared;
-use super::{Item, Source, SourceError, Start};
-use crate::kafka::TopicPartition;
-use crate::kafka::{Client, KafkaConsumer, KafkaSettings, Outage};
+use super::error::out_of_range;
+use super::{Item, Source, Start};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kafka::{
+    Client, KafkaConsumer, KafkaSettings, Outage, TopicPartition, client_failed, setting,
+};
 
 /// Kafka partitions as the inputs of one shard.
 pub struct KafkaSource {
@@ -44,7 +47,7 @@ impl KafkaSource {
     ///
     /// Waits up to `connect_timeout` for a broker. Fails if none answers, credentials are refused, a topic or partition is
     /// missing, or an offset is not in the log (before the first or after the end).
-    pub fn open(settings: &KafkaSettings, starts: &[Start]) -> Result<Self, SourceError> {
+    pub fn open(settings: &KafkaSettings, starts: &[Start]) -> Result<Self> {
         let client = Client::new(settings)?;
         let first_offsets = check_starts(&client, starts)?;
         let consumer = client.consumer;
@@ -62,13 +65,10 @@ impl KafkaSource {
         let mut assignment = TopicPartitionList::with_capacity(starts.len());
         for (start, first_offset) in starts.iter().zip(first_offsets) {
             let TopicPartition { topic, partition } = &start.input;
-            let setting = || SourceError::Setting {
-                name: "[topics]".into(),
-                reason: format!("not a topic name: {topic}"),
-            };
+            let bad_name = || setting("[topics]", format_args!("not a topic name: {topic}"));
             let mut queue = consumer
                 .split_partition_queue(topic, *partition)
-                .ok_or_else(setting)?;
+                .ok_or_else(bad_name)?;
             let waker = Arc::clone(&shared);
             queue.set_nonempty_callback(move || waker.wake());
             let offset = match start.offset {
@@ -77,7 +77,7 @@ impl KafkaSource {
             };
             assignment
                 .add_partition_offset(topic, *partition, offset)
-                .map_err(|_| setting())?;
+                .map_err(|_| bad_name())?;
             lanes.push(AssignedPartition {
                 input: start.input.clone(),
                 queue,
@@ -86,10 +86,7 @@ impl KafkaSource {
         }
         consumer
             .assign(&assignment)
-            .map_err(|source| SourceError::Kafka {
-                context: "assigning partitions".into(),
-                source,
-            })?;
+            .map_err(|source| client_failed("assigning partitions", source))?;
 
         let poll_thread = PollThread {
             lanes,
@@ -118,18 +115,11 @@ impl KafkaSource {
         Ok(source)
     }
 
-    fn spawn(
-        &mut self,
-        name: &str,
-        body: impl FnOnce() + Send + 'static,
-    ) -> Result<(), SourceError> {
+    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
         let thread = thread::Builder::new()
             .name(name.into())
             .spawn(body)
-            .map_err(|error| SourceError::Setting {
-                name: "thread limit of the process".into(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| setting("thread limit of the process", error))?;
         self.threads.push(thread);
         Ok(())
     }
@@ -142,7 +132,7 @@ impl Source for KafkaSource {
         max: usize,
         watermarks: &[i64],
         out: &mut Vec<Item>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<()> {
         self.shared.take(wait, max, watermarks, out)
     }
 
@@ -167,7 +157,7 @@ impl Drop for KafkaSource {
 }
 
 /// Checks that every start can be read; returns the first offset each input has today.
-fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>, SourceError> {
+fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>> {
     let mut partitions: BTreeMap<&str, u32> = BTreeMap::new();
     for Start { input, .. } in starts {
         let count = match partitions.get(input.topic.as_str()) {
@@ -176,11 +166,7 @@ fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>, SourceErr
         };
         partitions.insert(&input.topic, count);
         if u32::try_from(input.partition).map_or(true, |partition| partition >= count) {
-            return Err(SourceError::MissingPartition {
-                topic: input.topic.clone(),
-                partition: input.partition,
-                partitions: count,
-            });
+            return Err(missing_partition(input, count));
         }
     }
     let inputs: Vec<TopicPartition> = starts.iter().map(|start| start.input.clone()).collect();
@@ -194,4 +180,15 @@ fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>, SourceErr
         }
     }
     Ok(first)
+}
+
+fn missing_partition(input: &TopicPartition, partitions: u32) -> Error {
+    let TopicPartition { topic, partition } = input;
+    Error::new(
+        ErrorKind::EventsMissing,
+        format!(
+            "partition does not exist topic={topic} partition={partition} partitions={partitions}: was the topic created \
+             anew with fewer partitions?"
+        ),
+    )
 }

@@ -16,10 +16,12 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, Timestamp};
 
 use super::shared::Shared;
+use crate::error::Result;
 use crate::kafka::TopicPartition;
-use crate::kafka::{ErrorClass, Outage, classify};
+use crate::kafka::{ErrorClass, Outage, classify, client_failed};
 use crate::kafka::{Events, KafkaConsumer, list_offsets, serve_events};
-use crate::source::{Record, SourceError, TimestampKind};
+use crate::source::error::out_of_range;
+use crate::source::{Record, TimestampKind};
 use crate::time::wall;
 
 /// Records moved under one lock; small enough that all partitions move along together.
@@ -64,7 +66,7 @@ impl PollThread {
     }
 
     /// Looks at every queue once; returns whether anything moved.
-    fn turn(&mut self) -> Result<bool, SourceError> {
+    fn turn(&mut self) -> Result<bool> {
         self.serve_client()?;
         let mut moved = false;
         for input in 0..self.lanes.len() {
@@ -74,7 +76,7 @@ impl PollThread {
     }
 
     /// Serves the common queue, on which only news of the client itself arrive.
-    fn serve_client(&mut self) -> Result<(), SourceError> {
+    fn serve_client(&mut self) -> Result<()> {
         for event in serve_events(&self.consumer) {
             match event {
                 Ok(message) => {
@@ -88,11 +90,8 @@ impl PollThread {
                         "record of a partition that was not asked for"
                     );
                 }
-                Err(KafkaError::MessageConsumptionFatal(code)) => {
-                    return Err(SourceError::Kafka {
-                        context: "reading".into(),
-                        source: KafkaError::MessageConsumptionFatal(code),
-                    });
+                Err(error @ KafkaError::MessageConsumptionFatal(_)) => {
+                    return Err(client_failed("reading", error));
                 }
                 Err(error) => warn_of(&mut self.outage, &self.consumer, &error),
             }
@@ -101,7 +100,7 @@ impl PollThread {
     }
 
     /// Moves what one partition has, as far as there is room; returns whether that was anything.
-    fn read(&mut self, input: usize) -> Result<bool, SourceError> {
+    fn read(&mut self, input: usize) -> Result<bool> {
         let room = self.shared.room(input).min(CHUNK);
         if room == 0 {
             return Ok(false);
@@ -145,7 +144,7 @@ impl PollThread {
         }
     }
 
-    fn answer(&mut self, input: usize, error: KafkaError) -> Result<(), SourceError> {
+    fn answer(&mut self, input: usize, error: KafkaError) -> Result<()> {
         let lane = &self.lanes[input];
         match classify(&lane.input, lane.next_offset, error.clone()) {
             ErrorClass::Wait => {
@@ -199,20 +198,6 @@ fn available(consumer: &KafkaConsumer, input: &TopicPartition) -> [Option<i64>; 
         let offsets = list_offsets(consumer, inputs, which, Duration::from_secs(1)).ok()?;
         offsets.into_iter().next()?.ok()
     })
-}
-
-pub(super) fn out_of_range(
-    input: &TopicPartition,
-    offset: i64,
-    [first_offset, end_offset]: [Option<i64>; 2],
-) -> SourceError {
-    SourceError::OffsetOutOfRange {
-        topic: input.topic.clone(),
-        partition: input.partition,
-        offset,
-        first_offset,
-        end_offset,
-    }
 }
 
 /// The instant itself, or the nearest from 1970 to the last day but one of the year 9999: a producer may write any number as its

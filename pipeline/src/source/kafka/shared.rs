@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::queue::{BufferLimits, Buffers};
-use crate::source::{Item, Record, SourceError};
+use crate::error::{Error, Result};
+use crate::source::error::stopped;
+use crate::source::{Item, Record};
 use crate::time::wall;
 
 struct ReadState {
     buffers: Buffers,
     /// Why reading stopped, until the shard has been told.
-    failure: Option<SourceError>,
+    failure: Option<Error>,
     stopped: bool,
 }
 
@@ -70,7 +72,7 @@ impl Shared {
         self.arrived.notify_one();
     }
 
-    pub fn fail(&self, error: SourceError) {
+    pub fn fail(&self, error: Error) {
         let mut state = self.lock();
         state.failure.get_or_insert(error);
         state.stopped = true;
@@ -105,12 +107,12 @@ impl Shared {
         max: usize,
         watermarks: &[i64],
         out: &mut Vec<Item>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<()> {
         let began = wall::monotonic();
         let mut state = self.lock();
         loop {
             if state.stopped {
-                return Err(state.failure.take().unwrap_or(SourceError::Stopped));
+                return Err(state.failure.take().unwrap_or_else(stopped));
             }
             if state.buffers.take(max, watermarks, out) {
                 drop(state);

@@ -26,11 +26,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{Item, Record, Source, SourceError, Start};
+use super::error::{out_of_range, stopped};
+use super::{Item, Record, Source, Start};
+use crate::error::Result;
 use crate::kafka::TopicPartition;
 use crate::time::wall;
 
-pub use producer::{Outgoing, Producer, ReadersGone};
+pub use producer::{Outgoing, Producer};
 
 /// Time between two confirmations of the same end; Kafka's end watcher keeps the same pace.
 const CONFIRM_EVERY: Duration = Duration::from_secs(1);
@@ -96,15 +98,10 @@ impl Broker {
     /// Opens the inputs of one reader, in the order in which the broker was told of them.
     ///
     /// Fails if no such reader is left, or one starts anywhere but at the beginning: nothing is kept here.
-    pub fn open(&self, starts: &[Start]) -> Result<MemorySource, SourceError> {
+    pub fn open(&self, starts: &[Start]) -> Result<MemorySource> {
         if let Some(start) = starts.iter().find(|start| start.offset != 0) {
-            return Err(SourceError::OffsetOutOfRange {
-                topic: start.input.topic.clone(),
-                partition: start.input.partition,
-                offset: start.offset,
-                first_offset: Some(0),
-                end_offset: None,
-            });
+            let available = [Some(0), None];
+            return Err(out_of_range(&start.input, start.offset, available));
         }
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = |lane: &ReaderQueue| {
@@ -114,7 +111,7 @@ impl Broker {
         };
         let lane = match lanes.iter().position(asked) {
             Some(index) => lanes.swap_remove(index),
-            None => return Err(SourceError::Stopped),
+            None => return Err(stopped()),
         };
         Ok(MemorySource {
             next_offsets: vec![0; starts.len()],
@@ -153,13 +150,14 @@ impl Source for MemorySource {
         max: usize,
         _watermarks: &[i64],
         out: &mut Vec<Item>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<()> {
         // Asked before the lane is: what was sent before a rest is then in the lane.
         let at = wall::monotonic();
         let was_at_rest = self.work.is_at_rest();
-        let first = match wait.is_zero() || was_at_rest {
-            true => self.records.try_recv().ok(),
-            false => self.records.recv_timeout(wait).ok(),
+        let first = if wait.is_zero() || was_at_rest {
+            self.records.try_recv().ok()
+        } else {
+            self.records.recv_timeout(wait).ok()
         };
         let Some(first) = first else {
             let is_due = self

@@ -7,13 +7,17 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::Work;
+use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
 use crate::source::{Record, TimestampKind};
 
 /// All sources have been closed: whoever read is gone, and nobody will take another record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody reads any more: the pipeline has ended")]
-pub struct ReadersGone;
+fn readers_gone() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "nobody reads any more: the pipeline has ended",
+    )
+}
 
 /// A record to send.
 #[derive(Clone, Debug)]
@@ -60,14 +64,15 @@ impl Producer {
 
     /// Appends a record to its partition and gives its offset, waiting while a reader's lane is full.
     ///
-    /// A partition that nobody reads takes records all the same: as in any broker, that is the readers' business.
-    pub fn send(&mut self, to: &TopicPartition, record: Outgoing) -> Result<i64, ReadersGone> {
+    /// A partition that nobody reads takes records all the same: as in any broker, that is the readers' business. Fails
+    /// ([`ErrorKind::Unavailable`]) once its readers have gone.
+    pub fn send(&mut self, to: &TopicPartition, record: Outgoing) -> Result<i64> {
         self.work.set(Work::BUSY);
         if !self.partitions.contains_key(to) {
             self.partitions.insert(to.clone(), Partition::default());
         }
         let Some(partition) = self.partitions.get_mut(to) else {
-            return Err(ReadersGone);
+            return Err(readers_gone());
         };
         let offset = partition.next_offset;
         for &(lane, input) in &partition.readers {
@@ -87,7 +92,7 @@ impl Producer {
                 },
                 headers: Vec::new(),
             });
-            sent.map_err(|_| ReadersGone)?;
+            sent.map_err(|_| readers_gone())?;
         }
         partition.next_offset = offset + 1;
         Ok(offset)
@@ -96,10 +101,10 @@ impl Producer {
     /// Sends nothing for so long: readers that have taken everything are at their ends meanwhile.
     ///
     /// Comes back early, with an error, when all readers have gone.
-    pub fn rest(&self, duration: Duration) -> Result<(), ReadersGone> {
+    pub fn rest(&self, duration: Duration) -> Result<()> {
         self.work.set(Work::RESTING);
         match self.readers_gone.recv_timeout(duration) {
-            Err(RecvTimeoutError::Disconnected) => Err(ReadersGone),
+            Err(RecvTimeoutError::Disconnected) => Err(readers_gone()),
             Err(RecvTimeoutError::Timeout) | Ok(()) => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::source::TimestampKind;
 
 const NO_WAIT: Duration = Duration::ZERO;
@@ -213,10 +214,10 @@ fn a_producer_without_readers_learns_so() {
     });
     Box::new(source).close();
     let began = wall::monotonic();
-    assert_eq!(
-        sending.join().unwrap(),
-        (Err(ReadersGone), Err(ReadersGone))
-    );
+    let (held, rest) = sending.join().unwrap();
+    for error in [held.unwrap_err(), rest.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    }
     assert!(
         began.elapsed() < PATIENCE,
         "a rest ends when everybody is gone"
@@ -258,13 +259,16 @@ fn nothing_is_kept_for_a_second_reading() {
     let (broker, _producer) = Broker::new(vec![reader(0)], 10);
     let mut later = starts(&reader(0));
     later[0].offset = 7;
-    assert!(matches!(
-        broker.open(&later),
-        Err(SourceError::OffsetOutOfRange { offset: 7, .. })
-    ));
+    let error = |starts: &[Start]| broker.open(starts).err().unwrap();
+    let missing = error(&later);
+    assert_eq!(missing.kind(), ErrorKind::EventsMissing);
+    assert!(
+        missing
+            .to_string()
+            .contains("wanted_offset=7 first_offset=0"),
+        "{missing}"
+    );
     assert!(broker.open(&starts(&reader(0))).is_ok());
-    assert!(matches!(
-        broker.open(&starts(&reader(0))),
-        Err(SourceError::Stopped)
-    ));
+    let again = error(&starts(&reader(0)));
+    assert_eq!(again.kind(), ErrorKind::Internal);
 }
