@@ -1,6 +1,7 @@
 //! Reading and writing Arrow columns: what every event batch has ([`EventHead`]), what an operator picks from one ([`Columns`]), and a
 //! fact table declared once for schema and batches ([`FactTable`]).
 
+mod conform;
 mod fact_table;
 mod read;
 
@@ -11,6 +12,7 @@ use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+pub use conform::conform;
 pub use fact_table::{FactColumn, FactTable};
 pub use read::{
     Columns, DecimalColumn, FlagColumn, InstantColumn, IntegerColumn, ListColumn, TextColumn,

@@ -135,7 +135,7 @@ impl InputJudge {
     }
 
     /// K6: what occurred before this is too late, and an id accepted before it is forgotten.
-    fn limit_ms(&self) -> Option<i64> {
+    pub fn limit_ms(&self) -> Option<i64> {
         self.highest_ms.map(|highest| {
             highest - self.settings.out_of_orderness_ms - self.settings.allowed_lateness_ms
         })

@@ -91,7 +91,7 @@ proptest! {
             let lives = owners.iter().enumerate().map(|(owner, (after, records))| live(Arc::clone(&store), owner, *after, *records));
             let stories = join_all(lives).await;
 
-            let reader = LogReader::new(Arc::clone(&store), "shard-0");
+            let reader = LogReader::new(Arc::clone(&store), "shard-0", 1);
             let newest = reader.last_number().await.expect("lists").expect("claims stand");
             let mut entries: Vec<_> = reader.read_back(newest).try_collect().await.expect("reads");
             entries.reverse();
@@ -170,7 +170,7 @@ async fn a_zombies_late_put_loses() {
         4
     );
 
-    let reader = LogReader::new(store, "shard-0");
+    let reader = LogReader::new(store, "shard-0", 1);
     let payloads: Vec<_> = reader
         .read_back(4)
         .map_ok(|entry| entry.payload)

@@ -45,6 +45,7 @@ impl Log {
     pub async fn claim(
         store: Arc<dyn ObjectStore>,
         name: &str,
+        _layout: u16,
         owner: &str,
     ) -> Result<(Self, Recovered)> {
         Self::claim_in(Objects::new(store, name), owner).await

@@ -48,7 +48,7 @@ pub struct LogReader {
 
 impl LogReader {
     /// A reader of the log `name`; nothing is read yet.
-    pub fn new(store: Arc<dyn ObjectStore>, name: &str) -> Self {
+    pub fn new(store: Arc<dyn ObjectStore>, name: &str, _layout: u16) -> Self {
         Self {
             objects: Objects::new(store, name),
             known: AtomicU64::new(0),

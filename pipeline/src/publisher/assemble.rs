@@ -127,12 +127,7 @@ impl Machine {
         Ok((published, alerts))
     }
 
-    fn alert_rows(
-        &mut self,
-        own: &[Transition],
-        epoch: i64,
-        rows: &mut TableRows,
-    ) -> Result<()> {
+    fn alert_rows(&mut self, own: &[Transition], epoch: i64, rows: &mut TableRows) -> Result<()> {
         let mut transitions = Vec::new();
         for sealed in &self.collected {
             let (of_seal, _) =

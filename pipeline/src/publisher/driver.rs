@@ -19,9 +19,11 @@ use super::record::{EpochRecord, PublisherCheckpoint};
 use super::settings::{PublisherSettings, RunSummary, Sinks, Until};
 use crate::alert::AlertRule;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Log, LogReader, Recovered, RecordKind};
+use crate::log::{Log, LogReader, RecordKind, Recovered};
 use crate::round::{Evaluator, Metric};
-use crate::shard::{Backlog, LAYOUT as SEAL_LAYOUT, ShardCommand, ShardReport, decode_seal, shard_log};
+use crate::shard::{
+    Backlog, LAYOUT as SEAL_LAYOUT, ShardCommand, ShardReport, decode_seal, shard_log,
+};
 use crate::sink::{AlertDelivery, RecordDelivery, SinkEvent};
 use crate::table::{TableSpec, Tables};
 use crate::time::wall;
@@ -139,7 +141,12 @@ impl Publisher {
     }
 
     /// Publishes what the shards sealed behind the last cut, in epochs of bounded size and without rounds, before they go on.
-    pub async fn catch_up(&mut self, store: &Arc<dyn ObjectStore>, early_bytes: usize, shards: u32) -> Result<()> {
+    pub async fn catch_up(
+        &mut self,
+        store: &Arc<dyn ObjectStore>,
+        early_bytes: usize,
+        shards: u32,
+    ) -> Result<()> {
         self.settle().await?;
         for shard in 0..shards {
             let reader = LogReader::new(store.clone(), &shard_log(shard), SEAL_LAYOUT);
@@ -249,11 +256,11 @@ impl Publisher {
                 return Ok(None);
             };
             match self.machine.next(now())? {
-                Action::Wait(_) if io.log.unconfirmed_for() < CONFIRM_EVERY => {
+                Action::Wait if io.log.unconfirmed_for() < CONFIRM_EVERY => {
                     self.io = Some(io);
                     return Ok(None);
                 }
-                Action::Wait(_) => {
+                Action::Wait => {
                     let confirm = async move {
                         let confirmed = io.log.confirm().await;
                         (io, confirmed.map(|()| None))
@@ -288,11 +295,16 @@ impl Publisher {
         {
             let intent = intent.clone();
             self.machine.apply(event, now())?;
-            self.delivery
-                .alerts
-                .ingest(OWN_ALERTS, number, intent.alerts.clone(), intent.alerts_at_ms);
+            self.delivery.alerts.ingest(
+                OWN_ALERTS,
+                number,
+                intent.alerts.clone(),
+                intent.alerts_at_ms,
+            );
             if let Some(file) = intent.state.undelivered.get(&intent.state.epoch) {
-                self.delivery.records.deliver(intent.state.epoch, file.clone());
+                self.delivery
+                    .records
+                    .deliver(intent.state.epoch, file.clone());
             }
             return Ok(());
         }
@@ -319,9 +331,9 @@ impl Publisher {
                 };
                 self.machine.apply(Event::Sealed(sealed), now())
             }
-            Some(ShardReport::CaughtUp { shard, number }) => self
-                .machine
-                .apply(Event::CaughtUp { shard, number }, now()),
+            Some(ShardReport::CaughtUp { shard, number }) => {
+                self.machine.apply(Event::CaughtUp { shard, number }, now())
+            }
             Some(ShardReport::Ended { shard, result }) => {
                 self.running_shards -= 1;
                 result.map_err(|error| error.context(format!("shard={shard} ended")))
@@ -337,9 +349,7 @@ impl Publisher {
     fn sink_reported(&mut self, event: SinkEvent) -> Result<()> {
         match event {
             SinkEvent::Attempted(attempts) => self.machine.apply(Event::Attempted(attempts), now()),
-            SinkEvent::Delivered { epoch } => {
-                self.machine.apply(Event::Delivered { epoch }, now())
-            }
+            SinkEvent::Delivered { epoch } => self.machine.apply(Event::Delivered { epoch }, now()),
             SinkEvent::Ended(error) => Err(error),
         }
     }

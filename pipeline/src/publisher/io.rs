@@ -40,7 +40,7 @@ impl EpochIo {
     /// Performs an action that changes something outside, or takes long. `None` for one that does not.
     pub async fn perform(&mut self, action: Action) -> Result<Option<Event>> {
         Ok(Some(match action {
-            Action::Wait(_) | Action::Ask(_) => return Ok(None),
+            Action::Wait | Action::Ask(_) => return Ok(None),
             Action::Compute(rounds) => Event::Computed(self.compute(rounds).await?),
             Action::Stage {
                 epoch,

@@ -91,25 +91,97 @@ mod tests {
     #[test]
     fn each_stage_waits_for_one_thing() {
         let cases = [
-            (Stage::Running, Facts { has_caught_up: true, ..WAITING }, Stage::Draining(10)),
             (
                 Stage::Running,
-                Facts { has_caught_up: true, until: Until::CaughtUp, drain_to_ms: None, ..WAITING },
+                Facts {
+                    has_caught_up: true,
+                    ..WAITING
+                },
+                Stage::Draining(10),
+            ),
+            (
+                Stage::Running,
+                Facts {
+                    has_caught_up: true,
+                    until: Until::CaughtUp,
+                    drain_to_ms: None,
+                    ..WAITING
+                },
                 Stage::Revising,
             ),
             (
                 Stage::Running,
-                Facts { has_caught_up: true, until: Until::Stopped, ..WAITING },
+                Facts {
+                    has_caught_up: true,
+                    until: Until::Stopped,
+                    ..WAITING
+                },
                 Stage::Running,
             ),
-            (Stage::Draining(5), Facts { has_drained: true, ..WAITING }, Stage::Draining(10)),
-            (Stage::Draining(10), Facts { has_drained: true, ..WAITING }, Stage::Revising),
-            (Stage::Revising, Facts { is_quiet: true, ..WAITING }, Stage::Stopping),
-            (Stage::Stopping, Facts { has_running_shards: false, ..WAITING }, Stage::Closing),
-            (Stage::Closing, Facts { is_quiet: true, ..WAITING }, Stage::Delivering),
-            (Stage::Delivering, Facts { has_deliveries: false, ..WAITING }, Stage::Settling),
-            (Stage::Delivering, Facts { is_out_of_patience: true, ..WAITING }, Stage::Settling),
-            (Stage::Settling, Facts { is_quiet: true, ..WAITING }, Stage::Ended),
+            (
+                Stage::Draining(5),
+                Facts {
+                    has_drained: true,
+                    ..WAITING
+                },
+                Stage::Draining(10),
+            ),
+            (
+                Stage::Draining(10),
+                Facts {
+                    has_drained: true,
+                    ..WAITING
+                },
+                Stage::Revising,
+            ),
+            (
+                Stage::Revising,
+                Facts {
+                    is_quiet: true,
+                    ..WAITING
+                },
+                Stage::Stopping,
+            ),
+            (
+                Stage::Stopping,
+                Facts {
+                    has_running_shards: false,
+                    ..WAITING
+                },
+                Stage::Closing,
+            ),
+            (
+                Stage::Closing,
+                Facts {
+                    is_quiet: true,
+                    ..WAITING
+                },
+                Stage::Delivering,
+            ),
+            (
+                Stage::Delivering,
+                Facts {
+                    has_deliveries: false,
+                    ..WAITING
+                },
+                Stage::Settling,
+            ),
+            (
+                Stage::Delivering,
+                Facts {
+                    is_out_of_patience: true,
+                    ..WAITING
+                },
+                Stage::Settling,
+            ),
+            (
+                Stage::Settling,
+                Facts {
+                    is_quiet: true,
+                    ..WAITING
+                },
+                Stage::Ended,
+            ),
         ];
         for (stage, facts, next) in cases {
             assert_eq!(stage.next(&facts), next, "{stage:?} {facts:?}");
@@ -121,8 +193,14 @@ mod tests {
 
     #[test]
     fn a_signal_ends_every_stage_before_stopping_once_no_epoch_is_under_way() {
-        let signalled = Facts { is_signalled: true, ..WAITING };
-        let between = Facts { is_between_epochs: true, ..signalled };
+        let signalled = Facts {
+            is_signalled: true,
+            ..WAITING
+        };
+        let between = Facts {
+            is_between_epochs: true,
+            ..signalled
+        };
         for stage in [Stage::Running, Stage::Draining(10), Stage::Revising] {
             assert_eq!(stage.next(&signalled), stage);
             assert_eq!(stage.next(&between), Stage::Stopping);

@@ -80,28 +80,40 @@ pub enum Event {
     /// A shard's seal is durable.
     Sealed(SealedRecord),
     /// A shard has sealed everything up to the ends seen at start, in seals up to `number`.
-    CaughtUp { shard: u32, number: u64 },
+    CaughtUp {
+        shard: u32,
+        number: u64,
+    },
     /// Delivery of alerts was tried.
     Attempted(Vec<DeliveryAttempt>),
     /// Records of all epochs up to this one are delivered.
-    Delivered { epoch: i64 },
+    Delivered {
+        epoch: i64,
+    },
     Computed(Vec<RoundRows>),
     Staged {
         tables: BTreeMap<String, TableChanges>,
         records: Option<RecordFile>,
     },
     /// The intent is record `number` of the publisher's log.
-    IntentSealed { number: u64 },
-    Committed { table: String, version: i64 },
+    IntentSealed {
+        number: u64,
+    },
+    Committed {
+        table: String,
+        version: i64,
+    },
     /// The epoch record is record `number` of the publisher's log.
-    Recorded { number: u64 },
+    Recorded {
+        number: u64,
+    },
 }
 
 /// What is to be done.
 #[derive(Debug)]
 pub enum Action {
-    /// Nothing before another event or this instant.
-    Wait(Option<Instant>),
+    /// Nothing before another event, or before [`Machine::due_at`].
+    Wait,
     /// Ask all shards for their partial aggregates.
     Ask(Vec<RoundRequest>),
     /// Run the public queries over what all shards have answered.
@@ -279,10 +291,7 @@ impl Machine {
 
     /// Whether an intent is sealed and its epoch not yet recorded.
     pub fn is_rolling_forward(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Committing { .. } | Phase::Recording(_)
-        )
+        matches!(self.phase, Phase::Committing { .. } | Phase::Recording(_))
     }
 
     /// Shards run from now on, or have ended.
@@ -307,7 +316,7 @@ impl Machine {
             match &mut self.phase {
                 Phase::Collecting => {
                     if !self.is_epoch_due(now) {
-                        return Ok(Action::Wait(Some(self.epoch_due_at)));
+                        return Ok(Action::Wait);
                     }
                     let rounds = self.open_rounds(now);
                     if !rounds.is_empty() {
@@ -326,7 +335,7 @@ impl Machine {
                         self.phase = Phase::Recording(Box::new(self.heartbeat(now)));
                         continue;
                     }
-                    return Ok(Action::Wait(Some(self.epoch_due_at)));
+                    return Ok(Action::Wait);
                 }
                 Phase::Asking { rounds, is_asked } => {
                     if !*is_asked {
@@ -340,7 +349,7 @@ impl Machine {
                         answers.is_some_and(|answers| answers.len() == shards)
                     };
                     if !rounds.iter().all(is_answered) {
-                        return Ok(Action::Wait(None));
+                        return Ok(Action::Wait);
                     }
                     let inputs = std::mem::take(rounds)
                         .into_iter()
@@ -358,7 +367,7 @@ impl Machine {
                 Phase::Computing(inputs) => return Ok(Action::Compute(inputs.clone())),
                 Phase::Assembled { draft, is_staging } => {
                     if std::mem::replace(is_staging, true) {
-                        return Ok(Action::Wait(None));
+                        return Ok(Action::Wait);
                     }
                     return Ok(Action::Stage {
                         epoch: draft.epoch,

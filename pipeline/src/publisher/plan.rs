@@ -179,9 +179,8 @@ pub fn finality(
             continue;
         };
         for kind in &metric.windows {
-            let is_fed = |feed: &&FeedDefinition| {
-                feed.metric == metric.name && *kind == WindowKind::D1
-            };
+            let is_fed =
+                |feed: &&FeedDefinition| feed.metric == metric.name && *kind == WindowKind::D1;
             let tables = [
                 Some(format!("metrics.{}", metric.name)),
                 feed.filter(is_fed).map(FeedDefinition::table),

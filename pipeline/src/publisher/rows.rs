@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::compute::{cast, concat_batches, filter_record_batch};
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
@@ -14,38 +14,10 @@ use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
 use crate::alert::Severity;
-use crate::columns::{instant, int32};
+use crate::columns::{conform, instant, int32};
 use crate::round::RowChanges;
 use crate::shard::{DeadLetter, LateEvent, OrphanRow, from_ipc};
 use crate::time::{Window, Zone};
-
-/// Columns of `schema` from `batch` and from constants or computed `extra` columns, by name; what neither has is NULL.
-pub fn conform(
-    batch: &RecordBatch,
-    schema: &SchemaRef,
-    extra: &[(&str, ArrayRef)],
-) -> Result<RecordBatch, ArrowError> {
-    let columns = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let given = extra
-                .iter()
-                .find(|(name, _)| name == field.name())
-                .map(|(_, array)| array)
-                .or_else(|| batch.column_by_name(field.name()));
-            match given {
-                Some(array) if array.data_type() == field.data_type() => Ok(array.clone()),
-                Some(array) => cast(array, field.data_type()),
-                None => Ok(arrow::array::new_null_array(
-                    field.data_type(),
-                    batch.num_rows(),
-                )),
-            }
-        })
-        .collect::<Result<Vec<_>, ArrowError>>()?;
-    RecordBatch::try_new(schema.clone(), columns)
-}
 
 fn epoch_column(rows: usize, epoch: i64) -> ArrayRef {
     Arc::new(Int64Array::from(vec![epoch; rows]))

@@ -2,25 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use arrow::record_batch::RecordBatch;
-
+use super::assemble::TableRows;
+use super::machine::{Machine, SealedRecord};
 use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow,
     WatermarkRow, event_rows, fact_rows, plain_rows,
 };
-use super::assemble::TableRows;
-use super::machine::{Machine, SealedRecord};
 use crate::error::Result;
 use crate::kafka::TopicPartition;
 use schemas::event::Topic;
 
 impl Machine {
     /// Events, facts and what became of every record, from the seals of this epoch.
-    pub(super) fn sealed_rows(
-        &mut self,
-        epoch: i64,
-        rows: &mut TableRows,
-    ) -> Result<()> {
+    pub(super) fn sealed_rows(&mut self, epoch: i64, rows: &mut TableRows) -> Result<()> {
         let zone = self.settings.zone;
         let shards = self.settings.shards;
         let (mut dead, mut late, mut counted) = (Vec::new(), Vec::new(), Vec::new());

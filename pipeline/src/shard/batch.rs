@@ -24,7 +24,13 @@ pub(super) struct MicroBatch {
 
 impl MicroBatch {
     /// What became of a record. `limit_ms` is the instant below which it would have been too late.
-    pub fn add(&mut self, input: &ShardInput, record: &Record, verdict: Verdict<'_>, limit_ms: i64) {
+    pub fn add(
+        &mut self,
+        input: &ShardInput,
+        record: &Record,
+        verdict: Verdict<'_>,
+        limit_ms: i64,
+    ) {
         match verdict {
             Verdict::Accepted(event) => {
                 let place = Place {

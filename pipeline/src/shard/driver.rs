@@ -72,7 +72,7 @@ impl<R: ReferenceState> Shard<R> {
             // A publisher that is behind slows reading; commands and rounds go on.
             if !channels.backlog.is_full() {
                 let watermarks = self.machine.watermarks();
-                source.poll(POLL_RECORDS, &watermarks, &mut items)?;
+                source.poll(Duration::ZERO, POLL_RECORDS, &watermarks, &mut items)?;
                 for item in items.drain(..) {
                     is_busy |= matches!(item, Item::Record(_));
                     self.machine.ingest(item);

@@ -190,7 +190,9 @@ impl<R: ReferenceState> ShardMachine<R> {
         }
         // Nothing came, but time went on: a timer may be due, a window may have ended.
         let live_ms = self.live.at(now);
-        let clocks = self.inputs.clocks(&self.clocks, live_ms, self.drained_to_ms);
+        let clocks = self
+            .inputs
+            .clocks(&self.clocks, live_ms, self.drained_to_ms);
         if clocks == self.clocks {
             return false;
         }
@@ -207,12 +209,17 @@ impl<R: ReferenceState> ShardMachine<R> {
     /// so a seal that cannot be made durable ends the shard.
     pub async fn seal(&mut self, now: Instant, wall_ms: i64) -> Result<Seal> {
         let live_ms = self.live.at(now);
-        let clocks = self.inputs.clocks(&self.clocks, live_ms, self.drained_to_ms);
+        let clocks = self
+            .inputs
+            .clocks(&self.clocks, live_ms, self.drained_to_ms);
         let batches = self.batch.finish_events();
         let effects = self.state.apply(&batches, &clocks, live_ms).await?;
         let mut partials = Vec::new();
         for request in std::mem::take(&mut self.requests) {
-            let answers = self.state.aggregate(request.window, &request.metrics).await?;
+            let answers = self
+                .state
+                .aggregate(request.window, &request.metrics)
+                .await?;
             for (metric, rows) in answers {
                 partials.push(PartialAggregate {
                     round: request.round,

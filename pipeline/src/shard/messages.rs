@@ -34,6 +34,12 @@ pub enum ShardReport {
         bytes: usize,
     },
     /// Everything up to the ends that were seen at start is in seals up to `number`.
-    CaughtUp { shard: u32, number: u64 },
-    Ended { shard: u32, result: Result<()> },
+    CaughtUp {
+        shard: u32,
+        number: u64,
+    },
+    Ended {
+        shard: u32,
+        result: Result<()>,
+    },
 }

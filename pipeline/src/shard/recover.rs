@@ -131,7 +131,8 @@ impl<R: ReferenceState> ShardMachine<R> {
             .apply(&batches, &seal.clocks, seal.live_ms)
             .await?;
         self.alerts.extend(effects.alerts);
-        self.alerts.drain(..self.alerts.len().min(seal.alerts.len()));
+        self.alerts
+            .drain(..self.alerts.len().min(seal.alerts.len()));
         self.clocks = seal.clocks;
         self.drained_to_ms = seal.drained_to_ms;
         self.live = LiveTime::new(self.inputs.all.len(), seal.delay_ms);

@@ -43,7 +43,10 @@ impl ShardSettings {
             };
             for partition in partitions {
                 let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-                inputs.push((TopicPartition::new(topic.name.clone(), partition), topic.topic));
+                inputs.push((
+                    TopicPartition::new(topic.name.clone(), partition),
+                    topic.topic,
+                ));
             }
         }
         inputs

@@ -230,8 +230,8 @@ impl<R: ReferenceState> ShardState<R> {
         Ok(())
     }
 
-    /// This shard's part of a round: results of shard.sql for the metrics named, over the panes as they stand.
-    pub async fn answer(
+    /// This shard's partial aggregates for a round: results of shard.sql for the metrics named, over the panes as they stand.
+    pub async fn aggregate(
         &mut self,
         window: Window,
         names: &[String],
@@ -290,6 +290,11 @@ impl<R: ReferenceState> ShardState<R> {
         let timers = self.stages.iter().filter_map(|stage| stage.next_timer_ms());
         let rules = self.rules.iter().filter_map(|rule| rule.next_timer_ms());
         timers.chain(rules).min()
+    }
+
+    /// The business zone.
+    pub fn zone(&self) -> Zone {
+        self.zone
     }
 
     pub fn reference(&self) -> &R {

@@ -37,3 +37,6 @@ pub use schedule::{
     SendResult,
 };
 pub use webhook::{Webhook, WebhookError, WebhookSettings};
+
+mod stub;
+pub use stub::*;

@@ -61,7 +61,7 @@ async fn a_claim_survives_the_same_faults_and_stands_once() {
     store.then([Fault::WithoutEffect, Fault::AfterSuccess]);
     let (log, _) = claimed(&store, "a").await;
     assert_eq!(log.last().number, 1);
-    let reader = LogReader::new(Arc::new(store), "shard-1");
+    let reader = LogReader::new(Arc::new(store), "shard-1", 1);
     assert_eq!(reader.last_number().await.unwrap(), Some(1));
 }
 
@@ -166,7 +166,7 @@ async fn trimming_keeps_what_two_bases_and_the_cut_do_not_cover() {
         4,
         "up to the second newest checkpoint"
     );
-    let reader = LogReader::new(Arc::new(store.clone()), "shard-1");
+    let reader = LogReader::new(Arc::new(store.clone()), "shard-1", 1);
     assert!(reader.read(6).await.unwrap().is_none());
     assert!(
         reader.read(7).await.unwrap().is_some(),

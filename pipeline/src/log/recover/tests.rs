@@ -10,7 +10,7 @@ use crate::log::{ClaimId, Log};
 /// A log with records 1 (claim) to 6, and checkpoints at 3 and 5.
 async fn six_records() -> (Arc<dyn ObjectStore>, Objects, ClaimId) {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let (mut log, _) = Log::claim(Arc::clone(&store), "shard-2", "a")
+    let (mut log, _) = Log::claim(Arc::clone(&store), "shard-2", 1, "a")
         .await
         .unwrap();
     for number in 2..=6 {
@@ -175,7 +175,7 @@ async fn a_log_whose_records_are_gone_does_not_begin_anew() {
             .await
             .unwrap();
     }
-    let error = Log::claim(store, "shard-2", "b")
+    let error = Log::claim(store, "shard-2", 1, "b")
         .await
         .expect_err("records are missing");
     assert_eq!(error.kind(), ErrorKind::Damaged);

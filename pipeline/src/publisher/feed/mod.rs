@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::control::StatusRow;
 use self::records::records;
-use super::rows::conform;
-use crate::columns::{column, text};
+
+use crate::columns::{column, conform, text};
 use crate::error::Result;
 use crate::pane::COUNT;
 use crate::round::{Metric, Published, Revisions, RowChanges, not_comparable};

@@ -10,8 +10,8 @@ use arrow::row::{RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
 
 use crate::columns;
+use crate::columns::conform;
 use crate::error::{Error, ErrorKind, Result};
-use crate::publisher::conform;
 use crate::round::{Metric, row_schema};
 use crate::time::{Day, Window, Zone};
 

@@ -24,9 +24,10 @@ use schemas::event::{Topic, arrow_schema};
 pub use compare::{PublishedRows, TableAudit};
 
 use self::compare::not_comparable;
+use crate::columns::conform;
 use crate::error::Result;
 use crate::history::ReferenceState;
-use crate::publisher::{EpochRecord, Planner, RoundKey, conform};
+use crate::publisher::{EpochRecord, Planner, RoundKey};
 use crate::round::{Evaluator, Metric, evaluate_public, row_schema};
 use crate::shard::{Clocks, least_clocks};
 use crate::shard::{Effects, ShardState, clock_key};
@@ -159,7 +160,7 @@ impl<R: ReferenceState> Audit<R> {
         let names: Vec<String> = metrics.iter().map(|metric| metric.name.clone()).collect();
         let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
         for shard in &mut self.shards {
-            for (metric, rows) in shard.answer(key.window, &names).await? {
+            for (metric, rows) in shard.aggregate(key.window, &names).await? {
                 parts.entry(metric).or_default().push(rows);
             }
         }

@@ -193,7 +193,7 @@ impl Public {
         let names: Vec<String> = metrics.iter().map(|metric| metric.name.clone()).collect();
         let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
         for shard in shards {
-            for (metric, rows) in shard.core.answer(key.window, &names).await.unwrap() {
+            for (metric, rows) in shard.core.aggregate(key.window, &names).await.unwrap() {
                 parts.entry(metric).or_default().push(rows);
             }
         }
