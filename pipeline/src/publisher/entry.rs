@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::feed::{FeedChange, FeedGrid};
 use super::plan::{Planner, RoundKey};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
 use crate::shard::{Clocks, least_clocks};
@@ -112,7 +114,7 @@ pub struct EpochRecord {
 }
 
 /// The newest epoch record, read without owning the log.
-pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>, EpochError> {
+pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>> {
     let reader = LogReader::new(store, LOG);
     let Some(last) = reader.last_number().await? else {
         return Ok(None);
@@ -122,18 +124,38 @@ pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRec
         if entry.kind != RecordKind::Data {
             continue;
         }
-        if let PublisherRecord::Epoch(epoch) = postcard::from_bytes(&entry.payload)? {
+        if let PublisherRecord::Epoch(epoch) = decode(&entry.payload)? {
             return Ok(Some(epoch));
         }
     }
     Ok(None)
 }
 
-/// Why the newest epoch cannot be told.
-#[derive(Debug, thiserror::Error)]
-pub enum EpochError {
-    #[error(transparent)]
-    Engine(#[from] Error),
-    #[error("a record of the publisher's log cannot be read; was it written by another version?")]
-    PublisherRecord(#[from] postcard::Error),
+/// A record or checkpoint as it stands in the publisher's log.
+pub(super) fn encode(value: &impl Serialize) -> Result<Bytes> {
+    let message = "a record of the publisher's log cannot be encoded";
+    let bytes =
+        postcard::to_stdvec(value).map_err(Error::from_source(ErrorKind::Internal, message))?;
+    Ok(bytes.into())
+}
+
+/// What [`encode`] gave.
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let message =
+        "a record of the publisher's log cannot be read; was it written by another version?";
+    postcard::from_bytes(bytes).map_err(Error::from_source(ErrorKind::Damaged, message))
+}
+
+/// Refuses records and checkpoints of another layout.
+pub(super) fn check_version(version: u16) -> Result<()> {
+    if version == ENTRY_VERSION {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Incompatible,
+        format!(
+            "the publisher's log is of version={version}, this program knows version={ENTRY_VERSION}: use the program that \
+             wrote it"
+        ),
+    ))
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::entry::{ENTRY_VERSION, EpochRecord, FinalUntil, Intent, PublisherRecord};
+use super::Publisher;
+use super::entry::{ENTRY_VERSION, EpochRecord, FinalUntil, Intent, PublisherRecord, encode};
 use super::feed::FeedDefinition;
 use super::plan::final_until_ms;
 use super::sealed::TableRows;
-use super::{PublishError, Publisher};
 use crate::alert::{self};
+use crate::error::Result;
 use crate::shard::ShardReport;
 use crate::table::TableChanges;
 use crate::time::{WindowKind, wall};
@@ -21,7 +21,7 @@ impl Publisher {
         &mut self,
         reports: &mut UnboundedReceiver<ShardReport>,
         force: bool,
-    ) -> Result<Option<&EpochRecord>, PublishError> {
+    ) -> Result<Option<&EpochRecord>> {
         let rounds = self.run_rounds(reports, force).await?;
         let moved = self.has_feed_days() || self.alerting.has_rows();
         if self.pending.is_empty() && rounds.is_empty() && !moved {
@@ -63,7 +63,7 @@ impl Publisher {
             .rules
             .iter()
             .map(|rule| rule.save())
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_>>()?;
         let mut state = self.state.clone();
         let now_ms = self.live_or_clock_ms();
         let outbox = state
@@ -80,8 +80,7 @@ impl Publisher {
             records,
         };
         let entry = PublisherRecord::Intent(Box::new(intent));
-        let payload = Bytes::from(postcard::to_stdvec(&entry)?);
-        self.log.append(payload).await?;
+        self.log.append(encode(&entry)?).await?;
         let PublisherRecord::Intent(intent) = entry else {
             return Ok(None);
         };
@@ -100,7 +99,7 @@ impl Publisher {
     }
 
     /// From a sealed intent to its epoch record; may be repeated from any point.
-    pub(super) async fn roll_forward(&mut self, intent: &Intent) -> Result<(), PublishError> {
+    pub(super) async fn roll_forward(&mut self, intent: &Intent) -> Result<()> {
         let epoch = intent.state.epoch;
         for (table, changes) in &intent.tables {
             let version = self.tables.commit(table, epoch, changes).await?;
@@ -118,10 +117,8 @@ impl Publisher {
             clocks: intent.state.clocks.clone(),
             unrevised: intent.state.unrevised(self.settings.zone),
         };
-        let payload = Bytes::from(postcard::to_stdvec(&PublisherRecord::Epoch(
-            record.clone(),
-        ))?);
-        self.log.append(payload).await?;
+        let entry = PublisherRecord::Epoch(record.clone());
+        self.log.append(encode(&entry)?).await?;
         self.last = Some(record);
         Ok(())
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::Publisher;
 use super::feed::{self, FeedChange, FeedDefinition};
 use super::plan::final_until_ms;
 use super::sealed::TableRows;
-use super::{PublishError, Publisher};
+use crate::error::Result;
 use crate::round::{Metric, Revisions};
 use crate::shard::clock_key;
 use crate::sink::SinkRecord;
@@ -19,7 +20,7 @@ impl Publisher {
         rows: &mut TableRows,
         published: &mut Revisions,
         records: &mut Vec<SinkRecord>,
-    ) -> Result<FeedChange, PublishError> {
+    ) -> Result<FeedChange> {
         let days = std::mem::take(&mut self.feed_days);
         let Some(feed) = self.feed.clone() else {
             return Ok(FeedChange::default());
@@ -144,7 +145,7 @@ impl Publisher {
     }
 
     /// Sends what an intent holds; a broker that is away is waited for, since the intent cannot be taken back.
-    pub(super) async fn send_records(&self, records: &[SinkRecord]) -> Result<(), PublishError> {
+    pub(super) async fn send_records(&self, records: &[SinkRecord]) -> Result<()> {
         let Some(record_sink) = self.record_sink.as_ref().filter(|_| !records.is_empty()) else {
             return Ok(());
         };
@@ -157,7 +158,7 @@ impl Publisher {
             }
             wall::sleep(std::time::Duration::from_secs(1)).await;
         }
-        Ok(record_sink.send(records).await?)
+        record_sink.send(records).await
     }
 }
 

@@ -34,7 +34,7 @@ use schemas::event::Topic;
 
 pub use alerts::AlertDestinations;
 pub use entry::{
-    EpochError, EpochRecord, FinalUntil, Intent, LOG, PublisherRecord, PublisherState, newest_epoch,
+    EpochRecord, FinalUntil, Intent, LOG, PublisherRecord, PublisherState, newest_epoch,
 };
 pub use feed::{CalendarDay, FeedDefinition};
 pub use leaving::dead_letter_topic;
@@ -42,15 +42,14 @@ pub use plan::{Lateness, Planner, RoundKey};
 pub use rows::{RuleCard, conform};
 
 use self::alerts::Alerting;
-use self::entry::{ENTRY_VERSION, PublisherCheckpoint};
+use self::entry::{ENTRY_VERSION, PublisherCheckpoint, check_version, decode, encode};
 use self::feed::FeedGrid;
 use crate::alert::{self, AlertRule};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, LogReader, Recovered};
 use crate::round::{Evaluator, Metric, Published};
-use crate::shard::{Clocks, Seal, least_clocks};
-use crate::shard::{ShardCommand, ShardError};
-use crate::sink::{RecordSink, RecordSinkError};
+use crate::shard::{Clocks, Seal, ShardCommand, least_clocks};
+use crate::sink::RecordSink;
 use crate::table::{TableSpec, Tables};
 use crate::time::{Zone, wall};
 
@@ -93,28 +92,18 @@ pub enum Until {
     Drained,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum PublishError {
-    #[error(transparent)]
-    Engine(#[from] Error),
-    #[error(transparent)]
-    RecordSink(#[from] RecordSinkError),
-    #[error("rows cannot be written as columns")]
-    Arrow(#[from] ArrowError),
-    #[error("a record of the publisher cannot be encoded or read")]
-    PublisherRecord(#[from] postcard::Error),
-    #[error(
-        "the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it"
-    )]
-    Version(u16),
-    #[error(
-        "shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy"
-    )]
-    MissingSeal { shard: u32, number: u64 },
-    #[error("shard={shard} ended")]
-    Shard { shard: u32, source: ShardError },
-    #[error("all shards have ended")]
-    NoShards,
+fn not_columns(source: ArrowError) -> Error {
+    Error::new(ErrorKind::Internal, "rows cannot be written as columns").caused_by(source)
+}
+
+fn missing_seal(shard: u32, number: u64) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage \
+             from a copy"
+        ),
+    )
 }
 
 /// Where things leave to beside the tables.
@@ -188,10 +177,10 @@ impl Publisher {
         store: Arc<dyn ObjectStore>,
         specs: Vec<TableSpec>,
         (log, recovered): (Log, Recovered),
-    ) -> Result<Self, PublishError> {
+    ) -> Result<Self> {
         let mut checkpoint = match &recovered.checkpoint {
             Some((_, bytes)) => {
-                let checkpoint: PublisherCheckpoint = postcard::from_bytes(bytes)?;
+                let checkpoint: PublisherCheckpoint = decode(bytes)?;
                 check_version(checkpoint.version)?;
                 checkpoint
             }
@@ -199,7 +188,7 @@ impl Publisher {
         };
         let mut open = None;
         for (number, payload) in &recovered.records {
-            match postcard::from_bytes(payload)? {
+            match decode(payload)? {
                 PublisherRecord::Intent(intent) => {
                     check_version(intent.version)?;
                     checkpoint.state = intent.state.clone();
@@ -263,7 +252,7 @@ impl Publisher {
     }
 
     /// Takes in what the shards sealed after the last cut, before they go on.
-    pub async fn read_shards(&mut self, store: &Arc<dyn ObjectStore>) -> Result<(), PublishError> {
+    pub async fn read_shards(&mut self, store: &Arc<dyn ObjectStore>) -> Result<()> {
         for shard in 0..self.settings.shards {
             let reader = LogReader::new(store.clone(), &shard_log(shard));
             let Some(last) = reader.last_number().await? else {
@@ -272,11 +261,11 @@ impl Publisher {
             let first = self.state.cut.get(&shard).map_or(1, |cut| cut + 1);
             for number in first..=last {
                 let Some(entry) = reader.read(number).await? else {
-                    return Err(PublishError::MissingSeal { shard, number });
+                    return Err(missing_seal(shard, number));
                 };
                 match entry.kind {
                     crate::log::RecordKind::Data => {
-                        let seal: Seal = postcard::from_bytes(&entry.payload)?;
+                        let seal: Seal = crate::shard::decode(shard, &entry.payload)?;
                         self.take(shard, number, Arc::new(seal));
                     }
                     _ => drop(self.heard.insert(shard, number)),
@@ -330,13 +319,14 @@ impl Publisher {
 
     /// How far all shards have come; nothing before each of them has sealed.
     fn clocks(&self) -> Clocks {
-        match self.state.clocks.len() == self.settings.shards as usize {
-            true => least_clocks(self.state.clocks.values()),
-            false => Clocks::new(),
+        if self.state.clocks.len() == self.settings.shards as usize {
+            least_clocks(self.state.clocks.values())
+        } else {
+            Clocks::new()
         }
     }
 
-    async fn write_checkpoint(&mut self) -> Result<(), PublishError> {
+    async fn write_checkpoint(&mut self) -> Result<()> {
         let checkpoint = PublisherCheckpoint {
             version: ENTRY_VERSION,
             state: self.state.clone(),
@@ -344,8 +334,7 @@ impl Publisher {
             last: self.last.clone(),
             grid: self.grid.clone(),
         };
-        let payload = Bytes::from(postcard::to_stdvec(&checkpoint)?);
-        self.log.write_checkpoint(payload).await?;
+        self.log.write_checkpoint(encode(&checkpoint)?).await?;
         Ok(())
     }
 
@@ -384,13 +373,6 @@ const OWN_ALERTS: &str = "publisher";
 /// Name of a shard's log.
 pub fn shard_log(shard: u32) -> String {
     format!("shard-{shard}")
-}
-
-fn check_version(version: u16) -> Result<(), PublishError> {
-    match version {
-        ENTRY_VERSION => Ok(()),
-        other => Err(PublishError::Version(other)),
-    }
 }
 
 /// The short name of an input's topic.

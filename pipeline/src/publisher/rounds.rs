@@ -9,8 +9,9 @@ use super::feed::{self};
 use super::plan::{Planner, RoundKey, final_until_ms};
 use super::rows::{RevisionStamp, metric_rows};
 use super::sealed::TableRows;
-use super::{PublishError, Publisher};
+use super::{Publisher, not_columns};
 use crate::alert::{AlertChange, RuleInput, RuleTime};
+use crate::error::Result;
 use crate::round::{Metric, Revisions, evaluate_over, evaluate_public};
 use crate::shard::from_ipc;
 use crate::shard::{ShardCommand, ShardReport};
@@ -36,7 +37,7 @@ impl Publisher {
         &mut self,
         reports: &mut UnboundedReceiver<ShardReport>,
         force: bool,
-    ) -> Result<Vec<(u64, RoundKey)>, PublishError> {
+    ) -> Result<Vec<(u64, RoundKey)>> {
         if self.commands.is_empty() {
             return Ok(Vec::new());
         }
@@ -80,7 +81,7 @@ impl Publisher {
         rounds: &[(u64, RoundKey)],
         epoch: i64,
         rows: &mut TableRows,
-    ) -> Result<(Revisions, Vec<AlertChange>), PublishError> {
+    ) -> Result<(Revisions, Vec<AlertChange>)> {
         let zone = self.settings.zone;
         let metrics = self.metrics.clone();
         let clocks = self.clocks();
@@ -94,7 +95,7 @@ impl Publisher {
                     .flatten()
                     .filter(|(name, _)| *name == metric.name)
                 {
-                    parts.extend(from_ipc(ipc)?);
+                    parts.extend(from_ipc(ipc).map_err(not_columns)?);
                 }
                 let result =
                     evaluate_public(&mut self.evaluator, metric, key.window, &parts).await?;
@@ -117,7 +118,7 @@ impl Publisher {
                     epoch,
                 };
                 let table = format!("metrics.{}", metric.name);
-                let batch = metric_rows(&changes, &metric.table, &stamp)?;
+                let batch = metric_rows(&changes, &metric.table, &stamp).map_err(not_columns)?;
                 let now = RuleTime {
                     clock_ms: clocks.get(&key.clock).copied().unwrap_or(i64::MIN),
                     live_ms: None,
@@ -143,7 +144,7 @@ impl Publisher {
         metric: &Metric,
         window: Window,
         rows: &RecordBatch,
-    ) -> Result<(), PublishError> {
+    ) -> Result<()> {
         let Some(feed) = self.feed.clone() else {
             return Ok(());
         };
@@ -159,7 +160,7 @@ impl Publisher {
             &feed.sql,
             window,
         );
-        let cells = feed::cells(&feed, &result.await?)?;
+        let cells = feed::cells(&feed, &result.await?).map_err(not_columns)?;
         self.grid.update(window.first, cells.clone());
         self.feed_days.push((window.first, cells));
         Ok(())

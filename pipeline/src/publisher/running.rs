@@ -6,7 +6,8 @@ use crossbeam_channel::Sender;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
-use super::{EpochRecord, OWN_ALERTS, PublishError, Publisher, RunSummary, Until, live_or_clock};
+use super::{EpochRecord, OWN_ALERTS, Publisher, RunSummary, Until, live_or_clock};
+use crate::error::{Error, ErrorKind, Result};
 use crate::shard::{ShardCommand, ShardReport};
 use crate::time::wall;
 
@@ -20,7 +21,7 @@ impl Publisher {
         mut stop: watch::Receiver<bool>,
         mut new_references: UnboundedReceiver<String>,
         mut told: impl FnMut(&EpochRecord),
-    ) -> Result<RunSummary, PublishError> {
+    ) -> Result<RunSummary> {
         self.commands = commands;
         let logs: Vec<String> = (0..self.settings.shards)
             .map(|shard| shard.to_string())
@@ -68,7 +69,7 @@ impl Publisher {
             match reports.recv().await {
                 Some(ShardReport::Ended { shard, result }) => {
                     running -= 1;
-                    result.map_err(|source| PublishError::Shard { shard, source })?;
+                    result.map_err(|error| ended(shard, error))?;
                 }
                 Some(other) => self.hear(Some(other))?,
                 None => break,
@@ -87,7 +88,7 @@ impl Publisher {
     }
 
     /// Looks whether the log is still ours, and lets alerts leave for the next seconds.
-    pub(super) async fn pulse(&mut self) -> Result<(), PublishError> {
+    pub(super) async fn pulse(&mut self) -> Result<()> {
         if self.log.unconfirmed_for() >= PULSE {
             self.log.confirm().await?;
         }
@@ -101,7 +102,7 @@ impl Publisher {
     }
 
     /// Gives alerts that are on their way a moment; what is not acknowledged then is the next owner's to repeat.
-    pub(super) async fn finish_deliveries(&mut self) -> Result<(), PublishError> {
+    pub(super) async fn finish_deliveries(&mut self) -> Result<()> {
         let until = wall::monotonic() + LAST_DELIVERIES;
         while self.alerting.outstanding() > 0 && wall::monotonic() < until {
             self.pulse().await?;
@@ -116,7 +117,7 @@ impl Publisher {
         reports: &mut UnboundedReceiver<ShardReport>,
         until: Until,
         told: &mut impl FnMut(&EpochRecord),
-    ) -> Result<(), PublishError> {
+    ) -> Result<()> {
         if until == Until::Stopped {
             return Ok(());
         }
@@ -174,9 +175,9 @@ impl Publisher {
         }
     }
 
-    pub(super) fn hear(&mut self, report: Option<ShardReport>) -> Result<(), PublishError> {
+    pub(super) fn hear(&mut self, report: Option<ShardReport>) -> Result<()> {
         match report {
-            None => Err(PublishError::NoShards),
+            None => Err(Error::new(ErrorKind::Internal, "all shards have ended")),
             Some(ShardReport::Sealed {
                 shard,
                 number,
@@ -190,10 +191,14 @@ impl Publisher {
                 Ok(())
             }
             Some(ShardReport::Ended { shard, result }) => {
-                result.map_err(|source| PublishError::Shard { shard, source })
+                result.map_err(|error| ended(shard, error))
             }
         }
     }
+}
+
+fn ended(shard: u32, error: Error) -> Error {
+    error.context(format!("shard={shard} ended"))
 }
 
 /// How often the publisher looks whether its log is still its own.

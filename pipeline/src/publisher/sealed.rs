@@ -8,8 +8,9 @@ use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow,
     WatermarkRow, event_rows, fact_rows, plain_rows,
 };
-use super::{PublishError, Publisher};
+use super::{Publisher, not_columns};
 use crate::alert::Transition;
+use crate::error::Result;
 use crate::time::wall;
 
 /// Rows of this epoch, by table.
@@ -26,11 +27,7 @@ impl TableRows {
 
 impl Publisher {
     /// Events, facts and what became of every record, from the seals of this epoch.
-    pub(super) fn sealed_rows(
-        &mut self,
-        epoch: i64,
-        rows: &mut TableRows,
-    ) -> Result<(), PublishError> {
+    pub(super) fn sealed_rows(&mut self, epoch: i64, rows: &mut TableRows) -> Result<()> {
         let zone = self.settings.zone;
         let shards = self.settings.shards;
         let (mut dead, mut late, mut counted) = (Vec::new(), Vec::new(), Vec::new());
@@ -44,7 +41,7 @@ impl Publisher {
                 };
                 let keyed = topic.is_keyed();
                 let mine = |partition: i32| keyed || partition.unsigned_abs() % shards == shard;
-                for batch in event_rows(ipc, &schema, zone, epoch, mine)? {
+                for batch in event_rows(ipc, &schema, zone, epoch, mine).map_err(not_columns)? {
                     rows.add(table.clone(), batch);
                 }
             }
@@ -53,7 +50,7 @@ impl Publisher {
                 let Some(schema) = self.schema_of(&table) else {
                     continue;
                 };
-                for batch in fact_rows(ipc, &schema, epoch)? {
+                for batch in fact_rows(ipc, &schema, epoch).map_err(not_columns)? {
                     rows.add(table.clone(), batch);
                 }
             }
@@ -118,13 +115,14 @@ impl Publisher {
         own: &[Transition],
         epoch: i64,
         rows: &mut TableRows,
-    ) -> Result<(), PublishError> {
+    ) -> Result<()> {
         let zone = self.settings.zone;
         let tables = ["ops.alerts", "ops.deliveries"].map(|table| self.schema_of(table));
         if let [Some(alerts), Some(deliveries)] = tables {
-            let (alerts, deliveries) =
-                self.alerting
-                    .take_rows(own, &alerts, &deliveries, zone, epoch)?;
+            let taken = self
+                .alerting
+                .take_rows(own, &alerts, &deliveries, zone, epoch);
+            let (alerts, deliveries) = taken.map_err(not_columns)?;
             rows.add("ops.alerts", alerts);
             rows.add("ops.deliveries", deliveries);
         }
@@ -132,11 +130,7 @@ impl Publisher {
     }
 
     /// How the shards stand, and what the epoch before this one consisted of.
-    pub(super) fn epoch_rows(
-        &mut self,
-        epoch: i64,
-        rows: &mut TableRows,
-    ) -> Result<(), PublishError> {
+    pub(super) fn epoch_rows(&mut self, epoch: i64, rows: &mut TableRows) -> Result<()> {
         let emitted_at = wall::now_ms() * 1000;
         let mut newest: BTreeMap<u32, &super::Pending> = BTreeMap::new();
         for pending in &self.pending {
@@ -194,11 +188,7 @@ impl Publisher {
     }
 
     /// Rules that are new in the table.
-    pub(super) fn rule_rows(
-        &mut self,
-        epoch: i64,
-        rows: &mut TableRows,
-    ) -> Result<(), PublishError> {
+    pub(super) fn rule_rows(&mut self, epoch: i64, rows: &mut TableRows) -> Result<()> {
         let mut new = Vec::new();
         for card in &self.settings.rules {
             let listed = (card.rule_id.to_string(), card.rule_version);
@@ -218,9 +208,9 @@ impl Publisher {
         rows: &mut TableRows,
         table: &str,
         plain: &[R],
-    ) -> Result<(), PublishError> {
+    ) -> Result<()> {
         if let Some(schema) = self.schema_of(table).filter(|_| !plain.is_empty()) {
-            rows.add(table, plain_rows(plain, &schema)?);
+            rows.add(table, plain_rows(plain, &schema).map_err(not_columns)?);
         }
         Ok(())
     }

@@ -9,72 +9,28 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use crate::alert::AlertRule;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
 use crate::log::Log;
 use crate::publisher::{
-    EpochRecord, PublishError, Publisher, PublisherSettings, RunSummary, Sinks, Until, shard_log,
+    EpochRecord, Publisher, PublisherSettings, RunSummary, Sinks, Until, shard_log,
 };
 use crate::round::Metric;
 use crate::shard::{ReferenceStore, ReferenceVersions, ShardState};
-use crate::shard::{Shard, ShardError, ShardReport, ShardSettings, first_reference};
+use crate::shard::{Shard, ShardReport, ShardSettings, first_reference};
 use crate::source::{Source, Start};
 use crate::table::TableSpec;
 
-/// Why a run ended badly.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    #[error(transparent)]
-    Shard(#[from] ShardError),
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    #[error(transparent)]
-    Engine(#[from] Error),
-    #[error(
-        "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; finish with `run --drain`, or start with an empty [storage] url"
-    )]
-    Drained,
-    #[error("a thread cannot be started")]
-    Thread(#[from] std::io::Error),
-}
-
-/// Whose doing an error is, and so the exit code (`CONTRACT.md` 1).
-impl RunError {
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Engine(error) => kind_code(error.kind()),
-            Self::Shard(error) => shard_code(error),
-            Self::Publish(PublishError::Engine(error)) => kind_code(error.kind()),
-            Self::Publish(PublishError::Shard { source, .. }) => shard_code(source),
-            Self::Drained => 2,
-            _ => 1,
-        }
-    }
-}
-
-fn shard_code(error: &ShardError) -> u8 {
-    match error {
-        ShardError::Engine(error) => kind_code(error.kind()),
-        ShardError::Version { .. } | ShardError::Inputs { .. } => 2,
-        _ => 1,
-    }
-}
-
-/// Whose doing an error is, as an exit code (`CONTRACT.md` 1).
-pub fn kind_code(kind: ErrorKind) -> u8 {
-    match kind {
-        ErrorKind::Configuration | ErrorKind::Incompatible | ErrorKind::Query => 2,
-        ErrorKind::Fenced => 4,
-        ErrorKind::EventsMissing => 5,
-        ErrorKind::Damaged
-        | ErrorKind::Unavailable
-        | ErrorKind::DeadLetters
-        | ErrorKind::Internal => 1,
-    }
+fn drained() -> Error {
+    Error::new(
+        ErrorKind::Incompatible,
+        "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; \
+         finish with `run --drain`, or start with an empty [storage] url",
+    )
 }
 
 /// Opens the inputs of one shard at its own offsets.
-pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>, Error> + Send + Sync>;
+pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>> + Send + Sync>;
 
 /// What a process runs.
 pub struct Process<R, F> {
@@ -106,17 +62,18 @@ impl<R: ReferenceState, F> Process<R, F> {
         store: Arc<dyn ObjectStore>,
         stop: watch::Receiver<bool>,
         told: impl FnMut(&EpochRecord),
-    ) -> Result<RunSummary, RunError>
+    ) -> Result<RunSummary>
     where
         F: FnMut(u32, R) -> M,
-        M: Future<Output = Result<ShardState<R>, Error>>,
+        M: Future<Output = Result<ShardState<R>>>,
     {
         let runtime = Handle::current();
         let mut ready = Vec::new();
         for settings in &self.shards {
             let (log, recovered) =
                 Log::claim(store.clone(), &shard_log(settings.shard), &self.owner).await?;
-            let first = first_reference(&recovered)?.unwrap_or_else(|| self.reference.clone());
+            let first = first_reference(settings.shard, &recovered)?
+                .unwrap_or_else(|| self.reference.clone());
             let reference = self.references.reference(&first).await?;
             let core = (self.make_core)(settings.shard, reference).await?;
             let stop_offsets = self
@@ -140,7 +97,7 @@ impl<R: ReferenceState, F> Process<R, F> {
             .await?;
             let may_go_on = matches!(self.until, Until::Drained | Until::DrainedTo(_));
             if shard.drained_to_ms().is_some() && !may_go_on {
-                return Err(RunError::Drained);
+                return Err(drained());
             }
             ready.push(shard);
         }
@@ -173,7 +130,11 @@ impl<R: ReferenceState, F> Process<R, F> {
                         shard: number,
                         result,
                     });
-                })?;
+                })
+                .map_err(Error::from_source(
+                    ErrorKind::Unavailable,
+                    "a thread cannot be started",
+                ))?;
             commands.push(sender);
             threads.insert(number, thread);
         }
@@ -185,6 +146,6 @@ impl<R: ReferenceState, F> Process<R, F> {
             // Its result has come as a report.
             let _ = thread.join();
         }
-        Ok(result?)
+        result
     }
 }

@@ -6,23 +6,13 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 use crate::log::{LogFolder, LogReader, RecordKind};
 use crate::publisher::shard_log;
-use crate::shard::{SEAL_VERSION, Seal};
+use crate::shard::{Seal, check_version, decode};
 
-#[derive(Debug, thiserror::Error)]
-pub enum StatusError {
-    #[error(transparent)]
-    Engine(#[from] Error),
-    #[error("a seal of shard={shard} cannot be read; was it written by another version?")]
-    Seal { shard: u32, source: postcard::Error },
-    #[error(
-        "the log of shard={shard} holds seals of version={version}, this program knows version={SEAL_VERSION}: use the program that wrote them"
-    )]
-    Version { shard: u32, version: u16 },
-    #[error("the storage cannot be listed")]
-    List(#[from] object_store::Error),
+fn not_listed(source: object_store::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "the storage cannot be listed").caused_by(source)
 }
 
 /// A shard as its log leaves it.
@@ -36,7 +26,7 @@ pub struct ShardStatus {
 }
 
 /// All shards of a storage; they are numbered from 0 without gaps.
-pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>, StatusError> {
+pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>> {
     let mut shards = Vec::new();
     for shard in 0.. {
         let name = shard_log(shard);
@@ -53,22 +43,14 @@ pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>, St
     Ok(shards)
 }
 
-async fn last_seal(
-    reader: &LogReader,
-    shard: u32,
-    newest: u64,
-) -> Result<Option<(u64, Seal)>, StatusError> {
+async fn last_seal(reader: &LogReader, shard: u32, newest: u64) -> Result<Option<(u64, Seal)>> {
     let mut records = reader.read_back(newest);
     while let Some(entry) = records.try_next().await? {
         if entry.kind != RecordKind::Data {
             continue;
         }
-        let seal: Seal = postcard::from_bytes(&entry.payload)
-            .map_err(|source| StatusError::Seal { shard, source })?;
-        if seal.version != SEAL_VERSION {
-            let version = seal.version;
-            return Err(StatusError::Version { shard, version });
-        }
+        let seal: Seal = decode(shard, &entry.payload)?;
+        check_version(shard, seal.version)?;
         return Ok(Some((entry.number, seal)));
     }
     Ok(None)
@@ -78,11 +60,12 @@ async fn last_seal(
 async fn newest_checkpoint(
     store: &Arc<dyn ObjectStore>,
     folder: &LogFolder,
-) -> Result<Option<u64>, StatusError> {
+) -> Result<Option<u64>> {
     let checkpoints: Vec<_> = store
         .list(Some(&folder.checkpoints()))
         .try_collect()
-        .await?;
+        .await
+        .map_err(not_listed)?;
     Ok(checkpoints
         .into_iter()
         .max_by(|a, b| a.location.cmp(&b.location))
@@ -90,12 +73,13 @@ async fn newest_checkpoint(
 }
 
 /// Bytes of all objects below a folder of the storage.
-pub async fn bytes_below(store: &Arc<dyn ObjectStore>, folder: &str) -> Result<u64, StatusError> {
+pub async fn bytes_below(store: &Arc<dyn ObjectStore>, folder: &str) -> Result<u64> {
     let folder = Path::from(folder);
     let sizes = store.list(Some(&folder)).map_ok(|object| object.size);
-    Ok(sizes
+    sizes
         .try_fold(0, |sum, size| async move { Ok(sum + size) })
-        .await?)
+        .await
+        .map_err(not_listed)
 }
 
 #[cfg(test)]
@@ -106,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::log::Log;
-    use crate::shard::Clocks;
+    use crate::shard::{Clocks, SEAL_VERSION};
 
     fn seal(sealed_at_ms: i64) -> Seal {
         Seal {
@@ -173,10 +157,12 @@ mod tests {
             ..seal(1)
         };
         append(&mut log, &newer).await;
-        let error = shards(&store).await.unwrap_err().to_string();
+        let error = shards(&store).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        let said = error.to_string();
         assert!(
-            error.contains("shard=0") && error.contains("use the program"),
-            "{error}"
+            said.contains("shard=0") && said.contains("use the program"),
+            "{said}"
         );
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::alert::AlertChange;
 use crate::decode::{InputJudge, Partitioner, TopicSettings};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
 use crate::kafka::TopicPartition;
 use crate::log::Log;
@@ -36,6 +36,7 @@ pub use self::seal::{
     Clocks, DeadLetter, InputSeal, LateEvent, OrphanRow, PartialAggregate, SEAL_VERSION, Seal,
     ShardCheckpoint, from_ipc, least_clocks, to_ipc,
 };
+pub(crate) use self::seal::{check_version, decode};
 pub use self::state::{Effects, ShardState, clock_key};
 
 /// What a shard needs to know of the configuration.
@@ -62,35 +63,8 @@ pub struct ShardSettings {
     pub dead_letter_stop_ratio: f64,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum ShardError {
-    #[error(transparent)]
-    Engine(#[from] Error),
-    #[error("events cannot be written as columns")]
-    Arrow(#[from] ArrowError),
-    #[error("a seal cannot be encoded or read")]
-    Seal(#[from] postcard::Error),
-    #[error(
-        "the log of shard={shard} holds seals of version={version}, this program knows version={SEAL_VERSION}: use the program that wrote them"
-    )]
-    Version { shard: u32, version: u16 },
-    #[error(
-        "shard={shard} had inputs {sealed} and now has {now}: the number of partitions must not change, nor the names of topics"
-    )]
-    Inputs {
-        shard: u32,
-        sealed: String,
-        now: String,
-    },
-    #[error(
-        "{share:.0} % of the last {records} records of shard={shard} are dead letters, most recently reason={reason}: stopped before more is passed over; mend the producer, or raise [limits] dead_letter_stop_ratio"
-    )]
-    CircuitOpen {
-        shard: u32,
-        share: f64,
-        records: usize,
-        reason: &'static str,
-    },
+fn not_columns(source: ArrowError) -> Error {
+    Error::new(ErrorKind::Internal, "events cannot be written as columns").caused_by(source)
 }
 
 /// What the publisher asks of a shard.
@@ -119,10 +93,13 @@ pub enum ShardReport {
         seal: Arc<Seal>,
     },
     /// Everything up to the ends that were seen at start is in seals up to `number`.
-    CaughtUp { shard: u32, number: u64 },
+    CaughtUp {
+        shard: u32,
+        number: u64,
+    },
     Ended {
         shard: u32,
-        result: Result<(), ShardError>,
+        result: Result<()>,
     },
 }
 
@@ -171,9 +148,10 @@ impl<R: ReferenceState> Shard<R> {
     pub fn topic_partitions(settings: &ShardSettings) -> Vec<(TopicPartition, Topic)> {
         let mut ids = Vec::new();
         for topic in &settings.topics {
-            let partitions = match topic.topic.is_keyed() {
-                true => settings.shard..settings.shard + 1,
-                false => 0..settings.global_partitions,
+            let partitions = if topic.topic.is_keyed() {
+                settings.shard..settings.shard + 1
+            } else {
+                0..settings.global_partitions
             };
             for partition in partitions {
                 let id = TopicPartition::new(
@@ -205,7 +183,7 @@ impl<R: ReferenceState> Shard<R> {
         mut source: Box<dyn Source>,
         commands: &Receiver<ShardCommand>,
         reports: &UnboundedSender<ShardReport>,
-    ) -> Result<(), ShardError> {
+    ) -> Result<()> {
         let result = self.read(source.as_mut(), commands, reports);
         source.close();
         result

@@ -8,8 +8,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use schemas::event::{EventBatchBuilder, Place};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Shard, ShardCommand, ShardError, ShardReport};
+use super::{Shard, ShardCommand, ShardReport};
 use crate::decode::Verdict;
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
 use crate::shard::{DeadLetter, LateEvent};
 use crate::source::{Item, Record, Source};
@@ -48,13 +49,14 @@ impl<R: ReferenceState> Shard<R> {
         source: &mut dyn Source,
         commands: &Receiver<ShardCommand>,
         reports: &UnboundedSender<ShardReport>,
-    ) -> Result<(), ShardError> {
+    ) -> Result<()> {
         let mut items = Vec::new();
         let mut busy = false;
         loop {
-            let mut next = match busy {
-                true => commands.try_recv().map_err(|_| RecvTimeoutError::Timeout),
-                false => commands.recv_timeout(POLL_WAIT),
+            let mut next = if busy {
+                commands.try_recv().map_err(|_| RecvTimeoutError::Timeout)
+            } else {
+                commands.recv_timeout(POLL_WAIT)
             };
             // All that waits is taken together: one seal answers many rounds.
             loop {
@@ -176,20 +178,23 @@ impl<R: ReferenceState> Shard<R> {
         }
     }
 
-    pub(super) fn check_circuit(&self) -> Result<(), ShardError> {
+    pub(super) fn check_circuit(&self) -> Result<()> {
         let share = self.recent.share();
-        match share.filter(|&share| share >= self.settings.dead_letter_stop_ratio) {
-            None => Ok(()),
-            Some(share) => Err(ShardError::CircuitOpen {
-                shard: self.settings.shard,
-                share: share * 100.0,
-                records: CIRCUIT_WINDOW,
-                reason: self
-                    .dead_letters
-                    .last()
-                    .map_or("?", |letter| letter.reason.as_str()),
-            }),
-        }
+        let Some(share) = share.filter(|&share| share >= self.settings.dead_letter_stop_ratio)
+        else {
+            return Ok(());
+        };
+        let last = self.dead_letters.last();
+        let reason = last.map_or("?", |letter| letter.reason.as_str());
+        Err(Error::new(
+            ErrorKind::DeadLetters,
+            format!(
+                "{:.0} % of the last {CIRCUIT_WINDOW} records of shard={} are dead letters, most recently reason={reason}: \
+                 stopped before more is passed over; mend the producer, or raise [limits] dead_letter_stop_ratio",
+                share * 100.0,
+                self.settings.shard
+            ),
+        ))
     }
 
     pub(super) fn report_caught_up(&mut self, reports: &UnboundedSender<ShardReport>) {

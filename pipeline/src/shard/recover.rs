@@ -2,32 +2,35 @@
 
 use std::collections::BTreeMap;
 
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use schemas::event::Topic;
 use tokio::runtime::Handle;
 
 use super::read::DeadLetterCircuit;
-use super::{Shard, ShardError, ShardInput, ShardSettings};
+use super::seal::{check_version, decode};
+use super::{Shard, ShardInput, ShardSettings, not_columns};
 use crate::alert::AlertChange;
 use crate::columns::{EventHead, int32};
 use crate::decode::{Counters, InputJudge, JudgeState};
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
 use crate::kafka::TopicPartition;
 use crate::log::{Log, Recovered};
 use crate::shard::ReferenceVersions;
 use crate::shard::ShardState;
-use crate::shard::{Clocks, InputSeal, SEAL_VERSION, Seal, ShardCheckpoint, from_ipc};
+use crate::shard::{Clocks, InputSeal, Seal, ShardCheckpoint, from_ipc};
 use crate::time::{LiveTime, wall};
 
 /// The version that was in force where replay begins.
-pub fn first_reference(recovered: &Recovered) -> Result<Option<String>, ShardError> {
+pub fn first_reference(shard: u32, recovered: &Recovered) -> Result<Option<String>> {
     if let Some((_, bytes)) = &recovered.checkpoint {
-        let checkpoint: ShardCheckpoint = postcard::from_bytes(bytes)?;
+        let checkpoint: ShardCheckpoint = decode(shard, bytes)?;
         return Ok(Some(checkpoint.reference));
     }
     match recovered.records.first() {
         Some((_, payload)) => {
-            let seal: Seal = postcard::from_bytes(payload)?;
+            let seal: Seal = decode(shard, payload)?;
             Ok(Some(seal.reference))
         }
         None => Ok(None),
@@ -44,9 +47,9 @@ impl<R: ReferenceState> Shard<R> {
         stop_offsets: Option<&[i64]>,
         mut references: ReferenceVersions<R>,
         runtime: Handle,
-    ) -> Result<Self, ShardError> {
+    ) -> Result<Self> {
         let checkpoint: Option<ShardCheckpoint> = match &recovered.checkpoint {
-            Some((_, bytes)) => Some(postcard::from_bytes(bytes)?),
+            Some((_, bytes)) => Some(decode(settings.shard, bytes)?),
             None => None,
         };
         if let Some(checkpoint) = &checkpoint {
@@ -116,9 +119,9 @@ impl<R: ReferenceState> Shard<R> {
         let mut alerts: Vec<AlertChange> = Vec::new();
         let last_checkpoint = recovered.checkpoint.as_ref().map_or(0, |(at, _)| at.number);
         for (_, payload) in &recovered.records {
-            let seal: Seal = postcard::from_bytes(payload)?;
+            let seal: Seal = decode(settings.shard, payload)?;
             check_version(settings.shard, seal.version)?;
-            let batches = replay(&seal, &mut inputs)?;
+            let batches = replay(&seal, &mut inputs).map_err(not_columns)?;
             references.switch(&mut core, &seal.reference).await?;
             let effects = core.apply(&batches, &seal.clocks, seal.live_ms).await?;
             alerts.extend(effects.alerts);
@@ -156,18 +159,7 @@ impl<R: ReferenceState> Shard<R> {
     }
 }
 
-fn check_version(shard: u32, version: u16) -> Result<(), ShardError> {
-    match version == SEAL_VERSION {
-        true => Ok(()),
-        false => Err(ShardError::Version { shard, version }),
-    }
-}
-
-fn check_inputs(
-    shard: u32,
-    sealed: &[InputSeal],
-    now: &[(TopicPartition, Topic)],
-) -> Result<(), ShardError> {
+fn check_inputs(shard: u32, sealed: &[InputSeal], now: &[(TopicPartition, Topic)]) -> Result<()> {
     if sealed
         .iter()
         .map(|seal| &seal.input)
@@ -178,15 +170,19 @@ fn check_inputs(
     let join = |ids: &mut dyn Iterator<Item = &TopicPartition>| {
         ids.map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
-    Err(ShardError::Inputs {
-        shard,
-        sealed: join(&mut sealed.iter().map(|seal| &seal.input)),
-        now: join(&mut now.iter().map(|(id, _)| id)),
-    })
+    let sealed = join(&mut sealed.iter().map(|seal| &seal.input));
+    let now = join(&mut now.iter().map(|(id, _)| id));
+    Err(Error::new(
+        ErrorKind::Incompatible,
+        format!(
+            "shard={shard} had inputs {sealed} and now has {now}: the number of partitions must not change, nor the names of \
+             topics"
+        ),
+    ))
 }
 
 /// Puts offsets, counters and known ids back as a record left them; the events are the caller's to apply.
-fn replay(seal: &Seal, inputs: &mut [ShardInput]) -> Result<Vec<(Topic, RecordBatch)>, ShardError> {
+fn replay(seal: &Seal, inputs: &mut [ShardInput]) -> Result<Vec<(Topic, RecordBatch)>, ArrowError> {
     let mut batches = Vec::new();
     for (topic, bytes) in &seal.events {
         for batch in from_ipc(bytes)? {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use bytes::Bytes;
 use schemas::event::Topic;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::read::POLL_WAIT;
-use super::{Shard, ShardError, ShardReport};
+use super::seal::encode;
+use super::{Shard, ShardReport, not_columns};
 use crate::alert::MAX_PER_SEAL;
+use crate::error::Result;
 use crate::history::ReferenceState;
 use crate::shard::{
     Clocks, InputSeal, PartialAggregate, SEAL_VERSION, Seal, ShardCheckpoint, to_ipc,
@@ -74,10 +75,7 @@ impl<R: ReferenceState> Shard<R> {
         (due && waited >= self.settings.seal_every) || waited >= self.settings.quiet_every
     }
 
-    pub(super) fn seal(
-        &mut self,
-        reports: &UnboundedSender<ShardReport>,
-    ) -> Result<(), ShardError> {
+    pub(super) fn seal(&mut self, reports: &UnboundedSender<ShardReport>) -> Result<()> {
         let live_ms = self.live.now_ms();
         let clocks = self.new_clocks(live_ms);
         let mut batches: Vec<(Topic, RecordBatch)> = Vec::new();
@@ -95,7 +93,7 @@ impl<R: ReferenceState> Shard<R> {
                     round,
                     window,
                     metric,
-                    parts: to_ipc(&parts)?,
+                    parts: to_ipc(&parts).map_err(not_columns)?,
                 });
             }
         }
@@ -114,12 +112,14 @@ impl<R: ReferenceState> Shard<R> {
             events: batches
                 .iter()
                 .map(|(topic, batch)| Ok((*topic, to_ipc(batch)?)))
-                .collect::<Result<_, ArrowError>>()?,
+                .collect::<Result<_, ArrowError>>()
+                .map_err(not_columns)?,
             facts: effects
                 .facts
                 .iter()
                 .map(|(name, batch)| Ok((name.clone(), to_ipc(batch)?)))
-                .collect::<Result<_, ArrowError>>()?,
+                .collect::<Result<_, ArrowError>>()
+                .map_err(not_columns)?,
             dead_letters: std::mem::take(&mut self.dead_letters),
             late_events: std::mem::take(&mut self.late_events),
             orphans: effects.orphans,
@@ -130,7 +130,7 @@ impl<R: ReferenceState> Shard<R> {
             alerts,
             sealed_at_ms: wall::now_ms(),
         };
-        let payload = Bytes::from(postcard::to_stdvec(&seal)?);
+        let payload = encode(self.settings.shard, &seal)?;
         let number = runtime.block_on(self.log.append(payload))?;
         self.unsealed = 0;
         self.unsealed_bytes = 0;
@@ -164,7 +164,7 @@ impl<R: ReferenceState> Shard<R> {
             .collect()
     }
 
-    pub(super) fn write_checkpoint(&mut self) -> Result<(), ShardError> {
+    pub(super) fn write_checkpoint(&mut self) -> Result<()> {
         let checkpoint = ShardCheckpoint {
             version: SEAL_VERSION,
             inputs: self.input_seals(),
@@ -176,7 +176,7 @@ impl<R: ReferenceState> Shard<R> {
             reference: self.references.in_force.clone(),
             core: self.core.save()?.into(),
         };
-        let payload = Bytes::from(postcard::to_stdvec(&checkpoint)?);
+        let payload = encode(self.settings.shard, &checkpoint)?;
         let runtime = self.runtime.clone();
         let at = runtime.block_on(self.log.write_checkpoint(payload))?;
         self.last_checkpoint = at.number;
