@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod conservation;
 mod demo;
+mod exit;
 mod open;
 mod progress;
 mod publish;
@@ -23,11 +24,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use pipeline::error::Error;
-use pipeline::run::process::{RunError, kind_code};
 use tracing_subscriber::EnvFilter;
 
-use self::config::{Config, ConfigError};
+use self::config::Config;
 
 #[derive(Debug, Parser)]
 #[command(name = "vitrine", version, about, long_about = None)]
@@ -89,7 +88,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("vitrine: {error:#}");
-            ExitCode::from(exit_code(&error))
+            ExitCode::from(exit::code(&error))
         }
     }
 }
@@ -114,22 +113,6 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
             let reader = open::Reader::new(&config)?;
             sql::run(&args, async || reader.session().await).await
         }
-    }
-}
-
-fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<Usage>().is_some() {
-        return 2;
-    }
-    if error.downcast_ref::<audit::Differences>().is_some() {
-        return 3;
-    }
-    if let Some(error) = error.downcast_ref::<Error>() {
-        return kind_code(error.kind());
-    }
-    match error.downcast_ref::<RunError>() {
-        Some(error) => error.exit_code(),
-        None => sql::exit_code(error),
     }
 }
 

@@ -254,9 +254,10 @@ mod tests {
                 let named = event("a", 2 * REACH_MS, None);
                 (named, event("b", 2 * REACH_MS + apart, Some("a")))
             };
-            let expected: (&[&str], &[&str]) = match reaches {
-                true => (&["b"], &[]),
-                false => (&["a", "b"], &["b"]),
+            let expected: (&[&str], &[&str]) = if reaches {
+                (&["b"], &[])
+            } else {
+                (&["a", "b"], &["b"])
             };
             let (named, by) = both();
             let found = end_state(&[vec![named], vec![by]]);

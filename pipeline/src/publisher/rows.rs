@@ -36,9 +36,10 @@ pub fn event_rows(
         .map(|batch| {
             let partitions = int32(&batch, "partition")?;
             let keep: BooleanArray = partitions.iter().map(|p| p.map(&mine)).collect();
-            let batch = match keep.true_count() == batch.num_rows() {
-                true => batch,
-                false => filter_record_batch(&batch, &keep)?,
+            let batch = if keep.true_count() == batch.num_rows() {
+                batch
+            } else {
+                filter_record_batch(&batch, &keep)?
             };
             let days = Date32Array::from_iter_values(
                 instant(&batch, "occurred_at")?

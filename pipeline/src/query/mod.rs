@@ -37,6 +37,5 @@ mod table;
 mod tests;
 mod views;
 
-pub use error::{QueryError, QueryPosition};
 pub use names::Names;
 pub use session::{DEFAULT_SCHEMA, Engine, QueryResult, Session};

@@ -5,24 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError as ClientError;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 
 use super::delivery::AlertSink;
 use super::schedule::SendResult;
 use crate::alert::Transition;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Until all replicas have it.
 const TIME_OUT: Duration = Duration::from_secs(10);
-
-/// Why the producer cannot be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot set up the producer for topic={topic}; check source.brokers and source.properties")]
-pub struct KafkaError {
-    topic: String,
-    source: ClientError,
-}
 
 /// A Kafka topic as a destination. It takes transitions of any age: a topic is a record, it wakes nobody.
 pub struct KafkaAlertSink {
@@ -47,7 +39,7 @@ impl KafkaAlertSink {
         properties: impl IntoIterator<Item = (&'a str, &'a str)>,
         topic: &str,
         source: &str,
-    ) -> Result<Self, KafkaError> {
+    ) -> Result<Self> {
         let mut config = ClientConfig::new();
         for (key, value) in properties {
             config.set(key, value);
@@ -58,10 +50,10 @@ impl KafkaAlertSink {
             .set("message.timeout.ms", TIME_OUT.as_millis().to_string())
             // As producers in any language do it, so that readers may join by key.
             .set("partitioner", "murmur2_random");
-        let producer = config.create().map_err(|source| KafkaError {
-            topic: topic.to_owned(),
-            source,
-        })?;
+        let producer = config.create().map_err(Error::from_source(
+            ErrorKind::Configuration,
+            format!("cannot set up the producer for topic={topic}; check source.brokers and source.properties"),
+        ))?;
         Ok(Self {
             producer,
             topic: topic.to_owned(),
@@ -144,6 +136,7 @@ mod tests {
     fn a_wrong_property_is_an_error_of_the_configuration() {
         let error =
             KafkaAlertSink::open([("no.such.property", "1")], "alerts.v1", "test").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.to_string().contains("topic=alerts.v1"), "{error}");
     }
 }

@@ -27,16 +27,16 @@ mod rows;
 mod schedule;
 mod webhook;
 
-pub use alert_topic::{KafkaAlertSink, KafkaError};
+pub use alert_topic::KafkaAlertSink;
 pub use delivery::{AlertSink, Deliverer};
 pub use outbox::{Dispatch, Outbox, Route, Routes};
-pub use record_sink::{KafkaRecordSink, RecordSink, RecordSinkError, SinkRecord};
+pub use record_sink::{KafkaRecordSink, RecordSink, SinkRecord};
 pub use rows::{delivery_rows, transition_rows};
 pub use schedule::{
     DeliveryAttempt, DeliveryOutcome, DeliveryStep, DestinationQueue, Schedule, SendLease,
     SendResult,
 };
-pub use webhook::{Webhook, WebhookError, WebhookSettings};
+pub use webhook::{Webhook, WebhookSettings};
 
 mod stub;
 pub use stub::*;

@@ -15,6 +15,8 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind, Result};
+
 const TIME_OUT: Duration = Duration::from_secs(30);
 /// Records on their way at once; the rest waits in the intent.
 const AT_ONCE: usize = 10_000;
@@ -65,33 +67,31 @@ fn shorten(bytes: &mut Option<Bytes>, by: usize) {
     }
 }
 
-/// Why records did not leave.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordSinkError {
-    #[error("the producer cannot be set up: check [source] brokers and properties")]
-    Producer(#[source] KafkaError),
-    #[error("topic={topic} cannot be made: create it, or allow our user to")]
-    Create {
-        topic: String,
-        reason: RDKafkaErrorCode,
-    },
-    #[error("topic={topic} does not exist: create it, or set [topics] create_topics = true")]
-    Missing { topic: String },
-    #[error("topics cannot be made")]
-    Admin(#[source] KafkaError),
-    #[error("a record for topic={topic} was not acknowledged")]
-    Send {
-        topic: String,
-        #[source]
-        source: KafkaError,
-    },
+fn missing_topic(topic: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!("topic={topic} does not exist: create it, or set [topics] create_topics = true"),
+    )
+}
+
+fn not_made(topic: &str, reason: RDKafkaErrorCode) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("topic={topic} cannot be made: create it, or allow our user to"),
+    )
+    .caused_by(reason)
+}
+
+/// For `map_err`: the brokers do not answer, or the client cannot be set up.
+fn no_admin(kind: ErrorKind) -> impl FnOnce(KafkaError) -> Error {
+    Error::from_source(kind, "topics cannot be made")
 }
 
 /// Somewhere records leave to. Sending the same again is allowed: readers see equal records.
 #[async_trait]
 pub trait RecordSink: Send + Sync {
     /// Returns once all are acknowledged.
-    async fn send(&self, records: &[SinkRecord]) -> Result<(), RecordSinkError>;
+    async fn send(&self, records: &[SinkRecord]) -> Result<()>;
 }
 
 /// Kafka, by an idempotent producer.
@@ -105,7 +105,7 @@ impl KafkaRecordSink {
         properties: &BTreeMap<String, String>,
         topics: &[String],
         create: bool,
-    ) -> Result<Self, RecordSinkError> {
+    ) -> Result<Self> {
         let mut config = ClientConfig::new();
         for (key, value) in properties {
             config.set(key, value);
@@ -117,19 +117,19 @@ impl KafkaRecordSink {
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "20")
             .set("message.timeout.ms", TIME_OUT.as_millis().to_string());
-        let producer = config.create().map_err(RecordSinkError::Producer)?;
+        let producer = config.create().map_err(Error::from_source(
+            ErrorKind::Configuration,
+            "the producer cannot be set up: check [source] brokers and properties",
+        ))?;
         Ok(Self { producer })
     }
 }
 
 /// Asks the brokers to make the topics, or whether they would have to.
-async fn require(
-    config: &ClientConfig,
-    topics: &[String],
-    create: bool,
-) -> Result<(), RecordSinkError> {
-    let admin: AdminClient<DefaultClientContext> =
-        config.create().map_err(RecordSinkError::Admin)?;
+async fn require(config: &ClientConfig, topics: &[String], create: bool) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = config
+        .create()
+        .map_err(no_admin(ErrorKind::Configuration))?;
     let wanted: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|topic| NewTopic::new(topic, 1, TopicReplication::Fixed(-1)))
@@ -140,15 +140,13 @@ async fn require(
     let answers = admin
         .create_topics(&wanted, &options)
         .await
-        .map_err(RecordSinkError::Admin)?;
+        .map_err(no_admin(ErrorKind::Unavailable))?;
     for answer in answers {
         match answer {
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Ok(_) if create => {}
-            Ok(topic) => return Err(RecordSinkError::Missing { topic }),
-            Err((topic, reason)) if create => {
-                return Err(RecordSinkError::Create { topic, reason });
-            }
+            Ok(topic) => return Err(missing_topic(&topic)),
+            Err((topic, reason)) if create => return Err(not_made(&topic, reason)),
             // Who may not create topics is not told whether they exist.
             Err(_) => {}
         }
@@ -158,7 +156,7 @@ async fn require(
 
 #[async_trait]
 impl RecordSink for KafkaRecordSink {
-    async fn send(&self, records: &[SinkRecord]) -> Result<(), RecordSinkError> {
+    async fn send(&self, records: &[SinkRecord]) -> Result<()> {
         for some in records.chunks(AT_ONCE) {
             try_join_all(some.iter().map(|record| self.send_one(record))).await?;
         }
@@ -167,7 +165,7 @@ impl RecordSink for KafkaRecordSink {
 }
 
 impl KafkaRecordSink {
-    async fn send_one(&self, record: &SinkRecord) -> Result<(), RecordSinkError> {
+    async fn send_one(&self, record: &SinkRecord) -> Result<()> {
         let headers = record
             .headers
             .iter()
@@ -189,9 +187,10 @@ impl KafkaRecordSink {
             .send(message, Timeout::After(TIME_OUT))
             .await
             .map(drop)
-            .map_err(|(source, _)| RecordSinkError::Send {
-                topic: record.topic.clone(),
-                source,
+            .map_err(|(source, _)| {
+                let topic = &record.topic;
+                let message = format!("a record for topic={topic} was not acknowledged");
+                Error::new(ErrorKind::Unavailable, message).caused_by(source)
             })
     }
 }

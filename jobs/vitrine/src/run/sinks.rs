@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use pipeline::kafka::KafkaSettings;
 use pipeline::publisher::{AlertDestinations, Sinks, dead_letter_topic};
-use pipeline::sink::{KafkaAlertSink, Route, Schedule, Webhook};
-use pipeline::sink::{KafkaRecordSink, RecordSink, RecordSinkError};
+use pipeline::sink::{KafkaAlertSink, KafkaRecordSink, RecordSink, Route, Schedule, Webhook};
 
-use super::super::Usage;
 use crate::config::{Config, ms};
 use jobs::feeds;
 use jobs::reference::ReferenceData;
@@ -40,11 +38,8 @@ pub async fn sinks(
                     .map(|topic| dead_letter_topic(&topic.name)),
             );
             let record_sink =
-                KafkaRecordSink::open(&properties, &names, topics.create_topics).await;
-            Some(Arc::new(record_sink.map_err(|error| match error {
-                RecordSinkError::Missing { .. } => Usage(error.to_string()).into(),
-                other => anyhow::Error::from(other),
-            })?))
+                KafkaRecordSink::open(&properties, &names, topics.create_topics).await?;
+            Some(Arc::new(record_sink))
         }
     };
     Ok(Sinks {

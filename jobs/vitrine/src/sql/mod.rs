@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use chrono::DateTime;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use pipeline::query::output::{self, Format, OutputError};
-use pipeline::query::{QueryError, Session};
+use pipeline::error::Error;
+use pipeline::query::Session;
+use pipeline::query::output::{self, Format};
 use pipeline::time::wall;
 
 /// Arguments of `vitrine sql`.
@@ -70,21 +71,6 @@ pub async fn run(args: &SqlArgs, open: impl AsyncFn() -> Result<Session>) -> Res
     }
 }
 
-/// The exit code that belongs to an error of [`run`]: 2 if the query has to change, else 1.
-pub fn exit_code(error: &anyhow::Error) -> u8 {
-    let query = error.downcast_ref::<QueryError>().or_else(|| {
-        match error.downcast_ref::<OutputError>()? {
-            OutputError::Query(query) => Some(query),
-            _ => None,
-        }
-    });
-    if query.is_some_and(QueryError::is_in_the_query) {
-        2
-    } else {
-        1
-    }
-}
-
 async fn script(format: Format, open: impl AsyncFn() -> Result<Session>) -> Result<()> {
     let mut text = String::new();
     io::stdin()
@@ -98,10 +84,17 @@ async fn script(format: Format, open: impl AsyncFn() -> Result<Session>) -> Resu
 
 /// A reader that has seen enough (`vitrine sql … | head`) is no failure.
 fn quietly(error: anyhow::Error) -> Result<()> {
-    match error.downcast_ref::<OutputError>() {
-        Some(output) if output.is_broken_pipe() => Ok(()),
-        _ => Err(error),
+    if is_broken_pipe(&error) {
+        Ok(())
+    } else {
+        Err(error)
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Error>()
+        .is_some_and(output::is_broken_pipe)
 }
 
 async fn print(session: &Session, query: &str, format: Format, file: Option<&Path>) -> Result<()> {
@@ -159,10 +152,12 @@ mod tests {
 
     use clap::Parser;
     use object_store::memory::InMemory;
+    use pipeline::error::ErrorKind;
     use pipeline::query::Engine;
     use pipeline::query::catalog::{Snapshot, ViewText};
 
     use super::*;
+    use crate::exit;
 
     /// A session over two views, `metrics.demand_orders` and `facts.order_lines`.
     pub(super) async fn session() -> Session {
@@ -194,6 +189,22 @@ mod tests {
         };
         let engine = Engine::new(Arc::new(InMemory::new()), 64 << 20).unwrap();
         Session::open(&snapshot, &engine).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_a_query_that_has_to_change_ends_with_exit_code_2() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.csv");
+        let session = session().await;
+        for (query, code) in [
+            ("SELECT * FROM t", 2),
+            (" ; ", 2),
+            ("SELECT 1 / (value - 3) FROM generate_series(1, 5)", 1),
+        ] {
+            let printed = print(&session, query, Format::Csv, Some(&file)).await;
+            let error = printed.unwrap_err();
+            assert_eq!(exit::code(&error), code, "{query}: {error:#}");
+        }
     }
 
     #[tokio::test]
@@ -268,34 +279,12 @@ mod tests {
     }
 
     #[test]
-    fn exit_codes_tell_whose_turn_it_is() {
-        let name = "t".to_owned();
-        assert_eq!(
-            exit_code(
-                &QueryError::NoTable {
-                    name,
-                    nearest: None
-                }
-                .into()
-            ),
-            2
-        );
-        assert_eq!(exit_code(&OutputError::Query(QueryError::Empty).into()), 2);
-        assert_eq!(
-            exit_code(
-                &QueryError::Run {
-                    message: "memory".to_owned()
-                }
-                .into()
-            ),
-            1
-        );
-        assert_eq!(exit_code(&anyhow::anyhow!("no epoch yet")), 1);
-    }
-
-    #[test]
     fn a_broken_pipe_is_quiet_and_other_errors_are_not() {
-        let error = |kind: io::ErrorKind| OutputError::Io(kind.into()).into();
+        let error = |kind: io::ErrorKind| {
+            let source = io::Error::from(kind);
+            let error = Error::new(ErrorKind::Unavailable, "cannot write the rows");
+            error.caused_by(source).into()
+        };
         assert!(quietly(error(io::ErrorKind::BrokenPipe)).is_ok());
         assert!(quietly(error(io::ErrorKind::StorageFull)).is_err());
     }

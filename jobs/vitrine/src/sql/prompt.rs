@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use pipeline::query::output::{Format, OutputError};
+use pipeline::query::output::Format;
 use pipeline::query::{Names, Session};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
@@ -14,7 +14,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Config, Context, Editor, Helper, Highlighter, Hinter};
 
 use super::meta::{self, MetaCommand};
-use super::{complete, epoch_of, print, statement};
+use super::{complete, epoch_of, is_broken_pipe, print, statement};
 
 /// Lines kept in the history.
 const HISTORY: usize = 10_000;
@@ -91,13 +91,7 @@ async fn answer(session: &Session, query: &str, format: Format) -> bool {
     };
     match printed {
         Ok(()) => true,
-        Err(error)
-            if error
-                .downcast_ref()
-                .is_some_and(OutputError::is_broken_pipe) =>
-        {
-            false
-        }
+        Err(error) if is_broken_pipe(&error) => false,
         Err(error) => {
             eprintln!("{error:#}");
             true

@@ -135,9 +135,10 @@ fn k01_the_key_of_a_line_is_its_payloads_id() {
     let home = partition_of(b"C1", PARTITIONS);
     for partition in 0..PARTITIONS {
         let mut judge = judge_of(Topic::Orders, partition, JudgeState::default());
-        let expected = match partition == home {
-            true => "accepted",
-            false => "misplaced_key",
+        let expected = if partition == home {
+            "accepted"
+        } else {
+            "misplaced_key"
         };
         assert_eq!(said_of(&mut judge, "e", NINE), expected);
     }
