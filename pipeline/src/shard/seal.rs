@@ -11,7 +11,6 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use schemas::event::{Reason, Topic};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertChange;
@@ -175,35 +174,6 @@ pub(super) fn encode<T: Serialize>(record: &T) -> Result<Bytes> {
         "a seal cannot be encoded",
     ))?;
     Ok(bytes.into())
-}
-
-/// A seal or checkpoint as it stands in the log.
-pub(crate) fn encode(shard: u32, value: &impl Serialize) -> Result<Bytes> {
-    let message = format!("a seal of shard={shard} cannot be encoded");
-    let bytes =
-        postcard::to_stdvec(value).map_err(Error::from_source(ErrorKind::Internal, message))?;
-    Ok(bytes.into())
-}
-
-/// What [`encode`] gave.
-pub(crate) fn decode<T: DeserializeOwned>(shard: u32, bytes: &[u8]) -> Result<T> {
-    let message =
-        format!("a seal of shard={shard} cannot be read; was it written by another version?");
-    postcard::from_bytes(bytes).map_err(Error::from_source(ErrorKind::Damaged, message))
-}
-
-/// Refuses seals and checkpoints of another layout.
-pub(crate) fn check_version(shard: u32, version: u16) -> Result<()> {
-    if version == SEAL_VERSION {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Incompatible,
-        format!(
-            "the log of shard={shard} holds seals of version={version}, this program knows version={SEAL_VERSION}: use the \
-             program that wrote them"
-        ),
-    ))
 }
 
 /// Columns as Arrow IPC.

@@ -72,7 +72,7 @@ pub async fn problems(
                 for window in metric.windows.iter().flat_map(|kind| kind.reading(DAY, 0)) {
                     let names = [metric.name.clone()];
                     let tried = async {
-                        let answers = core.answer(window, &names).await?;
+                        let answers = core.aggregate(window, &names).await?;
                         let parts: Vec<_> = answers.into_iter().map(|(_, rows)| rows).collect();
                         evaluate_public(&mut evaluator, metric, window, &parts).await?;
                         anyhow::Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use pipeline::kafka::{KEPT_BYTES, KafkaSettings, TopicPartition, end_offsets, partition_counts};
 use pipeline::run::process::OpenSource;
-use pipeline::shard::{Shard, ShardSettings};
+use pipeline::shard::ShardSettings;
 use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::kafka::KafkaSource;
 use pipeline::source::memory::{Broker, Producer};
@@ -125,7 +125,7 @@ pub fn shard_settings(config: &Config, shard: u32, keyed: u32, global: u32) -> S
         seal_every: config.epoch.seal_every,
         seal_records: 20_000,
         seal_bytes: 64 << 20,
-        quiet_every: config.epoch.interval,
+        heartbeat: super::HEARTBEAT,
         checkpoint_every: 256,
         dead_letter_stop_ratio: config.limits.dead_letter_stop_ratio,
     }
@@ -145,7 +145,7 @@ pub fn stop_offsets(
 }
 
 fn topic_partitions(settings: &ShardSettings) -> Vec<TopicPartition> {
-    Shard::<RetailReference>::topic_partitions(settings)
+    settings.topic_partitions()
         .into_iter()
         .map(|(id, _)| id)
         .collect()

@@ -6,6 +6,7 @@ mod sinks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use pipeline::publisher::{EpochRecord, PublisherSettings, RunSummary, Until};
@@ -24,6 +25,9 @@ use crate::config::Config;
 use jobs::alerts;
 use jobs::catalogue;
 use jobs::reference::{ReferenceArchive, RetailReference};
+
+/// How often an idle service says that it is there.
+pub const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// Arguments of `vitrine run`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -53,7 +57,7 @@ impl RunArgs {
     }
 }
 
-/// Runs the service until it is told to stop.
+/// Runs the service until it is on_epoch to stop.
 pub async fn run(args: &RunArgs, config: Config) -> anyhow::Result<()> {
     let (sender, stop) = watch::channel(false);
     tokio::spawn(async move {
@@ -115,13 +119,13 @@ pub async fn process(
     .await
 }
 
-/// The same with inputs of the caller's; `told` hears of every epoch.
+/// The same with inputs of the caller's; `on_epoch` hears of every epoch.
 pub async fn process_with(
     config: &Config,
     inputs: Inputs,
     until: Until,
     stop: watch::Receiver<bool>,
-    told: impl FnMut(&EpochRecord),
+    on_epoch: impl FnMut(&EpochRecord),
 ) -> anyhow::Result<RunSummary> {
     let store = super::store(config)?;
     let zone = Zone(config.time.zone);
@@ -144,7 +148,7 @@ pub async fn process_with(
     };
     let version = reference.version().to_owned();
     let policy = catalogue::policy()?;
-    // Made once here so that a fault in a rule's file is told before anything is claimed.
+    // Made once here so that a fault in a rule's file is on_epoch before anything is claimed.
     let mut fact_rules: Vec<_> = (0..inputs.keyed)
         .map(|_| alerts::shard_rules(&policy))
         .collect::<Result<_, _>>()?;
@@ -162,13 +166,14 @@ pub async fn process_with(
             bounds: by_topic(|topic| topic.out_of_orderness_ms),
             rules: alerts::cards(&policy)?,
             checkpoint_every: 64,
+            heartbeat: HEARTBEAT,
             early_bytes: 64 << 20,
         },
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,
         row_rules: alerts::publisher_rules()?,
         sinks: sinks(config, inputs.kafka.as_ref(), &reference).await?,
-        make_core: |shard: u32, reference: RetailReference| {
+        make_state: |shard: u32, reference: RetailReference| {
             let metrics = metrics.clone();
             let (shards, policy) = (inputs.keyed, policy.clone());
             let rules = fact_rules.pop().unwrap_or_default();
@@ -185,5 +190,5 @@ pub async fn process_with(
         shards,
         until,
     };
-    Ok(process.run(store, stop, told).await?)
+    Ok(process.run(store, stop, on_epoch).await?)
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipeline::kafka::KafkaSettings;
-use pipeline::publisher::{AlertDestinations, Sinks, dead_letter_topic};
+use pipeline::publisher::{Sinks, dead_letter_topic};
+use pipeline::sink::AlertDestinations;
 use pipeline::sink::{KafkaAlertSink, KafkaRecordSink, RecordSink, Route, Schedule, Webhook};
 
 use crate::config::{Config, ms};
@@ -45,7 +46,7 @@ pub async fn sinks(
     Ok(Sinks {
         alerts: destinations(config, kafka)?,
         feed,
-        record_sink,
+        records: record_sink,
     })
 }
 
@@ -64,7 +65,7 @@ fn destinations(
         destinations.routes.0.push(settings.route());
         let name = settings.name.as_str().into();
         destinations
-            .targets
+            .sinks
             .push((name, schedule.clone(), Arc::new(webhook)));
     }
     if let Some(kafka) = kafka {
@@ -85,7 +86,7 @@ fn destinations(
             max_age_ms: None,
             ..Schedule::default()
         };
-        destinations.targets.push((name, always, Arc::new(target)));
+        destinations.sinks.push((name, always, Arc::new(target)));
     }
     Ok(destinations)
 }
