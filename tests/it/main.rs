@@ -12,6 +12,7 @@ mod kills;
 mod live;
 mod owners;
 mod proof;
+mod public_items;
 mod reader;
 mod readers;
 mod readme;

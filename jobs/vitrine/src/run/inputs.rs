@@ -14,7 +14,6 @@ use schemas::event::Limits;
 
 use super::super::Usage;
 use crate::config::{Config, SourceKind, ms};
-use jobs::reference::RetailReference;
 
 /// How the events come in.
 pub struct Inputs {
