@@ -27,7 +27,7 @@ pub async fn problems(
 ) -> Vec<String> {
     let mut problems = Vec::new();
     let mut good = loadable(texts, &mut problems);
-    let stages = catalogue::stages(zone, 0, 1, policy.clone());
+    let stages = catalogue::operators(zone, 0, 1, policy.clone());
     let mut bad = BTreeSet::new();
     for metric in &good {
         let (Some(stream), Some(facts)) = (&metric.stream, &metric.facts) else {
@@ -61,7 +61,7 @@ pub async fn problems(
     });
     good.retain(|metric| !bad.contains(&metric.name));
     let good = Arc::new(good);
-    match catalogue::shard_core(zone, 0, 1, reference, good.clone(), policy, Vec::new()).await {
+    match catalogue::shard_state(zone, 0, 1, reference, good.clone(), policy, Vec::new()).await {
         Err(error) => problems.push(sentence(error)),
         Ok(mut core) => {
             let mut evaluator = Evaluator::new(zone);
@@ -113,7 +113,7 @@ fn file(metric: &str, text: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use jobs::metrics::texts;
+    use jobs::metrics::queries;
     use jobs::reference::ReferenceData;
 
     async fn found(texts: &[MetricQueries]) -> Vec<String> {
@@ -124,13 +124,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_built_in_texts_are_fine() {
-        let problems = found(&texts()).await;
+        let problems = found(&queries()).await;
         assert!(problems.is_empty(), "{problems:#?}");
     }
 
     #[tokio::test]
     async fn every_broken_text_is_named_at_once() {
-        let mut texts = texts();
+        let mut texts = queries();
         let mut set = |name: &str, change: fn(&mut MetricQueries)| {
             change(texts.iter_mut().find(|text| text.name == name).unwrap());
         };
