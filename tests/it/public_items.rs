@@ -36,7 +36,9 @@ fn code(text: &str) -> String {
         .filter(|line| !line.trim_start().starts_with("//"));
     let mut code = lines.collect::<Vec<_>>().join("\n");
     while let Some(from) = code.find("pub use ") {
-        let length = code[from..].find(';').map_or(code.len() - from, |at| at + 1);
+        let length = code[from..]
+            .find(';')
+            .map_or(code.len() - from, |at| at + 1);
         code.replace_range(from..from + length, "");
     }
     code
@@ -113,7 +115,10 @@ fn an_item_that_nobody_names_is_noticed() {
             "a.rs",
             "/// like `used`\npub async fn used() {}\npub const fn dead() {}\npub struct Kept;\npub const LONELY: u8 = 1;",
         ),
-        file("b.rs", "pub use a::{dead, LONELY};\nfn f() { a::used() }\n// LONELY"),
+        file(
+            "b.rs",
+            "pub use a::{dead, LONELY};\nfn f() { a::used() }\n// LONELY",
+        ),
         file("a/tests.rs", "fn t() { dead() }"),
     ];
     let found = unused(&files, |path| path == Path::new("a.rs"));

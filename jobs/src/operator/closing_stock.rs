@@ -63,7 +63,7 @@ impl Fact for ClosingStockFact {
     }
 }
 
-/// One item counted.
+/// One counted item.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StockCount {
     pub counted_at_ms: i64,
@@ -104,7 +104,7 @@ impl Operator for ClosingStock {
         &self,
         key: &ShelfKey,
         history: &[HistoryEntry<StockCount>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<ClosingStockFact>,
     ) {
         let mut days: BTreeMap<_, (StockCount, i64)> = BTreeMap::new();
@@ -112,13 +112,13 @@ impl Operator for ClosingStock {
             let day = self.zone.day_of(count.counted_at_ms);
             let (last, counts_n) = days.entry(day).or_insert((*count, 0));
             *counts_n += 1;
-            // The history is in the order of stamps, so of equal instants the later entry takes over.
+            // The history is in the order of stamps: of equal instants the later entry counts.
             if count.counted_at_ms >= last.counted_at_ms {
                 *last = *count;
             }
         }
         for (last, counts_n) in days.into_values() {
-            let customer = call.reference.customer(&key.0, last.counted_at_ms);
+            let customer = context.reference.customer(&key.0, last.counted_at_ms);
             out.push(ClosingStockFact {
                 customer_id: key.0.clone(),
                 sku_id: key.1.clone(),

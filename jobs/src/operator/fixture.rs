@@ -1,4 +1,4 @@
-//! Event batches and references for tests of operators.
+//! Event batches and history entries for tests of operators.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -48,7 +48,7 @@ pub fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
     builder.finish()
 }
 
-/// What `operator` picks from a batch: (row, key, event).
+/// What `operator` projects from a batch: (row, key, event).
 pub fn projected<O: Operator>(
     operator: &O,
     topic: Topic,
@@ -63,7 +63,7 @@ pub fn projected<O: Operator>(
     found
 }
 
-/// A history entry with nothing but its instant to order it by.
+/// A history entry that is ordered by its instant alone.
 pub fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
     HistoryEntry {
         stamp: EventOrder {
@@ -76,15 +76,15 @@ pub fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
     }
 }
 
-/// The facts of one key, all clocks having passed.
+/// The facts of one key after all clocks have passed.
 pub fn facts_of<O: Operator<Reference = RetailReference>>(
     operator: &O,
     key: &O::Key,
     history: &[HistoryEntry<O::Event>],
     reference: &RetailReference,
 ) -> Vec<O::Fact> {
-    let mut call = OperatorContext::new(i64::MAX, reference);
+    let mut context = OperatorContext::new(i64::MAX, reference);
     let mut out = Vec::new();
-    operator.facts(key, history, &mut call, &mut out);
+    operator.facts(key, history, &mut context, &mut out);
     out
 }

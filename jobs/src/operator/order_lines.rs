@@ -1,4 +1,4 @@
-//! `facts.order_lines`: what was asked for, allocated, delivered, returned, cancelled and not met, line by line (M01; K9, K10).
+//! `facts.order_lines`: requested, allocated, delivered, returned, cancelled and unmet quantities per order line (M01; K9, K10).
 //!
 //! ```text
 //!  placed ─ amended ─ amended ─│ allocated ─ amended ─ delivered ─ returned
@@ -12,8 +12,8 @@
 //!
 //! Readings beyond K9 and K10:
 //! * `order.rejected` changes nothing, `order.exchanged` is neutral (as in K12).
-//! * An order whose first allocation stands before every version has no counted version: nothing requested, unmet or cancelled.
-//! * Amendments without an `order.placed` make a counted version (prices, unmet, cancelled), but nothing requested.
+//! * An order whose first allocation precedes every version has no counted version: nothing requested, unmet or cancelled.
+//! * Amendments without an `order.placed` give a counted version (prices, unmet, cancelled), but nothing requested.
 //! * Where `line_no` is not unique, lines of one number share its allocation in their order.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::reference::{PriceType, RetailReference, UNKNOWN};
 
-/// What a fact says about its quantity.
+/// What the quantity of a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LineKind {
     Requested,
@@ -134,7 +134,7 @@ impl Fact for OrderLineFact {
     }
 }
 
-/// What an event does to its order.
+/// The step of its order that an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderStep {
     Placed,
@@ -160,7 +160,7 @@ impl OrderStep {
     }
 }
 
-/// One line of an order event: the quantity is that of the event's step.
+/// One line of an order event; the quantity is that of the event's step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderLine {
     pub line_no: i64,
@@ -255,7 +255,7 @@ impl Operator for OrderLines {
         &self,
         key: &OrderKey,
         history: &[HistoryEntry<OrderEvent>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         let first = |step: OrderStep| history.iter().find(|entry| entry.event.step == step);
@@ -276,14 +276,14 @@ impl Operator for OrderLines {
         };
         if let (Some(version), Some(placed), None) = (counted, placed, cancellation) {
             let at_ms = placed.stamp.occurred_at_ms;
-            order.count(LineKind::Requested, version, at_ms, call, out);
+            order.count(LineKind::Requested, version, at_ms, context, out);
         }
         if let (Some(version), Some(cancellation)) = (counted, cancellation) {
             let at_ms = cancellation.stamp.occurred_at_ms;
-            order.count(LineKind::Cancelled, version, at_ms, call, out);
+            order.count(LineKind::Cancelled, version, at_ms, context, out);
         }
         if let Some(allocation) = allocation {
-            order.unmet(allocation, call, out);
+            order.unmet(allocation, context, out);
         }
         for entry in history {
             let kind = match entry.event.step {
@@ -292,12 +292,12 @@ impl Operator for OrderLines {
                 OrderStep::Returned => LineKind::Returned,
                 OrderStep::Placed | OrderStep::Amended | OrderStep::Cancelled => continue,
             };
-            order.count(kind, entry, entry.stamp.occurred_at_ms, call, out);
+            order.count(kind, entry, entry.stamp.occurred_at_ms, context, out);
         }
     }
 }
 
-/// What every fact of an order needs to know of it.
+/// What all facts of an order share.
 struct Order<'h> {
     key: &'h OrderKey,
     order_kind: Arc<str>,
@@ -312,13 +312,13 @@ impl Order<'_> {
         kind: LineKind,
         entry: &HistoryEntry<OrderEvent>,
         at_ms: i64,
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         for line in &entry.event.lines {
-            let mut fact = self.fact(kind, line, line.qty, entry, at_ms, call.reference);
-            match self.price(line, at_ms, call) {
-                // Far beyond any order: held at the edge of the column rather than wrapped around.
+            let mut fact = self.fact(kind, line, line.qty, entry, at_ms, context.reference);
+            match self.price(line, at_ms, context) {
+                // Far beyond any order: saturates instead of wrapping around.
                 Some(price_fen) => fact.value_fen = line.qty.saturating_mul(price_fen),
                 None => fact.unpriced_qty = line.qty,
             }
@@ -326,11 +326,11 @@ impl Order<'_> {
         }
     }
 
-    /// What the first allocation left open of the counted version.
+    /// One fact for each line of the counted version that the first allocation did not cover.
     fn unmet(
         &self,
         allocation: &HistoryEntry<OrderEvent>,
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         let mut allocated: HashMap<i64, i64> = HashMap::new();
@@ -351,7 +351,7 @@ impl Order<'_> {
                     missing,
                     allocation,
                     at_ms,
-                    call.reference,
+                    context.reference,
                 ));
             }
         }
@@ -391,16 +391,17 @@ impl Order<'_> {
         &self,
         line: &OrderLine,
         at_ms: i64,
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
     ) -> Option<i64> {
         let counted = || {
             let same = |counted: &&OrderLine| counted.line_no == line.line_no;
             self.counted.iter().find(same)?.price_fen
         };
         line.price_fen.or_else(counted).or_else(|| {
-            call.read(&line.sku_id);
-            let region = &call.reference.customer(&self.key.0, at_ms).region_code;
-            call.reference
+            context.read(&line.sku_id);
+            let region = &context.reference.customer(&self.key.0, at_ms).region_code;
+            context
+                .reference
                 .list_price(&line.sku_id, region, PriceType::Wholesale, at_ms)
         })
     }

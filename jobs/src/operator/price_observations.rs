@@ -1,11 +1,11 @@
-//! `facts.price_observations`: market prices seen at retailers, judged and told apart (M06, M07; K14).
+//! `facts.price_observations`: market prices observed at retailers, classified as valid or outlier (M06, M07; K14).
 //!
 //! Every accepted `price.observed` is a fact, at `observed_at`. One outside 0.3 to 3 times the suggested price (as of `observed_at`,
-//! bounds inside) is in quarantine: its state is OUTLIER, and it is judged again when the list price changes. Without a suggested
-//! price there is no quarantine.
+//! bounds included) is in quarantine: its state is OUTLIER, and it is classified again when the list price changes. Without a
+//! suggested price there is no quarantine.
 //!
 //! `is_last_of_day` marks the last VALID SELLING observation of a local day (`observed_at`, then stamp), so that a retailer's latest
-//! price of any span of days is that of its last pane.
+//! price in any span of days is that of its last pane.
 //!
 //! Reading: an observation without `price_basis` is UNKNOWN, not SELLING.
 
@@ -25,7 +25,7 @@ use crate::reference::{PriceType, RetailReference, UNKNOWN};
 
 const SELLING: &str = "SELLING";
 
-/// Whether an observation is believed.
+/// Whether an observation counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObservationState {
     Valid,
@@ -41,7 +41,7 @@ impl ObservationState {
     }
 
     /// K14, in whole fen: 0.3 × suggested ≤ price ≤ 3 × suggested.
-    fn judge(price_fen: i64, suggested_fen: Option<i64>) -> Self {
+    fn classify(price_fen: i64, suggested_fen: Option<i64>) -> Self {
         let Some(suggested) = suggested_fen.map(i128::from) else {
             return Self::Valid;
         };
@@ -54,7 +54,7 @@ impl ObservationState {
     }
 }
 
-/// A price seen.
+/// An observed price.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PriceObservationFact {
     pub customer_id: Arc<str>,
@@ -71,7 +71,7 @@ pub struct PriceObservationFact {
 }
 
 static TABLE: FactTable<PriceObservationFact> = FactTable::new(
-    "Market prices seen at retailers (市场价格)",
+    "Market prices observed at retailers (市场价格)",
     &[
         FactColumn::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
         FactColumn::text("sku_id", "SKU (品规)", |f| &f.sku_id),
@@ -83,10 +83,14 @@ static TABLE: FactTable<PriceObservationFact> = FactTable::new(
             "Retailer class at that instant (客户类别)",
             |f| &f.class_id,
         ),
-        FactColumn::instant("instant", "When the price was seen (采价时间)", |f| {
-            f.instant_ms
+        FactColumn::instant(
+            "instant",
+            "When the price was observed (采价时间)",
+            |f| f.instant_ms,
+        ),
+        FactColumn::text("event_id", "Event that reported it (事件)", |f| {
+            &f.event_id
         }),
-        FactColumn::text("event_id", "Event that told it (事件)", |f| &f.event_id),
         FactColumn::text(
             "price_basis",
             "SELLING, BUYBACK, UNKNOWN (价格口径)",
@@ -126,7 +130,7 @@ pub struct Observation {
     pub price_basis: Arc<str>,
 }
 
-/// See the module's page. Prices are read whole by every shard; facts are published by the shard that owns the customer.
+/// See the module's page. Every shard reads all prices; the shard that owns the customer publishes the facts.
 pub struct PriceObservations {
     pub zone: Zone,
     pub shard: u32,
@@ -186,31 +190,31 @@ impl Operator for PriceObservations {
         &self,
         key: &ShelfKey,
         history: &[HistoryEntry<Observation>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<PriceObservationFact>,
     ) {
         let (customer_id, sku_id) = key;
         if !history.is_empty() {
-            call.read(sku_id);
+            context.read(sku_id);
         }
-        // By day: the latest instant and where its fact stands.
+        // By day: the latest instant, and the index of its fact in `out`.
         let mut last_of_day = BTreeMap::new();
         for entry in history {
             let event = &entry.event;
             let at_ms = event.observed_at_ms;
-            let customer = call.reference.customer(customer_id, at_ms);
-            let suggested = call.reference.list_price(
+            let customer = context.reference.customer(customer_id, at_ms);
+            let suggested = context.reference.list_price(
                 sku_id,
                 &customer.region_code,
                 PriceType::SuggestedRetail,
                 at_ms,
             );
-            let state = ObservationState::judge(event.price_fen, suggested);
+            let state = ObservationState::classify(event.price_fen, suggested);
             if state == ObservationState::Valid && *event.price_basis == *SELLING {
                 let last = last_of_day
                     .entry(self.zone.day_of(at_ms))
                     .or_insert((at_ms, out.len()));
-                // The history is in the order of stamps, so of equal instants the later entry takes over.
+                // The history is in the order of stamps: of equal instants the later entry counts.
                 if at_ms >= last.0 {
                     *last = (at_ms, out.len());
                 }
@@ -228,8 +232,8 @@ impl Operator for PriceObservations {
                 price_fen: event.price_fen,
             });
         }
-        for (_, at) in last_of_day.into_values() {
-            out[at].is_last_of_day = true;
+        for (_, index) in last_of_day.into_values() {
+            out[index].is_last_of_day = true;
         }
     }
 

@@ -1,7 +1,7 @@
 //! `facts.survey_answers`: each answer with a score, at the instant of its `survey.answered` (M18; K17).
 //!
-//! A survey that is answered twice counts twice: every `survey.answered` counts. What is only said in words has no score and
-//! is no fact.
+//! A survey that is answered twice counts twice: every `survey.answered` counts. An answer in free text has no score and gives no
+//! fact.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::reference::{RetailReference, UNKNOWN};
 
-/// Scores from here on are satisfied ones (D9).
+/// The lowest score that counts as satisfied (D9).
 const SATISFIED_FROM: i64 = 4;
 
 /// One scored answer; dimensions of the customer as of its instant.
@@ -38,7 +38,7 @@ static TABLE: FactTable<SurveyAnswer> = FactTable::new(
         FactColumn::instant("instant", "When it was answered, UTC (答复时间)", |f| {
             f.instant_ms
         }),
-        FactColumn::text("event_id", "Event that brought it (事件)", |f| {
+        FactColumn::text("event_id", "Event that reported it (事件)", |f| {
             &f.event_id
         }),
         FactColumn::text("survey_id", "Invitation of one respondent (调查)", |f| {
@@ -150,13 +150,13 @@ impl Operator for SurveyAnswers {
         &self,
         (customer_id, survey_id): &Self::Key,
         history: &[HistoryEntry<Answered>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SurveyAnswer>,
     ) {
         let unknown = || Arc::from(UNKNOWN);
         for entry in history {
             let instant_ms = entry.stamp.occurred_at_ms;
-            let customer = call.reference.customer(customer_id, instant_ms);
+            let customer = context.reference.customer(customer_id, instant_ms);
             let event = &entry.event;
             out.extend(
                 event
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn k17_each_answering_counts_at_its_instant_and_without_a_unit_is_unknown() {
+    fn k17_each_answer_counts_at_its_instant_and_a_missing_unit_is_unknown() {
         let answered = |score| Answered {
             unit_id: None,
             survey_tool: None,

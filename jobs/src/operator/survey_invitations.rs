@@ -1,7 +1,7 @@
 //! `facts.survey_invitations`: each invitation at the instant of its `survey.sent`, and whether it was answered (M18; K17).
 //!
-//! A `survey_id` is one invitation to one respondent. Reading: one that is sent again (a reminder) stays one, at the first
-//! sending. An answer counts in the window of the sending, whenever it comes; an answer to what was never sent is no response.
+//! A `survey_id` is one invitation to one respondent. Reading: one that is sent again (a reminder) stays one invitation, at the first
+//! sending. An answer counts in the window of the sending, whenever it comes; an answer to a survey that was never sent is no response.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl Fact for SurveyInvitation {
     }
 }
 
-/// What an event says about its invitation.
+/// What an event reports of its invitation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InvitationEvent {
     Sent {
@@ -137,7 +137,7 @@ impl Operator for SurveyInvitations {
         &self,
         (customer_id, survey_id): &Self::Key,
         history: &[HistoryEntry<InvitationEvent>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SurveyInvitation>,
     ) {
         let sent = history.iter().find_map(|entry| match &entry.event {
@@ -150,7 +150,9 @@ impl Operator for SurveyInvitations {
         let Some((stamp, unit_id, survey_tool)) = sent else {
             return;
         };
-        let customer = call.reference.customer(customer_id, stamp.occurred_at_ms);
+        let customer = context
+            .reference
+            .customer(customer_id, stamp.occurred_at_ms);
         out.push(SurveyInvitation {
             instant_ms: stamp.occurred_at_ms,
             event_id: stamp.event_id.clone(),
@@ -221,7 +223,7 @@ mod tests {
             ],
         );
         let key = |customer: &str| (customer.into(), "S1".into());
-        // Another customer's survey of that number is another invitation, not answered by this one.
+        // A survey of another customer with the same number is another invitation, which this answer does not belong to.
         assert_eq!(
             projected(&SurveyInvitations, Topic::Complaints, &events),
             [
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn k17_the_unit_is_the_one_that_sent_it_else_unknown() {
+    fn k17_the_unit_is_that_of_the_sending_else_unknown() {
         let key = ("C1".into(), "S1".into());
         for (unit_id, expected) in [(Some("U1"), "U1"), (None, UNKNOWN)] {
             let sent = InvitationEvent::Sent {

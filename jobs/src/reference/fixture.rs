@@ -1,4 +1,4 @@
-//! Worlds for tests, written down in a few words.
+//! Reference data and list prices for tests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,7 +10,7 @@ use pipeline::history::EventOrder;
 use super::list_price::Announcement;
 use super::{PriceType, ReferenceData, RetailReference};
 
-/// Reference data from `(file name, text)`.
+/// Reference data from (file name, content).
 pub fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
     let files: BTreeMap<_, _> = files
         .iter()
@@ -29,7 +29,7 @@ pub fn one_customer() -> RetailReference {
     )])))
 }
 
-/// Announces a list price from `valid_from_ms` on, said at that instant by the event `id`.
+/// Announces a list price that holds from `valid_from_ms` on, by an event `id` of that instant.
 pub fn list_price(
     reference: &mut RetailReference,
     id: &str,

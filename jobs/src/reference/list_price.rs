@@ -6,22 +6,21 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::Columns;
 use pipeline::history::EventOrder;
 use serde::{Deserialize, Serialize};
 
-use pipeline::columns::Columns;
-
-/// What a list price is a price for.
+/// Which price a list price sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PriceType {
-    /// What the retailer pays (批发价).
+    /// The price that the retailer pays (批发价).
     Wholesale,
-    /// What the consumer should pay (建议零售价).
+    /// The price that is suggested for the consumer (建议零售价).
     SuggestedRetail,
 }
 
 impl PriceType {
-    /// As events and tables write it.
+    /// The name in events and tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Wholesale => "WHOLESALE",
@@ -36,9 +35,10 @@ impl PriceType {
     }
 }
 
-/// The region of a price that holds wherever no region has its own.
-pub const ALL_REGIONS: &str = "ALL";
+/// The region of a price that holds wherever a region has none of its own.
+const ALL_REGIONS: &str = "ALL";
 
+/// A list price as one event announced it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Announcement {
     pub region_code: Arc<str>,
@@ -57,10 +57,10 @@ pub struct ListPrices {
 }
 
 impl ListPrices {
-    /// Takes in the list prices among accepted price events whose row is not marked in `skip`, takes out the events `removed`, and
-    /// answers with the SKUs that this touched.
+    /// Adds the list prices of a batch of accepted price events except rows marked in `skip`, removes the events `removed`, and returns
+    /// the SKUs whose prices changed.
     ///
-    /// An absent `region_code` is [`ALL_REGIONS`]; a price of an unknown type is nobody's and left out.
+    /// A missing `region_code` is [`ALL_REGIONS`]; a price of an unknown type is ignored.
     pub fn apply(
         &mut self,
         batch: &RecordBatch,
@@ -133,23 +133,29 @@ impl ListPrices {
     }
 
     /// The price in force in `region_code` at `at_ms`, in fen: the region's own, else that of [`ALL_REGIONS`].
-    pub fn at(&self, sku_id: &str, region_code: &str, of: PriceType, at_ms: i64) -> Option<i64> {
+    pub fn at(
+        &self,
+        sku_id: &str,
+        region_code: &str,
+        price_type: PriceType,
+        at_ms: i64,
+    ) -> Option<i64> {
         let announcements = self.by_sku.get(sku_id)?;
-        let in_force = |region| price_in_force(announcements, region, of, at_ms);
+        let in_force = |region| price_in_force(announcements, region, price_type, at_ms);
         in_force(region_code).or_else(|| in_force(ALL_REGIONS))
     }
 
-    /// Table `asof.list_price`: all prices in force at `at_ms`, also those that a region's own price hides there.
+    /// Table `asof.list_price`: all prices in force at `at_ms`, also those of [`ALL_REGIONS`] where a region has its own.
     pub fn as_of(&self, at_ms: i64) -> Result<RecordBatch, ArrowError> {
         let mut rows = Vec::new();
         for (sku, announcements) in &self.by_sku {
-            let mut places: Vec<_> = announcements
+            let mut scopes: Vec<_> = announcements
                 .iter()
                 .map(|announcement| (&announcement.region_code, announcement.price_type))
                 .collect();
-            places.sort();
-            places.dedup();
-            for (region, price_type) in places {
+            scopes.sort();
+            scopes.dedup();
+            for (region, price_type) in scopes {
                 let price = price_in_force(announcements, region, price_type, at_ms);
                 rows.extend(price.map(|price| (sku, region, price_type.as_str(), price)));
             }
@@ -180,7 +186,7 @@ impl ListPrices {
     }
 }
 
-/// The announcement that began last decides, also when its `valid_to` has passed: it ended the one before it for good.
+/// The announcement that began last decides, also after its `valid_to`: it ended the one before it for good.
 fn price_in_force(
     announcements: &[Announcement],
     region_code: &str,

@@ -162,7 +162,7 @@ async fn recompute(
         let (metrics, policy) = (metrics.clone(), policy.clone());
         // No rules: what they would say has been said.
         let core =
-            catalogue::shard_core(zone, shard, shards, reference, metrics, policy, Vec::new())
+            catalogue::shard_state(zone, shard, shards, reference, metrics, policy, Vec::new())
                 .await?;
         audit.add_shard(shard, core, &events).await?;
         tracing::debug!(shard, "events applied");

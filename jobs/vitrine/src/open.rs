@@ -14,7 +14,8 @@ use pipeline::time::Zone;
 use super::Usage;
 use crate::config::Config;
 use jobs::catalogue;
-use jobs::reference::{ReferenceArchive, ReferenceData, ReferenceError};
+use jobs::reference::{ReferenceArchive, ReferenceData};
+use pipeline::error::ErrorKind;
 
 /// Opens sessions over the newest epoch of a storage. What it has read of tables and files it keeps, so that the next session
 /// reads only what is new.
@@ -114,7 +115,7 @@ impl<'c> Reader<'c> {
                 .tables()
                 .map(|(name, rows)| (name.to_owned(), rows.clone()))
                 .collect(),
-            views: catalogue::views(),
+            views: catalogue::views()?,
         })
     }
 }
@@ -128,12 +129,12 @@ pub async fn reference(
     if !dir.exists() {
         tracing::warn!(dir = %dir.display(), "no reference data: every dimension will be UNKNOWN; see [reference] dir");
     }
-    let reference = archive.keep(dir).await.map_err(|error| {
-        match error.downcast::<ReferenceError>() {
-            // Files that somebody has to mend, as `vitrine check` says too.
-            Ok(error) => Usage(format!("[reference] dir={}: {error}", dir.display())).into(),
-            Err(error) => error,
+    let reference = archive.add(dir).await.map_err(|error| match error.kind() {
+        // Files that somebody has to correct, as `vitrine check` reports too.
+        ErrorKind::Configuration => {
+            anyhow::Error::from(Usage(format!("[reference] dir={}: {error}", dir.display())))
         }
+        _ => error.into(),
     })?;
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");

@@ -1,4 +1,4 @@
-//! The texts of all metrics, tried without any event.
+//! The queries of all metrics, tried without any event.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,28 +16,28 @@ use jobs::reference::RetailReference;
 /// Any day will do: there are no panes.
 const DAY: Day = Day(20_000);
 
-/// Everything that is wrong with these texts; empty when each can be read, planned and run over empty panes.
+/// Everything that is wrong with these queries; empty when each can be read, planned and run over empty panes.
 ///
 /// A metric that reads another one which cannot be used is not tried: the other is the one to mend.
 pub async fn problems(
-    texts: &[MetricQueries],
+    queries: &[MetricQueries],
     zone: Zone,
     reference: RetailReference,
     policy: Arc<Policy>,
 ) -> Vec<String> {
-    let (mut good, unloaded) = catalogue::load_metrics(texts);
+    let (mut good, unloaded) = catalogue::load_metrics(queries);
     let mut problems: Vec<String> = unloaded
         .into_iter()
         .map(|problem| format!("metrics/{}: {}", problem.metric, sentence(problem.error)))
         .collect();
-    let stages = catalogue::stages(zone, 0, 1, policy.clone());
+    let operators = catalogue::operators(zone, 0, 1, policy.clone());
     let mut bad = BTreeSet::new();
     for metric in &good {
         let (Some(stream), Some(facts)) = (&metric.stream, &metric.facts) else {
             continue;
         };
-        let Some(stage) = stages.iter().find(|stage| stage.name() == facts) else {
-            let known: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
+        let Some(operator) = operators.iter().find(|operator| operator.name() == facts) else {
+            let known: Vec<&str> = operators.iter().map(|operator| operator.name()).collect();
             problems.push(format!(
                 "{}: header facts: no operator makes facts={facts}; known: {}",
                 file(&metric.name, "stream"),
@@ -46,8 +46,8 @@ pub async fn problems(
             bad.insert(metric.name.clone());
             continue;
         };
-        debug_assert!(stage.schema().field_with_name(PANE).is_ok());
-        if let Err(error) = LinearPlan::new(stream, facts, stage.schema()).await {
+        debug_assert!(operator.schema().field_with_name(PANE).is_ok());
+        if let Err(error) = LinearPlan::new(stream, facts, operator.schema()).await {
             problems.push(format!(
                 "{}: {}",
                 file(&metric.name, "stream"),
@@ -64,22 +64,22 @@ pub async fn problems(
     });
     good.retain(|metric| !bad.contains(&metric.name));
     let good = Arc::new(good);
-    match catalogue::shard_core(zone, 0, 1, reference, good.clone(), policy, Vec::new()).await {
+    match catalogue::shard_state(zone, 0, 1, reference, good.clone(), policy, Vec::new()).await {
         Err(error) => problems.push(sentence(error)),
-        Ok(mut core) => {
+        Ok(mut state) => {
             let mut evaluator = Evaluator::new(zone);
             for metric in good.iter() {
                 for window in metric.windows.iter().flat_map(|kind| kind.reading(DAY, 0)) {
                     let names = [metric.name.clone()];
                     let tried = async {
-                        let answers = core.aggregate(window, &names).await?;
+                        let answers = state.aggregate(window, &names).await?;
                         let parts: Vec<_> = answers.into_iter().map(|(_, rows)| rows).collect();
                         evaluate_public(&mut evaluator, metric, window, &parts).await?;
                         anyhow::Ok(())
                     };
                     if let Err(error) = tried.await {
                         problems.push(format!("metrics/{}: {}", metric.name, sentence(error)));
-                        // The same text fails in every window.
+                        // The same query fails in every window.
                         break;
                     }
                 }
@@ -89,7 +89,7 @@ pub async fn problems(
     problems
 }
 
-/// Where the text stands, as the sources have it.
+/// Where the query stands, as the sources have it.
 fn file(metric: &str, text: &str) -> String {
     format!("metrics/{metric}/{text}.sql")
 }
@@ -98,7 +98,7 @@ fn file(metric: &str, text: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use jobs::metrics::texts;
+    use jobs::metrics::queries;
     use jobs::reference::ReferenceData;
 
     async fn found(texts: &[MetricQueries]) -> Vec<String> {
@@ -109,13 +109,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_built_in_texts_are_fine() {
-        let problems = found(&texts()).await;
+        let problems = found(&queries()).await;
         assert!(problems.is_empty(), "{problems:#?}");
     }
 
     #[tokio::test]
     async fn every_broken_text_is_named_at_once() {
-        let mut texts = texts();
+        let mut texts = queries();
         let mut set = |name: &str, change: fn(&mut MetricQueries)| {
             change(texts.iter_mut().find(|text| text.name == name).unwrap());
         };

@@ -14,9 +14,10 @@ use pipeline::time::Zone;
 use super::Usage;
 use super::run::kafka_settings;
 use crate::config::{self, Config, SourceKind};
+use jobs::alerts::AlertRules;
+use jobs::catalogue;
 use jobs::operator::sla::Policy;
 use jobs::reference::{ReferenceData, RetailReference};
-use jobs::{alerts, catalogue};
 
 /// Arguments of `vitrine check`.
 #[derive(Clone, Debug, clap::Args)]
@@ -62,7 +63,7 @@ pub async fn check(file: Option<&Path>) -> Vec<CheckedPart> {
     };
     configuration.problems.extend(source(&config));
     let (files, reference) = reference(&config.reference.dir);
-    let policy = Policy::built_in().map(Arc::new);
+    let policy = catalogue::policy();
     let mut parts = vec![configuration, files];
     match policy {
         Err(error) => parts.push(CheckedPart {
@@ -73,11 +74,15 @@ pub async fn check(file: Option<&Path>) -> Vec<CheckedPart> {
         Ok(policy) => {
             parts.push(CheckedPart {
                 name: "SLA steps",
-                what: format!("{} steps, version {}", policy.steps.len(), policy.version),
+                what: format!(
+                    "{} steps, version {}",
+                    policy.step_count(),
+                    policy.version()
+                ),
                 ..CheckedPart::default()
             });
             parts.push(alert_rules(&config, &policy));
-            let texts = jobs::metrics::texts();
+            let texts = jobs::metrics::queries();
             let zone = Zone(config.time.zone);
             parts.push(CheckedPart {
                 name: "metrics",
@@ -145,7 +150,7 @@ fn reference(dir: &Path) -> (CheckedPart, RetailReference) {
                 reference
             }
             Err(error) => {
-                part.problems = error.0.iter().map(|one| in_dir(one)).collect();
+                part.problems = error.problems().iter().map(|one| in_dir(one)).collect();
                 ReferenceData::empty()
             }
         }
@@ -164,8 +169,8 @@ fn alert_rules(config: &Config, policy: &Arc<Policy>) -> CheckedPart {
         name: "alerts",
         ..CheckedPart::default()
     };
-    let cards = match alerts::cards(policy) {
-        Ok(cards) => cards,
+    let cards = match AlertRules::built_in(policy) {
+        Ok(rules) => rules.cards(),
         Err(error) => {
             part.problems.push(sentence(error));
             Vec::new()

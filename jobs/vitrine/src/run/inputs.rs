@@ -144,7 +144,8 @@ pub fn stop_offsets(
 }
 
 fn topic_partitions(settings: &ShardSettings) -> Vec<TopicPartition> {
-    settings.topic_partitions()
+    settings
+        .topic_partitions()
         .into_iter()
         .map(|(id, _)| id)
         .collect()

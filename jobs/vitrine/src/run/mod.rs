@@ -22,7 +22,7 @@ use self::sinks::sinks;
 use super::open;
 use super::progress::Progress;
 use crate::config::Config;
-use jobs::alerts;
+use jobs::alerts::AlertRules;
 use jobs::catalogue;
 use jobs::reference::{ReferenceArchive, RetailReference};
 
@@ -148,10 +148,8 @@ pub async fn process_with(
     };
     let version = reference.version().to_owned();
     let policy = catalogue::policy()?;
-    // Made once here so that a fault in a rule's file is on_epoch before anything is claimed.
-    let mut fact_rules: Vec<_> = (0..inputs.keyed)
-        .map(|_| alerts::shard_rules(&policy))
-        .collect::<Result<_, _>>()?;
+    // Read and checked before anything is claimed.
+    let rules = AlertRules::built_in(&policy)?;
     let process = Process {
         publisher: PublisherSettings {
             zone,
@@ -164,21 +162,21 @@ pub async fn process_with(
                 .collect(),
             lateness: by_topic(|topic| topic.allowed_lateness_ms),
             bounds: by_topic(|topic| topic.out_of_orderness_ms),
-            rules: alerts::cards(&policy)?,
+            rules: rules.cards(),
             checkpoint_every: 64,
             heartbeat: HEARTBEAT,
             early_bytes: 64 << 20,
         },
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,
-        row_rules: alerts::publisher_rules()?,
+        row_rules: rules.for_publisher(),
         sinks: sinks(config, inputs.kafka.as_ref(), &reference).await?,
         make_state: |shard: u32, reference: RetailReference| {
             let metrics = metrics.clone();
             let (shards, policy) = (inputs.keyed, policy.clone());
-            let rules = fact_rules.pop().unwrap_or_default();
+            let rules = rules.for_shard();
             async move {
-                catalogue::shard_core(zone, shard, shards, reference, metrics, policy, rules).await
+                catalogue::shard_state(zone, shard, shards, reference, metrics, policy, rules).await
             }
         },
         references: archive.clone(),

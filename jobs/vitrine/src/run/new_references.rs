@@ -34,7 +34,7 @@ pub fn new_references(
                         "the former version of the reference data stays in force"
                     );
                 }
-                Next::PutInForce(version) => match archive.keep(&dir).await {
+                Next::PutInForce(version) => match archive.add(&dir).await {
                     Ok(kept) if kept.version() == version => {
                         tracing::info!(version, "reference data have changed");
                         watch.in_force.clone_from(&version);
@@ -60,7 +60,7 @@ type Known = Option<(String, Result<(), String>)>;
 /// The version that lies in the folder, or why there is none. Files that are those of the last look are not parsed again.
 fn version(dir: &Path, known: &mut Known) -> Result<String, String> {
     exists(dir)?;
-    let files = ReferenceData::files(dir).map_err(|error| error.to_string())?;
+    let files = ReferenceData::read_files(dir).map_err(|error| error.to_string())?;
     let version = ReferenceData::version_of(&files);
     let parsed = match known.take().filter(|(last, _)| *last == version) {
         Some((_, parsed)) => parsed,

@@ -1,8 +1,8 @@
-//! What may happen to the distributor: strategies for events that meet.
+//! Strategies for events that interact.
 //!
-//! Few retailers, SKUs, orders, cases, days and times of day, so that what is drawn event by event comes to orders with amendments,
+//! There are few retailers, SKUs, orders, cases, days and times of day, so that events drawn one by one give orders with amendments,
 //! intervals between counts, cases with steps, prices that overtake each other, and many events of one instant. Instants lie at
-//! edges: midnight, Sunday to Monday, 8, 10 and 30 minutes (early warning and limits of `sla.toml`), 14 days between counts.
+//! edges: midnight, Sunday to Monday, 8, 10 and 30 minutes (early warning and limits of `sla/steps.toml`), 14 days between counts.
 
 use pipeline::time::DAY_MS;
 use proptest::collection::vec;
@@ -18,7 +18,7 @@ const HOUR: i64 = 60 * MINUTE;
 const TEN: i64 = 10 * HOUR;
 
 const DAYS: &[i64] = &[0, 3, 6, 7, 14, 16];
-/// Cases are short: on two days alone their events meet.
+/// Cases are short: their events interact only if they lie on few days.
 const DAYS_OF_CASES: &[i64] = &[6, 14];
 const TIMES: &[i64] = &[
     0,
@@ -28,20 +28,20 @@ const TIMES: &[i64] = &[
     TEN + 30 * MINUTE,
     DAY_MS - 1,
 ];
-/// How long before it was told something was counted, seen or received.
+/// How long before its event something was counted, observed or received.
 const AGO: &[i64] = &[0, 8 * MINUTE, 26 * HOUR];
-/// Beyond the two hours for which a call is waited for, and not so long that deadlines lie on many days.
+/// Beyond the two hours for which the end of a call is awaited, and short enough that deadlines lie on few days.
 const AGO_OF_CASES: &[i64] = &[0, 8 * MINUTE, 3 * HOUR];
 
-/// Weeks in which something happens. When they are over, all clocks have passed every window and every deadline in them.
+/// Weeks that have events. When they are over, all clocks have passed every window and deadline in them.
 pub const WEEKS: i64 = 3;
 
-/// The instant at which they are over.
+/// The instant at which these weeks are over.
 pub fn end_ms() -> i64 {
     at(7 * WEEKS, 0)
 }
 
-/// An instant at which something happens or a clock stands.
+/// An instant of an event or a clock.
 pub fn instant() -> impl Strategy<Value = i64> {
     (select(DAYS), select(TIMES)).prop_map(|(day, time)| at(day, time))
 }
@@ -52,14 +52,14 @@ pub fn event() -> impl Strategy<Value = Event> {
         9 => order(),
         6 => count(),
         3 => list_price(),
-        4 => price_seen(),
+        4 => price_observed(),
         8 => case(),
         2 => survey(),
     ];
     let corrects = prop_oneof![
         16 => Just(Corrects::Nothing),
-        2 => (0..40_usize).prop_map(Corrects::Fellow),
-        1 => (0..40_usize).prop_map(Corrects::Anyone),
+        2 => (0..40_usize).prop_map(Corrects::SameScope),
+        1 => (0..40_usize).prop_map(Corrects::Any),
     ];
     (what, corrects, select(&[0, HOUR][..])).prop_map(|(mut event, corrects, later)| {
         event.corrects = corrects;
@@ -76,7 +76,7 @@ fn sku() -> impl Strategy<Value = &'static str> {
     prop_oneof![3 => Just(SKUS[0]), 1 => Just(SKUS[1])]
 }
 
-/// Leaves `name` out where there is no value.
+/// Adds the field `name` if there is a value.
 fn with(mut fields: Value, name: &str, value: Option<impl Into<Value>>) -> Value {
     if let Some(value) = value {
         fields[name] = value.into();
@@ -136,7 +136,7 @@ fn count() -> impl Strategy<Value = Event> {
     })
 }
 
-/// A list price; in force from before it was told, or from later on.
+/// A list price; in force from before its event or from later on.
 fn list_price() -> impl Strategy<Value = Event> {
     let region = prop_oneof![2 => Just(None), 1 => Just(Some("R1")), 1 => Just(Some("R2"))];
     let price_type = select(&["WHOLESALE", "SUGGESTED_RETAIL"][..]);
@@ -153,8 +153,8 @@ fn list_price() -> impl Strategy<Value = Event> {
     )
 }
 
-/// A price seen at a retailer; some are outliers to some list prices.
-fn price_seen() -> impl Strategy<Value = Event> {
+/// A price observed at a retailer; some are outliers to some list prices.
+fn price_observed() -> impl Strategy<Value = Event> {
     let basis =
         prop_oneof![4 => Just(Some("SELLING")), 1 => Just(Some("BUYBACK")), 1 => Just(None)];
     (

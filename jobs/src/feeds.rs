@@ -1,4 +1,4 @@
-//! Feeds for forecasters: `feeds.demand_daily` and topic `feeds.demand.v1`, made from M01.
+//! Feeds for forecasters: table `feeds.demand_daily` and topic `feeds.demand.v1`, computed from M01.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +7,14 @@ use chrono_tz::Tz;
 use pipeline::publisher::{CalendarDay, FeedDefinition};
 use schemas::calendar::{Calendar, CalendarRow, MissingYear};
 
-/// Daily demand per SKU × territory, without gaps (contract 6). `topic`: where it is sent to, if the events come from Kafka.
+/// Daily demand per SKU × territory, without gaps (contract 6). `topic`: where it is sent, if the events come from Kafka.
 pub fn demand_daily(zone: Tz, calendar: &[CalendarRow], topic: Option<String>) -> FeedDefinition {
     let calendar = Calendar::built_in(zone).with_rows(calendar.to_vec());
     let missing = MissingYears::default();
     FeedDefinition {
         name: "demand_daily".to_owned(),
         metric: "demand_orders".to_owned(),
-        sql: include_str!("../../feeds/demand_daily.sql").to_owned(),
+        sql: include_str!("../feeds/demand_daily.sql").to_owned(),
         values: ["y", "y_allocated", "y_delivered", "returned"]
             .map(str::to_owned)
             .to_vec(),
@@ -22,10 +22,10 @@ pub fn demand_daily(zone: Tz, calendar: &[CalendarRow], topic: Option<String>) -
         calendar: Arc::new(move |day| {
             let date = day.date();
             CalendarDay {
-                is_working_day: missing.known(calendar.is_working_day(date)),
-                is_holiday: missing.known(calendar.is_holiday(date)),
+                is_working_day: missing.known_or_warn(calendar.is_working_day(date)),
+                is_holiday: missing.known_or_warn(calendar.is_holiday(date)),
                 days_to_holiday: missing
-                    .known(calendar.days_to_holiday(date))
+                    .known_or_warn(calendar.days_to_holiday(date))
                     .and_then(|days| i32::try_from(days).ok()),
             }
         }),
@@ -33,20 +33,20 @@ pub fn demand_daily(zone: Tz, calendar: &[CalendarRow], topic: Option<String>) -
     }
 }
 
-/// Years that the calendar was asked for in vain: a feed goes on without them, with a warning for each (K20).
+/// Years that the calendar does not have: a feed goes on without them, with one warning per year (K20).
 #[derive(Default)]
 struct MissingYears(Mutex<BTreeSet<i32>>);
 
 impl MissingYears {
-    /// The answer, or NULL; says once a year that it is not there.
-    fn known<T>(&self, answer: Result<T, MissingYear>) -> Option<T> {
-        let error = match answer {
+    /// The value, or `None` (NULL) with a warning the first time that its year is missing.
+    fn known_or_warn<T>(&self, value: Result<T, MissingYear>) -> Option<T> {
+        let error = match value {
             Ok(known) => return Some(known),
             Err(error) => error,
         };
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(error.year) {
-            tracing::warn!(%error, "calendar columns of the demand feed are NULL where they need that year");
+        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(error.year) {
+            tracing::warn!(%error, "calendar columns of the demand feed are NULL where they need this year");
         }
         None
     }
@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// What is logged, as text.
+    /// The text of the log.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -100,15 +100,15 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             let national_day = (Some(false), Some(true), Some(0));
             assert_eq!(columns("2026-10-01"), national_day);
-            // The last holiday of 2026 has passed: how far the next is, only 2027 can say.
+            // The last holiday of 2026 has passed: the distance to the next one depends on 2027.
             assert_eq!(columns("2026-12-30"), (Some(true), Some(false), None));
             for date in ["2031-05-04", "2031-05-05"] {
                 assert_eq!(columns(date), (None, None, None), "{date}");
             }
         });
-        let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let warnings: Vec<&str> = said.lines().collect();
-        assert_eq!(warnings.len(), 2, "{said}");
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let warnings: Vec<&str> = text.lines().collect();
+        assert_eq!(warnings.len(), 2, "{text}");
         assert!(warnings[0].contains("WARN") && warnings[0].contains("year=2027"));
         assert!(warnings[1].contains("WARN") && warnings[1].contains("year=2031"));
     }

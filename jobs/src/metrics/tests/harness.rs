@@ -1,4 +1,4 @@
-//! Runs the texts of a metric over facts through the engine's own stages, without shards, logs or tables.
+//! Runs the queries of a metric over facts with the engine's own parts, without shards, logs or tables.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,32 +14,27 @@ use pipeline::pane::{LinearPlan, PaneStore};
 use pipeline::round::{Evaluator, Metric, evaluate_public, evaluate_shard};
 use pipeline::time::{Day, Window, WindowKind, Zone};
 
-use crate::metrics::texts;
+use crate::catalogue;
+use crate::metrics::queries;
 use crate::reference::RetailReference;
 
 pub const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
 
-/// Every metric, its panes where facts were given, and what reads them.
-pub struct Bench {
+/// Every metric, and the panes of those that have been given facts.
+pub struct Harness {
     metrics: Vec<Metric>,
     panes: BTreeMap<String, PaneStore>,
     runtime: tokio::runtime::Runtime,
 }
 
-/// Every metric with the table that it fills.
+/// Every metric.
 pub fn metrics() -> Vec<Metric> {
-    let table_of = |name: &str| {
-        let table = schemas::table::find("metrics", name)?;
-        let dimensions = table.key.iter().filter(|key| !key.starts_with("window_"));
-        Some((
-            table.schema.clone(),
-            dimensions.map(|key| (*key).to_owned()).collect(),
-        ))
-    };
-    Metric::load_all(&texts(), table_of).unwrap()
+    let (metrics, problems) = catalogue::load_metrics(&queries());
+    assert!(problems.is_empty(), "{problems:?}");
+    metrics
 }
 
-impl Bench {
+impl Harness {
     pub fn new() -> Self {
         Self {
             metrics: metrics(),
@@ -57,7 +52,7 @@ impl Bench {
             .unwrap()
     }
 
-    /// Adds facts to `panes.<name>`; also needed without facts, so that the table is there.
+    /// Adds facts to `panes.<name>`; also needed without facts, so that the table exists.
     pub fn stream<F: Fact>(&mut self, name: &str, facts: &[F]) {
         let mut fields: Vec<_> = F::table().schema().fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(PANE, DataType::Date32, false)));

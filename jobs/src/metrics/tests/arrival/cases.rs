@@ -1,4 +1,4 @@
-//! Cases of design 3.2 by name: what a text or an operator reads beside its own events comes last.
+//! Cases of design 3.2: what a query or an operator reads beside its own events arrives last.
 
 use pipeline::round::Metric;
 use pipeline::time::{Window, WindowKind};
@@ -8,12 +8,12 @@ use super::event::{CUSTOMERS, Event, at};
 use super::public::Revised;
 use super::service::Service;
 use super::{metrics_for, runtime};
-use crate::metrics::tests::bench::{ZONE, rows};
+use crate::metrics::tests::harness::{ZONE, rows};
 
 const TEN: i64 = 10 * 3_600_000;
 const NEVER_TOO_LATE: i64 = 400;
 
-/// The window of this kind that ends after so many days.
+/// The window of this kind that ends after this many days.
 fn ending(kind: WindowKind, day: i64) -> Window {
     let end = ZONE.day_of(at(day, 0));
     let length = match kind {
@@ -28,7 +28,7 @@ fn ending(kind: WindowKind, day: i64) -> Window {
     }
 }
 
-/// The windows of one metric among `revised`, by the day they end after.
+/// The windows of one metric among `revised`, as the number of days after which they end.
 fn ends(revised: &[Revised], metric: &str) -> Vec<i32> {
     let first = ZONE.day_of(at(0, 0));
     let of_metric = revised.iter().filter(|(name, _)| name == metric);
@@ -37,7 +37,7 @@ fn ends(revised: &[Revised], metric: &str) -> Vec<i32> {
         .collect()
 }
 
-/// A service that makes rows of these metrics, in windows of one kind, and lets nothing come too late.
+/// A service that computes rows of these metrics in windows of one kind; no event is too late.
 async fn service(names: &[&str], window_kind: WindowKind) -> Service {
     let is_wanted =
         |metric: &Metric, kind| names.contains(&metric.name.as_str()) && kind == window_kind;
@@ -59,7 +59,7 @@ fn count(day: i64, qty: i64) -> Event {
     Event::new("visit.info_collected", at(day, TEN), Some(0), fields)
 }
 
-/// A list price told on day 20.
+/// A list price announced on day 20.
 fn list_price(price_type: &str, price_fen: i64, from_day: i64) -> Event {
     let fields = json!({
         "sku_id": "S1", "price_type": price_type, "price_fen": price_fen, "valid_from": at(from_day, 0),
@@ -67,16 +67,16 @@ fn list_price(price_type: &str, price_fen: i64, from_day: i64) -> Event {
     Event::new("price.list_set", at(20, TEN), None, fields)
 }
 
-fn price_seen(customer: usize, day: i64, price_fen: i64) -> Event {
+fn price_observed(customer: usize, day: i64, price_fen: i64) -> Event {
     let at_ms = at(day, TEN);
     let fields = json!({"sku_id": "S1", "price_fen": price_fen, "price_basis": "SELLING", "observed_at": at_ms});
     Event::new("price.observed", at_ms, Some(customer), fields)
 }
 
-/// Operators (values of lines, quarantine) and texts (price and cost of a margin) read list prices; the median of a territory reads
-/// another shard's retailers. Each is published without them first.
+/// Operators (values of lines, quarantine) and queries (price and cost of a margin) read list prices; the median of a territory reads
+/// retailers of another shard. Rows are published without them first.
 #[test]
-fn prices_that_come_last_revise_what_was_published_without_them() {
+fn prices_that_arrive_last_revise_the_rows_published_without_them() {
     runtime().block_on(async {
         let mut service =
             service(&["demand_orders", "retailer_margin_by_sku"], WindowKind::W1).await;
@@ -106,7 +106,7 @@ fn prices_that_come_last_revise_what_was_published_without_them() {
                 mine.unwrap().trim_start().to_owned(),
             )
         };
-        let told = vec![
+        let events = vec![
             order(
                 "order.placed",
                 0,
@@ -120,7 +120,7 @@ fn prices_that_come_last_revise_what_was_published_without_them() {
             count(0, 5),
             count(6, 3),
         ];
-        service.tell(told, clock_ms).await;
+        service.ingest(events, clock_ms).await;
         assert_eq!(
             found(&service),
             ("0 0 18".to_owned(), "NONE  NONE".to_owned())
@@ -137,27 +137,27 @@ fn prices_that_come_last_revise_what_was_published_without_them() {
                 "800 640 0",
                 "100.000000 SUGGESTED 80.000000 DELIVERIES",
             ),
-            // Retailer 1 lives in the other shard and in the same territory.
+            // Retailer 1 belongs to the other shard and to the same territory.
             (
-                price_seen(1, 5, 130),
+                price_observed(1, 5, 130),
                 "800 640 0",
                 "130.000000 TERRITORY 80.000000 DELIVERIES",
             ),
-            // More than three times the suggested price of that day: what was seen is an outlier now.
+            // The observation is more than three times the suggested price of that day now: an outlier.
             (
                 list_price("SUGGESTED_RETAIL", 40, 4),
                 "800 640 0",
                 "40.000000 SUGGESTED 80.000000 DELIVERIES",
             ),
             (
-                price_seen(0, 5, 90),
+                price_observed(0, 5, 90),
                 "800 640 0",
                 "90.000000 OWN 80.000000 DELIVERIES",
             ),
         ] {
             let what = format!("{price:?}");
-            let revised = service.tell(vec![price], clock_ms).await;
-            // The weeks that hold days 0 to 6 or look back on them.
+            let revised = service.ingest(vec![price], clock_ms).await;
+            // The weeks that hold days 0 to 6 or look back to them.
             assert_eq!(ends(&revised, "retailer_margin_by_sku"), [7, 14], "{what}");
             assert_eq!(
                 found(&service),
@@ -171,7 +171,7 @@ fn prices_that_come_last_revise_what_was_published_without_them() {
 
 /// The trend of a week reads the seven weeks before it.
 #[test]
-fn answers_of_a_week_come_after_the_trend_of_three_weeks_later() {
+fn answers_that_arrive_after_later_trends_revise_them() {
     runtime().block_on(async {
         let answer = |week: i64, score: i64| {
             let answers = json!([{"question_id": "Q0", "score": score}]);
@@ -188,13 +188,13 @@ fn answers_of_a_week_come_after_the_trend_of_three_weeks_later() {
         let all_but_the_third = (0..=10)
             .filter(|week| *week != 2)
             .map(|week| answer(week, 3));
-        service.tell(all_but_the_third.collect(), clock_ms).await;
+        service.ingest(all_but_the_third.collect(), clock_ms).await;
         // Five of the six weeks up to week 5 have answers, seven of the eight up to week 9.
         assert_eq!(slope(&service, 5), "");
         assert_eq!(slope(&service, 9), "0.0");
 
-        let revised = service.tell(vec![answer(2, 5)], clock_ms).await;
-        // Weeks 3 and 4 have fewer than six weeks all the same, week 10 looks back to week 3.
+        let revised = service.ingest(vec![answer(2, 5)], clock_ms).await;
+        // Weeks 3 and 4 still have fewer than six weeks, week 10 looks back to week 3 only.
         let weeks: Vec<i32> = ends(&revised, "satisfaction")
             .into_iter()
             .map(|end| end / 7 - 1)
@@ -209,7 +209,7 @@ fn answers_of_a_week_come_after_the_trend_of_three_weeks_later() {
 
 /// The unit cost of a margin reads the deliveries of 28 days.
 #[test]
-fn a_delivery_that_comes_late_revises_the_margins_of_four_spans() {
+fn a_late_delivery_revises_the_margins_of_four_windows() {
     runtime().block_on(async {
         let delivered = |day: i64, price_fen: i64| {
             let line = json!({"line_no": 1, "sku_id": "S1", "delivered_qty": 4, "wholesale_price_fen": price_fen});
@@ -217,8 +217,8 @@ fn a_delivery_that_comes_late_revises_the_margins_of_four_spans() {
         };
         let mut service = service(&["retailer_margin_by_sku"], WindowKind::H28).await;
         let clock_ms = at(42, 0);
-        service.tell(vec![delivered(1, 100), price_seen(0, 1, 120)], clock_ms).await;
-        let revised = service.tell(vec![delivered(2, 60)], clock_ms).await;
+        service.ingest(vec![delivered(1, 100), price_observed(0, 1, 120)], clock_ms).await;
+        let revised = service.ingest(vec![delivered(2, 60)], clock_ms).await;
         assert_eq!(ends(&revised, "retailer_margin_by_sku"), [7, 14, 21, 28]);
         for day in [7, 14, 21, 28] {
             let window = ending(WindowKind::H28, day);
@@ -229,9 +229,9 @@ fn a_delivery_that_comes_late_revises_the_margins_of_four_spans() {
     });
 }
 
-/// A correction takes out what rows were published from: the row of its day goes, and is not there in batch either.
+/// A correction removes the only event of a published row: the row goes, and batch has none either.
 #[test]
-fn a_row_whose_only_event_is_corrected_goes() {
+fn a_row_whose_only_event_is_corrected_is_removed() {
     runtime().block_on(async {
         let placed = |day: i64| {
             order(
@@ -242,7 +242,7 @@ fn a_row_whose_only_event_is_corrected_goes() {
         };
         let mut service = service(&["demand_orders"], WindowKind::D1).await;
         let clock_ms = at(14, 0);
-        service.tell(vec![placed(0)], clock_ms).await;
+        service.ingest(vec![placed(0)], clock_ms).await;
         let day = |service: &Service, end: i64| {
             service
                 .public
@@ -250,8 +250,8 @@ fn a_row_whose_only_event_is_corrected_goes() {
         };
         assert!(day(&service, 1).is_some());
         let mut correction = placed(2);
-        correction.corrects = super::event::Corrects::Anyone(0);
-        service.tell(vec![correction], clock_ms).await;
+        correction.corrects = super::event::Corrects::Any(0);
+        service.ingest(vec![correction], clock_ms).await;
         assert!(day(&service, 1).is_none());
         assert_eq!(
             rows(&day(&service, 3).unwrap(), &["requested_qty", "orders"]),

@@ -1,10 +1,10 @@
-//! Which reference tables there are and what their columns hold (contract, section 4).
+//! The reference tables and the types of their columns (contract, section 4).
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
-/// What a column holds, and so how its text in a CSV file is read.
+/// The type of a column, and so how its text in a CSV file is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
     Text,
@@ -34,18 +34,18 @@ impl ColumnKind {
 #[derive(Debug)]
 pub struct ReferenceTable {
     pub name: &'static str,
-    /// Its name among the `asof.*` tables of metric texts; `None`: not one of them.
+    /// Its name among the `asof.*` tables of metric queries; `None`: not one of them.
     pub as_of: Option<&'static str>,
-    /// Columns that together name a row's subject; must be there in every row.
+    /// Columns that together identify the subject of a row; never empty.
     pub key: &'static [&'static str],
-    /// All columns but `valid_from` and `valid_to`.
+    /// All columns except `valid_from` and `valid_to`.
     pub columns: &'static [(&'static str, ColumnKind)],
-    /// (column, table whose key it must be, a value that is always right)
-    pub points_to: &'static [(&'static str, &'static str, Option<&'static str>)],
+    /// (column, table whose key it holds, a value that is always valid)
+    pub foreign_keys: &'static [(&'static str, &'static str, Option<&'static str>)],
 }
 
 impl ReferenceTable {
-    /// Its columns with the two of validity, which every table has.
+    /// Its columns and the two of validity, which every table has.
     pub fn all_columns(&self) -> impl Iterator<Item = (&'static str, ColumnKind)> {
         let validity = [
             (VALID_FROM, ColumnKind::Instant),
@@ -92,7 +92,7 @@ pub static TABLES: &[ReferenceTable] = &[
             ("order_weekdays", TextList),
             ("rural_station_id", Text),
         ],
-        points_to: &[("territory_id", TERRITORY, None)],
+        foreign_keys: &[("territory_id", TERRITORY, None)],
     },
     ReferenceTable {
         name: SKU,
@@ -109,7 +109,7 @@ pub static TABLES: &[ReferenceTable] = &[
             ("base_unit", Text),
             ("launch_date", Date),
         ],
-        points_to: &[],
+        foreign_keys: &[],
     },
     ReferenceTable {
         name: TERRITORY,
@@ -122,7 +122,7 @@ pub static TABLES: &[ReferenceTable] = &[
             ("client_manager_id", Text),
             ("market_manager_id", Text),
         ],
-        points_to: &[("area_unit_id", UNIT, None)],
+        foreign_keys: &[("area_unit_id", UNIT, None)],
     },
     ReferenceTable {
         name: "ref_staff",
@@ -135,7 +135,7 @@ pub static TABLES: &[ReferenceTable] = &[
             ("manager_id", Text),
             ("territory_ids", TextList),
         ],
-        points_to: &[("unit_id", UNIT, None), ("manager_id", "ref_staff", None)],
+        foreign_keys: &[("unit_id", UNIT, None), ("manager_id", "ref_staff", None)],
     },
     ReferenceTable {
         name: UNIT,
@@ -148,14 +148,14 @@ pub static TABLES: &[ReferenceTable] = &[
             ("open_time", Text),
             ("close_time", Text),
         ],
-        points_to: &[("parent_id", UNIT, None)],
+        foreign_keys: &[("parent_id", UNIT, None)],
     },
     ReferenceTable {
         name: "ref_sample_basket",
         as_of: Some("sample_basket"),
         key: &["territory_id", "sku_id"],
         columns: &[("territory_id", Text), ("sku_id", Text)],
-        points_to: &[
+        foreign_keys: &[
             ("territory_id", TERRITORY, Some("ALL")),
             ("sku_id", SKU, None),
         ],
@@ -165,11 +165,11 @@ pub static TABLES: &[ReferenceTable] = &[
         as_of: None,
         key: &["date"],
         columns: &[("date", Date), ("day_kind", Text), ("name", Text)],
-        points_to: &[],
+        foreign_keys: &[],
     },
 ];
 
-/// Tables of the contract that no metric reads yet: their files are let be.
+/// Tables of the contract that no metric reads yet: their files are ignored.
 pub static NOT_READ_YET: &[&str] = &[
     "ref_allocation_plan",
     "ref_forecast",
