@@ -21,5 +21,7 @@
 pub mod calendar;
 pub mod event;
 pub mod json_schema;
+pub mod money;
 pub mod partition;
 pub mod table;
+pub mod time;
