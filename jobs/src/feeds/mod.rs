@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
 use pipeline::publisher::{CalendarDay, FeedDefinition};
-use schemas::calendar::{Calendar, CalendarRow, MissingYear};
+use schemas::calendar::{Calendar, CalendarRow};
+use schemas::error::Error;
 
 /// Daily demand per SKU × territory, without gaps (contract 6). `topic`: where it is sent to, if the events come from Kafka.
 pub fn demand_daily(zone: Tz, calendar: &[CalendarRow], topic: Option<String>) -> FeedDefinition {
@@ -39,13 +40,14 @@ struct MissingYears(Mutex<BTreeSet<i32>>);
 
 impl MissingYears {
     /// The answer, or NULL; says once a year that it is not there.
-    fn known<T>(&self, answer: Result<T, MissingYear>) -> Option<T> {
+    fn known<T>(&self, answer: Result<T, Error>) -> Option<T> {
         let error = match answer {
             Ok(known) => return Some(known),
             Err(error) => error,
         };
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(error.year) {
+        let Error::MissingYear { year } = error;
+        if told.insert(year) {
             tracing::warn!(%error, "calendar columns of the demand feed are NULL where they need that year");
         }
         None

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use schemas::event::{EventBatchBuilder, Place};
+use schemas::time::TimestampMs;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Shard, ShardCommand, ShardError, ShardReport};
@@ -138,12 +139,12 @@ impl<R: ReferenceState> Shard<R> {
             Verdict::Accepted(event) => {
                 if let Some(timestamp_ms) = record.timestamp_ms {
                     self.live
-                        .observe(record.input, timestamp_ms, event.recorded_at_ms());
+                        .observe(record.input, timestamp_ms, event.recorded_at().as_ms());
                 }
                 let place = Place {
                     partition: input.id.partition,
                     offset: record.offset,
-                    timestamp_ms: record.timestamp_ms,
+                    timestamp: record.timestamp_ms.map(TimestampMs::from_ms),
                 };
                 self.builders
                     .entry(input.topic)
@@ -156,8 +157,8 @@ impl<R: ReferenceState> Shard<R> {
                 event_id: event.event_id().to_owned(),
                 event_type: event.event_type().to_owned(),
                 scope: event.scope().map(str::to_owned),
-                occurred_at_ms: event.occurred_at_ms(),
-                recorded_at_ms: event.recorded_at_ms(),
+                occurred_at_ms: event.occurred_at().as_ms(),
+                recorded_at_ms: event.recorded_at().as_ms(),
                 limit_ms: limit_ms.unwrap_or(i64::MIN),
             }),
             Verdict::Dead(rejection) if input.accounted => {

@@ -10,14 +10,15 @@ use pipeline::kafka::{RecordSender, partition_counts};
 use pipeline::run::process::RunError;
 use pipeline::source::SourceError;
 use pipeline::time::{Zone, wall};
+use schemas::time::TimestampMs;
 
 use super::super::Usage;
 use super::super::run::kafka_settings;
 use super::pace::{Pace, Pacer};
 use crate::config::Config;
 use simulator::{
-    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulateError, SimulationSummary,
-    SoldInterval, generate, write_reference,
+    DirtyRecord, Error, EventFiles, EventSink, Plan, SimTopic, SimulationSummary, SoldInterval,
+    generate, write_reference,
 };
 
 /// Simulates `plan` into `out` and sends every record with the moment of sending as its timestamp; ends once brokers have
@@ -110,17 +111,17 @@ impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
         topic: SimTopic,
         partition: u32,
         key: Option<&str>,
-        recorded_at_ms: i64,
+        recorded_at: TimestampMs,
         payload: &[u8],
-    ) -> Result<(), SimulateError> {
-        let due = self.pacer.due(recorded_at_ms);
+    ) -> Result<(), Error> {
+        let due = self.pacer.due(recorded_at);
         thread::sleep(due.saturating_sub(self.began.elapsed()));
         self.files
-            .event(topic, partition, key, recorded_at_ms, payload)?;
+            .event(topic, partition, key, recorded_at, payload)?;
         let to = &self.inputs[topic.index()][partition as usize];
         // A line `null` is a tombstone (K2).
         let value = (payload != b"null").then_some(payload);
-        let refused = |source: SourceError| SimulateError::Sink {
+        let refused = |source: SourceError| Error::Sink {
             topic: topic.folder(),
             source: Box::new(source),
         };
@@ -131,11 +132,11 @@ impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
         Ok(())
     }
 
-    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), SimulateError> {
+    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), Error> {
         self.files.dirty(record)
     }
 
-    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), Error> {
         self.files.sold(interval)
     }
 }

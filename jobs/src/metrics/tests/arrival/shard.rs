@@ -13,6 +13,7 @@ use pipeline::shard::{Effects, ShardState};
 use pipeline::source::{Record, TimestampKind};
 use pipeline::time::{DAY_MS, Day};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic};
+use schemas::time::DurationMs;
 
 use super::event::{Event, SHARDS, id, reference};
 use crate::alerts::shard_rules;
@@ -21,7 +22,7 @@ use crate::metrics::tests::bench::ZONE;
 use crate::reference::RetailReference;
 
 pub const LIMITS: Limits = Limits {
-    max_future_skew_ms: 300_000,
+    max_future_skew: DurationMs::from_minutes(5),
     max_record_bytes: 1 << 20,
 };
 
@@ -174,7 +175,7 @@ impl Shard {
                 let place = Place {
                     partition: partition.cast_signed(),
                     offset: 0,
-                    timestamp_ms: None,
+                    timestamp: None,
                 };
                 self.builders
                     .entry(topic)
