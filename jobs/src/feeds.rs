@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
 use pipeline::publisher::{CalendarDay, FeedDefinition};
-use schemas::calendar::{Calendar, CalendarRow, MissingYear};
+use schemas::calendar::{Calendar, CalendarRow};
+use schemas::error::Error;
 
 /// Daily demand per SKU × territory, without gaps (contract 6). `topic`: where it is sent, if the events come from Kafka.
 pub fn demand_daily(zone: Tz, calendar: &[CalendarRow], topic: Option<String>) -> FeedDefinition {
@@ -39,13 +40,14 @@ struct MissingYears(Mutex<BTreeSet<i32>>);
 
 impl MissingYears {
     /// The value, or `None` (NULL) with a warning the first time that its year is missing.
-    fn known_or_warn<T>(&self, value: Result<T, MissingYear>) -> Option<T> {
+    fn known_or_warn<T>(&self, value: Result<T, Error>) -> Option<T> {
         let error = match value {
             Ok(known) => return Some(known),
             Err(error) => error,
         };
+        let Error::MissingYear { year } = error;
         let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.insert(error.year) {
+        if warned.insert(year) {
             tracing::warn!(%error, "calendar columns of the demand feed are NULL where they need this year");
         }
         None

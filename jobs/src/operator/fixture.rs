@@ -6,6 +6,7 @@ use arrow::record_batch::RecordBatch;
 use chrono::DateTime;
 use pipeline::history::{EventOrder, HistoryEntry, Operator, OperatorContext};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
+use schemas::time::DurationMs;
 use serde_json::{Value, json};
 
 use crate::reference::RetailReference;
@@ -20,7 +21,7 @@ pub fn ms(text: &str) -> i64 {
 /// Accepted events of `topic`, from (event_type, occurred_at, further fields); ids are e0, e1, ...
 pub fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
     let limits = Limits {
-        max_future_skew_ms: 300_000,
+        max_future_skew: DurationMs::from_minutes(5),
         max_record_bytes: 1 << 20,
     };
     let mut builder = EventBatchBuilder::new(topic);
@@ -41,7 +42,7 @@ pub fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
         let place = Place {
             partition: 0,
             offset: offset as i64,
-            timestamp_ms: None,
+            timestamp: None,
         };
         builder.append(&event, &place);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::record_batch::RecordBatch;
 use schemas::event::{EventBatchBuilder, Place, Topic};
+use schemas::time::TimestampMs;
 
 use super::input::ShardInput;
 use super::seal::{DeadLetter, LateEvent};
@@ -36,7 +37,7 @@ impl MicroBatch {
                 let place = Place {
                     partition: input.id.partition,
                     offset: record.offset,
-                    timestamp_ms: record.timestamp_ms,
+                    timestamp: record.timestamp_ms.map(TimestampMs::from_ms),
                 };
                 self.builders
                     .entry(input.topic)
@@ -49,8 +50,8 @@ impl MicroBatch {
                 event_id: event.event_id().to_owned(),
                 event_type: event.event_type().to_owned(),
                 scope: event.scope().map(str::to_owned),
-                occurred_at_ms: event.occurred_at_ms(),
-                recorded_at_ms: event.recorded_at_ms(),
+                occurred_at_ms: event.occurred_at().as_ms(),
+                recorded_at_ms: event.recorded_at().as_ms(),
                 limit_ms,
             }),
             Verdict::Dead(rejection) if input.is_accounted => self.dead_letters.push(DeadLetter {

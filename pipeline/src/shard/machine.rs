@@ -137,7 +137,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         });
         if let (Verdict::Accepted(event), Some(timestamp_ms)) = (&verdict, record.timestamp_ms) {
             self.live
-                .observe(record.input, timestamp_ms, event.recorded_at_ms());
+                .observe(record.input, timestamp_ms, event.recorded_at().as_ms());
         }
         self.batch
             .add(&self.inputs.all[record.input], record, verdict, limit_ms);

@@ -9,12 +9,11 @@ use pipeline::error::{Error, ErrorKind};
 use pipeline::kafka::TopicPartition;
 use pipeline::source::memory::{Outgoing, Producer};
 use pipeline::time::wall;
+use schemas::time::TimestampMs;
 
 use super::super::simulate::{inputs, topics};
 use crate::config::Config;
-use simulator::{
-    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulateError, SoldInterval, generate,
-};
+use simulator::{DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SoldInterval, generate};
 
 /// How far the simulator has come, for whoever shows it.
 #[derive(Debug, Default)]
@@ -40,7 +39,7 @@ pub fn feed(
     is_live: bool,
     producer: Producer,
     sent: Arc<Sent>,
-) -> Result<(), SimulateError> {
+) -> Result<(), simulator::Error> {
     let mut feeder = Feeder {
         files: EventFiles::create(plan, &config.source.dir)?,
         inputs: inputs(plan, &topics(config)),
@@ -61,8 +60,8 @@ pub fn feed(
 }
 
 /// The pipeline was told to stop: no failure of the simulator's.
-fn is_end(error: &SimulateError) -> bool {
-    let SimulateError::Sink { source, .. } = error else {
+fn is_end(error: &simulator::Error) -> bool {
+    let simulator::Error::Sink { source, .. } = error else {
         return false;
     };
     source
@@ -83,9 +82,9 @@ struct Feeder {
 const REST_MS: i64 = 1_000;
 
 impl Feeder {
-    /// Waits until the wall clock has come to `recorded_at_ms`.
-    fn wait_for(&mut self, recorded_at_ms: i64, topic: SimTopic) -> Result<(), SimulateError> {
-        while let ahead @ 1.. = recorded_at_ms - wall::now_ms() {
+    /// Waits until the wall clock has come to `recorded_at`.
+    fn wait_for(&mut self, recorded_at: TimestampMs, topic: SimTopic) -> Result<(), simulator::Error> {
+        while let ahead @ 1.. = (recorded_at - TimestampMs::from_ms(wall::now_ms())).as_ms() {
             self.sent.has_caught_up.store(true, Ordering::Relaxed);
             self.files.flush()?;
             let rest = Duration::from_millis(ahead.min(REST_MS).unsigned_abs());
@@ -96,8 +95,8 @@ impl Feeder {
 }
 
 /// The pipeline was told to stop: see [`is_end`].
-fn end_of(topic: SimTopic) -> impl FnOnce(Error) -> SimulateError {
-    move |gone| SimulateError::Sink {
+fn end_of(topic: SimTopic) -> impl FnOnce(Error) -> simulator::Error {
+    move |gone| simulator::Error::Sink {
         topic: topic.folder(),
         source: Box::new(gone),
     }
@@ -110,14 +109,14 @@ impl EventSink for Feeder {
         topic: SimTopic,
         partition: u32,
         key: Option<&str>,
-        recorded_at_ms: i64,
+        recorded_at: TimestampMs,
         payload: &[u8],
-    ) -> Result<(), SimulateError> {
+    ) -> Result<(), simulator::Error> {
         if self.is_live {
-            self.wait_for(recorded_at_ms, topic)?;
+            self.wait_for(recorded_at, topic)?;
         }
         self.files
-            .event(topic, partition, key, recorded_at_ms, payload)?;
+            .event(topic, partition, key, recorded_at, payload)?;
         let record = Outgoing {
             key: key.map(|key| Bytes::copy_from_slice(key.as_bytes())),
             payload: Some(Bytes::copy_from_slice(payload)),
@@ -128,15 +127,15 @@ impl EventSink for Feeder {
         self.sent.events.fetch_add(1, Ordering::Relaxed);
         self.sent
             .recorded_at_ms
-            .store(recorded_at_ms, Ordering::Relaxed);
+            .store(recorded_at.as_ms(), Ordering::Relaxed);
         Ok(())
     }
 
-    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), SimulateError> {
+    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), simulator::Error> {
         self.files.dirty(record)
     }
 
-    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), simulator::Error> {
         self.files.sold(interval)
     }
 }

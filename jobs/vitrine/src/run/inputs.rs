@@ -11,9 +11,10 @@ use pipeline::source::kafka::KafkaSource;
 use pipeline::source::memory::{Broker, Producer};
 use pipeline::source::{Source, Start};
 use schemas::event::Limits;
+use schemas::time::DurationMs;
 
 use super::super::Usage;
-use crate::config::{Config, SourceKind, ms};
+use crate::config::{Config, SourceKind};
 
 /// How the events come in.
 pub struct Inputs {
@@ -117,7 +118,7 @@ pub fn shard_settings(config: &Config, shard: u32, keyed: u32, global: u32) -> S
         global_partitions: global,
         topics: config.topic_settings(),
         limits: Limits {
-            max_future_skew_ms: ms(config.time.max_future_skew),
+            max_future_skew: DurationMs::from_std(config.time.max_future_skew),
             max_record_bytes: config.limits.max_record_bytes,
         },
         partitioner: config.source.partitioner,

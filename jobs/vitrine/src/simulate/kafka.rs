@@ -9,14 +9,15 @@ use pipeline::error::Error;
 use pipeline::kafka::TopicPartition;
 use pipeline::kafka::{RecordSender, partition_counts};
 use pipeline::time::{Zone, wall};
+use schemas::time::TimestampMs;
 
 use super::super::Usage;
 use super::super::run::kafka_settings;
 use super::pace::{Pace, Pacer};
 use crate::config::Config;
 use simulator::{
-    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulateError, SimulationSummary,
-    SoldInterval, generate, write_reference,
+    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulationSummary, SoldInterval, generate,
+    write_reference,
 };
 
 /// Simulates `plan` into `out` and sends every record with the moment of sending as its timestamp; ends once brokers have
@@ -109,17 +110,17 @@ impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
         topic: SimTopic,
         partition: u32,
         key: Option<&str>,
-        recorded_at_ms: i64,
+        recorded_at: TimestampMs,
         payload: &[u8],
-    ) -> Result<(), SimulateError> {
-        let due = self.pacer.due(recorded_at_ms);
+    ) -> Result<(), simulator::Error> {
+        let due = self.pacer.due(recorded_at);
         thread::sleep(due.saturating_sub(self.began.elapsed()));
         self.files
-            .event(topic, partition, key, recorded_at_ms, payload)?;
+            .event(topic, partition, key, recorded_at, payload)?;
         let to = &self.inputs[topic.index()][partition as usize];
         // A line `null` is a tombstone (K2).
         let value = (payload != b"null").then_some(payload);
-        let refused = |source: Error| SimulateError::Sink {
+        let refused = |source: Error| simulator::Error::Sink {
             topic: topic.folder(),
             source: Box::new(source),
         };
@@ -130,11 +131,11 @@ impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
         Ok(())
     }
 
-    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), SimulateError> {
+    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), simulator::Error> {
         self.files.dirty(record)
     }
 
-    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), simulator::Error> {
         self.files.sold(interval)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use schemas::time::TimestampMs;
+
 /// How fast records are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
@@ -18,7 +20,7 @@ pub enum Pace {
 pub struct Pacer {
     pace: Pace,
     sent: u64,
-    first_recorded_at_ms: Option<i64>,
+    first_recorded_at: Option<TimestampMs>,
 }
 
 impl Pacer {
@@ -26,19 +28,19 @@ impl Pacer {
         Self {
             pace,
             sent: 0,
-            first_recorded_at_ms: None,
+            first_recorded_at: None,
         }
     }
 
-    /// How long after the beginning of the run the next record, recorded at this instant (ms UTC), is due.
-    pub fn due(&mut self, recorded_at_ms: i64) -> Duration {
-        let first_ms = *self.first_recorded_at_ms.get_or_insert(recorded_at_ms);
+    /// How long after the beginning of the run the next record, recorded at this instant, is due.
+    pub fn due(&mut self, recorded_at: TimestampMs) -> Duration {
+        let first = *self.first_recorded_at.get_or_insert(recorded_at);
         let before = self.sent;
         self.sent += 1;
         let seconds = match self.pace {
             Pace::Unlimited => 0.0,
             Pace::Rate(per_second) => before as f64 / per_second,
-            Pace::Speed(times) => (recorded_at_ms - first_ms) as f64 / 1_000.0 / times,
+            Pace::Speed(times) => (recorded_at - first).as_ms() as f64 / 1_000.0 / times,
         };
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
     }
@@ -61,7 +63,7 @@ mod tests {
         let mut pacer = Pacer::new(pace);
         recorded_at_ms
             .iter()
-            .map(|&ms| pacer.due(ms).as_millis())
+            .map(|&ms| pacer.due(TimestampMs::from_ms(ms)).as_millis())
             .collect()
     }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::Bytes;
+use schemas::time::DurationMs;
 use serde_json::{Value, json};
 
 use super::*;
@@ -21,7 +22,7 @@ fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
         idle_after_ms: 30_000,
     };
     let limits = Limits {
-        max_future_skew_ms: SKEW,
+        max_future_skew: DurationMs::from_ms(SKEW),
         ..Limits::default()
     };
     let partitioner = Partitioner::Murmur2;

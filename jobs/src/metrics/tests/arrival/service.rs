@@ -187,7 +187,7 @@ impl Service {
             let place = Place {
                 partition: event.partition().cast_signed(),
                 offset: 0,
-                timestamp_ms: None,
+                timestamp: None,
             };
             let builder = builders
                 .entry(event.topic())

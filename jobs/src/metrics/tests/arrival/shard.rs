@@ -14,6 +14,7 @@ use pipeline::shard::{Effects, ShardState};
 use pipeline::source::{Record, TimestampKind};
 use pipeline::time::{DAY_MS, Day};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic};
+use schemas::time::DurationMs;
 
 use super::event::{Event, SHARDS, id, reference};
 use crate::alerts::AlertRules;
@@ -22,7 +23,7 @@ use crate::metrics::tests::harness::ZONE;
 use crate::reference::RetailReference;
 
 pub const LIMITS: Limits = Limits {
-    max_future_skew_ms: 300_000,
+    max_future_skew: DurationMs::from_minutes(5),
     max_record_bytes: 1 << 20,
 };
 
@@ -175,7 +176,7 @@ impl TestShard {
                 let place = Place {
                     partition: partition.cast_signed(),
                     offset: 0,
-                    timestamp_ms: None,
+                    timestamp: None,
                 };
                 self.builders
                     .entry(topic)
