@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use pipeline::error::Error;
+use pipeline::publisher::EpochError;
 use pipeline::run::process::{RunError, kind_code};
 use tracing_subscriber::EnvFilter;
 
@@ -125,6 +126,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         return 3;
     }
     if let Some(error) = error.downcast_ref::<Error>() {
+        return kind_code(error.kind());
+    }
+    if let Some(EpochError::Engine(error)) = error.downcast_ref() {
         return kind_code(error.kind());
     }
     match error.downcast_ref::<RunError>() {

@@ -21,8 +21,9 @@ use crate::time::Zone;
 /// Name of the publisher's log.
 pub const LOG: &str = "publisher";
 
-/// Version of this layout.
-pub const ENTRY_VERSION: u16 = 2;
+/// Version of the layout of intents, epoch records and checkpoints in this file. It stands in the frame of each record; the log
+/// refuses another one. Raise it with every change.
+pub const LAYOUT: u16 = 3;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,7 +37,6 @@ pub enum PublisherRecord {
 /// What one epoch does, with the publisher's state after it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Intent {
-    pub version: u16,
     pub state: PublisherState,
     /// Revisions that became known with this epoch.
     pub published: Revisions,
@@ -79,7 +79,6 @@ impl PublisherState {
 /// A checkpoint of the publisher.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PublisherCheckpoint {
-    pub version: u16,
     pub state: PublisherState,
     pub published: Published,
     pub last: Option<EpochRecord>,
@@ -113,7 +112,7 @@ pub struct EpochRecord {
 
 /// The newest epoch record, read without owning the log.
 pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>, EpochError> {
-    let reader = LogReader::new(store, LOG);
+    let reader = LogReader::new(store, LOG, LAYOUT);
     let Some(last) = reader.last_number().await? else {
         return Ok(None);
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::entry::{ENTRY_VERSION, EpochRecord, FinalUntil, Intent, PublisherRecord};
+use super::entry::{EpochRecord, FinalUntil, Intent, PublisherRecord};
 use super::feed::FeedDefinition;
 use super::plan::final_until_ms;
 use super::sealed::TableRows;
@@ -72,7 +72,6 @@ impl Publisher {
             .or_default();
         outbox.add(own.clone(), &self.alerting.routes(), now_ms);
         let intent = Intent {
-            version: ENTRY_VERSION,
             state,
             published,
             tables,

@@ -34,7 +34,8 @@ use schemas::event::Topic;
 
 pub use alerts::AlertDestinations;
 pub use entry::{
-    EpochError, EpochRecord, FinalUntil, Intent, LOG, PublisherRecord, PublisherState, newest_epoch,
+    EpochError, EpochRecord, FinalUntil, Intent, LAYOUT, LOG, PublisherRecord, PublisherState,
+    newest_epoch,
 };
 pub use feed::{CalendarDay, FeedDefinition};
 pub use leaving::dead_letter_topic;
@@ -42,7 +43,7 @@ pub use plan::{Lateness, Planner, RoundKey};
 pub use rows::{RuleCard, conform};
 
 use self::alerts::Alerting;
-use self::entry::{ENTRY_VERSION, PublisherCheckpoint};
+use self::entry::PublisherCheckpoint;
 use self::feed::FeedGrid;
 use crate::alert::{self, AlertRule};
 use crate::error::Error;
@@ -107,10 +108,6 @@ pub enum PublishError {
     Arrow(#[from] ArrowError),
     #[error("a record of the publisher cannot be encoded or read")]
     PublisherRecord(#[from] postcard::Error),
-    #[error(
-        "the publisher's log is of version={0}, this program knows version={ENTRY_VERSION}: use the program that wrote it"
-    )]
-    Version(u16),
     #[error(
         "shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the storage from a copy"
     )]
@@ -194,18 +191,13 @@ impl Publisher {
         (log, recovered): (Log, Recovered),
     ) -> Result<Self, PublishError> {
         let mut checkpoint = match &recovered.checkpoint {
-            Some((_, bytes)) => {
-                let checkpoint: PublisherCheckpoint = postcard::from_bytes(bytes)?;
-                check_version(checkpoint.version)?;
-                checkpoint
-            }
+            Some((_, bytes)) => postcard::from_bytes(bytes)?,
             None => PublisherCheckpoint::default(),
         };
         let mut open = None;
         for (number, payload) in &recovered.records {
             match postcard::from_bytes(payload)? {
                 PublisherRecord::Intent(intent) => {
-                    check_version(intent.version)?;
                     checkpoint.state = intent.state.clone();
                     for (metric, window, keys) in &intent.published {
                         checkpoint.published.accept(metric, *window, keys.clone());
@@ -269,7 +261,7 @@ impl Publisher {
     /// Takes in what the shards sealed after the last cut, before they go on.
     pub async fn read_shards(&mut self, store: &Arc<dyn ObjectStore>) -> Result<(), PublishError> {
         for shard in 0..self.settings.shards {
-            let reader = LogReader::new(store.clone(), &shard_log(shard));
+            let reader = LogReader::new(store.clone(), &shard_log(shard), crate::shard::LAYOUT);
             let Some(last) = reader.last_number().await? else {
                 continue;
             };
@@ -342,7 +334,6 @@ impl Publisher {
 
     async fn write_checkpoint(&mut self) -> Result<(), PublishError> {
         let checkpoint = PublisherCheckpoint {
-            version: ENTRY_VERSION,
             state: self.state.clone(),
             published: self.published.clone(),
             last: self.last.clone(),
@@ -388,13 +379,6 @@ const OWN_ALERTS: &str = "publisher";
 /// Name of a shard's log.
 pub fn shard_log(shard: u32) -> String {
     format!("shard-{shard}")
-}
-
-fn check_version(version: u16) -> Result<(), PublishError> {
-    match version {
-        ENTRY_VERSION => Ok(()),
-        other => Err(PublishError::Version(other)),
-    }
 }
 
 /// The short name of an input's topic.

@@ -60,7 +60,7 @@ impl RunError {
 fn shard_code(error: &ShardError) -> u8 {
     match error {
         ShardError::Engine(error) => kind_code(error.kind()),
-        ShardError::Version { .. } | ShardError::Inputs { .. } => 2,
+        ShardError::Inputs { .. } => 2,
         _ => 1,
     }
 }
@@ -119,8 +119,9 @@ impl<R: ReferenceState, F> Process<R, F> {
         let runtime = Handle::current();
         let mut ready = Vec::new();
         for settings in &self.shards {
+            let name = shard_log(settings.shard);
             let (log, recovered) =
-                Log::claim(store.clone(), &shard_log(settings.shard), &self.owner).await?;
+                Log::claim(store.clone(), &name, crate::shard::LAYOUT, &self.owner).await?;
             let first = first_reference(&recovered)?.unwrap_or_else(|| self.reference.clone());
             let reference = self.references.reference(&first).await?;
             let core = (self.make_core)(settings.shard, reference).await?;
@@ -149,7 +150,8 @@ impl<R: ReferenceState, F> Process<R, F> {
             }
             ready.push(shard);
         }
-        let claimed = Log::claim(store.clone(), crate::publisher::LOG, &self.owner).await?;
+        let (name, layout) = (crate::publisher::LOG, crate::publisher::LAYOUT);
+        let claimed = Log::claim(store.clone(), name, layout, &self.owner).await?;
         let mut publisher = Publisher::recover(
             self.publisher,
             self.metrics,

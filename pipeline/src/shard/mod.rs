@@ -33,7 +33,7 @@ use self::read::DeadLetterCircuit;
 pub use self::recover::first_reference;
 pub use self::reference::{ReferenceStore, ReferenceStoreError, ReferenceVersions, SwitchError};
 pub use self::seal::{
-    Clocks, DeadLetter, InputSeal, LateEvent, OrphanRow, PartialAggregate, SEAL_VERSION, Seal,
+    Clocks, DeadLetter, InputSeal, LAYOUT, LateEvent, OrphanRow, PartialAggregate, Seal,
     ShardCheckpoint, from_ipc, least_clocks, to_ipc,
 };
 pub use self::state::{CoreError, Effects, ShardState, clock_key};
@@ -74,10 +74,6 @@ pub enum ShardError {
     Arrow(#[from] ArrowError),
     #[error("a seal cannot be encoded or read")]
     Seal(#[from] postcard::Error),
-    #[error(
-        "the log of shard={shard} holds seals of version={version}, this program knows version={SEAL_VERSION}: use the program that wrote them"
-    )]
-    Version { shard: u32, version: u16 },
     #[error(
         "shard={shard} had inputs {sealed} and now has {now}: the number of partitions must not change, nor the names of topics"
     )]

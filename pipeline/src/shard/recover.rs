@@ -16,7 +16,7 @@ use crate::kafka::TopicPartition;
 use crate::log::{Log, Recovered};
 use crate::shard::ReferenceVersions;
 use crate::shard::ShardState;
-use crate::shard::{Clocks, InputSeal, SEAL_VERSION, Seal, ShardCheckpoint, from_ipc};
+use crate::shard::{Clocks, InputSeal, Seal, ShardCheckpoint, from_ipc};
 use crate::time::{LiveTime, wall};
 
 /// The version that was in force where replay begins.
@@ -49,9 +49,6 @@ impl<R: ReferenceState> Shard<R> {
             Some((_, bytes)) => Some(postcard::from_bytes(bytes)?),
             None => None,
         };
-        if let Some(checkpoint) = &checkpoint {
-            check_version(settings.shard, checkpoint.version)?;
-        }
         let ids = Self::topic_partitions(&settings);
         let states: Vec<JudgeState> = match &checkpoint {
             Some(checkpoint) => checkpoint.judges.clone(),
@@ -117,7 +114,6 @@ impl<R: ReferenceState> Shard<R> {
         let last_checkpoint = recovered.checkpoint.as_ref().map_or(0, |(at, _)| at.number);
         for (_, payload) in &recovered.records {
             let seal: Seal = postcard::from_bytes(payload)?;
-            check_version(settings.shard, seal.version)?;
             let batches = replay(&seal, &mut inputs)?;
             references.switch(&mut core, &seal.reference).await?;
             let effects = core.apply(&batches, &seal.clocks, seal.live_ms).await?;
@@ -153,13 +149,6 @@ impl<R: ReferenceState> Shard<R> {
             reported_caught_up: false,
             runtime,
         })
-    }
-}
-
-fn check_version(shard: u32, version: u16) -> Result<(), ShardError> {
-    match version == SEAL_VERSION {
-        true => Ok(()),
-        false => Err(ShardError::Version { shard, version }),
     }
 }
 

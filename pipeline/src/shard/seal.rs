@@ -18,8 +18,9 @@ use crate::decode::Counters;
 use crate::kafka::TopicPartition;
 use crate::time::{Day, Window};
 
-/// Version of this layout; another one is refused with a sentence.
-pub const SEAL_VERSION: u16 = 2;
+/// Version of the layout of seals and checkpoints in this file, of the state of operators, verdicts and alert rules in
+/// them too. It stands in the frame of each record; the log refuses another one. Raise it with every change.
+pub const LAYOUT: u16 = 3;
 
 /// Event time per set of topics (`complaints`, `orders+visits`): how far each has come, ms UTC.
 pub type Clocks = BTreeMap<String, i64>;
@@ -44,7 +45,6 @@ pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks 
 /// applies them again. Records stay small and no layout of internal state is stored but in checkpoints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seal {
-    pub version: u16,
     pub inputs: Vec<InputSeal>,
     pub clocks: Clocks,
     pub live_ms: Option<i64>,
@@ -134,7 +134,6 @@ pub struct PartialAggregate {
 /// What a checkpoint keeps: inputs, clocks and the histories; facts and panes are computed anew from them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShardCheckpoint {
-    pub version: u16,
     pub inputs: Vec<InputSeal>,
     pub judges: Vec<crate::decode::JudgeState>,
     pub clocks: Clocks,

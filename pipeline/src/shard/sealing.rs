@@ -12,9 +12,7 @@ use super::read::POLL_WAIT;
 use super::{Shard, ShardError, ShardReport};
 use crate::alert::MAX_PER_SEAL;
 use crate::history::ReferenceState;
-use crate::shard::{
-    Clocks, InputSeal, PartialAggregate, SEAL_VERSION, Seal, ShardCheckpoint, to_ipc,
-};
+use crate::shard::{Clocks, InputSeal, PartialAggregate, Seal, ShardCheckpoint, to_ipc};
 use crate::time::{InputTime, clock, wall};
 
 impl<R: ReferenceState> Shard<R> {
@@ -104,7 +102,6 @@ impl<R: ReferenceState> Shard<R> {
         let rest = self.alerts.split_off(self.alerts.len().min(MAX_PER_SEAL));
         let alerts = std::mem::replace(&mut self.alerts, rest);
         let seal = Seal {
-            version: SEAL_VERSION,
             inputs: self.input_seals(),
             clocks,
             live_ms,
@@ -166,7 +163,6 @@ impl<R: ReferenceState> Shard<R> {
 
     pub(super) fn write_checkpoint(&mut self) -> Result<(), ShardError> {
         let checkpoint = ShardCheckpoint {
-            version: SEAL_VERSION,
             inputs: self.input_seals(),
             judges: self.inputs.iter().map(|input| input.judge.save()).collect(),
             clocks: self.clocks.clone(),
