@@ -58,12 +58,13 @@ mod tests {
     fn record(kind: RecordKind, number: u64, claim: ClaimId, previous: [u8; 32]) -> LogRecord {
         let place = RecordPlace {
             kind,
+            layout: 1,
             number,
             claim,
             previous,
             put_at_ms: 0,
         };
-        decode(&encode(place, b"payload").0).expect("decodes")
+        decode(&encode(place, b"payload").0, 1).expect("decodes")
     }
 
     const A: ClaimId = ClaimId {

@@ -12,18 +12,21 @@ use object_store::ObjectStore;
 use proptest::prelude::*;
 
 use super::faulty::{Fault, FaultyStore};
-use super::objects::{Objects, Patience};
+use super::objects::Objects;
 use super::{Log, LogReader, RecordKind};
 use crate::error::ErrorKind;
+use crate::time::Backoff;
+
+const LAYOUT: u16 = 1;
 
 fn objects(store: &Arc<dyn ObjectStore>) -> Objects {
-    let patience = Patience {
+    let backoff = Backoff {
         limit: Duration::from_secs(5),
-        first_pause: Duration::ZERO,
+        ..Backoff::doubling_from(Duration::ZERO)
     };
     Objects {
-        patience,
-        ..Objects::new(Arc::clone(store), "shard-0")
+        backoff,
+        ..Objects::new(Arc::clone(store), "shard-0", LAYOUT)
     }
 }
 
@@ -91,7 +94,7 @@ proptest! {
             let lives = owners.iter().enumerate().map(|(owner, (after, records))| live(Arc::clone(&store), owner, *after, *records));
             let stories = join_all(lives).await;
 
-            let reader = LogReader::new(Arc::clone(&store), "shard-0", 1);
+            let reader = LogReader::new(Arc::clone(&store), "shard-0", LAYOUT);
             let newest = reader.last_number().await.expect("lists").expect("claims stand");
             let mut entries: Vec<_> = reader.read_back(newest).try_collect().await.expect("reads");
             entries.reverse();
@@ -170,7 +173,7 @@ async fn a_zombies_late_put_loses() {
         4
     );
 
-    let reader = LogReader::new(store, "shard-0", 1);
+    let reader = LogReader::new(store, "shard-0", LAYOUT);
     let payloads: Vec<_> = reader
         .read_back(4)
         .map_ok(|entry| entry.payload)

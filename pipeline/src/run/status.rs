@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::log::{LogFolder, LogReader, RecordKind};
+use crate::error::Result;
+use crate::log::{LogFolder, LogReader, RecordKind, store_failed};
 use crate::shard::{LAYOUT, Seal, decode_seal, shard_log};
 
 /// A shard as its log leaves it.
@@ -54,8 +54,9 @@ async fn newest_checkpoint(
     store: &Arc<dyn ObjectStore>,
     folder: &LogFolder,
 ) -> Result<Option<u64>> {
-    let listed = store.list(Some(&folder.checkpoints())).try_collect().await;
-    let checkpoints: Vec<_> = listed.map_err(unlisted)?;
+    let folder = folder.checkpoints();
+    let listed = store.list(Some(&folder)).try_collect().await;
+    let checkpoints: Vec<ObjectMeta> = listed.map_err(store_failed(&folder))?;
     Ok(checkpoints
         .into_iter()
         .max_by(|a, b| a.location.cmp(&b.location))
@@ -66,14 +67,8 @@ async fn newest_checkpoint(
 pub async fn bytes_below(store: &Arc<dyn ObjectStore>, folder: &str) -> Result<u64> {
     let folder = Path::from(folder);
     let sizes = store.list(Some(&folder)).map_ok(|object| object.size);
-    sizes
-        .try_fold(0, |sum, size| async move { Ok(sum + size) })
-        .await
-        .map_err(unlisted)
-}
-
-fn unlisted(source: object_store::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "the storage cannot be listed").caused_by(source)
+    let sum = sizes.try_fold(0, |sum, size| async move { Ok(sum + size) });
+    sum.await.map_err(store_failed(&folder))
 }
 
 #[cfg(test)]
@@ -141,5 +136,21 @@ mod tests {
         assert!(found[1].last.is_none() && found[1].checkpoint_bytes.is_none());
         assert!(bytes_below(&store, "log").await.unwrap() > 0);
         assert_eq!(bytes_below(&store, "tables").await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn seals_of_another_version_are_refused() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let (mut log, _) = Log::claim(store.clone(), "shard-0", LAYOUT + 1, "later")
+            .await
+            .unwrap();
+        append(&mut log, &seal(1)).await;
+        let error = shards(&store).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        let said = error.to_string();
+        assert!(
+            said.contains("log=shard-0") && said.contains("use the program"),
+            "{said}"
+        );
     }
 }

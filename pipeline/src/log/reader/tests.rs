@@ -2,7 +2,7 @@ use futures::TryStreamExt;
 use object_store::memory::InMemory;
 
 use super::*;
-use crate::log::Log;
+use crate::log::{Log, trim};
 
 #[tokio::test]
 async fn a_reader_follows_without_owning() {
@@ -42,7 +42,7 @@ async fn reading_back_ends_where_the_log_was_trimmed() {
     let (mut log, _) = Log::claim(Arc::clone(&store), "shard-0", 1, "a")
         .await
         .unwrap();
-    let reader = LogReader::new(store, "shard-0", 1);
+    let reader = LogReader::new(Arc::clone(&store), "shard-0", 1);
     assert_eq!(reader.last_number().await.unwrap(), Some(1));
     for number in 2..=9 {
         log.append(Bytes::from(vec![number])).await.unwrap();
@@ -50,7 +50,8 @@ async fn reading_back_ends_where_the_log_was_trimmed() {
             log.write_checkpoint(Bytes::new()).await.unwrap();
         }
     }
-    log.trim(u64::MAX, std::time::Duration::ZERO).await.unwrap();
+    let age = std::time::Duration::ZERO;
+    trim(&store, "shard-0", 1, u64::MAX, age).await.unwrap();
     assert_eq!(
         reader.last_number().await.unwrap(),
         Some(9),
