@@ -78,6 +78,7 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::error::ErrorKind;
     use crate::log::Log;
     use crate::shard::Clocks;
 

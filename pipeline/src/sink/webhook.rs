@@ -14,7 +14,7 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 
 use super::address::Guard;
-use super::delivery::AlertSink;
+use super::alert_sink::AlertSink;
 use super::outbox::Route;
 use super::schedule::SendResult;
 use crate::alert::Transition;

@@ -83,7 +83,11 @@ const REST_MS: i64 = 1_000;
 
 impl Feeder {
     /// Waits until the wall clock has come to `recorded_at`.
-    fn wait_for(&mut self, recorded_at: TimestampMs, topic: SimTopic) -> Result<(), simulator::Error> {
+    fn wait_for(
+        &mut self,
+        recorded_at: TimestampMs,
+        topic: SimTopic,
+    ) -> Result<(), simulator::Error> {
         while let ahead @ 1.. = (recorded_at - TimestampMs::from_ms(wall::now_ms())).as_ms() {
             self.sent.has_caught_up.store(true, Ordering::Relaxed);
             self.files.flush()?;
