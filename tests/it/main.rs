@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod exactness;
 mod finality;
+mod former_storage;
 mod kills;
 mod live;
 mod owners;
