@@ -10,6 +10,7 @@ mod exactness;
 mod finality;
 mod former_storage;
 mod kills;
+mod layers;
 mod live;
 mod owners;
 mod proof;

@@ -11,6 +11,7 @@ use arrow::array::{Array, AsArray, Int32Array, StringArray, TimestampMicrosecond
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 
 pub use conform::conform;
 pub use fact_table::{FactColumn, FactTable};
@@ -52,11 +53,11 @@ impl<'a> EventHead<'a> {
     }
 
     pub fn occurred_at_ms(&self, row: usize) -> i64 {
-        self.occurred_at.value(row) / 1000
+        TimestampMs::from_micros(self.occurred_at.value(row)).as_ms()
     }
 
     pub fn recorded_at_ms(&self, row: usize) -> i64 {
-        self.recorded_at.value(row) / 1000
+        TimestampMs::from_micros(self.recorded_at.value(row)).as_ms()
     }
 
     pub fn corrects(&self, row: usize) -> Option<&'a str> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// How far apart the two `occurred_at` may lie, K23 and K24.
-pub const REACH_MS: i64 = 35 * 86_400_000;
+const REACH_MS: i64 = 35 * 86_400_000;
 
 /// What one accepted event says of itself; columns of its batch.
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ use crate::time::{Backoff, wall};
 ///
 /// Records live for 24 h ([`RECORD_LIFE`](super::RECORD_LIFE)). An owner that is silent for longer could put at a number that
 /// another owner has written and that has been trimmed since.
-pub const SILENCE_LIMIT: Duration = Duration::from_secs(3_600);
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(3_600);
 
 /// A log that this process owns.
 #[derive(Debug)]

@@ -553,6 +553,7 @@ impl Machine {
         let last = self.durable.last.as_ref();
         !self.attempts.is_empty()
             || self.has_feed_days()
+            || self.has_unlisted_rules()
             || state.drained_to_ms != last.and_then(|last| last.drained_to_ms)
             || self.collected.iter().any(|sealed| self.is_news(sealed))
     }
@@ -656,7 +657,7 @@ impl Machine {
     }
 
     /// What the age of the publisher's own alerts is measured against.
-    pub fn live_or_clock_ms(&self) -> i64 {
+    fn live_or_clock_ms(&self) -> i64 {
         live_or_clock(self.live_ms, self.durable.state.clocks.values())
     }
 

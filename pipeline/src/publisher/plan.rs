@@ -150,7 +150,7 @@ impl Planner {
 }
 
 /// K7: from a window's end to its being final: look-ahead and the largest lateness of the metric's topics.
-pub fn wait_ms(metric: &Metric, lateness: &Lateness) -> i64 {
+fn wait_ms(metric: &Metric, lateness: &Lateness) -> i64 {
     let late = metric
         .clock
         .iter()

@@ -12,6 +12,7 @@ use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use arrow::record_batch::RecordBatch;
 use serde::Serialize;
+use schemas::time::TimestampMs;
 
 use crate::alert::Severity;
 use crate::columns::{conform, instant, int32};
@@ -91,7 +92,7 @@ pub fn metric_rows(
 ) -> Result<RecordBatch, ArrowError> {
     let rows = changes.rows.num_rows();
     let at = |ms: i64| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from(vec![ms * 1000; rows]).with_timezone("UTC"))
+        Arc::new(TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(ms).as_micros(); rows]).with_timezone("UTC"))
     };
     conform(
         &changes.rows,
@@ -195,7 +196,7 @@ impl DeadLetterRow {
             topic: topic.to_owned(),
             partition: letter.input.partition,
             offset: letter.offset,
-            broker_at: letter.timestamp_ms.map(|ms| ms * 1000),
+            broker_at: letter.timestamp_ms.map(|ms| TimestampMs::from_ms(ms).as_micros()),
             reason: letter.reason.as_str(),
             path: letter.path.clone(),
             value: letter.value.as_ref().map(hex::encode),
@@ -243,9 +244,9 @@ impl LateRow {
             event_id: late.event_id.clone(),
             event_type: late.event_type.clone(),
             scope: late.scope.clone(),
-            occurred_at: late.occurred_at_ms * 1000,
-            recorded_at: late.recorded_at_ms * 1000,
-            limit_at: late.limit_ms * 1000,
+            occurred_at: TimestampMs::from_ms(late.occurred_at_ms).as_micros(),
+            recorded_at: TimestampMs::from_ms(late.recorded_at_ms).as_micros(),
+            limit_at: TimestampMs::from_ms(late.limit_ms).as_micros(),
             shard,
             epoch,
             event_date: zone.day_of(late.occurred_at_ms).date().to_string(),
@@ -271,7 +272,7 @@ impl OrphanFact {
             topic: orphan.topic.name(),
             event_id: orphan.event_id.clone(),
             corrects: orphan.corrects.clone(),
-            occurred_at: orphan.occurred_at_ms * 1000,
+            occurred_at: TimestampMs::from_ms(orphan.occurred_at_ms).as_micros(),
             pane: zone.day_of(orphan.occurred_at_ms).date().to_string(),
             weight: orphan.weight,
             epoch,

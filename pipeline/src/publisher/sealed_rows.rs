@@ -11,6 +11,7 @@ use super::rows::{
 use crate::error::Result;
 use crate::kafka::TopicPartition;
 use schemas::event::Topic;
+use schemas::time::TimestampMs;
 
 impl Machine {
     /// Events, facts and what became of every record, from the seals of this epoch.
@@ -86,7 +87,7 @@ impl Machine {
                     duplicate_n: now.duplicate - before.duplicate,
                     dead_letter_n: now.dead - before.dead,
                     too_late_n: now.too_late - before.too_late,
-                    sealed_at: seal.sealed_at_ms * 1000,
+                    sealed_at: TimestampMs::from_ms(seal.sealed_at_ms).as_micros(),
                     epoch,
                     event_date: zone.day_of(seal.sealed_at_ms).date().to_string(),
                 });
@@ -105,7 +106,7 @@ impl Machine {
         wall_ms: i64,
         rows: &mut TableRows,
     ) -> Result<()> {
-        let emitted_at = wall_ms * 1000;
+        let emitted_at = TimestampMs::from_ms(wall_ms).as_micros();
         let mut newest: BTreeMap<u32, &SealedRecord> = BTreeMap::new();
         for pending in &self.collected {
             newest.insert(pending.shard, pending);
@@ -116,7 +117,7 @@ impl Machine {
                 let topic = topic_of(&input.input, &self.settings.topic_names);
                 let bound = self.settings.bounds.get(topic).copied().unwrap_or(0);
                 let late = self.settings.lateness.get(topic).copied().unwrap_or(0);
-                let at = |less: i64| input.highest_ms.map(|ms| (ms - less) * 1000);
+                let at = |less: i64| input.highest_ms.map(|ms| TimestampMs::from_ms(ms - less).as_micros());
                 watermarks.push(WatermarkRow {
                     epoch,
                     shard,
@@ -141,7 +142,7 @@ impl Machine {
             .iter()
             .map(|(table, version)| EpochRow {
                 epoch: last.epoch,
-                committed_at: last.committed_at_ms * 1000,
+                committed_at: TimestampMs::from_ms(last.committed_at_ms).as_micros(),
                 table_name: table.clone(),
                 version: *version,
                 cut: cut.clone(),
@@ -153,12 +154,19 @@ impl Machine {
             .map(|row| FinalityRow {
                 table_name: row.table.clone(),
                 window_kind: row.window_kind.clone(),
-                final_until: row.until_ms * 1000,
+                final_until: TimestampMs::from_ms(row.until_ms).as_micros(),
                 epoch: last.epoch,
             })
             .collect();
         self.add_plain(rows, "ops.epochs", &epochs)?;
         self.add_plain(rows, "ops.finality", &finality)
+    }
+
+    /// Whether `ops.rules` lacks a rule: true once, at the start of a storage or of a new version of a rule.
+    pub(super) fn has_unlisted_rules(&self) -> bool {
+        let listed = &self.durable.state.rules_listed;
+        let mut cards = self.settings.rules.iter();
+        cards.any(|card| !listed.contains(&(card.rule_id.to_string(), card.rule_version)))
     }
 
     /// Rules that are new in the table.
@@ -174,7 +182,7 @@ impl Machine {
             if self.durable.state.rules_listed.insert(listed) {
                 new.push(RuleRow {
                     card: card.clone(),
-                    loaded_at: wall_ms * 1000,
+                    loaded_at: TimestampMs::from_ms(wall_ms).as_micros(),
                     epoch,
                 });
             }

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use schemas::time::TimestampMs;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pane::PaneInput;
@@ -43,7 +44,7 @@ type Parameter = (&'static str, DataType, fn(&Bounds) -> ScalarValue);
 fn parameters() -> [Parameter; 5] {
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     fn at(ms: i64) -> ScalarValue {
-        ScalarValue::TimestampMicrosecond(Some(ms * 1_000), Some("UTC".into()))
+        ScalarValue::TimestampMicrosecond(Some(TimestampMs::from_ms(ms).as_micros()), Some("UTC".into()))
     }
     [
         ("window_start_date", DataType::Date32, |bounds| {

@@ -61,7 +61,7 @@ pub const VALID_TO: &str = "valid_to";
 pub const CUSTOMER: &str = "ref_customer";
 pub const TERRITORY: &str = "ref_territory";
 pub const SKU: &str = "ref_sku";
-pub const UNIT: &str = "ref_unit";
+const UNIT: &str = "ref_unit";
 pub const CALENDAR: &str = "ref_calendar";
 
 use ColumnKind::{Date, Flag, Text, TextList};

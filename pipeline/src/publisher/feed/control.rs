@@ -5,6 +5,7 @@
 //! can tell whether it has all of it.
 
 use serde::Serialize;
+use schemas::time::TimestampMs;
 use sha2::{Digest, Sha256};
 
 use super::{Cells, FeedDefinition, FeedGrid};
@@ -56,7 +57,7 @@ impl FeedGrid {
                     rows,
                     checksum,
                     sequence: self.sequence,
-                    emitted_at: now_ms * 1000,
+                    emitted_at: TimestampMs::from_ms(now_ms).as_micros(),
                     epoch,
                 }
             })
