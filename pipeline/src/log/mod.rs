@@ -47,7 +47,6 @@ mod versions;
 pub(crate) use error::store_failed;
 pub use fsync::FsyncStore;
 pub use owner::Log;
-pub(crate) use owner::SILENCE_LIMIT;
 pub use reader::{LogEntry, LogReader};
 pub use record::{ClaimId, LogPosition, RecordKind};
 pub use recover::Recovered;

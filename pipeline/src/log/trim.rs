@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::time::wall;
 
 /// How old a record has to be before it may go, in service: an owner that was silent ends well before that
-/// ([`SILENCE_LIMIT`](super::SILENCE_LIMIT)).
+/// (`owner::SILENCE_LIMIT`).
 pub const RECORD_LIFE: Duration = Duration::from_secs(24 * 3_600);
 
 /// What has been deleted, or would be.

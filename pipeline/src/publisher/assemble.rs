@@ -42,6 +42,8 @@ pub(super) struct Draft {
     pub feed: FeedChange,
     pub records: Vec<SinkRecord>,
     pub alerts: Vec<Transition>,
+    /// Attempts of the alert sink's records up to this one are among the rows.
+    pub attempts_cut: u64,
 }
 
 impl Machine {
@@ -71,6 +73,7 @@ impl Machine {
             feed,
             records,
             alerts,
+            attempts_cut: self.attempts_cut,
         })
     }
 

@@ -115,6 +115,9 @@ impl Publisher {
         for (epoch, file) in machine.undelivered() {
             delivery.records.deliver(*epoch, file.clone());
         }
+        delivery
+            .alerts
+            .confirm(machine.checkpoint().state.attempts_cut);
         if machine.is_rolling_forward() {
             tracing::info!(
                 epoch = machine.checkpoint().state.epoch,
@@ -301,6 +304,7 @@ impl Publisher {
                 intent.alerts.clone(),
                 intent.alerts_at_ms,
             );
+            self.delivery.alerts.confirm(intent.state.attempts_cut);
             if let Some(file) = intent.state.undelivered.get(&intent.state.epoch) {
                 self.delivery
                     .records
@@ -348,7 +352,9 @@ impl Publisher {
 
     fn sink_reported(&mut self, event: SinkEvent) -> Result<()> {
         match event {
-            SinkEvent::Attempted(attempts) => self.machine.apply(Event::Attempted(attempts), now()),
+            SinkEvent::Attempted { number, attempts } => self
+                .machine
+                .apply(Event::Attempted { number, attempts }, now()),
             SinkEvent::Delivered { epoch } => self.machine.apply(Event::Delivered { epoch }, now()),
             SinkEvent::Ended(error) => Err(error),
         }

@@ -84,8 +84,11 @@ pub enum Event {
         shard: u32,
         number: u64,
     },
-    /// Delivery of alerts was tried.
-    Attempted(Vec<DeliveryAttempt>),
+    /// Delivery of alerts was tried; record `number` of the alert sink's log holds it.
+    Attempted {
+        number: u64,
+        attempts: Vec<DeliveryAttempt>,
+    },
     /// Records of all epochs up to this one are delivered.
     Delivered {
         epoch: i64,
@@ -186,7 +189,9 @@ pub struct Machine {
     /// Last seal ingested per shard.
     ingested: BTreeMap<u32, u64>,
     partials: BTreeMap<u64, BTreeMap<u32, Vec<(String, Bytes)>>>,
+    /// Attempts that are not in a table yet, and the record of the alert sink's log that holds the last of them.
     pub(super) attempts: Vec<DeliveryAttempt>,
+    pub(super) attempts_cut: u64,
     caught_up: BTreeMap<u32, u64>,
     /// Live time as last sealed; files have none.
     live_ms: Option<i64>,
@@ -257,6 +262,7 @@ impl Machine {
             waiting: VecDeque::new(),
             partials: BTreeMap::new(),
             attempts: Vec::new(),
+            attempts_cut: 0,
             caught_up: BTreeMap::new(),
             live_ms: None,
             // A shard that still answers a round of a former publisher must not be taken for one of ours.
@@ -402,7 +408,13 @@ impl Machine {
             Event::CaughtUp { shard, number } => {
                 self.caught_up.insert(shard, number);
             }
-            Event::Attempted(attempts) => self.attempts.extend(attempts),
+            Event::Attempted { number, attempts } => {
+                // Those that a former publisher has made rows of come again after a crash.
+                if number > self.durable.state.attempts_cut {
+                    self.attempts.extend(attempts);
+                    self.attempts_cut = number;
+                }
+            }
             Event::Delivered { epoch } => {
                 let undelivered = &mut self.durable.state.undelivered;
                 undelivered.retain(|of, _| *of > epoch);
@@ -437,6 +449,7 @@ impl Machine {
         let state = &mut self.durable.state;
         state.epoch = draft.epoch;
         state.cut.clone_from(&self.ingested);
+        state.attempts_cut = state.attempts_cut.max(draft.attempts_cut);
         state.rules = self
             .rules
             .iter()

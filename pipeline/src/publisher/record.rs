@@ -63,6 +63,8 @@ pub struct PublisherState {
     pub rules: Vec<Vec<u8>>,
     /// Epoch → staged records (feed, dead letters) of which the sink had not said that they are delivered.
     pub undelivered: BTreeMap<i64, RecordFile>,
+    /// Last record of the alert sink's log whose attempts are in `ops.deliveries`.
+    pub attempts_cut: u64,
     /// Event time was moved on beyond the inputs' ends.
     pub drained_to_ms: Option<i64>,
     /// Conservation: what the last seal ingested had counted, per shard and input.

@@ -44,6 +44,7 @@ pub struct AlertDelivery {
 
 enum Command {
     Ingest(SourceRecord),
+    Confirm(u64),
     Close,
 }
 
@@ -66,6 +67,11 @@ impl AlertDelivery {
             source.read_behind(&store, &routes, cursor, ingest).await?;
             log.look(false).await?;
         }
+        for (number, attempts) in state.unconfirmed() {
+            let (number, attempts) = (*number, attempts.clone());
+            // Who does not listen yet finds them in the channel.
+            let _ = events.send(SinkEvent::Attempted { number, attempts });
+        }
         let reachable: BTreeSet<_> = sinks.iter().map(|(name, ..)| name.clone()).collect();
         let mut lanes = AlertLanes::new(sinks);
         lanes.reach(state.live_ms());
@@ -82,6 +88,7 @@ impl AlertDelivery {
             state,
             lanes,
             attempts: Vec::new(),
+            settled: 0,
             commands: received,
             events: events.clone(),
             outstanding: outstanding.clone(),
@@ -120,6 +127,11 @@ impl AlertDelivery {
         }));
     }
 
+    /// Attempts reported with this number or a lower one are rows of a sealed intent: they need not be kept any longer.
+    pub fn confirm(&self, number: u64) {
+        let _ = self.commands.send(Command::Confirm(number));
+    }
+
     /// Transitions × destinations that are not settled.
     pub fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::SeqCst)
@@ -137,8 +149,10 @@ struct Driver {
     log: OwnLog,
     state: AlertOutboxState,
     lanes: AlertLanes,
-    /// Not reported yet.
+    /// Not registered yet.
     attempts: Vec<(LaneKey, DeliveryAttempt)>,
+    /// Attempts that settled something and are not durable yet.
+    settled: usize,
     commands: UnboundedReceiver<Command>,
     events: UnboundedSender<SinkEvent>,
     outstanding: Arc<AtomicUsize>,
@@ -190,8 +204,14 @@ impl Driver {
         let Some(record) = self.state.unsealed() else {
             return Ok(());
         };
-        self.log.append(record).await?;
-        self.state.sealed();
+        let number = self.log.append(record).await?;
+        let attempts = self.state.sealed(number);
+        if !attempts.is_empty() {
+            let _ = self.events.send(SinkEvent::Attempted { number, attempts });
+        }
+        // Reported before it is counted: who sees that nothing is outstanding finds all attempts among the events.
+        let settled = std::mem::take(&mut self.settled);
+        self.outstanding.fetch_sub(settled, Ordering::SeqCst);
         if self.log.is_checkpoint_due() {
             self.log.write_checkpoint(self.state.checkpoint()).await?;
         }
@@ -205,7 +225,7 @@ impl Driver {
         let next_ms = self
             .lanes
             .start_due(now_ms, leased_until_ms, &mut self.attempts);
-        self.report();
+        self.register();
         let retry_in = next_ms.map(|next_ms| {
             Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0))
         });
@@ -228,36 +248,29 @@ impl Driver {
                 }
                 None
             }
+            Some(Command::Confirm(number)) => {
+                self.state.confirm(number);
+                None
+            }
             Some(Command::Close) => Some(Stop::Closed),
             None => Some(Stop::Dropped),
         }
     }
 
-    /// Takes the answers that are there, and reports.
+    /// Takes the answers that are there.
     fn collect(&mut self) {
         while let Some(Some(answer)) = self.lanes.answer().now_or_never() {
             self.attempts.push(answer);
         }
-        self.report();
+        self.register();
     }
 
-    /// Settles and reports attempts.
-    fn report(&mut self) {
-        if self.attempts.is_empty() {
-            return;
+    /// Registers attempts; the next record of the log makes them durable, and then they are reported.
+    fn register(&mut self) {
+        for ((source, _), attempt) in std::mem::take(&mut self.attempts) {
+            self.settled += usize::from(attempt.outcome.is_settled());
+            self.state.attempted(&source, attempt);
         }
-        let mut settled = 0;
-        let attempts = std::mem::take(&mut self.attempts).into_iter();
-        let attempts: Vec<_> = attempts
-            .map(|((source, _), attempt)| {
-                self.state.settle(&source, &attempt);
-                settled += usize::from(attempt.outcome.is_settled());
-                attempt
-            })
-            .collect();
-        // Reported before it is counted: who sees that nothing is outstanding finds all attempts among the events.
-        let _ = self.events.send(SinkEvent::Attempted(attempts));
-        self.outstanding.fetch_sub(settled, Ordering::SeqCst);
     }
 
     /// Takes the answers that are there and makes durable what is known; what is under way then is sent again.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::outbox::{Dispatch, Outbox, RoutedTransition};
+use super::schedule::DeliveryAttempt;
 
 /// Name of the log.
 pub(super) const LOG: &str = "sink-alerts";
@@ -21,6 +22,8 @@ pub(super) struct AlertLogRecord {
     pub(super) live_ms: Option<i64>,
     pub(super) added: Vec<AddedTransitions>,
     pub(super) settled: Vec<SettledDelivery>,
+    /// Rows of `ops.deliveries` that the publisher is still to write.
+    pub(super) attempts: Vec<DeliveryAttempt>,
 }
 
 /// The transitions of one record of a source.
@@ -46,11 +49,14 @@ pub(super) struct AlertCheckpoint {
     pub(super) outboxes: BTreeMap<Arc<str>, Outbox>,
     pub(super) cursors: BTreeMap<Arc<str>, u64>,
     pub(super) live_ms: Option<i64>,
+    /// Number of the record that holds them → attempts that the publisher has not confirmed.
+    pub(super) attempts: BTreeMap<u64, Vec<DeliveryAttempt>>,
 }
 
 impl AlertCheckpoint {
-    /// Adds a record.
-    pub(super) fn apply(&mut self, record: &AlertLogRecord) {
+    /// Adds the record of this number.
+    pub(super) fn apply(&mut self, number: u64, record: &AlertLogRecord) {
+        self.hold(number, record.attempts.clone());
         for added in &record.added {
             self.add(added);
         }
@@ -67,6 +73,18 @@ impl AlertCheckpoint {
     pub(super) fn add(&mut self, added: &AddedTransitions) -> Vec<Dispatch> {
         let outbox = self.outboxes.entry(added.source.clone()).or_default();
         outbox.add_routed(&added.transitions, added.at_ms)
+    }
+
+    /// Keeps attempts until the publisher has confirmed the record that holds them.
+    pub(super) fn hold(&mut self, number: u64, attempts: Vec<DeliveryAttempt>) {
+        if !attempts.is_empty() {
+            self.attempts.insert(number, attempts);
+        }
+    }
+
+    /// Attempts of records up to this one are rows of a sealed intent.
+    pub(super) fn confirm(&mut self, number: u64) {
+        self.attempts.retain(|held, _| *held > number);
     }
 
     /// Whether it was open.

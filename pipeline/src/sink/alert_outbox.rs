@@ -38,11 +38,11 @@ impl AlertOutboxState {
     /// The state that a former owner has made durable.
     pub(super) fn restore(
         checkpoint: Option<AlertCheckpoint>,
-        records: impl IntoIterator<Item = AlertLogRecord>,
+        records: impl IntoIterator<Item = (u64, AlertLogRecord)>,
     ) -> Self {
         let mut whole = checkpoint.unwrap_or_default();
-        for record in records {
-            whole.apply(&record);
+        for (number, record) in records {
+            whole.apply(number, &record);
         }
         Self {
             sealed_cursors: whole.cursors.clone(),
@@ -95,8 +95,8 @@ impl AlertOutboxState {
         dispatches
     }
 
-    /// Registers what became of an attempt.
-    pub(super) fn settle(&mut self, source: &Arc<str>, attempt: &DeliveryAttempt) {
+    /// Registers what became of an attempt; it is reported once it is durable.
+    pub(super) fn attempted(&mut self, source: &Arc<str>, attempt: DeliveryAttempt) {
         if attempt.outcome.is_settled() {
             self.settle_one(SettledDelivery {
                 source: source.clone(),
@@ -104,6 +104,17 @@ impl AlertOutboxState {
                 destination: attempt.destination.clone(),
             });
         }
+        self.unsealed.attempts.push(attempt);
+    }
+
+    /// Attempts of records up to this one are rows of a sealed intent.
+    pub(super) fn confirm(&mut self, number: u64) {
+        self.whole.confirm(number);
+    }
+
+    /// Durable attempts that nobody has confirmed, by the number of their record.
+    pub(super) fn unconfirmed(&self) -> &BTreeMap<u64, Vec<DeliveryAttempt>> {
+        &self.whole.attempts
     }
 
     /// What a new owner sends first, by source and in order ([`Outbox::take_over`](super::Outbox::take_over)).
@@ -137,16 +148,18 @@ impl AlertOutboxState {
             cursors,
             added,
             settled,
+            attempts,
             ..
         } = &self.unsealed;
-        if cursors.is_empty() && added.is_empty() && settled.is_empty() {
+        let has_changes = !added.is_empty() || !settled.is_empty() || !attempts.is_empty();
+        if cursors.is_empty() && !has_changes {
             return None;
         }
         let is_ahead = |(source, number): (&Arc<str>, &u64)| {
             let sealed = self.sealed_cursors.get(source).copied().unwrap_or(0);
             number.saturating_sub(sealed) > CURSOR_LEAD
         };
-        let is_soon = !added.is_empty() || !settled.is_empty() || cursors.iter().any(is_ahead);
+        let is_soon = has_changes || cursors.iter().any(is_ahead);
         let every = if is_soon { BETWEEN_RECORDS } else { CURSOR_AGE };
         Some(every.saturating_sub(since))
     }
@@ -156,10 +169,12 @@ impl AlertOutboxState {
         (self.unsealed != AlertLogRecord::default()).then_some(&self.unsealed)
     }
 
-    /// [`AlertOutboxState::unsealed`] is durable.
-    pub(super) fn sealed(&mut self) {
+    /// [`AlertOutboxState::unsealed`] is durable as the record of this number; gives the attempts to report.
+    pub(super) fn sealed(&mut self, number: u64) -> Vec<DeliveryAttempt> {
         let sealed = std::mem::take(&mut self.unsealed);
         self.sealed_cursors.extend(sealed.cursors);
+        self.whole.hold(number, sealed.attempts.clone());
+        sealed.attempts
     }
 
     /// What the log's records come to; only where nothing is unsealed.

@@ -16,7 +16,7 @@ use crate::time::wall;
 const SEND_LEASE: Duration = Duration::from_secs(5);
 /// How often the owner looks at the log's end while something waits to be sent: well within the lease.
 const LOOK_WHILE_SENDING: Duration = Duration::from_secs(2);
-/// And while nothing does: well within [`crate::log::SILENCE_LIMIT`].
+/// And while nothing does: well within the hour after which a silent owner ends.
 const LOOK_WHILE_IDLE: Duration = Duration::from_secs(60);
 /// Records between two checkpoints.
 const CHECKPOINT_EVERY: u64 = 64;
@@ -24,8 +24,8 @@ const CHECKPOINT_EVERY: u64 = 64;
 /// What a former owner left in the log.
 pub(super) struct Restored<C, R> {
     pub(super) checkpoint: Option<C>,
-    /// Behind the checkpoint, in their order.
-    pub(super) records: Vec<R>,
+    /// Behind the checkpoint, in their order, with their numbers.
+    pub(super) records: Vec<(u64, R)>,
 }
 
 /// A log of records `R` and checkpoints `C`, each in one layout.
@@ -59,13 +59,13 @@ impl OwnLog {
         Ok((own, restored))
     }
 
-    /// Makes `record` durable.
-    pub(super) async fn append<R: Serialize>(&mut self, record: &R) -> Result<()> {
-        self.log.append(payload(record)?).await?;
+    /// Makes `record` durable and returns its number.
+    pub(super) async fn append<R: Serialize>(&mut self, record: &R) -> Result<u64> {
+        let number = self.log.append(payload(record)?).await?;
         self.appended_at = wall::monotonic();
         self.uncovered += 1;
         self.extend_lease();
-        Ok(())
+        Ok(number)
     }
 
     /// Whether the state should be written as a checkpoint.
@@ -75,11 +75,7 @@ impl OwnLog {
 
     /// Writes the state up to the last record. A failure loses nothing: an older checkpoint and the records serve.
     pub(super) async fn write_checkpoint<C: Serialize>(&mut self, state: &C) -> Result<()> {
-        match self
-            .log
-            .write_checkpoint(payload(state)?)
-            .await
-        {
+        match self.log.write_checkpoint(payload(state)?).await {
             Ok(_) => self.uncovered = 0,
             Err(error) if error.is_retryable() => {
                 tracing::warn!(log = self.log.name(), %error, "checkpoint not written; the next record tries again");
@@ -148,7 +144,7 @@ fn restore<C: DeserializeOwned, R: DeserializeOwned>(
     Ok(Restored {
         checkpoint: checkpoint.transpose()?,
         records: records
-            .map(|(number, bytes)| decode(name, *number, bytes))
+            .map(|(number, bytes)| Ok((*number, decode(name, *number, bytes)?)))
             .collect::<Result<_>>()?,
     })
 }
@@ -191,7 +187,12 @@ mod tests {
 
         let (_, restored) = claim(&store, 1).await.unwrap();
         assert_eq!(restored.checkpoint, Some(64));
-        assert_eq!(restored.records, ["last"]);
+        let records: Vec<_> = restored
+            .records
+            .into_iter()
+            .map(|(_, record)| record)
+            .collect();
+        assert_eq!(records, ["last"]);
         let fenced = log.append(&"zombie").await.unwrap_err();
         assert_eq!(fenced.kind(), ErrorKind::Fenced);
     }

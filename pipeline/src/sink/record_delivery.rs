@@ -83,7 +83,8 @@ impl RecordDelivery {
                 records,
             },
         ): (_, Restored<Option<i64>, i64>) = claim;
-        let delivered = records.last().copied().max(checkpoint.flatten());
+        let last = records.last().map(|(_, epoch)| *epoch);
+        let delivered = last.max(checkpoint.flatten());
         let (commands, received) = unbounded_channel();
         let driver = Driver {
             log,

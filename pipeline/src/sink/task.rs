@@ -10,7 +10,10 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub enum SinkEvent {
     /// Attempts to deliver alerts, in their order: rows of `ops.deliveries`.
-    Attempted(Vec<DeliveryAttempt>),
+    Attempted {
+        number: u64,
+        attempts: Vec<DeliveryAttempt>,
+    },
     /// All records of this epoch have left, and the log of the delivery says so. May be reported again after a restart.
     Delivered { epoch: i64 },
     /// A delivery has ended although nobody closed it.

@@ -138,7 +138,7 @@ impl Owner {
 
     fn attempts(&mut self) -> Vec<DeliveryAttempt> {
         let mut attempts = Vec::new();
-        while let Ok(SinkEvent::Attempted(more)) = self.events.try_recv() {
+        while let Ok(SinkEvent::Attempted { attempts: more, .. }) = self.events.try_recv() {
             attempts.extend(more);
         }
         attempts
@@ -148,7 +148,7 @@ impl Owner {
         loop {
             match self.events.recv().await {
                 Some(SinkEvent::Ended(error)) => return error,
-                Some(SinkEvent::Attempted(_)) => {}
+                Some(SinkEvent::Attempted { .. }) => {}
                 other => panic!("unexpected {other:?}"),
             }
         }
@@ -325,7 +325,9 @@ async fn append(log: &mut Log, changes: &[AlertChange]) -> u64 {
 #[tokio::test]
 async fn a_restart_reads_what_the_sources_have_sealed_since() {
     let store = in_memory();
-    let (mut shard, _) = Log::claim(store.clone(), "shard-0", 1, "shard").await.unwrap();
+    let (mut shard, _) = Log::claim(store.clone(), "shard-0", 1, "shard")
+        .await
+        .unwrap();
     append(&mut shard, &[change("a"), change("b")]).await;
     append(&mut shard, &[]).await;
     let desk = Receiver::new([]);
@@ -360,7 +362,9 @@ async fn a_restart_reads_what_the_sources_have_sealed_since() {
 async fn a_missing_or_unreadable_record_of_a_source_is_named() {
     let store = in_memory();
     let desk = Receiver::new([]);
-    let (mut shard, _) = Log::claim(store.clone(), "shard-0", 1, "shard").await.unwrap();
+    let (mut shard, _) = Log::claim(store.clone(), "shard-0", 1, "shard")
+        .await
+        .unwrap();
     shard.append(Bytes::from_static(b"\xff")).await.unwrap();
     let refused = async || {
         let claim = Owner::claim_with(&store, to(&[("desk", &desk)]), vec![source()]).await;

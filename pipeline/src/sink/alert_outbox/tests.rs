@@ -64,7 +64,8 @@ fn names<'a>(dispatches: impl IntoIterator<Item = &'a Dispatch>) -> Vec<String> 
 struct Storage {
     source: Vec<SourceRecord>,
     checkpoint: Option<AlertCheckpoint>,
-    records: Vec<AlertLogRecord>,
+    records: Vec<(u64, AlertLogRecord)>,
+    last: u64,
 }
 
 impl Storage {
@@ -82,8 +83,12 @@ impl Storage {
 
     /// Makes durable what `state` has not sealed.
     fn append(&mut self, state: &mut AlertOutboxState) {
-        self.records.extend(state.unsealed().cloned());
-        state.sealed();
+        let Some(record) = state.unsealed().cloned() else {
+            return;
+        };
+        self.last += 1;
+        self.records.push((self.last, record));
+        state.sealed(self.last);
     }
 }
 
@@ -116,15 +121,15 @@ fn play(steps: &[Step]) -> Storage {
             }
             Step::Send(..) => {}
             Step::Acknowledge(number, destination) => {
-                state.settle(
+                state.attempted(
                     &"0".into(),
-                    &attempt(number, destination, DeliveryOutcome::Delivered),
+                    attempt(number, destination, DeliveryOutcome::Delivered),
                 );
             }
             Step::Refuse(number, destination) => {
-                state.settle(
+                state.attempted(
                     &"0".into(),
-                    &attempt(number, destination, DeliveryOutcome::Refused),
+                    attempt(number, destination, DeliveryOutcome::Refused),
                 );
             }
             Step::Append => storage.append(&mut state),
@@ -227,7 +232,8 @@ fn ages_are_measured_against_the_latest_record_of_all_sources() {
     };
     state.ingest(silent);
     assert_eq!(state.live_ms(), 9 * HOUR_MS);
-    let restored = AlertOutboxState::restore(None, state.unsealed().cloned());
+    let restored =
+        AlertOutboxState::restore(None, state.unsealed().cloned().map(|record| (1, record)));
     assert_eq!(restored.live_ms(), 9 * HOUR_MS);
 }
 
@@ -236,13 +242,13 @@ fn a_record_holds_changes_only() {
     let mut state = AlertOutboxState::default();
     assert_eq!(state.unsealed(), None);
     state.ingest(record("0", 1));
-    state.settle(&"0".into(), &attempt(1, "desk", DeliveryOutcome::Retry));
-    state.settle(&"0".into(), &attempt(9, "desk", DeliveryOutcome::Delivered));
+    state.attempted(&"0".into(), attempt(1, "desk", DeliveryOutcome::Retry));
+    state.attempted(&"0".into(), attempt(9, "desk", DeliveryOutcome::Delivered));
     assert_eq!(state.unsealed().unwrap().settled, []);
-    state.sealed();
+    state.sealed(1);
     assert_eq!(state.unsealed(), None);
     for _ in 0..2 {
-        state.settle(&"0".into(), &attempt(1, "desk", DeliveryOutcome::Expired));
+        state.attempted(&"0".into(), attempt(1, "desk", DeliveryOutcome::Expired));
     }
     let record = state.unsealed().unwrap();
     assert_eq!((record.settled.len(), record.added.len()), (1, 0));
@@ -278,7 +284,7 @@ fn when_the_next_record_is_due() {
     assert_eq!(state.record_due_in(CURSOR_AGE), Some(Duration::ZERO));
     state.ingest(empty("0", CURSOR_LEAD + 1));
     assert_eq!(state.record_due_in(second), Some(Duration::ZERO));
-    state.sealed();
+    state.sealed(1);
     assert_eq!(state.record_due_in(CURSOR_AGE), None);
 
     state.ingest(empty("0", CURSOR_LEAD + 2));
@@ -286,9 +292,9 @@ fn when_the_next_record_is_due() {
     state.ingest(record("0", CURSOR_LEAD + 3));
     assert_eq!(state.record_due_in(Duration::ZERO), Some(second));
     assert_eq!(state.record_due_in(second * 2), Some(Duration::ZERO));
-    state.sealed();
+    state.sealed(1);
     let delivered = attempt(CURSOR_LEAD + 3, "desk", DeliveryOutcome::Delivered);
-    state.settle(&"0".into(), &delivered);
+    state.attempted(&"0".into(), delivered);
     assert_eq!(state.record_due_in(second), Some(Duration::ZERO));
 }
 
@@ -352,4 +358,41 @@ proptest! {
         let by_checkpoint = AlertOutboxState::restore(Some(postcard::from_bytes(&bytes).unwrap()), []);
         prop_assert_eq!(by_records.checkpoint(), by_checkpoint.checkpoint());
     }
+}
+
+#[test]
+fn attempts_are_kept_until_the_publisher_has_made_rows_of_them() {
+    let mut storage = play(&[
+        Step::Seal(1),
+        Step::Ingest(1),
+        Step::Acknowledge(1, "desk"),
+        Step::Append,
+    ]);
+    let held = |state: &AlertOutboxState| -> Vec<(u64, usize)> {
+        let unconfirmed = state.unconfirmed().iter();
+        unconfirmed
+            .map(|(number, attempts)| (*number, attempts.len()))
+            .collect()
+    };
+    // The process dies before the publisher has them: they are reported again.
+    let (mut state, _) = storage.recover();
+    assert_eq!(held(&state), [(1, 1)]);
+    state.attempted(&"0".into(), attempt(1, "market", DeliveryOutcome::Retry));
+    assert_eq!(
+        held(&state),
+        [(1, 1)],
+        "what is not durable is not reported"
+    );
+    storage.append(&mut state);
+    assert_eq!(held(&state), [(1, 1), (2, 1)]);
+    state.confirm(1);
+    assert_eq!(held(&state), [(2, 1)]);
+    storage.checkpoint = Some(state.checkpoint().clone());
+    storage.records.clear();
+    let (state, _) = storage.recover();
+    assert_eq!(
+        held(&state),
+        [(2, 1)],
+        "a checkpoint holds what is not confirmed"
+    );
 }
