@@ -1,23 +1,24 @@
-//! What leaves beside the tables, and whereto.
+//! What leaves beside the tables: alerts, the demand feed, dead letters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pipeline::kafka::KafkaSettings;
-use pipeline::publisher::{AlertDestinations, Sinks, dead_letter_topic};
-use pipeline::sink::{KafkaAlertSink, Route, Schedule, Webhook};
-use pipeline::sink::{KafkaRecordSink, RecordSink, RecordSinkError};
-
-use super::super::Usage;
-use crate::config::{Config, ms};
 use jobs::feeds;
 use jobs::reference::ReferenceData;
+use pipeline::kafka::KafkaSettings;
+use pipeline::publisher::{AlertDestinations, Sinks, dead_letter_topic};
+use pipeline::sink::{
+    KafkaAlertSink, KafkaRecordSink, RecordSink, RecordSinkError, Route, Schedule, Webhook,
+};
+
+use crate::config::{Config, ms};
+use crate::exit::CommandError;
 
 /// The last part of `source` in alerts.
 const SOURCE: &str = "main";
 
-/// Where things leave to beside the tables: alerts, the demand feed, dead letters.
-pub async fn sinks(
+/// The sinks of a configuration; those for Kafka only if the events come from Kafka.
+pub(super) async fn sinks(
     config: &Config,
     kafka: Option<&KafkaSettings>,
     reference: &ReferenceData,
@@ -42,7 +43,7 @@ pub async fn sinks(
             let record_sink =
                 KafkaRecordSink::open(&properties, &names, topics.create_topics).await;
             Some(Arc::new(record_sink.map_err(|error| match error {
-                RecordSinkError::Missing { .. } => Usage(error.to_string()).into(),
+                RecordSinkError::Missing { .. } => CommandError::Usage(error.to_string()).into(),
                 other => anyhow::Error::from(other),
             })?))
         }
@@ -54,7 +55,7 @@ pub async fn sinks(
     })
 }
 
-/// Webhooks of the configuration, and the alert topic where the events come from Kafka.
+/// The webhooks of the configuration, and the alert topic if the events come from Kafka.
 fn destinations(
     config: &Config,
     kafka: Option<&KafkaSettings>,
@@ -80,17 +81,20 @@ fn destinations(
             .collect();
         properties.insert("bootstrap.servers", &kafka.brokers);
         let topic = &config.topics.alerts;
-        let target = KafkaAlertSink::open(properties, topic, SOURCE)?;
+        let sink = KafkaAlertSink::open(properties, topic, SOURCE)?;
         let name: Arc<str> = format!("topic {topic}").into();
         destinations.routes.0.push(Route {
             destination: name.clone(),
             rules: Default::default(),
         });
-        let always = Schedule {
+        // The topic gets every alert, however old.
+        let without_age_limit = Schedule {
             max_age_ms: None,
             ..Schedule::default()
         };
-        destinations.targets.push((name, always, Arc::new(target)));
+        destinations
+            .targets
+            .push((name, without_age_limit, Arc::new(sink)));
     }
     Ok(destinations)
 }
