@@ -3,8 +3,6 @@
 //! 0 done · 1 failed · 2 wrong usage or configuration · 3 audit found a difference · 4 another owner took over ·
 //! 5 events are missing upstream.
 
-use std::process::ExitCode;
-
 use pipeline::query::QueryError;
 use pipeline::query::output::OutputError;
 use pipeline::run::process::{RunError, source_code};
@@ -30,12 +28,8 @@ impl CommandError {
     }
 }
 
-/// The exit code for an error of a command.
-pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(number(error))
-}
-
-fn number(error: &anyhow::Error) -> u8 {
+/// The exit code of a command that ended with this error.
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<CommandError>() {
         return error.code();
     }
@@ -72,7 +66,7 @@ mod tests {
         let out_of_memory = QueryError::Run {
             message: "memory".to_owned(),
         };
-        for (error, code) in [
+        for (error, expected) in [
             (CommandError::Usage("no such key".to_owned()).into(), 2),
             (CommandError::Differences(7).into(), 3),
             (unknown_table().into(), 2),
@@ -81,7 +75,7 @@ mod tests {
             (out_of_memory.into(), 1),
             (anyhow::anyhow!("no epoch yet"), 1),
         ] {
-            assert_eq!(number(&error), code, "{error}");
+            assert_eq!(code(&error), expected, "{error}");
         }
     }
 }

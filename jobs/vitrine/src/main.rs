@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("vitrine: {error:#}");
-            exit::code(&error)
+            ExitCode::from(exit::code(&error))
         }
     }
 }

@@ -111,7 +111,8 @@ mod tests {
         );
         fs::write(dir.join("notes"), "mine").unwrap();
         let error = DemoFolder::create(&dir).err().unwrap();
-        assert!(error.downcast_ref::<CommandError>().is_some(), "{error}");
+        let is_usage = matches!(error.downcast_ref(), Some(CommandError::Usage(_)));
+        assert!(is_usage, "{error}");
         assert!(error.to_string().contains("--dir"), "{error}");
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
     }
