@@ -18,7 +18,7 @@ use crate::reference::RetailReference;
 
 /// A day's closing stock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ClosingStockFact {
+pub(crate) struct ClosingStockFact {
     pub customer_id: Arc<str>,
     pub sku_id: Arc<str>,
     pub territory_id: Arc<str>,
@@ -65,13 +65,13 @@ impl Fact for ClosingStockFact {
 
 /// One counted item.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StockCount {
+pub(crate) struct StockCount {
     pub counted_at_ms: i64,
     pub qty: i64,
 }
 
 /// See the module's page.
-pub struct ClosingStock {
+pub(crate) struct ClosingStock {
     pub zone: Zone,
 }
 

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use crate::reference::RetailReference;
 
 /// An instant written as RFC 3339.
-pub fn ms(text: &str) -> i64 {
+pub(crate) fn ms(text: &str) -> i64 {
     DateTime::parse_from_rfc3339(text)
         .unwrap()
         .timestamp_millis()
 }
 
 /// Accepted events of `topic`, from (event_type, occurred_at, further fields); ids are e0, e1, ...
-pub fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
+pub(crate) fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
     let limits = Limits {
         max_future_skew: DurationMs::from_minutes(5),
         max_record_bytes: 1 << 20,
@@ -50,7 +50,7 @@ pub fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
 }
 
 /// What `operator` projects from a batch: (row, key, event).
-pub fn projected<O: Operator>(
+pub(crate) fn projected<O: Operator>(
     operator: &O,
     topic: Topic,
     batch: &RecordBatch,
@@ -65,7 +65,7 @@ pub fn projected<O: Operator>(
 }
 
 /// A history entry that is ordered by its instant alone.
-pub fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
+pub(crate) fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
     HistoryEntry {
         stamp: EventOrder {
             occurred_at_ms,
@@ -78,7 +78,7 @@ pub fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
 }
 
 /// The facts of one key after all clocks have passed.
-pub fn facts_of<O: Operator<Reference = RetailReference>>(
+pub(crate) fn facts_of<O: Operator<Reference = RetailReference>>(
     operator: &O,
     key: &O::Key,
     history: &[HistoryEntry<O::Event>],

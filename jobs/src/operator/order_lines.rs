@@ -29,7 +29,7 @@ use crate::reference::{PriceType, RetailReference, UNKNOWN};
 
 /// What the quantity of a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LineKind {
+pub(crate) enum LineKind {
     Requested,
     Allocated,
     Delivered,
@@ -39,7 +39,7 @@ pub enum LineKind {
 }
 
 impl LineKind {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "REQUESTED",
             Self::Allocated => "ALLOCATED",
@@ -53,7 +53,7 @@ impl LineKind {
 
 /// A quantity of one order line, dimensions as of the instant at which it counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OrderLineFact {
+pub(crate) struct OrderLineFact {
     pub customer_id: Arc<str>,
     pub order_id: Arc<str>,
     pub line_no: i64,
@@ -136,7 +136,7 @@ impl Fact for OrderLineFact {
 
 /// The step of its order that an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OrderStep {
+pub(crate) enum OrderStep {
     Placed,
     Amended,
     Allocated,
@@ -162,7 +162,7 @@ impl OrderStep {
 
 /// One line of an order event; the quantity is that of the event's step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OrderLine {
+pub(crate) struct OrderLine {
     pub line_no: i64,
     pub sku_id: Arc<str>,
     pub qty: i64,
@@ -171,7 +171,7 @@ pub struct OrderLine {
 
 /// An order event as this operator keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OrderEvent {
+pub(crate) struct OrderEvent {
     pub step: OrderStep,
     /// Only `order.placed` carries it.
     pub order_kind: Option<Arc<str>>,
@@ -179,11 +179,11 @@ pub struct OrderEvent {
 }
 
 /// (customer_id, order_id)
-pub type OrderKey = (Arc<str>, Arc<str>);
+pub(crate) type OrderKey = (Arc<str>, Arc<str>);
 
 /// See the module's page.
 #[derive(Default)]
-pub struct OrderLines;
+pub(crate) struct OrderLines;
 
 impl Operator for OrderLines {
     type Reference = RetailReference;

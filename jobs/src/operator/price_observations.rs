@@ -27,13 +27,13 @@ const SELLING: &str = "SELLING";
 
 /// Whether an observation counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ObservationState {
+pub(crate) enum ObservationState {
     Valid,
     Outlier,
 }
 
 impl ObservationState {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "VALID",
             Self::Outlier => "OUTLIER",
@@ -56,7 +56,7 @@ impl ObservationState {
 
 /// An observed price.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PriceObservationFact {
+pub(crate) struct PriceObservationFact {
     pub customer_id: Arc<str>,
     pub sku_id: Arc<str>,
     pub territory_id: Arc<str>,
@@ -124,14 +124,14 @@ impl Fact for PriceObservationFact {
 
 /// One `price.observed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Observation {
+pub(crate) struct Observation {
     pub observed_at_ms: i64,
     pub price_fen: i64,
     pub price_basis: Arc<str>,
 }
 
 /// See the module's page. Every shard reads all prices; the shard that owns the customer publishes the facts.
-pub struct PriceObservations {
+pub(crate) struct PriceObservations {
     pub zone: Zone,
     pub shard: u32,
     pub shards: u32,

@@ -29,7 +29,7 @@ const MILLION: i128 = 1_000_000;
 
 /// One day's part of an interval, or a negative interval.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SellThroughFact {
+pub(crate) struct SellThroughFact {
     pub customer_id: Arc<str>,
     pub sku_id: Arc<str>,
     pub territory_id: Arc<str>,
@@ -91,17 +91,17 @@ impl Fact for SellThroughFact {
 
 /// What happened to the stock of one SKU at one retailer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum StockEvent {
+pub(crate) enum StockEvent {
     Counted { counted_at_ms: i64, qty: i64 },
     Delivered { qty: i64 },
     Returned { qty: i64 },
 }
 
 /// (customer_id, sku_id)
-pub type ShelfKey = (Arc<str>, Arc<str>);
+pub(crate) type ShelfKey = (Arc<str>, Arc<str>);
 
 /// See the module's page.
-pub struct SellThrough {
+pub(crate) struct SellThrough {
     pub zone: Zone,
 }
 

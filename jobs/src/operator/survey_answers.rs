@@ -18,7 +18,7 @@ const SATISFIED_FROM: i64 = 4;
 
 /// One scored answer; dimensions of the customer as of its instant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SurveyAnswer {
+pub(crate) struct SurveyAnswer {
     pub instant_ms: i64,
     pub event_id: Arc<str>,
     pub survey_id: Arc<str>,
@@ -85,7 +85,7 @@ impl Fact for SurveyAnswer {
 
 /// A `survey.answered` with its scored answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answered {
+pub(crate) struct Answered {
     unit_id: Option<Arc<str>>,
     survey_tool: Option<Arc<str>>,
     /// (question_id, score).
@@ -93,7 +93,7 @@ pub struct Answered {
 }
 
 /// See the module's page.
-pub struct SurveyAnswers;
+pub(crate) struct SurveyAnswers;
 
 impl Operator for SurveyAnswers {
     type Reference = RetailReference;

@@ -15,7 +15,7 @@ use crate::reference::{RetailReference, UNKNOWN};
 
 /// One invitation; dimensions of the customer as of its sending.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SurveyInvitation {
+pub(crate) struct SurveyInvitation {
     pub instant_ms: i64,
     pub event_id: Arc<str>,
     pub survey_id: Arc<str>,
@@ -79,7 +79,7 @@ impl Fact for SurveyInvitation {
 
 /// What an event reports of its invitation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum InvitationEvent {
+pub(crate) enum InvitationEvent {
     Sent {
         unit_id: Option<Arc<str>>,
         survey_tool: Option<Arc<str>>,
@@ -88,7 +88,7 @@ pub enum InvitationEvent {
 }
 
 /// See the module's page.
-pub struct SurveyInvitations;
+pub(crate) struct SurveyInvitations;
 
 impl Operator for SurveyInvitations {
     type Reference = RetailReference;

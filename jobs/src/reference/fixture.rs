@@ -11,7 +11,7 @@ use super::list_price::Announcement;
 use super::{PriceType, ReferenceData, RetailReference};
 
 /// Reference data from (file name, content).
-pub fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
+pub(crate) fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
     let files: BTreeMap<_, _> = files
         .iter()
         .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
@@ -20,7 +20,7 @@ pub fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
 }
 
 /// One retailer `C1`: territory T1 and class A until ms 1000 (region R1 throughout), then T2 and B.
-pub fn one_customer() -> RetailReference {
+pub(crate) fn one_customer() -> RetailReference {
     RetailReference::new(Arc::new(reference_data(&[(
         "ref_customer.csv",
         "customer_id,territory_id,class_id,region_code,valid_from,valid_to\n\
@@ -30,7 +30,7 @@ pub fn one_customer() -> RetailReference {
 }
 
 /// Announces a list price that holds from `valid_from_ms` on, by an event `id` of that instant.
-pub fn list_price(
+pub(crate) fn list_price(
     reference: &mut RetailReference,
     id: &str,
     (sku_id, region_code, price_type): (&str, &str, PriceType),

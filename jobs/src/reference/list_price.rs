@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which price a list price sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum PriceType {
+pub(crate) enum PriceType {
     /// The price that the retailer pays (批发价).
     Wholesale,
     /// The price that is suggested for the consumer (建议零售价).
@@ -21,7 +21,7 @@ pub enum PriceType {
 
 impl PriceType {
     /// The name in events and tables.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Wholesale => "WHOLESALE",
             Self::SuggestedRetail => "SUGGESTED_RETAIL",
@@ -51,7 +51,7 @@ pub(super) struct Announcement {
 
 /// Every announced list price, by SKU.
 #[derive(Default, Serialize, Deserialize)]
-pub struct ListPrices {
+pub(super) struct ListPrices {
     by_sku: BTreeMap<Arc<str>, Vec<Announcement>>,
     sku_of_event: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -61,7 +61,7 @@ impl ListPrices {
     /// the SKUs whose prices changed.
     ///
     /// A missing `region_code` is [`ALL_REGIONS`]; a price of an unknown type is ignored.
-    pub fn apply(
+    pub(super) fn apply(
         &mut self,
         batch: &RecordBatch,
         skip: &[bool],
@@ -133,7 +133,7 @@ impl ListPrices {
     }
 
     /// The price in force in `region_code` at `at_ms`, in fen: the region's own, else that of [`ALL_REGIONS`].
-    pub fn at(
+    pub(super) fn at(
         &self,
         sku_id: &str,
         region_code: &str,
@@ -146,7 +146,7 @@ impl ListPrices {
     }
 
     /// Table `asof.list_price`: all prices in force at `at_ms`, also those of [`ALL_REGIONS`] where a region has its own.
-    pub fn as_of(&self, at_ms: i64) -> Result<RecordBatch, ArrowError> {
+    pub(super) fn as_of(&self, at_ms: i64) -> Result<RecordBatch, ArrowError> {
         let mut rows = Vec::new();
         for (sku, announcements) in &self.by_sku {
             let mut scopes: Vec<_> = announcements

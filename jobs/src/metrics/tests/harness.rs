@@ -18,24 +18,24 @@ use crate::catalogue;
 use crate::metrics::queries;
 use crate::reference::RetailReference;
 
-pub const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
+pub(super) const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
 
 /// Every metric, and the panes of those that have been given facts.
-pub struct Harness {
+pub(super) struct Harness {
     metrics: Vec<Metric>,
     panes: BTreeMap<String, PaneStore>,
     runtime: tokio::runtime::Runtime,
 }
 
 /// Every metric.
-pub fn metrics() -> Vec<Metric> {
+pub(super) fn metrics() -> Vec<Metric> {
     let (metrics, problems) = catalogue::load_metrics(&queries());
     assert!(problems.is_empty(), "{problems:?}");
     metrics
 }
 
 impl Harness {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             metrics: metrics(),
             panes: BTreeMap::new(),
@@ -53,7 +53,7 @@ impl Harness {
     }
 
     /// Adds facts to `panes.<name>`; also needed without facts, so that the table exists.
-    pub fn stream<F: Fact>(&mut self, name: &str, facts: &[F]) {
+    pub(super) fn stream<F: Fact>(&mut self, name: &str, facts: &[F]) {
         let mut fields: Vec<_> = F::table().schema().fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(PANE, DataType::Date32, false)));
         fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
@@ -82,7 +82,7 @@ impl Harness {
     }
 
     /// Rows of a metric for a window of local days, `[first, end)`, in the columns of its table.
-    pub fn round(
+    pub(super) fn round(
         &self,
         name: &str,
         reference: &RetailReference,
@@ -129,7 +129,7 @@ impl Harness {
 }
 
 /// The named columns of all rows as text, sorted; NULL is empty.
-pub fn rows(batch: &RecordBatch, columns: &[&str]) -> Vec<String> {
+pub(super) fn rows(batch: &RecordBatch, columns: &[&str]) -> Vec<String> {
     let mut rows: Vec<String> = (0..batch.num_rows())
         .map(|row| {
             let cell = |name: &&str| array_value_to_string(&batch[*name], row).unwrap();

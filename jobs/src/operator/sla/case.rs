@@ -10,7 +10,7 @@ const AWAIT_CALL_END_MS: i64 = 2 * 3_600_000;
 
 /// What an event reports of its case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CaseEvent {
+pub(crate) enum CaseEvent {
     Opened {
         kind: Arc<str>,
         category: Option<Arc<str>>,
@@ -48,7 +48,7 @@ pub enum CaseEvent {
 /// What steps start and stop at (names as in `sla/steps.toml`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Mark {
+pub(crate) enum Mark {
     /// The end of the first call, else the receipt.
     ContactEnded,
     /// The department was notified.
@@ -69,14 +69,14 @@ pub enum Mark {
 
 /// An instant and the event that reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub(super) struct Moment {
     pub at_ms: i64,
     pub event_id: Arc<str>,
 }
 
 /// When the contact with the customer ended, if that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ContactEnd {
+pub(super) enum ContactEnd {
     At(Moment),
     /// The call may still be going on; from this instant on the receipt counts.
     AwaitedUntil(i64),
@@ -84,7 +84,7 @@ pub enum ContactEnd {
 
 /// The input for deciding the steps of a case.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Case {
+pub(super) struct Case {
     pub kind: Arc<str>,
     pub category: Option<Arc<str>>,
     pub unit_id: Option<Arc<str>>,
@@ -98,7 +98,7 @@ pub struct Case {
 
 impl Case {
     /// Reads a history in order; `None` while no event has opened the case. Of several openings or call ends the first counts.
-    pub fn read(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Option<Self> {
+    pub(super) fn read(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Option<Self> {
         let mut case = history.iter().find_map(|entry| opened(entry, clock_ms))?;
         if let Some(ended) = history.iter().find_map(call_ended) {
             case.contact_end = ContactEnd::At(ended);
@@ -118,7 +118,7 @@ impl Case {
     }
 
     /// The first moment of `mark`; `None` while there is none.
-    pub fn first(&self, mark: Mark) -> Option<&Moment> {
+    pub(super) fn first(&self, mark: Mark) -> Option<&Moment> {
         if mark == Mark::ContactEnded {
             return match &self.contact_end {
                 ContactEnd::At(moment) => Some(moment),

@@ -11,7 +11,7 @@ use crate::reference::UNKNOWN;
 
 /// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StepOutcome {
+pub(crate) enum StepOutcome {
     /// Stopped at the deadline or before; also before the start.
     Met,
     /// The deadline has passed without a stop; a late stop does not change that.
@@ -25,7 +25,7 @@ pub enum StepOutcome {
 
 impl StepOutcome {
     /// The name in tables.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Met => "MET",
             Self::Breached => "BREACHED",
@@ -36,7 +36,7 @@ impl StepOutcome {
     }
 
     /// The inverse of [`StepOutcome::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         [
             Self::Met,
             Self::Breached,
@@ -51,7 +51,7 @@ impl StepOutcome {
 
 /// One step of one case. Instants in ms UTC.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SlaStep {
+pub(crate) struct SlaStep {
     pub customer_id: Arc<str>,
     pub case_id: Arc<str>,
     pub step_id: Arc<str>,

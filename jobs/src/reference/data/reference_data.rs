@@ -38,7 +38,7 @@ pub struct ReferenceData {
 }
 
 impl ReferenceData {
-    /// No rows: every dimension is [`UNKNOWN`].
+    /// No rows: every dimension is `UNKNOWN`.
     pub fn empty() -> Self {
         Self::without_tables(Self::version_of(&BTreeMap::new()))
     }

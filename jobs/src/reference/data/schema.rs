@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 
 /// The type of a column, and so how its text in a CSV file is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnKind {
+pub(super) enum ColumnKind {
     Text,
     /// Texts separated by `|`.
     TextList,
@@ -19,7 +19,7 @@ pub enum ColumnKind {
 }
 
 impl ColumnKind {
-    pub fn data_type(self) -> DataType {
+    pub(super) fn data_type(self) -> DataType {
         match self {
             Self::Text => DataType::Utf8,
             Self::TextList => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
@@ -32,7 +32,7 @@ impl ColumnKind {
 
 /// A reference table: the file `<name>.csv` or `<name>.parquet`.
 #[derive(Debug)]
-pub struct ReferenceTable {
+pub(super) struct ReferenceTable {
     pub name: &'static str,
     /// Its name among the `asof.*` tables of metric queries; `None`: not one of them.
     pub as_of: Option<&'static str>,
@@ -46,7 +46,7 @@ pub struct ReferenceTable {
 
 impl ReferenceTable {
     /// Its columns and the two of validity, which every table has.
-    pub fn all_columns(&self) -> impl Iterator<Item = (&'static str, ColumnKind)> {
+    pub(super) fn all_columns(&self) -> impl Iterator<Item = (&'static str, ColumnKind)> {
         let validity = [
             (VALID_FROM, ColumnKind::Instant),
             (VALID_TO, ColumnKind::Instant),
@@ -55,19 +55,19 @@ impl ReferenceTable {
     }
 }
 
-pub const VALID_FROM: &str = "valid_from";
-pub const VALID_TO: &str = "valid_to";
+pub(super) const VALID_FROM: &str = "valid_from";
+pub(super) const VALID_TO: &str = "valid_to";
 
-pub const CUSTOMER: &str = "ref_customer";
-pub const TERRITORY: &str = "ref_territory";
-pub const SKU: &str = "ref_sku";
+pub(super) const CUSTOMER: &str = "ref_customer";
+pub(super) const TERRITORY: &str = "ref_territory";
+pub(super) const SKU: &str = "ref_sku";
 const UNIT: &str = "ref_unit";
-pub const CALENDAR: &str = "ref_calendar";
+pub(super) const CALENDAR: &str = "ref_calendar";
 
 use ColumnKind::{Date, Flag, Text, TextList};
 
 /// Every table that is read.
-pub static TABLES: &[ReferenceTable] = &[
+pub(super) static TABLES: &[ReferenceTable] = &[
     ReferenceTable {
         name: CUSTOMER,
         as_of: Some("customer"),
@@ -170,7 +170,7 @@ pub static TABLES: &[ReferenceTable] = &[
 ];
 
 /// Tables of the contract that no metric reads yet: their files are ignored.
-pub static NOT_READ_YET: &[&str] = &[
+pub(super) static NOT_READ_YET: &[&str] = &[
     "ref_allocation_plan",
     "ref_forecast",
     "ref_metric_target",

@@ -19,7 +19,7 @@ struct Version {
 }
 
 /// Versions by subject, those of a subject in the order in which they begin.
-pub struct Validity {
+pub(super) struct Validity {
     versions: HashMap<Arc<str>, Vec<Version>>,
 }
 
@@ -28,7 +28,7 @@ const SEPARATOR: char = '\u{1f}';
 
 impl Validity {
     /// Reads the key and the two instants of every row; an empty instant is open.
-    pub fn of(table: &ReferenceTable, batch: &RecordBatch) -> Result<Self, ArrowError> {
+    pub(super) fn of(table: &ReferenceTable, batch: &RecordBatch) -> Result<Self, ArrowError> {
         let columns = Columns::of(batch);
         let (from, to) = (columns.instant(VALID_FROM)?, columns.instant(VALID_TO)?);
         let options = FormatOptions::default();
@@ -68,12 +68,12 @@ impl Validity {
     }
 
     /// The row with `valid_from <= at < valid_to`; of several the one that began last.
-    pub fn row_at(&self, key: &str, at_ms: i64) -> Option<usize> {
+    pub(super) fn row_at(&self, key: &str, at_ms: i64) -> Option<usize> {
         in_force(self.versions.get(key)?, at_ms)
     }
 
     /// All rows in force at `at_ms`, one per subject, in the order of the file.
-    pub fn rows_at(&self, at_ms: i64) -> Vec<u32> {
+    pub(super) fn rows_at(&self, at_ms: i64) -> Vec<u32> {
         let versions = self.versions.values();
         let mut rows: Vec<u32> = versions
             .filter_map(|versions| in_force(versions, at_ms))
@@ -84,12 +84,12 @@ impl Validity {
     }
 
     /// Whether the subject has any version.
-    pub fn contains(&self, key: &str) -> bool {
+    pub(super) fn contains(&self, key: &str) -> bool {
         self.versions.contains_key(key)
     }
 
     /// Pairs of rows (earlier, later) of one subject where the later begins before the earlier ends.
-    pub fn overlaps(&self) -> Vec<(usize, usize)> {
+    pub(super) fn overlaps(&self) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
         for versions in self.versions.values() {
             for pair in versions.windows(2) {

@@ -1,49 +1,64 @@
-//! The queries of all metrics, tried without any event.
+//! The queries of all metrics, planned and run without any event.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jobs::catalogue;
+use jobs::operator::sla::Policy;
+use jobs::reference::RetailReference;
 use pipeline::history::PANE;
 use pipeline::pane::LinearPlan;
 use pipeline::round::{Evaluator, MetricQueries, evaluate_public};
 use pipeline::time::{Day, Zone};
 
-use super::sentence;
-use jobs::catalogue;
-use jobs::operator::sla::Policy;
-use jobs::reference::RetailReference;
+use super::part::{CheckedPart, one_line};
 
-/// Any day will do: there are no panes.
+/// Any day: there are no panes.
 const DAY: Day = Day(20_000);
 
-/// Everything that is wrong with these queries; empty when each can be read, planned and run over empty panes.
+/// The metrics that come with Vitrine.
+pub(super) async fn check(
+    zone: Zone,
+    reference: RetailReference,
+    policy: Arc<Policy>,
+) -> CheckedPart {
+    let queries = jobs::metrics::queries();
+    CheckedPart {
+        name: "metrics",
+        what: format!("{} metrics", queries.len()),
+        problems: problems(&queries, zone, reference, policy).await,
+        ..CheckedPart::default()
+    }
+}
+
+/// Every problem of these queries; none if each can be read, planned and run over empty panes.
 ///
-/// A metric that reads another one which cannot be used is not tried: the other is the one to mend.
-pub async fn problems(
+/// A metric that reads an unusable one is not tried: the other one has to be corrected first.
+async fn problems(
     queries: &[MetricQueries],
     zone: Zone,
     reference: RetailReference,
     policy: Arc<Policy>,
 ) -> Vec<String> {
-    let (mut good, unloaded) = catalogue::load_metrics(queries);
-    let mut problems: Vec<String> = unloaded
+    let (mut usable, not_loaded) = catalogue::load_metrics(queries);
+    let mut problems: Vec<String> = not_loaded
         .into_iter()
-        .map(|problem| format!("metrics/{}: {}", problem.metric, sentence(problem.error)))
+        .map(|problem| format!("metrics/{}: {}", problem.metric, one_line(problem.error)))
         .collect();
     let operators = catalogue::operators(zone, 0, 1, policy.clone());
-    let mut bad = BTreeSet::new();
-    for metric in &good {
+    let mut unusable = BTreeSet::new();
+    for metric in &usable {
         let (Some(stream), Some(facts)) = (&metric.stream, &metric.facts) else {
             continue;
         };
         let Some(operator) = operators.iter().find(|operator| operator.name() == facts) else {
             let known: Vec<&str> = operators.iter().map(|operator| operator.name()).collect();
             problems.push(format!(
-                "{}: header facts: no operator makes facts={facts}; known: {}",
+                "{}: header facts: no operator emits facts={facts}; known: {}",
                 file(&metric.name, "stream"),
                 known.join(", ")
             ));
-            bad.insert(metric.name.clone());
+            unusable.insert(metric.name.clone());
             continue;
         };
         debug_assert!(operator.schema().field_with_name(PANE).is_ok());
@@ -51,34 +66,34 @@ pub async fn problems(
             problems.push(format!(
                 "{}: {}",
                 file(&metric.name, "stream"),
-                sentence(error)
+                one_line(error)
             ));
-            bad.insert(metric.name.clone());
+            unusable.insert(metric.name.clone());
         }
     }
-    good.retain(|metric| {
+    usable.retain(|metric| {
         metric
             .reads_panes
             .union(&metric.reads_rows)
-            .all(|name| !bad.contains(name))
+            .all(|name| !unusable.contains(name))
     });
-    good.retain(|metric| !bad.contains(&metric.name));
-    let good = Arc::new(good);
-    match catalogue::shard_state(zone, 0, 1, reference, good.clone(), policy, Vec::new()).await {
-        Err(error) => problems.push(sentence(error)),
+    usable.retain(|metric| !unusable.contains(&metric.name));
+    let usable = Arc::new(usable);
+    match catalogue::shard_state(zone, 0, 1, reference, usable.clone(), policy, Vec::new()).await {
+        Err(error) => problems.push(one_line(error)),
         Ok(mut state) => {
             let mut evaluator = Evaluator::new(zone);
-            for metric in good.iter() {
+            for metric in usable.iter() {
                 for window in metric.windows.iter().flat_map(|kind| kind.reading(DAY, 0)) {
                     let names = [metric.name.clone()];
-                    let tried = async {
-                        let answers = state.aggregate(window, &names).await?;
-                        let parts: Vec<_> = answers.into_iter().map(|(_, rows)| rows).collect();
+                    let round = async {
+                        let parts = state.aggregate(window, &names).await?;
+                        let parts: Vec<_> = parts.into_iter().map(|(_, rows)| rows).collect();
                         evaluate_public(&mut evaluator, metric, window, &parts).await?;
                         anyhow::Ok(())
                     };
-                    if let Err(error) = tried.await {
-                        problems.push(format!("metrics/{}: {}", metric.name, sentence(error)));
+                    if let Err(error) = round.await {
+                        problems.push(format!("metrics/{}: {}", metric.name, one_line(error)));
                         // The same query fails in every window.
                         break;
                     }
@@ -89,9 +104,9 @@ pub async fn problems(
     problems
 }
 
-/// Where the query stands, as the sources have it.
-fn file(metric: &str, text: &str) -> String {
-    format!("metrics/{metric}/{text}.sql")
+/// The file of a query in the sources.
+fn file(metric: &str, query: &str) -> String {
+    format!("metrics/{metric}/{query}.sql")
 }
 
 #[cfg(test)]
@@ -101,38 +116,43 @@ mod tests {
     use jobs::metrics::queries;
     use jobs::reference::ReferenceData;
 
-    async fn found(texts: &[MetricQueries]) -> Vec<String> {
+    async fn found(queries: &[MetricQueries]) -> Vec<String> {
         let reference = RetailReference::new(Arc::new(ReferenceData::empty()));
         let policy = catalogue::policy().unwrap();
-        problems(texts, Zone(chrono_tz::Asia::Shanghai), reference, policy).await
+        problems(queries, Zone(chrono_tz::Asia::Shanghai), reference, policy).await
     }
 
     #[tokio::test]
-    async fn the_built_in_texts_are_fine() {
+    async fn the_built_in_queries_have_no_problem() {
         let problems = found(&queries()).await;
         assert!(problems.is_empty(), "{problems:#?}");
     }
 
     #[tokio::test]
-    async fn every_broken_text_is_named_at_once() {
-        let mut texts = queries();
+    async fn every_broken_query_is_reported_at_once() {
+        let mut broken = queries();
         let mut set = |name: &str, change: fn(&mut MetricQueries)| {
-            change(texts.iter_mut().find(|text| text.name == name).unwrap());
+            change(
+                broken
+                    .iter_mut()
+                    .find(|metric| metric.name == name)
+                    .unwrap(),
+            );
         };
-        // a header without windows, a sum that is not linear, a text that reads what is not there
-        set("satisfaction", |text| {
-            text.stream = Some("-- metric: M18\n-- clock: complaints\nSELECT 1");
+        // a header without windows, a sum that is not linear, a query that reads an unknown column
+        set("satisfaction", |metric| {
+            metric.stream = Some("-- metric: M18\n-- clock: complaints\nSELECT 1");
         });
-        set("demand_orders", |text| {
-            text.stream = Some(
+        set("demand_orders", |metric| {
+            metric.stream = Some(
                 "-- metric: M01\n-- facts: order_lines\n-- windows: D1\n-- clock: orders\n\
                  SELECT sku_id, AVG(qty) AS q FROM facts.order_lines GROUP BY sku_id",
             );
         });
-        set("sla_compliance", |text| {
-            text.public = Some("SELECT gone FROM parts.sla_compliance");
+        set("sla_compliance", |metric| {
+            metric.public = Some("SELECT gone FROM parts.sla_compliance");
         });
-        let problems = found(&texts).await;
+        let problems = found(&broken).await;
         for begin in [
             "metrics/satisfaction: ",
             "metrics/demand_orders/stream.sql: ",

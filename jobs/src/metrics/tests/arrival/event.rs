@@ -13,12 +13,12 @@ use crate::reference::fixture::reference_data;
 use crate::reference::{ReferenceData, RetailReference};
 
 /// Shards, and partitions of every topic.
-pub const SHARDS: u32 = 2;
+pub(super) const SHARDS: u32 = 2;
 
-pub const SKUS: [&str; 2] = ["S1", "S2"];
+pub(super) const SKUS: [&str; 2] = ["S1", "S2"];
 
 /// Retailers: 0 and 2 belong to shard 0, 1 belongs to shard 1; 0 and 1 share a territory.
-pub static CUSTOMERS: LazyLock<[String; 3]> = LazyLock::new(|| {
+pub(super) static CUSTOMERS: LazyLock<[String; 3]> = LazyLock::new(|| {
     let mut unused: Vec<String> = (1..50).map(|number| format!("C{number}")).collect();
     [0, 1, 0].map(|shard| {
         let is_of_shard = |id: &String| partition_of(id.as_bytes(), SHARDS) == shard;
@@ -28,13 +28,13 @@ pub static CUSTOMERS: LazyLock<[String; 3]> = LazyLock::new(|| {
 });
 
 /// An instant this many days and milliseconds after the beginning of Monday, 2 March 2026, in Shanghai.
-pub fn at(day: i64, ms_of_day: i64) -> i64 {
+pub(super) fn at(day: i64, ms_of_day: i64) -> i64 {
     static MONDAY_MS: LazyLock<i64> = LazyLock::new(|| ms("2026-03-02T00:00:00+08:00"));
     *MONDAY_MS + day * DAY_MS + ms_of_day
 }
 
 /// Two versions of the reference data: in the second, retailer 1 moves after eight days and retailer 2 is of class B from the start.
-pub fn reference(version: usize) -> RetailReference {
+pub(super) fn reference(version: usize) -> RetailReference {
     static VERSIONS: LazyLock<[Arc<ReferenceData>; 2]> = LazyLock::new(|| {
         let [first, second, third] = &*CUSTOMERS;
         let moved = format!(
@@ -56,7 +56,7 @@ pub fn reference(version: usize) -> RetailReference {
 
 /// The event that a correction names.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Corrects {
+pub(super) enum Corrects {
     Nothing,
     /// Another event of the same topic and scope (modulo their number).
     SameScope(usize),
@@ -66,7 +66,7 @@ pub enum Corrects {
 
 /// One event; its number in the scenario gives its id.
 #[derive(Clone)]
-pub struct Event {
+pub(super) struct Event {
     pub event_type: &'static str,
     pub occurred_at_ms: i64,
     pub recorded_at_ms: i64,
@@ -78,7 +78,7 @@ pub struct Event {
 }
 
 impl Event {
-    pub fn new(
+    pub(super) fn new(
         event_type: &'static str,
         occurred_at_ms: i64,
         customer: Option<usize>,
@@ -94,7 +94,7 @@ impl Event {
         }
     }
 
-    pub fn topic(&self) -> Topic {
+    pub(super) fn topic(&self) -> Topic {
         match self.event_type.split('.').next() {
             Some("order") => Topic::Orders,
             Some("visit") => Topic::Visits,
@@ -112,7 +112,7 @@ impl Event {
         (self.topic(), self.customer, sku_id)
     }
 
-    pub fn partition(&self) -> u32 {
+    pub(super) fn partition(&self) -> u32 {
         let key = match self.customer {
             Some(customer) if self.topic().is_keyed() => &CUSTOMERS[customer],
             _ => self.fields["sku_id"].as_str().unwrap_or_default(),
@@ -121,7 +121,7 @@ impl Event {
     }
 
     /// The record's value, as event `number` of `all`.
-    pub fn payload(&self, number: usize, all: &[Event]) -> Vec<u8> {
+    pub(super) fn payload(&self, number: usize, all: &[Event]) -> Vec<u8> {
         let mut record = json!({
             "event_id": id(number),
             "event_type": self.event_type,
@@ -155,7 +155,7 @@ impl Event {
     }
 }
 
-pub fn id(number: usize) -> String {
+pub(super) fn id(number: usize) -> String {
     format!("e{number}")
 }
 

@@ -26,7 +26,7 @@ use crate::metrics::tests::harness::ZONE;
 
 /// The sum of all effects, which does not depend on how they were cut.
 #[derive(Debug, Default, PartialEq)]
-pub struct WeightSums {
+pub(super) struct WeightSums {
     /// Facts and orphans as text, with their weight.
     facts: BTreeMap<String, i64>,
     /// Open alerts by dedupe key: deadline and severity. When one fired first depends on the order of arrival.
@@ -34,7 +34,7 @@ pub struct WeightSums {
 }
 
 impl WeightSums {
-    pub fn add(&mut self, shard: usize, effects: &Effects) {
+    pub(super) fn add(&mut self, shard: usize, effects: &Effects) {
         for (operator, facts) in &effects.facts {
             let weights = facts[WEIGHT].as_primitive::<Int64Type>();
             for row in 0..facts.num_rows() {
@@ -72,18 +72,18 @@ impl WeightSums {
     }
 
     /// One line for each fact and alert that only one side has.
-    pub fn differences(&self, expected: &Self) -> Vec<String> {
+    pub(super) fn differences(&self, expected: &Self) -> Vec<String> {
         let mut lines = one_sided(&expected.facts, &self.facts);
         lines.extend(one_sided(&expected.open_alerts, &self.open_alerts));
         lines
     }
 
     /// One line per fact.
-    pub fn to_text(&self) -> String {
+    pub(super) fn to_text(&self) -> String {
         self.facts.keys().map(|fact| format!("{fact}\n")).collect()
     }
 
-    pub fn open_alerts(&self) -> usize {
+    pub(super) fn open_alerts(&self) -> usize {
         self.open_alerts.len()
     }
 }
@@ -120,9 +120,9 @@ fn to_text(batch: &RecordBatch, row: usize) -> String {
 }
 
 /// A window of a metric in which a round revised rows.
-pub type Revised = (String, Window);
+pub(super) type Revised = (String, Window);
 
-pub struct PublicState {
+pub(super) struct PublicState {
     metrics: Arc<Vec<Metric>>,
     planner: Planner,
     published: Published,
@@ -134,7 +134,7 @@ pub struct PublicState {
 }
 
 impl PublicState {
-    pub fn new(metrics: Arc<Vec<Metric>>) -> Self {
+    pub(super) fn new(metrics: Arc<Vec<Metric>>) -> Self {
         Self {
             metrics,
             planner: Planner::default(),
@@ -147,7 +147,7 @@ impl PublicState {
     }
 
     /// Ingests the effects of a seal.
-    pub fn ingest(&mut self, shard: usize, effects: &Effects, clocks: &Clocks) {
+    pub(super) fn ingest(&mut self, shard: usize, effects: &Effects, clocks: &Clocks) {
         for (metric, days) in &effects.touched {
             self.planner.touch(&self.metrics, metric, days);
         }
@@ -169,7 +169,7 @@ impl PublicState {
     }
 
     /// Runs at most this many of the rounds that are due, beginning with the one at `from` (modulo their number).
-    pub async fn run_rounds(
+    pub(super) async fn run_rounds(
         &mut self,
         shards: &mut [TestShard],
         from: usize,
@@ -227,7 +227,7 @@ impl PublicState {
     }
 
     /// The current rows of a metric in one window; `None` if there are none.
-    pub fn window(&self, metric: &str, window: Window) -> Option<RecordBatch> {
+    pub(super) fn window(&self, metric: &str, window: Window) -> Option<RecordBatch> {
         let rows: Vec<&RecordBatch> = self
             .rows
             .get(&(metric.to_owned(), window))?
@@ -238,7 +238,7 @@ impl PublicState {
     }
 
     /// All current rows, as an audit takes them.
-    pub fn published(&self) -> BTreeMap<String, PublishedRows> {
+    pub(super) fn published(&self) -> BTreeMap<String, PublishedRows> {
         let mut batches: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
         for (metric, window) in self.rows.keys() {
             if let Some(rows) = self.window(metric, *window) {

@@ -12,7 +12,7 @@ use super::strategy;
 
 /// An event and its positions in the scenario, between 0 and `u16::MAX`.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub(super) struct Arrival {
     pub event: Event,
     position: u16,
     /// Where a duplicate arrives.
@@ -21,7 +21,7 @@ pub struct Arrival {
 
 /// What happens between two records.
 #[derive(Clone, Debug)]
-pub enum Operation {
+pub(super) enum Operation {
     /// What has been read so far is one batch, what follows is another batch of the same seal.
     Cut,
     /// These shards seal. Those of their clocks that are marked (bit by bit) move to the instant, even if far too early; none moves back.
@@ -42,7 +42,7 @@ pub enum Operation {
 
 /// How far events come out of order.
 #[derive(Clone, Copy, Debug)]
-pub enum Disorder {
+pub(super) enum Disorder {
     /// Any order; no event is too late.
     Any,
     /// Up to this many days late; fewer may be allowed, so that some events are too late (K6).
@@ -51,7 +51,7 @@ pub enum Disorder {
 
 /// Events, and how they arrive.
 #[derive(Clone)]
-pub struct Scenario {
+pub(super) struct Scenario {
     pub arrivals: Vec<Arrival>,
     pub disorder: Disorder,
     /// The shards in which prices come after everything else.
@@ -61,7 +61,7 @@ pub struct Scenario {
 
 /// One action of a scenario.
 #[derive(Clone, Debug)]
-pub enum Action {
+pub(super) enum Action {
     /// A shard reads the record of the event of this number.
     Read {
         number: usize,
@@ -73,7 +73,7 @@ pub enum Action {
 const LAST: i64 = u16::MAX as i64 + 1;
 
 impl Scenario {
-    pub fn events(&self) -> Vec<Event> {
+    pub(super) fn events(&self) -> Vec<Event> {
         self.arrivals
             .iter()
             .map(|arrival| arrival.event.clone())
@@ -81,7 +81,7 @@ impl Scenario {
     }
 
     /// The allowed lateness of every partition (K6).
-    pub fn allowed_days(&self) -> i64 {
+    pub(super) fn allowed_days(&self) -> i64 {
         match self.disorder {
             Disorder::Any => 400,
             Disorder::UpTo { allowed_days, .. } => allowed_days,
@@ -89,7 +89,7 @@ impl Scenario {
     }
 
     /// All actions in order. All shards read the records of a partition in the same order.
-    pub fn actions(&self) -> Vec<Action> {
+    pub(super) fn actions(&self) -> Vec<Action> {
         let mut all: Vec<(i64, Action)> = Vec::new();
         for (number, arrival) in self.arrivals.iter().enumerate() {
             let topic = arrival.event.topic();
@@ -129,7 +129,7 @@ impl Scenario {
 }
 
 /// Any scenario of up to this many events.
-pub fn scenario(events: usize) -> impl Strategy<Value = Scenario> {
+pub(super) fn scenario(events: usize) -> impl Strategy<Value = Scenario> {
     let arrival = (
         strategy::event(),
         any::<u16>(),

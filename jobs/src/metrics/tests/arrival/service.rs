@@ -19,7 +19,7 @@ use crate::metrics::tests::harness::ZONE;
 /// Rounds that one operation runs.
 const ROUNDS_AT_ONCE: usize = 6;
 
-pub struct Service {
+pub(super) struct Service {
     metrics: Arc<Vec<Metric>>,
     pub events: Vec<Event>,
     shards: Vec<TestShard>,
@@ -28,7 +28,7 @@ pub struct Service {
 
 impl Service {
     /// A service that has read nothing yet; without metrics it computes facts and alerts only.
-    pub async fn new(metrics: Arc<Vec<Metric>>, allowed_days: i64) -> Self {
+    pub(super) async fn new(metrics: Arc<Vec<Metric>>, allowed_days: i64) -> Self {
         let mut shards = Vec::new();
         for number in 0..SHARDS {
             shards.push(TestShard::new(number, allowed_days, metrics.clone()).await);
@@ -42,7 +42,7 @@ impl Service {
     }
 
     /// Runs a scenario to its end: everything sealed, all clocks at the end, the newest reference data in force, all rounds run.
-    pub async fn run(metrics: Arc<Vec<Metric>>, scenario: &Scenario) -> Self {
+    pub(super) async fn run(metrics: Arc<Vec<Metric>>, scenario: &Scenario) -> Self {
         let mut service = Self::new(metrics, scenario.allowed_days()).await;
         service.events = scenario.events();
         for action in scenario.actions() {
@@ -95,20 +95,20 @@ impl Service {
     }
 
     /// All shards seal, and all their clocks move to the instant.
-    pub async fn seal_all(&mut self, clock_ms: i64) {
+    pub(super) async fn seal_all(&mut self, clock_ms: i64) {
         for shard in 0..self.shards.len() {
             self.seal(shard, clock_ms, |_| true).await;
         }
     }
 
     /// Runs every round that is due.
-    pub async fn run_rounds(&mut self) -> Vec<Revised> {
+    pub(super) async fn run_rounds(&mut self) -> Vec<Revised> {
         let Self { public, shards, .. } = self;
         public.run_rounds(shards, 0, usize::MAX).await
     }
 
     /// Reads the records of these events in this order, then seals all shards and runs every round that is due.
-    pub async fn ingest(&mut self, events: Vec<Event>, clock_ms: i64) -> Vec<Revised> {
+    pub(super) async fn ingest(&mut self, events: Vec<Event>, clock_ms: i64) -> Vec<Revised> {
         let first = self.events.len();
         self.events.extend(events);
         for number in first..self.events.len() {
@@ -125,7 +125,7 @@ impl Service {
     }
 
     /// Where facts, alerts and rows differ from a batch computation over the accepted events, sorted and in one step.
-    pub async fn differences(&self) -> Vec<String> {
+    pub(super) async fn differences(&self) -> Vec<String> {
         let mut audit = Audit::new(ZONE, self.metrics.clone(), &self.epoch());
         let mut expected = WeightSums::default();
         for (number, shard) in (0..SHARDS).zip(&self.shards) {
@@ -151,7 +151,7 @@ impl Service {
     }
 
     /// Events that a shard has not accepted exactly once although they are its own; only where no event can be too late.
-    pub fn lost(&self) -> Vec<String> {
+    pub(super) fn lost(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (number, shard) in self.shards.iter().enumerate() {
             for (id_number, event) in self.events.iter().enumerate() {

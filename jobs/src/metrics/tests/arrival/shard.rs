@@ -22,7 +22,7 @@ use crate::catalogue;
 use crate::metrics::tests::harness::ZONE;
 use crate::reference::RetailReference;
 
-pub const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     max_future_skew: DurationMs::from_minutes(5),
     max_record_bytes: 1 << 20,
 };
@@ -30,7 +30,7 @@ pub const LIMITS: Limits = Limits {
 /// One input: topic and partition.
 type Input = (Topic, u32);
 
-pub struct TestShard {
+pub(super) struct TestShard {
     number: u32,
     metrics: Arc<Vec<Metric>>,
     allowed_days: i64,
@@ -87,7 +87,7 @@ impl ComparableEffects {
 }
 
 /// The state of a shard that has read nothing yet, with this version of the reference data.
-pub async fn empty_state(
+pub(super) async fn empty_state(
     number: u32,
     version: usize,
     metrics: &Arc<Vec<Metric>>,
@@ -135,7 +135,7 @@ fn judges(
 }
 
 impl TestShard {
-    pub async fn new(number: u32, allowed_days: i64, metrics: Arc<Vec<Metric>>) -> Self {
+    pub(super) async fn new(number: u32, allowed_days: i64, metrics: Arc<Vec<Metric>>) -> Self {
         Self {
             state: empty_state(number, 0, &metrics).await,
             judges: judges(number, allowed_days, BTreeMap::new()),
@@ -155,7 +155,7 @@ impl TestShard {
     }
 
     /// Reads the record of event `number` of `all`.
-    pub fn read(&mut self, number: usize, all: &[Event]) {
+    pub(super) fn read(&mut self, number: usize, all: &[Event]) {
         self.read_since_seal.push(number);
         let event = &all[number];
         let payload = event.payload(number, all);
@@ -192,7 +192,7 @@ impl TestShard {
     }
 
     /// Ends the current batch of every topic.
-    pub fn cut(&mut self) {
+    pub(super) fn cut(&mut self) {
         for (topic, builder) in &mut self.builders {
             if !builder.is_empty() {
                 self.batches.push((*topic, builder.finish()));
@@ -201,7 +201,7 @@ impl TestShard {
     }
 
     /// Seals what was read. The clocks of the topic sets that `moves` names move to the instant unless they are beyond it.
-    pub async fn seal(&mut self, clock_ms: i64, moves: impl Fn(usize) -> bool) -> Effects {
+    pub(super) async fn seal(&mut self, clock_ms: i64, moves: impl Fn(usize) -> bool) -> Effects {
         self.cut();
         for (place, key) in self.state.clock_sets().into_keys().enumerate() {
             if moves(place) {
@@ -230,7 +230,7 @@ impl TestShard {
     }
 
     /// Writes a checkpoint; everything read must be sealed.
-    pub fn write_checkpoint(&mut self) {
+    pub(super) fn write_checkpoint(&mut self) {
         assert!(self.read_since_seal.is_empty());
         let saved = self
             .judges
@@ -245,7 +245,7 @@ impl TestShard {
         self.seals.clear();
     }
 
-    pub fn switch_reference(&mut self, version: usize) {
+    pub(super) fn switch_reference(&mut self, version: usize) {
         if self.version != version {
             self.state.replace_reference(reference(version)).unwrap();
             self.version = version;
@@ -255,7 +255,7 @@ impl TestShard {
     /// Restores the shard from what was sealed, as [`pipeline::shard`] does, and reads again what was not.
     ///
     /// Replaying a seal must give the effects that it had at first.
-    pub async fn crash(&mut self, all: &[Event]) {
+    pub(super) async fn crash(&mut self, all: &[Event]) {
         let wanted = self.version;
         let checkpoint = self.checkpoint.as_ref();
         let first = checkpoint.map(|checkpoint| checkpoint.version);

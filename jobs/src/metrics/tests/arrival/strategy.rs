@@ -34,20 +34,20 @@ const AGO: &[i64] = &[0, 8 * MINUTE, 26 * HOUR];
 const AGO_OF_CASES: &[i64] = &[0, 8 * MINUTE, 3 * HOUR];
 
 /// Weeks that have events. When they are over, all clocks have passed every window and deadline in them.
-pub const WEEKS: i64 = 3;
+pub(super) const WEEKS: i64 = 3;
 
 /// The instant at which these weeks are over.
-pub fn end_ms() -> i64 {
+pub(super) fn end_ms() -> i64 {
     at(7 * WEEKS, 0)
 }
 
 /// An instant of an event or a clock.
-pub fn instant() -> impl Strategy<Value = i64> {
+pub(super) fn instant() -> impl Strategy<Value = i64> {
     (select(DAYS), select(TIMES)).prop_map(|(day, time)| at(day, time))
 }
 
 /// Any event.
-pub fn event() -> impl Strategy<Value = Event> {
+pub(super) fn event() -> impl Strategy<Value = Event> {
     let what = prop_oneof![
         9 => order(),
         6 => count(),

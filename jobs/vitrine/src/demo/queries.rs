@@ -1,17 +1,17 @@
-//! What a demo asks its tables: the sections of its report, and the queries it offers for pasting.
+//! The queries of a demo: the sections of its report, and queries to paste.
 
 /// A query with its heading.
-pub struct Question {
-    pub title: &'static str,
-    pub sql: &'static str,
-    /// Said instead of an empty table.
-    pub if_empty: &'static str,
+pub(super) struct TitledQuery {
+    pub(super) title: &'static str,
+    pub(super) sql: &'static str,
+    /// Printed instead of an empty table.
+    pub(super) if_empty: &'static str,
 }
 
-/// The sections of the report. No column is wider than an 80-column terminal bears.
-pub const FINDINGS: [Question; 4] = [
-    Question {
-        title: "Demand of the last day with orders: the five SKUs asked for most",
+/// The sections of the report. Every table fits a terminal of 80 columns.
+pub(super) const FINDINGS: [TitledQuery; 4] = [
+    TitledQuery {
+        title: "Demand of the last day with orders: the five most requested SKUs",
         sql: "\
 SELECT sku_id, sum(requested_qty) AS requested_qty,
   sum(unmet_qty) AS unmet_qty, sum(delivered_qty) AS delivered_qty,
@@ -23,7 +23,7 @@ WHERE window_kind = 'D1' AND window_start = (
 GROUP BY sku_id ORDER BY requested_qty DESC, sku_id LIMIT 5",
         if_empty: "no orders yet",
     },
-    Question {
+    TitledQuery {
         title: "Retail margin over four weeks: the five lowest (target 10 %)",
         sql: "\
 SELECT customer_id, territory_id, observed_skus_n AS skus_n,
@@ -35,7 +35,7 @@ WHERE window_kind = 'H28' AND observed_skus_n >= 5 AND window_end = (
 ORDER BY gm_ratio, customer_id LIMIT 5",
         if_empty: "no retailer with five observed prices yet",
     },
-    Question {
+    TitledQuery {
         title: "Satisfaction, newest week (trend: points a week, from six weeks on)",
         sql: "\
 SELECT unit_id, sum(answers_n) AS answers_n, sum(satisfied_n) AS satisfied_n,
@@ -47,7 +47,7 @@ WHERE window_kind = 'W1' AND question_id = 'Q0' AND window_end = (
 GROUP BY unit_id ORDER BY unit_id",
         if_empty: "no answers yet",
     },
-    Question {
+    TitledQuery {
         title: "Time limits of service cases, all weeks: the five least kept",
         sql: "\
 SELECT step_id, sum(met_n) AS met_n, sum(breached_n) AS breached_n,
@@ -60,8 +60,8 @@ GROUP BY step_id ORDER BY kept_percent, step_id LIMIT 5",
     },
 ];
 
-/// Queries to paste; they hold neither a double quote nor a dollar sign, so that a shell takes them between double quotes.
-pub const TO_TRY: [&str; 4] = [
+/// Queries to paste. They contain no character that a shell changes between double quotes.
+pub(super) const TO_TRY: [&str; 4] = [
     "\
 SELECT table_schema, table_name FROM information_schema.tables
 WHERE table_schema <> 'information_schema' ORDER BY 1, 2",

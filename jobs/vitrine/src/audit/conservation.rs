@@ -1,4 +1,4 @@
-//! P4: what was read is what was accepted, seen before, rejected or too late; and what was accepted is there.
+//! P4: every record that was read is accepted, duplicate, dead-lettered or too late; every accepted record is stored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,22 +7,22 @@ use pipeline::query::Session;
 use schemas::event::Topic;
 use serde::{Deserialize, Serialize};
 
-use super::ask;
+use crate::query;
 
-/// What became of the records of one topic-partition.
+/// The verdicts on the records of one topic partition, or their sums.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Conservation {
-    pub shard: u32,
-    pub topic: String,
-    pub partition: i32,
-    pub read_n: i64,
-    pub accepted_n: i64,
-    pub duplicate_n: i64,
-    pub dead_letter_n: i64,
-    pub too_late_n: i64,
+pub(super) struct Conservation {
+    pub(super) shard: u32,
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) read_n: i64,
+    pub(super) accepted_n: i64,
+    pub(super) duplicate_n: i64,
+    pub(super) dead_letter_n: i64,
+    pub(super) too_late_n: i64,
     /// Rows of `events.<topic>`.
     #[serde(default)]
-    pub stored_n: i64,
+    pub(super) stored_n: i64,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +32,7 @@ struct Stored {
 }
 
 /// Totals since the beginning, by topic and partition.
-pub async fn by_partition(session: &Session) -> anyhow::Result<Vec<Conservation>> {
+pub(super) async fn by_partition(session: &Session) -> anyhow::Result<Vec<Conservation>> {
     let sums = [
         "read_n",
         "accepted_n",
@@ -42,23 +42,23 @@ pub async fn by_partition(session: &Session) -> anyhow::Result<Vec<Conservation>
     ]
     .map(|column| format!("SUM({column}) AS {column}"))
     .join(", ");
-    let sql = format!(
+    let totals_of_verdicts = format!(
         "SELECT shard, topic, \"partition\", {sums} FROM ops.conservation \
          GROUP BY shard, topic, \"partition\" ORDER BY shard, topic, \"partition\""
     );
-    let mut totals: Vec<Conservation> = ask::rows(session, &sql).await?;
+    let mut totals: Vec<Conservation> = query::rows(session, &totals_of_verdicts).await?;
     for topic in Topic::ALL {
-        let sql = format!(
+        let stored_events = format!(
             "SELECT \"partition\", COUNT(*) AS stored_n FROM events.{} GROUP BY \"partition\"",
             topic.name()
         );
-        for stored in ask::rows::<Stored>(session, &sql).await? {
+        for stored in query::rows::<Stored>(session, &stored_events).await? {
             let known = totals
                 .iter_mut()
                 .find(|total| total.topic == topic.name() && total.partition == stored.partition);
             match known {
                 Some(total) => total.stored_n = stored.stored_n,
-                // Events that nobody counted: a difference in itself.
+                // Events without a count: a difference in itself.
                 None => totals.push(Conservation {
                     topic: topic.name().to_owned(),
                     partition: stored.partition,
@@ -72,7 +72,7 @@ pub async fn by_partition(session: &Session) -> anyhow::Result<Vec<Conservation>
 }
 
 /// The sums of all partitions that a shard accounts for.
-pub fn by_shard(partitions: &[Conservation]) -> Vec<Conservation> {
+pub(super) fn by_shard(partitions: &[Conservation]) -> Vec<Conservation> {
     let mut shards: BTreeMap<u32, Conservation> = BTreeMap::new();
     for one in partitions {
         let sum = shards.entry(one.shard).or_insert_with(|| Conservation {
@@ -90,8 +90,8 @@ pub fn by_shard(partitions: &[Conservation]) -> Vec<Conservation> {
 }
 
 impl Conservation {
-    /// Whether nothing was lost and nothing came from nowhere.
-    pub fn holds(&self) -> bool {
+    /// Whether no record was lost and none was invented.
+    pub(super) fn holds(&self) -> bool {
         let verdicts = self.accepted_n + self.duplicate_n + self.dead_letter_n + self.too_late_n;
         self.read_n == verdicts && self.accepted_n == self.stored_n
     }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_and_an_invented_record_are_both_seen() {
+    fn a_lost_and_an_invented_record_are_found() {
         assert!(one(0, 0, 5).holds());
         let lost = Conservation {
             read_n: 9,

@@ -1,25 +1,31 @@
-//! A session over the newest epoch of a storage.
+//! What a storage holds: the object store itself, sessions over the newest epoch, archived reference data.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use jobs::catalogue;
+use jobs::reference::{ReferenceArchive, ReferenceData};
 use object_store::ObjectStore;
+use pipeline::error::ErrorKind;
 use pipeline::publisher::{EpochRecord, newest_epoch};
 use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
 use pipeline::query::{Engine, Session};
 use pipeline::table::{TableSpec, Tables};
 use pipeline::time::Zone;
 
-use super::Usage;
 use crate::config::Config;
-use jobs::catalogue;
-use jobs::reference::{ReferenceArchive, ReferenceData};
-use pipeline::error::ErrorKind;
+use crate::exit::CommandError;
 
-/// Opens sessions over the newest epoch of a storage. What it has read of tables and files it keeps, so that the next session
-/// reads only what is new.
-pub struct Reader<'c> {
+/// The object store of a configuration.
+pub(crate) fn object_store(config: &Config) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    pipeline::log::open_store(&config.storage.url)
+        .with_context(|| format!("storage cannot be opened url={}", config.storage.url))
+}
+
+/// Opens sessions over the newest epoch. It keeps what it has read of tables and files, so that the next session reads only what is
+/// new.
+pub(crate) struct EpochReader<'c> {
     config: &'c Config,
     store: Arc<dyn ObjectStore>,
     tables: Tables,
@@ -28,9 +34,9 @@ pub struct Reader<'c> {
     engine: Engine,
 }
 
-impl<'c> Reader<'c> {
-    pub fn new(config: &'c Config) -> anyhow::Result<Self> {
-        let store = super::store(config)?;
+impl<'c> EpochReader<'c> {
+    pub(crate) fn new(config: &'c Config) -> anyhow::Result<Self> {
+        let store = object_store(config)?;
         Ok(Self {
             config,
             tables: Tables::new(store.clone()),
@@ -41,13 +47,13 @@ impl<'c> Reader<'c> {
         })
     }
 
-    /// Pins the newest epoch and opens it.
-    pub async fn session(&self) -> anyhow::Result<Session> {
+    /// A session over the newest epoch.
+    pub(crate) async fn session(&self) -> anyhow::Result<Session> {
         Ok(self.newest().await?.1)
     }
 
-    /// The same with the epoch's record.
-    pub async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
+    /// The same with the record of the epoch.
+    pub(crate) async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
         let Some(epoch) = newest_epoch(self.store.clone()).await? else {
             bail!(
                 "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
@@ -120,22 +126,25 @@ impl<'c> Reader<'c> {
     }
 }
 
-/// Reference data of a configuration, archived; an absent folder is empty reference data, with a warning.
-pub async fn reference(
+/// The reference data of a configuration, archived; a missing folder is empty reference data, with a warning.
+pub(crate) async fn reference_data(
     config: &Config,
     archive: &ReferenceArchive,
 ) -> anyhow::Result<Arc<ReferenceData>> {
     let dir = &config.reference.dir;
-    if !dir.exists() {
-        tracing::warn!(dir = %dir.display(), "no reference data: every dimension will be UNKNOWN; see [reference] dir");
-    }
-    let reference = archive.add(dir).await.map_err(|error| match error.kind() {
-        // Files that somebody has to correct, as `vitrine check` reports too.
-        ErrorKind::Configuration => {
-            anyhow::Error::from(Usage(format!("[reference] dir={}: {error}", dir.display())))
+    let reference = archive.add(dir).await.map_err(|error| -> anyhow::Error {
+        match error.kind() {
+            // Files that somebody has to correct, as `vitrine check` reports too.
+            ErrorKind::Configuration => {
+                let message = format!("[reference] dir={}: {error}", dir.display());
+                CommandError::Usage(message).into()
+            }
+            _ => error.into(),
         }
-        _ => error.into(),
     })?;
+    if !ReferenceData::folder_exists(dir)? {
+        tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
+    }
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");
     }

@@ -1,136 +1,143 @@
-//! The status as a page for people: aligned columns, local times.
+//! The report as a page: aligned columns, local times.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use bytesize::ByteSize;
-use chrono::DateTime;
 use chrono_tz::Tz;
 
-use super::{Final, Status};
+use super::report::{EpochStatus, FinalUntil, InputStatus, OpenAlert, SealedShard, StatusReport};
+use crate::local_time;
 
-/// Alerts that are listed; the number of all stands above them.
+/// Alerts that are listed; the page shows the number of all.
 const ALERTS_SHOWN: usize = 20;
 
 /// The whole page.
-pub fn page(status: &Status, zone: Tz) -> String {
-    let local = |ms: Option<i64>| ms.map_or_else(|| "-".to_owned(), |ms| local(ms, zone));
-    let mut page = String::new();
-    let mut say = |line: String| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(page, "{line}");
-    };
-    match &status.epoch {
-        None => say("epoch: none has been published yet".to_owned()),
-        Some(epoch) => {
-            say(format!(
-                "epoch {}, published {} ago ({})",
-                epoch.epoch,
-                span(epoch.age_ms),
-                local(Some(epoch.committed_at_ms))
-            ));
-            if let Some(at) = epoch.drained_to_ms {
-                say(format!("drained to {}", local(Some(at))));
-            }
-            if epoch.unrevised_windows > 0 {
-                say(format!(
-                    "{} windows wait for their next revision",
-                    epoch.unrevised_windows
-                ));
-            }
-        }
-    }
-    let totals = &status.totals;
-    say(format!(
+pub(super) fn page(report: &StatusReport, zone: Tz) -> String {
+    let totals = &report.totals;
+    let mut lines = epoch(report.epoch.as_ref(), zone);
+    lines.push(format!(
         "read {} = accepted {} + duplicate {} + dead letters {} + too late {}",
         totals.read, totals.accepted, totals.duplicate, totals.dead_letters, totals.too_late
     ));
-    say(format!(
+    lines.push(format!(
         "storage: logs {}, tables {}",
-        ByteSize(status.log_bytes),
-        ByteSize(status.table_bytes)
+        ByteSize(report.log_bytes),
+        ByteSize(report.table_bytes)
     ));
-
-    let shards = status.shards.iter().map(|shard| {
-        vec![
-            shard.shard.to_string(),
-            shard
-                .seal
-                .map_or_else(|| "-".to_owned(), |seal| seal.to_string()),
-            local(shard.sealed_at_ms),
-            shard
-                .state_bytes
-                .map_or_else(|| "-".to_owned(), |bytes| ByteSize(bytes).to_string()),
-        ]
-    });
-    say(table(&["shard", "seal", "sealed at", "state"], shards));
-
-    let inputs = status.inputs.iter().map(|input| {
-        vec![
-            input.shard.to_string(),
-            format!("{}/{}", input.topic, input.partition),
-            input.next_offset.to_string(),
-            local(input.watermark_ms),
-            if input.at_end { "yes" } else { "no" }.to_owned(),
-            input
-                .lag
-                .map_or_else(|| "-".to_owned(), |lag| lag.to_string()),
-        ]
-    });
-    say(table(
-        &[
-            "shard",
-            "input",
-            "next offset",
-            "watermark",
-            "at end",
-            "lag",
-        ],
-        inputs,
-    ));
-    if let Some(why) = &status.lag_unknown {
-        say(format!("lag is not known: {why}"));
+    lines.push(shards(&report.shards, zone));
+    lines.push(inputs(&report.inputs, zone));
+    if let Some(reason) = &report.lag_unknown {
+        lines.push(format!("lag is not known: {reason}"));
     }
-
-    if !status.finality.is_empty() {
-        let rows = finality(&status.finality)
+    if !report.finality.is_empty() {
+        let rows = finality(&report.finality)
             .into_iter()
-            .map(|(table, kinds, until_ms)| vec![table, kinds, local(Some(until_ms))]);
-        say(table(&["table", "windows", "final until"], rows));
+            .map(|(table, kinds, until_ms)| vec![table, kinds, local(until_ms, zone)]);
+        lines.push(table(&["table", "windows", "final until"], rows));
     }
-    if !status.dead_letters.is_empty() {
-        let rows = status.dead_letters.iter().map(|row| {
+    if !report.dead_letters.is_empty() {
+        let rows = report.dead_letters.iter().map(|row| {
             vec![
                 row.topic.clone(),
                 row.reason.clone(),
                 row.records.to_string(),
             ]
         });
-        say(table(&["dead letters", "reason", "records"], rows));
+        lines.push(table(&["dead letters", "reason", "records"], rows));
     }
-    say(format!("\nopen alerts: {}", status.open_alerts.len()));
-    if !status.open_alerts.is_empty() {
-        let rows = status.open_alerts.iter().take(ALERTS_SHOWN).map(|alert| {
-            vec![
-                alert.severity.clone(),
-                alert.rule_id.clone(),
-                alert.subject.clone(),
-                local(Some(alert.first_fired_at_ms)),
-            ]
-        });
-        say(table(&["severity", "rule", "subject", "since"], rows));
-        let more = status.open_alerts.len().saturating_sub(ALERTS_SHOWN);
-        if more > 0 {
-            say(format!(
-                "and {more} more: vitrine sql \"SELECT * FROM ops.alerts\""
-            ));
-        }
-    }
-    page
+    lines.extend(open_alerts(&report.open_alerts, zone));
+    lines.join("\n") + "\n"
 }
 
-/// A table's window kinds with the same instant share a line.
-fn finality(rows: &[Final]) -> Vec<(String, String, i64)> {
+fn epoch(epoch: Option<&EpochStatus>, zone: Tz) -> Vec<String> {
+    let Some(epoch) = epoch else {
+        return vec!["epoch: none has been published yet".to_owned()];
+    };
+    let mut lines = vec![format!(
+        "epoch {}, published {} ago ({})",
+        epoch.epoch,
+        span(epoch.age_ms),
+        local(epoch.committed_at_ms, zone)
+    )];
+    if let Some(instant_ms) = epoch.drained_to_ms {
+        lines.push(format!("drained to {}", local(instant_ms, zone)));
+    }
+    if epoch.unrevised_windows > 0 {
+        lines.push(format!(
+            "{} windows wait for their next revision",
+            epoch.unrevised_windows
+        ));
+    }
+    lines
+}
+
+fn shards(shards: &[SealedShard], zone: Tz) -> String {
+    let rows = shards.iter().map(|shard| {
+        vec![
+            shard.shard.to_string(),
+            or_dash(shard.seal, |seal| seal.to_string()),
+            or_dash(shard.sealed_at_ms, |ms| local(ms, zone)),
+            or_dash(shard.state_bytes, |bytes| ByteSize(bytes).to_string()),
+        ]
+    });
+    table(&["shard", "seal", "sealed at", "state"], rows)
+}
+
+fn inputs(inputs: &[InputStatus], zone: Tz) -> String {
+    let rows = inputs.iter().map(|input| {
+        vec![
+            input.shard.to_string(),
+            format!("{}/{}", input.topic, input.partition),
+            input.next_offset.to_string(),
+            or_dash(input.watermark_ms, |ms| local(ms, zone)),
+            if input.at_end { "yes" } else { "no" }.to_owned(),
+            or_dash(input.lag, |lag| lag.to_string()),
+        ]
+    });
+    let header = [
+        "shard",
+        "input",
+        "next offset",
+        "watermark",
+        "at end",
+        "lag",
+    ];
+    table(&header, rows)
+}
+
+fn open_alerts(alerts: &[OpenAlert], zone: Tz) -> Vec<String> {
+    let mut lines = vec![format!("\nopen alerts: {}", alerts.len())];
+    if alerts.is_empty() {
+        return lines;
+    }
+    let rows = alerts.iter().take(ALERTS_SHOWN).map(|alert| {
+        vec![
+            alert.severity.clone(),
+            alert.rule_id.clone(),
+            alert.subject.clone(),
+            local(alert.first_fired_at_ms, zone),
+        ]
+    });
+    lines.push(table(&["severity", "rule", "subject", "since"], rows));
+    let more = alerts.len().saturating_sub(ALERTS_SHOWN);
+    if more > 0 {
+        lines.push(format!(
+            "and {more} more: vitrine sql \"SELECT * FROM ops.alerts\""
+        ));
+    }
+    lines
+}
+
+fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), show)
+}
+
+fn local(instant_ms: i64, zone: Tz) -> String {
+    local_time::local(instant_ms, zone, "%Y-%m-%d %H:%M:%S")
+}
+
+/// One line for all window kinds of a table that are final until the same instant.
+fn finality(rows: &[FinalUntil]) -> Vec<(String, String, i64)> {
     let mut lines: BTreeMap<(&str, i64), Vec<&str>> = BTreeMap::new();
     for row in rows {
         let kinds = lines.entry((&row.table, row.until_ms)).or_default();
@@ -140,17 +147,6 @@ fn finality(rows: &[Final]) -> Vec<(String, String, i64)> {
         .into_iter()
         .map(|((table, until_ms), kinds)| (table.to_owned(), kinds.join(" "), until_ms))
         .collect()
-}
-
-fn local(ms: i64, zone: Tz) -> String {
-    DateTime::from_timestamp_millis(ms).map_or_else(
-        || "-".to_owned(),
-        |at| {
-            at.with_timezone(&zone)
-                .format("%Y-%m-%d %H:%M:%S")
-                .to_string()
-        },
-    )
 }
 
 /// `42s`, `5m 3s`, `2h 5m`, `3d 4h`.
@@ -175,27 +171,27 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         })
         .collect();
-    let mut text = String::new();
+    let mut table = String::new();
     for line in lines {
         let cells: Vec<String> = line
             .iter()
             .zip(&widths)
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
-        text.push('\n');
-        text.push_str(cells.join("  ").trim_end());
+        table.push('\n');
+        table.push_str(cells.join("  ").trim_end());
     }
-    text
+    table
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{EpochStatus, InputStatus, OpenAlert, ReasonCount, Sealed, Totals};
+    use super::super::report::{ReasonCount, Totals};
     use super::*;
 
     #[test]
-    fn an_empty_storage_says_so() {
-        let page = page(&Status::default(), chrono_tz::Asia::Shanghai);
+    fn an_empty_storage_has_no_epoch() {
+        let page = page(&StatusReport::default(), chrono_tz::Asia::Shanghai);
         assert!(
             page.starts_with("epoch: none has been published yet\n"),
             "{page}"
@@ -204,8 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn a_page_for_people() {
-        let status = Status {
+    fn a_page_shows_every_part() {
+        let report = StatusReport {
             epoch: Some(EpochStatus {
                 epoch: 12,
                 committed_at_ms: 1_767_542_400_000,
@@ -213,7 +209,7 @@ mod tests {
                 drained_to_ms: None,
                 unrevised_windows: 2,
             }),
-            shards: vec![Sealed {
+            shards: vec![SealedShard {
                 shard: 0,
                 seal: Some(40),
                 sealed_at_ms: Some(1_767_542_400_000),
@@ -248,15 +244,15 @@ mod tests {
                 first_fired_at_ms: 1_767_542_400_000,
             }],
             finality: ["D1", "W1"]
-                .map(|kind| Final {
+                .map(|kind| FinalUntil {
                     table: "metrics.sell_through".to_owned(),
                     window_kind: kind.to_owned(),
                     until_ms: 1_767_542_400_000,
                 })
                 .into(),
-            ..Status::default()
+            ..StatusReport::default()
         };
-        let page = page(&status, chrono_tz::Asia::Shanghai);
+        let page = page(&report, chrono_tz::Asia::Shanghai);
         for line in [
             "epoch 12, published 1m 5s ago (2026-01-05 00:00:00)",
             "2 windows wait for their next revision",
