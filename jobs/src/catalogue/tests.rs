@@ -9,6 +9,7 @@ use arrow::datatypes::Int64Type;
 use arrow::util::display::array_value_to_string;
 use pipeline::shard::Clocks;
 use schemas::event::Topic;
+use schemas::money::Fen;
 use serde_json::{Value, json};
 
 use super::*;
@@ -181,7 +182,8 @@ fn k23_without_a_customer_it_reaches_within_its_sku() {
     };
     let price = |shard: &Shard| {
         let reference = shard.core.reference();
-        reference.list_price("S1", "R1", PriceType::Wholesale, ms(AT))
+        let price = reference.list_price("S1", "R1", PriceType::Wholesale, ms(AT));
+        price.map(Fen::as_fen)
     };
     // Of two that begin at once the later id decides; `a` would give way to `b` were it not for the correction.
     shard.hear(Topic::Prices, &[set("b", "S1", 100, None)]);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::money::Fen;
 
 pub use archive::ReferenceArchive;
 pub use data::{CustomerAt, Problem, ReferenceData, ReferenceError, UNKNOWN};
@@ -41,14 +42,14 @@ impl RetailReference {
         self.data.customer(customer_id, at_ms)
     }
 
-    /// The list price in force for a customer of `region_code` at `at_ms`, in fen (K19).
+    /// The list price in force for a customer of `region_code` at `at_ms` (K19).
     pub fn list_price(
         &self,
         sku_id: &str,
         region_code: &str,
         of: PriceType,
         at_ms: i64,
-    ) -> Option<i64> {
+    ) -> Option<Fen> {
         self.list_prices.at(sku_id, region_code, of, at_ms)
     }
 }

@@ -24,7 +24,7 @@ fn observed(said_ms: i64, at: &str, basis: &str, price_fen: i64) -> HistoryEntry
         said_ms,
         Observation {
             observed_at_ms: ms(at),
-            price_fen,
+            price: Fen::from_fen(price_fen),
             price_basis: basis.into(),
         },
     )
@@ -44,7 +44,7 @@ fn k14_the_bounds_are_inside_and_no_suggested_price_means_no_quarantine() {
         (0, Some(0), Valid),
         (i64::MAX, None, Valid),
     ] {
-        let found = ObservationState::judge(price, suggested);
+        let found = ObservationState::judge(Fen::from_fen(price), suggested.map(Fen::from_fen));
         assert_eq!(found, state, "{price} of {suggested:?}");
     }
 }
@@ -96,7 +96,7 @@ fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
     let found = facts_of(&operator(), &key(), &history, &reference);
     let marked = found.iter().filter(|fact| fact.is_last_of_day);
     assert_eq!(
-        marked.map(|fact| fact.price_fen).collect::<Vec<_>>(),
+        marked.map(|fact| fact.price.as_fen()).collect::<Vec<_>>(),
         [91, 94]
     );
     assert_eq!(found.len(), 6);
@@ -124,7 +124,7 @@ fn only_observations_are_taken_and_an_absent_basis_is_unknown() {
         .collect();
     assert_eq!(bases, [(0, UNKNOWN), (2, SELLING)]);
     assert_eq!(
-        (found[0].2.observed_at_ms, found[0].2.price_fen),
+        (found[0].2.observed_at_ms, found[0].2.price.as_fen()),
         (ms(at) - 5, 95)
     );
 }
