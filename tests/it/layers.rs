@@ -24,7 +24,10 @@ fn used(text: &str) -> BTreeSet<&str> {
     code.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .flat_map(|line| line.split("crate::").skip(1))
-        .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+        .filter_map(|rest| {
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+        })
         .collect()
 }
 
@@ -71,14 +74,20 @@ fn modules_use_only_those_above_them_in_the_map() {
     for path in files {
         let relative = path.strip_prefix(&source).unwrap();
         let first = relative.iter().next().unwrap().to_string_lossy();
-        let is_test = relative.iter().any(|part| part == "tests" || part == "tests.rs");
+        let is_test = relative
+            .iter()
+            .any(|part| part == "tests" || part == "tests.rs");
         if is_test || first == "lib.rs" {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
         let module = first.trim_end_matches(".rs");
         let of_file = violations(&map, module, &text);
-        found.extend(of_file.into_iter().map(|what| format!("{}: {what}", relative.display())));
+        found.extend(
+            of_file
+                .into_iter()
+                .map(|what| format!("{}: {what}", relative.display())),
+        );
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -15,8 +15,14 @@ const READERS: [&str; 4] = ["schemas/src", "pipeline/src", "jobs", "tests"];
 
 /// What stays public without a user, and why.
 const EXCEPTIONS: [(&str, &str); 2] = [
-    ("optional_text", "fact columns have one constructor for each kind of value"),
-    ("optional_decimal", "fact columns have one constructor for each kind of value"),
+    (
+        "optional_text",
+        "fact columns have one constructor for each kind of value",
+    ),
+    (
+        "optional_decimal",
+        "fact columns have one constructor for each kind of value",
+    ),
 ];
 
 fn top() -> PathBuf {

@@ -154,8 +154,10 @@ impl<F> FactColumn<F> {
             Value::Integer(get) => Arc::new(Int64Array::from_iter_values(rows.map(get))),
             Value::OptionalInteger(get) => Arc::new(rows.map(get).collect::<Int64Array>()),
             Value::Instant(get) => Arc::new(
-                TimestampMicrosecondArray::from_iter_values(rows.map(|fact| TimestampMs::from_ms(get(fact)).as_micros()))
-                    .with_timezone("UTC"),
+                TimestampMicrosecondArray::from_iter_values(
+                    rows.map(|fact| TimestampMs::from_ms(get(fact)).as_micros()),
+                )
+                .with_timezone("UTC"),
             ),
             Value::OptionalInstant(get) => Arc::new(
                 rows.map(|fact| get(fact).map(|ms| TimestampMs::from_ms(ms).as_micros()))

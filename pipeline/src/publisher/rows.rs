@@ -11,8 +11,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use arrow::record_batch::RecordBatch;
-use serde::Serialize;
 use schemas::time::TimestampMs;
+use serde::Serialize;
 
 use crate::alert::Severity;
 use crate::columns::{conform, instant, int32};
@@ -92,7 +92,10 @@ pub fn metric_rows(
 ) -> Result<RecordBatch, ArrowError> {
     let rows = changes.rows.num_rows();
     let at = |ms: i64| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(ms).as_micros(); rows]).with_timezone("UTC"))
+        Arc::new(
+            TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(ms).as_micros(); rows])
+                .with_timezone("UTC"),
+        )
     };
     conform(
         &changes.rows,
@@ -196,7 +199,9 @@ impl DeadLetterRow {
             topic: topic.to_owned(),
             partition: letter.input.partition,
             offset: letter.offset,
-            broker_at: letter.timestamp_ms.map(|ms| TimestampMs::from_ms(ms).as_micros()),
+            broker_at: letter
+                .timestamp_ms
+                .map(|ms| TimestampMs::from_ms(ms).as_micros()),
             reason: letter.reason.as_str(),
             path: letter.path.clone(),
             value: letter.value.as_ref().map(hex::encode),

@@ -117,7 +117,11 @@ impl Machine {
                 let topic = topic_of(&input.input, &self.settings.topic_names);
                 let bound = self.settings.bounds.get(topic).copied().unwrap_or(0);
                 let late = self.settings.lateness.get(topic).copied().unwrap_or(0);
-                let at = |less: i64| input.highest_ms.map(|ms| TimestampMs::from_ms(ms - less).as_micros());
+                let at = |less: i64| {
+                    input
+                        .highest_ms
+                        .map(|ms| TimestampMs::from_ms(ms - less).as_micros())
+                };
                 watermarks.push(WatermarkRow {
                     epoch,
                     shard,

@@ -44,7 +44,10 @@ type Parameter = (&'static str, DataType, fn(&Bounds) -> ScalarValue);
 fn parameters() -> [Parameter; 5] {
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     fn at(ms: i64) -> ScalarValue {
-        ScalarValue::TimestampMicrosecond(Some(TimestampMs::from_ms(ms).as_micros()), Some("UTC".into()))
+        ScalarValue::TimestampMicrosecond(
+            Some(TimestampMs::from_ms(ms).as_micros()),
+            Some("UTC".into()),
+        )
     }
     [
         ("window_start_date", DataType::Date32, |bounds| {

@@ -75,11 +75,7 @@ impl OwnLog {
 
     /// Writes the state up to the last record. A failure loses nothing: an older checkpoint and the records serve.
     pub(super) async fn write_checkpoint<C: Serialize>(&mut self, state: &C) -> Result<()> {
-        match self
-            .log
-            .write_checkpoint(payload(state)?)
-            .await
-        {
+        match self.log.write_checkpoint(payload(state)?).await {
             Ok(_) => self.uncovered = 0,
             Err(error) if error.is_retryable() => {
                 tracing::warn!(log = self.log.name(), %error, "checkpoint not written; the next record tries again");

@@ -4,8 +4,8 @@
 //! a row of `feeds.status` says the same. Rows and checksum are those of the day as it is in force then, so that a reader
 //! can tell whether it has all of it.
 
-use serde::Serialize;
 use schemas::time::TimestampMs;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Cells, FeedDefinition, FeedGrid};

@@ -17,8 +17,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use serde::{Deserialize, Serialize};
 use schemas::time::TimestampMs;
+use serde::{Deserialize, Serialize};
 
 pub use self::control::StatusRow;
 use self::records::records;
@@ -368,7 +368,9 @@ fn table_rows(
 ) -> Result<RecordBatch, ArrowError> {
     let rows = changes.rows.num_rows();
     let kind = (feed.calendar)(day);
-    let as_of = TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(as_of_ms).as_micros(); rows]).with_timezone("UTC");
+    let as_of =
+        TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(as_of_ms).as_micros(); rows])
+            .with_timezone("UTC");
     conform(
         &changes.rows,
         table,

@@ -325,7 +325,9 @@ async fn append(log: &mut Log, changes: &[AlertChange]) -> u64 {
 #[tokio::test]
 async fn a_restart_reads_what_the_sources_have_sealed_since() {
     let store = in_memory();
-    let (mut shard, _) = Log::claim(store.clone(), "shard-0", 1, "shard").await.unwrap();
+    let (mut shard, _) = Log::claim(store.clone(), "shard-0", 1, "shard")
+        .await
+        .unwrap();
     append(&mut shard, &[change("a"), change("b")]).await;
     append(&mut shard, &[]).await;
     let desk = Receiver::new([]);
@@ -360,7 +362,9 @@ async fn a_restart_reads_what_the_sources_have_sealed_since() {
 async fn a_missing_or_unreadable_record_of_a_source_is_named() {
     let store = in_memory();
     let desk = Receiver::new([]);
-    let (mut shard, _) = Log::claim(store.clone(), "shard-0", 1, "shard").await.unwrap();
+    let (mut shard, _) = Log::claim(store.clone(), "shard-0", 1, "shard")
+        .await
+        .unwrap();
     shard.append(Bytes::from_static(b"\xff")).await.unwrap();
     let refused = async || {
         let claim = Owner::claim_with(&store, to(&[("desk", &desk)]), vec![source()]).await;
