@@ -134,11 +134,6 @@ impl DurationMs {
     pub fn from_std(duration: std::time::Duration) -> Self {
         Self(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
     }
-
-    /// For waiting: a negative length is zero.
-    pub fn to_std(self) -> std::time::Duration {
-        std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
-    }
 }
 
 impl fmt::Display for DurationMs {
@@ -341,14 +336,12 @@ mod tests {
     }
 
     #[test]
-    fn std_durations_saturate_and_are_never_negative() {
+    fn std_durations_round_down_and_saturate() {
         assert_eq!(
             DurationMs::from_std(Duration::from_micros(1_999)).as_ms(),
             1
         );
         assert_eq!(DurationMs::from_std(Duration::MAX).as_ms(), i64::MAX);
-        assert_eq!(DurationMs::MINUTE.to_std(), Duration::from_secs(60));
-        assert_eq!(DurationMs::from_ms(-1).to_std(), Duration::ZERO);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use arrow::datatypes::Int64Type;
 use arrow::util::display::array_value_to_string;
 use pipeline::shard::Clocks;
 use schemas::event::Topic;
+use schemas::money::Fen;
 use serde_json::{Value, json};
 
 use super::*;
@@ -182,7 +183,8 @@ fn k23_without_a_customer_a_correction_is_limited_to_its_sku() {
     };
     let price = |shard: &Shard| {
         let reference = shard.state.reference();
-        reference.list_price("S1", "R1", PriceType::Wholesale, ms(AT))
+        let price = reference.list_price("S1", "R1", PriceType::Wholesale, ms(AT));
+        price.map(Fen::as_fen)
     };
     // Of two that begin at once the later id decides: without the correction `b` would override `a`.
     shard.ingest(Topic::Prices, &[set("b", "S1", 100, None)]);

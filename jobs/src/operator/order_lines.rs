@@ -23,6 +23,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
+use schemas::money::Fen;
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{PriceType, RetailReference, UNKNOWN};
@@ -67,7 +68,7 @@ pub(crate) struct OrderLineFact {
     pub order_kind: Arc<str>,
     pub qty: i64,
     /// Wholesale value (K10); 0 where no price is known, and for UNMET, which has no value.
-    pub value_fen: i64,
+    pub value: Fen,
     /// `qty` where no price is known, else 0.
     pub unpriced_qty: i64,
     /// 1 where the line makes its order count among `orders`.
@@ -109,7 +110,7 @@ static TABLE: FactTable<OrderLineFact> = FactTable::new(
         FactColumn::integer(
             "value_fen",
             "Wholesale value in fen, K10 (批发金额)",
-            |f| f.value_fen,
+            |f| f.value.as_fen(),
         ),
         FactColumn::integer(
             "unpriced_qty",
@@ -166,7 +167,7 @@ pub(crate) struct OrderLine {
     pub line_no: i64,
     pub sku_id: Arc<str>,
     pub qty: i64,
-    pub price_fen: Option<i64>,
+    pub price: Option<Fen>,
 }
 
 /// An order event as this operator keeps it.
@@ -238,7 +239,7 @@ impl Operator for OrderLines {
                     line_no: line_no.get(item)?,
                     sku_id: sku_id.shared(item)?,
                     qty: qty.get(item).unwrap_or(0),
-                    price_fen: price_fen.get(item),
+                    price: price_fen.get(item).map(Fen::from_fen),
                 })
             });
             let event = OrderEvent {
@@ -319,7 +320,7 @@ impl Order<'_> {
             let mut fact = self.fact(kind, line, line.qty, entry, at_ms, context.reference);
             match self.price(line, at_ms, context) {
                 // Far beyond any order: saturates instead of wrapping around.
-                Some(price_fen) => fact.value_fen = line.qty.saturating_mul(price_fen),
+                Some(price) => fact.value = price.saturating_mul(line.qty),
                 None => fact.unpriced_qty = line.qty,
             }
             out.push(fact);
@@ -380,7 +381,7 @@ impl Order<'_> {
             class_id: customer.class_id.clone(),
             order_kind: self.order_kind.clone(),
             qty,
-            value_fen: 0,
+            value: Fen::ZERO,
             unpriced_qty: 0,
             counts_as_order: i64::from(kind == LineKind::Requested),
         }
@@ -392,12 +393,12 @@ impl Order<'_> {
         line: &OrderLine,
         at_ms: i64,
         context: &mut OperatorContext<'_, RetailReference>,
-    ) -> Option<i64> {
+    ) -> Option<Fen> {
         let counted = || {
             let same = |counted: &&OrderLine| counted.line_no == line.line_no;
-            self.counted.iter().find(same)?.price_fen
+            self.counted.iter().find(same)?.price
         };
-        line.price_fen.or_else(counted).or_else(|| {
+        line.price.or_else(counted).or_else(|| {
             context.read(&line.sku_id);
             let region = &context.reference.customer(&self.key.0, at_ms).region_code;
             context

@@ -17,6 +17,7 @@ use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
+use schemas::money::Fen;
 use schemas::partition::partition_of;
 use serde::{Deserialize, Serialize};
 
@@ -41,11 +42,11 @@ impl ObservationState {
     }
 
     /// K14, in whole fen: 0.3 × suggested ≤ price ≤ 3 × suggested.
-    fn classify(price_fen: i64, suggested_fen: Option<i64>) -> Self {
-        let Some(suggested) = suggested_fen.map(i128::from) else {
+    fn classify(price: Fen, suggested: Option<Fen>) -> Self {
+        let Some(suggested) = suggested.map(|suggested| i128::from(suggested.as_fen())) else {
             return Self::Valid;
         };
-        let price = i128::from(price_fen);
+        let price = i128::from(price.as_fen());
         if 10 * price >= 3 * suggested && price <= 3 * suggested {
             Self::Valid
         } else {
@@ -67,7 +68,7 @@ pub(crate) struct PriceObservationFact {
     pub price_basis: Arc<str>,
     pub state: ObservationState,
     pub is_last_of_day: bool,
-    pub price_fen: i64,
+    pub price: Fen,
 }
 
 static TABLE: FactTable<PriceObservationFact> = FactTable::new(
@@ -107,7 +108,7 @@ static TABLE: FactTable<PriceObservationFact> = FactTable::new(
             |f| f.is_last_of_day,
         ),
         FactColumn::integer("price_fen", "Price per base unit in fen (价格)", |f| {
-            f.price_fen
+            f.price.as_fen()
         }),
     ],
 );
@@ -126,7 +127,7 @@ impl Fact for PriceObservationFact {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Observation {
     pub observed_at_ms: i64,
-    pub price_fen: i64,
+    pub price: Fen,
     pub price_basis: Arc<str>,
 }
 
@@ -177,7 +178,7 @@ impl Operator for PriceObservations {
                 let price_basis = price_basis.shared(row).unwrap_or_else(|| UNKNOWN.into());
                 let observation = Observation {
                     observed_at_ms,
-                    price_fen,
+                    price: Fen::from_fen(price_fen),
                     price_basis,
                 };
                 emit(row, (customer, sku), observation);
@@ -209,7 +210,7 @@ impl Operator for PriceObservations {
                 PriceType::SuggestedRetail,
                 at_ms,
             );
-            let state = ObservationState::classify(event.price_fen, suggested);
+            let state = ObservationState::classify(event.price, suggested);
             if state == ObservationState::Valid && *event.price_basis == *SELLING {
                 let last = last_of_day
                     .entry(self.zone.day_of(at_ms))
@@ -229,7 +230,7 @@ impl Operator for PriceObservations {
                 price_basis: event.price_basis.clone(),
                 state,
                 is_last_of_day: false,
-                price_fen: event.price_fen,
+                price: event.price,
             });
         }
         for (_, index) in last_of_day.into_values() {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipeline::history::EventOrder;
+use schemas::money::Fen;
 
 use super::list_price::Announcement;
 use super::{PriceType, ReferenceData, RetailReference};
@@ -41,7 +42,7 @@ pub(crate) fn list_price(
     let announcement = Announcement {
         region_code: region_code.into(),
         price_type,
-        price_fen,
+        price: Fen::from_fen(price_fen),
         valid_from_ms,
         valid_to_ms,
         stamp: EventOrder {

@@ -8,6 +8,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::Columns;
 use pipeline::history::EventOrder;
+use schemas::money::Fen;
 use serde::{Deserialize, Serialize};
 
 /// Which price a list price sets.
@@ -43,7 +44,7 @@ const ALL_REGIONS: &str = "ALL";
 pub(super) struct Announcement {
     pub region_code: Arc<str>,
     pub price_type: PriceType,
-    pub price_fen: i64,
+    pub price: Fen,
     pub valid_from_ms: i64,
     pub valid_to_ms: Option<i64>,
     pub stamp: EventOrder,
@@ -98,7 +99,7 @@ impl ListPrices {
             let announcement = Announcement {
                 region_code: region_code.unwrap_or_else(|| ALL_REGIONS.into()),
                 price_type,
-                price_fen,
+                price: Fen::from_fen(price_fen),
                 valid_from_ms,
                 valid_to_ms: valid_to.get(row),
                 stamp: EventOrder {
@@ -132,14 +133,14 @@ impl ListPrices {
         announcements.push(announcement);
     }
 
-    /// The price in force in `region_code` at `at_ms`, in fen: the region's own, else that of [`ALL_REGIONS`].
+    /// The price in force in `region_code` at `at_ms`: the region's own, else that of [`ALL_REGIONS`].
     pub(super) fn at(
         &self,
         sku_id: &str,
         region_code: &str,
         price_type: PriceType,
         at_ms: i64,
-    ) -> Option<i64> {
+    ) -> Option<Fen> {
         let announcements = self.by_sku.get(sku_id)?;
         let in_force = |region| price_in_force(announcements, region, price_type, at_ms);
         in_force(region_code).or_else(|| in_force(ALL_REGIONS))
@@ -179,7 +180,9 @@ impl ListPrices {
             ),
             (
                 "price_fen",
-                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.3))),
+                Arc::new(Int64Array::from_iter_values(
+                    rows.iter().map(|row| row.3.as_fen()),
+                )),
                 false,
             ),
         ])
@@ -192,14 +195,14 @@ fn price_in_force(
     region_code: &str,
     price_type: PriceType,
     at_ms: i64,
-) -> Option<i64> {
+) -> Option<Fen> {
     announcements
         .iter()
         .filter(|a| *a.region_code == *region_code && a.price_type == price_type)
         .filter(|a| a.valid_from_ms <= at_ms)
         .max_by(|a, b| (a.valid_from_ms, &a.stamp).cmp(&(b.valid_from_ms, &b.stamp)))
         .filter(|a| a.valid_to_ms.is_none_or(|to_ms| at_ms < to_ms))
-        .map(|a| a.price_fen)
+        .map(|a| a.price)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use pipeline::error::Result;
 use pipeline::history::ReferenceState;
+use schemas::money::Fen;
 
 use super::data::{CustomerAt, ReferenceData};
 use super::list_price::{ListPrices, PriceType};
@@ -35,14 +36,14 @@ impl RetailReference {
         self.data.customer(customer_id, at_ms)
     }
 
-    /// The list price in force for a customer of `region_code` at `at_ms`, in fen (K19).
+    /// The list price in force for a customer of `region_code` at `at_ms` (K19).
     pub(crate) fn list_price(
         &self,
         sku_id: &str,
         region_code: &str,
         price_type: PriceType,
         at_ms: i64,
-    ) -> Option<i64> {
+    ) -> Option<Fen> {
         self.list_prices.at(sku_id, region_code, price_type, at_ms)
     }
 }

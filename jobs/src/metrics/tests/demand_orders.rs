@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::money::Fen;
+
 use super::harness::{Harness, ZONE, rows};
 use crate::operator::fixture::ms;
 use crate::operator::order_lines::{LineKind, LineKind::*, OrderLineFact};
@@ -31,7 +33,7 @@ fn fact(
         }
         .into(),
         qty,
-        value_fen: qty * price_fen.unwrap_or(0),
+        value: Fen::from_fen(qty * price_fen.unwrap_or(0)),
         unpriced_qty: if price_fen.is_none() { qty } else { 0 },
         counts_as_order: i64::from(kind == Requested),
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::money::Fen;
+
 use super::harness::{Harness, ZONE, rows};
 use crate::operator::closing_stock::ClosingStockFact;
 use crate::operator::fixture::ms;
@@ -52,7 +54,7 @@ impl Facts {
             class_id: "as of the delivery".into(),
             order_kind: "REGULAR".into(),
             qty,
-            value_fen: qty * price_fen.unwrap_or(0),
+            value: Fen::from_fen(qty * price_fen.unwrap_or(0)),
             unpriced_qty: if price_fen.is_none() { qty } else { 0 },
             counts_as_order: 0,
         });
@@ -98,7 +100,7 @@ impl Facts {
             price_basis: "SELLING".into(),
             state: ObservationState::Valid,
             is_last_of_day: true,
-            price_fen,
+            price: Fen::from_fen(price_fen),
         });
         self
     }

@@ -27,11 +27,11 @@ fn entry(at_ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<Order
             order_kind: (step == OrderStep::Placed).then(|| "EMERGENCY".into()),
             lines: lines
                 .iter()
-                .map(|(line_no, qty, price_fen)| OrderLine {
+                .map(|(line_no, qty, price)| OrderLine {
                     line_no: *line_no,
                     sku_id: format!("S{line_no}").into(),
                     qty: *qty,
-                    price_fen: *price_fen,
+                    price: price.map(Fen::from_fen),
                 })
                 .collect(),
         },
@@ -57,7 +57,7 @@ fn facts(history: &[HistoryEntry<OrderEvent>]) -> Vec<OrderLineFact> {
 fn of(kind: LineKind, facts: &[OrderLineFact]) -> Vec<(i64, i64, i64, i64)> {
     let facts = facts.iter().filter(|fact| fact.kind == kind);
     facts
-        .map(|f| (f.instant_ms, f.line_no, f.qty, f.value_fen))
+        .map(|f| (f.instant_ms, f.line_no, f.qty, f.value.as_fen()))
         .collect()
 }
 
@@ -243,7 +243,7 @@ fn k09_events_are_projected_to_steps_with_their_quantity_and_a_rejection_is_none
     let (_, key, placed) = &found[0];
     assert_eq!((&*key.0, &*key.1), ("C1", "O1"));
     assert_eq!(placed.order_kind.as_deref(), Some("REGULAR"));
-    assert_eq!(placed.lines[0].price_fen, Some(5));
+    assert_eq!(placed.lines[0].price, Some(Fen::from_fen(5)));
 }
 
 /// K24: an event of an order counts however late it comes.

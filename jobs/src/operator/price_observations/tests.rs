@@ -29,7 +29,7 @@ fn observed(
         occurred_at_ms,
         Observation {
             observed_at_ms: ms(at),
-            price_fen,
+            price: Fen::from_fen(price_fen),
             price_basis: basis.into(),
         },
     )
@@ -49,7 +49,7 @@ fn k14_the_bounds_are_included_and_no_suggested_price_means_no_quarantine() {
         (0, Some(0), Valid),
         (i64::MAX, None, Valid),
     ] {
-        let found = ObservationState::classify(price, suggested);
+        let found = ObservationState::classify(Fen::from_fen(price), suggested.map(Fen::from_fen));
         assert_eq!(found, state, "{price} of {suggested:?}");
     }
 }
@@ -101,7 +101,7 @@ fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
     let found = facts_of(&operator(), &key(), &history, &reference);
     let marked = found.iter().filter(|fact| fact.is_last_of_day);
     assert_eq!(
-        marked.map(|fact| fact.price_fen).collect::<Vec<_>>(),
+        marked.map(|fact| fact.price.as_fen()).collect::<Vec<_>>(),
         [91, 94]
     );
     assert_eq!(found.len(), 6);
@@ -129,7 +129,7 @@ fn only_observations_are_projected_and_a_missing_basis_is_unknown() {
         .collect();
     assert_eq!(bases, [(0, UNKNOWN), (2, SELLING)]);
     assert_eq!(
-        (found[0].2.observed_at_ms, found[0].2.price_fen),
+        (found[0].2.observed_at_ms, found[0].2.price.as_fen()),
         (ms(at) - 5, 95)
     );
 }

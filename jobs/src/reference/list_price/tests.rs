@@ -14,7 +14,8 @@ use crate::reference::{ReferenceData, RetailReference};
 const WHOLESALE: PriceType = PriceType::Wholesale;
 
 fn at_region(reference: &RetailReference, region: &str, at_ms: i64) -> Option<i64> {
-    reference.list_price("S1", region, WHOLESALE, at_ms)
+    let price = reference.list_price("S1", region, WHOLESALE, at_ms);
+    price.map(Fen::as_fen)
 }
 
 #[test]
