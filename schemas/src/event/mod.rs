@@ -1,7 +1,7 @@
 //! Events: what the four topics carry, which records are rejected, and the Arrow columns that events become.
 //!
 //! # To add an event type
-//! Add one row to `EVENT_TYPES` of its topic ([`orders`], [`visits`], [`complaints`], [`prices`]): name, key, the fields it
+//! Add one row to `EVENT_TYPES` of its topic (`orders`, `visits`, `complaints`, `prices`): name, key, the fields it
 //! uses and which of them are required. A field that the topic does not have yet is one more row in `FIELDS` above it.
 //! Decoder, Arrow schema, table comments and published JSON Schema all follow from these two tables
 //! (`UPDATE=1 cargo test --workspace --lib json_schema` writes the JSON Schema files).
