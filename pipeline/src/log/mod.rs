@@ -21,7 +21,7 @@
 //!   a sentence, never with a guess.
 //!
 //! Start with `protocol` (what to do, as pure functions), then [`Log`] (the owner) and [`LogReader`] (everybody else).
-//! [`trim`] deletes what no owner and no reader needs any more. The bytes are in `record`, durability on a local disk in [`FsyncStore`].
+//! [`trim()`] deletes what no owner and no reader needs any more. The bytes are in `record`, durability on a local disk in [`FsyncStore`].
 //!
 //! Left out: claims in record names (two owners would both succeed); a lease with a time-out (needs clocks that agree).
 
@@ -51,4 +51,4 @@ pub use reader::{LogEntry, LogReader};
 pub use record::{ClaimId, LogPosition, RecordKind};
 pub use recover::Recovered;
 pub use store::{LogFolder, open_store};
-pub use trim::{RECORD_LIFE, Trimmed, trim, trimmable};
+pub use trim::{Trimmed, trim, trimmable};

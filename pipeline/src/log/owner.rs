@@ -19,7 +19,7 @@ use crate::time::{Backoff, wall};
 
 /// An owner that has neither appended nor read the log's end for this long ends (design 3.4).
 ///
-/// Records live for 24 h ([`RECORD_LIFE`](super::RECORD_LIFE)). An owner that is silent for longer could put at a number that
+/// Records live for 24 h. An owner that is silent for longer could put at a number that
 /// another owner has written and that has been trimmed since.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(3_600);
 
@@ -98,7 +98,7 @@ impl Log {
 
     /// Puts `payload` as the next record and returns its number once it is durable and mine.
     ///
-    /// Store errors are waited out for up to [`SILENCE_LIMIT`]: nothing is lost meanwhile, the caller only stands still.
+    /// Store errors are waited out for up to an hour (`SILENCE_LIMIT`): nothing is lost meanwhile, the caller only stands still.
     /// [`Fenced`](crate::error::ErrorKind::Fenced) ends the process. After any error, or if the future was dropped, the log
     /// has to be claimed again; until then every call is an error.
     pub async fn append(&mut self, payload: Bytes) -> Result<u64> {

@@ -19,10 +19,6 @@ use super::recover::usable_checkpoint;
 use crate::error::Result;
 use crate::time::wall;
 
-/// How old a record has to be before it may go, in service: an owner that was silent ends well before that
-/// (`owner::SILENCE_LIMIT`).
-pub const RECORD_LIFE: Duration = Duration::from_secs(24 * 3_600);
-
 /// What has been deleted, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Trimmed {
@@ -33,7 +29,7 @@ pub struct Trimmed {
 
 /// Deletes what nobody needs any more of the log `name`, whose payloads have this layout.
 ///
-/// `cut` is the number of the last seal that the newest epoch holds; `minimum_age` is [`RECORD_LIFE`] in service. A log of
+/// `cut` is the number of the last seal that the newest epoch holds; `minimum_age` is 24 h in service, longer than a silent owner lives. A log of
 /// another version stays as it is, and gives [`Incompatible`](crate::error::ErrorKind::Incompatible). After any error call it
 /// again: what has gone is not missed.
 pub async fn trim(

@@ -201,7 +201,7 @@ impl Machine {
         plain: &[R],
     ) -> Result<()> {
         if let Some(schema) = self.schemas.get(table).filter(|_| !plain.is_empty()) {
-            rows.add(table, plain_rows(plain, &schema)?);
+            rows.add(table, plain_rows(plain, schema)?);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //!                 catalog     session    guard, error            (rows as they are computed)
 //! ```
 //!
-//! Start with [`catalog`] (what an epoch consists of) and [`Session`]. [`functions`] are also what metric texts use.
+//! Start with [`catalog`] (what an epoch consists of) and [`Session`]. [`crate::sql`] holds the functions that metric queries use too.
 //!
 //! | schema | holds |
 //! |---|---|

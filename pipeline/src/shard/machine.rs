@@ -5,8 +5,8 @@
 //!              ▲ K3-K6                       ▲ ShardState      ▲ requests of the publisher
 //! ```
 //!
-//! The driver decides nothing: it asks [`ShardMachine::is_seal_due`], puts what [`ShardMachine::seal`] gives into the log and
-//! says so with [`ShardMachine::sealed`]. `seal` is async because DataFusion is; it waits for nothing outside.
+//! The driver decides nothing: it asks [`ShardMachine::is_seal_due`], puts what [`ShardMachine::seal`] gives into the log.
+//! `seal` is async because DataFusion is; it waits for nothing outside.
 
 use std::time::Instant;
 

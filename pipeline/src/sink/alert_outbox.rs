@@ -10,7 +10,7 @@ use super::schedule::DeliveryAttempt;
 
 /// A record that is put only to move cursors comes when a source is ahead by more than this,
 const CURSOR_LEAD: u64 = 512;
-/// or when the last record is this old: long before records of a source are trimmed ([`crate::log::RECORD_LIFE`]).
+/// or when the last record is this old: long before records of a source are trimmed.
 const CURSOR_AGE: Duration = Duration::from_secs(3_600);
 /// Shortest time between two records.
 const BETWEEN_RECORDS: Duration = Duration::from_secs(1);
