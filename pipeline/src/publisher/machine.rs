@@ -228,6 +228,7 @@ impl Machine {
             mut rules,
             versions,
         } = given;
+        let interval = settings.interval;
         let checkpointed = checkpoint.state.epoch;
         let mut durable = checkpoint;
         let mut phase = Phase::Collecting;
@@ -269,7 +270,7 @@ impl Machine {
             next_round: u64::try_from(now.wall_ms).unwrap_or_default() << 16,
             next_record,
             checkpointed,
-            epoch_due_at: now.monotonic,
+            epoch_due_at: now.monotonic + interval,
             heartbeat_due_at: now.monotonic,
             has_shards: false,
             revises_all: false,
@@ -560,13 +561,14 @@ impl Machine {
         self.epoch_due_at = now.monotonic + self.settings.interval;
     }
 
-    /// Whether an epoch would say anything, rounds aside.
+    /// Whether an epoch would say anything, rounds aside. Rules alone wait for a first seal: before it, an epoch could
+    /// not say which reference data it stands on.
     fn has_news(&self) -> bool {
         let state = &self.durable.state;
         let last = self.durable.last.as_ref();
         !self.attempts.is_empty()
             || self.has_feed_days()
-            || self.has_unlisted_rules()
+            || !state.reference.is_empty() && self.has_unlisted_rules()
             || state.drained_to_ms != last.and_then(|last| last.drained_to_ms)
             || self.collected.iter().any(|sealed| self.is_news(sealed))
     }
