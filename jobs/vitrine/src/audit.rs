@@ -118,6 +118,8 @@ pub async fn audit(
         let rows = ask::batches(&session, &sql).await?;
         published.insert(metric.name.clone(), PublishedRows::new(&rows, zone)?);
     }
+    // All that is compared has been read.
+    session.close().await;
     Ok(AuditReport {
         epoch: epoch.epoch,
         conservation,

@@ -75,7 +75,9 @@ impl DemoReport<'_> {
                 false => say([format!("  {}", question.if_empty)])?,
             }
         }
-        self.alerts(&session).await
+        self.alerts(&session).await?;
+        session.close().await;
+        Ok(())
     }
 
     async fn alerts(&self, session: &Session) -> anyhow::Result<()> {

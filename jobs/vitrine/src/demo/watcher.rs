@@ -113,6 +113,7 @@ async fn tell_alerts(
 ) -> anyhow::Result<()> {
     let session = reader.session().await?;
     let (alerts, number) = alerts::newest(&session, after_epoch, ALERTS_AT_ONCE).await?;
+    session.close().await;
     if number > alerts.len() {
         say([format!("{number} alerts, the newest {}:", alerts.len())])?;
     }

@@ -62,7 +62,7 @@ pub async fn run(args: &SqlArgs, open: impl AsyncFn() -> Result<Session>) -> Res
         bail!("format={format} is binary; add --output FILE or redirect stdout");
     }
     match &args.query {
-        Some(query) => print(&open().await?, query, format, args.output.as_deref())
+        Some(query) => print_once(open().await?, query, format, args.output.as_deref())
             .await
             .or_else(quietly),
         None if io::stdin().is_terminal() => prompt::run(format, open).await,
@@ -91,9 +91,21 @@ async fn script(format: Format, open: impl AsyncFn() -> Result<Session>) -> Resu
         .read_to_string(&mut text)
         .context("cannot read statements from standard input")?;
     for query in statement::split(&text) {
-        print(&open().await?, query, format, None).await?;
+        print_once(open().await?, query, format, None).await?;
     }
     Ok(())
+}
+
+/// Prints one answer and lets go of its epoch.
+async fn print_once(
+    session: Session,
+    query: &str,
+    format: Format,
+    file: Option<&Path>,
+) -> Result<()> {
+    let printed = print(&session, query, format, file).await;
+    session.close().await;
+    printed
 }
 
 /// A reader that has seen enough (`vitrine sql … | head`) is no failure.

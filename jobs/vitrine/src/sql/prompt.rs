@@ -56,6 +56,7 @@ pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) ->
                 renew(&mut session, &open).await;
                 for query in statement::split(&text) {
                     if !answer(&session, query, format).await {
+                        session.close().await;
                         return Ok(());
                     }
                 }
@@ -66,6 +67,7 @@ pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) ->
             helper.names = session.names().clone();
         }
     }
+    session.close().await;
     Ok(())
 }
 
