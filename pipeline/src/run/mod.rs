@@ -11,7 +11,8 @@
 //! ```
 //!
 //! [`core`] is a shard's state without I/O, [`references`] says which reference data it sees, [`shard`] reads and seals, [`publisher`]
-//! makes public, [`process`] puts it together.
+//! makes public, [`process`] puts it together; [`housekeeping`] deletes what nobody needs any more.
 
+pub mod housekeeping;
 pub mod process;
 pub mod status;

@@ -14,6 +14,7 @@ use object_store::ObjectStore;
 use pipeline::kafka::TopicPartition;
 use pipeline::kafka::end_offsets;
 use pipeline::publisher::EpochRecord;
+use pipeline::run::housekeeping::{Housekept, last_housekept};
 use pipeline::run::status::{ShardStatus, bytes_below, shards};
 use pipeline::time::wall;
 use serde::{Deserialize, Serialize};
@@ -48,9 +49,19 @@ pub struct Status {
     pub dead_letters: Vec<ReasonCount>,
     pub open_alerts: Vec<OpenAlert>,
     pub finality: Vec<Final>,
-    /// Bytes of logs (seals and bases) and of tables, old versions among them.
+    /// Bytes of logs (seals and checkpoints) and of tables, old versions among them.
     pub log_bytes: u64,
     pub table_bytes: u64,
+    /// What housekeeping last wrote down; none if it never ran.
+    pub housekeeping: Option<HousekeepingStatus>,
+}
+
+/// The last run of housekeeping in which something went, or a later one within the hour.
+#[derive(Clone, Debug, Serialize)]
+pub struct HousekeepingStatus {
+    pub age_ms: i64,
+    #[serde(flatten)]
+    pub done: Housekept,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -133,6 +144,7 @@ pub async fn status(config: &Config) -> anyhow::Result<Status> {
     let mut status = Status {
         log_bytes: bytes_below(&store, "log").await?,
         table_bytes: bytes_below(&store, "tables").await?,
+        housekeeping: housekeeping(&store).await,
         ..Status::default()
     };
     for shard in &sealed {
@@ -143,6 +155,20 @@ pub async fn status(config: &Config) -> anyhow::Result<Status> {
     }
     status.add_epoch(config, &store).await?;
     Ok(status)
+}
+
+/// What housekeeping last wrote down. Where that cannot be read, the rest of the status still can.
+async fn housekeeping(store: &Arc<dyn ObjectStore>) -> Option<HousekeepingStatus> {
+    match last_housekept(store).await {
+        Ok(last) => last.map(|done| HousekeepingStatus {
+            age_ms: wall::now_ms() - done.ran_at_ms,
+            done,
+        }),
+        Err(error) => {
+            tracing::warn!(?error, "what housekeeping did is not known");
+            None
+        }
+    }
 }
 
 impl Status {
@@ -228,6 +254,7 @@ impl Status {
              WHERE newest_first = 1 AND state IN ('firing', 'updated') ORDER BY severity, first_fired_at, subject",
         )
         .await?;
+        session.close().await;
         Ok(())
     }
 

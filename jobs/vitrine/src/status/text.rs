@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use chrono::DateTime;
 use chrono_tz::Tz;
 
-use super::{Final, Status};
+use super::{Final, HousekeepingStatus, Status};
 
 /// Alerts that are listed; the number of all stands above them.
 const ALERTS_SHOWN: usize = 20;
@@ -50,6 +50,7 @@ pub fn page(status: &Status, zone: Tz) -> String {
         ByteSize(status.log_bytes),
         ByteSize(status.table_bytes)
     ));
+    say(housekeeping(status.housekeeping.as_ref(), zone));
 
     let shards = status.shards.iter().map(|shard| {
         vec![
@@ -129,6 +130,30 @@ pub fn page(status: &Status, zone: Tz) -> String {
     page
 }
 
+/// When housekeeping last ran, what went, and what stays for a while.
+fn housekeeping(last: Option<&HousekeepingStatus>, zone: Tz) -> String {
+    let Some(HousekeepingStatus { age_ms, done }) = last else {
+        return "housekeeping: never".to_owned();
+    };
+    format!(
+        "housekeeping: {} ago ({})\n  \
+         deleted: {} table files ({}), {} log records and {} checkpoints ({}), {} delivered sink files ({}), {} leases\n  \
+         waiting: {} replaced table files ({}), until they are old enough and no reader holds them",
+        span(*age_ms),
+        local(done.ran_at_ms, zone),
+        done.tables.files,
+        ByteSize(done.tables.bytes),
+        done.logs.records,
+        done.logs.checkpoints,
+        ByteSize(done.logs.bytes),
+        done.sink_records.files,
+        ByteSize(done.sink_records.bytes),
+        done.leases,
+        done.tables.waiting_files,
+        ByteSize(done.tables.waiting_bytes),
+    )
+}
+
 /// A table's window kinds with the same instant share a line.
 fn finality(rows: &[Final]) -> Vec<(String, String, i64)> {
     let mut lines: BTreeMap<(&str, i64), Vec<&str>> = BTreeMap::new();
@@ -190,6 +215,9 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pipeline::run::housekeeping::{Housekept, TrimmedLogs};
+    use pipeline::table::Vacuumed;
+
     use super::super::{EpochStatus, InputStatus, OpenAlert, ReasonCount, Sealed, Totals};
     use super::*;
 
@@ -201,6 +229,7 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("open alerts: 0"));
+        assert!(page.contains("\nhousekeeping: never\n"), "{page}");
     }
 
     #[test]
@@ -254,6 +283,25 @@ mod tests {
                     until_ms: 1_767_542_400_000,
                 })
                 .into(),
+            housekeeping: Some(HousekeepingStatus {
+                age_ms: 303_000,
+                done: Housekept {
+                    ran_at_ms: 1_767_542_400_000,
+                    tables: Vacuumed {
+                        files: 12,
+                        bytes: 3 << 20,
+                        waiting_files: 7,
+                        waiting_bytes: 1 << 10,
+                    },
+                    logs: TrimmedLogs {
+                        records: 40,
+                        checkpoints: 2,
+                        bytes: 2 << 20,
+                    },
+                    leases: 1,
+                    ..Housekept::default()
+                },
+            }),
             ..Status::default()
         };
         let page = page(&status, chrono_tz::Asia::Shanghai);
@@ -261,6 +309,9 @@ mod tests {
             "epoch 12, published 1m 5s ago (2026-01-05 00:00:00)",
             "2 windows wait for their next revision",
             "read 3 = accepted 2 + duplicate 1 + dead letters 0 + too late 0",
+            "housekeeping: 5m 3s ago (2026-01-05 00:00:00)",
+            "  deleted: 12 table files (3.0 MiB), 40 log records and 2 checkpoints (2.0 MiB), 0 delivered sink files (0 B), 1 leases",
+            "  waiting: 7 replaced table files (1.0 KiB), until they are old enough and no reader holds them",
             "shard  input        next offset  watermark            at end  lag",
             "0      orders.v1/0  1234         2026-01-04 23:59:00  yes     -",
             "lag is not known: no broker answered",
@@ -271,6 +322,34 @@ mod tests {
         ] {
             assert!(page.lines().any(|shown| shown == line), "{line}\n{page}");
         }
+    }
+
+    #[test]
+    fn scripts_find_what_went_and_what_waits() {
+        let status = Status {
+            housekeeping: Some(HousekeepingStatus {
+                age_ms: 5,
+                done: Housekept {
+                    ran_at_ms: 7,
+                    tables: Vacuumed {
+                        waiting_bytes: 9,
+                        ..Vacuumed::default()
+                    },
+                    ..Housekept::default()
+                },
+            }),
+            ..Status::default()
+        };
+        let json = serde_json::to_value(&status).unwrap();
+        let said = &json["housekeeping"];
+        assert_eq!(
+            (&said["age_ms"], &said["ran_at_ms"]),
+            (&5.into(), &7.into())
+        );
+        assert_eq!(said["tables"]["waiting_bytes"], 9);
+        assert_eq!(said["logs"]["records"], 0);
+        let json = serde_json::to_value(Status::default()).unwrap();
+        assert!(json["housekeeping"].is_null());
     }
 
     #[test]
