@@ -1,18 +1,20 @@
-//! Everything the engine is given: operators, metrics, tables, rules.
+//! What the engine is given: operators, metrics, tables, views, the state of a shard.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::Context;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use pipeline::alert::AlertRule;
+use pipeline::error::ErrorKind;
 use pipeline::history::{KeyedHistory, KeyedOperator, PANE, WEIGHT};
 use pipeline::query::catalog::ViewText;
-use pipeline::round::{Metric, MetricError, MetricQueries};
-use pipeline::shard::{CoreError, ShardState};
+use pipeline::round::{Metric, MetricProblem, MetricQueries};
+use pipeline::shard::ShardState;
 use pipeline::table::TableSpec;
 use pipeline::time::Zone;
 use schemas::table::TableDescription;
 
+use crate::error::{Error, Result};
 use crate::operator::closing_stock::ClosingStock;
 use crate::operator::order_lines::OrderLines;
 use crate::operator::price_observations::PriceObservations;
@@ -23,7 +25,7 @@ use crate::operator::survey_invitations::SurveyInvitations;
 use crate::reference::RetailReference;
 
 /// The operators of one shard.
-pub fn stages(
+pub fn operators(
     zone: Zone,
     shard: u32,
     shards: u32,
@@ -47,38 +49,51 @@ pub fn stages(
     ]
 }
 
-/// The table of steps.
-pub fn policy() -> anyhow::Result<Arc<Policy>> {
+/// The time limits of service cases that come with Vitrine.
+///
+/// # Errors
+/// A table of steps that cannot be read or does not make sense.
+pub fn policy() -> Result<Arc<Policy>> {
     Ok(Arc::new(Policy::built_in()?))
 }
 
 /// Every metric, in an order in which each reads only those before it.
-pub fn metrics() -> anyhow::Result<Arc<Vec<Metric>>> {
-    Ok(Arc::new(load_metrics(&crate::metrics::texts())?))
+///
+/// # Errors
+/// A query whose header is wrong, or that reads what is not there.
+pub fn metrics() -> Result<Arc<Vec<Metric>>> {
+    let metrics = Metric::load_all(&crate::metrics::queries(), table_of);
+    Ok(Arc::new(metrics.map_err(Error::from_source(
+        ErrorKind::Configuration,
+        "the metrics cannot be loaded; `vitrine check` lists every problem",
+    ))?))
 }
 
-/// The metrics of these texts, in such an order.
-pub fn load_metrics(texts: &[MetricQueries]) -> Result<Vec<Metric>, MetricError> {
+/// Those of these queries that can be loaded, in such an order, and what is wrong with each of the others.
+pub fn load_metrics(queries: &[MetricQueries]) -> (Vec<Metric>, Vec<MetricProblem>) {
+    Metric::load_each(queries, table_of)
+}
+
+/// Columns and dimensions of a metric's table.
+fn table_of(metric: &str) -> Option<(SchemaRef, Vec<String>)> {
     let described = schemas::table::metric_tables();
-    Metric::load_all(texts, |name| {
-        let table = described.iter().find(|table| table.name == name)?;
-        let dimensions = table
-            .key
-            .iter()
-            .filter(|key| {
-                !matches!(
-                    **key,
-                    "window_kind" | "window_start" | "window_end" | "revision"
-                )
-            })
-            .map(|key| (*key).to_owned())
-            .collect();
-        Some((table.schema.clone(), dimensions))
-    })
+    let table = described.into_iter().find(|table| table.name == metric)?;
+    let dimensions = table
+        .key
+        .iter()
+        .filter(|key| {
+            !matches!(
+                **key,
+                "window_kind" | "window_start" | "window_end" | "revision"
+            )
+        })
+        .map(|key| (*key).to_owned())
+        .collect();
+    Some((table.schema, dimensions))
 }
 
-/// The state of one shard, empty.
-pub async fn shard_core(
+/// The state of one shard that has read nothing yet.
+pub async fn shard_state(
     zone: Zone,
     shard: u32,
     shards: u32,
@@ -86,31 +101,34 @@ pub async fn shard_core(
     metrics: Arc<Vec<Metric>>,
     policy: Arc<Policy>,
     rules: Vec<Box<dyn AlertRule>>,
-) -> Result<ShardState<RetailReference>, CoreError> {
-    let stages = stages(zone, shard, shards, policy);
-    ShardState::new(zone, reference, stages, metrics, rules).await
+) -> pipeline::error::Result<ShardState<RetailReference>> {
+    let operators = operators(zone, shard, shards, policy);
+    ShardState::new(zone, reference, operators, metrics, rules).await
 }
 
 /// Every stored table.
-pub fn stored_tables(zone: Zone) -> anyhow::Result<Vec<TableSpec>> {
+///
+/// # Errors
+/// A table of steps that cannot be read; a table that `schemas` does not describe.
+pub fn stored_tables(zone: Zone) -> Result<Vec<TableSpec>> {
     let mut specs: Vec<TableSpec> = schemas::table::all_tables()
         .into_iter()
         .filter(|table| !table.is_view)
         .map(|table| stored(&table))
         .collect();
-    for stage in stages(zone, 0, 1, policy()?) {
-        specs.push(fact_table(stage.as_ref()).context("a fact table cannot be described")?);
+    for operator in operators(zone, 0, 1, policy()?) {
+        specs.push(fact_table(operator.as_ref()));
     }
     specs.push(orphans()?);
     Ok(specs)
 }
 
-/// Corrections that name nothing within reach are facts of the engine itself.
-fn orphans() -> anyhow::Result<TableSpec> {
-    let described =
-        schemas::table::find("ops", "orphans").context("ops.orphans is not described")?;
-    let commented = |name: &str, data_type, text: &str| {
-        Arc::new(Field::new(name, data_type, false).with_metadata(pipeline::columns::comment(text)))
+/// Corrections that name no event within reach are facts of the engine itself.
+fn orphans() -> Result<TableSpec> {
+    let described = described("orphans")?;
+    let commented = |name: &str, data_type, comment: &str| {
+        let field = Field::new(name, data_type, false);
+        Arc::new(field.with_metadata(pipeline::columns::comment(comment)))
     };
     let mut fields: Vec<_> = described.schema.fields().iter().cloned().collect();
     fields.push(commented(
@@ -138,9 +156,22 @@ fn orphans() -> anyhow::Result<TableSpec> {
     })
 }
 
+/// A table or view of `ops` as `schemas` describes it.
+fn described(name: &str) -> Result<TableDescription> {
+    schemas::table::find("ops", name).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Internal,
+            format!("ops.{name} is not described; add it to the crate `schemas`"),
+        )
+    })
+}
+
 /// The views of `ops`: facts that hold, under the names and columns of the contract.
-pub fn views() -> Vec<ViewText> {
-    let from = [
+///
+/// # Errors
+/// A view that `schemas` does not describe.
+pub fn views() -> Result<Vec<ViewText>> {
+    let queries = [
         (
             "orphans",
             "SELECT topic, event_id, corrects, occurred_at FROM facts.orphans_current",
@@ -151,17 +182,18 @@ pub fn views() -> Vec<ViewText> {
              owner_role AS owner, unit_id FROM facts.sla_steps_current",
         ),
     ];
-    from.into_iter()
-        .filter_map(|(name, sql)| {
-            let described = schemas::table::find("ops", name)?;
-            let comment = |metadata: &std::collections::HashMap<String, String>| {
-                metadata
-                    .get(pipeline::columns::COMMENT)
-                    .cloned()
-                    .unwrap_or_default()
-            };
+    let comment = |metadata: &HashMap<String, String>| {
+        metadata
+            .get(pipeline::columns::COMMENT)
+            .cloned()
+            .unwrap_or_default()
+    };
+    queries
+        .into_iter()
+        .map(|(name, sql)| {
+            let described = described(name)?;
             let fields = described.schema.fields();
-            Some(ViewText {
+            Ok(ViewText {
                 schema: "ops".to_owned(),
                 name: name.to_owned(),
                 sql: sql.to_owned(),
@@ -190,21 +222,21 @@ fn stored(table: &TableDescription) -> TableSpec {
 }
 
 /// Facts as stored: the operator's columns, pane and weight, and the epoch that published them.
-fn fact_table(stage: &dyn KeyedOperator<RetailReference>) -> anyhow::Result<TableSpec> {
-    let schema = stage.schema();
+fn fact_table(operator: &dyn KeyedOperator<RetailReference>) -> TableSpec {
+    let schema = operator.schema();
     let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
     let epoch = Field::new("epoch", DataType::Int64, false).with_metadata(
         pipeline::columns::comment("Epoch that published it (发布批次)"),
     );
     fields.push(Arc::new(epoch));
     let first = schema.field(0).name().clone();
-    Ok(TableSpec {
+    TableSpec {
         schema_name: "facts".to_owned(),
-        name: stage.name().to_owned(),
+        name: operator.name().to_owned(),
         schema: Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())),
         partition_by: None,
         sort_by: vec![PANE.to_owned(), first],
-    })
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The distributor's part of Vitrine: what the engine computes.
 //!
 //! ```text
-//! operator/   events of one key ─▶ facts        order lines, sell-through, counts, prices, surveys, service steps
-//! metrics/    facts ─▶ sums ─▶ rows, as SQL      one folder a metric in jobs/metrics: stream.sql, shard.sql, public.sql
-//! reference/  reference data, list prices       what operators and queries look up, as of an instant
+//! operator/   events of one key ─▶ facts         order lines, sell-through, counts, prices, surveys, service steps
+//! metrics/    facts ─▶ sums ─▶ rows, in SQL      one folder per metric in jobs/metrics: stream.sql, shard.sql, public.sql
+//! reference/  reference data, list prices        what operators and queries look up, as of an instant
 //! alerts/     facts and rows ─▶ transitions      A01, A15; thresholds in jobs/alerts/*.toml, steps in jobs/sla/steps.toml
-//! feeds/      daily rows ─▶ a gap-free grid      feeds.demand_daily; its query in jobs/feeds
+//! feeds       daily rows ─▶ a gap-free grid      feeds.demand_daily; its query in jobs/feeds
 //! catalogue   all of the above, as the engine takes it
+//! error       one error for the crate
 //! ```
 //!
 //! Start with [`catalogue`], then a metric's folder and the operator whose facts its `stream.sql` reads. Rules, formulas and
@@ -15,6 +16,7 @@
 
 pub mod alerts;
 pub mod catalogue;
+pub mod error;
 pub mod feeds;
 pub mod metrics;
 pub mod operator;

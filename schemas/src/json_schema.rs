@@ -1,19 +1,17 @@
 //! The event types as JSON Schema (draft 2020-12), for producers in any language.
 //!
-//! `json/<topic>/<event_type>.json` is generated from the tables in [`crate::event`]; a test holds the files to them, and
-//! `UPDATE=1 cargo test -p schemas json_schema` writes them anew. A schema says what a single value must be; what relates two values
-//! (observed instants, K4) stands in descriptions.
+//! `json/<topic>/<event_type>.json` is generated from the tables in [`crate::event`]; a test compares the files with them, and
+//! `UPDATE=1 cargo test --workspace --lib json_schema` writes them. A schema describes single values; rules that relate two values
+//! (observed instants, K4) are in the descriptions.
 
 use serde_json::{Map, Value, json};
 
 use crate::event::{
-    EventType, Field, FieldKind, FieldUse, InstantRule, complaints, envelope, orders, prices,
-    visits,
+    EventType, Field, FieldKind, FieldUse, InstantRule, envelope, event_types, own_fields,
 };
-use crate::event::{Topic, event_types};
 
 /// Path of an event type's schema below `json/`, and its text.
-pub fn documents() -> Vec<(String, String)> {
+fn documents() -> Vec<(String, String)> {
     event_types()
         .iter()
         .map(|event_type| {
@@ -24,7 +22,7 @@ pub fn documents() -> Vec<(String, String)> {
 }
 
 /// The JSON Schema of an event type.
-pub fn document(event_type: &EventType) -> Value {
+fn document(event_type: &EventType) -> Value {
     let mut properties = Map::new();
     let mut required: Vec<&str> = envelope::REQUIRED.to_vec();
     for field in envelope::FIELDS {
@@ -34,12 +32,7 @@ pub fn document(event_type: &EventType) -> Value {
         "event_type".to_owned(),
         json!({ "const": event_type.name, "description": "Type of the event" }),
     );
-    let own = match event_type.topic {
-        Topic::Orders => orders::FIELDS,
-        Topic::Visits => visits::FIELDS,
-        Topic::Complaints => complaints::FIELDS,
-        Topic::Prices => prices::FIELDS,
-    };
+    let own = own_fields(event_type.topic);
     let known = |name: &str| own.iter().find(|field| field.name == name);
     if let Some(key) = event_type.key.field() {
         if let Some(field) = known(key) {
@@ -99,7 +92,7 @@ fn kind(kind: FieldKind, field_use: Option<&FieldUse>) -> Value {
         FieldKind::EventId => json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
         FieldKind::SchemaVersion => json!({ "const": 1 }),
         FieldKind::Code | FieldKind::Label | FieldKind::FreeText => json!({ "type": "string" }),
-        // The list is what is understood, not what is accepted.
+        // The list names the values that have a meaning; others are accepted too.
         FieldKind::Enum(names) => json!({ "anyOf": [{ "enum": names }, { "type": "string" }] }),
         FieldKind::Qty | FieldKind::Fen | FieldKind::DurationMs => up_to(i64::MAX),
         FieldKind::U8 => up_to(u8::MAX.into()),
@@ -147,7 +140,7 @@ fn list(items: &[Field], field_use: Option<&FieldUse>) -> Value {
     schema
 }
 
-/// An optional field may be null, which is absence.
+/// An optional field may be null, which means that it is absent.
 fn allow_null(schema: &mut Value) {
     if let Some(one) = schema.get_mut("type") {
         *one = json!([one.take(), "null"]);
@@ -156,7 +149,6 @@ fn allow_null(schema: &mut Value) {
     }
 }
 
-#[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use std::collections::BTreeMap;
@@ -164,12 +156,13 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
+    use crate::event::Topic;
 
     fn folder() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("json")
     }
 
-    /// Compared as values: the order of keys hangs on a feature of serde_json that another crate may switch on.
+    /// As a value: the order of keys depends on a feature of serde_json that another crate may switch on.
     fn read(text: &str) -> Value {
         serde_json::from_str(text).unwrap()
     }
@@ -191,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn json_schema_files_are_what_the_tables_say() {
+    fn json_schema_files_agree_with_the_tables() {
         if std::env::var_os("UPDATE").is_some() {
             for topic in Topic::ALL {
                 fs::remove_dir_all(folder().join(topic.name())).ok();
@@ -215,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn json_schema_of_an_order_demands_what_the_contract_does() {
+    fn json_schema_of_an_order_requires_what_the_contract_requires() {
         let order = event_types()
             .iter()
             .find(|one| one.name == "order.allocated")

@@ -2,24 +2,31 @@
 //!
 //! ```text
 //!  bytes ──decode──▶ Event ──append──▶ EventBatchBuilder ──finish──▶ RecordBatch (one wide table a topic)
-//!            │ event::orders … prices: one table of fields and one of event types a topic
+//!            │ one table of fields and one of event types per topic
 //!            └──────────────▶ json_schema: the same tables, published as JSON Schema in `json/`
 //!
-//!  table     Arrow schema, key, partition and order of every public table
-//!  calendar  working days, holidays, day and week edges in the business zone
-//!  partition where a key lives (murmur2, as the Java client does it)
+//!  time      instants and lengths of time in milliseconds
+//!  money     amounts in whole fen
+//!  table     Arrow schema, key, partition and sort order of every public table
+//!  calendar  working days, holidays, start of days and weeks in the business zone
+//!  partition partition of a key (murmur2, as in the Java client)
+//!  error     what is missing, whose fault it is, whether to try again
 //! ```
 //!
-//! Start reading at [`event`]: adding an event type is one row in one table there. This crate knows no other crate, opens
-//! no file, reads no clock and keeps no state between two calls; whether a record is late, misplaced or seen before is
-//! the engine's business, which has the state that it takes.
+//! Start reading at [`event`]: to add an event type is to add one row to one table there. This crate depends on no other
+//! crate of the workspace, opens no file, reads no clock and keeps no state between calls. Whether a record is late,
+//! misplaced or a duplicate is decided by the engine, which has the state for it.
 //!
-//! Rejected: a Rust struct per event type with serde derive (a wrong type would abort the parse, so that K3's order of
-//! reasons could not be kept, and the fields would live in three places); `serde_json::Value` (a second pass and an
+//! Rejected: a Rust struct per event type with serde derive (a value of the wrong type aborts the parse, which breaks the
+//! order of reasons in K3, and every field would be declared in three places); `serde_json::Value` (a second pass and an
 //! allocation per field).
 
 pub mod calendar;
+pub mod error;
 pub mod event;
-pub mod json_schema;
+#[cfg(test)]
+mod json_schema;
+pub mod money;
 pub mod partition;
 pub mod table;
+pub mod time;

@@ -1,11 +1,11 @@
-//! The partition a key belongs to: murmur2 as the Java client of Kafka computes it, so that producers in any language agree.
+//! The partition of a key: murmur2 as Kafka's Java client computes it, so that producers in any language agree.
 
 const SEED: u32 = 0x9747_b28c;
 const MULTIPLIER: u32 = 0x5bd1_e995;
 const ROTATION: u32 = 24;
 
 /// The 32-bit murmur2 hash of the Java client (`org.apache.kafka.common.utils.Utils.murmur2`), with its sign.
-pub fn murmur2(data: &[u8]) -> i32 {
+fn murmur2(data: &[u8]) -> i32 {
     // The Java client takes the length as an int, so longer keys wrap the same way.
     let mut hash = SEED ^ (data.len() as u32);
     let (words, tail) = data.as_chunks::<4>();
@@ -29,7 +29,7 @@ pub fn murmur2(data: &[u8]) -> i32 {
 
 /// The partition of `key` among `n`, as the Java client's default partitioner chooses it (`toPositive(murmur2(key)) % n`).
 ///
-/// With no partitions at all (`n` = 0) the answer is 0.
+/// 0 if there are no partitions (`n` = 0).
 pub fn partition_of(key: &[u8], n: u32) -> u32 {
     let positive = (murmur2(key) & i32::MAX) as u32;
     positive.checked_rem(n).unwrap_or(0)
@@ -41,7 +41,7 @@ mod tests {
 
     /// Values of the Java client's own test (`UtilsTest.testMurmur2`).
     #[test]
-    fn agrees_with_the_java_client() {
+    fn hashes_are_those_of_the_java_client() {
         let cases: [(&str, i32); 6] = [
             ("21", -973_932_308),
             ("foobar", -790_332_482),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn clears_the_sign_and_never_leaves_the_range() {
+    fn the_sign_is_cleared_and_the_result_is_in_range() {
         assert_eq!(
             partition_of(b"21", 4),
             ((-973_932_308_i32) & i32::MAX) as u32 % 4

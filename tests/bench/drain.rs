@@ -8,6 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{own_cpu_s, own_memory};
@@ -96,7 +97,7 @@ fn read(
         let place = Place {
             partition: message.partition(),
             offset: message.offset(),
-            timestamp_ms: message.timestamp().to_millis(),
+            timestamp: message.timestamp().to_millis().map(TimestampMs::from_ms),
         };
         events.append(&event, &place);
         if events.len() == BATCH_ROWS {

@@ -34,7 +34,7 @@ const STAGES: [Stage; 12] = [
         &["pipeline::log", "postcard::"],
     ),
     ("records from Kafka", &["pipeline::source"]),
-    ("reference data", &["jobs::world"]),
+    ("reference data", &["jobs::reference"]),
 ];
 /// Where none of ours is left on the part of the stack that was kept.
 const LIBRARIES: [Stage; 3] = [

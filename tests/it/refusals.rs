@@ -8,7 +8,7 @@ use tests::kafka::Broker;
 use tests::project::Project;
 
 /// Runs to the bad end; exit code and the last line, which is the only one that begins with `vitrine:`.
-fn refused(project: &Project, args: &[&str], code: i32) -> String {
+pub fn refused(project: &Project, args: &[&str], code: i32) -> String {
     let ended = project.finish(args).unwrap();
     assert_eq!(ended.code(), Some(code), "{}", ended.stderr);
     let lines: Vec<&str> = ended

@@ -1,6 +1,6 @@
 -- To the public grain. A customer lives in one shard, so distinct customers and orders of all shards add up. An order's requested
--- lines count at one instant, so for a SKU they stand in one row of the panes: rows that count are orders. Customers are told apart
--- by summing them up first; COUNT(DISTINCT …) would keep a set of texts for each row.
+-- lines count at one instant, so for a SKU they are in one row of the panes: rows that count are orders. Distinct customers are counted
+-- by summing up per customer first; COUNT(DISTINCT …) would keep a set of strings for each row.
 WITH by_customer AS (
   SELECT
     sku_id,

@@ -3,9 +3,9 @@
 -- windows: D1, W1
 -- clock: orders
 --
--- Demand (订单需求): what retailers asked for, and what became of it. Quantities in base units, values in fen at wholesale price.
--- K9 and K10 are the operator's work; here its facts are only told apart by kind and added up. Customer and order stay keys, so
--- that distinct ones can be counted at any grain, and so that M06 finds a retailer's deliveries.
+-- Demand (订单需求): what retailers requested, and what was allocated, delivered, returned, cancelled and unmet. Quantities in base units, values in fen at wholesale price.
+-- The operator applies K9 and K10; here its facts are only summed up by kind. Customer and order stay keys, so that distinct ones can
+-- be counted at any grain, and so that M06 finds the deliveries of a retailer.
 SELECT
   customer_id,
   order_id,

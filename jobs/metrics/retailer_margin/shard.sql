@@ -4,9 +4,9 @@
 -- look_back: 28d
 -- look_ahead: 14d
 --
--- Retail gross margin (零售毛利率) of a retailer over its SKUs, and its distance to the 10 % that every decision is judged by (000-R20):
--- gm = (Σ sales − Σ cost) / Σ sales over SKUs with a price and a cost. "Observed" are those whose price was seen, at the retailer
--- (OWN) or in its territory; alert rule A01 looks at them alone (K22). Bands: 9 % and 11 % are on target.
+-- Retail gross margin (零售毛利率) of a retailer over its SKUs, and its distance to the target of 10 % (000-R20):
+-- gm = (Σ sales − Σ cost) / Σ sales over SKUs with a price and a cost. "Observed" are those whose price was observed, at the
+-- retailer (OWN) or in its territory; alert rule A01 reads only these (K22). Bands: 9 % and 11 % are on target.
 WITH summed AS (
   SELECT
     customer_id,

@@ -4,8 +4,8 @@
 --   p  price      own latest SELLING in the span | median of the territory's retailers' latest there | suggested at the end
 --   c  unit cost  deliveries of the span, by quantity | wholesale list price at the end
 --
--- A row for each retailer and SKU counted or delivered in the span. Without p or c the row stays outside all sums: sales_fen and
--- cost_fen are both NULL, so that whoever adds up rows gets the retailer's figures. UNKNOWN is a territory like any other.
+-- A row for each retailer and SKU counted or delivered in the span. Without p or c the row is in no sum: sales_fen and
+-- cost_fen are both NULL, so that the sum of the rows gives the figures of the retailer. UNKNOWN is a territory like any other.
 WITH counted AS (
   SELECT customer_id, sku_id, SUM(n) AS n
   FROM panes.stock_to_sales

@@ -5,7 +5,7 @@
 -- look_ahead: 14d
 --
 -- Sales of retailers to consumers (社会销量), derived: stock + delivered − returned − stock at the next count (K12), split over the days
--- between by time (K11). Both are the operator's work; an interval may still close 14 days after a window's end (K7).
+-- between by time (K11). The operator applies both; an interval may end up to 14 days after a window's end (K7).
 SELECT
   customer_id,
   sku_id,

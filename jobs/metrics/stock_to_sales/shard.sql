@@ -1,5 +1,5 @@
 -- K13: a row where a closing count and sell-through both exist (sell-through also where it is 0, not where all intervals are negative);
--- days = length of the window. Bands are alike for all supply statuses. Dimensions as of the window's end (K8).
+-- days = length of the window. Bands do not depend on the supply status. Dimensions as of the window's end (K8).
 WITH closing AS (
   SELECT
     customer_id,

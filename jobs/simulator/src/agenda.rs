@@ -1,22 +1,24 @@
-//! What is going to happen, by time. Memory holds what is under way, never what is done.
+//! Future actions, by time. Memory holds what is in progress, not what is done.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+
+use schemas::time::TimestampMs;
 
 use super::orders::order::Order;
 use super::service::case::Case;
 use super::service::invitation::Invitation;
 
 /// Something that happens at an instant. Customers are indexes into [`super::world::World::customers`].
-pub(super) enum Action {
-    /// A customer thinks about an order of one kind.
+pub(crate) enum Action {
+    /// A customer considers an order.
     PlaceOrder {
         customer: u32,
         is_emergency: bool,
     },
-    /// The next step of an order under way.
+    /// The next step of an open order.
     Order(Box<Order>),
-    /// A visit of a day of the run is announced.
+    /// A visit on a day of the run is announced.
     PlanVisit {
         customer: u32,
         planned_day: u32,
@@ -25,22 +27,22 @@ pub(super) enum Action {
         customer: u32,
         planned_day: u32,
     },
-    /// A customer turns to the distributor.
+    /// A customer contacts the distributor.
     Contact {
         customer: u32,
         is_planted: bool,
     },
-    /// The next step of a case under way.
+    /// The next step of an open case.
     Case(Box<Case>),
     AnswerSurvey(Box<Invitation>),
-    /// Sample retailers count the day's sales.
+    /// Sample retailers book the sales of the day.
     CloseShops,
     /// Units close their day.
     CloseDay,
 }
 
 struct AgendaEntry {
-    at: i64,
+    at: TimestampMs,
     /// Order of scheduling breaks ties, so that a run does not depend on the heap.
     number: u64,
     action: Action,
@@ -68,13 +70,13 @@ impl Eq for AgendaEntry {}
 
 /// A queue of actions by time.
 #[derive(Default)]
-pub(super) struct Agenda {
+pub(crate) struct Agenda {
     heap: BinaryHeap<AgendaEntry>,
     scheduled: u64,
 }
 
 impl Agenda {
-    pub fn schedule(&mut self, at: i64, action: Action) {
+    pub(crate) fn schedule(&mut self, at: TimestampMs, action: Action) {
         self.scheduled += 1;
         self.heap.push(AgendaEntry {
             at,
@@ -84,7 +86,7 @@ impl Agenda {
     }
 
     /// The earliest action before `end`, with its instant.
-    pub fn pop_before(&mut self, end: i64) -> Option<(i64, Action)> {
+    pub(crate) fn pop_before(&mut self, end: TimestampMs) -> Option<(TimestampMs, Action)> {
         if self.heap.peek()?.at >= end {
             return None;
         }

@@ -1,29 +1,30 @@
-//! Events on their way from the systems that record them to the logs.
+//! Events between the systems that record them and the logs.
 //!
-//! An event is posted when it happens, arrives after the delay of its source, and is handed on in the order of arrival.
+//! An event is posted when it happens, arrives after the delay of its source, and is written in order of arrival.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use schemas::partition::partition_of;
+use schemas::time::{DurationMs, TimestampMs};
 
-use super::days::{MINUTE_MS, SECOND_MS};
-use super::dirty::{Dirtier, Fate};
+use super::dirty::{FaultInjector, Injection};
+use super::error::Error;
 use super::payload::Payload;
-use super::plan::{EventSink, Plan, SimTopic, SimulateError, SimulationSummary};
+use super::plan::{EventSink, Plan, SimTopic, SimulationSummary};
 use super::random::{RandomGenerator, Stream};
 use super::record::{SimulatedRecord, uuid_text};
 use super::truth::SoldInterval;
 use super::verdict::EventId;
 use super::writer::RecordWriter;
 
-/// Whom a record is about: the id that is its Kafka key.
+/// The subject of a record: the id that is its Kafka key.
 #[derive(Clone, Copy)]
-pub(super) enum Subject<'s> {
+pub(crate) enum Subject<'s> {
     Customer(&'s str),
     Staff(&'s str),
     Unit(&'s str),
-    /// Of a price; the payload names the SKU itself.
+    /// Subject of a price; the fields of the event name the SKU.
     Sku(&'s str),
 }
 
@@ -35,11 +36,11 @@ impl<'s> Subject<'s> {
     }
 }
 
-/// Everything an event has beside its own fields.
-pub(super) struct Envelope<'e> {
+/// Everything an event has beside the fields of its type.
+pub(crate) struct Envelope<'e> {
     pub topic: SimTopic,
     pub event_type: &'static str,
-    pub occurred_at: i64,
+    pub occurred_at: TimestampMs,
     pub source: &'static str,
     pub subject: Subject<'e>,
     pub actor_id: Option<&'e str>,
@@ -49,45 +50,50 @@ pub(super) struct Envelope<'e> {
 }
 
 /// Where events are posted.
-pub(super) struct ArrivalQueue<'s> {
-    under_way: BinaryHeap<Reverse<SimulatedRecord>>,
+pub(crate) struct ArrivalQueue<'s> {
+    in_flight: BinaryHeap<Reverse<SimulatedRecord>>,
     posted: u64,
     partitions: u32,
     random: RandomGenerator,
-    dirtier: Option<Dirtier>,
+    fault_injector: Option<FaultInjector>,
     writer: RecordWriter<'s>,
-    flushed_at: i64,
-    /// Nothing happens from here on.
-    ends_at: i64,
+    flushed_at: TimestampMs,
+    /// End of the run, exclusive.
+    ends_at: TimestampMs,
 }
 
-/// How often arrivals are handed on while a day is simulated.
-const FLUSH_EVERY_MS: i64 = 5 * MINUTE_MS;
+/// How often arrivals are written while a day is simulated.
+const FLUSH_EVERY: DurationMs = DurationMs::from_minutes(5);
 
 impl<'s> ArrivalQueue<'s> {
-    pub fn new(plan: &Plan, ends_at: i64, sink: &'s mut dyn EventSink) -> Self {
+    pub(crate) fn new(plan: &Plan, ends_at: TimestampMs, sink: &'s mut dyn EventSink) -> Self {
         Self {
-            under_way: BinaryHeap::new(),
+            in_flight: BinaryHeap::new(),
             posted: 0,
             partitions: plan.partitions,
             random: RandomGenerator::new(plan.seed, Stream::Envelopes),
-            dirtier: plan.dirty.then(|| Dirtier::new(plan)),
+            fault_injector: plan.dirty.then(|| FaultInjector::new(plan)),
             writer: RecordWriter::new(plan, sink),
-            flushed_at: i64::MIN,
+            flushed_at: TimestampMs::MIN,
             ends_at,
         }
     }
 
-    /// Posts an event, to arrive after its source's delay; returns its id. What would happen after the run's end does not.
-    pub fn post(&mut self, envelope: &Envelope<'_>, fields: impl FnOnce(&mut Payload)) -> EventId {
-        // A correction is written by somebody who looks at what was written first: later, within the same bound.
-        let delay = match (envelope.topic, envelope.corrects) {
-            (SimTopic::Orders, None) => self.random.between(200, 20 * SECOND_MS),
-            (SimTopic::Orders, Some(_)) => self.random.between(25 * SECOND_MS, 55 * SECOND_MS),
-            (SimTopic::Complaints, _) => self.random.between(50, 1_900),
-            (_, None) => self.random.between(5 * SECOND_MS, 4 * MINUTE_MS),
-            (_, Some(_)) => self.random.between(5 * MINUTE_MS, 9 * MINUTE_MS),
+    /// Posts an event, which arrives after the delay of its source; returns its id. Drops events after the end of the run.
+    pub(crate) fn post(
+        &mut self,
+        envelope: &Envelope<'_>,
+        fields: impl FnOnce(&mut Payload),
+    ) -> EventId {
+        // A correction is recorded after the event that it corrects, within the same bound. Delays in ms.
+        let (least, most) = match (envelope.topic, envelope.corrects) {
+            (SimTopic::Orders, None) => (200, 20_000),
+            (SimTopic::Orders, Some(_)) => (25_000, 55_000),
+            (SimTopic::Complaints, _) => (50, 1_900),
+            (_, None) => (5_000, 240_000),
+            (_, Some(_)) => (300_000, 540_000),
         };
+        let delay = DurationMs::from_ms(self.random.between(least, most));
         let recorded_at = envelope.occurred_at + delay;
         let event_id = self.event_id(envelope.occurred_at);
         if envelope.occurred_at >= self.ends_at {
@@ -98,7 +104,7 @@ impl<'s> ArrivalQueue<'s> {
         fields(&mut payload);
         let key = envelope.subject.key();
         self.posted += 1;
-        self.under_way.push(Reverse(SimulatedRecord {
+        self.in_flight.push(Reverse(SimulatedRecord {
             topic: envelope.topic,
             event_type: envelope.event_type,
             partition: partition_of(key.as_bytes(), self.partitions),
@@ -107,47 +113,47 @@ impl<'s> ArrivalQueue<'s> {
             occurred_at: envelope.occurred_at,
             arrives_at: recorded_at,
             payload: payload.close(),
-            is_settled: self.dirtier.is_none(),
+            is_settled: self.fault_injector.is_none(),
             flaw: None,
             number: self.posted,
         }));
         event_id
     }
 
-    /// Notes what a sample retailer sold between two counts.
-    pub fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    /// Writes the true sales of a sample retailer between two counts.
+    pub(crate) fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), Error> {
         self.writer.sold(interval)
     }
 
-    /// Hands on what has arrived, if the last time is long enough ago.
-    pub fn flush_now_and_then(&mut self, now: i64) -> Result<(), SimulateError> {
-        if now < self.flushed_at.saturating_add(FLUSH_EVERY_MS) {
+    /// Writes what has arrived, if the last time is long enough ago.
+    pub(crate) fn flush_if_due(&mut self, now: TimestampMs) -> Result<(), Error> {
+        if now < self.flushed_at + FLUSH_EVERY {
             return Ok(());
         }
         self.flush_until(now)
     }
 
-    /// Hands on everything that is still under way, and sums up.
-    pub fn finish(mut self) -> Result<SimulationSummary, SimulateError> {
-        self.flush_until(i64::MAX)?;
+    /// Writes everything that has not arrived yet, and returns the totals.
+    pub(crate) fn finish(mut self) -> Result<SimulationSummary, Error> {
+        self.flush_until(TimestampMs::MAX)?;
         Ok(self.writer.into_summary())
     }
 
-    /// Hands on what arrives before `now`: nothing posted from `now` on can arrive earlier.
-    fn flush_until(&mut self, now: i64) -> Result<(), SimulateError> {
+    /// Writes what arrives before `now`: nothing posted from `now` on can arrive earlier.
+    fn flush_until(&mut self, now: TimestampMs) -> Result<(), Error> {
         self.flushed_at = now;
         while self
-            .under_way
+            .in_flight
             .peek()
             .is_some_and(|Reverse(record)| record.arrives_at < now)
         {
-            let Some(Reverse(record)) = self.under_way.pop() else {
+            let Some(Reverse(record)) = self.in_flight.pop() else {
                 break;
             };
-            match &mut self.dirtier {
-                Some(dirtier) if !record.is_settled => {
-                    let fate = dirtier.decide(record, self.partitions);
-                    self.settle(fate)?;
+            match &mut self.fault_injector {
+                Some(fault_injector) if !record.is_settled => {
+                    let injection = fault_injector.process(record, self.partitions);
+                    self.settle(injection)?;
                 }
                 _ => self.writer.deliver(&record)?,
             }
@@ -155,23 +161,23 @@ impl<'s> ArrivalQueue<'s> {
         Ok(())
     }
 
-    fn settle(&mut self, fate: Fate) -> Result<(), SimulateError> {
-        if let Some(record) = &fate.now {
+    fn settle(&mut self, injection: Injection) -> Result<(), Error> {
+        if let Some(record) = &injection.now {
             self.writer.deliver(record)?;
         }
-        if let Some(mut record) = fate.later {
+        if let Some(mut record) = injection.later {
             self.posted += 1;
             record.number = self.posted;
             record.is_settled = true;
-            self.under_way.push(Reverse(record));
+            self.in_flight.push(Reverse(record));
         }
         Ok(())
     }
 
-    /// A UUIDv7 of the instant at which the event happened.
-    fn event_id(&mut self, occurred_at: i64) -> EventId {
+    /// A UUIDv7 with the instant of the event.
+    fn event_id(&mut self, occurred_at: TimestampMs) -> EventId {
         let mut id = [0; 16];
-        id[..6].copy_from_slice(&occurred_at.to_be_bytes()[2..]);
+        id[..6].copy_from_slice(&occurred_at.as_ms().to_be_bytes()[2..]);
         id[6..8].copy_from_slice(&self.random.bits().to_be_bytes()[..2]);
         id[8..].copy_from_slice(&self.random.bits().to_be_bytes());
         id[6] = 0x70 | id[6] & 0x0f;
@@ -184,19 +190,19 @@ fn write_envelope(
     payload: &mut Payload,
     envelope: &Envelope<'_>,
     event_id: &EventId,
-    recorded_at: i64,
+    recorded_at: TimestampMs,
 ) {
     payload
         .text("event_id", uuid_text(event_id).as_str())
         .text("event_type", envelope.event_type)
         .int("schema_version", 1)
-        .int("occurred_at", envelope.occurred_at)
-        .int("recorded_at", recorded_at)
+        .instant("occurred_at", envelope.occurred_at)
+        .instant("recorded_at", recorded_at)
         .text("source", envelope.source);
     match envelope.subject {
         Subject::Customer(id) => payload.text("customer_id", id),
         Subject::Staff(id) => payload.text("staff_id", id),
-        // `day.closed` names its unit once, in the envelope.
+        // `day.closed` has one `unit_id`, its key.
         Subject::Unit(id) => payload.text("unit_id", id),
         Subject::Sku(_) => payload,
     };

@@ -1,4 +1,6 @@
-//! What everybody who acts in a simulation has at hand.
+//! What every actor of a simulation has access to.
+
+use schemas::time::TimestampMs;
 
 use super::agenda::Agenda;
 use super::arrivals::{ArrivalQueue, Envelope, Subject};
@@ -7,27 +9,27 @@ use super::plan::SimTopic;
 use super::shelves::Shelves;
 use super::world::{Customer, World};
 
-/// The world, the hour, and the ways to act.
-pub(super) struct SimulationContext<'a, 's> {
+/// The world, the current instant, and what an actor may change.
+pub(crate) struct SimulationContext<'a, 's> {
     pub world: &'a World,
     pub day: &'a SimulatedDay,
-    pub now: i64,
+    pub now: TimestampMs,
     pub agenda: &'a mut Agenda,
     pub arrivals: &'a mut ArrivalQueue<'s>,
     pub shelves: &'a mut Shelves,
 }
 
 impl<'a> SimulationContext<'a, '_> {
-    pub fn customer(&self, index: u32) -> &'a Customer {
+    pub(crate) fn customer(&self, index: u32) -> &'a Customer {
         &self.world.customers[index as usize]
     }
 }
 
-/// An envelope for an event about a customer, acted by the system; callers override what differs.
-pub(super) fn about_customer<'e>(
+/// An envelope for an event about a customer, with the system as actor; callers override what differs.
+pub(crate) fn about_customer<'e>(
     topic: SimTopic,
     event_type: &'static str,
-    occurred_at: i64,
+    occurred_at: TimestampMs,
     source: &'static str,
     customer: &'e Customer,
 ) -> Envelope<'e> {

@@ -1,26 +1,23 @@
-//! Local days of the business zone, and what a day does to trade.
+//! Local days of the business zone, and how they affect trade.
 
 use chrono::{Datelike, Duration, NaiveDate};
 use schemas::calendar::Calendar;
+use schemas::time::{DurationMs, TimestampMs};
 
-use super::plan::{Plan, SimulateError};
+use super::error::Error;
+use super::plan::Plan;
 
-pub(super) const SECOND_MS: i64 = 1_000;
-pub(super) const MINUTE_MS: i64 = 60 * SECOND_MS;
-pub(super) const HOUR_MS: i64 = 60 * MINUTE_MS;
-pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
-
-/// Shops sell more towards the weekend (per mille of an average day, Monday first).
+/// Sales by weekday, per mille of an average day, Monday first.
 const WEEKDAY_DEMAND: [i64; 7] = [940, 940, 960, 990, 1_060, 1_090, 1_020];
-/// In the week before a holiday people stock up; on the holiday itself they still buy.
+/// Sales in the week before a holiday and on a holiday, per mille of the weekday's.
 const BEFORE_HOLIDAY_DEMAND: i64 = 1_300;
 const BEFORE_HOLIDAY_DAYS: u32 = 7;
 const HOLIDAY_DEMAND: i64 = 1_120;
 
 /// The days of a plan.
 ///
-/// A year that the calendar does not know has weekends and no holidays: a simulation is no promise about the real year.
-pub(super) struct Days {
+/// A year that the calendar does not know has weekends but no holidays: a simulation need not match the real year.
+pub(crate) struct Days {
     calendar: Calendar,
     start: NaiveDate,
     count: u32,
@@ -28,47 +25,47 @@ pub(super) struct Days {
 
 /// One local day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SimulatedDay {
+pub(crate) struct SimulatedDay {
     /// From 0, the plan's first.
     pub number: u32,
     /// `YYYY-MM-DD`.
     pub date_text: String,
     /// Monday = 0.
     pub weekday: u32,
-    pub start_ms: i64,
-    pub end_ms: i64,
+    pub start: TimestampMs,
+    pub end: TimestampMs,
     /// As K21 writes it: `2026-W02`.
     pub iso_week: String,
-    /// A number that rises by one each ISO week and does not restart at the year's end.
+    /// Number of the ISO week, counted on across years.
     pub week: u32,
-    /// The distributor works: orders, visits, deliveries.
+    /// The distributor takes orders, visits and delivers.
     pub is_working: bool,
     pub is_last_working_of_month: bool,
-    /// What shops sell, per mille of an average day.
+    /// Sales of shops, per mille of an average day.
     pub demand_permille: i64,
-    /// The next two working days: when today's orders are delivered, in time or late.
+    /// The next two working days, on which today's orders are delivered: in time or late.
     pub next_working: WorkingDate,
     pub second_next_working: WorkingDate,
 }
 
 /// A working day to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WorkingDate {
+pub(crate) struct WorkingDate {
     pub date: NaiveDate,
-    /// From the day that looks ahead.
+    /// Days after the [`SimulatedDay`] that refers to it.
     pub days_ahead: u32,
-    pub start_ms: i64,
+    pub start: TimestampMs,
 }
 
 impl Days {
     /// # Errors
     /// A plan that does not stay within the years 2000 to 9998.
-    pub fn of(plan: &Plan) -> Result<Self, SimulateError> {
+    pub(crate) fn of(plan: &Plan) -> Result<Self, Error> {
         let last = plan
             .start
             .checked_add_signed(Duration::days(plan.days.into()));
         if plan.start.year() < 2000 || last.is_none_or(|last| last.year() > 9998) {
-            return Err(SimulateError::Calendar { days: plan.days });
+            return Err(Error::Calendar { days: plan.days });
         }
         Ok(Self {
             calendar: Calendar::built_in(plan.zone),
@@ -77,19 +74,19 @@ impl Days {
         })
     }
 
-    pub fn first(&self) -> SimulatedDay {
+    pub(crate) fn first(&self) -> SimulatedDay {
         self.day(0)
     }
 
-    pub fn last(&self) -> SimulatedDay {
+    pub(crate) fn last(&self) -> SimulatedDay {
         self.day(self.count.saturating_sub(1))
     }
 
-    pub fn all(&self) -> impl Iterator<Item = SimulatedDay> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = SimulatedDay> {
         (0..self.count).map(|number| self.day(number))
     }
 
-    pub fn day(&self, number: u32) -> SimulatedDay {
+    pub(crate) fn day(&self, number: u32) -> SimulatedDay {
         let date = self.start + Duration::days(number.into());
         let next_working = self.working_after(date, date);
         let is_working = self.is_working(date);
@@ -97,8 +94,8 @@ impl Days {
             number,
             date_text: date.to_string(),
             weekday: date.weekday().num_days_from_monday(),
-            start_ms: self.start_of(date),
-            end_ms: self.start_of(date + Duration::days(1)),
+            start: self.start_of(date),
+            end: self.start_of(date + Duration::days(1)),
             iso_week: iso_week(date),
             week: date.num_days_from_ce().cast_unsigned().saturating_sub(1) / 7,
             is_working,
@@ -109,7 +106,7 @@ impl Days {
         }
     }
 
-    fn start_of(&self, date: NaiveDate) -> i64 {
+    fn start_of(&self, date: NaiveDate) -> TimestampMs {
         self.calendar.zone().start_of(date)
     }
 
@@ -127,7 +124,7 @@ impl Days {
         WorkingDate {
             date: next,
             days_ahead: u32::try_from((next - seen_from).num_days()).unwrap_or_default(),
-            start_ms: self.start_of(next),
+            start: self.start_of(next),
         }
     }
 
@@ -142,18 +139,18 @@ impl Days {
 }
 
 impl SimulatedDay {
-    /// The instant so many hours and minutes into this day, in ms.
-    pub fn at(&self, hours: i64, minutes: i64) -> i64 {
-        self.start_ms + hours * HOUR_MS + minutes * MINUTE_MS
+    /// The instant `hours` and `minutes` after the start of the day.
+    pub(crate) fn at(&self, hours: i64, minutes: i64) -> TimestampMs {
+        self.start + DurationMs::from_hours(hours) + DurationMs::from_minutes(minutes)
     }
 
     /// `YYYY-MM` of this day.
-    pub fn month(&self) -> &str {
+    pub(crate) fn month(&self) -> &str {
         &self.date_text[..7]
     }
 
-    /// `YYYY-MM` of the month after this day's, which on the last working day is the next working day's.
-    pub fn next_month(&self) -> String {
+    /// `YYYY-MM` of the next working day: the next month, if this is the last working day of a month.
+    pub(crate) fn next_month(&self) -> String {
         self.next_working.date.format("%Y-%m").to_string()
     }
 }
@@ -173,17 +170,17 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_the_local_one() {
+    fn days_begin_at_local_midnight() {
         let first = day(0);
-        assert_eq!(first.start_ms, 1_767_542_400_000, "2026-01-04T16:00:00Z");
-        assert_eq!(first.end_ms, day(1).start_ms);
+        assert_eq!(first.start.to_string(), "2026-01-04T16:00:00.000Z");
+        assert_eq!(first.end, day(1).start);
         assert_eq!((first.weekday, first.iso_week.as_str()), (0, "2026-W02"));
         assert_eq!(day(6).week, first.week);
         assert_eq!(day(7).week, first.week + 1);
     }
 
     #[test]
-    fn nobody_works_through_spring_festival_but_demand_rises_before_it() {
+    fn spring_festival_has_no_working_days_and_demand_rises_before_it() {
         let eve = day(40);
         assert_eq!(eve.date_text, "2026-02-14");
         assert!(eve.is_working, "a Saturday worked to make up");
@@ -195,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_working_day_of_a_month_looks_into_the_next() {
+    fn the_last_working_day_of_a_month_knows_the_next_month() {
         assert!(day(25).is_last_working_of_month && !day(24).is_last_working_of_month);
         assert_eq!(
             (day(25).month(), day(25).next_month().as_str()),
@@ -204,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_stays_within_the_calendar_and_unknown_years_have_weekends() {
+    fn a_plan_beyond_the_calendar_is_refused_and_unknown_years_have_weekends() {
         let plan = |year, days| Plan {
             start: NaiveDate::from_ymd_opt(year, 10, 1).unwrap(),
             days,
@@ -212,11 +209,11 @@ mod tests {
         };
         assert!(matches!(
             Days::of(&plan(1999, 1)),
-            Err(SimulateError::Calendar { .. })
+            Err(Error::Calendar { .. })
         ));
         assert!(matches!(
             Days::of(&plan(2026, u32::MAX)),
-            Err(SimulateError::Calendar { .. })
+            Err(Error::Calendar { .. })
         ));
         let future = Days::of(&plan(2090, 7)).unwrap();
         assert_eq!(future.all().filter(|day| day.is_working).count(), 5);

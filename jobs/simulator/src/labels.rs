@@ -1,10 +1,10 @@
-//! What is wrong in a world by design, named so that a test can look for it.
+//! Labels of planted anomalies, for tests to look for.
 
 use super::truth::Anomaly;
 use super::world::{CALL_CENTRE, Period, World};
 
-/// The labels of a world's planted troubles.
-pub(super) fn of(world: &World) -> Vec<Anomaly> {
+/// The labels of a world's planted anomalies.
+pub(crate) fn of(world: &World) -> Vec<Anomaly> {
     let planted = &world.anomalies;
     let label =
         |kind, subjects: Vec<(&'static str, String)>, period: Period, expected_rule| Anomaly {
@@ -38,7 +38,7 @@ pub(super) fn of(world: &World) -> Vec<Anomaly> {
             "A15",
         ));
     }
-    if let Some((area, period)) = planted.sour_area {
+    if let Some((area, period)) = planted.dissatisfied_area {
         let unit_id = world.organisation.areas[area as usize]
             .service_unit_id
             .clone();

@@ -1,36 +1,37 @@
-//! `vitrine simulate`: a distributor that behaves like one.
+//! A simulated distributor, for `vitrine simulate` and `vitrine demo`.
 //!
-//! Retailers order in weekly cycles, are delivered with delay and short of what is short, sell what lies on their shelves,
-//! are visited, counted and asked; they complain, and the desk meets its limits or does not. The same [`Plan`] gives the
-//! same bytes: randomness comes from seeded streams, time from the plan, order from queues that break ties by age.
+//! Retailers order in weekly cycles, receive deliveries that may be late or short, sell from their shelves, are visited, counted
+//! and surveyed; they complain, and the service desk meets its time limits or misses them. The same [`Plan`] gives the same
+//! bytes: randomness comes from seeded streams, time from the plan, and queues break ties by order of insertion.
 //!
 //! ```text
-//!  World ─────────────┐  who, what, where: fixed by the plan, also written to ref/
+//!  World ─────────────┐  customers, goods, units: fixed by the plan, also written to ref/
 //!                     ▼
-//!  Agenda ──▶ OrderDesk · FieldForce · ServiceDesk · PriceDesk ──▶ ArrivalQueue ──▶ (Dirtier) ──▶ Outlet ──▶ EventSink
-//!    ▲  actions by time        │ act on shelves, post events        arrival order     offset, label
+//!  Agenda ──▶ OrderDesk · FieldForce · ServiceDesk · PriceDesk ──▶ ArrivalQueue ──▶ (FaultInjector) ──▶ RecordWriter ──▶ EventSink
+//!    ▲  actions by time        │ change shelves, post events         order of arrival                     offset, label
 //!    └─────────────────────────┘
 //! ```
 //!
-//! Memory holds the customers, the shelves of the sample ones, what is under way and, in a dirty run, the ids that may still
-//! be repeated: a run of any length is written day by day.
+//! Memory holds the customers, the shelves of sample retailers, whatever is in progress and, in a dirty run, the ids that may
+//! still be repeated. A run of any length is written day by day.
 //!
-//! What it says beside the events: `truth/dirty.ndjson` (every record that must not be accepted, and why), `truth/anomalies.ndjson`
-//! (planted troubles), `truth/sell_through.ndjson` (what was really sold between counts), `truth/summary.json` (totals).
+//! Ground truth beside the events: `truth/dirty.ndjson` (every record that must not be accepted, and why), `truth/anomalies.ndjson`
+//! (planted anomalies), `truth/sell_through.ndjson` (true sales between counts), `truth/summary.json` (totals).
 //!
-//! Readings chosen here:
-//! * A clean run keeps within the bounds of disorder (contract 2): field applications sync within minutes. Devices without
-//!   a network for hours belong to a dirty run.
-//! * A correction (`corrects`) says again when the thing happened: same `occurred_at`, later `recorded_at`.
-//! * What would happen after the last day does not; what was under way stays open.
+//! Choices made here:
+//! * A clean run keeps within the bounds of disorder (contract 2): field applications sync within minutes. Devices that are
+//!   offline for hours belong to a dirty run.
+//! * A correction (`corrects`) repeats when something happened: same `occurred_at`, later `recorded_at`.
+//! * Nothing happens after the last day; what is in progress stays open.
 //!
-//! Start reading at [`Plan`], then [`generate`]. It does not simulate warehouses, tills, contracts or people's names.
+//! Start reading at [`Plan`], then [`generate`]. Warehouses, tills, contracts and names of people are not simulated.
 
 mod agenda;
 mod arrivals;
 mod context;
 mod days;
-pub mod dirty;
+mod dirty;
+mod error;
 mod field;
 mod labels;
 mod orders;
@@ -51,7 +52,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{EventSink, Plan, SimTopic, SimulateError, SimulationSummary};
+pub use error::Error;
+pub use plan::{EventSink, Plan, SimTopic, SimulationSummary};
 pub use reference::write_reference;
 pub use truth::{Anomaly, DirtyRecord, SoldInterval};
 pub use write::{EventFiles, write_dir};
@@ -70,8 +72,8 @@ use world::World;
 /// Simulates a plan and gives its records to `sink` in the order in which they reach the logs.
 ///
 /// # Errors
-/// A plan without days, customers or partitions, or one that leaves the calendar; whatever the sink returns.
-pub fn generate(plan: &Plan, sink: &mut dyn EventSink) -> Result<SimulationSummary, SimulateError> {
+/// A plan without days, customers or partitions, or one that leaves the calendar; an error of the sink.
+pub fn generate(plan: &Plan, sink: &mut dyn EventSink) -> Result<SimulationSummary, Error> {
     plan.validate()?;
     let days = Days::of(plan)?;
     let world = World::build(plan, &days);
@@ -79,14 +81,14 @@ pub fn generate(plan: &Plan, sink: &mut dyn EventSink) -> Result<SimulationSumma
     let mut arrivals = ArrivalQueue::new(plan, ends_at, sink);
     let mut distributor = Distributor::new(plan, &world);
     for day in days.all() {
-        distributor.live(&world, &day, &mut arrivals)?;
+        distributor.simulate_day(&world, &day, &mut arrivals)?;
     }
     let mut summary = arrivals.finish()?;
     summary.anomalies = labels::of(&world);
     Ok(summary)
 }
 
-/// Everybody who acts.
+/// All actors and what they act on.
 struct Distributor {
     agenda: Agenda,
     shelves: Shelves,
@@ -100,7 +102,7 @@ impl Distributor {
     fn new(plan: &Plan, world: &World) -> Self {
         Self {
             agenda: Agenda::default(),
-            shelves: Shelves::stock_up(plan, world),
+            shelves: Shelves::new(plan, world),
             orders: OrderDesk::new(plan),
             field: FieldForce::new(plan),
             service: ServiceDesk::new(plan, world.organisation.areas.len()),
@@ -108,13 +110,13 @@ impl Distributor {
         }
     }
 
-    /// One day: what is planned for it, then everything that falls due, by time.
-    fn live(
+    /// One day: schedules what is planned for it, then runs every action that is due, by time.
+    fn simulate_day(
         &mut self,
         world: &World,
         day: &SimulatedDay,
         arrivals: &mut ArrivalQueue<'_>,
-    ) -> Result<(), SimulateError> {
+    ) -> Result<(), Error> {
         let Self {
             agenda,
             shelves,
@@ -126,7 +128,7 @@ impl Distributor {
         let mut context = SimulationContext {
             world,
             day,
-            now: day.start_ms,
+            now: day.start,
             agenda,
             arrivals,
             shelves,
@@ -136,8 +138,8 @@ impl Distributor {
         field.open_day(&mut context);
         service.open_day(&mut context);
         context.agenda.schedule(day.at(22, 0), Action::CloseShops);
-        while let Some((at, action)) = context.agenda.pop_before(day.end_ms) {
-            context.arrivals.flush_now_and_then(at)?;
+        while let Some((at, action)) = context.agenda.pop_before(day.end) {
+            context.arrivals.flush_if_due(at)?;
             context.now = at;
             match action {
                 Action::PlaceOrder {

@@ -1,65 +1,76 @@
-//! The JSON of one event, written straight into bytes: field order is the order of the calls.
+//! Writes the JSON of one event as bytes; the order of fields is the order of calls.
 
-/// One JSON object being written.
-pub(super) struct Payload {
+use schemas::money::Fen;
+use schemas::time::TimestampMs;
+
+/// A JSON object that is being written.
+pub(crate) struct Payload {
     bytes: Vec<u8>,
 }
 
 impl Payload {
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let mut bytes = Vec::with_capacity(512);
         bytes.push(b'{');
         Self { bytes }
     }
 
-    pub fn close(mut self) -> Box<[u8]> {
+    pub(crate) fn close(mut self) -> Box<[u8]> {
         self.bytes.push(b'}');
         self.bytes.into_boxed_slice()
     }
 
-    pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, name: &str, value: &str) -> &mut Self {
         self.name(name);
         self.quoted(value);
         self
     }
 
-    /// Leaves the field out where there is no value.
-    pub fn text_if(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+    /// Omits the field if there is no value.
+    pub(crate) fn text_if(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
             self.text(name, value);
         }
         self
     }
 
-    pub fn int(&mut self, name: &str, value: i64) -> &mut Self {
+    pub(crate) fn int(&mut self, name: &str, value: i64) -> &mut Self {
         self.name(name);
         self.digits(value);
         self
     }
 
-    /// Leaves the field out where there is no value.
-    pub fn int_if(&mut self, name: &str, value: Option<i64>) -> &mut Self {
-        if let Some(value) = value {
-            self.int(name, value);
+    pub(crate) fn instant(&mut self, name: &str, at: TimestampMs) -> &mut Self {
+        self.int(name, at.as_ms())
+    }
+
+    pub(crate) fn money(&mut self, name: &str, amount: Fen) -> &mut Self {
+        self.int(name, amount.as_fen())
+    }
+
+    /// Omits the field if there is no value.
+    pub(crate) fn money_if(&mut self, name: &str, amount: Option<Fen>) -> &mut Self {
+        if let Some(amount) = amount {
+            self.money(name, amount);
         }
         self
     }
 
-    pub fn flag(&mut self, name: &str, value: bool) -> &mut Self {
+    pub(crate) fn flag(&mut self, name: &str, value: bool) -> &mut Self {
         self.name(name);
         self.bytes
             .extend_from_slice(if value { b"true" } else { b"false" });
         self
     }
 
-    pub fn null(&mut self, name: &str) -> &mut Self {
+    pub(crate) fn null(&mut self, name: &str) -> &mut Self {
         self.name(name);
         self.bytes.extend_from_slice(b"null");
         self
     }
 
     /// A list of objects, one for each item.
-    pub fn list<I: IntoIterator>(
+    pub(crate) fn list<I: IntoIterator>(
         &mut self,
         name: &str,
         items: I,
@@ -78,7 +89,7 @@ impl Payload {
     }
 
     /// A list of texts.
-    pub fn texts<'t>(
+    pub(crate) fn texts<'t>(
         &mut self,
         name: &str,
         values: impl IntoIterator<Item = &'t str>,
@@ -100,7 +111,7 @@ impl Payload {
         self.bytes.extend_from_slice(b"\":");
     }
 
-    /// A value is followed by a comma unless it is the first of its object or list.
+    /// Every value but the first of its object or list follows a comma.
     fn comma(&mut self) {
         if !matches!(self.bytes.last(), Some(b'{' | b'[')) {
             self.bytes.push(b',');
@@ -154,14 +165,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_what_a_json_parser_reads_back() {
+    fn a_json_parser_reads_back_what_was_written() {
         let mut payload = Payload::open();
         payload
             .text("text", "说 \"no\" \\ or\n\u{1}")
             .text_if("absent", None)
             .int("least", i64::MIN)
             .int("zero", 0)
-            .int_if("some", Some(1_767_542_400_000))
+            .instant("at", TimestampMs::from_ms(1_767_542_400_000))
+            .money_if("price_fen", Some(Fen::from_fen(8_480)))
+            .money_if("no_price_fen", None)
             .flag("yes", true)
             .null("nothing")
             .list("lines", [1, 2], |line, number| {
@@ -173,8 +186,8 @@ mod tests {
         assert_eq!(
             value,
             serde_json::json!({
-                "text": "说 \"no\" \\ or\n\u{1}", "least": i64::MIN, "zero": 0, "some": 1_767_542_400_000_i64,
-                "yes": true, "nothing": null, "lines": [{"line_no": 1, "odd": true}, {"line_no": 2, "odd": false}],
+                "text": "说 \"no\" \\ or\n\u{1}", "least": i64::MIN, "zero": 0, "at": 1_767_542_400_000_i64,
+                "price_fen": 8_480, "yes": true, "nothing": null, "lines": [{"line_no": 1, "odd": true}, {"line_no": 2, "odd": false}],
                 "none": [], "fields": ["a", "b"]
             })
         );

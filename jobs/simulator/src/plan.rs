@@ -1,12 +1,13 @@
-//! What to simulate, where it goes, and what came of it.
+//! The plan of a simulation, the receiver of its records, and its summary.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::Serialize;
 
+use super::error::Error;
 use super::truth::{Anomaly, DirtyRecord, SoldInterval};
 
 /// What to simulate. The same plan gives the same bytes.
@@ -16,15 +17,15 @@ pub struct Plan {
     pub days: u32,
     /// Customers of all kinds; at least 1.
     pub customers: u32,
-    /// Everything random follows from it.
+    /// Seed of all randomness.
     pub seed: u64,
     /// First local day.
     pub start: NaiveDate,
     /// Partitions of every topic; at least 1.
     pub partitions: u32,
-    /// Adds disorder, duplicates, malformed, future-dated and late records (rates: [`super::dirty`]).
+    /// Adds disorder, duplicates, malformed, future-dated and late records. The rates are in the module `dirty`.
     pub dirty: bool,
-    /// The business zone: whose days, weeks and office hours the events keep.
+    /// The business zone: events follow its days, weeks and office hours.
     pub zone: Tz,
 }
 
@@ -43,21 +44,21 @@ impl Default for Plan {
 }
 
 impl Plan {
-    pub(super) fn validate(&self) -> Result<(), SimulateError> {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
         for (setting, value) in [
             ("days", self.days),
             ("customers", self.customers),
             ("partitions", self.partitions),
         ] {
             if value == 0 {
-                return Err(SimulateError::Plan { setting, value });
+                return Err(Error::Plan { setting, value });
             }
         }
         Ok(())
     }
 }
 
-/// The four input topics, in the order of their folders' use.
+/// The four input topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SimTopic {
     Orders,
@@ -65,9 +66,6 @@ pub enum SimTopic {
     Complaints,
     Prices,
 }
-
-const MINUTE_MS: i64 = 60_000;
-const DAY_MS: i64 = 86_400_000;
 
 impl SimTopic {
     pub const ALL: [Self; 4] = [Self::Orders, Self::Visits, Self::Complaints, Self::Prices];
@@ -87,89 +85,65 @@ impl SimTopic {
         self as usize
     }
 
-    /// Keyed by customer (or staff, or unit) and therefore bound to a partition; prices are not.
-    pub fn is_keyed(self) -> bool {
+    /// Whether a record's partition follows from an id in its payload; prices have none.
+    pub(crate) fn is_keyed(self) -> bool {
         self != Self::Prices
     }
 
-    /// The bound by default (contract 2), in ms; a clean run keeps within it.
-    pub fn out_of_orderness_ms(self) -> i64 {
+    /// The default bound (contract 2); a clean run keeps within it.
+    pub(crate) fn out_of_orderness(self) -> DurationMs {
         match self {
-            Self::Orders => MINUTE_MS,
-            Self::Complaints => 5_000,
-            Self::Visits | Self::Prices => 10 * MINUTE_MS,
+            Self::Orders => DurationMs::MINUTE,
+            Self::Complaints => DurationMs::from_secs(5),
+            Self::Visits | Self::Prices => DurationMs::from_minutes(10),
         }
     }
 
-    /// Allowed lateness by default (contract 2), in ms; beyond it a dirty run's records are too late (K6).
-    pub fn allowed_lateness_ms(self) -> i64 {
+    /// The default allowed lateness (contract 2); records of a dirty run beyond it are too late (K6).
+    pub(crate) fn allowed_lateness(self) -> DurationMs {
         match self {
-            Self::Orders | Self::Complaints => 2 * DAY_MS,
-            Self::Visits | Self::Prices => 7 * DAY_MS,
+            Self::Orders | Self::Complaints => DurationMs::from_days(2),
+            Self::Visits | Self::Prices => DurationMs::from_days(7),
         }
     }
 }
 
-/// Takes the records, in the order in which they reach the logs.
+/// Receives the records in the order in which they reach the logs.
 pub trait EventSink {
-    /// One record; `payload` is one line without its end, `key` the Kafka key, `recorded_at_ms` the instant at which the
-    /// record reached the log: its `recorded_at`, except for what a dirty run repeats or tampers with. Never falls.
+    /// One record. `payload` is a line without its line feed, `key` the Kafka key. `recorded_at` is the instant at which the
+    /// record reaches the log and never decreases; it is the event's own `recorded_at`, except for repeated and damaged records
+    /// of a dirty run.
     fn event(
         &mut self,
         topic: SimTopic,
         partition: u32,
         key: Option<&str>,
-        recorded_at_ms: i64,
+        recorded_at: TimestampMs,
         payload: &[u8],
-    ) -> Result<(), SimulateError>;
+    ) -> Result<(), Error>;
 
-    /// The record just given must not be accepted. Ignored unless overridden.
-    fn dirty(&mut self, _record: &DirtyRecord<'_>) -> Result<(), SimulateError> {
+    /// The last record must not be accepted. Ignored unless overridden.
+    fn dirty(&mut self, _record: &DirtyRecord<'_>) -> Result<(), Error> {
         Ok(())
     }
 
-    /// What a sample retailer truly sold between two stock counts. Ignored unless overridden.
-    fn sold(&mut self, _interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    /// True sales of a sample retailer between two stock counts. Ignored unless overridden.
+    fn sold(&mut self, _interval: &SoldInterval<'_>) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// What a run came to.
+/// Totals of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SimulationSummary {
-    /// Records written, good and bad.
+    /// All records written.
     pub records: u64,
     /// By topic folder.
     pub by_topic: BTreeMap<&'static str, u64>,
-    /// By event type, of the records that are meant to be decoded.
+    /// By event type, without records that were damaged on purpose.
     pub by_type: BTreeMap<&'static str, u64>,
     /// By verdict: `accepted`, or the reason (K3).
     pub by_verdict: BTreeMap<&'static str, u64>,
-    /// Labelled troubles to find.
+    /// Planted anomalies.
     pub anomalies: Vec<Anomaly>,
-}
-
-/// Why a simulation stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulateError {
-    /// The caller's plan cannot be run.
-    #[error("a plan needs at least one of each: setting={setting} value={value}")]
-    Plan { setting: &'static str, value: u32 },
-    /// The start date and number of days leave the calendar.
-    #[error("the plan leaves the calendar; start earlier or take fewer days: days={days}")]
-    Calendar { days: u32 },
-    /// A file or folder cannot be written.
-    #[error("cannot write; check the folder and free space: path={path}")]
-    Write {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    /// The receiver of the events refused one.
-    #[error("the receiver of the events failed: topic={topic}")]
-    Sink {
-        topic: &'static str,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
 }

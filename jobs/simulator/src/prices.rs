@@ -1,37 +1,39 @@
-//! The price topic: list prices, promotions, and what retailers really charge.
+//! The price topic: list prices, promotions, and the prices that retailers charge.
+
+use schemas::money::Fen;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::arrivals::{Envelope, Subject};
 use super::context::{SimulationContext, about_customer};
-use super::days::{DAY_MS, SECOND_MS};
 use super::plan::{Plan, SimTopic};
-use super::random::{RandomGenerator, Stream, scaled};
-use super::world::{Customer, ListPrice};
+use super::random::{RandomGenerator, Stream};
+use super::world::{Customer, ListPrice, scaled_price};
 
-/// Observations per mille: on shelves of the other kind, keyed wrongly and corrected, and in fen for yuan or packs for
-/// cartons (uncorrected; quarantine is for them).
+/// Observations per mille: with a second one of the buy-back price; mistyped and corrected; and in fen instead of yuan, or per pack
+/// instead of per carton (not corrected: to be quarantined).
 const BUYBACK: u32 = 40;
 const CORRECTED: u32 = 4;
 const OUTLIER: u32 = 2;
-/// SKUs on a shelf whose price is looked at in a week, per mille.
+/// SKUs of a retailer whose price is observed in a week, per mille.
 const OBSERVED: u32 = 900;
-/// What the squeezed retailer charges over wholesale, per mille: a gross margin of 5 %.
+/// Prices of the squeezed retailer, per mille of wholesale: a gross margin of 5 %.
 const SQUEEZED_MARKUP: i64 = 1_053;
 
-/// Announces list prices and reads price tags.
-pub(super) struct PriceDesk {
+/// Announces list prices and promotions, and posts observed prices.
+pub(crate) struct PriceDesk {
     random: RandomGenerator,
     promotions: u32,
 }
 
-/// One visit in which prices are collected.
-pub(super) struct Collection<'c> {
+/// One visit during which prices are collected.
+pub(crate) struct Collection<'c> {
     pub collection_id: &'c str,
     pub method: &'static str,
     pub index: u32,
 }
 
 impl PriceDesk {
-    pub fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             random: RandomGenerator::new(plan.seed, Stream::Prices),
             promotions: 0,
@@ -39,9 +41,9 @@ impl PriceDesk {
     }
 
     /// Posts the day's announcements.
-    pub fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
+    pub(crate) fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
         let day = context.day;
-        for price in context.world.price_book.announced(day.start_ms, day.end_ms) {
+        for price in context.world.price_book.announced(day.start, day.end) {
             announce(context, price);
         }
         if day.weekday == 0 {
@@ -51,7 +53,7 @@ impl PriceDesk {
 
     fn promote(&mut self, context: &mut SimulationContext<'_, '_>) {
         let sku = self.random.below(context.world.skus.len() as u32) as usize;
-        let start = context.day.start_ms + 2 * DAY_MS;
+        let start = context.day.start + DurationMs::from_days(2);
         self.promotions += 1;
         let promotion_id = format!("PR{:04}", self.promotions);
         let sku_id = &context.world.skus[sku].sku_id;
@@ -60,13 +62,13 @@ impl PriceDesk {
             payload
                 .text("sku_id", sku_id)
                 .text("promotion_id", &promotion_id)
-                .int("start", start)
-                .int("end", start + 5 * DAY_MS);
+                .instant("start", start)
+                .instant("end", start + DurationMs::from_days(5));
         });
     }
 
-    /// Posts what a retailer charges for what it carries, one look every few seconds from `context.now` on.
-    pub fn observe(
+    /// Posts the prices of a retailer's SKUs, one observation every few seconds from `context.now` on.
+    pub(crate) fn observe(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         collection: &Collection<'_>,
@@ -76,35 +78,35 @@ impl PriceDesk {
         let area = context.world.territory(customer).area;
         let mut seen_at = context.now;
         for sku in &customer.carries {
-            seen_at += self.random.between(5, 25) * SECOND_MS;
+            seen_at += DurationMs::from_secs(self.random.between(5, 25));
             if !squeezed && !self.random.permille(OBSERVED) {
                 continue;
             }
             let listed = context.world.price_book.in_force(*sku, area, seen_at);
             let selling = if squeezed {
-                scaled(listed.wholesale_fen, SQUEEZED_MARKUP)
+                scaled_price(listed.wholesale, SQUEEZED_MARKUP)
             } else {
                 let spread = self.random.between(-4, 4);
-                scaled(
-                    listed.suggested_fen,
+                scaled_price(
+                    listed.suggested,
                     1_000 + customer.price_bias_permille + spread,
                 )
             };
-            self.look(context, collection, *sku, listed, selling, seen_at);
+            self.post_observations(context, collection, *sku, listed, selling, seen_at);
         }
         self.check_tags(context, customer, seen_at);
     }
 
-    fn look(
+    fn post_observations(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         collection: &Collection<'_>,
         sku: u16,
         listed: &ListPrice,
-        selling_fen: i64,
-        seen_at: i64,
+        selling: Fen,
+        seen_at: TimestampMs,
     ) {
-        let mut post = |price_fen, basis, corrects| {
+        let mut post = |price, basis, corrects| {
             let customer = context.customer(collection.index);
             let mut envelope = about_customer(
                 SimTopic::Prices,
@@ -121,8 +123,8 @@ impl PriceDesk {
                 payload
                     .text("collection_id", collection.collection_id)
                     .text("sku_id", sku_id)
-                    .int("price_fen", price_fen)
-                    .int("observed_at", seen_at)
+                    .money("price_fen", price)
+                    .instant("observed_at", seen_at)
                     .text("iso_week", week)
                     .text("method", collection.method)
                     .text("price_basis", basis)
@@ -131,21 +133,21 @@ impl PriceDesk {
         };
         match self.random.below(1_000) {
             roll if roll < CORRECTED => {
-                let wrong = post(scaled(selling_fen, 1_200), "SELLING", None);
-                post(selling_fen, "SELLING", Some(wrong));
+                let wrong = post(scaled_price(selling, 1_200), "SELLING", None);
+                post(selling, "SELLING", Some(wrong));
             }
             roll if roll < CORRECTED + OUTLIER => {
-                let mixed_up = if roll % 2 == 0 {
-                    selling_fen * 100
+                let in_wrong_unit = if roll % 2 == 0 {
+                    selling.saturating_mul(100)
                 } else {
-                    selling_fen / 10
+                    Fen::from_fen(selling.as_fen() / 10)
                 };
-                post(mixed_up, "SELLING", None);
+                post(in_wrong_unit, "SELLING", None);
             }
             roll => {
-                post(selling_fen, "SELLING", None);
+                post(selling, "SELLING", None);
                 if roll >= 1_000 - BUYBACK {
-                    post(scaled(listed.wholesale_fen, 1_010), "BUYBACK", None);
+                    post(scaled_price(listed.wholesale, 1_010), "BUYBACK", None);
                 }
             }
         }
@@ -155,7 +157,7 @@ impl PriceDesk {
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         customer: &Customer,
-        seen_at: i64,
+        seen_at: TimestampMs,
     ) {
         let sku = self.random.pick(&customer.carries);
         let area = context.world.territory(customer).area;
@@ -163,7 +165,7 @@ impl PriceDesk {
             .world
             .price_book
             .in_force(sku, area, seen_at)
-            .suggested_fen;
+            .suggested;
         let (present, honest) = (self.random.permille(970), self.random.permille(980));
         let mut envelope = about_customer(
             SimTopic::Prices,
@@ -178,10 +180,14 @@ impl PriceDesk {
                 .text("sku_id", &context.world.skus[usize::from(sku)].sku_id)
                 .flag("tag_present", present);
             if present {
-                let till = if honest { price } else { scaled(price, 1_030) };
+                let till = if honest {
+                    price
+                } else {
+                    scaled_price(price, 1_030)
+                };
                 payload
-                    .int("tag_price_fen", price)
-                    .int("till_price_fen", till);
+                    .money("tag_price_fen", price)
+                    .money("till_price_fen", till);
             }
         });
     }
@@ -193,9 +199,9 @@ fn announce(context: &mut SimulationContext<'_, '_>, price: &ListPrice) {
     let region = price.area.map_or("ALL", |area| {
         &context.world.organisation.areas[area as usize].region_code
     });
-    for (price_type, price_fen) in [
-        ("WHOLESALE", price.wholesale_fen),
-        ("SUGGESTED_RETAIL", price.suggested_fen),
+    for (price_type, amount) in [
+        ("WHOLESALE", price.wholesale),
+        ("SUGGESTED_RETAIL", price.suggested),
     ] {
         let envelope = of_sku("price.list_set", price.announced_at, sku_id);
         context.arrivals.post(&envelope, |payload| {
@@ -203,13 +209,13 @@ fn announce(context: &mut SimulationContext<'_, '_>, price: &ListPrice) {
                 .text("sku_id", sku_id)
                 .text("region_code", region)
                 .text("price_type", price_type)
-                .int("price_fen", price_fen)
-                .int("valid_from", price.valid_from);
+                .money("price_fen", amount)
+                .instant("valid_from", price.valid_from);
         });
     }
 }
 
-fn of_sku<'e>(event_type: &'static str, occurred_at: i64, sku_id: &'e str) -> Envelope<'e> {
+fn of_sku<'e>(event_type: &'static str, occurred_at: TimestampMs, sku_id: &'e str) -> Envelope<'e> {
     Envelope {
         topic: SimTopic::Prices,
         event_type,

@@ -1,31 +1,33 @@
-//! A record on its way: what is known of it beside its bytes.
+//! A simulated record: its bytes and what the simulator knows about it.
 
 use std::cmp::Ordering;
+
+use schemas::time::TimestampMs;
 
 use super::plan::SimTopic;
 use super::verdict::EventId;
 
-/// An event under way.
+/// A record that has not reached its log yet.
 #[derive(Clone)]
-pub(super) struct SimulatedRecord {
+pub(crate) struct SimulatedRecord {
     pub topic: SimTopic,
     pub event_type: &'static str,
     pub partition: u32,
     pub key: Box<str>,
     pub event_id: EventId,
-    pub occurred_at: i64,
-    pub arrives_at: i64,
+    pub occurred_at: TimestampMs,
+    pub arrives_at: TimestampMs,
     pub payload: Box<[u8]>,
-    /// A dirty run has already had its way with it.
+    /// Fault injection is off or has already processed it.
     pub is_settled: bool,
-    /// Why it is a dead record, if it is.
+    /// Why it is a dead letter, if it is one.
     pub flaw: Option<&'static str>,
     /// Order of posting breaks ties of arrival.
     pub number: u64,
 }
 
 impl SimulatedRecord {
-    fn order(&self) -> (i64, u64) {
+    fn order(&self) -> (TimestampMs, u64) {
         (self.arrives_at, self.number)
     }
 }
@@ -50,17 +52,17 @@ impl PartialEq for SimulatedRecord {
 
 impl Eq for SimulatedRecord {}
 
-/// A UUID's text, without an allocation.
-pub(super) struct UuidText([u8; 36]);
+/// The text of a UUID, without an allocation.
+pub(crate) struct UuidText([u8; 36]);
 
 impl UuidText {
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
-/// The usual text of an id: lower case, with hyphens.
-pub(super) fn uuid_text(id: &EventId) -> UuidText {
+/// The canonical text of an id: lower case, with hyphens.
+pub(crate) fn uuid_text(id: &EventId) -> UuidText {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = [b'-'; 36];
     let mut at = 0;

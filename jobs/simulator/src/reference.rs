@@ -1,24 +1,26 @@
-//! `ref/*.csv` (contract 4): what the reference data say about the simulated world.
+//! `ref/*.csv` (contract 4): reference data of the simulated world.
 
 use std::path::Path;
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::SecondsFormat;
+use schemas::time::{DurationMs, TimestampMs};
 
-use super::days::{DAY_MS, Days};
-use super::plan::{Plan, SimulateError};
+use super::days::Days;
+use super::error::Error;
+use super::plan::Plan;
 use super::world::{BASKET, CLASSES, Customer, Move, World, central_units};
 
-/// Rows are valid from so long before the first day.
-const VALID_BEFORE_MS: i64 = 365 * DAY_MS;
+/// Rows are valid from this long before the first day.
+const VALID_BEFORE: DurationMs = DurationMs::from_days(365);
 
-/// Writes all reference files of a plan's world into `dir`, which is created.
-pub fn write_reference(plan: &Plan, dir: &Path) -> Result<(), SimulateError> {
+/// Writes all reference files of a plan's world into `dir`, which it creates.
+pub fn write_reference(plan: &Plan, dir: &Path) -> Result<(), Error> {
     plan.validate()?;
     let days = Days::of(plan)?;
     ReferenceFiles {
         world: &World::build(plan, &days),
         dir,
-        valid_from: rfc3339(days.first().start_ms - VALID_BEFORE_MS),
+        valid_from: rfc3339(days.first().start - VALID_BEFORE),
         days,
     }
     .write()
@@ -32,18 +34,15 @@ struct ReferenceFiles<'a> {
 }
 
 impl ReferenceFiles<'_> {
-    fn write(&self) -> Result<(), SimulateError> {
-        std::fs::create_dir_all(self.dir).map_err(|source| SimulateError::Write {
-            path: self.dir.to_owned(),
-            source,
-        })?;
+    fn write(&self) -> Result<(), Error> {
+        std::fs::create_dir_all(self.dir).map_err(Error::write(self.dir))?;
         self.customers()?;
         self.skus()?;
         self.organisation()?;
         self.baskets()
     }
 
-    fn customers(&self) -> Result<(), SimulateError> {
+    fn customers(&self) -> Result<(), Error> {
         let mut table = CsvTable::create(
             self.dir,
             "ref_customer",
@@ -82,7 +81,7 @@ impl ReferenceFiles<'_> {
                         Move::Class { day, class } => (day, class, territory),
                         Move::Territory { day, territory } => (day, class, territory),
                     };
-                    let at = rfc3339(self.days.day(day).start_ms);
+                    let at = rfc3339(self.days.day(day).start);
                     self.customer(
                         &mut table,
                         customer,
@@ -106,7 +105,7 @@ impl ReferenceFiles<'_> {
         territory: u32,
         from: &str,
         to: &str,
-    ) -> Result<(), SimulateError> {
+    ) -> Result<(), Error> {
         let territory = &self.world.organisation.territories[territory as usize];
         let area = &self.world.organisation.areas[territory.area as usize];
         let weekdays = ["MON", "TUE", "WED", "THU", "FRI"]
@@ -143,7 +142,7 @@ impl ReferenceFiles<'_> {
         )
     }
 
-    fn skus(&self) -> Result<(), SimulateError> {
+    fn skus(&self) -> Result<(), Error> {
         let mut table = CsvTable::create(
             self.dir,
             "ref_sku",
@@ -179,7 +178,7 @@ impl ReferenceFiles<'_> {
         table.finish()
     }
 
-    fn organisation(&self) -> Result<(), SimulateError> {
+    fn organisation(&self) -> Result<(), Error> {
         let organisation = &self.world.organisation;
         let mut units = CsvTable::create(
             self.dir,
@@ -244,17 +243,17 @@ impl ReferenceFiles<'_> {
         self.staff()
     }
 
-    fn staff(&self) -> Result<(), SimulateError> {
+    fn staff(&self) -> Result<(), Error> {
         let organisation = &self.world.organisation;
         let columns = ["staff_id", "role", "unit_id", "manager_id", "territory_ids"];
         let mut staff = CsvTable::create(self.dir, "ref_staff", &columns)?;
         for (index, area) in (0..).zip(&organisation.areas) {
-            let patches: Vec<_> = organisation
+            let territories: Vec<_> = organisation
                 .territories
                 .iter()
                 .filter(|territory| territory.area == index)
                 .collect();
-            let ids: Vec<_> = patches
+            let ids: Vec<_> = territories
                 .iter()
                 .map(|territory| territory.territory_id.as_str())
                 .collect();
@@ -280,7 +279,7 @@ impl ReferenceFiles<'_> {
                 &self.valid_from,
                 "",
             )?;
-            for territory in patches {
+            for territory in territories {
                 let row = [
                     territory.client_manager_id.as_str(),
                     "CLIENT_MANAGER",
@@ -297,7 +296,7 @@ impl ReferenceFiles<'_> {
         staff.finish()
     }
 
-    fn baskets(&self) -> Result<(), SimulateError> {
+    fn baskets(&self) -> Result<(), Error> {
         let mut table =
             CsvTable::create(self.dir, "ref_sample_basket", &["territory_id", "sku_id"])?;
         for sku in &self.world.skus[..usize::from(BASKET)] {
@@ -307,39 +306,29 @@ impl ReferenceFiles<'_> {
     }
 }
 
-/// One CSV file; every row ends with its validity.
+/// One CSV file; every row ends with its period of validity.
 struct CsvTable {
     writer: csv::Writer<std::fs::File>,
     path: std::path::PathBuf,
 }
 
 impl CsvTable {
-    fn create(dir: &Path, name: &str, columns: &[&str]) -> Result<Self, SimulateError> {
+    fn create(dir: &Path, name: &str, columns: &[&str]) -> Result<Self, Error> {
         let path = dir.join(format!("{name}.csv"));
-        let writer = csv::Writer::from_path(&path).map_err(|error| unwritable(&path, error))?;
+        let writer = csv::Writer::from_path(&path).map_err(Error::write(&path))?;
         let mut table = Self { writer, path };
         table.row(columns, "valid_from", "valid_to")?;
         Ok(table)
     }
 
-    fn row(&mut self, fields: &[&str], from: &str, to: &str) -> Result<(), SimulateError> {
+    fn row(&mut self, fields: &[&str], from: &str, to: &str) -> Result<(), Error> {
         self.writer
             .write_record(fields.iter().chain(&[from, to]))
-            .map_err(|error| unwritable(&self.path, error))
+            .map_err(Error::write(&self.path))
     }
 
-    fn finish(mut self) -> Result<(), SimulateError> {
-        self.writer.flush().map_err(|source| SimulateError::Write {
-            path: self.path,
-            source,
-        })
-    }
-}
-
-fn unwritable(path: &Path, error: csv::Error) -> SimulateError {
-    SimulateError::Write {
-        path: path.to_owned(),
-        source: error.into(),
+    fn finish(mut self) -> Result<(), Error> {
+        self.writer.flush().map_err(Error::write(&self.path))
     }
 }
 
@@ -347,8 +336,8 @@ fn flag(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-fn rfc3339(ms: i64) -> String {
-    DateTime::from_timestamp_millis(ms)
+fn rfc3339(at: TimestampMs) -> String {
+    at.to_datetime()
         .unwrap_or_default()
         .to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,41 +1,54 @@
-//! What lies on the shelves of sample retailers: deliveries come in, customers carry out, and the facts balance.
+//! Stock on the shelves of sample retailers: deliveries in, sales and returns out.
+
+use schemas::time::TimestampMs;
 
 use super::plan::Plan;
 use super::random::{RandomGenerator, Stream, scaled};
 use super::world::{Customer, World};
 
-/// Days of sales that lie on a shelf on the first day. The SKU about to run out starts lower.
+/// Days of sales in stock on the first day. The SKU that will run out starts lower.
 const OPENING_COVER_DAYS: (i64, i64) = (7, 14);
 const SHORT_OPENING_COVER_DAYS: (i64, i64) = (3, 6);
 
 /// One SKU on one retailer's shelf; quantities in cartons.
 #[derive(Clone, Debug)]
-pub(super) struct ShelfItem {
+pub(crate) struct ShelfItem {
     pub sku: u16,
     pub stock_qty: i64,
-    /// Ordered and neither delivered nor given up.
+    /// Ordered and neither delivered nor cancelled.
     pub awaited_qty: i64,
     pub weekly_rate: i64,
     /// Since the last count.
     pub sold_qty: i64,
     pub empty_days: i64,
     /// The last count: its instant and the true stock.
-    pub counted: Option<(i64, i64)>,
+    pub counted: Option<(TimestampMs, i64)>,
+}
+
+/// The odd millisecond at or after `at`. Stock is counted in odd milliseconds and moved in even ones, so that the order of a count
+/// and a movement is never ambiguous.
+pub(crate) fn instant_of_count(at: TimestampMs) -> TimestampMs {
+    TimestampMs::from_ms(at.as_ms() | 1)
+}
+
+/// The even millisecond at or before `at`; see [`instant_of_count`].
+pub(crate) fn instant_of_movement(at: TimestampMs) -> TimestampMs {
+    TimestampMs::from_ms(at.as_ms() & !1)
 }
 
 /// The shelf of one sample retailer.
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     pub items: Vec<ShelfItem>,
 }
 
 impl Shelf {
-    pub fn item_mut(&mut self, sku: u16) -> Option<&mut ShelfItem> {
+    pub(crate) fn item_mut(&mut self, sku: u16) -> Option<&mut ShelfItem> {
         self.items.iter_mut().find(|item| item.sku == sku)
     }
 }
 
-/// All shelves that anybody looks at.
-pub(super) struct Shelves {
+/// The shelves of all sample retailers.
+pub(crate) struct Shelves {
     shelves: Vec<Shelf>,
     /// By customer: index into `shelves`.
     of_customer: Vec<Option<u32>>,
@@ -43,7 +56,7 @@ pub(super) struct Shelves {
 }
 
 impl Shelves {
-    pub fn stock_up(plan: &Plan, world: &World) -> Self {
+    pub(crate) fn new(plan: &Plan, world: &World) -> Self {
         let mut random = RandomGenerator::new(plan.seed, Stream::Shops);
         let mut of_customer = vec![None; world.customers.len()];
         let mut shelves = Vec::new();
@@ -55,7 +68,7 @@ impl Shelves {
             let items = customer
                 .carries
                 .iter()
-                .map(|sku| Self::first_stock(world, customer, *sku, &mut random))
+                .map(|sku| Self::opening_stock(world, customer, *sku, &mut random))
                 .collect();
             shelves.push(Shelf { items });
         }
@@ -66,7 +79,7 @@ impl Shelves {
         }
     }
 
-    fn first_stock(
+    fn opening_stock(
         world: &World,
         customer: &Customer,
         sku: u16,
@@ -93,13 +106,13 @@ impl Shelves {
         }
     }
 
-    pub fn of(&mut self, customer: u32) -> Option<&mut Shelf> {
+    pub(crate) fn of(&mut self, customer: u32) -> Option<&mut Shelf> {
         let index = self.of_customer[customer as usize]?;
         self.shelves.get_mut(index as usize)
     }
 
-    /// A day's sales, all of them at closing time.
-    pub fn close(&mut self, demand_permille: i64) {
+    /// Books the sales of a day, all at closing time.
+    pub(crate) fn close(&mut self, demand_permille: i64) {
         for item in self.shelves.iter_mut().flat_map(|shelf| &mut shelf.items) {
             let day = self
                 .random

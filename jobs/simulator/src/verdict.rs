@@ -1,41 +1,43 @@
-//! K6 as the simulator needs it: which of its own records are too late or duplicates.
+//! K6 for the labels: which records of a dirty run are too late or duplicates.
 //!
-//! Written for the labels alone and apart from the engine's, so that the two can be held against each other.
+//! Independent of the engine's implementation, so that tests can compare the two.
 
 use std::collections::HashMap;
 
+use schemas::time::TimestampMs;
+
 use super::plan::SimTopic;
 
-/// What one topic-partition has accepted so far.
+/// What one topic partition has accepted so far.
 #[derive(Default)]
-pub(super) struct Accepted {
-    highest: Option<i64>,
+pub(crate) struct Accepted {
+    highest: Option<TimestampMs>,
     /// Accepted ids with their `occurred_at`.
-    known: HashMap<EventId, i64>,
-    /// Size of `known` at which it is swept next.
+    known: HashMap<EventId, TimestampMs>,
+    /// Size of `known` at which forgotten ids are removed next.
     sweep_at: usize,
 }
 
 /// The bytes of an event's UUID.
-pub(super) type EventId = [u8; 16];
+pub(crate) type EventId = [u8; 16];
 
 const FIRST_SWEEP: usize = 4_096;
 
 impl Accepted {
-    /// The reason not to accept a well-formed record, or none; an accepted one is remembered.
-    pub fn judge(
+    /// The reason not to accept a well-formed record; without one, the record is accepted and remembered.
+    pub(crate) fn judge(
         &mut self,
         topic: SimTopic,
         id: &EventId,
-        occurred_at: i64,
+        occurred_at: TimestampMs,
     ) -> Option<&'static str> {
-        let limit = self.highest.map_or(i64::MIN, |highest| {
-            highest - topic.out_of_orderness_ms() - topic.allowed_lateness_ms()
+        let limit = self.highest.map_or(TimestampMs::MIN, |highest| {
+            highest - topic.out_of_orderness() - topic.allowed_lateness()
         });
         if occurred_at < limit {
             return Some("too_late");
         }
-        // An id counts as known exactly while its accepted record is not below the limit, swept or not.
+        // An id is known exactly while its accepted record is not below the limit, whether or not it was removed from the map.
         if self
             .known
             .get(id)
@@ -62,7 +64,8 @@ mod tests {
     #[test]
     fn k06_late_is_strictly_below_the_limit_and_only_accepted_records_move_it() {
         let mut orders = Accepted::default();
-        let mut judge = |id: u8, at| orders.judge(SimTopic::Orders, &[id; 16], at);
+        let mut judge =
+            |id: u8, at| orders.judge(SimTopic::Orders, &[id; 16], TimestampMs::from_ms(at));
         assert_eq!(judge(1, SPAN), None);
         assert_eq!(judge(2, 0), None, "at the limit");
         assert_eq!(judge(3, -1), Some("too_late"));
@@ -76,9 +79,10 @@ mod tests {
     }
 
     #[test]
-    fn k06_a_forgotten_id_is_new() {
+    fn k06_a_forgotten_id_is_accepted_again() {
         let mut orders = Accepted::default();
-        let mut judge = |id: u8, at| orders.judge(SimTopic::Orders, &[id; 16], at);
+        let mut judge =
+            |id: u8, at| orders.judge(SimTopic::Orders, &[id; 16], TimestampMs::from_ms(at));
         assert_eq!(judge(1, 0), None);
         assert_eq!(judge(2, SPAN), None);
         assert_eq!(judge(1, SPAN), Some("duplicate"), "still at the limit");

@@ -4,17 +4,19 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use schemas::time::TimestampMs;
 use serde::Serialize;
 
+use super::error::Error;
 use super::generate;
-use super::plan::{EventSink, Plan, SimTopic, SimulateError, SimulationSummary};
+use super::plan::{EventSink, Plan, SimTopic, SimulationSummary};
 use super::reference::write_reference;
 use super::truth::{DirtyRecord, SoldInterval};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Simulates a plan into `out`: event files, reference data and truth. Files of a former run there are replaced.
-pub fn write_dir(plan: &Plan, out: &Path) -> Result<SimulationSummary, SimulateError> {
+/// Simulates a plan into `out`: event files, reference data and truth. Replaces files of an earlier run.
+pub fn write_dir(plan: &Plan, out: &Path) -> Result<SimulationSummary, Error> {
     plan.validate()?;
     write_reference(plan, &out.join("ref"))?;
     let mut files = EventFiles::create(plan, out)?;
@@ -23,7 +25,7 @@ pub fn write_dir(plan: &Plan, out: &Path) -> Result<SimulationSummary, SimulateE
     Ok(summary)
 }
 
-/// The event files and the truth of a run, as a sink.
+/// A sink that writes the event files and the truth of a run.
 pub struct EventFiles {
     /// By topic, then partition.
     logs: Vec<LineFile>,
@@ -34,8 +36,8 @@ pub struct EventFiles {
 }
 
 impl EventFiles {
-    /// Makes the files of a plan under `out`; those of a former run are replaced.
-    pub fn create(plan: &Plan, out: &Path) -> Result<Self, SimulateError> {
+    /// Creates the files of a plan under `out`; replaces those of an earlier run.
+    pub fn create(plan: &Plan, out: &Path) -> Result<Self, Error> {
         let mut logs = Vec::new();
         for topic in SimTopic::ALL {
             let folder = out.join(topic.folder());
@@ -57,8 +59,8 @@ impl EventFiles {
         })
     }
 
-    /// Puts on disk what has been given so far, so that a reader finds whole lines.
-    pub fn flush(&mut self) -> Result<(), SimulateError> {
+    /// Writes everything received so far to disk, so that a reader finds whole lines.
+    pub fn flush(&mut self) -> Result<(), Error> {
         let truth = [&mut self.dirty, &mut self.sold];
         self.logs
             .iter_mut()
@@ -66,8 +68,8 @@ impl EventFiles {
             .try_for_each(LineFile::flush)
     }
 
-    /// Ends the files of a run that came to its end, with what it came to.
-    pub fn finish(mut self, summary: &SimulationSummary) -> Result<(), SimulateError> {
+    /// Completes the files of a finished run with its anomalies and totals.
+    pub fn finish(mut self, summary: &SimulationSummary) -> Result<(), Error> {
         self.flush()?;
         let mut anomalies = LineFile::create(self.truth.join("anomalies.ndjson"))?;
         for anomaly in &summary.anomalies {
@@ -86,80 +88,66 @@ impl EventSink for EventFiles {
         topic: SimTopic,
         partition: u32,
         _key: Option<&str>,
-        _recorded_at_ms: i64,
+        _recorded_at: TimestampMs,
         payload: &[u8],
-    ) -> Result<(), SimulateError> {
+    ) -> Result<(), Error> {
         self.logs[topic.index() * self.partitions + partition as usize].line(payload)
     }
 
-    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), SimulateError> {
+    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), Error> {
         self.dirty.json(record)
     }
 
-    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), Error> {
         self.sold.json(interval)
     }
 }
 
-/// A file of lines that names itself in errors.
+/// A file of lines; errors name its path.
 struct LineFile {
     writer: BufWriter<File>,
     path: PathBuf,
 }
 
 impl LineFile {
-    fn create(path: PathBuf) -> Result<Self, SimulateError> {
-        let file = File::create(&path).map_err(|source| SimulateError::Write {
-            path: path.clone(),
-            source,
-        })?;
+    fn create(path: PathBuf) -> Result<Self, Error> {
+        let file = File::create(&path).map_err(Error::write(&path))?;
         Ok(Self {
             writer: BufWriter::with_capacity(BUFFER_BYTES, file),
             path,
         })
     }
 
-    fn line(&mut self, bytes: &[u8]) -> Result<(), SimulateError> {
+    fn line(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let written = self
             .writer
             .write_all(bytes)
             .and_then(|()| self.writer.write_all(b"\n"));
-        written.map_err(|source| self.error(source))
+        written.map_err(Error::write(&self.path))
     }
 
-    fn json(&mut self, value: &impl Serialize) -> Result<(), SimulateError> {
+    fn json(&mut self, value: &impl Serialize) -> Result<(), Error> {
         let written = serde_json::to_writer(&mut self.writer, value)
             .map_err(Into::into)
             .and_then(|()| self.writer.write_all(b"\n"));
-        written.map_err(|source| self.error(source))
+        written.map_err(Error::write(&self.path))
     }
 
-    fn flush(&mut self) -> Result<(), SimulateError> {
-        self.writer.flush().map_err(|source| self.error(source))
-    }
-
-    fn error(&self, source: std::io::Error) -> SimulateError {
-        SimulateError::Write {
-            path: self.path.clone(),
-            source,
-        }
+    fn flush(&mut self) -> Result<(), Error> {
+        self.writer.flush().map_err(Error::write(&self.path))
     }
 }
 
-/// Makes sure that a folder exists and holds no event or truth file of a former run, which might have had more partitions.
-fn create_empty(folder: &Path) -> Result<(), SimulateError> {
-    let error = |source| SimulateError::Write {
-        path: folder.to_owned(),
-        source,
-    };
-    fs::create_dir_all(folder).map_err(error)?;
-    for entry in fs::read_dir(folder).map_err(error)? {
-        let path = entry.map_err(error)?.path();
+/// Makes sure that a folder exists and holds no event or truth file of an earlier run, which may have had more partitions.
+fn create_empty(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(Error::write(folder))?;
+    for entry in fs::read_dir(folder).map_err(Error::write(folder))? {
+        let path = entry.map_err(Error::write(folder))?.path();
         if path
             .extension()
             .is_some_and(|extension| extension == "ndjson")
         {
-            fs::remove_file(&path).map_err(error)?;
+            fs::remove_file(&path).map_err(Error::write(&path))?;
         }
     }
     Ok(())

@@ -1,20 +1,21 @@
-//! The last step of a record: its offset, its label, the sink.
+//! The last stage of a record: its offset, its label, the sink.
 
-use super::plan::{EventSink, Plan, SimTopic, SimulateError, SimulationSummary};
+use super::error::Error;
+use super::plan::{EventSink, Plan, SimTopic, SimulationSummary};
 use super::record::{SimulatedRecord, uuid_text};
 use super::truth::{DirtyRecord, SoldInterval};
 use super::verdict::Accepted;
 
-/// Hands records to the sink, numbers them and labels what must not be accepted.
-pub(super) struct RecordWriter<'s> {
+/// Numbers records, gives them to the sink and labels those that must not be accepted.
+pub(crate) struct RecordWriter<'s> {
     sink: &'s mut dyn EventSink,
     states: Vec<PartitionState>,
     partitions: u32,
-    judges: bool,
+    labels_verdicts: bool,
     summary: SimulationSummary,
 }
 
-/// One topic-partition.
+/// One topic partition.
 #[derive(Default)]
 struct PartitionState {
     next_offset: u64,
@@ -22,19 +23,19 @@ struct PartitionState {
 }
 
 impl<'s> RecordWriter<'s> {
-    pub fn new(plan: &Plan, sink: &'s mut dyn EventSink) -> Self {
+    pub(crate) fn new(plan: &Plan, sink: &'s mut dyn EventSink) -> Self {
         let partitions = SimTopic::ALL.len() * plan.partitions as usize;
         Self {
             sink,
             states: (0..partitions).map(|_| PartitionState::default()).collect(),
             partitions: plan.partitions,
-            // A clean run has nothing to label: no id twice, disorder within the bound.
-            judges: plan.dirty,
+            // A clean run has nothing to label: every id is unique, disorder is within the bound.
+            labels_verdicts: plan.dirty,
             summary: SimulationSummary::default(),
         }
     }
 
-    pub fn deliver(&mut self, record: &SimulatedRecord) -> Result<(), SimulateError> {
+    pub(crate) fn deliver(&mut self, record: &SimulatedRecord) -> Result<(), Error> {
         let topic = record.topic;
         let partition_state =
             &mut self.states[topic.index() * self.partitions as usize + record.partition as usize];
@@ -42,7 +43,7 @@ impl<'s> RecordWriter<'s> {
         partition_state.next_offset += 1;
         let reason = match record.flaw {
             Some(flaw) => Some(flaw),
-            None if self.judges => {
+            None if self.labels_verdicts => {
                 partition_state
                     .accepted
                     .judge(topic, &record.event_id, record.occurred_at)
@@ -70,11 +71,11 @@ impl<'s> RecordWriter<'s> {
         Ok(())
     }
 
-    pub fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    pub(crate) fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), Error> {
         self.sink.sold(interval)
     }
 
-    pub fn into_summary(self) -> SimulationSummary {
+    pub(crate) fn into_summary(self) -> SimulationSummary {
         self.summary
     }
 
@@ -92,7 +93,7 @@ impl<'s> RecordWriter<'s> {
     }
 }
 
-/// Looks near the start, where every writer puts the id.
+/// Searches near the start, where the id is written.
 fn contains(payload: &[u8], id: &[u8]) -> bool {
     payload[..payload.len().min(256)]
         .windows(id.len())

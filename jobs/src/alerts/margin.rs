@@ -6,7 +6,7 @@
 //!                                          too few SKUs, no sales, row gone ─▶ withdrawn
 //! ```
 //!
-//! Each revision of a retailer's newest window is judged; revisions of older windows say nothing about now and are passed over.
+//! Each revision of a retailer's newest window is classified. Revisions of older windows say nothing about the present and are ignored.
 //! Between the limits and `resolved_from` an open alert stays as it is (hysteresis).
 
 use std::collections::BTreeMap;
@@ -18,10 +18,11 @@ use pipeline::alert::{
     AlertChange, AlertRule, AlertScope, AlertState, RuleInput, RuleTime, Severity,
 };
 use pipeline::columns::Columns;
+use pipeline::error::Result;
 use pipeline::publisher::RuleCard;
 use serde::{Deserialize, Serialize};
 
-use super::RuleError;
+use super::rules::wrong_setting;
 
 const METRIC: &str = "retailer_margin";
 const WINDOW_KIND: &str = "H28";
@@ -32,7 +33,7 @@ const MILLION: i128 = 1_000_000;
 /// `A01.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MarginSettings {
+pub(super) struct MarginSettings {
     pub rule_id: Arc<str>,
     pub version: u32,
     pub title: Arc<str>,
@@ -43,21 +44,22 @@ pub struct MarginSettings {
     pub below: Vec<Below>,
 }
 
-/// A limit and how bad it is to be under it.
+/// A limit, and the severity of a margin under it.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Below {
+pub(super) struct Below {
     pub ratio: f64,
     pub severity: Severity,
 }
 
 /// See the module's page.
-pub struct MarginRule {
+#[derive(Clone)]
+pub(super) struct MarginRule {
     settings: MarginSettings,
     retailers: BTreeMap<Arc<str>, Retailer>,
 }
 
-/// What is remembered of a retailer: its newest window, and its alert if one is open.
+/// The state of a retailer: its newest window, and its alert if one is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Retailer {
     window_end_ms: i64,
@@ -74,7 +76,7 @@ struct Open {
 
 /// A revision of one retailer's row.
 #[derive(Clone, Debug)]
-struct Row {
+struct MarginRow {
     window_start_ms: i64,
     window_end_ms: i64,
     customer_id: Arc<str>,
@@ -87,13 +89,14 @@ struct Row {
     n: i64,
 }
 
-/// What a revision says.
+/// Where a margin lies among the limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum MarginJudgement {
+enum MarginLevel {
     Below(Below),
-    /// Neither low nor well.
+    /// Above the limits and under `resolved_from`.
     Between,
-    Well,
+    Sufficient,
+    /// Too few SKUs or no sales: the margin says nothing.
     Unknown,
 }
 
@@ -101,12 +104,9 @@ impl MarginRule {
     /// A rule without open alerts.
     ///
     /// # Errors
-    /// Limits that leave no room for hysteresis, or none at all.
-    pub fn new(mut settings: MarginSettings) -> Result<Self, RuleError> {
-        let wrong = |what: &str| RuleError::Setting {
-            rule: settings.rule_id.clone(),
-            what: what.to_owned(),
-        };
+    /// No limit at all, or limits that leave no room for hysteresis.
+    pub(super) fn new(mut settings: MarginSettings) -> crate::error::Result<Self> {
+        let wrong = |what| wrong_setting(&settings.rule_id, what);
         if settings.below.is_empty() {
             return Err(wrong(
                 "it has no limit; add a [[below]] with ratio and severity",
@@ -118,10 +118,10 @@ impl MarginRule {
             .any(|below| below.ratio > settings.resolved_from_ratio)
         {
             return Err(wrong(
-                "resolved_from_ratio lies under a limit; an alert would flap",
+                "resolved_from_ratio is under a limit, so that an alert would flap; raise it",
             ));
         }
-        // The lowest limit first: it is the worst that can be said.
+        // The lowest limit first: it has the highest severity.
         settings.below.sort_by(|a, b| a.ratio.total_cmp(&b.ratio));
         Ok(Self {
             settings,
@@ -130,7 +130,7 @@ impl MarginRule {
     }
 
     /// As `ops.rules` lists it.
-    pub fn card(&self) -> RuleCard {
+    pub(super) fn card(&self) -> RuleCard {
         let limits: Vec<String> = self
             .settings
             .below
@@ -161,9 +161,9 @@ impl MarginRule {
         }
     }
 
-    fn judge(&self, row: &Row) -> MarginJudgement {
+    fn classify(&self, row: &MarginRow) -> MarginLevel {
         if row.n <= 0 || row.skus < self.settings.observed_skus_at_least || row.sales <= 0 {
-            return MarginJudgement::Unknown;
+            return MarginLevel::Unknown;
         }
         let is_under = |ratio: f64| {
             (row.sales - row.cost).saturating_mul(MILLION)
@@ -175,20 +175,20 @@ impl MarginRule {
             .iter()
             .find(|below| is_under(below.ratio))
         {
-            MarginJudgement::Below(*below)
+            MarginLevel::Below(*below)
         } else if is_under(self.settings.resolved_from_ratio) {
-            MarginJudgement::Between
+            MarginLevel::Between
         } else {
-            MarginJudgement::Well
+            MarginLevel::Sufficient
         }
     }
 
-    /// Takes in one revision.
-    fn step(&mut self, row: &Row) -> Option<AlertChange> {
+    /// Applies one revision.
+    fn apply(&mut self, row: &MarginRow) -> Option<AlertChange> {
         let known = self.retailers.get(&row.customer_id);
         let is_gone = row.n <= 0;
         let counts = match known {
-            // A row that goes because the retailer changed territory has been replaced by another of the same window.
+            // A row that is gone because the retailer changed territory has been replaced by another of the same window.
             Some(known) if is_gone => {
                 known.window_end_ms == row.window_end_ms
                     && known.territory_id == row.territory_id
@@ -201,8 +201,8 @@ impl MarginRule {
             return None;
         }
         let open = known.and_then(|known| known.open);
-        let verdict = self.judge(row);
-        let (state, open_now) = next(open, verdict, row.window_end_ms);
+        let level = self.classify(row);
+        let (state, open_now) = next(open, level, row.window_end_ms);
         self.retailers.insert(
             row.customer_id.clone(),
             Retailer {
@@ -213,24 +213,24 @@ impl MarginRule {
             },
         );
         let about = open_now.or(open)?;
-        Some(self.change(row, state?, verdict, about))
+        Some(self.change(row, state?, level, about))
     }
 
     fn change(
         &self,
-        row: &Row,
+        row: &MarginRow,
         state: AlertState,
-        verdict: MarginJudgement,
+        level: MarginLevel,
         about: Open,
     ) -> AlertChange {
-        let value = match verdict {
-            MarginJudgement::Unknown => None,
+        let value = match level {
+            MarginLevel::Unknown => None,
             _ => Some((row.sales - row.cost) as f64 / row.sales as f64),
         };
-        let limit = match verdict {
-            MarginJudgement::Below(below) => Some(below.ratio),
-            MarginJudgement::Well => Some(self.settings.resolved_from_ratio),
-            MarginJudgement::Between | MarginJudgement::Unknown => None,
+        let limit = match level {
+            MarginLevel::Below(below) => Some(below.ratio),
+            MarginLevel::Sufficient => Some(self.settings.resolved_from_ratio),
+            MarginLevel::Between | MarginLevel::Unknown => None,
         };
         AlertChange {
             rule_id: self.settings.rule_id.clone(),
@@ -247,7 +247,7 @@ impl MarginRule {
             },
             first_fired_at_ms: about.first_fired_at_ms,
             transitioned_at_ms: row.window_end_ms,
-            // A margin stands on hundreds of observations; the row itself is the evidence.
+            // A margin follows from hundreds of observations; the row itself is the evidence.
             evidence: Vec::new(),
             owner_role: self.settings.owner_role.clone(),
             escalation_role: self.settings.escalation_role.clone(),
@@ -255,35 +255,31 @@ impl MarginRule {
     }
 }
 
-/// The state machine: what a verdict does to an alert.
-fn next(
-    open: Option<Open>,
-    verdict: MarginJudgement,
-    at_ms: i64,
-) -> (Option<AlertState>, Option<Open>) {
-    match (open, verdict) {
-        (None, MarginJudgement::Below(below)) => (
+/// The state machine: how a margin changes an alert.
+fn next(open: Option<Open>, level: MarginLevel, at_ms: i64) -> (Option<AlertState>, Option<Open>) {
+    match (open, level) {
+        (None, MarginLevel::Below(below)) => (
             Some(AlertState::Firing),
             Some(Open {
                 severity: below.severity,
                 first_fired_at_ms: at_ms,
             }),
         ),
-        (Some(open), MarginJudgement::Below(below)) if open.severity != below.severity => (
+        (Some(open), MarginLevel::Below(below)) if open.severity != below.severity => (
             Some(AlertState::Updated),
             Some(Open {
                 severity: below.severity,
                 ..open
             }),
         ),
-        (Some(_), MarginJudgement::Well) => (Some(AlertState::Resolved), None),
-        (Some(_), MarginJudgement::Unknown) => (Some(AlertState::Withdrawn), None),
+        (Some(_), MarginLevel::Sufficient) => (Some(AlertState::Resolved), None),
+        (Some(_), MarginLevel::Unknown) => (Some(AlertState::Withdrawn), None),
         (open, _) => (None, open),
     }
 }
 
 fn millionths(ratio: f64) -> i128 {
-    // Rounded, so that 0.09 is 90,000 whatever a double makes of it.
+    // Rounded: the nearest double to 0.09 must be 90,000.
     (ratio * MILLION as f64).round() as i128
 }
 
@@ -291,7 +287,8 @@ fn percent(ratio: f64) -> f64 {
     millionths(ratio) as f64 / 10_000.0
 }
 
-fn read(batch: &RecordBatch) -> Result<Vec<Row>, ArrowError> {
+/// The rows of windows of 28 days, in an order that does not depend on the batch.
+fn read(batch: &RecordBatch) -> Result<Vec<MarginRow>, ArrowError> {
     let columns = Columns::of(batch);
     let window_kind = columns.text("window_kind")?;
     let window_start = columns.instant("window_start")?;
@@ -304,7 +301,7 @@ fn read(batch: &RecordBatch) -> Result<Vec<Row>, ArrowError> {
     let skus = columns.integer("observed_skus_n")?;
     let n = columns.integer("n")?;
     let row = |row| {
-        Some(Row {
+        Some(MarginRow {
             window_start_ms: window_start.get(row)?,
             window_end_ms: window_end.get(row)?,
             customer_id: customer_id.shared(row)?,
@@ -316,13 +313,17 @@ fn read(batch: &RecordBatch) -> Result<Vec<Row>, ArrowError> {
             n: n.get(row).unwrap_or(0),
         })
     };
-    let mut rows: Vec<Row> = (0..batch.num_rows())
-        .filter(|&index| window_kind.is(index, WINDOW_KIND))
-        .filter_map(row)
-        .collect();
-    // Windows in their order, and in each what holds before what is gone, whatever the order of the batch.
+    let mut rows = Vec::new();
+    for index in (0..batch.num_rows()).filter(|&index| window_kind.is(index, WINDOW_KIND)) {
+        rows.push(row(index).ok_or_else(|| {
+            ArrowError::InvalidArgumentError(format!(
+                "metrics.{METRIC}: row={index} lacks its window or an id"
+            ))
+        })?);
+    }
+    // By window, and within a window rows that hold before rows that are gone.
     rows.sort_by(|a, b| {
-        let key = |row: &Row| (row.window_end_ms, row.customer_id.clone(), row.n <= 0);
+        let key = |row: &MarginRow| (row.window_end_ms, row.customer_id.clone(), row.n <= 0);
         key(a).cmp(&key(b))
     });
     Ok(rows)
@@ -344,16 +345,12 @@ impl AlertRule for MarginRule {
         }
     }
 
-    fn observe(
-        &mut self,
-        batch: &RecordBatch,
-        _now: RuleTime,
-    ) -> Result<Vec<AlertChange>, ArrowError> {
+    fn observe(&mut self, batch: &RecordBatch, _now: RuleTime) -> Result<Vec<AlertChange>> {
         let rows = read(batch)?;
-        Ok(rows.iter().filter_map(|row| self.step(row)).collect())
+        Ok(rows.iter().filter_map(|row| self.apply(row)).collect())
     }
 
-    /// Rows alone decide.
+    /// Only rows change an alert of this rule.
     fn tick(&mut self, _now: RuleTime) -> Vec<AlertChange> {
         Vec::new()
     }
@@ -362,11 +359,11 @@ impl AlertRule for MarginRule {
         None
     }
 
-    fn save(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(&self.retailers)
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(postcard::to_stdvec(&self.retailers)?)
     }
 
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+    fn load(&mut self, bytes: &[u8]) -> Result<()> {
         self.retailers = postcard::from_bytes(bytes)?;
         Ok(())
     }

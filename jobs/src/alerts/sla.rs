@@ -1,4 +1,4 @@
-//! A15: a step of a case has missed its deadline and nobody has stopped it since (K22; domain 5.2).
+//! A15: a step of a case has missed its deadline and has not been stopped since (K22; domain 5.2).
 //!
 //! ```text
 //!  fact, not stopped ─▶ watched ── max(clock, live time) ≥ deadline + grace ─▶ firing
@@ -6,11 +6,11 @@
 //!                                    met after all, not applicable, void, gone, deadline moved ahead ─▶ withdrawn
 //! ```
 //!
-//! Timers do not wait for an event, nor for the clock where live time is further: an event that proves one wrong withdraws it.
+//! A timer waits neither for an event nor for the clock where live time is further. An event that proves an alert wrong withdraws it.
 //!
-//! Readings: what fires does not depend on how records were cut into seals. A step that was stopped after deadline and grace fired
-//! before it was resolved, also where both are learnt at once (catching up). A stop within the grace that is known before the alert
-//! would fire raises none.
+//! Readings: which alerts fire does not depend on how records were cut into seals. A step that was stopped after deadline and grace
+//! fires and is resolved, also if both become known at once (while catching up). A stop within the grace that is known before the alert
+//! is due prevents it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,37 +21,39 @@ use pipeline::alert::{
     AlertChange, AlertRule, AlertScope, AlertState, RuleInput, RuleTime, Severity,
 };
 use pipeline::columns::Columns;
+use pipeline::error::Result;
 use pipeline::history::WEIGHT;
 use pipeline::publisher::RuleCard;
 use serde::{Deserialize, Serialize};
 
-use super::RuleError;
+use super::rules::wrong_setting;
 use crate::operator::sla::{Policy, SLA_STEPS, StepDefinition, StepOutcome};
 
 /// `A15.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StepSettings {
+pub(super) struct StepSettings {
     pub rule_id: Arc<str>,
     pub version: u32,
     pub title: Arc<str>,
-    /// Steps of `sla.toml` that it watches.
+    /// Steps of `sla/steps.toml` that it watches.
     pub steps: Vec<Arc<str>>,
 }
 
 /// See the module's page.
-pub struct StepRule {
+#[derive(Clone)]
+pub(super) struct StepRule {
     settings: StepSettings,
     policy: Arc<Policy>,
     watched: BTreeMap<StepKey, Watched>,
-    /// When a watched step that has not fired will; derived from `watched`.
+    /// When each watched step fires that has not fired yet; derived from `watched`.
     due: BTreeSet<(i64, StepKey)>,
 }
 
 /// (`customer_id`, `case_id`, `step_id`).
 type StepKey = (Arc<str>, Arc<str>, Arc<str>);
 
-/// A step that runs, or ran out without a stop.
+/// A step that is running, or has missed its deadline without a stop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Watched {
     started_at_ms: i64,
@@ -62,14 +64,14 @@ struct Watched {
     first_fired_at_ms: Option<i64>,
 }
 
-/// A fact as it comes in.
-struct Reported {
+/// What one fact says of a step.
+struct StepFact {
     watched: Watched,
     stopped_at_ms: Option<i64>,
     outcome: StepOutcome,
 }
 
-impl Reported {
+impl StepFact {
     fn is_missed(&self) -> bool {
         matches!(self.outcome, StepOutcome::Pending | StepOutcome::Breached)
     }
@@ -81,12 +83,12 @@ impl Reported {
     }
 }
 
-/// What a batch says of a step.
+/// How a batch changes a step.
 #[derive(Default)]
-struct News {
-    /// What holds now; `None` where the fact is gone.
-    reported: Option<Reported>,
-    /// What held before had fired and was resolved.
+struct StepUpdate {
+    /// The fact that holds now; `None` where it is gone.
+    fact: Option<StepFact>,
+    /// The fact that held before had fired and been resolved.
     was_resolved: bool,
 }
 
@@ -94,18 +96,17 @@ impl StepRule {
     /// A rule without open alerts.
     ///
     /// # Errors
-    /// A step that the table of steps does not have.
-    pub fn new(settings: StepSettings, policy: Arc<Policy>) -> Result<Self, RuleError> {
-        let wrong = |what: String| RuleError::Setting {
-            rule: settings.rule_id.clone(),
-            what,
-        };
+    /// No step at all, or one that the table of steps does not have.
+    pub(super) fn new(settings: StepSettings, policy: Arc<Policy>) -> crate::error::Result<Self> {
+        let wrong = |what: &str| wrong_setting(&settings.rule_id, what);
         if settings.steps.is_empty() {
-            return Err(wrong("it watches no step; name some in steps".to_owned()));
+            return Err(wrong("it watches no step; name some in steps"));
         }
         for step_id in &settings.steps {
             if policy.step(step_id).is_none() {
-                return Err(wrong(format!("step_id={step_id} is not in sla.toml")));
+                return Err(wrong(&format!(
+                    "step_id={step_id} is not in sla/steps.toml"
+                )));
             }
         }
         Ok(Self {
@@ -117,7 +118,7 @@ impl StepRule {
     }
 
     /// As `ops.rules` lists it. Roles are those of its first step.
-    pub fn card(&self) -> RuleCard {
+    pub(super) fn card(&self) -> RuleCard {
         let steps: Vec<&StepDefinition> = self
             .settings
             .steps
@@ -144,8 +145,8 @@ impl StepRule {
         }
     }
 
-    /// The latest word of a batch about each step.
-    fn read(&self, batch: &RecordBatch) -> Result<BTreeMap<StepKey, News>, ArrowError> {
+    /// How a batch changes each step that the rule watches.
+    fn read(&self, batch: &RecordBatch) -> Result<BTreeMap<StepKey, StepUpdate>, ArrowError> {
         let columns = Columns::of(batch);
         let customer_id = columns.text("customer_id")?;
         let case_id = columns.text("case_id")?;
@@ -158,7 +159,7 @@ impl StepRule {
         let evidence = columns.texts("evidence")?;
         let weight = columns.integer(WEIGHT)?;
 
-        let mut latest: BTreeMap<StepKey, News> = BTreeMap::new();
+        let mut updates: BTreeMap<StepKey, StepUpdate> = BTreeMap::new();
         for row in 0..batch.num_rows() {
             let Some(step) = step_id.shared(row) else {
                 continue;
@@ -169,8 +170,8 @@ impl StepRule {
             let Some((customer, case)) = customer_id.shared(row).zip(case_id.shared(row)) else {
                 continue;
             };
-            let reported = || {
-                Some(Reported {
+            let fact = || {
+                Some(StepFact {
                     watched: Watched {
                         started_at_ms: started_at.get(row)?,
                         deadline_ms: deadline.get(row)?,
@@ -182,28 +183,29 @@ impl StepRule {
                     outcome: StepOutcome::parse(outcome.get(row)?)?,
                 })
             };
-            let reported = reported().ok_or_else(|| {
+            let fact = fact().ok_or_else(|| {
                 ArrowError::InvalidArgumentError(format!(
                     "facts.{SLA_STEPS}: row={row} lacks an instant or a known outcome"
                 ))
             })?;
             let grace_ms = self.grace_ms(&step);
-            // The fact that takes another's place may stand before or after it.
-            let news = latest.entry((customer, case, step)).or_default();
-            match weight.get(row) < Some(0) {
-                true => news.was_resolved = reported.fired_and_resolved(grace_ms),
-                false => news.reported = Some(reported),
+            // A fact may come before or after the one that it replaces.
+            let update = updates.entry((customer, case, step)).or_default();
+            if weight.get(row) < Some(0) {
+                update.was_resolved = fact.fired_and_resolved(grace_ms);
+            } else {
+                update.fact = Some(fact);
             }
         }
-        Ok(latest)
+        Ok(updates)
     }
 
     fn grace_ms(&self, step_id: &str) -> i64 {
         self.policy.step(step_id).map_or(0, |step| step.grace_ms)
     }
 
-    /// Takes in what is now known of one step.
-    fn apply(&mut self, key: StepKey, news: News, now: RuleTime) -> Vec<AlertChange> {
+    /// Applies what is known of one step now.
+    fn apply(&mut self, key: StepKey, update: StepUpdate, now: RuleTime) -> Vec<AlertChange> {
         let grace_ms = self.grace_ms(&key.2);
         let before = self.watched.remove(&key);
         if let Some(before) = &before {
@@ -212,7 +214,7 @@ impl StepRule {
         }
         let first_fired_at_ms = before.as_ref().and_then(|before| before.first_fired_at_ms);
         let now_ms = now.furthest_ms();
-        let Some(reported) = news.reported else {
+        let Some(fact) = update.fact else {
             return match first_fired_at_ms.zip(before) {
                 Some((fired_ms, before)) => {
                     self.change(&key, &before, AlertState::Withdrawn, fired_ms, now_ms, None)
@@ -220,13 +222,13 @@ impl StepRule {
                 None => Vec::new(),
             };
         };
-        let fires_and_resolves = reported.fired_and_resolved(grace_ms) && !news.was_resolved;
-        let is_missed = reported.is_missed();
-        let Reported {
+        let fires_and_resolves = fact.fired_and_resolved(grace_ms) && !update.was_resolved;
+        let is_missed = fact.is_missed();
+        let StepFact {
             mut watched,
             stopped_at_ms,
             ..
-        } = reported;
+        } = fact;
         let due_ms = watched.deadline_ms + grace_ms;
         if !is_missed || stopped_at_ms.is_some() {
             let elapsed = stopped_at_ms.map(|at_ms| at_ms - watched.started_at_ms);
@@ -341,14 +343,10 @@ impl AlertRule for StepRule {
         }
     }
 
-    fn observe(
-        &mut self,
-        batch: &RecordBatch,
-        now: RuleTime,
-    ) -> Result<Vec<AlertChange>, ArrowError> {
+    fn observe(&mut self, batch: &RecordBatch, now: RuleTime) -> Result<Vec<AlertChange>> {
         let mut changes = Vec::new();
-        for (key, news) in self.read(batch)? {
-            changes.extend(self.apply(key, news, now));
+        for (key, update) in self.read(batch)? {
+            changes.extend(self.apply(key, update, now));
         }
         changes.extend(self.tick(now));
         Ok(changes)
@@ -371,11 +369,11 @@ impl AlertRule for StepRule {
         self.due.first().map(|(due_ms, _)| *due_ms)
     }
 
-    fn save(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(&self.watched)
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(postcard::to_stdvec(&self.watched)?)
     }
 
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+    fn load(&mut self, bytes: &[u8]) -> Result<()> {
         self.watched = postcard::from_bytes(bytes)?;
         self.due = self
             .watched

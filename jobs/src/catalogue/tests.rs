@@ -1,4 +1,4 @@
-//! A whole shard, without input and output: accepted events in, facts out.
+//! A whole shard without I/O: accepted events in, facts out.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,6 +9,7 @@ use arrow::datatypes::Int64Type;
 use arrow::util::display::array_value_to_string;
 use pipeline::shard::Clocks;
 use schemas::event::Topic;
+use schemas::money::Fen;
 use serde_json::{Value, json};
 
 use super::*;
@@ -16,15 +17,15 @@ use crate::operator::fixture::{batch, ms};
 use crate::reference::PriceType;
 use crate::reference::fixture::one_customer;
 
-/// When everything happens, unless said otherwise.
+/// The instant of events unless a test names another.
 const AT: &str = "2026-03-03T10:00:00+08:00";
 
-/// A row's columns by their names.
+/// The cells of a row by column.
 type Row = BTreeMap<String, String>;
 
-/// A shard, and the sum of all weights that it gave out.
+/// A shard, and the sum of all weights that it has emitted.
 struct Shard {
-    core: ShardState<RetailReference>,
+    state: ShardState<RetailReference>,
     runtime: tokio::runtime::Runtime,
     facts: BTreeMap<(String, Row), i64>,
     /// (topic, correction).
@@ -38,21 +39,21 @@ impl Shard {
             .unwrap();
         let zone = Zone(chrono_tz::Asia::Shanghai);
         let (metrics, policy) = (metrics().unwrap(), policy().unwrap());
-        let core = shard_core(zone, 0, 1, one_customer(), metrics, policy, Vec::new());
+        let state = shard_state(zone, 0, 1, one_customer(), metrics, policy, Vec::new());
         Self {
-            core: runtime.block_on(core).unwrap(),
+            state: runtime.block_on(state).unwrap(),
             runtime,
             facts: BTreeMap::new(),
             orphans: BTreeMap::new(),
         }
     }
 
-    /// Events of one batch, all clocks having passed.
-    fn hear(&mut self, topic: Topic, events: &[(&str, &str, Value)]) {
-        let sets = self.core.clock_sets();
+    /// Ingests one batch of events; all clocks have passed.
+    fn ingest(&mut self, topic: Topic, events: &[(&str, &str, Value)]) {
+        let sets = self.state.clock_sets();
         let clocks: Clocks = sets.into_keys().map(|set| (set, ms(AT) * 2)).collect();
         let batches = [(topic, batch(topic, events))];
-        let applied = self.core.apply(&batches, &clocks, None);
+        let applied = self.state.apply(&batches, &clocks, None);
         let effects = self.runtime.block_on(applied).unwrap();
         for (table, rows) in effects.facts {
             let schema = rows.schema();
@@ -76,11 +77,11 @@ impl Shard {
     /// The facts that hold, in these columns, sorted.
     fn facts(&self, table: &str, columns: &[&str]) -> Vec<String> {
         assert!(self.facts.values().all(|weight| matches!(weight, 0 | 1)));
-        let held = self
+        let current = self
             .facts
             .iter()
             .filter(|((of, _), weight)| of == table && **weight == 1);
-        let mut rows: Vec<String> = held
+        let mut rows: Vec<String> = current
             .map(|((_, row), _)| {
                 columns
                     .iter()
@@ -94,8 +95,9 @@ impl Shard {
     }
 
     fn orphans(&self) -> Vec<(&'static str, &str)> {
-        let held = self.orphans.iter().filter(|(_, weight)| **weight != 0);
-        held.map(|((topic, event_id), _)| (*topic, event_id.as_str()))
+        let current = self.orphans.iter().filter(|(_, weight)| **weight != 0);
+        current
+            .map(|((topic, event_id), _)| (*topic, event_id.as_str()))
             .collect()
     }
 }
@@ -114,9 +116,9 @@ fn order(event_id: &str, qty: i64, more: Value) -> Value {
 const REQUESTED: &[&str] = &["customer_id", "kind", "qty"];
 
 #[test]
-fn k23_a_correction_takes_out_the_event_it_names_in_its_own_topic_and_of_its_own_customer() {
+fn k23_a_correction_removes_the_event_it_names_in_its_own_topic_and_of_its_own_customer() {
     let mut shard = Shard::new();
-    shard.hear(
+    shard.ingest(
         Topic::Orders,
         &[("order.placed", AT, order("first", 5, json!({})))],
     );
@@ -125,18 +127,18 @@ fn k23_a_correction_takes_out_the_event_it_names_in_its_own_topic_and_of_its_own
         "event_id": "case", "corrects": "first", "case_id": "K1", "case_kind": "COMPLAINT", "channel": "WEB",
         "received_at": ms(AT),
     });
-    shard.hear(Topic::Complaints, &[("case.opened", AT, case)]);
+    shard.ingest(Topic::Complaints, &[("case.opened", AT, case)]);
     let of_another = order(
         "other",
         3,
         json!({"customer_id": "C2", "corrects": "first"}),
     );
-    shard.hear(Topic::Orders, &[("order.placed", AT, of_another)]);
+    shard.ingest(Topic::Orders, &[("order.placed", AT, of_another)]);
     assert_eq!(
         shard.facts("order_lines", REQUESTED),
         ["C1 REQUESTED 5", "C2 REQUESTED 3"]
     );
-    // What they are beside a correction counts all the same.
+    // Apart from the correction these events count as usual.
     assert_eq!(shard.facts("sla_steps", &["case_id"]).len(), 5);
     assert_eq!(
         shard.orphans(),
@@ -144,7 +146,7 @@ fn k23_a_correction_takes_out_the_event_it_names_in_its_own_topic_and_of_its_own
     );
 
     let again = order("second", 7, json!({"corrects": "first"}));
-    shard.hear(Topic::Orders, &[("order.placed", AT, again)]);
+    shard.ingest(Topic::Orders, &[("order.placed", AT, again)]);
     assert_eq!(
         shard.facts("order_lines", REQUESTED),
         ["C1 REQUESTED 7", "C2 REQUESTED 3"]
@@ -156,12 +158,12 @@ fn k23_a_correction_takes_out_the_event_it_names_in_its_own_topic_and_of_its_own
 }
 
 #[test]
-fn k23_a_correction_that_comes_first_keeps_its_event_out_and_is_an_orphan_until_then() {
+fn k23_a_correction_that_arrives_first_removes_its_event_and_is_an_orphan_until_then() {
     let mut shard = Shard::new();
     let again = order("second", 7, json!({"corrects": "first"}));
-    shard.hear(Topic::Orders, &[("order.placed", AT, again)]);
+    shard.ingest(Topic::Orders, &[("order.placed", AT, again)]);
     assert_eq!(shard.orphans(), [("orders", "second")]);
-    shard.hear(
+    shard.ingest(
         Topic::Orders,
         &[("order.placed", AT, order("first", 5, json!({})))],
     );
@@ -170,7 +172,7 @@ fn k23_a_correction_that_comes_first_keeps_its_event_out_and_is_an_orphan_until_
 }
 
 #[test]
-fn k23_without_a_customer_it_reaches_within_its_sku() {
+fn k23_without_a_customer_a_correction_is_limited_to_its_sku() {
     let mut shard = Shard::new();
     let set = |event_id: &str, sku_id: &str, price_fen: i64, corrects: Option<&str>| {
         let fields = json!({
@@ -180,21 +182,22 @@ fn k23_without_a_customer_it_reaches_within_its_sku() {
         ("price.list_set", AT, fields)
     };
     let price = |shard: &Shard| {
-        let reference = shard.core.reference();
-        reference.list_price("S1", "R1", PriceType::Wholesale, ms(AT))
+        let reference = shard.state.reference();
+        let price = reference.list_price("S1", "R1", PriceType::Wholesale, ms(AT));
+        price.map(Fen::as_fen)
     };
-    // Of two that begin at once the later id decides; `a` would give way to `b` were it not for the correction.
-    shard.hear(Topic::Prices, &[set("b", "S1", 100, None)]);
-    shard.hear(Topic::Prices, &[set("of another", "S2", 1, Some("b"))]);
+    // Of two that begin at once the later id decides: without the correction `b` would override `a`.
+    shard.ingest(Topic::Prices, &[set("b", "S1", 100, None)]);
+    shard.ingest(Topic::Prices, &[set("of another", "S2", 1, Some("b"))]);
     assert_eq!(price(&shard), Some(100));
     assert_eq!(shard.orphans(), [("prices", "of another")]);
-    shard.hear(Topic::Prices, &[set("a", "S1", 110, Some("b"))]);
+    shard.ingest(Topic::Prices, &[set("a", "S1", 110, Some("b"))]);
     assert_eq!(price(&shard), Some(110));
     assert_eq!(shard.orphans(), [("prices", "of another")]);
 }
 
 #[test]
-fn k14_a_quarantined_observation_is_kept_as_an_outlier_and_judged_again_by_a_new_list_price() {
+fn k14_a_quarantined_observation_is_an_outlier_and_is_classified_again_after_a_new_list_price() {
     let mut shard = Shard::new();
     let observed = json!({
         "event_id": "seen", "sku_id": "S1", "price_fen": 1_000, "price_basis": "SELLING", "observed_at": ms(AT),
@@ -207,16 +210,16 @@ fn k14_a_quarantined_observation_is_kept_as_an_outlier_and_judged_again_by_a_new
         ("price.list_set", AT, fields)
     };
     let states = |shard: &Shard| shard.facts("price_observations", &["state", "is_last_of_day"]);
-    shard.hear(Topic::Prices, &[("price.observed", AT, observed)]);
+    shard.ingest(Topic::Prices, &[("price.observed", AT, observed)]);
     assert_eq!(states(&shard), ["VALID true"]);
-    shard.hear(Topic::Prices, &[set("p1", 333)]);
+    shard.ingest(Topic::Prices, &[set("p1", 333)]);
     assert_eq!(states(&shard), ["OUTLIER false"]);
-    shard.hear(Topic::Prices, &[set("p2", 334)]);
+    shard.ingest(Topic::Prices, &[set("p2", 334)]);
     assert_eq!(states(&shard), ["VALID true"]);
 }
 
 #[test]
-fn k08_of_versions_of_one_instant_the_later_recorded_and_then_the_later_id_counts() {
+fn k08_of_versions_of_one_instant_the_later_recorded_counts_and_then_the_later_id() {
     let placed = || {
         (
             "order.placed",
@@ -229,7 +232,7 @@ fn k08_of_versions_of_one_instant_the_later_recorded_and_then_the_later_id_count
         ("order.amended", AT, order(event_id, qty, more))
     };
     let table = [
-        // By id `z` would win; it was written down earlier.
+        // `z` has the later id but was recorded earlier.
         ([amended("z", 2, 0), amended("a", 3, 1)], "C1 REQUESTED 3"),
         ([amended("y", 4, 5), amended("z", 5, 5)], "C1 REQUESTED 5"),
     ];
@@ -237,9 +240,9 @@ fn k08_of_versions_of_one_instant_the_later_recorded_and_then_the_later_id_count
         let [first, second] = versions;
         for order_of_arrival in [[first.clone(), second.clone()], [second, first]] {
             let mut shard = Shard::new();
-            shard.hear(Topic::Orders, &[placed()]);
+            shard.ingest(Topic::Orders, &[placed()]);
             for version in order_of_arrival {
-                shard.hear(Topic::Orders, &[version]);
+                shard.ingest(Topic::Orders, &[version]);
             }
             assert_eq!(shard.facts("order_lines", REQUESTED), [expected]);
         }

@@ -1,30 +1,30 @@
-//! Metric texts: one folder a metric, what the engine runs at each stage, as SQL (design 3.3).
+//! Metric queries: one folder per metric, with the SQL that the engine runs in each place (design 3.3).
 //!
 //! ```text
 //!  facts.* ─ stream.sql ─▶ panes.<metric> ─ shard.sql ─▶ rows or parts.<metric> ─ public.sql ─▶ metrics.<metric>
 //!            linear, per day                at a round, inside a shard               at the publisher
 //! ```
 //!
-//! The first text of a metric begins with a header of `-- key: value` lines (metric, facts, windows, clock, look_back,
-//! look_ahead, scope), then says what is measured. Numbers that only other metrics read are parts like any other.
+//! The first query of a metric begins with a header of `-- key: value` lines (metric, facts, windows, clock, look_back,
+//! look_ahead, scope), followed by what is measured. A number that only other metrics read is a part like any other.
 
 #[cfg(test)]
 mod tests;
 
 use pipeline::round::MetricQueries;
 
-/// The texts that stand in the folder of a metric, by stage.
+/// The queries in the folder of a metric.
 macro_rules! metric {
-    ($name:literal: $($stage:ident),+) => {
+    ($name:literal: $($place:ident),+) => {
         MetricQueries {
-            $($stage: Some(include_str!(concat!("../../metrics/", $name, "/", stringify!($stage), ".sql"))),)+
+            $($place: Some(include_str!(concat!("../../metrics/", $name, "/", stringify!($place), ".sql"))),)+
             ..MetricQueries { name: $name, stream: None, shard: None, public: None }
         }
     };
 }
 
 /// Every metric, each after those whose panes or rows it reads.
-pub fn texts() -> Vec<MetricQueries> {
+pub fn queries() -> Vec<MetricQueries> {
     vec![
         metric!("demand_orders": stream, shard, public),
         metric!("sell_through": stream, shard),

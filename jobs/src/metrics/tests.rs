@@ -1,17 +1,17 @@
-//! Metric texts against hand-computed cases, run by the engine's own stages.
+//! Metric queries against hand-computed cases, run by the engine's own parts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod arrival;
-mod bench;
 mod demand_orders;
+mod harness;
 mod margin;
 mod service;
 mod stock;
 
 #[test]
-fn k07_k24_headers_say_how_far_a_metric_looks_ahead_and_back() {
-    let said: Vec<_> = bench::metrics()
+fn k07_k24_headers_declare_look_ahead_and_look_back() {
+    let declared: Vec<_> = harness::metrics()
         .iter()
         .map(|metric| {
             let (_, name) = metric.title.split_once(' ').unwrap();
@@ -48,7 +48,7 @@ fn k07_k24_headers_say_how_far_a_metric_looks_ahead_and_back() {
         line("M18 satisfaction_response", "W1", "complaints", (0, 0)),
         line("M19 sla_compliance", "D1 W1", "complaints", (0, 0)),
     ] {
-        assert!(said.contains(&expected), "{expected:?}\n{said:?}");
+        assert!(declared.contains(&expected), "{expected:?}\n{declared:?}");
     }
-    assert_eq!(said.len(), 8, "a metric that nobody has looked at here");
+    assert_eq!(declared.len(), 8, "a metric is missing in this list");
 }

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use crate::reference::RetailReference;
 
 /// A day's closing stock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ClosingStockFact {
+pub(crate) struct ClosingStockFact {
     pub customer_id: Arc<str>,
     pub sku_id: Arc<str>,
     pub territory_id: Arc<str>,
@@ -63,15 +63,15 @@ impl Fact for ClosingStockFact {
     }
 }
 
-/// One item counted.
+/// One counted item.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StockCount {
+pub(crate) struct StockCount {
     pub counted_at_ms: i64,
     pub qty: i64,
 }
 
 /// See the module's page.
-pub struct ClosingStock {
+pub(crate) struct ClosingStock {
     pub zone: Zone,
 }
 
@@ -94,7 +94,7 @@ impl Operator for ClosingStock {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, StockCount),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         project_counts(batch, &mut |row, key, counted_at_ms, qty| {
             emit(row, key, StockCount { counted_at_ms, qty });
         })
@@ -104,7 +104,7 @@ impl Operator for ClosingStock {
         &self,
         key: &ShelfKey,
         history: &[HistoryEntry<StockCount>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<ClosingStockFact>,
     ) {
         let mut days: BTreeMap<_, (StockCount, i64)> = BTreeMap::new();
@@ -112,13 +112,13 @@ impl Operator for ClosingStock {
             let day = self.zone.day_of(count.counted_at_ms);
             let (last, counts_n) = days.entry(day).or_insert((*count, 0));
             *counts_n += 1;
-            // The history is in the order of stamps, so of equal instants the later entry takes over.
+            // The history is in the order of stamps: of equal instants the later entry counts.
             if count.counted_at_ms >= last.counted_at_ms {
                 *last = *count;
             }
         }
         for (last, counts_n) in days.into_values() {
-            let customer = call.reference.customer(&key.0, last.counted_at_ms);
+            let customer = context.reference.customer(&key.0, last.counted_at_ms);
             out.push(ClosingStockFact {
                 customer_id: key.0.clone(),
                 sku_id: key.1.clone(),

@@ -1,4 +1,4 @@
-//! Event batches and references for tests of operators.
+//! Event batches and history entries for tests of operators.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -6,21 +6,22 @@ use arrow::record_batch::RecordBatch;
 use chrono::DateTime;
 use pipeline::history::{EventOrder, HistoryEntry, Operator, OperatorContext};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
+use schemas::time::DurationMs;
 use serde_json::{Value, json};
 
 use crate::reference::RetailReference;
 
 /// An instant written as RFC 3339.
-pub fn ms(text: &str) -> i64 {
+pub(crate) fn ms(text: &str) -> i64 {
     DateTime::parse_from_rfc3339(text)
         .unwrap()
         .timestamp_millis()
 }
 
 /// Accepted events of `topic`, from (event_type, occurred_at, further fields); ids are e0, e1, ...
-pub fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
+pub(crate) fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
     let limits = Limits {
-        max_future_skew_ms: 300_000,
+        max_future_skew: DurationMs::from_minutes(5),
         max_record_bytes: 1 << 20,
     };
     let mut builder = EventBatchBuilder::new(topic);
@@ -41,15 +42,15 @@ pub fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch {
         let place = Place {
             partition: 0,
             offset: offset as i64,
-            timestamp_ms: None,
+            timestamp: None,
         };
         builder.append(&event, &place);
     }
     builder.finish()
 }
 
-/// What `operator` picks from a batch: (row, key, event).
-pub fn projected<O: Operator>(
+/// What `operator` projects from a batch: (row, key, event).
+pub(crate) fn projected<O: Operator>(
     operator: &O,
     topic: Topic,
     batch: &RecordBatch,
@@ -63,8 +64,8 @@ pub fn projected<O: Operator>(
     found
 }
 
-/// A history entry with nothing but its instant to order it by.
-pub fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
+/// A history entry that is ordered by its instant alone.
+pub(crate) fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
     HistoryEntry {
         stamp: EventOrder {
             occurred_at_ms,
@@ -76,15 +77,15 @@ pub fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
     }
 }
 
-/// The facts of one key, all clocks having passed.
-pub fn facts_of<O: Operator<Reference = RetailReference>>(
+/// The facts of one key after all clocks have passed.
+pub(crate) fn facts_of<O: Operator<Reference = RetailReference>>(
     operator: &O,
     key: &O::Key,
     history: &[HistoryEntry<O::Event>],
     reference: &RetailReference,
 ) -> Vec<O::Fact> {
-    let mut call = OperatorContext::new(i64::MAX, reference);
+    let mut context = OperatorContext::new(i64::MAX, reference);
     let mut out = Vec::new();
-    operator.facts(key, history, &mut call, &mut out);
+    operator.facts(key, history, &mut context, &mut out);
     out
 }

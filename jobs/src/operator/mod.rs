@@ -1,14 +1,14 @@
-//! Operators of the trade: what SQL cannot say about an order, a shelf or a case.
+//! Keyed operators of the trade: what SQL cannot say about an order, a shelf or a case.
 //!
-//! One file (or folder) an operator; each is a pure function from the history of one key to facts
-//! (`pipeline::history::Operator`), with its fact struct and its column table beside it.
+//! One file (or folder) per operator. Each is a pure function from the history of one key to facts
+//! ([`pipeline::history::Operator`]), with its fact struct and its column table beside it.
 
-pub mod closing_stock;
+pub(crate) mod closing_stock;
 #[cfg(test)]
-pub mod fixture;
-pub mod order_lines;
-pub mod price_observations;
-pub mod sell_through;
+pub(crate) mod fixture;
+pub(crate) mod order_lines;
+pub(crate) mod price_observations;
+pub(crate) mod sell_through;
 pub mod sla;
-pub mod survey_answers;
-pub mod survey_invitations;
+pub(crate) mod survey_answers;
+pub(crate) mod survey_invitations;

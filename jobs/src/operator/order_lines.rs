@@ -1,4 +1,4 @@
-//! `facts.order_lines`: what was asked for, allocated, delivered, returned, cancelled and not met, line by line (M01; K9, K10).
+//! `facts.order_lines`: requested, allocated, delivered, returned, cancelled and unmet quantities per order line (M01; K9, K10).
 //!
 //! ```text
 //!  placed ─ amended ─ amended ─│ allocated ─ amended ─ delivered ─ returned
@@ -12,24 +12,25 @@
 //!
 //! Readings beyond K9 and K10:
 //! * `order.rejected` changes nothing, `order.exchanged` is neutral (as in K12).
-//! * An order whose first allocation stands before every version has no counted version: nothing requested, unmet or cancelled.
-//! * Amendments without an `order.placed` make a counted version (prices, unmet, cancelled), but nothing requested.
+//! * An order whose first allocation precedes every version has no counted version: nothing requested, unmet or cancelled.
+//! * Amendments without an `order.placed` give a counted version (prices, unmet, cancelled), but nothing requested.
 //! * Where `line_no` is not unique, lines of one number share its allocation in their order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
+use schemas::money::Fen;
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{PriceType, RetailReference, UNKNOWN};
 
-/// What a fact says about its quantity.
+/// What the quantity of a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LineKind {
+pub(crate) enum LineKind {
     Requested,
     Allocated,
     Delivered,
@@ -39,7 +40,7 @@ pub enum LineKind {
 }
 
 impl LineKind {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "REQUESTED",
             Self::Allocated => "ALLOCATED",
@@ -53,7 +54,7 @@ impl LineKind {
 
 /// A quantity of one order line, dimensions as of the instant at which it counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OrderLineFact {
+pub(crate) struct OrderLineFact {
     pub customer_id: Arc<str>,
     pub order_id: Arc<str>,
     pub line_no: i64,
@@ -67,7 +68,7 @@ pub struct OrderLineFact {
     pub order_kind: Arc<str>,
     pub qty: i64,
     /// Wholesale value (K10); 0 where no price is known, and for UNMET, which has no value.
-    pub value_fen: i64,
+    pub value: Fen,
     /// `qty` where no price is known, else 0.
     pub unpriced_qty: i64,
     /// 1 where the line makes its order count among `orders`.
@@ -109,7 +110,7 @@ static TABLE: FactTable<OrderLineFact> = FactTable::new(
         FactColumn::integer(
             "value_fen",
             "Wholesale value in fen, K10 (批发金额)",
-            |f| f.value_fen,
+            |f| f.value.as_fen(),
         ),
         FactColumn::integer(
             "unpriced_qty",
@@ -134,9 +135,9 @@ impl Fact for OrderLineFact {
     }
 }
 
-/// What an event does to its order.
+/// The step of its order that an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OrderStep {
+pub(crate) enum OrderStep {
     Placed,
     Amended,
     Allocated,
@@ -160,18 +161,18 @@ impl OrderStep {
     }
 }
 
-/// One line of an order event: the quantity is that of the event's step.
+/// One line of an order event; the quantity is that of the event's step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OrderLine {
+pub(crate) struct OrderLine {
     pub line_no: i64,
     pub sku_id: Arc<str>,
     pub qty: i64,
-    pub price_fen: Option<i64>,
+    pub price: Option<Fen>,
 }
 
 /// An order event as this operator keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OrderEvent {
+pub(crate) struct OrderEvent {
     pub step: OrderStep,
     /// Only `order.placed` carries it.
     pub order_kind: Option<Arc<str>>,
@@ -179,11 +180,11 @@ pub struct OrderEvent {
 }
 
 /// (customer_id, order_id)
-pub type OrderKey = (Arc<str>, Arc<str>);
+pub(crate) type OrderKey = (Arc<str>, Arc<str>);
 
 /// See the module's page.
 #[derive(Default)]
-pub struct OrderLines;
+pub(crate) struct OrderLines;
 
 impl Operator for OrderLines {
     type Reference = RetailReference;
@@ -204,7 +205,7 @@ impl Operator for OrderLines {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, OrderKey, OrderEvent),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = Columns::of(batch);
         let event_type = columns.text("event_type")?;
         let customer_id = columns.text("customer_id")?;
@@ -238,7 +239,7 @@ impl Operator for OrderLines {
                     line_no: line_no.get(item)?,
                     sku_id: sku_id.shared(item)?,
                     qty: qty.get(item).unwrap_or(0),
-                    price_fen: price_fen.get(item),
+                    price: price_fen.get(item).map(Fen::from_fen),
                 })
             });
             let event = OrderEvent {
@@ -255,7 +256,7 @@ impl Operator for OrderLines {
         &self,
         key: &OrderKey,
         history: &[HistoryEntry<OrderEvent>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         let first = |step: OrderStep| history.iter().find(|entry| entry.event.step == step);
@@ -276,14 +277,14 @@ impl Operator for OrderLines {
         };
         if let (Some(version), Some(placed), None) = (counted, placed, cancellation) {
             let at_ms = placed.stamp.occurred_at_ms;
-            order.count(LineKind::Requested, version, at_ms, call, out);
+            order.count(LineKind::Requested, version, at_ms, context, out);
         }
         if let (Some(version), Some(cancellation)) = (counted, cancellation) {
             let at_ms = cancellation.stamp.occurred_at_ms;
-            order.count(LineKind::Cancelled, version, at_ms, call, out);
+            order.count(LineKind::Cancelled, version, at_ms, context, out);
         }
         if let Some(allocation) = allocation {
-            order.unmet(allocation, call, out);
+            order.unmet(allocation, context, out);
         }
         for entry in history {
             let kind = match entry.event.step {
@@ -292,12 +293,12 @@ impl Operator for OrderLines {
                 OrderStep::Returned => LineKind::Returned,
                 OrderStep::Placed | OrderStep::Amended | OrderStep::Cancelled => continue,
             };
-            order.count(kind, entry, entry.stamp.occurred_at_ms, call, out);
+            order.count(kind, entry, entry.stamp.occurred_at_ms, context, out);
         }
     }
 }
 
-/// What every fact of an order needs to know of it.
+/// What all facts of an order share.
 struct Order<'h> {
     key: &'h OrderKey,
     order_kind: Arc<str>,
@@ -312,25 +313,25 @@ impl Order<'_> {
         kind: LineKind,
         entry: &HistoryEntry<OrderEvent>,
         at_ms: i64,
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         for line in &entry.event.lines {
-            let mut fact = self.fact(kind, line, line.qty, entry, at_ms, call.reference);
-            match self.price(line, at_ms, call) {
-                // Far beyond any order: held at the edge of the column rather than wrapped around.
-                Some(price_fen) => fact.value_fen = line.qty.saturating_mul(price_fen),
+            let mut fact = self.fact(kind, line, line.qty, entry, at_ms, context.reference);
+            match self.price(line, at_ms, context) {
+                // Far beyond any order: saturates instead of wrapping around.
+                Some(price) => fact.value = price.saturating_mul(line.qty),
                 None => fact.unpriced_qty = line.qty,
             }
             out.push(fact);
         }
     }
 
-    /// What the first allocation left open of the counted version.
+    /// One fact for each line of the counted version that the first allocation did not cover.
     fn unmet(
         &self,
         allocation: &HistoryEntry<OrderEvent>,
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         let mut allocated: HashMap<i64, i64> = HashMap::new();
@@ -351,7 +352,7 @@ impl Order<'_> {
                     missing,
                     allocation,
                     at_ms,
-                    call.reference,
+                    context.reference,
                 ));
             }
         }
@@ -380,7 +381,7 @@ impl Order<'_> {
             class_id: customer.class_id.clone(),
             order_kind: self.order_kind.clone(),
             qty,
-            value_fen: 0,
+            value: Fen::ZERO,
             unpriced_qty: 0,
             counts_as_order: i64::from(kind == LineKind::Requested),
         }
@@ -391,16 +392,17 @@ impl Order<'_> {
         &self,
         line: &OrderLine,
         at_ms: i64,
-        call: &mut OperatorContext<'_, RetailReference>,
-    ) -> Option<i64> {
+        context: &mut OperatorContext<'_, RetailReference>,
+    ) -> Option<Fen> {
         let counted = || {
             let same = |counted: &&OrderLine| counted.line_no == line.line_no;
-            self.counted.iter().find(same)?.price_fen
+            self.counted.iter().find(same)?.price
         };
-        line.price_fen.or_else(counted).or_else(|| {
-            call.read(&line.sku_id);
-            let region = &call.reference.customer(&self.key.0, at_ms).region_code;
-            call.reference
+        line.price.or_else(counted).or_else(|| {
+            context.read(&line.sku_id);
+            let region = &context.reference.customer(&self.key.0, at_ms).region_code;
+            context
+                .reference
                 .list_price(&line.sku_id, region, PriceType::Wholesale, at_ms)
         })
     }

@@ -1,22 +1,23 @@
-//! `facts.price_observations`: market prices seen at retailers, judged and told apart (M06, M07; K14).
+//! `facts.price_observations`: market prices observed at retailers, classified as valid or outlier (M06, M07; K14).
 //!
 //! Every accepted `price.observed` is a fact, at `observed_at`. One outside 0.3 to 3 times the suggested price (as of `observed_at`,
-//! bounds inside) is in quarantine: its state is OUTLIER, and it is judged again when the list price changes. Without a suggested
-//! price there is no quarantine.
+//! bounds included) is in quarantine: its state is OUTLIER, and it is classified again when the list price changes. Without a
+//! suggested price there is no quarantine.
 //!
 //! `is_last_of_day` marks the last VALID SELLING observation of a local day (`observed_at`, then stamp), so that a retailer's latest
-//! price of any span of days is that of its last pane.
+//! price in any span of days is that of its last pane.
 //!
 //! Reading: an observation without `price_basis` is UNKNOWN, not SELLING.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
+use schemas::money::Fen;
 use schemas::partition::partition_of;
 use serde::{Deserialize, Serialize};
 
@@ -25,15 +26,15 @@ use crate::reference::{PriceType, RetailReference, UNKNOWN};
 
 const SELLING: &str = "SELLING";
 
-/// Whether an observation is believed.
+/// Whether an observation counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ObservationState {
+pub(crate) enum ObservationState {
     Valid,
     Outlier,
 }
 
 impl ObservationState {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "VALID",
             Self::Outlier => "OUTLIER",
@@ -41,11 +42,11 @@ impl ObservationState {
     }
 
     /// K14, in whole fen: 0.3 × suggested ≤ price ≤ 3 × suggested.
-    fn judge(price_fen: i64, suggested_fen: Option<i64>) -> Self {
-        let Some(suggested) = suggested_fen.map(i128::from) else {
+    fn classify(price: Fen, suggested: Option<Fen>) -> Self {
+        let Some(suggested) = suggested.map(|suggested| i128::from(suggested.as_fen())) else {
             return Self::Valid;
         };
-        let price = i128::from(price_fen);
+        let price = i128::from(price.as_fen());
         if 10 * price >= 3 * suggested && price <= 3 * suggested {
             Self::Valid
         } else {
@@ -54,9 +55,9 @@ impl ObservationState {
     }
 }
 
-/// A price seen.
+/// An observed price.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PriceObservationFact {
+pub(crate) struct PriceObservationFact {
     pub customer_id: Arc<str>,
     pub sku_id: Arc<str>,
     pub territory_id: Arc<str>,
@@ -67,11 +68,11 @@ pub struct PriceObservationFact {
     pub price_basis: Arc<str>,
     pub state: ObservationState,
     pub is_last_of_day: bool,
-    pub price_fen: i64,
+    pub price: Fen,
 }
 
 static TABLE: FactTable<PriceObservationFact> = FactTable::new(
-    "Market prices seen at retailers (市场价格)",
+    "Market prices observed at retailers (市场价格)",
     &[
         FactColumn::text("customer_id", "Retailer (客户)", |f| &f.customer_id),
         FactColumn::text("sku_id", "SKU (品规)", |f| &f.sku_id),
@@ -83,10 +84,14 @@ static TABLE: FactTable<PriceObservationFact> = FactTable::new(
             "Retailer class at that instant (客户类别)",
             |f| &f.class_id,
         ),
-        FactColumn::instant("instant", "When the price was seen (采价时间)", |f| {
-            f.instant_ms
+        FactColumn::instant(
+            "instant",
+            "When the price was observed (采价时间)",
+            |f| f.instant_ms,
+        ),
+        FactColumn::text("event_id", "Event that reported it (事件)", |f| {
+            &f.event_id
         }),
-        FactColumn::text("event_id", "Event that told it (事件)", |f| &f.event_id),
         FactColumn::text(
             "price_basis",
             "SELLING, BUYBACK, UNKNOWN (价格口径)",
@@ -103,7 +108,7 @@ static TABLE: FactTable<PriceObservationFact> = FactTable::new(
             |f| f.is_last_of_day,
         ),
         FactColumn::integer("price_fen", "Price per base unit in fen (价格)", |f| {
-            f.price_fen
+            f.price.as_fen()
         }),
     ],
 );
@@ -120,14 +125,14 @@ impl Fact for PriceObservationFact {
 
 /// One `price.observed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Observation {
+pub(crate) struct Observation {
     pub observed_at_ms: i64,
-    pub price_fen: i64,
+    pub price: Fen,
     pub price_basis: Arc<str>,
 }
 
-/// See the module's page. Prices are read whole by every shard; facts are published by the shard that owns the customer.
-pub struct PriceObservations {
+/// See the module's page. Every shard reads all prices; the shard that owns the customer publishes the facts.
+pub(crate) struct PriceObservations {
     pub zone: Zone,
     pub shard: u32,
     pub shards: u32,
@@ -152,7 +157,7 @@ impl Operator for PriceObservations {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, Observation),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = Columns::of(batch);
         let event_type = columns.text("event_type")?;
         let customer_id = columns.text("customer_id")?;
@@ -173,7 +178,7 @@ impl Operator for PriceObservations {
                 let price_basis = price_basis.shared(row).unwrap_or_else(|| UNKNOWN.into());
                 let observation = Observation {
                     observed_at_ms,
-                    price_fen,
+                    price: Fen::from_fen(price_fen),
                     price_basis,
                 };
                 emit(row, (customer, sku), observation);
@@ -186,31 +191,31 @@ impl Operator for PriceObservations {
         &self,
         key: &ShelfKey,
         history: &[HistoryEntry<Observation>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<PriceObservationFact>,
     ) {
         let (customer_id, sku_id) = key;
         if !history.is_empty() {
-            call.read(sku_id);
+            context.read(sku_id);
         }
-        // By day: the latest instant and where its fact stands.
+        // By day: the latest instant, and the index of its fact in `out`.
         let mut last_of_day = BTreeMap::new();
         for entry in history {
             let event = &entry.event;
             let at_ms = event.observed_at_ms;
-            let customer = call.reference.customer(customer_id, at_ms);
-            let suggested = call.reference.list_price(
+            let customer = context.reference.customer(customer_id, at_ms);
+            let suggested = context.reference.list_price(
                 sku_id,
                 &customer.region_code,
                 PriceType::SuggestedRetail,
                 at_ms,
             );
-            let state = ObservationState::judge(event.price_fen, suggested);
+            let state = ObservationState::classify(event.price, suggested);
             if state == ObservationState::Valid && *event.price_basis == *SELLING {
                 let last = last_of_day
                     .entry(self.zone.day_of(at_ms))
                     .or_insert((at_ms, out.len()));
-                // The history is in the order of stamps, so of equal instants the later entry takes over.
+                // The history is in the order of stamps: of equal instants the later entry counts.
                 if at_ms >= last.0 {
                     *last = (at_ms, out.len());
                 }
@@ -225,11 +230,11 @@ impl Operator for PriceObservations {
                 price_basis: event.price_basis.clone(),
                 state,
                 is_last_of_day: false,
-                price_fen: event.price_fen,
+                price: event.price,
             });
         }
-        for (_, at) in last_of_day.into_values() {
-            out[at].is_last_of_day = true;
+        for (_, index) in last_of_day.into_values() {
+            out[index].is_last_of_day = true;
         }
     }
 

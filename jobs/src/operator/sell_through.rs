@@ -5,16 +5,16 @@
 //!   t1 ├───────┼───────┼───────┼───────┼───────┼───────┤ t2        one fact a local day, summing to 45 exactly
 //! ```
 //!
-//! An interval of two consecutive counts (`t1`, `t2`] is used up to 14 days. Only `order.delivered` and `order.returned` move stock. A
+//! An interval between two consecutive counts (`t1`, `t2`] is used if it is at most 14 days long. Only `order.delivered` and `order.returned` move stock. A
 //! negative result is no sale: it counts as one negative interval at `t2`. Dimensions are those at `t2`, for every day.
 //!
 //! Reading: of several counts at one instant the one with the later stamp, then the later item of its event, is the count.
 
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::{DAY_MS, Zone};
 use serde::{Deserialize, Serialize};
@@ -27,9 +27,9 @@ const MAX_INTERVAL_MS: i64 = 14 * DAY_MS;
 /// One in DECIMAL(38, 6).
 const MILLION: i128 = 1_000_000;
 
-/// A day's part of an interval, or an interval that cannot be.
+/// One day's part of an interval, or a negative interval.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SellThroughFact {
+pub(crate) struct SellThroughFact {
     pub customer_id: Arc<str>,
     pub sku_id: Arc<str>,
     pub territory_id: Arc<str>,
@@ -38,7 +38,7 @@ pub struct SellThroughFact {
     pub instant_ms: i64,
     /// In millionths of a base unit.
     pub sell_through_qty: i128,
-    /// 1 for a part of an interval that is used, also where it sold nothing.
+    /// 1 for a part of a used interval, also if nothing was sold.
     pub parts_n: i64,
     pub negative_intervals: i64,
 }
@@ -73,7 +73,7 @@ static TABLE: FactTable<SellThroughFact> = FactTable::new(
         ),
         FactColumn::integer(
             "negative_intervals",
-            "1 for an interval with less than nothing sold (负区间)",
+            "1 for an interval with a negative result (负区间)",
             |f| f.negative_intervals,
         ),
     ],
@@ -91,17 +91,17 @@ impl Fact for SellThroughFact {
 
 /// What happened to the stock of one SKU at one retailer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum StockEvent {
+pub(crate) enum StockEvent {
     Counted { counted_at_ms: i64, qty: i64 },
     Delivered { qty: i64 },
     Returned { qty: i64 },
 }
 
 /// (customer_id, sku_id)
-pub type ShelfKey = (Arc<str>, Arc<str>);
+pub(crate) type ShelfKey = (Arc<str>, Arc<str>);
 
 /// See the module's page.
-pub struct SellThrough {
+pub(crate) struct SellThrough {
     pub zone: Zone,
 }
 
@@ -124,7 +124,7 @@ impl Operator for SellThrough {
         topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, StockEvent),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         match topic {
             "orders" => project_movements(batch, emit),
             _ => project_counts(batch, &mut |row, key, counted_at_ms, qty| {
@@ -137,10 +137,10 @@ impl Operator for SellThrough {
         &self,
         key: &ShelfKey,
         history: &[HistoryEntry<StockEvent>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SellThroughFact>,
     ) {
-        // Movements stand in the order of the history, which is that of their instants.
+        // Movements have the order of the history, which is that of their instants.
         let mut movements = history.iter().filter_map(movement).peekable();
         for pair in counts(history).windows(2) {
             let (from, to) = (pair[0], pair[1]);
@@ -155,7 +155,7 @@ impl Operator for SellThrough {
             if to.at_ms - from.at_ms > MAX_INTERVAL_MS {
                 continue;
             }
-            let customer = call.reference.customer(&key.0, to.at_ms);
+            let customer = context.reference.customer(&key.0, to.at_ms);
             let fact = |instant_ms, sell_through_qty, parts_n| SellThroughFact {
                 customer_id: key.0.clone(),
                 sku_id: key.1.clone(),
@@ -176,11 +176,11 @@ impl Operator for SellThrough {
     }
 }
 
-/// Calls `emit(row, key, counted_at_ms, qty)` for each item counted in a batch of visit events, in its order.
+/// Calls `emit(row, key, counted_at_ms, qty)` for each counted item in a batch of visit events, in order.
 pub(super) fn project_counts(
     batch: &RecordBatch,
     emit: &mut dyn FnMut(usize, ShelfKey, i64, i64),
-) -> Result<(), ArrowError> {
+) -> Result<()> {
     let columns = Columns::of(batch);
     let event_type = columns.text("event_type")?;
     let customer_id = columns.text("customer_id")?;
@@ -209,7 +209,7 @@ pub(super) fn project_counts(
 fn project_movements(
     batch: &RecordBatch,
     emit: &mut dyn FnMut(usize, ShelfKey, StockEvent),
-) -> Result<(), ArrowError> {
+) -> Result<()> {
     let columns = Columns::of(batch);
     let event_type = columns.text("event_type")?;
     let customer_id = columns.text("customer_id")?;
@@ -253,7 +253,7 @@ struct Count {
     qty: i64,
 }
 
-/// The counts in the order of their instants, one an instant.
+/// The counts in the order of their instants, one per instant.
 fn counts(history: &[HistoryEntry<StockEvent>]) -> Vec<Count> {
     let mut counts: Vec<Count> = history
         .iter()
@@ -265,7 +265,7 @@ fn counts(history: &[HistoryEntry<StockEvent>]) -> Vec<Count> {
             _ => None,
         })
         .collect();
-    // Stable: counts of one instant stay in the order of their stamps, and the last of them is kept.
+    // The sort is stable: counts of one instant keep the order of their stamps, and the last of them stays.
     counts.sort_by_key(|count| count.at_ms);
     counts.reverse();
     counts.dedup_by_key(|count| count.at_ms);
@@ -273,7 +273,7 @@ fn counts(history: &[HistoryEntry<StockEvent>]) -> Vec<Count> {
     counts
 }
 
-/// When stock came or went, and by how much.
+/// When stock changed by a delivery or return, and by how much.
 fn movement(entry: &HistoryEntry<StockEvent>) -> Option<(i64, i128)> {
     let qty = match entry.event {
         StockEvent::Delivered { qty } => i128::from(qty),

@@ -1,24 +1,24 @@
 //! `facts.survey_answers`: each answer with a score, at the instant of its `survey.answered` (M18; K17).
 //!
-//! A survey that is answered twice counts twice: every `survey.answered` counts. What is only said in words has no score and
-//! is no fact.
+//! A survey that is answered twice counts twice: every `survey.answered` counts. An answer in free text has no score and gives no
+//! fact.
 
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{RetailReference, UNKNOWN};
 
-/// Scores from here on are satisfied ones (D9).
+/// The lowest score that counts as satisfied (D9).
 const SATISFIED_FROM: i64 = 4;
 
 /// One scored answer; dimensions of the customer as of its instant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SurveyAnswer {
+pub(crate) struct SurveyAnswer {
     pub instant_ms: i64,
     pub event_id: Arc<str>,
     pub survey_id: Arc<str>,
@@ -38,7 +38,7 @@ static TABLE: FactTable<SurveyAnswer> = FactTable::new(
         FactColumn::instant("instant", "When it was answered, UTC (答复时间)", |f| {
             f.instant_ms
         }),
-        FactColumn::text("event_id", "Event that brought it (事件)", |f| {
+        FactColumn::text("event_id", "Event that reported it (事件)", |f| {
             &f.event_id
         }),
         FactColumn::text("survey_id", "Invitation of one respondent (调查)", |f| {
@@ -85,7 +85,7 @@ impl Fact for SurveyAnswer {
 
 /// A `survey.answered` with its scored answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answered {
+pub(crate) struct Answered {
     unit_id: Option<Arc<str>>,
     survey_tool: Option<Arc<str>>,
     /// (question_id, score).
@@ -93,7 +93,7 @@ pub struct Answered {
 }
 
 /// See the module's page.
-pub struct SurveyAnswers;
+pub(crate) struct SurveyAnswers;
 
 impl Operator for SurveyAnswers {
     type Reference = RetailReference;
@@ -115,7 +115,7 @@ impl Operator for SurveyAnswers {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, Self::Key, Answered),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = Columns::of(batch);
         let event_type = columns.text("event_type")?;
         let customer_id = columns.text("customer_id")?;
@@ -150,13 +150,13 @@ impl Operator for SurveyAnswers {
         &self,
         (customer_id, survey_id): &Self::Key,
         history: &[HistoryEntry<Answered>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SurveyAnswer>,
     ) {
         let unknown = || Arc::from(UNKNOWN);
         for entry in history {
             let instant_ms = entry.stamp.occurred_at_ms;
-            let customer = call.reference.customer(customer_id, instant_ms);
+            let customer = context.reference.customer(customer_id, instant_ms);
             let event = &entry.event;
             out.extend(
                 event
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn k17_each_answering_counts_at_its_instant_and_without_a_unit_is_unknown() {
+    fn k17_each_answer_counts_at_its_instant_and_a_missing_unit_is_unknown() {
         let answered = |score| Answered {
             unit_id: None,
             survey_tool: None,

@@ -1,13 +1,13 @@
 //! `facts.survey_invitations`: each invitation at the instant of its `survey.sent`, and whether it was answered (M18; K17).
 //!
-//! A `survey_id` is one invitation to one respondent. Reading: one that is sent again (a reminder) stays one, at the first
-//! sending. An answer counts in the window of the sending, whenever it comes; an answer to what was never sent is no response.
+//! A `survey_id` is one invitation to one respondent. Reading: one that is sent again (a reminder) stays one invitation, at the first
+//! sending. An answer counts in the window of the sending, whenever it comes; an answer to a survey that was never sent is no response.
 
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
+use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::reference::{RetailReference, UNKNOWN};
 
 /// One invitation; dimensions of the customer as of its sending.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SurveyInvitation {
+pub(crate) struct SurveyInvitation {
     pub instant_ms: i64,
     pub event_id: Arc<str>,
     pub survey_id: Arc<str>,
@@ -77,9 +77,9 @@ impl Fact for SurveyInvitation {
     }
 }
 
-/// What an event says about its invitation.
+/// What an event reports of its invitation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum InvitationEvent {
+pub(crate) enum InvitationEvent {
     Sent {
         unit_id: Option<Arc<str>>,
         survey_tool: Option<Arc<str>>,
@@ -88,7 +88,7 @@ pub enum InvitationEvent {
 }
 
 /// See the module's page.
-pub struct SurveyInvitations;
+pub(crate) struct SurveyInvitations;
 
 impl Operator for SurveyInvitations {
     type Reference = RetailReference;
@@ -110,7 +110,7 @@ impl Operator for SurveyInvitations {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, Self::Key, InvitationEvent),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = Columns::of(batch);
         let event_type = columns.text("event_type")?;
         let customer_id = columns.text("customer_id")?;
@@ -137,7 +137,7 @@ impl Operator for SurveyInvitations {
         &self,
         (customer_id, survey_id): &Self::Key,
         history: &[HistoryEntry<InvitationEvent>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SurveyInvitation>,
     ) {
         let sent = history.iter().find_map(|entry| match &entry.event {
@@ -150,7 +150,9 @@ impl Operator for SurveyInvitations {
         let Some((stamp, unit_id, survey_tool)) = sent else {
             return;
         };
-        let customer = call.reference.customer(customer_id, stamp.occurred_at_ms);
+        let customer = context
+            .reference
+            .customer(customer_id, stamp.occurred_at_ms);
         out.push(SurveyInvitation {
             instant_ms: stamp.occurred_at_ms,
             event_id: stamp.event_id.clone(),
@@ -221,7 +223,7 @@ mod tests {
             ],
         );
         let key = |customer: &str| (customer.into(), "S1".into());
-        // Another customer's survey of that number is another invitation, not answered by this one.
+        // A survey of another customer with the same number is another invitation, which this answer does not belong to.
         assert_eq!(
             projected(&SurveyInvitations, Topic::Complaints, &events),
             [
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn k17_the_unit_is_the_one_that_sent_it_else_unknown() {
+    fn k17_the_unit_is_that_of_the_sending_else_unknown() {
         let key = ("C1".into(), "S1".into());
         for (unit_id, expected) in [(Some("U1"), "U1"), (None, UNKNOWN)] {
             let sent = InvitationEvent::Sent {

@@ -1,94 +1,123 @@
 //! Reference data archived by content: `<storage>/reference/<version>/<file>`.
 //!
-//! A seal names the version that was in force. Recovery and audit read exactly that, whatever lies in `[reference] dir` today;
-//! a new version takes effect at a seal and runs its readers again.
+//! A seal names the version in force. Recovery and audit read exactly that version, whatever the folder `[reference] dir` holds by
+//! then. A new version takes effect at a seal and runs its readers again.
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use pipeline::shard::{ReferenceStore, ReferenceStoreError};
+use pipeline::error::ErrorKind;
+use pipeline::shard::ReferenceStore;
 
 use super::{ReferenceData, RetailReference};
+use crate::error::{Error, Result};
 
 /// The archive of one storage.
 pub struct ReferenceArchive {
     store: Arc<dyn ObjectStore>,
-    /// What was kept or read last: every shard asks for the same version.
-    last: Mutex<Option<Arc<ReferenceData>>>,
+    /// The version added or read last: every shard asks for the same one.
+    cache: Mutex<Option<Arc<ReferenceData>>>,
 }
 
 impl ReferenceArchive {
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
         Self {
             store,
-            last: Mutex::default(),
+            cache: Mutex::default(),
         }
     }
 
-    /// Reads `dir`, keeps its files under their content's hash, and returns what they say. An absent folder is empty data.
-    pub async fn keep(&self, dir: &FilePath) -> anyhow::Result<Arc<ReferenceData>> {
-        let files = match dir.exists() {
-            true => ReferenceData::files(dir)?,
-            false => BTreeMap::new(),
+    /// Reads `dir`, stores its files under their content hash, and returns the data. A missing folder is empty data.
+    ///
+    /// # Errors
+    /// Files that cannot be used, with every [`crate::error::Problem`]; a storage that cannot be written.
+    pub async fn add(&self, dir: &FilePath) -> Result<Arc<ReferenceData>> {
+        let files = if ReferenceData::folder_exists(dir)? {
+            ReferenceData::read_files(dir)?
+        } else {
+            BTreeMap::new()
         };
         let reference = Arc::new(ReferenceData::from_files(&files)?);
         for (name, bytes) in files {
             let path = folder(reference.version()).join(name);
             // Equal content under an equal name: writing it again changes nothing.
             if self.store.head(&path).await.is_err() {
+                let message = format!("reference data cannot be archived path={path}");
                 self.store
                     .put(&path, bytes.into())
                     .await
-                    .with_context(|| format!("reference data cannot be archived path={path}"))?;
+                    .map_err(Error::from_source(ErrorKind::Unavailable, message))?;
             }
         }
         self.remember(&reference);
         Ok(reference)
     }
 
-    fn remember(&self, reference: &Arc<ReferenceData>) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some(reference.clone());
-    }
-
-    /// The last one, if it is of this version.
-    fn remembered(&self, version: &str) -> Option<Arc<ReferenceData>> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.clone().filter(|last| last.version() == version)
-    }
-
-    /// A version that was kept.
-    pub async fn read(&self, version: &str) -> anyhow::Result<Arc<ReferenceData>> {
-        if let Some(reference) = self.remembered(version) {
+    /// Reads a version that was added earlier.
+    ///
+    /// # Errors
+    /// A storage that cannot be read; archived files that are missing or do not have the content that the version names.
+    pub async fn read(&self, version: &str) -> Result<Arc<ReferenceData>> {
+        if let Some(reference) = self.cached(version) {
             return Ok(reference);
         }
-        let mut files = BTreeMap::new();
-        let listed: Vec<_> = self
+        let files = self
+            .archived_files(version)
+            .await
+            .map_err(Error::from_source(
+                ErrorKind::Unavailable,
+                format!("archived reference data cannot be read version={version}"),
+            ))?;
+        let found = ReferenceData::version_of(&files);
+        if found != version {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "archived reference data do not have the content of their version: version={version} found={found}"
+                ),
+            ));
+        }
+        let reference = ReferenceData::from_files(&files).map_err(Error::from_source(
+            ErrorKind::Damaged,
+            format!("archived reference data cannot be used version={version}"),
+        ))?;
+        let reference = Arc::new(reference);
+        self.remember(&reference);
+        Ok(reference)
+    }
+
+    async fn archived_files(
+        &self,
+        version: &str,
+    ) -> Result<BTreeMap<String, Vec<u8>>, object_store::Error> {
+        let objects: Vec<_> = self
             .store
             .list(Some(&folder(version)))
             .try_collect()
             .await?;
-        for object in listed {
+        let mut files = BTreeMap::new();
+        for object in objects {
             let bytes = self.store.get(&object.location).await?.bytes().await?;
             if let Some(name) = object.location.filename() {
                 files.insert(name.to_owned(), bytes.to_vec());
             }
         }
-        let reference = ReferenceData::from_files(&files)?;
-        anyhow::ensure!(
-            reference.version() == version,
-            "the archived files have another content: version={}",
-            reference.version()
-        );
-        let reference = Arc::new(reference);
-        self.remember(&reference);
-        Ok(reference)
+        Ok(files)
+    }
+
+    fn remember(&self, reference: &Arc<ReferenceData>) {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        *cache = Some(reference.clone());
+    }
+
+    fn cached(&self, version: &str) -> Option<Arc<ReferenceData>> {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.clone().filter(|data| data.version() == version)
     }
 }
 
@@ -98,18 +127,19 @@ fn folder(version: &str) -> Path {
 
 #[async_trait]
 impl ReferenceStore<RetailReference> for ReferenceArchive {
-    async fn reference(&self, version: &str) -> Result<RetailReference, ReferenceStoreError> {
-        match self.read(version).await {
-            Ok(reference) => Ok(RetailReference::new(reference)),
-            Err(error) => Err(ReferenceStoreError {
-                version: version.to_owned(),
-                source: error.into(),
-            }),
-        }
+    async fn reference(&self, version: &str) -> pipeline::error::Result<RetailReference> {
+        let reference = self.read(version).await.map_err(|error| {
+            let message = format!(
+                "reference data of version={version} cannot be read from the storage's archive"
+            );
+            pipeline::error::Error::new(error.kind(), message).caused_by(error)
+        })?;
+        Ok(RetailReference::new(reference))
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use object_store::memory::InMemory;
 
@@ -126,24 +156,22 @@ mod tests {
         };
         let archive = ReferenceArchive::new(Arc::new(InMemory::new()));
         std::fs::write(&file, rows("U1")).unwrap();
-        let first = archive.keep(dir.path()).await.unwrap();
+        let first = archive.add(dir.path()).await.unwrap();
         std::fs::write(&file, rows("U2")).unwrap();
-        let second = archive.keep(dir.path()).await.unwrap();
+        let second = archive.add(dir.path()).await.unwrap();
         assert_ne!(first.version(), second.version());
         let read = archive.read(first.version()).await.unwrap();
         assert_eq!(read.version(), first.version());
         let again = archive.read(first.version()).await.unwrap();
         assert!(Arc::ptr_eq(&read, &again), "read once");
-        assert!(archive.read("nowhere").await.is_err());
+        let missing = archive.read("nowhere").await.err().unwrap();
+        assert_eq!(missing.kind(), ErrorKind::Damaged);
     }
 
     #[tokio::test]
-    async fn an_absent_folder_is_empty_data_and_can_be_read_back() {
+    async fn a_missing_folder_is_empty_data_and_can_be_read_again() {
         let archive = ReferenceArchive::new(Arc::new(InMemory::new()));
-        let empty = archive
-            .keep(FilePath::new("/nowhere/at/all"))
-            .await
-            .unwrap();
+        let empty = archive.add(FilePath::new("/nowhere/at/all")).await.unwrap();
         let other = ReferenceArchive::new(archive.store.clone());
         assert!(other.read(empty.version()).await.is_ok());
     }

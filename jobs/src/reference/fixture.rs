@@ -1,4 +1,4 @@
-//! Worlds for tests, written down in a few words.
+//! Reference data and list prices for tests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipeline::history::EventOrder;
+use schemas::money::Fen;
 
 use super::list_price::Announcement;
 use super::{PriceType, ReferenceData, RetailReference};
 
-/// Reference data from `(file name, text)`.
-pub fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
+/// Reference data from (file name, content).
+pub(crate) fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
     let files: BTreeMap<_, _> = files
         .iter()
         .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
@@ -20,7 +21,7 @@ pub fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
 }
 
 /// One retailer `C1`: territory T1 and class A until ms 1000 (region R1 throughout), then T2 and B.
-pub fn one_customer() -> RetailReference {
+pub(crate) fn one_customer() -> RetailReference {
     RetailReference::new(Arc::new(reference_data(&[(
         "ref_customer.csv",
         "customer_id,territory_id,class_id,region_code,valid_from,valid_to\n\
@@ -29,8 +30,8 @@ pub fn one_customer() -> RetailReference {
     )])))
 }
 
-/// Announces a list price from `valid_from_ms` on, said at that instant by the event `id`.
-pub fn list_price(
+/// Announces a list price that holds from `valid_from_ms` on, by an event `id` of that instant.
+pub(crate) fn list_price(
     reference: &mut RetailReference,
     id: &str,
     (sku_id, region_code, price_type): (&str, &str, PriceType),
@@ -41,7 +42,7 @@ pub fn list_price(
     let announcement = Announcement {
         region_code: region_code.into(),
         price_type,
-        price_fen,
+        price: Fen::from_fen(price_fen),
         valid_from_ms,
         valid_to_ms,
         stamp: EventOrder {

@@ -6,23 +6,23 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::columns::Columns;
 use pipeline::history::EventOrder;
+use schemas::money::Fen;
 use serde::{Deserialize, Serialize};
 
-use pipeline::columns::Columns;
-
-/// What a list price is a price for.
+/// Which price a list price sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum PriceType {
-    /// What the retailer pays (批发价).
+pub(crate) enum PriceType {
+    /// The price that the retailer pays (批发价).
     Wholesale,
-    /// What the consumer should pay (建议零售价).
+    /// The price that is suggested for the consumer (建议零售价).
     SuggestedRetail,
 }
 
 impl PriceType {
-    /// As events and tables write it.
-    pub fn as_str(self) -> &'static str {
+    /// The name in events and tables.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Wholesale => "WHOLESALE",
             Self::SuggestedRetail => "SUGGESTED_RETAIL",
@@ -36,14 +36,15 @@ impl PriceType {
     }
 }
 
-/// The region of a price that holds wherever no region has its own.
-pub const ALL_REGIONS: &str = "ALL";
+/// The region of a price that holds wherever a region has none of its own.
+const ALL_REGIONS: &str = "ALL";
 
+/// A list price as one event announced it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Announcement {
     pub region_code: Arc<str>,
     pub price_type: PriceType,
-    pub price_fen: i64,
+    pub price: Fen,
     pub valid_from_ms: i64,
     pub valid_to_ms: Option<i64>,
     pub stamp: EventOrder,
@@ -51,17 +52,17 @@ pub(super) struct Announcement {
 
 /// Every announced list price, by SKU.
 #[derive(Default, Serialize, Deserialize)]
-pub struct ListPrices {
+pub(super) struct ListPrices {
     by_sku: BTreeMap<Arc<str>, Vec<Announcement>>,
     sku_of_event: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl ListPrices {
-    /// Takes in the list prices among accepted price events whose row is not marked in `skip`, takes out the events `removed`, and
-    /// answers with the SKUs that this touched.
+    /// Adds the list prices of a batch of accepted price events except rows marked in `skip`, removes the events `removed`, and returns
+    /// the SKUs whose prices changed.
     ///
-    /// An absent `region_code` is [`ALL_REGIONS`]; a price of an unknown type is nobody's and left out.
-    pub fn apply(
+    /// A missing `region_code` is [`ALL_REGIONS`]; a price of an unknown type is ignored.
+    pub(super) fn apply(
         &mut self,
         batch: &RecordBatch,
         skip: &[bool],
@@ -98,7 +99,7 @@ impl ListPrices {
             let announcement = Announcement {
                 region_code: region_code.unwrap_or_else(|| ALL_REGIONS.into()),
                 price_type,
-                price_fen,
+                price: Fen::from_fen(price_fen),
                 valid_from_ms,
                 valid_to_ms: valid_to.get(row),
                 stamp: EventOrder {
@@ -132,24 +133,30 @@ impl ListPrices {
         announcements.push(announcement);
     }
 
-    /// The price in force in `region_code` at `at_ms`, in fen: the region's own, else that of [`ALL_REGIONS`].
-    pub fn at(&self, sku_id: &str, region_code: &str, of: PriceType, at_ms: i64) -> Option<i64> {
+    /// The price in force in `region_code` at `at_ms`: the region's own, else that of [`ALL_REGIONS`].
+    pub(super) fn at(
+        &self,
+        sku_id: &str,
+        region_code: &str,
+        price_type: PriceType,
+        at_ms: i64,
+    ) -> Option<Fen> {
         let announcements = self.by_sku.get(sku_id)?;
-        let in_force = |region| price_in_force(announcements, region, of, at_ms);
+        let in_force = |region| price_in_force(announcements, region, price_type, at_ms);
         in_force(region_code).or_else(|| in_force(ALL_REGIONS))
     }
 
-    /// Table `asof.list_price`: all prices in force at `at_ms`, also those that a region's own price hides there.
-    pub fn as_of(&self, at_ms: i64) -> Result<RecordBatch, ArrowError> {
+    /// Table `asof.list_price`: all prices in force at `at_ms`, also those of [`ALL_REGIONS`] where a region has its own.
+    pub(super) fn as_of(&self, at_ms: i64) -> Result<RecordBatch, ArrowError> {
         let mut rows = Vec::new();
         for (sku, announcements) in &self.by_sku {
-            let mut places: Vec<_> = announcements
+            let mut scopes: Vec<_> = announcements
                 .iter()
                 .map(|announcement| (&announcement.region_code, announcement.price_type))
                 .collect();
-            places.sort();
-            places.dedup();
-            for (region, price_type) in places {
+            scopes.sort();
+            scopes.dedup();
+            for (region, price_type) in scopes {
                 let price = price_in_force(announcements, region, price_type, at_ms);
                 rows.extend(price.map(|price| (sku, region, price_type.as_str(), price)));
             }
@@ -173,27 +180,29 @@ impl ListPrices {
             ),
             (
                 "price_fen",
-                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.3))),
+                Arc::new(Int64Array::from_iter_values(
+                    rows.iter().map(|row| row.3.as_fen()),
+                )),
                 false,
             ),
         ])
     }
 }
 
-/// The announcement that began last decides, also when its `valid_to` has passed: it ended the one before it for good.
+/// The announcement that began last decides, also after its `valid_to`: it ended the one before it for good.
 fn price_in_force(
     announcements: &[Announcement],
     region_code: &str,
     price_type: PriceType,
     at_ms: i64,
-) -> Option<i64> {
+) -> Option<Fen> {
     announcements
         .iter()
         .filter(|a| *a.region_code == *region_code && a.price_type == price_type)
         .filter(|a| a.valid_from_ms <= at_ms)
         .max_by(|a, b| (a.valid_from_ms, &a.stamp).cmp(&(b.valid_from_ms, &b.stamp)))
         .filter(|a| a.valid_to_ms.is_none_or(|to_ms| at_ms < to_ms))
-        .map(|a| a.price_fen)
+        .map(|a| a.price)
 }
 
 #[cfg(test)]

@@ -7,21 +7,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::time::wall;
 
 /// Time between two plain lines.
-const EVERY: Duration = Duration::from_secs(5);
+const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// How far a command has come.
-pub struct Progress {
+/// The progress of a command.
+pub(crate) struct Progress {
     what: &'static str,
     bar: Option<ProgressBar>,
-    said_at: Instant,
+    reported_at: Instant,
 }
 
 impl Progress {
-    /// Progress of `what` (`sent`, `recomputed`); `of` is how many there will be, if that is known.
-    pub fn new(what: &'static str, of: Option<u64>) -> Self {
+    /// Progress of `what` (`sent`, `recomputed`); `total` is how many there will be, if that is known.
+    pub(crate) fn new(what: &'static str, total: Option<u64>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = of.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-            let template = match of {
+            let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+            let template = match total {
                 Some(_) => "{prefix} [{wide_bar}] {human_pos}/{human_len} {msg}",
                 None => "{prefix} {human_pos} ({per_sec}) {msg}",
             };
@@ -33,20 +33,20 @@ impl Progress {
         Self {
             what,
             bar,
-            said_at: wall::monotonic(),
+            reported_at: wall::monotonic(),
         }
     }
 
-    /// So many are done.
-    pub fn at(&mut self, done: u64, message: &str) {
+    /// Shows that this many are done.
+    pub(crate) fn update(&mut self, done: u64, message: &str) {
         match &self.bar {
             Some(bar) => {
                 bar.set_position(done);
                 bar.set_message(message.to_owned());
             }
-            None if self.said_at.elapsed() >= EVERY => {
+            None if self.reported_at.elapsed() >= LINE_EVERY => {
                 tracing::info!("{} {done} {message}", self.what);
-                self.said_at = wall::monotonic();
+                self.reported_at = wall::monotonic();
             }
             None => {}
         }

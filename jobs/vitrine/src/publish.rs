@@ -1,27 +1,27 @@
 //! `vitrine publish`: event files into Kafka.
 //!
-//! A file's partition number is kept (K2), and with it the order of its lines; between files lines go by `recorded_at` as the
-//! file source reads them (K1), so that a consumer finds no partition far ahead of the others. Lines that are no good events
-//! are sent as they are: judging them is the reader's.
+//! A file keeps its partition number (K2) and the order of its lines. Between files, lines are sent by `recorded_at`, as the file source
+//! reads them (K1), so that a consumer finds no partition far ahead of the others. Lines that are not valid events are sent as they are:
+//! the verdict on them is the reader's.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use pipeline::kafka::TopicPartition;
-use pipeline::kafka::{KafkaSettings, RecordSender, partition_counts};
+use pipeline::kafka::{KafkaSettings, RecordSender, TopicPartition, partition_counts};
 use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::{Item, Source, Start};
 use schemas::event::{Topic, event_types};
 use serde::Deserialize;
 
-use super::Usage;
-use super::progress::Progress;
-use super::run::kafka_settings;
 use crate::config::Config;
+use crate::exit::CommandError;
+use crate::output::print_lines;
+use crate::progress::Progress;
+use crate::run::kafka_settings;
 
-/// Longest line that is sent whole; no broker takes a record of this size.
+/// Longest line that is sent whole; no broker accepts a record of this size.
 const MAX_LINE_BYTES: usize = 256 << 20;
 const POLL_RECORDS: usize = 1_024;
 
@@ -32,32 +32,32 @@ const POLL_RECORDS: usize = 1_024;
   VITRINE__SOURCE__BROKERS=kafka:9092 vitrine publish events
 
 The topics must exist, with at least as many partitions as there are files: input topics are never created.")]
-pub struct PublishArgs {
+pub(crate) struct PublishArgs {
     /// Folder with `<topic>/<partition>.ndjson` (.gz, .zst)
     #[arg(value_name = "DIR")]
-    pub dir: PathBuf,
+    dir: PathBuf,
 }
 
 /// Runs the command.
-pub async fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<()> {
+pub(crate) async fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<()> {
     let (dir, config) = (args.dir.clone(), config.clone());
     let mut progress = Progress::new("sent", None);
     let sent = tokio::task::spawn_blocking(move || {
-        publish(&dir, &config, &mut |n| progress.at(n, "events"))
+        publish(&dir, &config, &mut |sent| progress.update(sent, "events"))
     })
     .await
     .context("sending stopped")??;
     let line = |(topic, records)| format!("{topic}: {records} records");
-    super::say(sent.into_iter().map(line))
+    print_lines(sent.into_iter().map(line))
 }
 
-/// Sends all event files of `dir` and waits until brokers have confirmed every record; records per topic.
+/// Sends all event files of `dir` and waits until brokers have confirmed every record; returns the number of records per topic.
 ///
-/// `told` hears how many have been confirmed.
-pub fn publish(
+/// `on_progress` receives how many records have been confirmed.
+fn publish(
     dir: &Path,
     config: &Config,
-    told: &mut dyn FnMut(u64),
+    on_progress: &mut dyn FnMut(u64),
 ) -> anyhow::Result<Vec<(String, u64)>> {
     let topics: Vec<(String, Topic)> = config
         .topic_settings()
@@ -87,9 +87,9 @@ pub fn publish(
             sender.send(input, key.as_ref().map(|key| key.as_bytes()), payload)?;
             sent[record.input] += 1;
         }
-        told(sender.delivered());
+        on_progress(sender.delivered());
     }
-    sender.finish(told)?;
+    sender.finish(on_progress)?;
     Ok(topics
         .iter()
         .map(|(name, _)| {
@@ -102,7 +102,7 @@ pub fn publish(
         .collect())
 }
 
-/// Every event file as an input, if Kafka has its partition.
+/// Every event file as an input; an error if Kafka lacks its partition.
 fn inputs(
     dir: &Path,
     topics: &[(String, Topic)],
@@ -115,7 +115,7 @@ fn inputs(
         .map(|(name, _)| name.as_str())
         .collect();
     if file_partitions(dir, &names)? == 0 {
-        return Err(Usage(format!(
+        return Err(CommandError::Usage(format!(
             "there are no event files in dir={}; expected {}/0.ndjson and so on, as `vitrine simulate --out` writes them",
             dir.display(),
             names[0]
@@ -128,7 +128,7 @@ fn inputs(
     for ((name, topic), count) in topics.iter().zip(counts) {
         let files = file_partitions(dir, &[name])?;
         if files > count {
-            return Err(Usage(format!(
+            return Err(CommandError::Usage(format!(
                 "partition does not exist topic={name} partition={} partitions={count}: was the topic created anew with \
                  fewer partitions? (dir={} has such a file)",
                 files - 1,
@@ -141,18 +141,23 @@ fn inputs(
                 topic = name,
                 files = keyed_files,
                 partitions = count,
-                "keys were placed among another number of partitions: readers will find them misplaced"
+                "keys were partitioned for another number of partitions: readers will reject records as misplaced"
             );
         }
-        let partitions = (0..files).map(|partition| i32::try_from(partition).unwrap_or(i32::MAX));
-        inputs.extend(
-            partitions.map(|partition| (TopicPartition::new(name.clone(), partition), *topic)),
-        );
+        for partition in 0..files {
+            let input = TopicPartition::new(name.clone(), number(partition)?);
+            inputs.push((input, *topic));
+        }
     }
     Ok(inputs)
 }
 
-/// The ids that may be a key, and what says which of them is.
+/// The number of a partition as Kafka has it.
+fn number(partition: u32) -> anyhow::Result<i32> {
+    i32::try_from(partition).context("a partition number is too large for Kafka")
+}
+
+/// The ids that may be the key, and the event type that decides which.
 #[derive(Deserialize)]
 struct Ids<'p> {
     #[serde(borrow)]
@@ -167,7 +172,7 @@ struct Ids<'p> {
     sku_id: Option<Cow<'p, str>>,
 }
 
-/// The payload's id as the contract keys it (`DOMAIN.md` 3.1); price events, which may have any key, have their SKU's.
+/// The id of the payload that is its key (`DOMAIN.md` 3.1); the SKU for price events, which may have any key.
 fn key_of(topic: Topic, payload: &[u8]) -> Option<Cow<'_, str>> {
     let ids: Ids<'_> = serde_json::from_slice(payload).ok()?;
     if !topic.is_keyed() {
@@ -207,17 +212,17 @@ mod tests {
         assert_eq!(of(Topic::Visits, "visit.plan_submitted"), "S1");
         assert_eq!(of(Topic::Complaints, "day.closed"), "U1");
         assert_eq!(of(Topic::Prices, "price.observed"), "K1");
-        // what is no event keeps its id where one can be read
+        // an unknown event type: the customer, if there is one
         assert_eq!(of(Topic::Orders, "order.invented"), "C1");
         assert_eq!(key(Topic::Orders, "{\"customer_id\":7}"), None);
         assert_eq!(key(Topic::Orders, "nonsense"), None);
     }
 
     /// Key and value of a record; `None` is null, which is not empty.
-    type Held = (Option<Vec<u8>>, Option<Vec<u8>>);
+    type KeyAndValue = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-    /// The first `many` records of a partition of `orders.v1`.
-    fn records(brokers: &str, partition: i32, many: usize) -> Vec<Held> {
+    /// The first `count` records of a partition of `orders.v1`.
+    fn records(brokers: &str, partition: i32, count: usize) -> Vec<KeyAndValue> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", brokers)
             .set("group.id", "test")
@@ -229,14 +234,14 @@ mod tests {
             .unwrap();
         consumer.assign(&place).unwrap();
         let mut held = Vec::new();
-        // a poll may end early for the client's own events
+        // a poll may end early because of events of the client itself
         for _ in 0..200 {
             if let Some(record) = consumer.poll(Duration::from_millis(100)) {
                 let record = record.unwrap();
                 let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
                 held.push((bytes(record.key()), bytes(record.payload())));
             }
-            if held.len() == many {
+            if held.len() == count {
                 break;
             }
         }
@@ -294,9 +299,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_event_files_is_a_mistake_in_the_call() {
+    fn a_folder_without_event_files_is_wrong_usage() {
         let dir = tempfile::tempdir().unwrap();
         let error = publish(dir.path(), &Config::default(), &mut |_| ()).unwrap_err();
-        assert!(error.downcast_ref::<Usage>().is_some(), "{error}");
+        let is_usage = matches!(error.downcast_ref(), Some(CommandError::Usage(_)));
+        assert!(is_usage, "{error}");
     }
 }

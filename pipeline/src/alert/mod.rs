@@ -1,22 +1,14 @@
-//! Alerts: rules over facts and metric rows, and the way of their transitions to the people who act.
+//! Alerts: what a rule is, and what it decides.
 //!
 //! ```text
-//!  facts, rows ─▶ AlertRule ─ AlertChange ─▶ seal ─ Transition ─▶ Outbox (sealed state) ─ Dispatch ─▶ Deliverer
-//!                     ▲ timers                                   ▲                                │ one lane a destination
-//!                     └ clock or live time                       └──────── Report (sealed) ◀──────┘
+//!  facts, rows ─▶ AlertRule ─ AlertChange ─▶ seal ─▶ Transition
+//!                     ▲ timers
+//!                     └ clock or live time
 //! ```
 //!
 //! * [`AlertRule`]: a pure state machine, pending → firing → resolved or withdrawn; it knows no I/O and no sequence.
-//! * [`Transition`]: a [`AlertChange`] that a seal has numbered; its id is the same on every retry and every replay.
-//! * [`Outbox`]: what is not yet acknowledged by whom. Part of the owner's state, so it survives with the log.
-//! * [`Deliverer`]: one task a destination, each with its own [`Lane`] (order, retries, expiry: pure) over a [`Target`] (I/O).
-//!
-//! What an owner does, in this order: number the changes of a seal ([`seal()`]); put the seal; once it is durable, [`Outbox::add`]
-//! and [`Deliverer::dispatch`]; [`Deliverer::renew`] with every seal and every look at the end of its log; [`Deliverer::reports`]
-//! into the next seal and [`Outbox::settle`]. A new owner starts with [`Outbox::take_over`].
-//!
-//! Delivery is at least once. A transition leaves only after its seal, and only while its owner may send ([`Pulse`]); what a
-//! crash leaves unacknowledged is sent again under the same id. There is no storm guard yet.
+//! * [`Transition`]: an [`AlertChange`] that a record of a log has numbered ([`seal()`]); its id is the same on every retry and
+//!   every replay. Once that record is durable, [`sink`](crate::sink) delivers it.
 
 mod rule;
 mod transition;

@@ -1,9 +1,9 @@
 //! What an author of an alert rule writes against.
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use super::transition::AlertChange;
+use crate::error::Result;
 
 /// What a rule looks at, and so where it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +49,7 @@ pub trait AlertRule: Send {
 
     /// Takes in what changed: weighted facts (columns of the fact table and `weight`), or revisions of rows (`n` = 0: the row
     /// is gone).
-    fn observe(
-        &mut self,
-        batch: &RecordBatch,
-        now: RuleTime,
-    ) -> Result<Vec<AlertChange>, ArrowError>;
+    fn observe(&mut self, batch: &RecordBatch, now: RuleTime) -> Result<Vec<AlertChange>>;
 
     /// Lets timers fire that `now` has reached. Nothing where none is due.
     fn tick(&mut self, now: RuleTime) -> Vec<AlertChange>;
@@ -62,10 +58,10 @@ pub trait AlertRule: Send {
     fn next_timer_ms(&self) -> Option<i64>;
 
     /// Open alerts and timers, for a base.
-    fn save(&self) -> Result<Vec<u8>, postcard::Error>;
+    fn save(&self) -> Result<Vec<u8>>;
 
     /// Takes back what [`AlertRule::save`] gave.
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
+    fn load(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
 #[cfg(test)]

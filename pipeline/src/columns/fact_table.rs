@@ -25,6 +25,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 
 use super::comment;
 
@@ -153,11 +154,13 @@ impl<F> FactColumn<F> {
             Value::Integer(get) => Arc::new(Int64Array::from_iter_values(rows.map(get))),
             Value::OptionalInteger(get) => Arc::new(rows.map(get).collect::<Int64Array>()),
             Value::Instant(get) => Arc::new(
-                TimestampMicrosecondArray::from_iter_values(rows.map(|fact| get(fact) * 1_000))
-                    .with_timezone("UTC"),
+                TimestampMicrosecondArray::from_iter_values(
+                    rows.map(|fact| TimestampMs::from_ms(get(fact)).as_micros()),
+                )
+                .with_timezone("UTC"),
             ),
             Value::OptionalInstant(get) => Arc::new(
-                rows.map(|fact| get(fact).map(|ms| ms * 1_000))
+                rows.map(|fact| get(fact).map(|ms| TimestampMs::from_ms(ms).as_micros()))
                     .collect::<TimestampMicrosecondArray>()
                     .with_timezone("UTC"),
             ),

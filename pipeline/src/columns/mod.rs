@@ -1,6 +1,7 @@
 //! Reading and writing Arrow columns: what every event batch has ([`EventHead`]), what an operator picks from one ([`Columns`]), and a
 //! fact table declared once for schema and batches ([`FactTable`]).
 
+mod conform;
 mod fact_table;
 mod read;
 
@@ -10,7 +11,9 @@ use arrow::array::{Array, AsArray, Int32Array, StringArray, TimestampMicrosecond
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 
+pub use conform::conform;
 pub use fact_table::{FactColumn, FactTable};
 pub use read::{
     Columns, DecimalColumn, FlagColumn, InstantColumn, IntegerColumn, ListColumn, TextColumn,
@@ -50,11 +53,11 @@ impl<'a> EventHead<'a> {
     }
 
     pub fn occurred_at_ms(&self, row: usize) -> i64 {
-        self.occurred_at.value(row) / 1000
+        TimestampMs::from_micros(self.occurred_at.value(row)).as_ms()
     }
 
     pub fn recorded_at_ms(&self, row: usize) -> i64 {
-        self.recorded_at.value(row) / 1000
+        TimestampMs::from_micros(self.recorded_at.value(row)).as_ms()
     }
 
     pub fn corrects(&self, row: usize) -> Option<&'a str> {

@@ -135,7 +135,7 @@ impl InputJudge {
     }
 
     /// K6: what occurred before this is too late, and an id accepted before it is forgotten.
-    fn limit_ms(&self) -> Option<i64> {
+    pub fn limit_ms(&self) -> Option<i64> {
         self.highest_ms.map(|highest| {
             highest - self.settings.out_of_orderness_ms - self.settings.allowed_lateness_ms
         })
@@ -148,7 +148,7 @@ impl InputJudge {
         match &verdict {
             Verdict::Accepted(event) => {
                 self.counters.accepted += 1;
-                self.remember(event.event_id(), event.occurred_at_ms());
+                self.remember(event.event_id(), event.occurred_at().as_ms());
             }
             Verdict::Duplicate => self.counters.duplicate += 1,
             Verdict::TooLate(_) => self.counters.too_late += 1,
@@ -183,7 +183,7 @@ impl InputJudge {
             return Verdict::Dead(Rejection::new(reason, ""));
         }
         let limit = self.limit_ms();
-        if limit.is_some_and(|limit| event.occurred_at_ms() < limit) {
+        if limit.is_some_and(|limit| event.occurred_at().as_ms() < limit) {
             return Verdict::TooLate(event);
         }
         if self.known.contains(event.event_id(), limit) {
@@ -194,15 +194,15 @@ impl InputJudge {
 
     /// K5.
     fn is_future_dated(&self, record: &Record, event: &Event<'_>) -> bool {
-        let skew = self.limits.max_future_skew_ms;
-        let occurred_at = event.occurred_at_ms();
+        let skew = self.limits.max_future_skew.as_ms();
+        let occurred_at = event.occurred_at().as_ms();
         let allowed_after_broker = match record.timestamp_kind {
             TimestampKind::None => None,
             TimestampKind::CreateTime => Some(DAY_MS),
             TimestampKind::LogAppendTime => Some(skew),
         };
         let after_broker = record.timestamp_ms.zip(allowed_after_broker);
-        occurred_at > event.recorded_at_ms().saturating_add(skew)
+        occurred_at > event.recorded_at().as_ms().saturating_add(skew)
             // A producer may have written any number as its time.
             || after_broker
                 .is_some_and(|(broker, allowed)| occurred_at > broker.saturating_add(allowed))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// How far apart the two `occurred_at` may lie, K23 and K24.
-pub const REACH_MS: i64 = 35 * 86_400_000;
+const REACH_MS: i64 = 35 * 86_400_000;
 
 /// What one accepted event says of itself; columns of its batch.
 #[derive(Clone, Debug)]
@@ -254,9 +254,10 @@ mod tests {
                 let named = event("a", 2 * REACH_MS, None);
                 (named, event("b", 2 * REACH_MS + apart, Some("a")))
             };
-            let expected: (&[&str], &[&str]) = match reaches {
-                true => (&["b"], &[]),
-                false => (&["a", "b"], &["b"]),
+            let expected: (&[&str], &[&str]) = if reaches {
+                (&["b"], &[])
+            } else {
+                (&["a", "b"], &["b"])
             };
             let (named, by) = both();
             let found = end_state(&[vec![named], vec![by]]);

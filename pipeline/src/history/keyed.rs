@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::operator::{EventOrder, Fact, HistoryEntry, Operator, OperatorContext};
 use crate::columns;
+use crate::error::Result;
 use crate::time::Zone;
 
 /// Name of the column that makes facts retractable.
@@ -42,20 +43,20 @@ pub trait KeyedOperator<R>: Send {
         batch: &RecordBatch,
         skip: &[bool],
         removed: &[Arc<str>],
-    ) -> Result<(), ArrowError>;
+    ) -> Result<()>;
     /// Keys that read one of `dependencies` run again.
     fn touch_readers(&mut self, dependencies: &[Arc<str>]);
     /// Every key runs again (new reference data, or after loading a base).
     fn touch_all(&mut self);
     /// Runs the touched keys and those whose timer the clock has reached.
-    fn run(&mut self, clock_ms: i64, reference: &R) -> Result<Option<Changelog>, ArrowError>;
+    fn run(&mut self, clock_ms: i64, reference: &R) -> Result<Option<Changelog>>;
     /// Keys with a history.
     fn keys(&self) -> usize;
     /// The earliest timer.
     fn next_timer_ms(&self) -> Option<i64>;
-    fn save(&self) -> Result<Vec<u8>, postcard::Error>;
+    fn save(&self) -> Result<Vec<u8>>;
     /// Takes back what [`KeyedOperator::save`] gave and marks every key as touched: facts are computed anew.
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
+    fn load(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
 struct KeyState<E, F> {
@@ -207,7 +208,7 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
         batch: &RecordBatch,
         skip: &[bool],
         removed: &[Arc<str>],
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         if !self.operator.topics().contains(&topic) {
             return Ok(());
         }
@@ -264,11 +265,7 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
         self.touched.extend(self.slots.keys().cloned());
     }
 
-    fn run(
-        &mut self,
-        clock_ms: i64,
-        reference: &O::Reference,
-    ) -> Result<Option<Changelog>, ArrowError> {
+    fn run(&mut self, clock_ms: i64, reference: &O::Reference) -> Result<Option<Changelog>> {
         while let Some((at_ms, _)) = self.timers.first() {
             if *at_ms > clock_ms {
                 break;
@@ -295,9 +292,10 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
             .map(|fact| self.operator.is_public(fact))
             .collect();
         let facts = self.batch(&facts, weights)?;
-        let public = match public.iter().all(|&mine| mine) {
-            true => facts.clone(),
-            false => filter_record_batch(&facts, &BooleanArray::from(public))?,
+        let public = if public.iter().all(|&mine| mine) {
+            facts.clone()
+        } else {
+            filter_record_batch(&facts, &BooleanArray::from(public))?
         };
         Ok(Some(Changelog { facts, public }))
     }
@@ -310,17 +308,17 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
         self.timers.first().map(|(at_ms, _)| *at_ms)
     }
 
-    fn save(&self) -> Result<Vec<u8>, postcard::Error> {
+    fn save(&self) -> Result<Vec<u8>> {
         let mut histories: Histories<&O::Key, &[HistoryEntry<O::Event>]> = self
             .slots
             .iter()
             .map(|(key, slot)| (key, slot.history.as_slice()))
             .collect();
         histories.sort_by(|a, b| a.0.cmp(b.0));
-        postcard::to_stdvec(&histories)
+        Ok(postcard::to_stdvec(&histories)?)
     }
 
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error> {
+    fn load(&mut self, bytes: &[u8]) -> Result<()> {
         let histories: Histories<O::Key, Vec<HistoryEntry<O::Event>>> =
             postcard::from_bytes(bytes)?;
         for (key, history) in histories {

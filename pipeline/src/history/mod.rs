@@ -13,6 +13,6 @@ mod correction;
 mod keyed;
 mod operator;
 
-pub use correction::{Correction, CorrectionOutcome, Corrections, Orphan, REACH_MS};
+pub use correction::{Correction, CorrectionOutcome, Corrections, Orphan};
 pub use keyed::{Changelog, KeyedHistory, KeyedOperator, PANE, WEIGHT};
 pub use operator::{EventOrder, Fact, HistoryEntry, Operator, OperatorContext, ReferenceState};

@@ -3,11 +3,11 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::columns::FactTable;
+use crate::error::Result;
 
 /// The total order of events: (`occurred_at`, `recorded_at`, `event_id`), K8.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
@@ -91,7 +91,7 @@ pub trait Operator: Send + 'static {
         topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, Self::Key, Self::Event),
-    ) -> Result<(), ArrowError>;
+    ) -> Result<()>;
 
     /// The facts of one key. `history` is ordered by [`EventOrder`] and free of corrected events; it may be empty (then there are no facts).
     fn facts(
@@ -118,13 +118,13 @@ pub trait ReferenceState: Send + 'static {
         batch: &RecordBatch,
         skip: &[bool],
         removed: &[Arc<str>],
-    ) -> Result<Vec<Arc<str>>, ArrowError>;
+    ) -> Result<Vec<Arc<str>>>;
 
     /// Tables `asof.<name>` as they stand at `instant_ms`, for `shard.sql` and `public.sql`.
-    fn as_of(&self, instant_ms: i64) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError>;
+    fn as_of(&self, instant_ms: i64) -> Result<Vec<(&'static str, RecordBatch)>>;
 
     /// What it learnt from events, for a base (reference data are files and not part of it).
-    fn save(&self) -> Result<Vec<u8>, postcard::Error>;
+    fn save(&self) -> Result<Vec<u8>>;
     /// Takes back what [`ReferenceState::save`] gave.
-    fn load(&mut self, bytes: &[u8]) -> Result<(), postcard::Error>;
+    fn load(&mut self, bytes: &[u8]) -> Result<()>;
 }

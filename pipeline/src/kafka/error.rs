@@ -124,7 +124,7 @@ pub(crate) fn is_authentication(code: RDKafkaErrorCode) -> bool {
 }
 
 /// An error of building a client, without the value of a secret.
-pub(super) fn creation(error: KafkaError) -> Error {
+pub(crate) fn creation(error: KafkaError) -> Error {
     match error {
         KafkaError::ClientConfig(_, reason, name, _) => {
             // librdkafka repeats the value in its reason

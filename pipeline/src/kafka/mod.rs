@@ -1,7 +1,8 @@
-//! Kafka: one client set-up, one place that knows its errors.
+//! Kafka: one client set-up, one producer set-up, one place that knows its errors.
 
 mod client;
 mod error;
+mod producer;
 mod secret;
 mod sender;
 mod settings;
@@ -13,4 +14,7 @@ pub use settings::{KEPT_BYTES, KafkaSettings};
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
-pub(crate) use error::{ErrorClass, Outage, classify, client_failed, setting};
+pub(crate) use error::{
+    ErrorClass, Outage, classify, client_failed, creation, is_temporary, setting,
+};
+pub(crate) use producer::{KafkaProducer, not_delivered};

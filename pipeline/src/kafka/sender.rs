@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -12,6 +11,7 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::error;
+use super::producer::producer_config;
 use super::settings::KafkaSettings;
 use crate::error::{Error, Result};
 use crate::kafka::TopicPartition;
@@ -30,13 +30,8 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("message.timeout.ms", "120000"),
 ];
 
-/// What the promise of order and of no repeat rests on.
-const OURS: [(&str, &str); 3] = [
-    ("acks", "all"),
-    ("enable.idempotence", "true"),
-    // topics that do not exist are an error, not a wish
-    ("allow.auto.create.topics", "false"),
-];
+/// Topics that do not exist are an error, not a wish.
+const FIXED: (&str, &str) = ("allow.auto.create.topics", "false");
 
 /// Counts what has arrived and keeps the first refusal.
 #[derive(Clone, Default)]
@@ -85,17 +80,12 @@ pub struct RecordSender {
 impl RecordSender {
     /// Sets up the producer; nothing is sent yet and no broker is asked.
     pub fn open(settings: &KafkaSettings) -> Result<Self> {
-        let mut config = ClientConfig::new();
-        for (name, value) in DEFAULTS {
-            config.set(name, value);
-        }
-        for (name, value) in &settings.properties {
-            config.set(name, value);
-        }
-        for (name, value) in OURS {
-            config.set(name, value);
-        }
-        config.set("bootstrap.servers", &settings.brokers);
+        let properties = settings.properties.iter();
+        let config = producer_config(
+            &DEFAULTS,
+            properties.map(|(name, value)| (name.as_str(), value.as_str())),
+            &[FIXED, ("bootstrap.servers", &settings.brokers)],
+        );
         let deliveries = Deliveries::default();
         let producer = config
             .create_with_context(deliveries.clone())
@@ -184,6 +174,7 @@ fn refusal(input: &TopicPartition, source: KafkaError) -> Error {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use rdkafka::ClientConfig;
     use rdkafka::consumer::{BaseConsumer, Consumer};
     use rdkafka::mocking::MockCluster;
     use rdkafka::{Offset, TopicPartitionList};

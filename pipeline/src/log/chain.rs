@@ -27,6 +27,11 @@ impl Chain {
         self.last.number + 1
     }
 
+    /// A claim names its own number, and numbers begin at 1.
+    fn has_owner(self) -> bool {
+        self.claim.number > 0
+    }
+
     /// The chain with `record` at its end, or what is wrong with it.
     pub fn extended(self, record: &LogRecord) -> Result<Self, &'static str> {
         let header = &record.header;
@@ -39,7 +44,7 @@ impl Chain {
         let claim = match header.kind {
             RecordKind::Claim if header.claim.number == header.number => header.claim,
             RecordKind::Claim => return Err("the claim names another number than its own"),
-            RecordKind::Data if header.claim == self.claim => self.claim,
+            RecordKind::Data if self.has_owner() && header.claim == self.claim => self.claim,
             RecordKind::Data => return Err("it was put under a claim that does not stand"),
             RecordKind::Checkpoint => return Err("a checkpoint stands in the place of a record"),
         };
@@ -58,12 +63,13 @@ mod tests {
     fn record(kind: RecordKind, number: u64, claim: ClaimId, previous: [u8; 32]) -> LogRecord {
         let place = RecordPlace {
             kind,
+            layout: 1,
             number,
             claim,
             previous,
             put_at_ms: 0,
         };
-        decode(&encode(place, b"payload").0).expect("decodes")
+        decode(&encode(place, b"payload").0, 1).expect("decodes")
     }
 
     const A: ClaimId = ClaimId {
@@ -89,29 +95,37 @@ mod tests {
             .expect("next claim");
         assert_eq!((chain.last.number, chain.claim), (3, B));
 
-        for (why, wrong) in [
-            ("a zombie", record(RecordKind::Data, 4, A, chain.last.hash)),
-            ("a gap", record(RecordKind::Data, 5, B, chain.last.hash)),
-            ("another past", record(RecordKind::Data, 4, B, [1; 32])),
+        let last = chain.last.hash;
+        for (wrong, why) in [
             (
-                "a checkpoint",
-                record(RecordKind::Checkpoint, 4, B, chain.last.hash),
+                record(RecordKind::Data, 4, A, last),
+                "under a claim that does not stand",
+            ),
+            (record(RecordKind::Data, 5, B, last), "not the next one"),
+            (
+                record(RecordKind::Data, 4, B, [1; 32]),
+                "another record as the one before it",
             ),
             (
-                "a claim from elsewhere",
-                record(RecordKind::Claim, 4, B, chain.last.hash),
+                record(RecordKind::Checkpoint, 4, B, last),
+                "a checkpoint stands",
+            ),
+            (
+                record(RecordKind::Claim, 4, B, last),
+                "another number than its own",
             ),
         ] {
-            assert!(chain.extended(&wrong).is_err(), "{why}");
+            let said = chain.extended(&wrong).expect_err(why);
+            assert!(said.contains(why), "{said}: {why}");
         }
     }
 
     #[test]
     fn data_before_any_claim_is_refused() {
-        assert!(
-            Chain::default()
-                .extended(&record(RecordKind::Data, 1, A, [0; 32]))
-                .is_err()
-        );
+        for claim in [A, ClaimId::default()] {
+            let first = record(RecordKind::Data, 1, claim, [0; 32]);
+            let said = Chain::default().extended(&first).expect_err("no claim");
+            assert!(said.contains("a claim that does not stand"), "{said}");
+        }
     }
 }

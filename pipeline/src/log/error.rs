@@ -7,7 +7,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::record::Damage;
+use object_store::Error as StoreError;
+
+use super::record::{Damage, OtherVersion};
 use crate::error::{Error, ErrorKind};
 
 /// Another owner's claim stands at the number that was to be next (design 3.4).
@@ -50,6 +52,16 @@ pub(super) fn damaged(path: impl Display, damage: Damage) -> Error {
     .caused_by(damage)
 }
 
+/// Another version of this program wrote a record or a checkpoint; `place` says which.
+pub(super) fn other_version(log: &str, place: impl Display, found: OtherVersion) -> Error {
+    Error::new(
+        ErrorKind::Incompatible,
+        format!(
+            "log={log} {place} holds {found}: use the program that wrote it, or replay the events into a new storage"
+        ),
+    )
+}
+
 /// A number is missing and no usable checkpoint covers it.
 pub(super) fn hole(log: &str, missing: u64, newest: u64) -> Error {
     Error::new(
@@ -69,11 +81,20 @@ pub(super) fn broken_chain(log: &str, number: u64, what: &str) -> Error {
 }
 
 /// For `map_err`: the object store refused or could not be reached.
-pub(crate) fn store_failed(path: impl Display) -> impl FnOnce(object_store::Error) -> Error {
+pub(crate) fn store_failed(path: impl Display) -> impl FnOnce(StoreError) -> Error {
     let message = format!(
         "object store failed path={path}: check that the storage can be reached and written"
     );
-    Error::from_source(ErrorKind::Unavailable, message)
+    move |source| {
+        let kind = match source {
+            // A store or a path that this program must not use: trying again is of no use.
+            StoreError::NotSupported { .. }
+            | StoreError::NotImplemented { .. }
+            | StoreError::InvalidPath { .. } => ErrorKind::Internal,
+            _ => ErrorKind::Unavailable,
+        };
+        Error::new(kind, message).caused_by(source)
+    }
 }
 
 /// For `map_err`: the storage folder cannot be made or opened.

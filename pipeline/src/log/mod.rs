@@ -15,11 +15,13 @@
 //!   whether the record stands.
 //! * **A checkpoint** shortens recovery. It names the record it covers and that record's hash, and is ignored where the chain
 //!   differs; a damaged one is named and the next older one serves.
+//! * **Another version's log is refused.** Each object carries the format of its frame and the layout of its payload. Both are compared
+//!   before a payload is handed out; what differs ends claiming, reading and trimming with a sentence, and nothing is changed.
 //! * **A hole stops.** Numbers are contiguous; where one is missing or damaged and no checkpoint covers it, recovery ends with
 //!   a sentence, never with a guess.
 //!
 //! Start with `protocol` (what to do, as pure functions), then [`Log`] (the owner) and [`LogReader`] (everybody else).
-//! The bytes are in `record`, durability on a local disk in [`FsyncStore`].
+//! [`trim()`] deletes what no owner and no reader needs any more. The bytes are in `record`, durability on a local disk in [`FsyncStore`].
 //!
 //! Left out: claims in record names (two owners would both succeed); a lease with a time-out (needs clocks that agree).
 
@@ -33,16 +35,20 @@ mod reader;
 mod record;
 mod recover;
 mod store;
+mod trim;
 
 #[cfg(test)]
 pub(crate) mod faulty;
 #[cfg(test)]
 mod interleaving;
+#[cfg(test)]
+mod versions;
 
 pub(crate) use error::store_failed;
 pub use fsync::FsyncStore;
-pub use owner::{Log, RECORD_LIFE, SILENCE_LIMIT};
+pub use owner::Log;
 pub use reader::{LogEntry, LogReader};
 pub use record::{ClaimId, LogPosition, RecordKind};
 pub use recover::Recovered;
 pub use store::{LogFolder, open_store};
+pub use trim::{Trimmed, trim, trimmable};

@@ -1,29 +1,27 @@
-//! The owner of a log: claims it, appends to it, writes checkpoints, trims what is no longer needed.
+//! The owner of a log: claims it, appends to it, writes checkpoints.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectStore, ObjectStoreExt};
 use tracing::info;
 use uuid::Uuid;
 
 use super::chain::Chain;
 use super::error;
-use super::objects::{Objects, Patience, PutOutcome};
+use super::objects::{Objects, PutOutcome};
 use super::protocol::{self, Goal, ProtocolStep};
-use super::record::{ClaimId, LogPosition, RecordKind, RecordPlace, decode, encode};
+use super::record::{ClaimId, LogPosition, RecordKind, RecordPlace, encode};
 use super::recover::{Recovered, extended, read_chain};
 use crate::error::Result;
-use crate::time::wall;
+use crate::time::{Backoff, wall};
 
-/// An owner that has neither sealed nor read the log's end for this long ends: records live for 24 h ([`Log::trim`]), so
-/// well before that a silent owner must not put at a number that may have been written and trimmed (design 3.4).
-pub const SILENCE_LIMIT: Duration = Duration::from_secs(3_600);
-
-/// How old a record has to be before it may go, in service ([`Log::trim`]).
-pub const RECORD_LIFE: Duration = Duration::from_secs(24 * 3_600);
+/// An owner that has neither appended nor read the log's end for this long ends (design 3.4).
+///
+/// Records live for 24 h. An owner that is silent for longer could put at a number that
+/// another owner has written and that has been trimmed since.
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(3_600);
 
 /// A log that this process owns.
 #[derive(Debug)]
@@ -40,14 +38,17 @@ pub struct Log {
 impl Log {
     /// Reads the chain, makes this process its owner and returns what it found, with records that appeared meanwhile.
     ///
-    /// `name` is the log's (`shard-3`, `publisher`), `owner` this process's, for people who read an error. Every other
-    /// owner is fenced from here on. Errors: damage, a hole, a broken chain, a store that fails for 10 s.
+    /// `name` is the log's (`shard-3`, `publisher`), `layout` the version of its payloads, `owner` this process's name, for
+    /// people who read an error. Every other owner is fenced from here on. Errors, which leave the log as it is: records or
+    /// checkpoints of another layout or format ([`Incompatible`](crate::error::ErrorKind::Incompatible)), damage, a hole, a broken
+    /// chain, a store that fails for 10 s.
     pub async fn claim(
         store: Arc<dyn ObjectStore>,
         name: &str,
+        layout: u16,
         owner: &str,
     ) -> Result<(Self, Recovered)> {
-        Self::claim_in(Objects::new(store, name), owner).await
+        Self::claim_in(Objects::new(store, name, layout), owner).await
     }
 
     pub(super) async fn claim_in(objects: Objects, owner: &str) -> Result<(Self, Recovered)> {
@@ -56,10 +57,8 @@ impl Log {
         loop {
             let number = chain.next();
             let claim = ClaimId { number, nonce };
-            let (bytes, hash) = encode(
-                place(RecordKind::Claim, number, claim, chain.last.hash),
-                owner.as_bytes(),
-            );
+            let place = place(&objects, RecordKind::Claim, number, claim, chain.last.hash);
+            let (bytes, hash) = encode(place, owner.as_bytes());
             match objects
                 .put_record(Goal::Claim, claim, number, &bytes)
                 .await?
@@ -71,9 +70,9 @@ impl Log {
                     };
                     break;
                 }
-                PutOutcome::TakeIn(record) => {
+                PutOutcome::Ingest(record) => {
                     chain = extended(&objects, chain, &record)?;
-                    recovered.take_in(*record);
+                    recovered.ingest(*record);
                 }
             }
         }
@@ -83,15 +82,12 @@ impl Log {
             owner,
             "claimed"
         );
-        let patience = Patience {
+        let backoff = Backoff {
             limit: SILENCE_LIMIT,
-            ..objects.patience
+            ..objects.backoff
         };
         let log = Self {
-            objects: Objects {
-                patience,
-                ..objects
-            },
+            objects: Objects { backoff, ..objects },
             chain,
             confirmed: wall::monotonic(),
             silence_limit: SILENCE_LIMIT,
@@ -102,19 +98,15 @@ impl Log {
 
     /// Puts `payload` as the next record and returns its number once it is durable and mine.
     ///
-    /// Store errors are waited out for up to [`SILENCE_LIMIT`]: nothing is lost meanwhile, the caller only stands still.
+    /// Store errors are waited out for up to an hour (`SILENCE_LIMIT`): nothing is lost meanwhile, the caller only stands still.
     /// [`Fenced`](crate::error::ErrorKind::Fenced) ends the process. After any error, or if the future was dropped, the log
     /// has to be claimed again; until then every call is an error.
     pub async fn append(&mut self, payload: Bytes) -> Result<u64> {
         self.check()?;
         let number = self.chain.next();
         self.open_put = Some(number);
-        let place = place(
-            RecordKind::Data,
-            number,
-            self.chain.claim,
-            self.chain.last.hash,
-        );
+        let (last, claim) = (self.chain.last, self.chain.claim);
+        let place = place(&self.objects, RecordKind::Data, number, claim, last.hash);
         let (bytes, hash) = encode(place, &payload);
         match self
             .objects
@@ -122,7 +114,7 @@ impl Log {
             .await?
         {
             PutOutcome::Held => {}
-            PutOutcome::TakeIn(record) => {
+            PutOutcome::Ingest(record) => {
                 return Err(self
                     .objects
                     .ended(ProtocolStep::Fenced, number, Some(*record)));
@@ -173,79 +165,24 @@ impl Log {
 
     /// Writes the state up to and with the last record, so that recovery begins there.
     ///
-    /// A failed checkpoint loses nothing: the older one and the records serve. Bases of one claim at one number replace each other.
+    /// A failed checkpoint loses nothing: the older one and the records serve. Checkpoints of one claim at one number
+    /// replace each other.
     pub async fn write_checkpoint(&mut self, payload: Bytes) -> Result<LogPosition> {
         self.check()?;
         let covers = self.chain.last;
+        let claim = self.chain.claim;
         let place = place(
+            &self.objects,
             RecordKind::Checkpoint,
             covers.number,
-            self.chain.claim,
+            claim,
             covers.hash,
         );
         let (bytes, _) = encode(place, &payload);
-        let path = self
-            .objects
-            .folder
-            .checkpoint(covers.number, self.chain.claim);
+        let path = self.objects.folder.checkpoint(covers.number, claim);
         let put = self.objects.store.put(&path, bytes.into()).await;
         put.map_err(error::store_failed(&path))?;
         Ok(covers)
-    }
-
-    /// Deletes what nobody needs any more and returns how many records went.
-    ///
-    /// A record goes when **two** intact checkpoints cover it (the newest may turn out damaged), its number is below `cut` (what
-    /// the newest epoch has taken in) and it is `minimum_age` old ([`RECORD_LIFE`] in service). Older checkpoints go with it. The record
-    /// that a kept checkpoint covers stays: it vouches for the checkpoint.
-    pub async fn trim(&mut self, cut: u64, minimum_age: Duration) -> Result<usize> {
-        self.check()?;
-        let checkpoints = self
-            .objects
-            .list(&self.objects.folder.checkpoints())
-            .await?;
-        let mut intact = Vec::new();
-        for (number, meta) in checkpoints.iter().rev() {
-            let Some(bytes) = self.objects.get(&meta.location).await? else {
-                continue;
-            };
-            if decode(&bytes).is_ok() && !intact.contains(number) {
-                intact.push(*number);
-            }
-            if intact.len() == 2 {
-                break;
-            }
-        }
-        let [_, kept] = intact[..] else { return Ok(0) };
-        let newest_gone_ms = wall::now_ms()
-            .saturating_sub(i64::try_from(minimum_age.as_millis()).unwrap_or(i64::MAX));
-        let records = self.objects.list(&self.objects.folder.records()).await?;
-        let old_records: Vec<_> = records
-            .into_iter()
-            .filter(|(number, meta)| {
-                *number < kept.min(cut) && meta.last_modified.timestamp_millis() <= newest_gone_ms
-            })
-            .map(|(_, meta)| meta.location)
-            .collect();
-        let old_bases = checkpoints
-            .into_iter()
-            .filter(|(number, _)| *number < kept)
-            .map(|(_, meta)| meta.location);
-        let gone = old_records.len();
-        let going: Vec<_> = old_records.into_iter().chain(old_bases).map(Ok).collect();
-        let deleted = self
-            .objects
-            .store
-            .delete_stream(stream::iter(going).boxed());
-        // Already gone is as good as gone: an earlier trim may have been cut short.
-        deleted
-            .map(|each| match each {
-                Err(object_store::Error::NotFound { .. }) | Ok(_) => Ok(()),
-                Err(source) => Err(error::store_failed(self.objects.folder.records())(source)),
-            })
-            .try_collect::<()>()
-            .await?;
-        Ok(gone)
     }
 
     fn check(&self) -> Result<()> {
@@ -264,9 +201,16 @@ impl Log {
     }
 }
 
-fn place(kind: RecordKind, number: u64, claim: ClaimId, previous: [u8; 32]) -> RecordPlace {
+fn place(
+    objects: &Objects,
+    kind: RecordKind,
+    number: u64,
+    claim: ClaimId,
+    previous: [u8; 32],
+) -> RecordPlace {
     RecordPlace {
         kind,
+        layout: objects.layout,
         number,
         claim,
         previous,

@@ -1,22 +1,25 @@
 //! What an owner does next, decided from what it found: pure, no I/O, no time.
 //!
-//! A put ends in one of three answers, and a read of the same number in one of four findings. From these follow every step
+//! A put ends in one of three answers, and a read of the same number in one of five findings. From these follow every step
 //! of appending and claiming:
 //!
-//! | answer to the put | read        | appending            | claiming                          |
-//! |-------------------|-------------|----------------------|-----------------------------------|
-//! | created           | –           | held                 | held                              |
-//! | no answer         | –           | put the same again   | put the same again                |
-//! | exists            | my bytes    | held                 | held                              |
-//! | exists            | nothing     | put the same again   | put the same again                |
-//! | exists            | other claim | fenced               | take it in, try the next number   |
-//! | exists            | my claim, other bytes | stop       | stop                              |
-//! | exists            | damaged     | stop                 | stop                              |
+//! | answer to the put | read                  | appending          | claiming                       |
+//! |-------------------|-----------------------|--------------------|--------------------------------|
+//! | created           | –                     | held               | held                           |
+//! | no answer         | –                     | put the same again | put the same again             |
+//! | exists            | my bytes              | held               | held                           |
+//! | exists            | nothing               | put the same again | put the same again             |
+//! | exists            | other claim           | fenced             | ingest it, try the next number |
+//! | exists            | other version         | fenced             | refuse                         |
+//! | exists            | my claim, other bytes | stop               | stop                           |
+//! | exists            | damaged               | stop               | stop                           |
 //!
 //! An unanswered put is put again, not read: the store then answers "exists" only for what it has made durable, and
 //! two identical puts cannot make two records.
+//!
+//! A record of another version of this program is another owner's, since mine is of my version.
 
-use super::record::{ClaimId, Damage};
+use super::record::{ClaimId, Damage, OtherVersion};
 
 /// What the caller wants at the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub enum Found {
     Other {
         claim: ClaimId,
     },
+    /// A whole record that this version cannot read.
+    OtherVersion(OtherVersion),
     Damaged(Damage),
 }
 
@@ -60,12 +65,14 @@ pub enum ProtocolStep {
     /// Read the number.
     Read,
     /// Add what stands there to the chain, and try the next number.
-    TakeIn,
+    Ingest,
     /// Another owner's claim stands at my number: end.
     Fenced,
     /// Two records under one claim: the claim's holder runs twice. End, and let a person look.
     TwoWriters,
-    /// The record at this number cannot be read.
+    /// Another version of this program owns the log: end, and change nothing.
+    Refuse(OtherVersion),
+    /// The record at this number is damaged.
     Stop(Damage),
 }
 
@@ -85,8 +92,9 @@ pub fn after_read(goal: Goal, mine: ClaimId, found: Found) -> ProtocolStep {
         (_, Found::Nothing) => ProtocolStep::PutAgain,
         (_, Found::Damaged(damage)) => ProtocolStep::Stop(damage),
         (_, Found::Other { claim }) if claim == mine => ProtocolStep::TwoWriters,
-        (Goal::Claim, Found::Other { .. }) => ProtocolStep::TakeIn,
-        (Goal::Append, Found::Other { .. }) => ProtocolStep::Fenced,
+        (Goal::Claim, Found::Other { .. }) => ProtocolStep::Ingest,
+        (Goal::Claim, Found::OtherVersion(found)) => ProtocolStep::Refuse(found),
+        (Goal::Append, Found::Other { .. } | Found::OtherVersion(_)) => ProtocolStep::Fenced,
     }
 }
 
@@ -132,6 +140,7 @@ mod tests {
         use Goal::{Append, Claim};
         let damaged = || Found::Damaged(Damage::Header);
         let other = |claim| Found::Other { claim };
+        let version = OtherVersion::Format(9);
         for (goal, found, step) in [
             (Append, Found::Mine, ProtocolStep::Held),
             (Claim, Found::Mine, ProtocolStep::Held),
@@ -140,9 +149,15 @@ mod tests {
             (Append, other(THEIRS), ProtocolStep::Fenced),
             (Append, other(RIVAL), ProtocolStep::Fenced),
             (Append, other(MINE), ProtocolStep::TwoWriters),
-            (Claim, other(THEIRS), ProtocolStep::TakeIn),
-            (Claim, other(RIVAL), ProtocolStep::TakeIn),
+            (Claim, other(THEIRS), ProtocolStep::Ingest),
+            (Claim, other(RIVAL), ProtocolStep::Ingest),
             (Claim, other(MINE), ProtocolStep::TwoWriters),
+            (Append, Found::OtherVersion(version), ProtocolStep::Fenced),
+            (
+                Claim,
+                Found::OtherVersion(version),
+                ProtocolStep::Refuse(version),
+            ),
             (Append, damaged(), ProtocolStep::Stop(Damage::Header)),
             (Claim, damaged(), ProtocolStep::Stop(Damage::Header)),
         ] {
@@ -160,6 +175,10 @@ mod tests {
             (Found::Nothing, ProtocolStep::Held),
             (Found::Other { claim: THEIRS }, ProtocolStep::Fenced),
             (Found::Other { claim: MINE }, ProtocolStep::TwoWriters),
+            (
+                Found::OtherVersion(OtherVersion::Format(9)),
+                ProtocolStep::Fenced,
+            ),
             (
                 Found::Damaged(Damage::Payload),
                 ProtocolStep::Stop(Damage::Payload),

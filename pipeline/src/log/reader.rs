@@ -47,10 +47,10 @@ pub struct LogReader {
 }
 
 impl LogReader {
-    /// A reader of the log `name`; nothing is read yet.
-    pub fn new(store: Arc<dyn ObjectStore>, name: &str) -> Self {
+    /// A reader of the log `name`, whose payloads have this layout; nothing is read yet.
+    pub fn new(store: Arc<dyn ObjectStore>, name: &str, layout: u16) -> Self {
         Self {
-            objects: Objects::new(store, name),
+            objects: Objects::new(store, name, layout),
             known: AtomicU64::new(0),
         }
     }
@@ -84,6 +84,8 @@ impl LogReader {
     }
 
     /// One record; `None` where there is none (not yet, or no more).
+    ///
+    /// A record of another layout or format is [`Incompatible`](crate::error::ErrorKind::Incompatible).
     pub async fn read(&self, number: u64) -> Result<Option<LogEntry>> {
         Ok(self.objects.record(number).await?.map(LogEntry::from))
     }

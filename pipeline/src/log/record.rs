@@ -2,20 +2,25 @@
 //!
 //! ```text
 //! "VTRL" | format u16 | header length u16 | header | SHA-256 of all before it | payload (zstd, or plain if not smaller)
-//! header (little endian): kind u8 | number u64 | claim number u64 | claim nonce u128 | previous hash 32 bytes
-//!                       | put at i64 | payload length u64 | stored length u64 | SHA-256 of the stored payload
+//! header (little endian): kind u8 | layout u16 | number u64 | claim number u64 | claim nonce u128
+//!                       | previous hash 32 bytes | put at i64 | payload length u64 | stored length u64
+//!                       | SHA-256 of the stored payload
 //! ```
 //!
 //! The header holds the payload's length and SHA-256, so the hash behind the header seals both. That hash is the
-//! record's place in the chain: the next record carries it. Frame and hash stay as they are in every future format, so an
-//! old binary can tell a newer record from a damaged one.
+//! record's place in the chain: the next record carries it.
+//!
+//! Two numbers say how to read a record. [`FORMAT`] is the version of the frame and the header; the layout is the version of
+//! the payload, and each log has its own. [`decode`] compares both before it looks at the payload, so nobody interprets
+//! bytes of another version. Frame and hash are the same in every format: any version can tell a record of another one
+//! from a damaged record.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The format written by this version; greater ones are refused.
-pub const FORMAT: u16 = 1;
+/// The format that this version writes, and the only one that it reads. Version 0.1 wrote format 1, without a layout.
+pub const FORMAT: u16 = 2;
 
 const MAGIC: [u8; 4] = *b"VTRL";
 const FRAME_BYTES: usize = 8;
@@ -51,6 +56,8 @@ pub enum RecordKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordHeader {
     pub kind: RecordKind,
+    /// Version of the payload's layout.
+    pub layout: u16,
     /// The record's number; of a checkpoint: the number of the record it covers.
     pub number: u64,
     pub claim: ClaimId,
@@ -71,6 +78,7 @@ impl RecordHeader {
             RecordKind::Checkpoint => 3,
         };
         let mut bytes = vec![kind];
+        bytes.extend_from_slice(&self.layout.to_le_bytes());
         bytes.extend_from_slice(&self.number.to_le_bytes());
         bytes.extend_from_slice(&self.claim.number.to_le_bytes());
         bytes.extend_from_slice(&self.claim.nonce.to_le_bytes());
@@ -97,6 +105,7 @@ impl RecordHeader {
         };
         let header = Self {
             kind,
+            layout: u16::from_le_bytes(take(bytes)?),
             number: u64::from_le_bytes(take(bytes)?),
             claim: ClaimId {
                 number: u64::from_le_bytes(take(bytes)?),
@@ -131,6 +140,28 @@ impl LogRecord {
     }
 }
 
+/// Why bytes are not handed out as a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    Damaged(Damage),
+    OtherVersion(OtherVersion),
+}
+
+impl From<Damage> for Unreadable {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
+}
+
+/// What another version of this program wrote. Not damage: its frame and hash are whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OtherVersion {
+    #[error("format={0}, this program reads format={FORMAT}")]
+    Format(u16),
+    #[error("layout={found}, this program reads layout={known}")]
+    Layout { found: u16, known: u16 },
+}
+
 /// Why bytes are not a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
@@ -144,10 +175,6 @@ pub enum Damage {
     Header,
     #[error("the payload fails its checksum")]
     Payload,
-    #[error(
-        "format={format} is newer than this version reads (format={FORMAT}): use the newer version"
-    )]
-    NewerFormat { format: u16 },
     #[error("number={found} stands under the name of number={named}")]
     OtherNumber { found: u64, named: u64 },
     #[error("kind={found:?} stands where {wanted} is expected")]
@@ -161,6 +188,7 @@ pub enum Damage {
 #[derive(Debug, Clone, Copy)]
 pub struct RecordPlace {
     pub kind: RecordKind,
+    pub layout: u16,
     pub number: u64,
     pub claim: ClaimId,
     pub previous: [u8; 32],
@@ -176,6 +204,7 @@ pub fn encode(place: RecordPlace, payload: &[u8]) -> (Bytes, [u8; 32]) {
     let stored: &[u8] = if smaller { &compressed } else { payload };
     let header = RecordHeader {
         kind: place.kind,
+        layout: place.layout,
         number: place.number,
         claim: place.claim,
         previous: place.previous,
@@ -197,9 +226,28 @@ pub fn encode(place: RecordPlace, payload: &[u8]) -> (Bytes, [u8; 32]) {
     (bytes.into(), hash)
 }
 
-/// Decodes and checks a record or checkpoint.
-pub fn decode(bytes: &Bytes) -> Result<LogRecord, Damage> {
+/// Decodes and checks a record or checkpoint of a log whose payloads have this layout.
+pub fn decode(bytes: &Bytes, layout: u16) -> Result<LogRecord, Unreadable> {
     let (header, hash, stored_from) = decode_header(bytes)?;
+    if header.layout != layout {
+        return Err(Unreadable::OtherVersion(OtherVersion::Layout {
+            found: header.layout,
+            known: layout,
+        }));
+    }
+    let payload = decode_payload(bytes, &header, stored_from)?;
+    Ok(LogRecord {
+        header,
+        hash,
+        payload,
+    })
+}
+
+fn decode_payload(
+    bytes: &Bytes,
+    header: &RecordHeader,
+    stored_from: usize,
+) -> Result<Bytes, Damage> {
     let expected = stored_from as u64 + header.stored_bytes;
     let found = bytes.len() as u64;
     if found < expected {
@@ -212,35 +260,30 @@ pub fn decode(bytes: &Bytes) -> Result<LogRecord, Damage> {
     if <[u8; 32]>::from(Sha256::digest(&stored)) != header.stored_sha256 {
         return Err(Damage::Payload);
     }
-    let payload = if header.stored_bytes == header.payload_bytes {
-        stored
+    if header.stored_bytes == header.payload_bytes {
+        return Ok(stored);
+    }
+    // The header is sealed by its hash, so its length bounds the output: no decompression bomb.
+    let payload = zstd::bulk::decompress(&stored, header.payload_bytes as usize)
+        .map_err(|_| Damage::Payload)?;
+    if payload.len() as u64 == header.payload_bytes {
+        Ok(payload.into())
     } else {
-        // The header is sealed by its hash, so its length bounds the output: no decompression bomb.
-        let payload = zstd::bulk::decompress(&stored, header.payload_bytes as usize)
-            .map_err(|_| Damage::Payload)?;
-        if payload.len() as u64 != header.payload_bytes {
-            return Err(Damage::Payload);
-        }
-        payload.into()
-    };
-    Ok(LogRecord {
-        header,
-        hash,
-        payload,
-    })
+        Err(Damage::Payload)
+    }
 }
 
-fn decode_header(bytes: &[u8]) -> Result<(RecordHeader, [u8; 32], usize), Damage> {
+fn decode_header(bytes: &[u8]) -> Result<(RecordHeader, [u8; 32], usize), Unreadable> {
     let truncated = |expected: usize| Damage::Truncated {
         found: bytes.len() as u64,
         expected: expected as u64,
     };
     let Some((frame, _)) = bytes.split_first_chunk::<FRAME_BYTES>() else {
-        return Err(truncated(FRAME_BYTES));
+        return Err(truncated(FRAME_BYTES).into());
     };
     let [m0, m1, m2, m3, f0, f1, l0, l1] = *frame;
     if [m0, m1, m2, m3] != MAGIC {
-        return Err(Damage::NotARecord);
+        return Err(Damage::NotARecord.into());
     }
     let format = u16::from_le_bytes([f0, f1]);
     let header_end = FRAME_BYTES + usize::from(u16::from_le_bytes([l0, l1]));
@@ -248,13 +291,13 @@ fn decode_header(bytes: &[u8]) -> Result<(RecordHeader, [u8; 32], usize), Damage
         .get(header_end..)
         .and_then(|rest| rest.split_first_chunk::<HASH_BYTES>())
     else {
-        return Err(truncated(header_end + HASH_BYTES));
+        return Err(truncated(header_end + HASH_BYTES).into());
     };
     if <[u8; 32]>::from(Sha256::digest(&bytes[..header_end])) != *hash {
-        return Err(Damage::Header);
+        return Err(Damage::Header.into());
     }
-    if format > FORMAT {
-        return Err(Damage::NewerFormat { format });
+    if format != FORMAT {
+        return Err(Unreadable::OtherVersion(OtherVersion::Format(format)));
     }
     let header = RecordHeader::from_bytes(&bytes[FRAME_BYTES..header_end]).ok_or(Damage::Header)?;
     Ok((header, *hash, header_end + HASH_BYTES))

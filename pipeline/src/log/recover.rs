@@ -6,8 +6,8 @@ use tracing::warn;
 
 use super::chain::Chain;
 use super::error;
-use super::objects::{Objects, record_named};
-use super::record::{Damage, LogPosition, LogRecord, RecordKind, decode};
+use super::objects::{Objects, checkpoint_named, record_named};
+use super::record::{LogPosition, LogRecord, RecordKind, Unreadable};
 use crate::error::Result;
 
 /// What a new owner starts from.
@@ -21,7 +21,7 @@ pub struct Recovered {
 
 impl Recovered {
     /// Adds a record that stands at the end of the chain.
-    pub(super) fn take_in(&mut self, record: LogRecord) {
+    pub(super) fn ingest(&mut self, record: LogRecord) {
         if record.header.kind == RecordKind::Data {
             self.records.push((record.header.number, record.payload));
         }
@@ -31,6 +31,9 @@ impl Recovered {
 const READS_AT_ONCE: usize = 16;
 
 /// Reads the chain and verifies it.
+///
+/// A checkpoint that another version wrote is an error, not passed over like a damaged one: the records behind an older
+/// checkpoint may have been trimmed because of it.
 pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered)> {
     // Listed before anything is read: whatever is listed was there, so it must be found on the way.
     let checkpoints = objects.list(&objects.folder.checkpoints()).await?;
@@ -68,14 +71,14 @@ pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered)> 
     while let Some(read) = reads.try_next().await? {
         let Some(record) = read else { break };
         chain = extended(objects, chain, &record)?;
-        recovered.take_in(record);
+        recovered.ingest(record);
     }
     if chain.last.number < newest {
         return Err(error::hole(objects.folder.log(), chain.next(), newest));
     }
     while let Some(record) = objects.record(chain.next()).await? {
         chain = extended(objects, chain, &record)?;
-        recovered.take_in(record);
+        recovered.ingest(record);
     }
     Ok((chain, recovered))
 }
@@ -89,20 +92,18 @@ pub(super) fn extended(objects: &Objects, chain: Chain, record: &LogRecord) -> R
 }
 
 /// Decodes a checkpoint and compares it with the chain; the inner error says why it is of no use.
-async fn usable_checkpoint(
+pub(super) async fn usable_checkpoint(
     objects: &Objects,
     number: u64,
     bytes: &Bytes,
 ) -> Result<Result<LogRecord, String>> {
-    let checkpoint = match decode(bytes) {
-        Ok(checkpoint)
-            if checkpoint.header.kind != RecordKind::Checkpoint
-                || checkpoint.header.number != number =>
-        {
-            return Ok(Err("it is not the checkpoint that its name says".to_owned()));
-        }
+    let checkpoint = match checkpoint_named(number, bytes, objects.layout) {
         Ok(checkpoint) => checkpoint,
-        Err(damage) => return Ok(Err(damage.to_string())),
+        Err(Unreadable::Damaged(damage)) => return Ok(Err(damage.to_string())),
+        Err(Unreadable::OtherVersion(found)) => {
+            let place = format_args!("checkpoint={number}");
+            return Err(error::other_version(objects.folder.log(), place, found));
+        }
     };
     let covered = stands(objects, number).await?;
     let next = stands(objects, number + 1).await?;
@@ -125,13 +126,13 @@ async fn stands(objects: &Objects, number: u64) -> Result<Stands> {
     let Some(bytes) = objects.get(&path).await? else {
         return Ok(Stands::Nothing);
     };
-    Ok(match record_named(number, &bytes) {
+    Ok(match record_named(number, &bytes, objects.layout) {
         Ok(record) => Stands::Whole {
             hash: record.hash,
             previous: record.header.previous,
         },
-        Err(newer @ Damage::NewerFormat { .. }) => return Err(error::damaged(&path, newer)),
-        Err(_) => Stands::Damaged,
+        Err(Unreadable::Damaged(_)) => Stands::Damaged,
+        Err(Unreadable::OtherVersion(found)) => return Err(objects.other_version(number, found)),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The linear part of a metric, run by DataFusion on every micro-batch.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -16,21 +17,21 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::input::PaneInput;
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::{PANE, WEIGHT};
 
 /// Weighted number of facts behind a group; zero means that the group does not exist.
 pub const COUNT: &str = "n";
 
-#[derive(Debug, thiserror::Error)]
-pub enum LinearError {
-    #[error("stream.sql is not linear: {0}")]
-    NotLinear(String),
-    #[error("stream.sql cannot be planned")]
-    Plan(#[from] DataFusionError),
+fn refuse<T>(why: impl fmt::Display) -> Result<T> {
+    Err(Error::new(
+        ErrorKind::Configuration,
+        format!("stream.sql is not linear: {why}"),
+    ))
 }
 
-fn refuse<T>(why: impl Into<String>) -> Result<T, LinearError> {
-    Err(LinearError::NotLinear(why.into()))
+fn not_planned(source: DataFusionError) -> Error {
+    Error::new(ErrorKind::Configuration, "stream.sql cannot be planned").caused_by(source)
 }
 
 /// `stream.sql`, checked and planned once, then run on each batch of facts.
@@ -44,27 +45,18 @@ pub struct LinearPlan {
 
 impl LinearPlan {
     /// Plans `sql` over `facts.<facts>` whose columns are `schema` (with [`PANE`] and [`WEIGHT`]).
-    pub async fn new(sql: &str, facts: &str, schema: SchemaRef) -> Result<Self, LinearError> {
-        let config = SessionConfig::new()
-            .with_target_partitions(1)
-            .with_default_catalog_and_schema("vitrine", "facts");
-        let context = SessionContext::new_with_config(config);
-        crate::sql::register_all(&context);
+    pub async fn new(sql: &str, facts: &str, schema: SchemaRef) -> Result<Self> {
         let input = PaneInput::new(schema);
-        let provider = MemorySchemaProvider::new();
-        provider.register_table(facts.to_owned(), input.table()?)?;
-        if let Some(catalog) = context.catalog("vitrine") {
-            catalog.register_schema("facts", Arc::new(provider))?;
-        }
-
-        let logical = context.state().create_logical_plan(sql).await?;
+        let context = context_over(facts, &input).map_err(not_planned)?;
+        let state = context.state();
+        let logical = state.create_logical_plan(sql).await.map_err(not_planned)?;
         let (logical, keys) = with_pane_and_weight(logical)?;
-        let optimized = context.state().optimize(&logical)?;
-        let plan = context
-            .state()
+        let optimized = state.optimize(&logical).map_err(not_planned)?;
+        let plan = state
             .query_planner()
-            .create_physical_plan(&optimized, &context.state())
-            .await?;
+            .create_physical_plan(&optimized, &state)
+            .await
+            .map_err(not_planned)?;
         let out = plan.schema();
         for sum in &out.fields()[keys + 2..] {
             if !matches!(sum.data_type(), DataType::Int64 | DataType::Decimal128(..)) {
@@ -103,10 +95,25 @@ impl LinearPlan {
     }
 }
 
+/// A session with the one table `facts.<facts>`.
+fn context_over(facts: &str, input: &Arc<PaneInput>) -> Result<SessionContext, DataFusionError> {
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_default_catalog_and_schema("vitrine", "facts");
+    let context = SessionContext::new_with_config(config);
+    crate::sql::register_all(&context);
+    let provider = MemorySchemaProvider::new();
+    provider.register_table(facts.to_owned(), input.table()?)?;
+    if let Some(catalog) = context.catalog("vitrine") {
+        catalog.register_schema("facts", Arc::new(provider))?;
+    }
+    Ok(context)
+}
+
 /// Checks that the plan is linear and makes pane and weight further keys of it.
 ///
 /// By linearity the sums of the facts of weight −1 are subtracted from those of weight +1, so the texts need not know.
-fn with_pane_and_weight(plan: LogicalPlan) -> Result<(LogicalPlan, usize), LinearError> {
+fn with_pane_and_weight(plan: LogicalPlan) -> Result<(LogicalPlan, usize)> {
     let LogicalPlan::Projection(projection) = plan else {
         return refuse("it must be one SELECT … GROUP BY, without ORDER BY, LIMIT or DISTINCT");
     };
@@ -128,7 +135,10 @@ fn with_pane_and_weight(plan: LogicalPlan) -> Result<(LogicalPlan, usize), Linea
         if name == COUNT || name == PANE || name == WEIGHT {
             return refuse(format!("the name {name} is the engine's; choose another"));
         }
-        let place = aggregate.schema.index_of_column(column)?;
+        let place = aggregate
+            .schema
+            .index_of_column(column)
+            .map_err(not_planned)?;
         if place < grouped {
             keys.push(expr.clone());
         } else {
@@ -150,13 +160,14 @@ fn with_pane_and_weight(plan: LogicalPlan) -> Result<(LogicalPlan, usize), Linea
         .chain(sums)
         .chain([col(COUNT)]);
     let plan = LogicalPlanBuilder::from(aggregate.input.as_ref().clone())
-        .aggregate(group, sums_of)?
-        .project(columns)?
-        .build()?;
+        .aggregate(group, sums_of)
+        .and_then(|builder| builder.project(columns))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(not_planned)?;
     Ok((plan, count_keys))
 }
 
-fn check_input(plan: &LogicalPlan) -> Result<(), LinearError> {
+fn check_input(plan: &LogicalPlan) -> Result<()> {
     let mut wrong = None;
     plan.apply(|node| {
         let fits = matches!(
@@ -168,7 +179,8 @@ fn check_input(plan: &LogicalPlan) -> Result<(), LinearError> {
             return Ok(TreeNodeRecursion::Stop);
         }
         Ok(TreeNodeRecursion::Continue)
-    })?;
+    })
+    .map_err(not_planned)?;
     match wrong {
         Some(node) => refuse(format!(
             "it may only filter one table of facts, but has: {node}"
@@ -195,7 +207,7 @@ fn bare(mut expr: &Expr) -> &Expr {
     expr
 }
 
-fn check_aggregates(aggregate: &Aggregate) -> Result<(), LinearError> {
+fn check_aggregates(aggregate: &Aggregate) -> Result<()> {
     for expr in &aggregate.aggr_expr {
         let Expr::AggregateFunction(call) = bare(expr) else {
             return refuse(format!("{expr} is no aggregate"));
@@ -232,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    async fn plan(sql: &str) -> Result<LinearPlan, LinearError> {
+    async fn plan(sql: &str) -> Result<LinearPlan> {
         let schema = Schema::new(vec![
             Field::new("sku_id", DataType::Utf8, false),
             Field::new("qty", DataType::Int64, false),
@@ -246,7 +258,10 @@ mod tests {
     async fn refused(sql: &str) -> String {
         match plan(sql).await {
             Ok(_) => panic!("accepted: {sql}"),
-            Err(error) => error.to_string(),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Configuration);
+                error.to_string()
+            }
         }
     }
 

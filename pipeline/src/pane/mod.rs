@@ -13,5 +13,5 @@ mod linear;
 mod store;
 
 pub use input::PaneInput;
-pub use linear::{COUNT, LinearError, LinearPlan};
-pub use store::{PaneError, PaneStore};
+pub use linear::{COUNT, LinearPlan};
+pub use store::PaneStore;

@@ -11,15 +11,22 @@ use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
 
 use super::linear::LinearPlan;
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::PANE;
 use crate::time::Day;
 
-#[derive(Debug, thiserror::Error)]
-pub enum PaneError {
-    #[error("a sum of pane={pane} column={column} has left the range of its type")]
-    Overflow { pane: String, column: String },
-    #[error("panes cannot be written as columns")]
-    Arrow(#[from] ArrowError),
+fn overflow(pane: Day, column: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!(
+            "a sum of pane={} column={column} has left the range of its type",
+            pane.date()
+        ),
+    )
+}
+
+fn not_columns(source: ArrowError) -> Error {
+    Error::new(ErrorKind::Internal, "panes cannot be written as columns").caused_by(source)
 }
 
 type Sums = Box<[i128]>;
@@ -34,7 +41,7 @@ pub struct PaneStore {
 }
 
 impl PaneStore {
-    pub fn new(plan: &LinearPlan) -> Result<Self, PaneError> {
+    pub fn new(plan: &LinearPlan) -> Result<Self> {
         let keys = plan.keys();
         let from = plan.schema().fields();
         let mut fields = vec![Arc::new(Field::new(PANE, DataType::Date32, false))];
@@ -45,7 +52,8 @@ impl PaneStore {
                 .iter()
                 .map(|field| SortField::new(field.data_type().clone()))
                 .collect(),
-        )?;
+        )
+        .map_err(not_columns)?;
         Ok(Self {
             panes: BTreeMap::new(),
             touched: BTreeSet::new(),
@@ -60,10 +68,11 @@ impl PaneStore {
     }
 
     /// Adds what a [`LinearPlan`] gave, times its weight.
-    pub fn add(&mut self, sums: &RecordBatch) -> Result<(), PaneError> {
+    pub fn add(&mut self, sums: &RecordBatch) -> Result<()> {
         let keys = self
             .converter
-            .convert_columns(&sums.columns()[..self.keys])?;
+            .convert_columns(&sums.columns()[..self.keys])
+            .map_err(not_columns)?;
         let panes = sums.column(self.keys).as_primitive::<Date32Type>();
         let weights = sums.column(self.keys + 1).as_primitive::<Int64Type>();
         let values: Vec<Vec<i128>> = sums.columns()[self.keys + 2..].iter().map(widen).collect();
@@ -90,7 +99,7 @@ impl PaneStore {
     }
 
     /// The rows of the panes in `days`, sorted by pane and key.
-    pub fn read(&self, days: Range<Day>) -> Result<RecordBatch, PaneError> {
+    pub fn read(&self, days: Range<Day>) -> Result<RecordBatch> {
         let mut rows: Vec<(Day, &[u8], &Sums)> = self
             .panes
             .range(days)
@@ -100,7 +109,8 @@ impl PaneStore {
         let parser = self.converter.parser();
         let keys = self
             .converter
-            .convert_rows(rows.iter().map(|(_, key, _)| parser.parse(key)))?;
+            .convert_rows(rows.iter().map(|(_, key, _)| parser.parse(key)))
+            .map_err(not_columns)?;
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(Date32Array::from_iter_values(
             rows.iter().map(|(day, ..)| day.0),
         ))];
@@ -110,7 +120,7 @@ impl PaneStore {
             let values = rows.iter().map(|(day, _, sums)| (*day, sums[index]));
             arrays.push(narrow(field, values)?);
         }
-        Ok(RecordBatch::try_new(self.schema.clone(), arrays)?)
+        RecordBatch::try_new(self.schema.clone(), arrays).map_err(not_columns)
     }
 
     /// Days whose sums have changed since the last call.
@@ -149,19 +159,15 @@ fn widen(column: &ArrayRef) -> Vec<i128> {
     }
 }
 
-fn narrow(field: &Field, values: impl Iterator<Item = (Day, i128)>) -> Result<ArrayRef, PaneError> {
+fn narrow(field: &Field, values: impl Iterator<Item = (Day, i128)>) -> Result<ArrayRef> {
     if let DataType::Decimal128(precision, scale) = field.data_type() {
         let array = Decimal128Array::from_iter_values(values.map(|(_, value)| value))
-            .with_precision_and_scale(*precision, *scale)?;
+            .with_precision_and_scale(*precision, *scale)
+            .map_err(not_columns)?;
         return Ok(Arc::new(array));
     }
-    let integers: Result<Vec<i64>, PaneError> = values
-        .map(|(day, value)| {
-            i64::try_from(value).map_err(|_| PaneError::Overflow {
-                pane: day.date().to_string(),
-                column: field.name().clone(),
-            })
-        })
+    let integers: Result<Vec<i64>> = values
+        .map(|(day, value)| i64::try_from(value).map_err(|_| overflow(day, field.name())))
         .collect();
     Ok(Arc::new(Int64Array::from(integers?)))
 }

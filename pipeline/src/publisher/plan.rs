@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::feed::FeedDefinition;
+use super::record::FinalUntil;
 use crate::round::Metric;
 use crate::shard::Clocks;
 use crate::shard::clock_key;
@@ -148,7 +150,7 @@ impl Planner {
 }
 
 /// K7: from a window's end to its being final: look-ahead and the largest lateness of the metric's topics.
-pub fn wait_ms(metric: &Metric, lateness: &Lateness) -> i64 {
+fn wait_ms(metric: &Metric, lateness: &Lateness) -> i64 {
     let late = metric
         .clock
         .iter()
@@ -162,6 +164,35 @@ pub fn final_until_ms(metric: &Metric, clocks: &Clocks, lateness: &Lateness) -> 
     clocks
         .get(&clock_key(&metric.clock))
         .map(|clock| clock - wait_ms(metric, lateness))
+}
+
+/// What every table's finality is at these clocks (K7).
+pub fn finality(
+    metrics: &[Metric],
+    feed: Option<&FeedDefinition>,
+    clocks: &Clocks,
+    lateness: &Lateness,
+) -> Vec<FinalUntil> {
+    let mut all = Vec::new();
+    for metric in metrics {
+        let Some(until_ms) = final_until_ms(metric, clocks, lateness) else {
+            continue;
+        };
+        for kind in &metric.windows {
+            let is_fed =
+                |feed: &&FeedDefinition| feed.metric == metric.name && *kind == WindowKind::D1;
+            let tables = [
+                Some(format!("metrics.{}", metric.name)),
+                feed.filter(is_fed).map(FeedDefinition::table),
+            ];
+            all.extend(tables.into_iter().flatten().map(|table| FinalUntil {
+                table,
+                window_kind: kind.to_string(),
+                until_ms,
+            }));
+        }
+    }
+    all
 }
 
 #[cfg(test)]

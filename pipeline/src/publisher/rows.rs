@@ -6,46 +6,19 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::compute::{cast, concat_batches, filter_record_batch};
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 use serde::Serialize;
 
 use crate::alert::Severity;
-use crate::columns::{instant, int32};
+use crate::columns::{conform, instant, int32};
 use crate::round::RowChanges;
 use crate::shard::{DeadLetter, LateEvent, OrphanRow, from_ipc};
 use crate::time::{Window, Zone};
-
-/// Columns of `schema` from `batch` and from constants or computed `extra` columns, by name; what neither has is NULL.
-pub fn conform(
-    batch: &RecordBatch,
-    schema: &SchemaRef,
-    extra: &[(&str, ArrayRef)],
-) -> Result<RecordBatch, ArrowError> {
-    let columns = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let given = extra
-                .iter()
-                .find(|(name, _)| name == field.name())
-                .map(|(_, array)| array)
-                .or_else(|| batch.column_by_name(field.name()));
-            match given {
-                Some(array) if array.data_type() == field.data_type() => Ok(array.clone()),
-                Some(array) => cast(array, field.data_type()),
-                None => Ok(arrow::array::new_null_array(
-                    field.data_type(),
-                    batch.num_rows(),
-                )),
-            }
-        })
-        .collect::<Result<Vec<_>, ArrowError>>()?;
-    RecordBatch::try_new(schema.clone(), columns)
-}
 
 fn epoch_column(rows: usize, epoch: i64) -> ArrayRef {
     Arc::new(Int64Array::from(vec![epoch; rows]))
@@ -64,9 +37,10 @@ pub fn event_rows(
         .map(|batch| {
             let partitions = int32(&batch, "partition")?;
             let keep: BooleanArray = partitions.iter().map(|p| p.map(&mine)).collect();
-            let batch = match keep.true_count() == batch.num_rows() {
-                true => batch,
-                false => filter_record_batch(&batch, &keep)?,
+            let batch = if keep.true_count() == batch.num_rows() {
+                batch
+            } else {
+                filter_record_batch(&batch, &keep)?
             };
             let days = Date32Array::from_iter_values(
                 instant(&batch, "occurred_at")?
@@ -118,7 +92,10 @@ pub fn metric_rows(
 ) -> Result<RecordBatch, ArrowError> {
     let rows = changes.rows.num_rows();
     let at = |ms: i64| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from(vec![ms * 1000; rows]).with_timezone("UTC"))
+        Arc::new(
+            TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(ms).as_micros(); rows])
+                .with_timezone("UTC"),
+        )
     };
     conform(
         &changes.rows,
@@ -222,7 +199,9 @@ impl DeadLetterRow {
             topic: topic.to_owned(),
             partition: letter.input.partition,
             offset: letter.offset,
-            broker_at: letter.timestamp_ms.map(|ms| ms * 1000),
+            broker_at: letter
+                .timestamp_ms
+                .map(|ms| TimestampMs::from_ms(ms).as_micros()),
             reason: letter.reason.as_str(),
             path: letter.path.clone(),
             value: letter.value.as_ref().map(hex::encode),
@@ -270,9 +249,9 @@ impl LateRow {
             event_id: late.event_id.clone(),
             event_type: late.event_type.clone(),
             scope: late.scope.clone(),
-            occurred_at: late.occurred_at_ms * 1000,
-            recorded_at: late.recorded_at_ms * 1000,
-            limit_at: late.limit_ms * 1000,
+            occurred_at: TimestampMs::from_ms(late.occurred_at_ms).as_micros(),
+            recorded_at: TimestampMs::from_ms(late.recorded_at_ms).as_micros(),
+            limit_at: TimestampMs::from_ms(late.limit_ms).as_micros(),
             shard,
             epoch,
             event_date: zone.day_of(late.occurred_at_ms).date().to_string(),
@@ -298,7 +277,7 @@ impl OrphanFact {
             topic: orphan.topic.name(),
             event_id: orphan.event_id.clone(),
             corrects: orphan.corrects.clone(),
-            occurred_at: orphan.occurred_at_ms * 1000,
+            occurred_at: TimestampMs::from_ms(orphan.occurred_at_ms).as_micros(),
             pane: zone.day_of(orphan.occurred_at_ms).date().to_string(),
             weight: orphan.weight,
             epoch,

@@ -6,105 +6,78 @@ use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::names::{Names, nearest_column};
+use crate::error::{Error, ErrorKind};
 
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum QueryError {
-    #[error("the query is empty; end it with `;` after a SELECT")]
-    Empty,
-    #[error(
+fn wrong_query(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Query, message)
+}
+
+pub(super) fn empty() -> Error {
+    wrong_query("the query is empty; end it with `;` after a SELECT")
+}
+
+pub(super) fn refused(what: impl fmt::Display) -> Error {
+    wrong_query(format!(
         "only queries are answered here (SELECT, WITH, VALUES, EXPLAIN, SHOW, DESCRIBE), one at a time; refused: {what}"
-    )]
-    Refused { what: String },
-    #[error("cannot read the query{position}: {message}")]
-    Syntax {
-        position: QueryPosition,
-        message: String,
-    },
-    #[error("no table `{name}`{}", hint(.nearest.as_deref(), "information_schema.tables lists all"))]
-    NoTable {
-        name: String,
-        nearest: Option<String>,
-    },
-    #[error("no column `{name}`{}", hint(.nearest.as_deref(), "information_schema.columns lists all"))]
-    NoColumn {
-        name: String,
-        nearest: Option<String>,
-    },
-    #[error("no function `{name}`{}", hint(.nearest.as_deref(), "information_schema.routines lists all"))]
-    NoFunction {
-        name: String,
-        nearest: Option<String>,
-    },
-    /// The query contradicts itself or the types of its columns.
-    #[error("the query does not work: {message}")]
-    Plan { message: String },
-    /// Values or resources stopped it on the way.
-    #[error("the query stopped: {message}")]
-    Run { message: String },
-    /// The epoch cannot be shown: damage or a mistake in a view, not in the query.
-    #[error("cannot open epoch={epoch} at {object}: {message}; run `vitrine audit`")]
-    Snapshot {
-        epoch: i64,
-        object: String,
-        message: String,
-    },
+    ))
 }
 
-impl QueryError {
-    /// Is it the query that has to change?
-    pub fn is_in_the_query(&self) -> bool {
-        !matches!(self, Self::Run { .. } | Self::Snapshot { .. })
-    }
-
-    pub(super) fn while_running(error: &DataFusionError) -> Self {
-        Self::Run {
-            message: one_line(error),
-        }
-    }
-
-    /// Turns an error of parsing or planning into one with the nearest name.
-    pub(super) fn while_planning(error: &DataFusionError, names: &Names) -> Self {
-        match root(error) {
-            DataFusionError::SQL(parser, _) => syntax(parser),
-            DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
-                SchemaError::FieldNotFound {
-                    field,
-                    valid_fields,
-                } => Self::NoColumn {
-                    name: field.flat_name(),
-                    nearest: nearest_column(&field.name, valid_fields),
-                },
-                other => Self::Plan {
-                    message: squeeze(&other.to_string()),
-                },
-            },
-            DataFusionError::Plan(message) => match unknown_function(message) {
-                Some(name) => Self::NoFunction {
-                    name: name.to_owned(),
-                    nearest: names.nearest_function(name),
-                },
-                None => Self::Plan {
-                    message: squeeze(message),
-                },
-            },
-            other => Self::Plan {
-                message: one_line(other),
-            },
-        }
-    }
+pub(super) fn no_table(name: &str, nearest: Option<&str>) -> Error {
+    let hint = hint(nearest, "information_schema.tables lists all");
+    wrong_query(format!("no table `{name}`{hint}"))
 }
 
-/// Line and column of a mistake, counted from 1; shown with a leading blank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueryPosition(pub Option<(u64, u64)>);
+fn no_column(name: &str, nearest: Option<&str>) -> Error {
+    let hint = hint(nearest, "information_schema.columns lists all");
+    wrong_query(format!("no column `{name}`{hint}"))
+}
 
-impl fmt::Display for QueryPosition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some((line, column)) => write!(f, " at line={line} column={column}"),
-            None => Ok(()),
-        }
+fn no_function(name: &str, nearest: Option<&str>) -> Error {
+    let hint = hint(nearest, "information_schema.routines lists all");
+    wrong_query(format!("no function `{name}`{hint}"))
+}
+
+/// The query contradicts itself or the types of its columns.
+fn does_not_work(message: &str) -> Error {
+    wrong_query(format!("the query does not work: {}", squeeze(message)))
+}
+
+/// Values or resources stopped it on the way: no mistake of its text.
+pub(super) fn while_running(error: &DataFusionError) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("the query stopped: {}", one_line(error)),
+    )
+}
+
+/// The epoch cannot be shown: damage or a mistake in a view, not in the query.
+pub(super) fn not_shown(epoch: i64, object: &str, error: &DataFusionError) -> Error {
+    let message = error.strip_backtrace();
+    Error::new(
+        ErrorKind::Damaged,
+        format!("cannot open epoch={epoch} at {object}: {message}; run `vitrine audit`"),
+    )
+}
+
+/// Turns an error of parsing or planning into one with the nearest name.
+pub(super) fn while_planning(error: &DataFusionError, names: &Names) -> Error {
+    match root(error) {
+        DataFusionError::SQL(parser, _) => syntax(parser),
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound {
+                field,
+                valid_fields,
+            } => {
+                let nearest = nearest_column(&field.name, valid_fields);
+                no_column(&field.flat_name(), nearest.as_deref())
+            }
+            other => does_not_work(&other.to_string()),
+        },
+        DataFusionError::Plan(message) => match unknown_function(message) {
+            Some(name) => no_function(name, names.nearest_function(name).as_deref()),
+            None => does_not_work(message),
+        },
+        other => does_not_work(&one_line(other)),
     }
 }
 
@@ -125,24 +98,27 @@ fn root(error: &DataFusionError) -> &DataFusionError {
     }
 }
 
-fn syntax(error: &ParserError) -> QueryError {
+fn syntax(error: &ParserError) -> Error {
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             message.as_str()
         }
         ParserError::RecursionLimitExceeded => "too deeply nested",
     };
-    let (message, position) = match message.rsplit_once(" at Line: ") {
+    let (message, place) = match message.rsplit_once(" at Line: ") {
         Some((head, place)) => (head, place_of(place)),
         None => (message, None),
     };
-    QueryError::Syntax {
-        position: QueryPosition(position),
-        message: squeeze(message),
-    }
+    let place = place
+        .map(|(line, column)| format!(" at line={line} column={column}"))
+        .unwrap_or_default();
+    wrong_query(format!(
+        "cannot read the query{place}: {}",
+        squeeze(message)
+    ))
 }
 
-/// `1, Column: 8` as the parser writes it.
+/// Line and column of a mistake, counted from 1: `1, Column: 8` as the parser writes it.
 fn place_of(text: &str) -> Option<(u64, u64)> {
     let (line, column) = text.split_once(", Column: ")?;
     Some((line.trim().parse().ok()?, column.trim().parse().ok()?))

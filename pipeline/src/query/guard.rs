@@ -11,44 +11,40 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
-use super::error::QueryError;
+use super::error;
 use super::names::Names;
+use crate::error::Result;
 
 /// Reads the one statement of the text.
-pub fn parse(sql: &str) -> Result<Statement, QueryError> {
-    let syntax = |error: DataFusionError| QueryError::while_planning(&error, &Names::default());
+pub fn parse(sql: &str) -> Result<Statement> {
+    let syntax = |error: DataFusionError| error::while_planning(&error, &Names::default());
     let mut parser = DFParserBuilder::new(sql)
         .with_dialect(&GenericDialect {})
         .build()
         .map_err(syntax)?;
     let mut statements = parser.parse_statements().map_err(syntax)?;
     let Some(statement) = statements.pop_front() else {
-        return Err(QueryError::Empty);
+        return Err(error::empty());
     };
     if let Some(second) = statements.front() {
-        return Err(QueryError::Refused {
-            what: format!("a second statement, {}", first_words(second)),
-        });
+        let words = first_words(second);
+        return Err(error::refused(format_args!("a second statement, {words}")));
     }
     if !is_query(&statement) {
-        return Err(QueryError::Refused {
-            what: first_words(&statement),
-        });
+        return Err(error::refused(first_words(&statement)));
     }
     Ok(statement)
 }
 
 /// Refuses a plan with any node that defines, changes or sets something.
-pub fn verify(plan: &LogicalPlan) -> Result<(), QueryError> {
+pub fn verify(plan: &LogicalPlan) -> Result<()> {
     let options = SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
         .with_allow_statements(false);
     options
         .verify_plan(plan)
-        .map_err(|error| QueryError::Refused {
-            what: error.strip_backtrace(),
-        })
+        .map_err(|error| error::refused(error.strip_backtrace()))
 }
 
 fn is_query(statement: &Statement) -> bool {

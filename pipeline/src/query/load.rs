@@ -15,11 +15,12 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
 
 use super::catalog::{Comments, PinnedTable, Snapshot, ViewText, without_metadata};
-use super::error::QueryError;
+use super::error;
 use super::information::{CommentedInformationSchema, INFORMATION_SCHEMA};
 use super::names::Names;
 use super::table::PinnedParquet;
 use super::{guard, views};
+use crate::error::{Error, Result};
 
 pub(super) const CATALOG: &str = "vitrine";
 
@@ -45,7 +46,7 @@ pub async fn load(
     snapshot: &Snapshot,
     ctx: &SessionContext,
     store: &ObjectStoreUrl,
-) -> Result<LoadedCatalog, QueryError> {
+) -> Result<LoadedCatalog> {
     let mut loading = Loading {
         snapshot,
         ctx,
@@ -75,7 +76,7 @@ struct Loading<'s> {
 }
 
 impl Loading<'_> {
-    fn schemas(&mut self) -> Result<(), QueryError> {
+    fn schemas(&mut self) -> Result<()> {
         let views = self.snapshot.views.iter().map(|view| view.schema.as_str());
         let stored = self
             .snapshot
@@ -89,7 +90,7 @@ impl Loading<'_> {
         Ok(())
     }
 
-    fn tables(&mut self, url: &ObjectStoreUrl) -> Result<(), QueryError> {
+    fn tables(&mut self, url: &ObjectStoreUrl) -> Result<()> {
         for table in &self.snapshot.tables {
             if is_finality(table) {
                 continue;
@@ -105,7 +106,7 @@ impl Loading<'_> {
         Ok(())
     }
 
-    fn reference(&mut self) -> Result<(), QueryError> {
+    fn reference(&mut self) -> Result<()> {
         for (name, rows) in &self.snapshot.reference {
             self.comments.describe_from("ref", name, &rows.schema());
             self.add_rows("ref", name, rows)?;
@@ -115,7 +116,7 @@ impl Loading<'_> {
 
     /// `ops.finality` is the epoch record's, from which `is_final` follows. The stored table of that name, one epoch behind, is
     /// for other readers.
-    fn finality(&mut self) -> Result<(), QueryError> {
+    fn finality(&mut self) -> Result<()> {
         let finality = &self.snapshot.finality;
         let tables = StringArray::from_iter_values(finality.iter().map(|f| &f.table));
         let kinds = StringArray::from_iter_values(finality.iter().map(|f| &f.window_kind));
@@ -154,7 +155,7 @@ impl Loading<'_> {
         self.add_rows("ops", "finality", &rows)
     }
 
-    async fn views(&mut self) -> Result<(), QueryError> {
+    async fn views(&mut self) -> Result<()> {
         let snapshot = self.snapshot;
         for table in &snapshot.tables {
             if let Some(view) = views::view_of(table, snapshot) {
@@ -169,7 +170,7 @@ impl Loading<'_> {
     }
 
     /// Plans the text once; `heir_of` is the table whose column comments it takes over.
-    async fn view(&mut self, view: &ViewText, heir_of: (&str, &str)) -> Result<(), QueryError> {
+    async fn view(&mut self, view: &ViewText, heir_of: (&str, &str)) -> Result<()> {
         let object = format!("{}.{}", view.schema, view.name);
         let plan = self
             .ctx
@@ -192,7 +193,7 @@ impl Loading<'_> {
         )
     }
 
-    fn finish(mut self) -> Result<LoadedCatalog, QueryError> {
+    fn finish(mut self) -> Result<LoadedCatalog> {
         let comments = Arc::new(std::mem::take(&mut self.comments));
         let state = self.ctx.state();
         let information = CommentedInformationSchema::new(state.catalog_list(), comments.clone());
@@ -216,7 +217,7 @@ impl Loading<'_> {
         })
     }
 
-    fn add_rows(&mut self, schema: &str, name: &str, rows: &RecordBatch) -> Result<(), QueryError> {
+    fn add_rows(&mut self, schema: &str, name: &str, rows: &RecordBatch) -> Result<()> {
         let object = format!("{schema}.{name}");
         let table = without_metadata_of(rows)
             .and_then(|rows| MemTable::try_new(rows.schema(), vec![vec![rows]]))
@@ -224,12 +225,7 @@ impl Loading<'_> {
         self.add(schema, name, Arc::new(table))
     }
 
-    fn add(
-        &mut self,
-        schema: &str,
-        name: &str,
-        table: Arc<dyn TableProvider>,
-    ) -> Result<(), QueryError> {
+    fn add(&mut self, schema: &str, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {
         self.add_schema(schema)?;
         self.names.add_table(schema, name, table.schema());
         let reference = TableReference::full(CATALOG, schema, name);
@@ -239,7 +235,7 @@ impl Loading<'_> {
         }
     }
 
-    fn add_schema(&mut self, schema: &str) -> Result<(), QueryError> {
+    fn add_schema(&mut self, schema: &str) -> Result<()> {
         if self.names.has_schema(schema) {
             return Ok(());
         }
@@ -252,12 +248,8 @@ impl Loading<'_> {
             .map_err(|error| self.failed(schema, &error))
     }
 
-    fn failed(&self, object: &str, error: &DataFusionError) -> QueryError {
-        QueryError::Snapshot {
-            epoch: self.snapshot.epoch,
-            object: object.to_owned(),
-            message: error.strip_backtrace(),
-        }
+    fn failed(&self, object: &str, error: &DataFusionError) -> Error {
+        error::not_shown(self.snapshot.epoch, object, error)
     }
 }
 

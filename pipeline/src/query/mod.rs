@@ -5,7 +5,7 @@
 //!                 catalog     session    guard, error            (rows as they are computed)
 //! ```
 //!
-//! Start with [`catalog`] (what an epoch consists of) and [`Session`]. [`functions`] are also what metric texts use.
+//! Start with [`catalog`] (what an epoch consists of) and [`Session`]. [`crate::sql`] holds the functions that metric queries use too.
 //!
 //! | schema | holds |
 //! |---|---|
@@ -40,7 +40,6 @@ mod table;
 mod tests;
 mod views;
 
-pub use error::{QueryError, QueryPosition};
 pub use lease::{Lease, Leases, leases};
 pub use names::Names;
 pub use session::{DEFAULT_SCHEMA, Engine, QueryResult, Session};

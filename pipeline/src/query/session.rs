@@ -15,11 +15,11 @@ use futures::StreamExt;
 use object_store::ObjectStore;
 
 use super::catalog::{Comments, Snapshot};
-use super::error::QueryError;
 use super::lease::Lease;
 use super::load::CATALOG;
 use super::names::Names;
-use super::{guard, load};
+use super::{error, guard, load};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
 
 /// The schema of names without one.
@@ -34,12 +34,16 @@ pub struct Engine {
 
 impl Engine {
     /// `memory_bytes` is the limit of all queries together; sorts and aggregations beyond their share spill to temporary files.
-    pub fn new(store: Arc<dyn ObjectStore>, memory_bytes: usize) -> Result<Self, DataFusionError> {
+    pub fn new(store: Arc<dyn ObjectStore>, memory_bytes: usize) -> Result<Self> {
+        let failed = |source: DataFusionError| {
+            Error::new(ErrorKind::Internal, "queries cannot be set up").caused_by(source)
+        };
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
-            .build()?;
+            .build()
+            .map_err(failed)?;
         // A name of its own: plans and errors then show no folder or bucket.
-        let url = ObjectStoreUrl::parse("vitrine://storage")?;
+        let url = ObjectStoreUrl::parse("vitrine://storage").map_err(failed)?;
         runtime.register_object_store(url.as_ref(), store);
         Ok(Self {
             runtime: Arc::new(runtime),
@@ -60,7 +64,7 @@ pub struct Session {
 
 impl Session {
     /// Opens the epoch. Reads no file; fails if a view of the snapshot cannot be planned.
-    pub async fn open(snapshot: &Snapshot, engine: &Engine) -> Result<Self, QueryError> {
+    pub async fn open(snapshot: &Snapshot, engine: &Engine) -> Result<Self> {
         let mut config = SessionConfig::new()
             .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
             .with_create_default_catalog_and_schema(false)
@@ -114,8 +118,8 @@ impl Session {
         &self.comments
     }
 
-    /// Starts one query. Rows come as they are computed.
-    pub async fn query(&self, sql: &str) -> Result<QueryResult, QueryError> {
+    /// Starts one query. Rows come as they are computed. [`ErrorKind::Query`]: it is the query that has to change.
+    pub async fn query(&self, sql: &str) -> Result<QueryResult> {
         let statement = guard::parse(sql)?;
         let state = self.ctx.state();
         let plan = match state.statement_to_plan(statement.clone()).await {
@@ -128,7 +132,7 @@ impl Session {
             Ok(frame) => frame.execute_stream().await,
             Err(error) => Err(error),
         };
-        let stream = planned.map_err(|error| QueryError::while_planning(&error, &self.names))?;
+        let stream = planned.map_err(|error| error::while_planning(&error, &self.names))?;
         Ok(QueryResult {
             epoch: self.epoch,
             stream,
@@ -136,7 +140,7 @@ impl Session {
     }
 
     /// A table that does not exist explains a failed plan better than what the planner made of it.
-    fn explain(&self, statement: &Statement, error: &DataFusionError) -> QueryError {
+    fn explain(&self, statement: &Statement, error: &DataFusionError) -> Error {
         let references = self
             .ctx
             .state()
@@ -152,13 +156,12 @@ impl Session {
             let is_function = matches!(reference, TableReference::Bare { .. })
                 && self.ctx.table_function(&resolved.table).is_ok();
             if !known && !is_function {
-                return QueryError::NoTable {
-                    name: format!("{}.{}", resolved.schema, resolved.table),
-                    nearest: self.names.nearest_table(&resolved.schema, &resolved.table),
-                };
+                let name = format!("{}.{}", resolved.schema, resolved.table);
+                let nearest = self.names.nearest_table(&resolved.schema, &resolved.table);
+                return error::no_table(&name, nearest.as_deref());
             }
         }
-        QueryError::while_planning(error, &self.names)
+        error::while_planning(error, &self.names)
     }
 }
 
@@ -180,13 +183,13 @@ impl QueryResult {
     }
 
     /// The next rows; `None` at the end.
-    pub async fn next(&mut self) -> Option<Result<RecordBatch, QueryError>> {
+    pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
         let next = self.stream.next().await?;
-        Some(next.map_err(|error| QueryError::while_running(&error)))
+        Some(next.map_err(|error| error::while_running(&error)))
     }
 
     /// All rows.
-    pub async fn collect(mut self) -> Result<Vec<RecordBatch>, QueryError> {
+    pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
         while let Some(batch) = self.next().await {
             batches.push(batch?);

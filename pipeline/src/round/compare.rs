@@ -15,15 +15,21 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::evaluate::row_schema;
 use super::metric::Metric;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pane::COUNT;
 use crate::time::Window;
 
-#[derive(Debug, thiserror::Error)]
-pub enum CompareError {
-    #[error("metric={metric}: rows of a round cannot be compared")]
-    Arrow { metric: String, source: ArrowError },
-    #[error("metric={metric}: a round gave two rows for one key, which its texts must not")]
-    TwoRows { metric: String },
+/// For `map_err`: rows of a round do not have the columns of their metric.
+pub(crate) fn not_comparable(metric: &str) -> impl Fn(ArrowError) -> Error {
+    let message = format!("metric={metric}: rows of a round cannot be compared");
+    move |source| Error::new(ErrorKind::Internal, message.clone()).caused_by(source)
+}
+
+fn two_rows(metric: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!("metric={metric}: a round gave two rows for one key, which its queries must not"),
+    )
 }
 
 /// What was last said of a key: revision (from 1) and a hash of the row; a row that is gone has no hash.
@@ -61,14 +67,11 @@ impl Published {
         metric: &Metric,
         window: Window,
         rows: &RecordBatch,
-    ) -> Result<RowChanges, CompareError> {
-        let wrong = |source| CompareError::Arrow {
-            metric: metric.name.clone(),
-            source,
-        };
+    ) -> Result<RowChanges> {
+        let wrong = not_comparable(&metric.name);
         let schema = row_schema(metric);
-        let converter = key_converter(metric, &schema).map_err(wrong)?;
-        let keys = convert(&converter, metric, rows).map_err(wrong)?;
+        let converter = key_converter(metric, &schema).map_err(&wrong)?;
+        let keys = convert(&converter, metric, rows).map_err(&wrong)?;
         let everything = RowConverter::new(
             schema
                 .fields()
@@ -77,7 +80,7 @@ impl Published {
                 .collect(),
         )
         .and_then(|all| all.convert_columns(rows.columns()))
-        .map_err(wrong)?;
+        .map_err(&wrong)?;
 
         let empty = RowKeys::new();
         let before = self
@@ -92,9 +95,7 @@ impl Published {
         for row in order {
             let key = keys.row(row).data();
             if !present.insert(key) {
-                return Err(CompareError::TwoRows {
-                    metric: metric.name.clone(),
-                });
+                return Err(two_rows(&metric.name));
             }
             let hash = Some(hash(everything.row(row).data()));
             let number = match before.get(key) {
@@ -115,9 +116,9 @@ impl Published {
             })
             .collect();
 
-        let holding = take_record_batch(rows, &UInt32Array::from(picked)).map_err(wrong)?;
-        let vanished = vanished_rows(metric, &schema, &converter, &gone).map_err(wrong)?;
-        let rows = concat_batches(&schema, [&holding, &vanished]).map_err(wrong)?;
+        let holding = take_record_batch(rows, &UInt32Array::from(picked)).map_err(&wrong)?;
+        let vanished = vanished_rows(metric, &schema, &converter, &gone).map_err(&wrong)?;
+        let rows = concat_batches(&schema, [&holding, &vanished]).map_err(&wrong)?;
         changed.extend(gone);
         Ok(RowChanges {
             rows,

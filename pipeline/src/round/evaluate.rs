@@ -10,41 +10,32 @@ use datafusion::error::DataFusionError;
 
 use super::evaluator::Evaluator;
 use super::metric::Metric;
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::PANE;
 use crate::pane::COUNT;
 use crate::time::Window;
 
-#[derive(Debug, thiserror::Error)]
-pub enum RoundError {
-    #[error("metric={metric}: {text}.sql failed")]
-    Sql {
-        metric: String,
-        text: &'static str,
-        source: DataFusionError,
-    },
-    #[error("metric={metric}: {text}.sql does not give column={column} of its table")]
-    MissingColumn {
-        metric: String,
-        text: &'static str,
-        column: String,
-    },
-    #[error("metric={metric}: {text}.sql gives columns of the wrong type")]
-    Columns {
-        metric: String,
-        text: &'static str,
-        source: ArrowError,
-    },
-    #[error("tables of a round cannot be put up")]
-    Tables(#[from] DataFusionError),
+/// For `map_err`: `<query>.sql` of the metric does not run.
+fn failed(metric: &str, query: &str) -> impl FnOnce(DataFusionError) -> Error {
+    Error::from_source(
+        ErrorKind::Configuration,
+        format!("metric={metric}: {query}.sql failed"),
+    )
 }
 
-fn failed(metric: &str, text: &'static str) -> impl FnOnce(DataFusionError) -> RoundError {
-    let metric = metric.to_owned();
-    move |source| RoundError::Sql {
-        metric,
-        text,
-        source,
-    }
+/// For `map_err`: what `<query>.sql` gives does not fit the metric's table.
+fn wrong_types(metric: &str, query: &str) -> impl FnOnce(ArrowError) -> Error {
+    Error::from_source(
+        ErrorKind::Configuration,
+        format!("metric={metric}: {query}.sql gives columns of the wrong type"),
+    )
+}
+
+fn missing_column(metric: &str, query: &str, column: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!("metric={metric}: {query}.sql does not give column={column} of its table"),
+    )
 }
 
 /// What one shard says of the open window, for the metrics given (in the order of [`Metric::load_all`]).
@@ -54,7 +45,7 @@ pub async fn evaluate_shard(
     evaluator: &mut Evaluator,
     metrics: &[&Metric],
     panes: impl Fn(&str) -> Option<SchemaRef>,
-) -> Result<Vec<(String, RecordBatch)>, RoundError> {
+) -> Result<Vec<(String, RecordBatch)>> {
     let mut answers = Vec::with_capacity(metrics.len());
     for metric in metrics {
         let summed;
@@ -110,16 +101,12 @@ pub async fn evaluate_public(
     metric: &Metric,
     window: Window,
     parts: &[RecordBatch],
-) -> Result<RecordBatch, RoundError> {
+) -> Result<RecordBatch> {
     let Some(first) = parts.first() else {
         return Ok(RecordBatch::new_empty(row_schema(metric)));
     };
     let together =
-        concat_batches(&first.schema(), parts).map_err(|source| RoundError::Columns {
-            metric: metric.name.clone(),
-            text: "shard",
-            source,
-        })?;
+        concat_batches(&first.schema(), parts).map_err(wrong_types(&metric.name, "shard"))?;
     let Some(sql) = &metric.public else {
         return as_table(metric, "shard", &together);
     };
@@ -140,7 +127,7 @@ pub async fn evaluate_over(
     rows: &RecordBatch,
     sql: &str,
     window: Window,
-) -> Result<RecordBatch, RoundError> {
+) -> Result<RecordBatch> {
     evaluator.open(window);
     evaluator.table("rows", metric, rows.clone())?;
     evaluator.run(sql).await.map_err(failed(of, "feed"))
@@ -171,26 +158,14 @@ pub fn row_schema(metric: &Metric) -> SchemaRef {
 }
 
 /// The result of a text as the columns of its table; rows without facts are left out.
-fn as_table(
-    metric: &Metric,
-    text: &'static str,
-    rows: &RecordBatch,
-) -> Result<RecordBatch, RoundError> {
-    let wrong = |source| RoundError::Columns {
-        metric: metric.name.clone(),
-        text,
-        source,
-    };
+fn as_table(metric: &Metric, query: &str, rows: &RecordBatch) -> Result<RecordBatch> {
+    let wrong = |source| wrong_types(&metric.name, query)(source);
     let schema = row_schema(metric);
     let mut arrays = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        let column =
-            rows.column_by_name(field.name())
-                .ok_or_else(|| RoundError::MissingColumn {
-                    metric: metric.name.clone(),
-                    text,
-                    column: field.name().clone(),
-                })?;
+        let column = rows
+            .column_by_name(field.name())
+            .ok_or_else(|| missing_column(&metric.name, query, field.name()))?;
         arrays.push(cast(column, field.data_type()).map_err(wrong)?);
     }
     let table = RecordBatch::try_new(schema, arrays).map_err(wrong)?;

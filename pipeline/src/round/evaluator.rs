@@ -13,7 +13,9 @@ use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use schemas::time::TimestampMs;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::pane::PaneInput;
 use crate::time::{Window, Zone};
 
@@ -42,7 +44,10 @@ type Parameter = (&'static str, DataType, fn(&Bounds) -> ScalarValue);
 fn parameters() -> [Parameter; 5] {
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     fn at(ms: i64) -> ScalarValue {
-        ScalarValue::TimestampMicrosecond(Some(ms * 1_000), Some("UTC".into()))
+        ScalarValue::TimestampMicrosecond(
+            Some(TimestampMs::from_ms(ms).as_micros()),
+            Some("UTC".into()),
+        )
     }
     [
         ("window_start_date", DataType::Date32, |bounds| {
@@ -110,19 +115,16 @@ impl Evaluator {
         });
     }
 
-    /// Puts up `schema.name`.
-    pub fn table(
-        &mut self,
-        schema: &str,
-        name: &str,
-        rows: RecordBatch,
-    ) -> Result<(), DataFusionError> {
+    /// Registers `schema.name`.
+    pub fn table(&mut self, schema: &str, name: &str, rows: RecordBatch) -> Result<()> {
         let key = (schema.to_owned(), name.to_owned());
         match self.inputs.get(&key) {
             Some(input) if input.schema() == rows.schema_ref() => input.put(Some(rows)),
             _ => {
                 let input = PaneInput::new(rows.schema());
-                self.register(schema, name, &input)?;
+                let failed = "tables of a round cannot be registered";
+                self.register(schema, name, &input)
+                    .map_err(Error::from_source(ErrorKind::Internal, failed))?;
                 input.put(Some(rows));
                 self.inputs.insert(key, input);
                 // They were made for other columns.

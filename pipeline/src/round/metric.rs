@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::time::WindowKind;
 
 /// The texts of a metric's folder.
@@ -43,39 +45,16 @@ pub struct Metric {
     pub dimensions: Vec<String>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum MetricError {
-    #[error("metric={metric}: the header line `-- {key}: …` is missing in its first text")]
-    MissingKey { metric: String, key: &'static str },
-    #[error("metric={metric}: header {key}: {problem}")]
-    BadValue {
-        metric: String,
-        key: String,
-        problem: String,
-    },
-    #[error("metric={metric}: {text}.sql cannot be read")]
-    Text {
-        metric: String,
-        text: &'static str,
-        source: datafusion::error::DataFusionError,
-    },
-    #[error("metric={metric}: it has neither stream.sql nor shard.sql")]
-    NoText { metric: String },
-    #[error("metric={metric} reads rows.{other}, which is no metric or reads it back")]
-    UnknownRows { metric: String, other: String },
+/// Why a metric cannot be loaded.
+#[derive(Debug)]
+pub struct MetricProblem {
+    /// The metric to blame.
+    pub metric: String,
+    pub error: Error,
 }
 
-impl MetricError {
-    /// The metric to blame.
-    pub fn metric(&self) -> &str {
-        match self {
-            Self::MissingKey { metric, .. }
-            | Self::BadValue { metric, .. }
-            | Self::Text { metric, .. }
-            | Self::NoText { metric }
-            | Self::UnknownRows { metric, .. } => metric,
-        }
-    }
+fn wrong(message: String) -> Error {
+    Error::new(ErrorKind::Configuration, message)
 }
 
 const KEYS: [&str; 7] = [
@@ -95,8 +74,11 @@ struct QueryHeader<'a> {
 
 impl<'a> QueryHeader<'a> {
     /// The `-- key: value` lines before the first line that is something else.
-    fn of(metric: &'a str, text: &'a str) -> Result<Self, MetricError> {
-        let mut lines = Vec::new();
+    fn of(metric: &'a str, text: &'a str) -> Result<Self> {
+        let mut header = Self {
+            metric,
+            lines: Vec::new(),
+        };
         for line in text.lines() {
             let Some((key, value)) = line
                 .strip_prefix("-- ")
@@ -106,15 +88,12 @@ impl<'a> QueryHeader<'a> {
             };
             let key = key.trim();
             if !KEYS.contains(&key) {
-                return Err(MetricError::BadValue {
-                    metric: metric.to_owned(),
-                    key: key.to_owned(),
-                    problem: format!("unknown key; known: {}", KEYS.join(", ")),
-                });
+                let known = KEYS.join(", ");
+                return Err(header.bad(key, &format!("unknown key; known: {known}")));
             }
-            lines.push((key, value.trim()));
+            header.lines.push((key, value.trim()));
         }
-        Ok(Self { metric, lines })
+        Ok(header)
     }
 
     fn get(&self, key: &str) -> Option<&'a str> {
@@ -124,29 +103,27 @@ impl<'a> QueryHeader<'a> {
             .map(|(_, value)| *value)
     }
 
-    fn need(&self, key: &'static str) -> Result<&'a str, MetricError> {
-        self.get(key).ok_or_else(|| MetricError::MissingKey {
-            metric: self.metric.to_owned(),
-            key,
+    fn need(&self, key: &str) -> Result<&'a str> {
+        self.get(key).ok_or_else(|| {
+            wrong(format!(
+                "metric={}: the header line `-- {key}: …` is missing in its first query",
+                self.metric
+            ))
         })
     }
 
-    fn days(&self, key: &str) -> Result<i32, MetricError> {
+    fn days(&self, key: &str) -> Result<i32> {
         let Some(value) = self.get(key) else {
             return Ok(0);
         };
         value
             .strip_suffix('d')
             .and_then(|days| days.parse().ok())
-            .ok_or_else(|| self.bad(key, format!("{value} is no number of days like 28d")))
+            .ok_or_else(|| self.bad(key, &format!("{value} is no number of days like 28d")))
     }
 
-    fn bad(&self, key: &str, problem: String) -> MetricError {
-        MetricError::BadValue {
-            metric: self.metric.to_owned(),
-            key: key.to_owned(),
-            problem,
-        }
+    fn bad(&self, key: &str, problem: &str) -> Error {
+        wrong(format!("metric={}: header {key}: {problem}", self.metric))
     }
 }
 
@@ -155,11 +132,30 @@ impl Metric {
     pub fn load_all(
         texts: &[MetricQueries],
         table_of: impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
-    ) -> Result<Vec<Self>, MetricError> {
-        let mut waiting = texts
-            .iter()
-            .map(|text| Self::load(text, &table_of))
-            .collect::<Result<Vec<_>, _>>()?;
+    ) -> Result<Vec<Self>> {
+        let (metrics, problems) = Self::load_each(texts, table_of);
+        match problems.into_iter().next() {
+            Some(problem) => Err(problem.error),
+            None => Ok(metrics),
+        }
+    }
+
+    /// The same with all problems at once: the metrics that can be loaded, in such an order, and what is wrong with each of
+    /// the others.
+    pub fn load_each(
+        texts: &[MetricQueries],
+        table_of: impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
+    ) -> (Vec<Self>, Vec<MetricProblem>) {
+        let (mut waiting, mut problems) = (Vec::new(), Vec::new());
+        for text in texts {
+            match Self::load(text, &table_of) {
+                Ok(metric) => waiting.push(metric),
+                Err(error) => problems.push(MetricProblem {
+                    metric: text.name.to_owned(),
+                    error,
+                }),
+            }
+        }
         let mut ordered: Vec<Self> = Vec::with_capacity(waiting.len());
         while !waiting.is_empty() {
             let ready = |metric: &Self| {
@@ -169,16 +165,8 @@ impl Metric {
                     .all(|name| ordered.iter().any(|done| done.name == *name))
             };
             let Some(next) = waiting.iter().position(ready) else {
-                let stuck = &waiting[0];
-                return Err(MetricError::UnknownRows {
-                    metric: stuck.name.clone(),
-                    other: stuck
-                        .reads_rows
-                        .iter()
-                        .cloned()
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                });
+                problems.push(waiting.remove(0).stuck());
+                continue;
             };
             let mut metric = waiting.remove(next);
             for name in metric.reads_rows.clone() {
@@ -190,27 +178,40 @@ impl Metric {
             }
             ordered.push(metric);
         }
-        Ok(ordered)
+        (ordered, problems)
+    }
+
+    /// What it reads never comes.
+    fn stuck(self) -> MetricProblem {
+        let others: Vec<String> = self.reads_rows.into_iter().collect();
+        let error = wrong(format!(
+            "metric={} reads rows.{}, which is no metric or reads it back",
+            self.name,
+            others.join(", ")
+        ));
+        MetricProblem {
+            metric: self.name,
+            error,
+        }
     }
 
     fn load(
         text: &MetricQueries,
         table_of: &impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
-    ) -> Result<Self, MetricError> {
+    ) -> Result<Self> {
         let name = text.name;
-        let first = text
-            .stream
-            .or(text.shard)
-            .ok_or_else(|| MetricError::NoText {
-                metric: name.to_owned(),
-            })?;
+        let first = text.stream.or(text.shard).ok_or_else(|| {
+            wrong(format!(
+                "metric={name}: it has neither stream.sql nor shard.sql"
+            ))
+        })?;
         let header = QueryHeader::of(name, first)?;
         let windows = header
             .need("windows")?
             .split(',')
             .map(|kind| kind.trim().parse())
             .collect::<Result<Vec<WindowKind>, String>>()
-            .map_err(|problem| header.bad("windows", problem))?;
+            .map_err(|problem| header.bad("windows", &problem))?;
         let mut clock: Vec<String> = header
             .need("clock")?
             .split(',')
@@ -218,7 +219,7 @@ impl Metric {
             .collect();
         clock.sort();
         let (table, dimensions) = table_of(name)
-            .ok_or_else(|| header.bad("metric", format!("there is no table metrics.{name}")))?;
+            .ok_or_else(|| header.bad("metric", &format!("there is no table metrics.{name}")))?;
         let mut metric = Self {
             name: name.to_owned(),
             title: header.need("metric")?.to_owned(),
@@ -243,22 +244,21 @@ impl Metric {
         Ok(metric)
     }
 
-    fn find_reads(&mut self) -> Result<(), MetricError> {
+    fn find_reads(&mut self) -> Result<()> {
         let Some(shard) = &self.shard else {
             self.reads_panes.insert(self.name.clone());
             return Ok(());
         };
-        let wrong = |source| MetricError::Text {
-            metric: self.name.clone(),
-            text: "shard",
-            source,
+        let unreadable = |source: DataFusionError| {
+            wrong(format!("metric={}: shard.sql cannot be read", self.name)).caused_by(source)
         };
         let context = SessionContext::new();
         let state = context.state();
         let statement = state
             .sql_to_statement(shard, &datafusion::common::config::Dialect::Generic)
-            .map_err(wrong)?;
-        for reference in state.resolve_table_references(&statement).map_err(wrong)? {
+            .map_err(unreadable)?;
+        let references = state.resolve_table_references(&statement);
+        for reference in references.map_err(unreadable)? {
             let table = reference.table().to_owned();
             match reference.schema() {
                 Some("panes") => drop(self.reads_panes.insert(table)),

@@ -23,7 +23,8 @@ mod evaluate;
 mod evaluator;
 mod metric;
 
-pub use compare::{CompareError, Published, Revision, Revisions, RowChanges};
-pub use evaluate::{RoundError, evaluate_over, evaluate_public, evaluate_shard, row_schema};
+pub(crate) use compare::not_comparable;
+pub use compare::{Published, Revision, Revisions, RowChanges};
+pub use evaluate::{evaluate_over, evaluate_public, evaluate_shard, row_schema};
 pub use evaluator::Evaluator;
-pub use metric::{Metric, MetricError, MetricQueries};
+pub use metric::{Metric, MetricProblem, MetricQueries};

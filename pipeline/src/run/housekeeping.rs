@@ -1,7 +1,7 @@
 //! Housekeeping: what nobody needs any more goes, on a schedule and beside everything else.
 //!
 //! ```text
-//! Inputs: newest epoch, open intent, cuts, delivered ─▶ Housekeeper, every 10 min
+//! StorageNeeds: newest epoch, open intent, cuts, delivered ─▶ Housekeeper, every 10 min
 //!     ├▶ tables     files that were replaced, staged files of dead owners     pins: newest epoch, recent epochs, leases
 //!     ├▶ log/       records below the cuts, older checkpoints
 //!     ├▶ sinks/     records that have been delivered
@@ -26,12 +26,14 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{RECORD_LIFE, store_failed};
-use crate::publisher::EpochRecord;
+use crate::log::store_failed;
+use crate::publisher::StorageNeeds;
 use crate::query::leases;
 use crate::table::{Pins, Tables, Vacuumed};
 use crate::time::wall;
 
+/// How old a record of a log has to be before it may go: an owner that was silent ends well before that.
+const RECORD_LIFE: Duration = Duration::from_secs(24 * 3_600);
 const LAST: &str = "housekeeping/last.json";
 const SINK_RECORDS: &str = "sinks/records";
 /// A run in which nothing went is written down this long after what was written last.
@@ -55,19 +57,6 @@ impl Default for HousekeepingSettings {
             record_life: RECORD_LIFE,
         }
     }
-}
-
-/// What the publisher knows and housekeeping has to respect.
-#[derive(Debug, Clone, Default)]
-pub struct Inputs {
-    /// The newest epoch record; before there is one, no table is vacuumed.
-    pub newest_epoch: Option<EpochRecord>,
-    /// Files of an intent whose epoch record is not there yet: table → paths from its folder.
-    pub open_intent: BTreeMap<String, BTreeSet<String>>,
-    /// Per log: records below this number are not needed any more.
-    pub cuts: BTreeMap<String, u64>,
-    /// Records of epochs below this one have been delivered; the newest delivered epoch serves.
-    pub delivered: Option<i64>,
 }
 
 /// A log, and the version of the payload that its checkpoints have to be of to count.
@@ -186,7 +175,7 @@ impl Housekeeper {
     ///
     /// The publisher starts it once it owns the storage and has rolled an open intent forward: before that nobody knows which
     /// staged files are still to be named.
-    pub async fn run(self, inputs: watch::Receiver<Inputs>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self, inputs: watch::Receiver<StorageNeeds>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             let one = async {
                 wall::sleep(self.settings.every).await;
@@ -211,7 +200,7 @@ impl Housekeeper {
     }
 
     /// Does everything once. The error is that of the first part that failed; all others have been done then.
-    pub async fn run_once(&self, inputs: &Inputs) -> Result<Housekept> {
+    pub async fn run_once(&self, inputs: &StorageNeeds) -> Result<Housekept> {
         let mut done = Housekept {
             ran_at_ms: wall::now_ms(),
             ..Housekept::default()
@@ -241,7 +230,7 @@ impl Housekeeper {
 
     async fn tables(
         &self,
-        inputs: &Inputs,
+        inputs: &StorageNeeds,
         held: &[BTreeMap<String, i64>],
         done: &mut Housekept,
         failure: &mut Option<Error>,
@@ -283,7 +272,7 @@ impl Housekeeper {
         recent.iter().map(|epoch| epoch.tables.clone()).collect()
     }
 
-    async fn logs(&self, inputs: &Inputs, done: &mut Housekept, failure: &mut Option<Error>) {
+    async fn logs(&self, inputs: &StorageNeeds, done: &mut Housekept, failure: &mut Option<Error>) {
         for log in &self.logs {
             let Some(cut) = inputs.cuts.get(&log.name) else {
                 continue;
@@ -299,7 +288,7 @@ impl Housekeeper {
         }
     }
 
-    async fn sink_records(&self, inputs: &Inputs, done: &mut Housekept) -> Result<()> {
+    async fn sink_records(&self, inputs: &StorageNeeds, done: &mut Housekept) -> Result<()> {
         let Some(delivered) = inputs.delivered else {
             return Ok(());
         };

@@ -1,17 +1,16 @@
-//! The process: shards on threads of their own, one publisher, start and stop.
+//! The process: shards on threads of their own, one publisher, two sinks; start and stop.
 //!
 //! ```text
-//!            commands: answer a round, drain, stop
+//!            commands: aggregate, drain, stop
 //!        ┌──────────────────────────────────────────┐
 //!        ▼                                          │
-//!  Shard thread 0..n ─ Report: sealed, caught up ─▶ Publisher (async)
-//!     │ seal                                          │ intent, epoch
-//!     ▼                                               ▼
-//!  log/shard-<p>                                   log/publisher, tables/
+//!  shard threads 0..n ─ reports: sealed, ended ─▶ publisher (async) ─ intents ─▶ sinks: alerts, records
+//!     │ seal                                          │ intent, epoch record          │ acknowledged
+//!     ▼                                               ▼                               ▼
+//!  log/shard-<p>                                   log/publisher, tables/          log/sink-alerts, log/sink-records
 //! ```
 //!
-//! [`core`] is a shard's state without I/O, [`references`] says which reference data it sees, [`shard`] reads and seals, [`publisher`]
-//! makes public, [`process`] puts it together; [`housekeeping`] deletes what nobody needs any more.
+//! [`process`] puts it together; [`housekeeping`] deletes what nobody needs any more; [`status`] reads what a process leaves.
 
 pub mod housekeeping;
 pub mod process;

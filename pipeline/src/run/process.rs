@@ -1,85 +1,39 @@
-//! Puts shards and publisher of one process together.
+//! Puts shards, publisher and sinks of one process together.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
+use crossbeam_channel::Sender;
+use futures::FutureExt;
 use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
+use super::housekeeping::{
+    Housekeeper, HousekeepingSettings, LogToTrim, TrimLog, TrimmedLogs,
+};
 use crate::alert::AlertRule;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
-use crate::log::Log;
+use crate::log::{Log, trim};
 use crate::publisher::{
-    EpochRecord, PublishError, Publisher, PublisherSettings, RunSummary, Sinks, Until, shard_log,
+    Channels, Delivery, EpochRecord, LAYOUT, LOG, OWN_ALERTS, Publisher, PublisherSettings,
+    RunSummary, Sinks, Until, alerts_of, alerts_of_seal,
 };
 use crate::round::Metric;
-use crate::shard::{CoreError, ShardState};
-use crate::shard::{ReferenceStore, ReferenceStoreError, ReferenceVersions};
-use crate::shard::{Shard, ShardError, ShardReport, ShardSettings, first_reference};
+use crate::shard::{
+    Backlog, FirstReference, LAYOUT as SEAL_LAYOUT, ReferenceStore, Shard, ShardChannels,
+    ShardCommand, ShardReport, ShardSettings, ShardState, decode_seal, first_reference, shard_log,
+};
+use crate::sink::{AlertDelivery, AlertSource, RecordDelivery, delivery_logs};
 use crate::source::{Source, Start};
 use crate::table::TableSpec;
 
-/// Why a run ended badly.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    #[error(transparent)]
-    Shard(#[from] ShardError),
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    #[error(transparent)]
-    Core(#[from] CoreError),
-    #[error(transparent)]
-    Engine(#[from] Error),
-    #[error(transparent)]
-    ReferenceState(#[from] ReferenceStoreError),
-    #[error(
-        "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; finish with `run --drain`, or start with an empty [storage] url"
-    )]
-    Drained,
-    #[error("a thread cannot be started")]
-    Thread(#[from] std::io::Error),
-}
-
-/// Whose doing an error is, and so the exit code (`CONTRACT.md` 1).
-impl RunError {
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Engine(error) => kind_code(error.kind()),
-            Self::Shard(error) => shard_code(error),
-            Self::Publish(PublishError::Engine(error)) => kind_code(error.kind()),
-            Self::Publish(PublishError::Shard { source, .. }) => shard_code(source),
-            Self::Drained => 2,
-            _ => 1,
-        }
-    }
-}
-
-fn shard_code(error: &ShardError) -> u8 {
-    match error {
-        ShardError::Engine(error) => kind_code(error.kind()),
-        ShardError::Version { .. } | ShardError::Inputs { .. } => 2,
-        _ => 1,
-    }
-}
-
-/// Whose doing an error is, as an exit code (`CONTRACT.md` 1).
-pub fn kind_code(kind: ErrorKind) -> u8 {
-    match kind {
-        ErrorKind::Configuration | ErrorKind::Incompatible | ErrorKind::Query => 2,
-        ErrorKind::Fenced => 4,
-        ErrorKind::EventsMissing => 5,
-        ErrorKind::Damaged
-        | ErrorKind::Unavailable
-        | ErrorKind::DeadLetters
-        | ErrorKind::Internal => 1,
-    }
-}
+/// Payload bytes of seals that may wait for the publisher, as a multiple of those at which an epoch comes early.
+const BACKLOG_EPOCHS: usize = 4;
 
 /// Opens the inputs of one shard at its own offsets.
-pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>, Error> + Send + Sync>;
+pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>> + Send + Sync>;
 
 /// What a process runs.
 pub struct Process<R, F> {
@@ -89,8 +43,8 @@ pub struct Process<R, F> {
     pub specs: Vec<TableSpec>,
     pub row_rules: Vec<Box<dyn AlertRule>>,
     pub sinks: Sinks,
-    /// Makes the state of a shard in a reference: operators and rules over facts.
-    pub make_core: F,
+    /// Makes the state of a shard over a reference state: operators and rules over facts.
+    pub make_state: F,
     pub references: Arc<dyn ReferenceStore<R>>,
     pub open_source: OpenSource,
     /// End offsets seen at start, per shard and input; `None` for files.
@@ -105,91 +59,213 @@ pub struct Process<R, F> {
 }
 
 impl<R: ReferenceState, F> Process<R, F> {
-    /// Claims all logs, takes state back and runs until `until` or until `stop` is set.
+    /// Claims all logs, restores state and runs until `until` or until `stop` is set.
     pub async fn run<M>(
         mut self,
         store: Arc<dyn ObjectStore>,
         stop: watch::Receiver<bool>,
-        told: impl FnMut(&EpochRecord),
-    ) -> Result<RunSummary, RunError>
+        on_epoch: impl FnMut(&EpochRecord),
+    ) -> Result<RunSummary>
     where
         F: FnMut(u32, R) -> M,
-        M: Future<Output = Result<ShardState<R>, CoreError>>,
+        M: Future<Output = Result<ShardState<R>>>,
     {
-        let runtime = Handle::current();
-        let mut ready = Vec::new();
-        for settings in &self.shards {
-            let (log, recovered) =
-                Log::claim(store.clone(), &shard_log(settings.shard), &self.owner).await?;
-            let first = first_reference(&recovered)?.unwrap_or_else(|| self.reference.clone());
-            let reference = self.references.reference(&first).await?;
-            let core = (self.make_core)(settings.shard, reference).await?;
-            let stop_offsets = self
-                .stop_offsets
-                .as_ref()
-                .and_then(|stop_offsets| stop_offsets.get(settings.shard as usize))
-                .map(Vec::as_slice);
-            let shard = Shard::recover(
-                settings.clone(),
-                core,
-                log,
-                recovered,
-                stop_offsets,
-                ReferenceVersions {
-                    references: self.references.clone(),
-                    in_force: first,
-                    wanted: self.reference.clone(),
-                },
-                runtime.clone(),
-            )
-            .await?;
-            let may_go_on = matches!(self.until, Until::Drained | Until::DrainedTo(_));
-            if shard.drained_to_ms().is_some() && !may_go_on {
-                return Err(RunError::Drained);
-            }
-            ready.push(shard);
+        let mut shards = Vec::with_capacity(self.shards.len());
+        for settings in std::mem::take(&mut self.shards) {
+            shards.push(self.restore_shard(&store, settings).await?);
         }
-        let claimed = Log::claim(store.clone(), crate::publisher::LOG, &self.owner).await?;
-        let mut publisher = Publisher::recover(
+        let log = Log::claim(store.clone(), LOG, LAYOUT, &self.owner).await?;
+        let (events, sink_events) = mpsc::unbounded_channel();
+        let delivery = Delivery {
+            alerts: AlertDelivery::claim(
+                store.clone(),
+                &self.owner,
+                self.sinks.alerts.clone(),
+                alert_sources(self.publisher.shards),
+                events.clone(),
+            )
+            .await?,
+            records: RecordDelivery::claim(
+                store.clone(),
+                &self.owner,
+                self.sinks.records.clone(),
+                events,
+            )
+            .await?,
+        };
+        let (early_bytes, count) = (self.publisher.early_bytes, self.publisher.shards);
+        let mut publisher = Publisher::restore(
             self.publisher,
             self.metrics,
             self.row_rules,
-            self.sinks,
-            store.clone(),
-            self.specs,
-            claimed,
+            (&self.sinks, delivery),
+            (store.clone(), self.specs),
+            log,
+            self.until,
         )
         .await?;
-        publisher.read_shards(&store).await?;
+        publisher.catch_up(&store, early_bytes, count).await?;
 
-        let (reports, heard) = mpsc::unbounded_channel();
-        let mut commands = Vec::new();
-        let mut threads = BTreeMap::new();
-        for (number, shard) in (0_u32..).zip(ready) {
-            let (sender, receiver) = crossbeam_channel::unbounded();
+        let backlog = Arc::new(Backlog::new(BACKLOG_EPOCHS * early_bytes));
+        let (sender, reports) = mpsc::unbounded_channel();
+        let mut commands = Vec::with_capacity(shards.len());
+        let mut threads = Vec::with_capacity(shards.len());
+        for (number, shard) in (0_u32..).zip(shards) {
             let source = (self.open_source)(&shard.starts())?;
-            let reports = reports.clone();
-            let thread = thread::Builder::new()
-                .name(format!("shard-{number}"))
-                .spawn(move || {
-                    let result = shard.run(source, &receiver, &reports);
-                    // Nobody to tell means that the publisher has ended with an error of its own.
-                    let _ = reports.send(ShardReport::Ended {
-                        shard: number,
-                        result,
-                    });
-                })?;
-            commands.push(sender);
-            threads.insert(number, thread);
+            let (command, thread) =
+                spawn_shard(number, shard, source, sender.clone(), backlog.clone())?;
+            commands.push(command);
+            threads.push(thread);
         }
-        drop(reports);
-        let result = publisher
-            .run(commands, heard, self.until, stop, self.new_references, told)
-            .await;
-        for (_, thread) in threads {
+        drop(sender);
+        let channels = Channels {
+            commands,
+            reports,
+            sinks: sink_events,
+            stop,
+            new_references: self.new_references,
+            backlog,
+        };
+        let housekeeper = Housekeeper::new(
+            store.clone(),
+            publisher.tables(),
+            logs_to_trim(count),
+            HousekeepingSettings::default(),
+            trim_log(store),
+        );
+        let (end, ended) = watch::channel(false);
+        let housekeeping = tokio::spawn(housekeeper.run(publisher.needs(), ended));
+        let result = publisher.run(channels, on_epoch).await;
+        let _ = end.send(true);
+        // It only deletes; what it was at is left to the next run.
+        let _ = housekeeping.await;
+        for thread in threads {
             // Its result has come as a report.
             let _ = thread.join();
         }
-        Ok(result?)
+        result
     }
+
+    async fn restore_shard<M>(
+        &mut self,
+        store: &Arc<dyn ObjectStore>,
+        settings: ShardSettings,
+    ) -> Result<Shard<R>>
+    where
+        F: FnMut(u32, R) -> M,
+        M: Future<Output = Result<ShardState<R>>>,
+    {
+        let shard = settings.shard;
+        let claimed =
+            Log::claim(store.clone(), &shard_log(shard), SEAL_LAYOUT, &self.owner).await?;
+        let version = first_reference(shard, &claimed.1)?.unwrap_or_else(|| self.reference.clone());
+        let reference = self.references.reference(&version).await?;
+        let state = (self.make_state)(shard, reference).await?;
+        let stop_offsets = self
+            .stop_offsets
+            .as_ref()
+            .and_then(|of_shards| of_shards.get(shard as usize))
+            .map(Vec::as_slice);
+        let references = FirstReference {
+            store: self.references.clone(),
+            version,
+            wanted: self.reference.clone(),
+        };
+        let restored = Shard::restore(
+            settings,
+            state,
+            claimed,
+            stop_offsets,
+            references,
+            Handle::current(),
+        )
+        .await?;
+        let may_go_on = matches!(self.until, Until::Drained | Until::DrainedTo(_));
+        if restored.drained_to_ms().is_some() && !may_go_on {
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; \
+                 finish with `run --drain`, or start with an empty [storage] url",
+            ));
+        }
+        Ok(restored)
+    }
+}
+
+fn spawn_shard<R: ReferenceState>(
+    number: u32,
+    shard: Shard<R>,
+    source: Box<dyn Source>,
+    reports: mpsc::UnboundedSender<ShardReport>,
+    backlog: Arc<Backlog>,
+) -> Result<(Sender<ShardCommand>, JoinHandle<()>)> {
+    let (sender, commands) = crossbeam_channel::unbounded();
+    let channels = ShardChannels {
+        commands,
+        reports,
+        backlog,
+    };
+    let thread = thread::Builder::new()
+        .name(format!("shard-{number}"))
+        .spawn(move || {
+            let result = shard.run(source, &channels);
+            // Nobody to hear it means that the publisher has ended with an error of its own.
+            let _ = channels.reports.send(ShardReport::Ended {
+                shard: number,
+                result,
+            });
+        })
+        .map_err(Error::from_source(
+            ErrorKind::Unavailable,
+            "a thread cannot be started: raise the limit of threads of this process",
+        ))?;
+    Ok((sender, thread))
+}
+
+/// Every log of the storage, with the layout of its payloads.
+fn logs_to_trim(shards: u32) -> Vec<LogToTrim> {
+    let shards = (0..shards).map(|shard| (shard_log(shard), SEAL_LAYOUT));
+    shards
+        .chain([(LOG.to_owned(), LAYOUT)])
+        .chain(delivery_logs().map(|(name, layout)| (name.to_owned(), layout)))
+        .map(|(name, layout)| LogToTrim { name, layout })
+        .collect()
+}
+
+fn trim_log(store: Arc<dyn ObjectStore>) -> TrimLog {
+    Arc::new(move |log, cut, record_life| {
+        let store = store.clone();
+        async move {
+            let trimmed = trim(&store, &log.name, log.layout, cut, record_life).await?;
+            Ok(TrimmedLogs {
+                records: trimmed.records as u64,
+                checkpoints: trimmed.checkpoints as u64,
+                bytes: trimmed.bytes,
+            })
+        }
+        .boxed()
+    })
+}
+
+/// Where alerts come from: the seals of every shard, and the publisher's intents.
+fn alert_sources(shards: u32) -> Vec<AlertSource> {
+    let mut sources: Vec<AlertSource> = (0..shards)
+        .map(|shard| AlertSource {
+            log: shard_log(shard),
+            layout: SEAL_LAYOUT,
+            label: shard.to_string(),
+            transitions: |label, number, payload| {
+                let shard = label.parse().unwrap_or(u32::MAX);
+                let seal = decode_seal(shard, payload)?;
+                Ok(Some(alerts_of_seal(shard, number, &seal)))
+            },
+        })
+        .collect();
+    sources.push(AlertSource {
+        log: LOG.to_owned(),
+        layout: LAYOUT,
+        label: OWN_ALERTS.to_owned(),
+        transitions: |_, _, payload| alerts_of(payload),
+    });
+    sources
 }

@@ -3,27 +3,12 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 
-use crate::error::Error;
-use crate::log::{LogFolder, LogReader, RecordKind};
-use crate::publisher::shard_log;
-use crate::shard::{SEAL_VERSION, Seal};
-
-#[derive(Debug, thiserror::Error)]
-pub enum StatusError {
-    #[error(transparent)]
-    Engine(#[from] Error),
-    #[error("a seal of shard={shard} cannot be read; was it written by another version?")]
-    Seal { shard: u32, source: postcard::Error },
-    #[error(
-        "the log of shard={shard} holds seals of version={version}, this program knows version={SEAL_VERSION}: use the program that wrote them"
-    )]
-    Version { shard: u32, version: u16 },
-    #[error("the storage cannot be listed")]
-    List(#[from] object_store::Error),
-}
+use crate::error::Result;
+use crate::log::{LogFolder, LogReader, RecordKind, store_failed};
+use crate::shard::{LAYOUT, Seal, decode_seal, shard_log};
 
 /// A shard as its log leaves it.
 #[derive(Debug)]
@@ -36,11 +21,11 @@ pub struct ShardStatus {
 }
 
 /// All shards of a storage; they are numbered from 0 without gaps.
-pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>, StatusError> {
+pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>> {
     let mut shards = Vec::new();
     for shard in 0.. {
         let name = shard_log(shard);
-        let reader = LogReader::new(store.clone(), &name);
+        let reader = LogReader::new(store.clone(), &name, LAYOUT);
         let Some(newest) = reader.last_number().await? else {
             break;
         };
@@ -53,23 +38,13 @@ pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>, St
     Ok(shards)
 }
 
-async fn last_seal(
-    reader: &LogReader,
-    shard: u32,
-    newest: u64,
-) -> Result<Option<(u64, Seal)>, StatusError> {
+async fn last_seal(reader: &LogReader, shard: u32, newest: u64) -> Result<Option<(u64, Seal)>> {
     let mut records = reader.read_back(newest);
     while let Some(entry) = records.try_next().await? {
         if entry.kind != RecordKind::Data {
             continue;
         }
-        let seal: Seal = postcard::from_bytes(&entry.payload)
-            .map_err(|source| StatusError::Seal { shard, source })?;
-        if seal.version != SEAL_VERSION {
-            let version = seal.version;
-            return Err(StatusError::Version { shard, version });
-        }
-        return Ok(Some((entry.number, seal)));
+        return Ok(Some((entry.number, decode_seal(shard, &entry.payload)?)));
     }
     Ok(None)
 }
@@ -78,11 +53,10 @@ async fn last_seal(
 async fn newest_checkpoint(
     store: &Arc<dyn ObjectStore>,
     folder: &LogFolder,
-) -> Result<Option<u64>, StatusError> {
-    let checkpoints: Vec<_> = store
-        .list(Some(&folder.checkpoints()))
-        .try_collect()
-        .await?;
+) -> Result<Option<u64>> {
+    let folder = folder.checkpoints();
+    let listed = store.list(Some(&folder)).try_collect().await;
+    let checkpoints: Vec<ObjectMeta> = listed.map_err(store_failed(&folder))?;
     Ok(checkpoints
         .into_iter()
         .max_by(|a, b| a.location.cmp(&b.location))
@@ -90,12 +64,11 @@ async fn newest_checkpoint(
 }
 
 /// Bytes of all objects below a folder of the storage.
-pub async fn bytes_below(store: &Arc<dyn ObjectStore>, folder: &str) -> Result<u64, StatusError> {
+pub async fn bytes_below(store: &Arc<dyn ObjectStore>, folder: &str) -> Result<u64> {
     let folder = Path::from(folder);
     let sizes = store.list(Some(&folder)).map_ok(|object| object.size);
-    Ok(sizes
-        .try_fold(0, |sum, size| async move { Ok(sum + size) })
-        .await?)
+    let sum = sizes.try_fold(0, |sum, size| async move { Ok(sum + size) });
+    sum.await.map_err(store_failed(&folder))
 }
 
 #[cfg(test)]
@@ -105,12 +78,12 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::error::ErrorKind;
     use crate::log::Log;
     use crate::shard::Clocks;
 
     fn seal(sealed_at_ms: i64) -> Seal {
         Seal {
-            version: SEAL_VERSION,
             inputs: Vec::new(),
             clocks: Clocks::new(),
             live_ms: None,
@@ -125,7 +98,7 @@ mod tests {
             touched: Default::default(),
             last_days: Default::default(),
             reference_changed: false,
-            answers: Vec::new(),
+            partials: Vec::new(),
             alerts: Vec::new(),
             sealed_at_ms,
         }
@@ -141,16 +114,18 @@ mod tests {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         assert!(shards(&store).await.unwrap().is_empty());
 
-        let (mut log, _) = Log::claim(store.clone(), "shard-0", "first").await.unwrap();
+        let (mut log, _) = Log::claim(store.clone(), "shard-0", LAYOUT, "first")
+            .await
+            .unwrap();
         append(&mut log, &seal(1)).await;
         let number = append(&mut log, &seal(2)).await;
         log.write_checkpoint(Bytes::from_static(b"state"))
             .await
             .unwrap();
-        Log::claim(store.clone(), "shard-0", "second")
+        Log::claim(store.clone(), "shard-0", LAYOUT, "second")
             .await
             .unwrap();
-        Log::claim(store.clone(), "shard-1", "second")
+        Log::claim(store.clone(), "shard-1", LAYOUT, "second")
             .await
             .unwrap();
 
@@ -167,16 +142,16 @@ mod tests {
     #[tokio::test]
     async fn seals_of_another_version_are_refused() {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let (mut log, _) = Log::claim(store.clone(), "shard-0", "later").await.unwrap();
-        let newer = Seal {
-            version: SEAL_VERSION + 1,
-            ..seal(1)
-        };
-        append(&mut log, &newer).await;
-        let error = shards(&store).await.unwrap_err().to_string();
+        let (mut log, _) = Log::claim(store.clone(), "shard-0", LAYOUT + 1, "later")
+            .await
+            .unwrap();
+        append(&mut log, &seal(1)).await;
+        let error = shards(&store).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        let said = error.to_string();
         assert!(
-            error.contains("shard=0") && error.contains("use the program"),
-            "{error}"
+            said.contains("log=shard-0") && said.contains("use the program"),
+            "{said}"
         );
     }
 }

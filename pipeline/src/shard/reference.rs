@@ -1,57 +1,12 @@
-//! Versions of the reference: which reference data are in force, and how they change while a shard runs or is replayed.
-
-use std::sync::Arc;
+//! Where versions of the reference data come from.
 
 use async_trait::async_trait;
 
-use super::state::{CoreError, ShardState};
-use crate::history::ReferenceState;
+use crate::error::Result;
 
-/// Where versions of the reference come from: reference data are archived by content, so that a replay reads what was in force.
+/// Versions of the reference data, archived by content, so that a replay reads what was in force.
 #[async_trait]
 pub trait ReferenceStore<R>: Send + Sync {
-    /// The reference with this version of the reference data, and no event heard yet.
-    async fn reference(&self, version: &str) -> Result<R, ReferenceStoreError>;
-}
-
-/// Why a version of the reference data cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("reference data of version={version} cannot be read from the storage's archive")]
-pub struct ReferenceStoreError {
-    pub version: String,
-    #[source]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-/// Why another version could not be put in force.
-#[derive(Debug, thiserror::Error)]
-pub enum SwitchError {
-    #[error(transparent)]
-    ReferenceState(#[from] ReferenceStoreError),
-    #[error(transparent)]
-    Core(#[from] CoreError),
-}
-
-/// Which version of the reference data is in force, and where others are.
-pub struct ReferenceVersions<R> {
-    pub references: Arc<dyn ReferenceStore<R>>,
-    pub in_force: String,
-    /// To be put in force once the log has been replayed.
-    pub wanted: String,
-}
-
-impl<R: ReferenceState> ReferenceVersions<R> {
-    /// Puts `version` in force; says whether that was a change.
-    pub async fn switch(
-        &mut self,
-        core: &mut ShardState<R>,
-        version: &str,
-    ) -> Result<bool, SwitchError> {
-        if self.in_force == version {
-            return Ok(false);
-        }
-        core.replace_reference(self.references.reference(version).await?)?;
-        version.clone_into(&mut self.in_force);
-        Ok(true)
-    }
+    /// The reference state with this version of the data, and nothing learnt from events yet.
+    async fn reference(&self, version: &str) -> Result<R>;
 }

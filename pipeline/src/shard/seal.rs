@@ -15,11 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertChange;
 use crate::decode::Counters;
+use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
 use crate::time::{Day, Window};
 
-/// Version of this layout; another one is refused with a sentence.
-pub const SEAL_VERSION: u16 = 2;
+/// Version of this layout; it stands in the frame of each record.
+pub const LAYOUT: u16 = 3;
 
 /// Event time per set of topics (`complaints`, `orders+visits`): how far each has come, ms UTC.
 pub type Clocks = BTreeMap<String, i64>;
@@ -44,7 +45,6 @@ pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks 
 /// applies them again. Records stay small and no layout of internal state is stored but in checkpoints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seal {
-    pub version: u16,
     pub inputs: Vec<InputSeal>,
     pub clocks: Clocks,
     pub live_ms: Option<i64>,
@@ -67,7 +67,7 @@ pub struct Seal {
     pub last_days: BTreeMap<String, Day>,
     /// List prices or reference data changed: texts that read `asof.*` run again.
     pub reference_changed: bool,
-    pub answers: Vec<PartialAggregate>,
+    pub partials: Vec<PartialAggregate>,
     /// Alerts to send once this record is durable.
     pub alerts: Vec<AlertChange>,
     pub sealed_at_ms: i64,
@@ -122,19 +122,19 @@ pub struct OrphanRow {
     pub weight: i64,
 }
 
-/// What a shard says of one window of a round.
+/// What a shard adds to one window of a round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartialAggregate {
     pub round: u64,
     pub window: Window,
     pub metric: String,
-    pub parts: Bytes,
+    /// Rows as Arrow IPC.
+    pub rows: Bytes,
 }
 
 /// What a checkpoint keeps: inputs, clocks and the histories; facts and panes are computed anew from them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShardCheckpoint {
-    pub version: u16,
     pub inputs: Vec<InputSeal>,
     pub judges: Vec<crate::decode::JudgeState>,
     pub clocks: Clocks,
@@ -142,7 +142,38 @@ pub struct ShardCheckpoint {
     pub delay_ms: Option<i64>,
     pub drained_to_ms: Option<i64>,
     pub reference: String,
-    pub core: Bytes,
+    pub state: Bytes,
+}
+
+impl Seal {
+    /// Whether it says more than where inputs stand and how far time has come.
+    pub fn has_content(&self) -> bool {
+        !self.events.is_empty()
+            || !self.facts.is_empty()
+            || !self.dead_letters.is_empty()
+            || !self.late_events.is_empty()
+            || !self.orphans.is_empty()
+            || !self.touched.is_empty()
+            || self.reference_changed
+            || !self.alerts.is_empty()
+    }
+}
+
+/// A seal as a record of a shard's log holds it.
+pub fn decode_seal(shard: u32, payload: &[u8]) -> Result<Seal> {
+    postcard::from_bytes(payload).map_err(Error::from_source(
+        ErrorKind::Damaged,
+        format!("a seal of shard={shard} cannot be read: restore its log from a copy"),
+    ))
+}
+
+/// A seal or checkpoint as it stands in the log.
+pub(super) fn encode<T: Serialize>(record: &T) -> Result<Bytes> {
+    let bytes = postcard::to_stdvec(record).map_err(Error::from_source(
+        ErrorKind::Internal,
+        "a seal cannot be encoded",
+    ))?;
+    Ok(bytes.into())
 }
 
 /// Columns as Arrow IPC.

@@ -3,40 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use datafusion::error::DataFusionError;
 use schemas::event::Topic;
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Clocks, OrphanRow};
 use crate::alert::{AlertChange, AlertRule, RuleInput, RuleTime};
 use crate::columns::EventHead;
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Correction, Corrections, KeyedOperator, ReferenceState};
-use crate::pane::{LinearError, LinearPlan, PaneError, PaneStore};
-use crate::round::{Evaluator, Metric, RoundError, evaluate_shard};
+use crate::pane::{LinearPlan, PaneStore};
+use crate::round::{Evaluator, Metric, evaluate_shard};
 use crate::time::{Day, Window, Zone};
 
-#[derive(Debug, thiserror::Error)]
-pub enum CoreError {
-    #[error("a batch of events cannot be applied")]
-    Arrow(#[from] ArrowError),
-    #[error("metric={metric}")]
-    Linear { metric: String, source: LinearError },
-    #[error("metric={metric}: it reads facts={facts}, which no operator makes")]
-    UnknownFacts { metric: String, facts: String },
-    #[error("stream.sql of metric={metric} failed")]
-    Stream {
-        metric: String,
-        source: DataFusionError,
-    },
-    #[error(transparent)]
-    Pane(#[from] PaneError),
-    #[error(transparent)]
-    Round(#[from] RoundError),
-    #[error("state cannot be saved or read; was the checkpoint written by another version?")]
-    Checkpoint(#[from] postcard::Error),
+fn unknown_facts(metric: &str, facts: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!("metric={metric}: it reads facts={facts}, which no operator makes"),
+    )
+}
+
+fn not_applied(error: impl Into<Error>) -> Error {
+    error.into().context("a batch of events cannot be applied")
 }
 
 /// What one step brought about.
@@ -91,7 +80,7 @@ impl<R: ReferenceState> ShardState<R> {
         stages: Vec<Box<dyn KeyedOperator<R>>>,
         metrics: Arc<Vec<Metric>>,
         rules: Vec<Box<dyn AlertRule>>,
-    ) -> Result<Self, CoreError> {
+    ) -> Result<Self> {
         let mut panes = Vec::new();
         for metric in metrics.iter() {
             let (Some(stream), Some(facts)) = (&metric.stream, &metric.facts) else {
@@ -100,16 +89,10 @@ impl<R: ReferenceState> ShardState<R> {
             let stage = stages
                 .iter()
                 .find(|stage| stage.name() == facts)
-                .ok_or_else(|| CoreError::UnknownFacts {
-                    metric: metric.name.clone(),
-                    facts: facts.clone(),
-                })?;
+                .ok_or_else(|| unknown_facts(&metric.name, facts))?;
             let plan = LinearPlan::new(stream, facts, stage.schema())
                 .await
-                .map_err(|source| CoreError::Linear {
-                    metric: metric.name.clone(),
-                    source,
-                })?;
+                .map_err(|error| error.context(format!("metric={}", metric.name)))?;
             panes.push(MetricPanes {
                 metric: metric.name.clone(),
                 facts: facts.clone(),
@@ -152,10 +135,11 @@ impl<R: ReferenceState> ShardState<R> {
         batches: &[(Topic, RecordBatch)],
         clocks: &Clocks,
         live_ms: Option<i64>,
-    ) -> Result<Effects, CoreError> {
+    ) -> Result<Effects> {
         let mut effects = Effects::default();
         for (topic, batch) in batches {
-            self.insert(*topic, batch, &mut effects)?;
+            self.insert(*topic, batch, &mut effects)
+                .map_err(not_applied)?;
         }
         for index in 0..self.stages.len() {
             let stage = &mut self.stages[index];
@@ -164,7 +148,7 @@ impl<R: ReferenceState> ShardState<R> {
                 .get(&clock_key(stage.topics()))
                 .copied()
                 .unwrap_or(i64::MIN);
-            let difference = stage.run(clock_ms, &self.reference)?;
+            let difference = stage.run(clock_ms, &self.reference).map_err(not_applied)?;
             let now = RuleTime { clock_ms, live_ms };
             if let Some(difference) = &difference {
                 self.add_to_panes(name, &difference.facts).await?;
@@ -174,9 +158,8 @@ impl<R: ReferenceState> ShardState<R> {
                     continue;
                 }
                 if let Some(difference) = &difference {
-                    effects
-                        .alerts
-                        .extend(rule.observe(&difference.public, now)?);
+                    let changes = rule.observe(&difference.public, now);
+                    effects.alerts.extend(changes.map_err(not_applied)?);
                 }
                 effects.alerts.extend(rule.tick(now));
             }
@@ -198,12 +181,7 @@ impl<R: ReferenceState> ShardState<R> {
         Ok(effects)
     }
 
-    fn insert(
-        &mut self,
-        topic: Topic,
-        batch: &RecordBatch,
-        effects: &mut Effects,
-    ) -> Result<(), CoreError> {
+    fn insert(&mut self, topic: Topic, batch: &RecordBatch, effects: &mut Effects) -> Result<()> {
         let head = EventHead::of(batch)?;
         let outcome = self
             .corrections
@@ -235,16 +213,16 @@ impl<R: ReferenceState> ShardState<R> {
         Ok(())
     }
 
-    async fn add_to_panes(&mut self, facts: &str, rows: &RecordBatch) -> Result<(), CoreError> {
+    async fn add_to_panes(&mut self, facts: &str, rows: &RecordBatch) -> Result<()> {
         for panes in self.panes.iter_mut().filter(|panes| panes.facts == facts) {
             let sums = panes
                 .plan
                 .run(rows.clone())
                 .await
-                .map_err(|source| CoreError::Stream {
-                    metric: panes.metric.clone(),
-                    source,
-                })?;
+                .map_err(Error::from_source(
+                    ErrorKind::Configuration,
+                    format!("stream.sql of metric={} failed", panes.metric),
+                ))?;
             for batch in &sums {
                 panes.store.add(batch)?;
             }
@@ -252,12 +230,12 @@ impl<R: ReferenceState> ShardState<R> {
         Ok(())
     }
 
-    /// This shard's part of a round: results of shard.sql for the metrics named, over the panes as they stand.
-    pub async fn answer(
+    /// This shard's partial aggregates for a round: results of shard.sql for the metrics named, over the panes as they stand.
+    pub async fn aggregate(
         &mut self,
         window: Window,
         names: &[String],
-    ) -> Result<Vec<(String, RecordBatch)>, CoreError> {
+    ) -> Result<Vec<(String, RecordBatch)>> {
         let metrics = self.metrics.clone();
         let needed = with_rows_read(&metrics, names);
         let evaluator = &mut self.evaluator;
@@ -277,15 +255,11 @@ impl<R: ReferenceState> ShardState<R> {
             .filter(|panes| read.contains(panes.metric.as_str()))
         {
             let rows = panes.store.read(days.clone())?;
-            evaluator
-                .table("panes", &panes.metric, rows)
-                .map_err(RoundError::from)?;
+            evaluator.table("panes", &panes.metric, rows)?;
         }
         if needed.iter().any(|metric| metric.reads_as_of) {
             for (name, rows) in self.reference.as_of(window.end_ms(self.zone) - 1)? {
-                evaluator
-                    .table("asof", name, rows)
-                    .map_err(RoundError::from)?;
+                evaluator.table("asof", name, rows)?;
             }
         }
         let panes = &self.panes;
@@ -318,12 +292,17 @@ impl<R: ReferenceState> ShardState<R> {
         timers.chain(rules).min()
     }
 
+    /// The business zone.
+    pub fn zone(&self) -> Zone {
+        self.zone
+    }
+
     pub fn reference(&self) -> &R {
         &self.reference
     }
 
     /// Puts other reference data in force: every key runs again, every window that reads `asof.*` too.
-    pub fn replace_reference(&mut self, mut reference: R) -> Result<(), CoreError> {
+    pub fn replace_reference(&mut self, mut reference: R) -> Result<()> {
         reference.load(&self.reference.save()?)?;
         self.reference = reference;
         self.reference_changed = true;
@@ -333,7 +312,7 @@ impl<R: ReferenceState> ShardState<R> {
         Ok(())
     }
 
-    pub fn save(&self) -> Result<Vec<u8>, CoreError> {
+    pub fn save(&self) -> Result<Vec<u8>> {
         let mut stages = Vec::new();
         for stage in &self.stages {
             stages.push((stage.name().to_owned(), stage.save()?.into()));
@@ -356,7 +335,7 @@ impl<R: ReferenceState> ShardState<R> {
         bytes: &[u8],
         clocks: &Clocks,
         live_ms: Option<i64>,
-    ) -> Result<(), CoreError> {
+    ) -> Result<()> {
         let saved: Saved = postcard::from_bytes(bytes)?;
         self.reference.load(&saved.reference)?;
         self.corrections = saved.corrections;

@@ -7,15 +7,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Why an address was not connected to.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum AddressError {
-    #[error(
-        "host={host} is at a private, local or reserved address; if that is meant, set alerts.allow_private_addresses"
-    )]
-    Forbidden { host: String },
-    #[error("host={host} has no address")]
-    Unknown { host: String },
+use crate::error::{Error, ErrorKind, Result};
+
+fn forbidden(host: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!(
+            "host={host} is at a private, local or reserved address; if that is meant, set alerts.allow_private_addresses"
+        ),
+    )
+}
+
+fn unknown(host: &str) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("host={host} has no address"),
+    )
 }
 
 /// Resolves names by the system and refuses addresses that are not public.
@@ -31,25 +38,22 @@ impl Guard {
     }
 
     /// Whether the host of a URL may be connected to as far as it is an address and no name: those never reach a resolver.
-    pub(super) fn check_literal(self, host: &str) -> Result<(), AddressError> {
+    pub(super) fn check_literal(self, host: &str) -> Result<()> {
         let literal = host.trim_start_matches('[').trim_end_matches(']');
         match literal.parse::<IpAddr>() {
-            Ok(address) if !self.allows(address) => Err(AddressError::Forbidden {
-                host: host.to_owned(),
-            }),
+            Ok(address) if !self.allows(address) => Err(forbidden(host)),
             _ => Ok(()),
         }
     }
 
-    fn check(self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, AddressError> {
-        let host = || host.to_owned();
+    fn check(self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>> {
         if found.is_empty() {
-            return Err(AddressError::Unknown { host: host() });
+            return Err(unknown(host));
         }
         if found.iter().all(|address| self.allows(address.ip())) {
             Ok(found)
         } else {
-            Err(AddressError::Forbidden { host: host() })
+            Err(forbidden(host))
         }
     }
 }

@@ -4,29 +4,20 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError as ClientError;
-use rdkafka::producer::{FutureProducer, FutureRecord};
-use rdkafka::util::Timeout;
+use rdkafka::producer::FutureRecord;
 
-use super::delivery::AlertSink;
+use super::alert_sink::AlertSink;
 use super::schedule::SendResult;
 use crate::alert::Transition;
+use crate::error::Result;
+use crate::kafka::KafkaProducer;
 
 /// Until all replicas have it.
 const TIME_OUT: Duration = Duration::from_secs(10);
 
-/// Why the producer cannot be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot set up the producer for topic={topic}; check source.brokers and source.properties")]
-pub struct KafkaError {
-    topic: String,
-    source: ClientError,
-}
-
 /// A Kafka topic as a destination. It takes transitions of any age: a topic is a record, it wakes nobody.
 pub struct KafkaAlertSink {
-    producer: FutureProducer,
+    producer: KafkaProducer,
     topic: String,
     source: String,
 }
@@ -47,21 +38,9 @@ impl KafkaAlertSink {
         properties: impl IntoIterator<Item = (&'a str, &'a str)>,
         topic: &str,
         source: &str,
-    ) -> Result<Self, KafkaError> {
-        let mut config = ClientConfig::new();
-        for (key, value) in properties {
-            config.set(key, value);
-        }
-        config
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("message.timeout.ms", TIME_OUT.as_millis().to_string())
-            // As producers in any language do it, so that readers may join by key.
-            .set("partitioner", "murmur2_random");
-        let producer = config.create().map_err(|source| KafkaError {
-            topic: topic.to_owned(),
-            source,
-        })?;
+    ) -> Result<Self> {
+        let producer = KafkaProducer::open(properties, TIME_OUT, &[])
+            .map_err(|error| error.context(format!("no producer for topic={topic}")))?;
         Ok(Self {
             producer,
             topic: topic.to_owned(),
@@ -80,12 +59,12 @@ impl AlertSink for KafkaAlertSink {
             };
         };
         let record = FutureRecord::to(&self.topic)
-            .key(&*transition.change.dedupe_key)
-            .payload(&body);
-        match self.producer.send(record, Timeout::After(TIME_OUT)).await {
-            Ok(_) => SendResult::Accepted { status: None },
+            .key(transition.change.dedupe_key.as_bytes())
+            .payload(body.as_slice());
+        match self.producer.send(record).await {
+            Ok(()) => SendResult::Accepted { status: None },
             // A topic that is missing today may be there tomorrow: everything is worth another try.
-            Err((error, _)) => SendResult::Unavailable {
+            Err(error) => SendResult::Unavailable {
                 status: None,
                 error: error.to_string(),
                 retry_after_ms: None,
@@ -97,6 +76,7 @@ impl AlertSink for KafkaAlertSink {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use rdkafka::ClientConfig;
     use rdkafka::consumer::{BaseConsumer, Consumer};
     use rdkafka::mocking::MockCluster;
     use rdkafka::{Message, Offset, TopicPartitionList};

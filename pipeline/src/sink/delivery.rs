@@ -5,26 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use crossbeam_channel::Receiver;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::alert_sink::{AlertSink, log_attempt};
 use super::outbox::Dispatch;
-use super::schedule::{
-    DeliveryAttempt, DeliveryOutcome, DeliveryStep, DestinationQueue, Schedule, SendLease,
-    SendResult,
-};
+use super::schedule::{DeliveryAttempt, DeliveryStep, DestinationQueue, Schedule, SendLease};
 use crate::alert::Transition;
 use crate::time::wall;
-
-/// Somewhere transitions can be sent. Errors are answers and carry no secret.
-#[async_trait]
-pub trait AlertSink: Send + Sync + 'static {
-    /// One attempt, bounded in time. `wall_ms` is the moment of sending.
-    async fn send(&self, transition: &Transition, wall_ms: i64) -> SendResult;
-}
 
 /// Sends what its owner has sealed and reports what became of it. Dropping it ends the tasks; what was under way is then
 /// not acknowledged, and sent again by the next owner.
@@ -170,37 +160,12 @@ impl Worker {
     }
 
     fn report(&self, report: DeliveryAttempt) {
-        log(&report);
+        log_attempt(&report);
         if report.outcome.is_settled() {
             self.outstanding.fetch_sub(1, Ordering::Relaxed);
         }
         // The owner may be gone already; then the next one sends again.
         let _ = self.reports.send(report);
-    }
-}
-
-/// A refusal needs a person: an alert was lost to its receiver.
-fn log(report: &DeliveryAttempt) {
-    let DeliveryAttempt {
-        id,
-        destination,
-        attempt,
-        ..
-    } = report;
-    let error = report.error.as_deref().unwrap_or_default();
-    match report.outcome {
-        DeliveryOutcome::Delivered => {
-            tracing::debug!(%id, %destination, attempt, "alert delivered")
-        }
-        DeliveryOutcome::Retry => {
-            tracing::warn!(%id, %destination, attempt, error, "alert not delivered, will be repeated");
-        }
-        DeliveryOutcome::Refused => {
-            tracing::error!(%id, %destination, attempt, error, "alert refused by its receiver");
-        }
-        DeliveryOutcome::Expired => {
-            tracing::info!(%id, %destination, attempt, error, "alert recorded, not sent");
-        }
     }
 }
 

@@ -1,39 +1,78 @@
-//! Alerts: rules over facts and metric rows, and the way of their transitions to the people who act.
+//! What leaves: durable alerts and an epoch's records, each sent beside the publisher until its receiver has it.
 //!
 //! ```text
-//!  facts, rows ─▶ AlertRule ─ Change ─▶ seal ─ Transition ─▶ Outbox (sealed state) ─ Dispatch ─▶ Deliverer
-//!                     ▲ timers                                   ▲                                │ one lane a destination
-//!                     └ clock or live time                       └──────── DeliveryAttempt (sealed) ◀──────┘
+//!  durable records of logs ─ ingest ─▶ AlertDelivery ─▶ Webhook, KafkaAlertSink
+//!                                        │  ▲ outbox, cursors
+//!                                        ▼  │
+//!                                    log sink-alerts
+//!
+//!  an epoch's staged file ─ deliver ─▶ RecordDelivery ─▶ KafkaRecordSink
+//!                                        │  ▲ epochs delivered
+//!                                        ▼  │
+//!                                    log sink-records
 //! ```
 //!
-//! * [`AlertRule`]: a pure state machine, pending → firing → resolved or withdrawn; it knows no I/O and no sequence.
-//! * [`Transition`]: a [`Change`] that a seal has numbered; its id is the same on every retry and every replay.
-//! * [`Outbox`]: what is not yet acknowledged by whom. Part of the owner's state, so it survives with the log.
-//! * [`Deliverer`]: one task a destination, each with its own [`DestinationQueue`] (order, retries, expiry: pure) over a [`AlertSink`] (I/O).
+//! * [`AlertDelivery`]: transitions of all [`AlertSource`]s. Its outbox holds what is not yet acknowledged by whom; its cursors
+//!   say how far each source is known, so that a restart reads what the sources have sealed since.
+//! * [`AlertSink`] sends one transition. Order, retries and expiry are those of a [`DestinationQueue`], one for each source and
+//!   destination.
+//! * [`RecordDelivery`]: the records of an epoch, which [`stage_records`] has written into a file, epoch after epoch.
+//! * [`RecordSink`] sends records and names the first that did not arrive.
+//! * [`SinkEvent`]: what both tell their owner: attempts, delivered epochs, and an end that nobody asked for.
 //!
-//! What an owner does, in this order: number the changes of a seal ([`seal()`]); put the seal; once it is durable, [`Outbox::add`]
-//! and [`Deliverer::dispatch`]; [`Deliverer::renew`] with every seal and every look at the end of its log; [`Deliverer::reports`]
-//! into the next seal and [`Outbox::settle`]. A new owner starts with [`Outbox::take_over`].
+//! Delivery is at least once, in order, under the same ids. Each delivery is one task that owns a log. It sends only within 5 s
+//! after it has appended to that log or read its end ([`SendLease`]), so that a former owner falls silent. What is acknowledged
+//! and not yet in the log when the process dies is sent again. A new owner also repeats the latest state of keys that changed
+//! within ten minutes ([`Outbox::take_over`]): a receiver must not be left with an older one.
 //!
-//! Delivery is at least once. A transition leaves only after its seal, and only while its owner may send ([`SendLease`]); what a
-//! crash leaves unacknowledged is sent again under the same id. There is no storm guard yet.
+//! A receiver or broker that is away holds up nothing but its own queue. Nothing that a record holds may stop its delivery: one
+//! that is refused for good is given up with an error in the log.
+//!
+//! Start with `alert_outbox` and `record_queue` (what to do, pure), then `alert_delivery` and `record_delivery` (the tasks).
+//!
+//! Left out: a storm guard; Kafka transactions, so a crash repeats records; order across destinations or sources.
 
 mod address;
+mod alert_delivery;
+mod alert_lanes;
+mod alert_log;
+mod alert_outbox;
+mod alert_sink;
+mod alert_source;
 mod alert_topic;
 mod delivery;
 mod outbox;
+mod own_log;
+mod record_delivery;
+mod record_file;
+mod record_queue;
 mod record_sink;
 mod rows;
 mod schedule;
+mod task;
 mod webhook;
 
-pub use alert_topic::{KafkaAlertSink, KafkaError};
-pub use delivery::{AlertSink, Deliverer};
+pub use alert_delivery::AlertDelivery;
+pub use alert_sink::{AlertDestinations, AlertSink};
+pub use alert_source::{AlertSource, SourceTransitions};
+pub use alert_topic::KafkaAlertSink;
+pub use delivery::Deliverer;
 pub use outbox::{Dispatch, Outbox, Route, Routes};
+pub use record_delivery::RecordDelivery;
+pub use record_file::{RecordFile, stage_records};
 pub use record_sink::{KafkaRecordSink, RecordSink, RecordSinkError, SinkRecord};
 pub use rows::{delivery_rows, transition_rows};
 pub use schedule::{
     DeliveryAttempt, DeliveryOutcome, DeliveryStep, DestinationQueue, Schedule, SendLease,
     SendResult,
 };
-pub use webhook::{Webhook, WebhookError, WebhookSettings};
+pub use task::SinkEvent;
+pub use webhook::{Webhook, WebhookSettings};
+
+/// The logs of both deliveries, with the layouts of their payloads. Nobody else reads them: what a checkpoint covers may go.
+pub fn delivery_logs() -> [(&'static str, u16); 2] {
+    [
+        (alert_log::LOG, alert_log::LAYOUT),
+        (record_delivery::LOG, record_delivery::LAYOUT),
+    ]
+}

@@ -1,4 +1,4 @@
-//! What has been sealed and is not yet acknowledged: part of the owner's state, changed by its seals alone.
+//! Transitions that are durable and not yet acknowledged by all their destinations. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,6 +38,22 @@ impl Routes {
             .map(|route| route.destination.clone())
             .collect()
     }
+
+    /// Transitions with where they go, in their order.
+    pub(super) fn route(&self, transitions: Vec<Transition>) -> Vec<RoutedTransition> {
+        let routed = |transition: Transition| RoutedTransition {
+            destinations: self.of(&transition),
+            transition: Arc::new(transition),
+        };
+        transitions.into_iter().map(routed).collect()
+    }
+}
+
+/// A transition and the destinations that have not settled it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RoutedTransition {
+    pub(super) transition: Arc<Transition>,
+    pub(super) destinations: BTreeSet<Arc<str>>,
 }
 
 /// One transition on its way to one destination.
@@ -51,19 +67,13 @@ pub struct Dispatch {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outbox {
     /// By sequence: order of sending.
-    waiting: BTreeMap<i64, Waiting>,
+    waiting: BTreeMap<i64, RoutedTransition>,
     /// The latest transition of each dedupe key that changed within [`REPEATED_AFTER_TAKE_OVER_MS`], and when.
     recent: BTreeMap<Arc<str>, (i64, Arc<Transition>)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Waiting {
-    transition: Arc<Transition>,
-    destinations: BTreeSet<Arc<str>>,
-}
-
 impl Outbox {
-    /// Takes in the transitions of a seal; `now_ms` is the seal's live time (files: clock). The answer may be sent once the
+    /// Registers the transitions of a seal; `now_ms` is the seal's live time (files: clock). The answer may be sent once the
     /// seal is durable.
     pub fn add(
         &mut self,
@@ -71,57 +81,74 @@ impl Outbox {
         routes: &Routes,
         now_ms: i64,
     ) -> Vec<Dispatch> {
+        self.add_routed(&routes.route(transitions), now_ms)
+    }
+
+    /// The same with destinations that are known already.
+    pub(super) fn add_routed(&mut self, routed: &[RoutedTransition], now_ms: i64) -> Vec<Dispatch> {
         let mut dispatches = Vec::new();
-        for transition in transitions.into_iter().map(Arc::new) {
+        for each in routed {
+            let transition = &each.transition;
             self.recent.insert(
                 transition.change.dedupe_key.clone(),
                 (now_ms, transition.clone()),
             );
-            let destinations = routes.of(&transition);
-            if destinations.is_empty() {
+            if each.destinations.is_empty() {
                 continue;
             }
-            dispatches.extend(dispatch(&destinations, &transition));
-            self.waiting.insert(
-                transition.sequence,
-                Waiting {
-                    transition,
-                    destinations,
-                },
-            );
+            dispatches.extend(dispatch(&each.destinations, transition));
+            self.waiting.insert(transition.sequence, each.clone());
         }
+        let is_recent =
+            |changed_ms: i64| changed_ms.saturating_add(REPEATED_AFTER_TAKE_OVER_MS) >= now_ms;
         self.recent
-            .retain(|_, (changed_ms, _)| *changed_ms + REPEATED_AFTER_TAKE_OVER_MS >= now_ms);
+            .retain(|_, (changed_ms, _)| is_recent(*changed_ms));
         dispatches
     }
 
-    /// Takes in a sealed report; one that settles nothing, or something unknown, changes nothing.
+    /// Registers a report; one that settles nothing, or something unknown, changes nothing.
     pub fn settle(&mut self, report: &DeliveryAttempt) {
-        if !report.outcome.is_settled() {
-            return;
+        if report.outcome.is_settled() {
+            self.settle_one(report.sequence, &report.destination);
         }
-        if let Some(waiting) = self.waiting.get_mut(&report.sequence) {
-            waiting.destinations.remove(&report.destination);
-            if waiting.destinations.is_empty() {
-                self.waiting.remove(&report.sequence);
-            }
+    }
+
+    /// Nothing further will be sent of `sequence` to `destination`. Says whether it was open.
+    pub(super) fn settle_one(&mut self, sequence: i64, destination: &str) -> bool {
+        let Some(waiting) = self.waiting.get_mut(&sequence) else {
+            return false;
+        };
+        let was_open = waiting.destinations.remove(destination);
+        if waiting.destinations.is_empty() {
+            self.waiting.remove(&sequence);
         }
+        was_open
+    }
+
+    /// What waits for destinations that the configuration no longer has.
+    pub(super) fn strangers(&self, routes: &Routes) -> Vec<(i64, Arc<str>)> {
+        let known: BTreeSet<_> = routes.0.iter().map(|route| &route.destination).collect();
+        let mut strangers = Vec::new();
+        for (sequence, waiting) in &self.waiting {
+            let unknown = waiting.destinations.iter();
+            let unknown = unknown.filter(|destination| !known.contains(destination));
+            strangers.extend(unknown.map(|destination| (*sequence, destination.clone())));
+        }
+        strangers
     }
 
     /// What a new owner sends first, in order: all that is not acknowledged, and the latest state of keys that changed within
     /// ten minutes. Destinations that the configuration no longer has are forgotten.
     pub fn take_over(&mut self, routes: &Routes) -> Vec<Dispatch> {
-        let known: BTreeSet<_> = routes.0.iter().map(|route| &route.destination).collect();
-        self.waiting.retain(|_, waiting| {
-            waiting.destinations.retain(|name| known.contains(name));
-            !waiting.destinations.is_empty()
-        });
-        let mut sending: BTreeMap<i64, Waiting> = self.waiting.clone();
+        for (sequence, destination) in self.strangers(routes) {
+            self.settle_one(sequence, &destination);
+        }
+        let mut sending: BTreeMap<i64, RoutedTransition> = self.waiting.clone();
         for (_, transition) in self.recent.values() {
             let destinations = routes.of(transition);
             sending
                 .entry(transition.sequence)
-                .or_insert_with(|| Waiting {
+                .or_insert_with(|| RoutedTransition {
                     transition: transition.clone(),
                     destinations: BTreeSet::new(),
                 })

@@ -1,23 +1,27 @@
 //! Records that leave with an epoch: the feed, and dead letters on their way to the producers' own people.
 
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
-use rdkafka::util::Timeout;
+use rdkafka::producer::FutureRecord;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind, Result};
+use crate::kafka::{KafkaProducer, client_failed, creation, is_temporary, not_delivered};
+
 const TIME_OUT: Duration = Duration::from_secs(30);
-/// Records on their way at once; the rest waits in the intent.
-const AT_ONCE: usize = 10_000;
+/// Records on their way at once.
+pub(super) const AT_ONCE: usize = 10_000;
 /// What brokers and producers take at their defaults (1 MiB and 1,000,000 bytes, with what surrounds a record).
 const RECORD_BYTES: usize = 900_000;
 
@@ -31,8 +35,7 @@ pub struct SinkRecord {
 }
 
 impl SinkRecord {
-    /// The record as far as a broker takes it: an epoch cannot be taken back, so that a record refused for its size would
-    /// stop all epochs after it. Cut are the value, then the key, then foreign headers go; the header `vitrine-cut` says so.
+    /// The record as far as a broker takes it: one that is refused for its size is lost to its readers. Cut are the value, then the key, then foreign headers go; the header `vitrine-cut` says so.
     pub fn fitting(mut self) -> Self {
         if self.excess() == 0 {
             return self;
@@ -65,38 +68,37 @@ fn shorten(bytes: &mut Option<Bytes>, by: usize) {
     }
 }
 
-/// Why records did not leave.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordSinkError {
-    #[error("the producer cannot be set up: check [source] brokers and properties")]
-    Producer(#[source] KafkaError),
-    #[error("topic={topic} cannot be made: create it, or allow our user to")]
-    Create {
-        topic: String,
-        reason: RDKafkaErrorCode,
-    },
-    #[error("topic={topic} does not exist: create it, or set [topics] create_topics = true")]
-    Missing { topic: String },
-    #[error("topics cannot be made")]
-    Admin(#[source] KafkaError),
-    #[error("a record for topic={topic} was not acknowledged")]
-    Send {
-        topic: String,
-        #[source]
-        source: KafkaError,
-    },
+/// The first record, in their order, that did not arrive, and why. An error that is not retryable is the record's own.
+#[derive(Debug)]
+pub struct RecordSinkError {
+    /// Position among the records given.
+    pub position: usize,
+    pub error: Error,
+}
+
+impl fmt::Display for RecordSinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl StdError for RecordSinkError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
 }
 
 /// Somewhere records leave to. Sending the same again is allowed: readers see equal records.
 #[async_trait]
 pub trait RecordSink: Send + Sync {
-    /// Returns once all are acknowledged.
+    /// Returns once all are acknowledged. After an error those before the failed one are acknowledged; those behind it may
+    /// have arrived, and are to be sent again behind it.
     async fn send(&self, records: &[SinkRecord]) -> Result<(), RecordSinkError>;
 }
 
 /// Kafka, by an idempotent producer.
 pub struct KafkaRecordSink {
-    producer: FutureProducer,
+    producer: KafkaProducer,
 }
 
 impl KafkaRecordSink {
@@ -105,69 +107,17 @@ impl KafkaRecordSink {
         properties: &BTreeMap<String, String>,
         topics: &[String],
         create: bool,
-    ) -> Result<Self, RecordSinkError> {
-        let mut config = ClientConfig::new();
-        for (key, value) in properties {
-            config.set(key, value);
-        }
-        require(&config, topics, create).await?;
-        config
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "20")
-            .set("message.timeout.ms", TIME_OUT.as_millis().to_string());
-        let producer = config.create().map_err(RecordSinkError::Producer)?;
+    ) -> Result<Self> {
+        let pairs = || {
+            let pairs = properties.iter();
+            pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+        };
+        require(pairs(), topics, create).await?;
+        let producer = KafkaProducer::open(pairs(), TIME_OUT, &[("linger.ms", "20")])?;
         Ok(Self { producer })
     }
-}
 
-/// Asks the brokers to make the topics, or whether they would have to.
-async fn require(
-    config: &ClientConfig,
-    topics: &[String],
-    create: bool,
-) -> Result<(), RecordSinkError> {
-    let admin: AdminClient<DefaultClientContext> =
-        config.create().map_err(RecordSinkError::Admin)?;
-    let wanted: Vec<NewTopic<'_>> = topics
-        .iter()
-        .map(|topic| NewTopic::new(topic, 1, TopicReplication::Fixed(-1)))
-        .collect();
-    let options = AdminOptions::new()
-        .operation_timeout(Some(TIME_OUT))
-        .validate_only(!create);
-    let answers = admin
-        .create_topics(&wanted, &options)
-        .await
-        .map_err(RecordSinkError::Admin)?;
-    for answer in answers {
-        match answer {
-            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Ok(_) if create => {}
-            Ok(topic) => return Err(RecordSinkError::Missing { topic }),
-            Err((topic, reason)) if create => {
-                return Err(RecordSinkError::Create { topic, reason });
-            }
-            // Who may not create topics is not told whether they exist.
-            Err(_) => {}
-        }
-    }
-    Ok(())
-}
-
-#[async_trait]
-impl RecordSink for KafkaRecordSink {
-    async fn send(&self, records: &[SinkRecord]) -> Result<(), RecordSinkError> {
-        for some in records.chunks(AT_ONCE) {
-            try_join_all(some.iter().map(|record| self.send_one(record))).await?;
-        }
-        Ok(())
-    }
-}
-
-impl KafkaRecordSink {
-    async fn send_one(&self, record: &SinkRecord) -> Result<(), RecordSinkError> {
+    async fn send_one(&self, record: &SinkRecord) -> Result<()> {
         let headers = record
             .headers
             .iter()
@@ -185,20 +135,118 @@ impl KafkaRecordSink {
         if let Some(value) = &record.value {
             message = message.payload(value.as_ref());
         }
-        self.producer
-            .send(message, Timeout::After(TIME_OUT))
-            .await
-            .map(drop)
-            .map_err(|(source, _)| RecordSinkError::Send {
-                topic: record.topic.clone(),
-                source,
-            })
+        let sent = self.producer.send(message).await;
+        sent.map_err(|source| not_delivered(&record.topic, source))
+    }
+}
+
+/// Asks the brokers to make the topics, or whether they would have to.
+async fn require<'a>(
+    properties: impl Iterator<Item = (&'a str, &'a str)>,
+    topics: &[String],
+    create: bool,
+) -> Result<()> {
+    let admin = admin(properties)?;
+    let wanted: Vec<NewTopic<'_>> = topics
+        .iter()
+        .map(|topic| NewTopic::new(topic, 1, TopicReplication::Fixed(-1)))
+        .collect();
+    let options = AdminOptions::new()
+        .operation_timeout(Some(TIME_OUT))
+        .validate_only(!create);
+    let answers = admin.create_topics(&wanted, &options).await;
+    let answers = answers.map_err(|source| client_failed("making topics", source))?;
+    for answer in answers {
+        match answer {
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Ok(_) if create => {}
+            Ok(topic) => {
+                let advice = "create it, or set [topics] create_topics = true";
+                let message = format!("topic={topic} does not exist: {advice}");
+                return Err(Error::new(ErrorKind::Configuration, message));
+            }
+            Err((topic, reason)) if create => return Err(not_created(&topic, reason)),
+            // Who may not create topics is not told whether they exist.
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn admin<'a>(
+    properties: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<AdminClient<DefaultClientContext>> {
+    let mut config = ClientConfig::new();
+    for (name, value) in properties {
+        config.set(name, value);
+    }
+    config.create().map_err(creation)
+}
+
+fn not_created(topic: &str, reason: RDKafkaErrorCode) -> Error {
+    let kind = if is_temporary(reason) {
+        ErrorKind::Unavailable
+    } else {
+        ErrorKind::Configuration
+    };
+    let advice = "create it, or allow our user to";
+    Error::new(kind, format!("topic={topic} cannot be made: {advice}")).caused_by(reason)
+}
+
+#[async_trait]
+impl RecordSink for KafkaRecordSink {
+    async fn send(&self, records: &[SinkRecord]) -> Result<(), RecordSinkError> {
+        for (first, some) in (0..).step_by(AT_ONCE).zip(records.chunks(AT_ONCE)) {
+            let answers = join_all(some.iter().map(|record| self.send_one(record))).await;
+            let failed = (first..).zip(answers).find_map(|(position, answer)| {
+                answer
+                    .err()
+                    .map(|error| RecordSinkError { position, error })
+            });
+            if let Some(failed) = failed {
+                return Err(failed);
+            }
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use rdkafka::mocking::MockCluster;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_first_record_that_does_not_arrive_is_named() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("orders.v1.dlq", 1, 1).unwrap();
+        let brokers = cluster.bootstrap_servers();
+        let properties = BTreeMap::from([
+            ("bootstrap.servers".to_owned(), brokers),
+            ("message.max.bytes".to_owned(), "2000".to_owned()),
+        ]);
+        let producer = KafkaProducer::open(
+            properties.iter().map(|(name, value)| (&**name, &**value)),
+            TIME_OUT,
+            &[],
+        );
+        let sink = KafkaRecordSink {
+            producer: producer.unwrap(),
+        };
+        let (small, large) = (record(10, 1, 1), record(5_000, 1, 1));
+        sink.send(&[small.clone(), small.clone()]).await.unwrap();
+        let records = [small.clone(), large.clone(), small, large];
+        let failed = sink.send(&records).await.unwrap_err();
+        assert_eq!(failed.position, 1);
+        assert!(!failed.error.is_retryable());
+        let said = failed.to_string();
+        assert!(
+            said.contains("topic=orders.v1.dlq") && said.contains("larger"),
+            "{said}"
+        );
+    }
 
     fn record(value: usize, key: usize, header: usize) -> SinkRecord {
         SinkRecord {

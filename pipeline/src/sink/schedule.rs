@@ -172,6 +172,10 @@ impl DestinationQueue {
         self.waiting.push_back(transition);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// What is not sent at all: everything for a receiver that is gone, and what is over the age limit.
     pub fn settle_unsent(&mut self, wall_ms: i64, pulse: SendLease) -> Vec<DeliveryAttempt> {
         let oldest_ms = self

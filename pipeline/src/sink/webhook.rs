@@ -4,7 +4,7 @@
 //! (`address`). Secrets come from a file and stand in no message; of the URL only the host does, for paths hold tokens.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 
 use super::address::Guard;
-use super::delivery::AlertSink;
+use super::alert_sink::AlertSink;
 use super::outbox::Route;
 use super::schedule::SendResult;
 use crate::alert::Transition;
+use crate::error::{Error, ErrorKind, Result};
 
 /// From connecting to the head of the answer.
 const TIME_OUT: Duration = Duration::from_secs(10);
@@ -46,31 +47,14 @@ impl WebhookSettings {
     }
 }
 
-/// Why a webhook cannot be set up; all are faults of the configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum WebhookError {
-    #[error(
-        "webhook={name}: url is not an http or https address without user and password: {reason}"
-    )]
-    Url { name: String, reason: String },
-    #[error("webhook={name}: {reason}")]
-    Address { name: String, reason: String },
-    #[error("webhook={name}: cannot read secret_file={}", file.display())]
-    SecretFile {
-        name: String,
-        file: PathBuf,
-        source: std::io::Error,
-    },
-    #[error(
-        "webhook={name}: secret_file={} holds no secret of the form whsec_<base64 of 24 to 64 bytes>",
-        file.display()
-    )]
-    Secret { name: String, file: PathBuf },
-    #[error("webhook={name}: cannot set up the HTTP client")]
-    Client {
-        name: String,
-        source: reqwest::Error,
-    },
+impl WebhookSettings {
+    /// Why the webhook cannot be set up: all that can go wrong are faults of the configuration.
+    fn wrong(&self, what: impl fmt::Display) -> Error {
+        Error::new(
+            ErrorKind::Configuration,
+            format!("webhook={}: {what}", self.name),
+        )
+    }
 }
 
 /// A receiver, ready to be sent to.
@@ -99,18 +83,14 @@ impl Webhook {
         settings: &WebhookSettings,
         allow_private_addresses: bool,
         source: &str,
-    ) -> Result<Self, WebhookError> {
-        let name = || settings.name.clone();
+    ) -> Result<Self> {
         let guard = Guard {
             allow_private_addresses,
         };
         let url = checked_url(settings)?;
         guard
             .check_literal(url.host_str().unwrap_or_default())
-            .map_err(|error| WebhookError::Address {
-                name: name(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| settings.wrong(error))?;
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(TIME_OUT)
@@ -119,9 +99,9 @@ impl Webhook {
             .dns_resolver(Arc::new(guard))
             .user_agent(concat!("vitrine/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|source| WebhookError::Client {
-                name: name(),
-                source,
+            .map_err(|source| {
+                let error = settings.wrong("cannot set up the HTTP client");
+                error.caused_by(source)
             })?;
         Ok(Self {
             name: settings.name.as_str().into(),
@@ -186,10 +166,11 @@ impl AlertSink for Webhook {
     }
 }
 
-fn checked_url(settings: &WebhookSettings) -> Result<Url, WebhookError> {
-    let wrong = |reason: &str| WebhookError::Url {
-        name: settings.name.clone(),
-        reason: reason.to_owned(),
+fn checked_url(settings: &WebhookSettings) -> Result<Url> {
+    let wrong = |reason: &str| {
+        settings.wrong(format_args!(
+            "url is not an http or https address without user and password: {reason}"
+        ))
     };
     let url = Url::parse(&settings.url).map_err(|error| wrong(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -203,16 +184,16 @@ fn checked_url(settings: &WebhookSettings) -> Result<Url, WebhookError> {
     Ok(url)
 }
 
-fn read_secret(settings: &WebhookSettings) -> Result<standardwebhooks::Webhook, WebhookError> {
-    let file: &Path = &settings.secret_file;
-    let text = std::fs::read_to_string(file).map_err(|source| WebhookError::SecretFile {
-        name: settings.name.clone(),
-        file: file.to_owned(),
-        source,
+fn read_secret(settings: &WebhookSettings) -> Result<standardwebhooks::Webhook> {
+    let file = settings.secret_file.display();
+    let text = std::fs::read_to_string(&settings.secret_file).map_err(|source| {
+        let error = settings.wrong(format_args!("cannot read secret_file={file}"));
+        error.caused_by(source)
     })?;
-    let wrong = || WebhookError::Secret {
-        name: settings.name.clone(),
-        file: file.to_owned(),
+    let wrong = || {
+        settings.wrong(format_args!(
+            "secret_file={file} holds no secret of the form whsec_<base64 of 24 to 64 bytes>"
+        ))
     };
     use base64::Engine;
     let encoded = text.trim();

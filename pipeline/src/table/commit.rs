@@ -5,7 +5,7 @@ use std::time::Duration;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTable, DeltaTableError, checkpoints};
+use deltalake::{DeltaTable, checkpoints};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -14,10 +14,13 @@ use super::files::{APP_ID, DataFile, OpenTable, Versions, files_of};
 use super::stage::StagedFile;
 use super::tables::Tables;
 use crate::error::Result;
-use crate::time::wall;
+use crate::time::{Backoff, retry, wall};
 
-const TRIES: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Eight tries in 2.5 s: commits of others, and a store that is away for a moment.
+pub(super) const COMMITTING: Backoff = Backoff {
+    tries: Some(8),
+    ..Backoff::doubling_from(Duration::from_millis(20))
+};
 const CHECKPOINT_EVERY: i64 = 100;
 
 /// What one epoch does to one table; the publisher seals it in its intent.
@@ -51,32 +54,39 @@ impl Tables {
     /// not say that nothing was committed. A compaction is left out as a whole where one of its files is no longer in
     /// the table (somebody compacted from outside).
     pub async fn commit(&self, table: &str, epoch: i64, changes: &TableChanges) -> Result<i64> {
-        let open = self.open(table)?;
-        let mut versions = open.versions.lock().await;
-        let mut pause = FIRST_PAUSE;
-        let mut last_error = None;
-        for _ in 0..TRIES {
-            match versions.last_epoch(&open).await? {
-                Some((last, version)) if last == epoch => return Ok(version),
-                Some((last, _)) if last > epoch => return versions.version(&open),
-                _ => {}
-            }
-            match try_commit(&open, &mut versions, epoch, changes).await {
-                Ok(version) => {
-                    maintain(&open, &versions, version).await;
-                    return Ok(version);
+        let open = &*self.open(table)?;
+        let mut is_first_try = true;
+        let committed = retry(COMMITTING, "committing to a table", || {
+            let look_again = !std::mem::take(&mut is_first_try);
+            async move {
+                let mut versions = open.versions.lock().await;
+                if look_again {
+                    versions.reload(open).await?;
                 }
-                Err(error) => {
-                    warn!(table, epoch, %error, "commit gave an error; reading the table again");
-                    last_error = Some(error);
-                }
+                commit_once(open, &mut versions, epoch, changes).await
             }
-            wall::sleep(pause).await;
-            pause *= 2;
-            versions.reload(&open).await?;
+        });
+        committed
+            .await
+            .map_err(|error| error::not_committed(table, epoch, error))
+    }
+}
+
+/// Commits unless the table is known to hold the epoch already.
+async fn commit_once(
+    open: &OpenTable,
+    versions: &mut Versions,
+    epoch: i64,
+    changes: &TableChanges,
+) -> Result<i64> {
+    match versions.last_epoch(open).await? {
+        Some((last, version)) if last == epoch => Ok(version),
+        Some((last, _)) if last > epoch => versions.version(open),
+        _ => {
+            let version = try_commit(open, versions, epoch, changes).await?;
+            maintain(open, versions, version).await;
+            Ok(version)
         }
-        let source = last_error.unwrap_or(DeltaTableError::NotInitialized);
-        Err(error::not_committed(table, epoch, source))
     }
 }
 
@@ -85,15 +95,13 @@ async fn try_commit(
     versions: &mut Versions,
     epoch: i64,
     changes: &TableChanges,
-) -> Result<i64, DeltaTableError> {
-    let table = versions
-        .newest(open)
-        .map_err(|error| DeltaTableError::generic(error.to_string()))?;
-    let state = table.snapshot()?;
+) -> Result<i64> {
+    let table = versions.newest(open)?;
+    let state = table.snapshot().map_err(error::delta(&open.name))?;
     let files = if changes.compactions.is_empty() {
         Vec::new()
     } else {
-        files_of(open, table).map_err(|error| DeltaTableError::generic(error.to_string()))?
+        files_of(open, table)?
     };
     let properties = CommitProperties::default()
         .with_application_transaction(Transaction::new_with_last_update(
@@ -118,7 +126,8 @@ async fn try_commit(
             open.log_store.clone(),
             operation,
         )
-        .await?;
+        .await
+        .map_err(error::delta(&open.name))?;
     let version = committed.version() as i64;
     let mut advanced = DeltaTable::new(open.log_store.clone());
     advanced.state = Some(committed.snapshot());

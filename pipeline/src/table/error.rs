@@ -50,13 +50,14 @@ pub(super) fn bad_partition(table: &str, column: &str) -> Error {
     )
 }
 
-/// Every try ended in an error and the table does not show the epoch.
-pub(super) fn not_committed(table: &str, epoch: i64, source: DeltaTableError) -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        format!("commit failed table={table} epoch={epoch}: repeat it, it is safe to repeat"),
-    )
-    .caused_by(source)
+/// The table does not show the epoch; where every try met trouble that passes, another call may succeed.
+pub(super) fn not_committed(table: &str, epoch: i64, error: Error) -> Error {
+    let advice = if error.is_retryable() {
+        ": repeat it, it is safe to repeat"
+    } else {
+        ""
+    };
+    error.context(format!("commit failed table={table} epoch={epoch}{advice}"))
 }
 
 /// The newest version names a file that is not in the table's folder.

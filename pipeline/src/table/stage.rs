@@ -23,7 +23,7 @@ use super::stats::stats_json;
 use super::tables::{TableSpec, Tables};
 use crate::error::Result;
 use crate::log::store_failed;
-use crate::time::wall;
+use crate::time::{Backoff, retry, wall};
 
 /// A Parquet file on disk that a commit can name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +48,11 @@ pub(super) struct Encoded {
 }
 
 const ROW_GROUP_ROWS: usize = 131_072;
-const TRIES: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Six tries in 0.6 s.
+const STAGING: Backoff = Backoff {
+    tries: Some(6),
+    ..Backoff::doubling_from(Duration::from_millis(20))
+};
 
 impl Tables {
     /// Writes one file for each partition value in `batches`, sorted, and returns what a commit needs to name them.
@@ -78,26 +81,17 @@ impl Tables {
     /// Puts a file; its name is unique, so one that exists is ours of an earlier try.
     pub(super) async fn put_file(&self, table: &str, encoded: Encoded) -> Result<StagedFile> {
         let location = self.open(table)?.location(&encoded.file.path);
-        let mut pause = FIRST_PAUSE;
-        for tries_left in (0..TRIES).rev() {
-            match self
+        retry(STAGING, "staging a file", async || {
+            let payload = encoded.bytes.clone().into();
+            let put = self
                 .store
-                .put_opts(
-                    &location,
-                    encoded.bytes.clone().into(),
-                    PutMode::Create.into(),
-                )
-                .await
-            {
-                Ok(_) | Err(StoreError::AlreadyExists { .. }) => break,
-                Err(error) if tries_left > 0 => {
-                    tracing::warn!(%location, %error, "staging gave an error; trying again")
-                }
-                Err(source) => return Err(store_failed(&location)(source)),
+                .put_opts(&location, payload, PutMode::Create.into());
+            match put.await {
+                Ok(_) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
+                Err(source) => Err(store_failed(&location)(source)),
             }
-            wall::sleep(pause).await;
-            pause *= 2;
-        }
+        })
+        .await?;
         Ok(encoded.file)
     }
 }

@@ -14,10 +14,12 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use url::Url;
 
+use super::commit::COMMITTING;
 use super::error;
 use super::files::{DataFile, OpenTable};
 use crate::columns::COMMENT;
 use crate::error::Result;
+use crate::time::retry;
 
 /// A public table as its owner declares it.
 #[derive(Debug, Clone)]
@@ -64,40 +66,21 @@ impl Tables {
     pub async fn ensure(&self, spec: &TableSpec) -> Result<i64> {
         check_partition_column(spec)?;
         let open = self.open(&spec.full_name())?;
-        let mut versions = open.versions.lock().await;
         let columns: StructType = spec
             .schema
             .as_ref()
             .try_into_kernel()
             .map_err(|source| error::delta(&open.name)(DeltaTableError::Arrow { source }))?;
-        if !open
-            .log_store
-            .is_delta_table_location()
-            .await
-            .map_err(error::delta(&open.name))?
-        {
-            let mut create = DeltaTable::new(Arc::clone(&open.log_store))
-                .create()
-                .with_save_mode(SaveMode::Ignore)
-                .with_table_name(spec.full_name())
-                .with_columns(columns.fields().cloned())
-                .with_partition_columns(spec.partition_by.clone())
-                // A commit every 10 s: two days of history are 17,000 files a table, a month would be 260,000.
-                .with_configuration_property(
-                    TableProperty::LogRetentionDuration,
-                    Some("interval 2 days"),
-                )
-                .with_configuration_property(TableProperty::CheckpointInterval, Some("100"));
-            if let Some(comment) = spec.schema.metadata().get(COMMENT) {
-                create = create.with_comment(comment);
+        retry(COMMITTING, "making a table", async || {
+            // An error may hide a success: each try looks at the table itself first.
+            if !exists(&open).await? {
+                make(&open, spec, &columns).await?;
             }
-            // An error may hide a success; what follows looks at the table itself.
-            if let Err(error) = create.await {
-                tracing::warn!(table = open.name, %error, "making the table gave an error; looking whether it exists");
-            }
-        }
-        versions.reload(&open).await?;
-        let state = versions.newest(&open)?.snapshot();
+            open.versions.lock().await.reload(&open).await
+        })
+        .await?;
+        let mut versions = open.versions.lock().await;
+        let state = versions.known(&open).await?.snapshot();
         let stored = state.map_err(error::delta(&open.name))?.schema();
         let added = missing_columns(&open.name, &stored, &columns)?;
         if !added.is_empty() {
@@ -152,6 +135,28 @@ impl Tables {
         opened.insert(full_name.to_owned(), Arc::clone(&open));
         Ok(open)
     }
+}
+
+async fn exists(open: &OpenTable) -> Result<bool> {
+    let exists = open.log_store.is_delta_table_location().await;
+    exists.map_err(error::delta(&open.name))
+}
+
+async fn make(open: &OpenTable, spec: &TableSpec, columns: &StructType) -> Result<()> {
+    let mut create = DeltaTable::new(Arc::clone(&open.log_store))
+        .create()
+        .with_save_mode(SaveMode::Ignore)
+        .with_table_name(spec.full_name())
+        .with_columns(columns.fields().cloned())
+        .with_partition_columns(spec.partition_by.clone())
+        // A commit every 10 s: two days of history are 17,000 files a table, a month would be 260,000.
+        .with_configuration_property(TableProperty::LogRetentionDuration, Some("interval 2 days"))
+        .with_configuration_property(TableProperty::CheckpointInterval, Some("100"));
+    if let Some(comment) = spec.schema.metadata().get(COMMENT) {
+        create = create.with_comment(comment);
+    }
+    create.await.map_err(error::delta(&open.name))?;
+    Ok(())
 }
 
 /// Folder names come from table names, so these stay plain.

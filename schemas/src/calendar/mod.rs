@@ -1,13 +1,16 @@
 //! Working days, holidays, and the arithmetic of deadlines (domain 6).
 //!
 //! A date is a working day if it is a make-up day, or Monday to Friday and not a day off. Days off and make-up days are data: the
-//! State Council's notices for 2024-2026 are built in (`data/calendar.csv`), files add years or replace days
-//! ([`Calendar::with_rows`]). A year without data is an error that names it, never a year without holidays (K20).
+//! State Council's notices for 2024-2026 are built in (`data/calendar.csv`); files add years or replace days
+//! ([`Calendar::with_rows`]). A year without data is an error that names the year, not a year without holidays (K20).
 //!
-//! Readings: a year is there once it has a row. A row `WORKING` makes its date a working day whatever its weekday. Weekends are off but
-//! no holidays. `days_to_holiday` is 0 on a holiday and looks into the next year, which must be there.
+//! Choices where the domain is silent: a year is known once it has a row. A row `WORKING` makes its date a working day whatever the
+//! weekday. Weekends are days off but not holidays. `days_to_holiday` is 0 on a holiday; it may look into the next year, which
+//! must be known.
+//!
+//! The working-time arithmetic of domain 6.3 ([`Calendar::add_wd`] and its neighbours) is complete and held to its golden tables.
+//! No metric or rule that exists so far needs it.
 
-mod error;
 mod rows;
 mod working;
 mod zone;
@@ -17,9 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
-pub use error::{BadCalendarRow, MissingYear};
+use crate::error::Error;
+
 pub use rows::{CalendarRow, DayKind};
-pub use zone::{CalendarZone, first_of_month, monday, next_month};
+pub use zone::CalendarZone;
 
 /// Office hours of a working day, half open: [open, close).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,7 @@ impl Default for WorkingHours {
     }
 }
 
-/// The working calendar of a zone. Instants are milliseconds UTC, dates are local.
+/// The working calendar of a zone; dates are local.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
     zone: CalendarZone,
@@ -51,12 +55,12 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// The calendar with the years that are built in, 2024-2026.
+    /// The calendar with the built-in years, 2024-2026.
     pub fn built_in(zone: Tz) -> Self {
         Calendar::empty(zone).with_rows(rows::built_in())
     }
 
-    /// A calendar without any year.
+    /// A calendar that knows no year.
     pub fn empty(zone: Tz) -> Self {
         Calendar {
             zone: CalendarZone(zone),
@@ -66,7 +70,7 @@ impl Calendar {
         }
     }
 
-    /// Adds days, or replaces them.
+    /// Adds days or replaces them.
     #[must_use]
     pub fn with_rows(mut self, rows: impl IntoIterator<Item = CalendarRow>) -> Self {
         for row in rows {
@@ -91,20 +95,21 @@ impl Calendar {
         self.hours
     }
 
-    /// The rows of the calendar in the order of their dates.
-    pub fn rows(&self) -> impl Iterator<Item = &CalendarRow> {
+    /// The rows of the calendar by date.
+    #[cfg(test)]
+    fn rows(&self) -> impl Iterator<Item = &CalendarRow> {
         self.days.values()
     }
 
-    fn kind(&self, date: NaiveDate) -> Result<Option<DayKind>, MissingYear> {
+    fn kind(&self, date: NaiveDate) -> Result<Option<DayKind>, Error> {
         if !self.years.contains(&date.year()) {
-            return Err(MissingYear { year: date.year() });
+            return Err(Error::MissingYear { year: date.year() });
         }
         Ok(self.days.get(&date).map(|row| row.day_kind))
     }
 
-    /// Whether people work on a date.
-    pub fn is_working_day(&self, date: NaiveDate) -> Result<bool, MissingYear> {
+    /// Whether a date is a working day.
+    pub fn is_working_day(&self, date: NaiveDate) -> Result<bool, Error> {
         Ok(match self.kind(date)? {
             Some(DayKind::Working | DayKind::MakeUp) => true,
             Some(DayKind::DayOff) => false,
@@ -113,27 +118,17 @@ impl Calendar {
     }
 
     /// Whether a date is a day off by the State Council's list (K20).
-    pub fn is_holiday(&self, date: NaiveDate) -> Result<bool, MissingYear> {
+    pub fn is_holiday(&self, date: NaiveDate) -> Result<bool, Error> {
         Ok(self.kind(date)? == Some(DayKind::DayOff))
     }
 
     /// Days from a date to the next holiday, 0 on one.
-    pub fn days_to_holiday(&self, date: NaiveDate) -> Result<u32, MissingYear> {
+    pub fn days_to_holiday(&self, date: NaiveDate) -> Result<u32, Error> {
         let mut days = 0;
         while !self.is_holiday(date + Days::new(u64::from(days)))? {
             days += 1;
         }
         Ok(days)
-    }
-
-    /// First instant of the local day of an instant.
-    pub fn day_start(&self, at_ms: i64) -> i64 {
-        self.zone.day_start(at_ms)
-    }
-
-    /// First instant of the ISO week of an instant.
-    pub fn week_start(&self, at_ms: i64) -> i64 {
-        self.zone.week_start(at_ms)
     }
 }
 

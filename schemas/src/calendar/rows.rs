@@ -1,15 +1,13 @@
 use chrono::NaiveDate;
 
-use super::BadCalendarRow;
-
-/// What the State Council, or a file, says about a date.
+/// What the State Council or a file says about a date.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum DayKind {
-    /// Worked, whatever the weekday.
+    /// A working day, whatever the weekday.
     Working,
     /// A holiday.
     DayOff,
-    /// A Saturday or Sunday worked in exchange for a holiday.
+    /// A Saturday or Sunday worked in exchange for a day off.
     MakeUp,
 }
 
@@ -35,27 +33,25 @@ impl DayKind {
 pub struct CalendarRow {
     pub date: NaiveDate,
     pub day_kind: DayKind,
-    /// Name of the holiday that the day belongs to, or empty.
+    /// Name of the holiday that the day belongs to; may be empty.
     pub name: String,
 }
 
 const BUILT_IN: &str = include_str!("../../data/calendar.csv");
 
 impl CalendarRow {
-    /// Reads `date,day_kind,name` lines under a header. Names have no commas, so no quoting is needed.
-    pub fn parse_csv(text: &str) -> Result<Vec<CalendarRow>, BadCalendarRow> {
+    /// Reads `date,day_kind,name` lines below a header. Names contain no commas, so nothing is quoted.
+    ///
+    /// # Errors
+    /// The number of the first line that is no such row.
+    pub(super) fn parse_csv(text: &str) -> Result<Vec<CalendarRow>, usize> {
         let lines = text
             .lines()
             .zip(1..)
             .skip(1)
             .filter(|(line, _)| !line.trim().is_empty());
         lines
-            .map(|(line, number)| {
-                CalendarRow::parse(line).ok_or_else(|| BadCalendarRow {
-                    line: number,
-                    text: line.to_owned(),
-                })
-            })
+            .map(|(line, number)| CalendarRow::parse(line).ok_or(number))
             .collect()
     }
 
@@ -69,8 +65,7 @@ impl CalendarRow {
     }
 }
 
-/// The years that are built in. A test holds that every line parses; without it a year would be missing, which is an error, not a
-/// year without holidays.
+/// The built-in years. Should the file not parse, no year is known and every question fails; a test checks that it parses.
 pub(super) fn built_in() -> Vec<CalendarRow> {
     CalendarRow::parse_csv(BUILT_IN).unwrap_or_default()
 }

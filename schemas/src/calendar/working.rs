@@ -2,19 +2,21 @@
 
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime};
 
-use super::{Calendar, MissingYear, first_of_month, next_month};
+use super::Calendar;
+use super::zone::{first_of_month, next_month};
+use crate::error::Error;
+use crate::time::{DurationMs, TimestampMs};
 
 impl Calendar {
     /// The instant itself if it lies in working hours, else the next opening.
-    pub fn clamp(&self, at_ms: i64) -> Result<i64, MissingYear> {
-        Ok(self
-            .zone()
-            .instant(self.clamp_local(self.zone().local(at_ms))?))
+    pub fn clamp(&self, at: TimestampMs) -> Result<TimestampMs, Error> {
+        let local = self.clamp_local(self.zone().local(at))?;
+        Ok(self.zone().instant(local))
     }
 
-    /// n working days later: the n-th working day after that of `clamp(t)`, at its clock time.
-    pub fn add_wd(&self, at_ms: i64, working_days: u32) -> Result<i64, MissingYear> {
-        let start = self.clamp_local(self.zone().local(at_ms))?;
+    /// `working_days` later: that many working days after the date of `clamp(at)`, at the same local time.
+    pub fn add_wd(&self, at: TimestampMs, working_days: u32) -> Result<TimestampMs, Error> {
+        let start = self.clamp_local(self.zone().local(at))?;
         let mut date = start.date();
         for _ in 0..working_days {
             date = self.next_working_day(date)?;
@@ -22,15 +24,15 @@ impl Calendar {
         Ok(self.zone().instant(date.and_time(start.time())))
     }
 
-    /// Working time in [from, to), in milliseconds.
-    pub fn working_ms(&self, from_ms: i64, to_ms: i64) -> Result<i64, MissingYear> {
-        let mut total = 0;
-        let mut date = self.zone().local_date(from_ms);
-        while from_ms < to_ms && self.zone().start_of(date) < to_ms {
+    /// Working time in [from, to): `working_ms` of domain 6.3.
+    pub fn working_time(&self, from: TimestampMs, to: TimestampMs) -> Result<DurationMs, Error> {
+        let mut total = DurationMs::ZERO;
+        let mut date = self.zone().local_date(from);
+        while from < to && self.zone().start_of(date) < to {
             if self.is_working_day(date)? {
                 let open = self.zone().instant(date.and_time(self.hours().open));
                 let close = self.zone().instant(date.and_time(self.hours().close));
-                total += (to_ms.min(close) - from_ms.max(open)).max(0);
+                total += (to.min(close) - from.max(open)).max(DurationMs::ZERO);
             }
             date = date + Days::new(1);
         }
@@ -38,7 +40,7 @@ impl Calendar {
     }
 
     /// The first working day after a date.
-    pub fn next_working_day(&self, date: NaiveDate) -> Result<NaiveDate, MissingYear> {
+    pub fn next_working_day(&self, date: NaiveDate) -> Result<NaiveDate, Error> {
         let mut next = date + Days::new(1);
         while !self.is_working_day(next)? {
             next = next + Days::new(1);
@@ -47,7 +49,7 @@ impl Calendar {
     }
 
     /// The last working day of the month of a date.
-    pub fn last_working_day(&self, month: NaiveDate) -> Result<NaiveDate, MissingYear> {
+    pub fn last_working_day(&self, month: NaiveDate) -> Result<NaiveDate, Error> {
         let mut last = next_month(month) - Days::new(1);
         while !self.is_working_day(last)? {
             last = last - Days::new(1);
@@ -56,7 +58,7 @@ impl Calendar {
     }
 
     /// Working days in the month of a date.
-    pub fn working_days(&self, month: NaiveDate) -> Result<u32, MissingYear> {
+    pub fn working_days(&self, month: NaiveDate) -> Result<u32, Error> {
         let month = first_of_month(month);
         month
             .iter_days()
@@ -66,15 +68,15 @@ impl Calendar {
             })
     }
 
-    /// By when the plan for the month of a date must be in: 24:00 of the last working day of the month before (002-42).
-    pub fn plan_deadline(&self, month: NaiveDate) -> Result<i64, MissingYear> {
+    /// When the plan for the month of a date is due: 24:00 of the last working day of the month before (002-42).
+    pub fn plan_deadline(&self, month: NaiveDate) -> Result<TimestampMs, Error> {
         let last = self.last_working_day(first_of_month(month) - Days::new(1))?;
         Ok(self.zone().start_of(last + Days::new(1)))
     }
 
-    /// By when the prices of the week of a Monday must be in, exclusive: Thursday 00:00 (000-R70), but 24:00 of the first working
-    /// day after it if nobody works on the three days before (D2).
-    pub fn price_deadline(&self, monday: NaiveDate) -> Result<i64, MissingYear> {
+    /// When the prices of the week that begins on `monday` are due, exclusive: Thursday 00:00 (000-R70). If none of the three days
+    /// before is a working day, 24:00 of the first working day from Thursday on (D2).
+    pub fn price_deadline(&self, monday: NaiveDate) -> Result<TimestampMs, Error> {
         let thursday = monday + Days::new(3);
         for day in monday.iter_days().take(3) {
             if self.is_working_day(day)? {
@@ -85,7 +87,7 @@ impl Calendar {
         Ok(self.zone().start_of(first + Days::new(1)))
     }
 
-    fn clamp_local(&self, local: NaiveDateTime) -> Result<NaiveDateTime, MissingYear> {
+    fn clamp_local(&self, local: NaiveDateTime) -> Result<NaiveDateTime, Error> {
         let hours = self.hours();
         let date = local.date();
         if !self.is_working_day(date)? || local.time() >= hours.close {

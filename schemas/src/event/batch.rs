@@ -1,4 +1,4 @@
-//! Accepted events as columns: one wide table a topic.
+//! Accepted events as columns: one wide table per topic.
 
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
@@ -11,20 +11,21 @@ use super::field::FieldKind;
 use super::layout::{ObjectLayout, fields};
 use super::slot::{Slot, Slots};
 use super::{Event, Topic, envelope};
+use crate::time::TimestampMs;
 
-/// Characters of an unknown enum value that are kept: longer texts are no names, and may be somebody's words.
+/// Characters kept of an unknown enum value: a longer text is not a name and may be free text.
 const RAW_ENUM_CHARS: usize = 64;
 
 /// Columns before the envelope: partition, offset, broker_at.
 const PLACE_COLUMNS: usize = 3;
 
-/// Where a record stood.
+/// Where a record is stored.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub partition: i32,
     pub offset: i64,
-    /// The record's Kafka timestamp in milliseconds UTC; files have none.
-    pub timestamp_ms: Option<i64>,
+    /// The record's Kafka timestamp; files have none.
+    pub timestamp: Option<TimestampMs>,
 }
 
 /// The columns of `events.<topic>`: the record's place, the envelope, the topic's fields, `raw_enum`, `scope`.
@@ -113,8 +114,8 @@ impl EventBatchBuilder {
         let row = self.rows;
         self.columns[0].append_int(row, i64::from(place.partition));
         self.columns[1].append_int(row, place.offset);
-        if let Some(timestamp_ms) = place.timestamp_ms {
-            self.columns[2].append_int(row, timestamp_ms);
+        if let Some(timestamp) = place.timestamp {
+            self.columns[2].append_int(row, timestamp.as_ms());
         }
         for (field, slot) in event.slots.iter() {
             let field = usize::from(field);
@@ -143,7 +144,7 @@ impl EventBatchBuilder {
         self.rows == 0
     }
 
-    /// What was appended, in that order; the builder is empty again.
+    /// The appended events, in order; the builder is empty again.
     pub fn finish(&mut self) -> RecordBatch {
         let rows = std::mem::take(&mut self.rows);
         let columns: Vec<ArrayRef> = self
@@ -151,8 +152,8 @@ impl EventBatchBuilder {
             .iter_mut()
             .map(|column| column.finish(rows))
             .collect();
-        // Columns are made from this very schema and padded to the same length. Were they not, this would panic: better
-        // than a batch without the events.
+        // Columns are made from this schema and padded to the same length. Otherwise this panics, which is better than a batch
+        // without the events.
         RecordBatch::from(StructArray::new(
             self.schema.fields().clone(),
             columns,

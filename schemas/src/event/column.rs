@@ -1,5 +1,5 @@
-//! Growing columns that are padded with NULL only when they are next written or finished, so that appending an event costs
-//! what it carries and not the width of its topic.
+//! Growing columns, padded with NULL only when they are next written or finished: to append an event costs what the event
+//! carries, not the width of its topic.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use super::field::{Field, FieldKind};
 use super::layout::ObjectLayout;
 use super::slot::{Slot, Slots};
 use super::value::UNKNOWN;
+use crate::time::TimestampMs;
 
 /// How a field is stored.
 pub(super) fn data_type(kind: FieldKind) -> DataType {
@@ -43,7 +44,7 @@ pub(super) fn instant() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-/// The name is Delta's and Parquet's for the item of a list.
+/// Delta and Parquet call the item of a list `element`.
 fn element(item: DataType) -> FieldRef {
     Arc::new(arrow::datatypes::Field::new("element", item, true))
 }
@@ -137,7 +138,7 @@ impl Column {
             }
             (Data::Int64(column), Slot::Int(value)) => column.append_value(*value),
             (Data::Instant(column), Slot::Int(value)) => {
-                column.append_option(value.checked_mul(1000))
+                column.append_value(TimestampMs::from_ms(*value).as_micros())
             }
             (Data::Date(column), Slot::Int(value)) => {
                 column.append_option(i32::try_from(*value).ok())
@@ -150,7 +151,7 @@ impl Column {
             }
             (Data::Rows(column), Slot::Rows(rows)) => column.append(rows.iter().flatten(), layout),
             (_, _) => {
-                // Kinds and columns are made from the same table, so a pair that does not fit is a hole in `data_type`.
+                // Kinds and columns come from the same table: a pair that does not match is a bug in `data_type`.
                 debug_assert!(false, "no column for slot={slot:?}");
                 self.rows = row;
             }
@@ -240,7 +241,7 @@ impl Rows {
     }
 
     fn close_rows(&mut self, rows: usize) {
-        // A batch holds a second of events, each at most `max_record_bytes` long: far from 2^31 items.
+        // A batch holds about a second of events of at most `max_record_bytes` each: far fewer than 2^31 items.
         let end = i32::try_from(self.items).unwrap_or(i32::MAX);
         self.ends.extend(std::iter::repeat_n(end, rows));
     }

@@ -1,26 +1,29 @@
-//! The judge: from bytes to an event or to the first reason against it (K3).
+//! From bytes to an event, or to the first reason to reject it (K3).
 
-use super::field::{EventType, FieldKind, InstantRule};
+use std::ops::RangeInclusive;
+
+use super::field::{FieldKind, InstantRule};
 use super::layout::{ObjectLayout, TopicLayout, TypeLayout, UseLayout, position};
 use super::parse::parse;
 use super::slot::{Slot, Slots};
 use super::value::UNKNOWN;
 use super::{Limits, Reason, Rejection, Topic, envelope};
+use crate::time::{DurationMs, TimestampMs};
 
-/// The one schema version there is.
+/// The only schema version so far.
 const SCHEMA_VERSION: i64 = 1;
 
 /// How far an observed instant may lie before `occurred_at` (K4).
-const OBSERVED_REACH_MS: i64 = 31 * 24 * 60 * 60 * 1000;
+const OBSERVED_REACH: DurationMs = DurationMs::from_days(31);
 
-/// A decoded record, borrowed from its payload; all its values hold what its event type demands.
+/// A decoded record, borrowed from its payload; every value satisfies its event type.
 #[derive(Clone, Debug)]
 pub struct Event<'p> {
     pub(super) layout: &'static TopicLayout,
     type_layout: &'static TypeLayout,
     pub(super) slots: Slots<'p>,
-    occurred_at_ms: i64,
-    recorded_at_ms: i64,
+    occurred_at: TimestampMs,
+    recorded_at: TimestampMs,
 }
 
 impl Event<'_> {
@@ -29,22 +32,17 @@ impl Event<'_> {
     }
 
     pub fn event_type(&self) -> &'static str {
-        self.definition().name
+        self.type_layout.event_type.name
     }
 
-    /// The row of the topic's table that the event follows.
-    pub fn definition(&self) -> &'static EventType {
-        self.type_layout.event_type
+    /// When it happened.
+    pub fn occurred_at(&self) -> TimestampMs {
+        self.occurred_at
     }
 
-    /// When it happened, milliseconds UTC.
-    pub fn occurred_at_ms(&self) -> i64 {
-        self.occurred_at_ms
-    }
-
-    /// When the source wrote it down, milliseconds UTC.
-    pub fn recorded_at_ms(&self) -> i64 {
-        self.recorded_at_ms
+    /// When the source recorded it.
+    pub fn recorded_at(&self) -> TimestampMs {
+        self.recorded_at
     }
 
     /// The id that the record's key must equal (domain 3.1): `customer_id`, `staff_id` or `unit_id`; none for prices.
@@ -57,7 +55,7 @@ impl Event<'_> {
         self.slots.text(position::CORRECTS)
     }
 
-    /// Within what a correction finds its event (K23): the `customer_id`, without one the `sku_id`, `staff_id` or `unit_id`.
+    /// The scope in which a correction looks for its event (K23): the `customer_id`, else the `sku_id`, `staff_id` or `unit_id`.
     pub fn scope(&self) -> Option<&str> {
         self.layout
             .scope
@@ -66,7 +64,7 @@ impl Event<'_> {
     }
 }
 
-/// Decodes a record and judges it by K3, from `too_large` to `bad_value`; no payload = tombstone.
+/// Decodes a record and checks it by K3, from `too_large` to `bad_value`; no payload = tombstone.
 ///
 /// # Errors
 /// The first reason that applies, with the path of the field to blame.
@@ -86,11 +84,11 @@ pub fn decode<'p>(
     }
     let layout = TopicLayout::of(topic);
     let slots = parse(text, &layout.object).ok_or_else(|| reject(Reason::MalformedJson))?;
-    judge(layout, slots, limits)
+    check(layout, slots, limits)
 }
 
 /// K3 from the envelope's `missing_field` to `bad_value`, in its order.
-fn judge<'p>(
+fn check<'p>(
     layout: &'static TopicLayout,
     mut slots: Slots<'p>,
     limits: &Limits,
@@ -106,7 +104,7 @@ fn judge<'p>(
         let path = "schema_version";
         return Err(Rejection::new(Reason::UnsupportedSchemaVersion, path));
     }
-    // An event_type that is no text names no type; what is wrong with it is its value.
+    // An event_type that is not a text is a bad value, not an unknown type.
     let type_layout = match slots.text(position::EVENT_TYPE) {
         Some(name) => Some(
             layout
@@ -121,19 +119,18 @@ fn judge<'p>(
         return Err(Rejection::new(Reason::MissingField, path));
     }
 
-    let occurred_at = slots.int(position::OCCURRED_AT);
-    let observed =
-        occurred_at.map(|at| at - OBSERVED_REACH_MS..=at.saturating_add(limits.max_future_skew_ms));
+    let occurred_at = slots.instant(position::OCCURRED_AT);
+    let observed = occurred_at.map(|at| at - OBSERVED_REACH..=at + limits.max_future_skew);
     let refused = |field| refused(&layout.object, &slots, field, observed.as_ref());
-    let mut judged = (0..)
+    let mut checked = (0..)
         .take(envelope::FIELDS.len())
         .chain(uses.iter().map(|one| one.field));
-    if let Some(path) = judged.find_map(refused) {
+    if let Some(path) = checked.find_map(refused) {
         return Err(Rejection::new(Reason::BadValue, path));
     }
-    // Nothing in the envelope was refused, so all three are there.
-    let recorded_at = slots.int(position::RECORDED_AT);
-    let (Some(type_layout), Some(occurred_at_ms), Some(recorded_at_ms)) =
+    // Nothing in the envelope was refused, so all three are present.
+    let recorded_at = slots.instant(position::RECORDED_AT);
+    let (Some(type_layout), Some(occurred_at), Some(recorded_at)) =
         (type_layout, occurred_at, recorded_at)
     else {
         return Err(Rejection::new(Reason::BadValue, ""));
@@ -149,12 +146,12 @@ fn judge<'p>(
         layout,
         type_layout,
         slots,
-        occurred_at_ms,
-        recorded_at_ms,
+        occurred_at,
+        recorded_at,
     })
 }
 
-/// The path of what the event type demands of this field and does not find.
+/// The path of what the event type requires of this field and is missing.
 fn missing(object: &ObjectLayout, slots: &Slots<'_>, field_use: &UseLayout) -> Option<String> {
     let field = &object.fields[usize::from(field_use.field)];
     let name = field.field.name;
@@ -183,17 +180,18 @@ fn refused(
     object: &ObjectLayout,
     slots: &Slots<'_>,
     position: u8,
-    observed: Option<&std::ops::RangeInclusive<i64>>,
+    observed: Option<&RangeInclusive<TimestampMs>>,
 ) -> Option<String> {
     let field = &object.fields[usize::from(position)];
     let name = field.field.name;
     match slots.get(position)? {
         Slot::Bad => Some(name.to_owned()),
         Slot::BadItem(index) => Some(format!("{name}[{index}]")),
-        Slot::Int(at) => {
+        Slot::Int(value) => {
+            let at = TimestampMs::from_ms(*value);
             let is_observed = field.field.kind == FieldKind::Instant(InstantRule::Observed);
-            let out_of_reach = is_observed && observed.is_some_and(|range| !range.contains(at));
-            out_of_reach.then(|| name.to_owned())
+            let is_out_of_reach = is_observed && observed.is_some_and(|range| !range.contains(&at));
+            is_out_of_reach.then(|| name.to_owned())
         }
         Slot::Rows(rows) => {
             let items = field.items.as_ref()?;

@@ -2,8 +2,8 @@
 
 use super::field::{Field, FieldKind, InstantRule, field};
 
-/// Roles of domain 2.3, and the two actors that are no staff.
-pub const ROLES: &[&str] = &[
+/// Roles of domain 2.3, and the two actors that are not staff.
+pub(super) const ROLES: &[&str] = &[
     "CLIENT_MANAGER",
     "MARKET_MANAGER",
     "MARKET_SECTION",
@@ -42,11 +42,11 @@ const SOURCES: &[&str] = &[
     "IMPORT",
 ];
 
-/// How an id is collected is a question to visits and prices alike.
+/// Used by visits and prices.
 pub(super) const COLLECTION_METHODS: &[&str] = &["ON_SITE", "PHONE", "ONLINE", "POS"];
 
-/// Fields without which no event is read any further, in the order in which they are looked for (contract 3).
-pub const REQUIRED: [&str; 5] = [
+/// Fields that every event must have, in the order in which they are checked (contract 3).
+pub(crate) const REQUIRED: [&str; 5] = [
     "event_id",
     "event_type",
     "schema_version",
@@ -54,8 +54,8 @@ pub const REQUIRED: [&str; 5] = [
     "recorded_at",
 ];
 
-/// Fields of every event. `actor_id` is personal data of staff, and no metric reads it: only its presence is stored.
-pub const FIELDS: &[Field] = &[
+/// Fields of every event. `actor_id` is personal data of staff and no metric reads it: only its presence is stored.
+pub(crate) const FIELDS: &[Field] = &[
     field(
         "event_id",
         FieldKind::EventId,

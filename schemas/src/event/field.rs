@@ -1,17 +1,17 @@
-//! The vocabulary in which the topics' tables are written: fields, their kinds, and event types that use them.
+//! What the tables of the topics are made of: fields, their kinds, and the event types that use them.
 
 use std::borrow::Cow;
 
 use super::Topic;
 
-/// What an instant claims, which decides how it is checked (K4).
+/// What kind of statement an instant is, which decides how it is checked (K4).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum InstantRule {
+pub(crate) enum InstantRule {
     /// Something seen: neither after `occurred_at` + skew nor more than 31 days before it.
     Observed,
     /// Something promised, planned or in force: may lie anywhere.
     Announced,
-    /// Told by a person; stored to the minute, because an exact one is personal data (domain 3.7).
+    /// Reported by a person; stored to the minute, because an exact one is personal data (domain 3.7).
     ToTheMinute,
 }
 
@@ -19,7 +19,7 @@ pub enum InstantRule {
 ///
 /// Integers are stored signed and wide enough (`u8` → Int16, `u16` → Int32, `u32` → Int64): Delta has no unsigned types.
 #[derive(Copy, Clone, Debug, PartialEq)]
-pub enum FieldKind {
+pub(crate) enum FieldKind {
     /// Opaque identifier, not empty.
     Id,
     /// The envelope's `event_id`: text of 1-64 bytes (K21).
@@ -27,7 +27,7 @@ pub enum FieldKind {
     /// The envelope's version: any integer is a version, and all but 1 are unsupported.
     SchemaVersion,
     /// Short text without a fixed list. Stored if it looks like a code (1-64 of `A-Z a-z 0-9 _ . : -`), else as `UNKNOWN`:
-    /// what does not may be somebody's sentence, and sentences are not stored.
+    /// other text may be free text, which is not stored.
     Code,
     /// Public name of a thing (a brand, a document number), stored as it stands.
     Label,
@@ -55,11 +55,11 @@ pub enum FieldKind {
     Month,
     /// `2025-W02` (K21).
     IsoWeek,
-    /// Id of a member of staff: checked, and then only its presence is stored, in a column `has_…`.
+    /// Id of a member of staff: checked; only its presence is stored, in a column `has_…`.
     Presence,
-    /// A person's words: checked to be text, and then only the number of characters is stored, in a column `…_chars`.
+    /// Free text: checked to be text; only the number of characters is stored, in a column `…_chars`.
     FreeText,
-    /// List of texts, none of them empty.
+    /// List of non-empty texts.
     Texts,
     /// List of objects.
     List(&'static [Field]),
@@ -67,19 +67,19 @@ pub enum FieldKind {
 
 /// A field of a topic: the same in every event type that uses it.
 #[derive(Copy, Clone, Debug, PartialEq)]
-pub struct Field {
+pub(crate) struct Field {
     /// Key in the payload.
     pub name: &'static str,
     pub kind: FieldKind,
-    /// What it means, in English, then the Chinese term in parentheses where the trade has one.
+    /// What it means, in English, then the Chinese term in parentheses if the trade has one.
     pub doc: &'static str,
-    /// Name of the column where it differs from what [`FieldKind`] makes of `name`.
+    /// Name of the column if it is not the one derived from `name` and `kind`.
     pub renamed: Option<&'static str>,
 }
 
 impl Field {
     /// The column in which the field is stored.
-    pub fn column(&self) -> Cow<'static, str> {
+    pub(super) fn column(&self) -> Cow<'static, str> {
         if let Some(column) = self.renamed {
             return Cow::Borrowed(column);
         }
@@ -90,8 +90,8 @@ impl Field {
         }
     }
 
-    /// The comment of that column: what is stored, not what was sent.
-    pub fn comment(&self) -> Cow<'static, str> {
+    /// The comment of the column: what is stored, not what was sent.
+    pub(super) fn comment(&self) -> Cow<'static, str> {
         match self.kind {
             FieldKind::Presence => Cow::Owned(format!("Whether given: {}", self.doc)),
             FieldKind::FreeText => Cow::Owned(format!("Length in characters: {}", self.doc)),
@@ -116,7 +116,7 @@ pub(super) const fn field(name: &'static str, kind: FieldKind, doc: &'static str
 
 /// A field as one event type uses it.
 #[derive(Copy, Clone, Debug, PartialEq)]
-pub struct FieldUse {
+pub(crate) struct FieldUse {
     pub field: &'static str,
     /// Absent or null is `missing_field`.
     pub required: bool,
@@ -176,7 +176,7 @@ impl Key {
     }
 }
 
-/// An event type: its name, where it comes in, and what it carries beside the envelope.
+/// An event type: its name, its topic, and what it carries beside the envelope.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub struct EventType {
     pub name: &'static str,
@@ -185,5 +185,5 @@ pub struct EventType {
     /// One sentence: what happened.
     pub doc: &'static str,
     /// Fields beside the envelope. The key's id is required without being listed.
-    pub fields: &'static [FieldUse],
+    pub(crate) fields: &'static [FieldUse],
 }

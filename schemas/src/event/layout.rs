@@ -1,11 +1,11 @@
-//! The topics' tables as the decoder reads them: positions instead of names, masks instead of lists. Built once.
+//! The tables of the topics in the form that the decoder reads: positions instead of names, masks instead of lists. Built once.
 
 use std::sync::LazyLock;
 
 use super::field::{EventType, Field, FieldKind, FieldUse};
 use super::{Topic, complaints, envelope, orders, prices, visits};
 
-/// Name → position, by length first: a look-up compares with the few names of the same length.
+/// Name → position, by length first: a look-up compares only names of the same length.
 #[derive(Debug, Default)]
 pub(super) struct NameIndex {
     by_length: Vec<Vec<(&'static str, u8)>>,
@@ -42,7 +42,7 @@ pub(super) struct ObjectLayout {
 #[derive(Debug)]
 pub(super) struct FieldLayout {
     pub(super) field: &'static Field,
-    /// Of the items, where the field is a list of objects.
+    /// Layout of the items if the field is a list of objects.
     pub(super) items: Option<ObjectLayout>,
 }
 
@@ -86,26 +86,26 @@ pub(super) struct TypeLayout {
     pub(super) key: Option<u8>,
 }
 
-/// Everything known about a topic's records.
+/// Everything the decoder knows about a topic's records.
 #[derive(Debug)]
 pub(super) struct TopicLayout {
     pub(super) object: ObjectLayout,
     types: Vec<TypeLayout>,
     type_names: NameIndex,
-    /// Fields of K23's scope, in the order in which they are looked for.
+    /// Fields of K23's scope, in the order in which they are tried.
     pub(super) scope: Vec<u8>,
 }
 
-/// Positions of envelope fields: the envelope comes first in every topic. A test holds them to the table.
+/// Positions of envelope fields, which come first in every topic. A test compares them with the table.
 pub(super) mod position {
-    pub const EVENT_ID: u8 = 0;
-    pub const EVENT_TYPE: u8 = 1;
-    pub const SCHEMA_VERSION: u8 = 2;
-    pub const OCCURRED_AT: u8 = 3;
-    pub const RECORDED_AT: u8 = 4;
-    pub const SOURCE: u8 = 5;
-    pub const ACTOR_ROLE: u8 = 7;
-    pub const CORRECTS: u8 = 9;
+    pub(crate) const EVENT_ID: u8 = 0;
+    pub(crate) const EVENT_TYPE: u8 = 1;
+    pub(crate) const SCHEMA_VERSION: u8 = 2;
+    pub(crate) const OCCURRED_AT: u8 = 3;
+    pub(crate) const RECORDED_AT: u8 = 4;
+    pub(crate) const SOURCE: u8 = 5;
+    pub(crate) const ACTOR_ROLE: u8 = 7;
+    pub(crate) const CORRECTS: u8 = 9;
 }
 
 impl TopicLayout {
@@ -164,7 +164,7 @@ impl TypeLayout {
 }
 
 impl UseLayout {
-    /// `None` for a field that the topic does not have, which a test of the tables rules out.
+    /// `None` if the topic has no such field; a test of the tables rules that out.
     fn new(field_use: &FieldUse, object: &ObjectLayout) -> Option<Self> {
         let field = object.find(field_use.field)?;
         let items = object.fields[usize::from(field)].items.as_ref();
@@ -183,13 +183,17 @@ impl UseLayout {
 
 /// Every field of a topic, the envelope first: the order of columns.
 pub(super) fn fields(topic: Topic) -> impl Iterator<Item = &'static Field> + Clone {
-    let own = match topic {
+    envelope::FIELDS.iter().chain(own_fields(topic))
+}
+
+/// The fields of a topic beside the envelope.
+pub(crate) fn own_fields(topic: Topic) -> &'static [Field] {
+    match topic {
         Topic::Orders => orders::FIELDS,
         Topic::Visits => visits::FIELDS,
         Topic::Complaints => complaints::FIELDS,
         Topic::Prices => prices::FIELDS,
-    };
-    envelope::FIELDS.iter().chain(own)
+    }
 }
 
 fn types(topic: Topic) -> &'static [EventType] {

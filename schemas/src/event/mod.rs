@@ -1,39 +1,39 @@
-//! Events: what the four topics carry, how a record is judged, and the Arrow tables it becomes.
+//! Events: what the four topics carry, which records are rejected, and the Arrow columns that events become.
 //!
-//! # Adding an event type
-//! Add one row to `EVENT_TYPES` of its topic ([`orders`], [`visits`], [`complaints`], [`prices`]): name, key, the fields it
+//! # To add an event type
+//! Add one row to `EVENT_TYPES` of its topic (`orders`, `visits`, `complaints`, `prices`): name, key, the fields it
 //! uses and which of them are required. A field that the topic does not have yet is one more row in `FIELDS` above it.
 //! Decoder, Arrow schema, table comments and published JSON Schema all follow from these two tables
-//! (`UPDATE=1 cargo test -p schemas json_schema` writes the latter).
+//! (`UPDATE=1 cargo test --workspace --lib json_schema` writes the JSON Schema files).
 //!
-//! # The way of a record
-//! [`decode()`] parses the payload once into typed slots and judges it: K3 from `too_large` to `bad_value`. The rest of K3
-//! (`future_dated`, `misplaced_key`, `key_mismatch`) needs the record's place and is judged by the engine.
+//! # What happens to a record
+//! [`decode()`] parses the payload once into typed slots and checks it: K3 from `too_large` to `bad_value`. The rest of K3
+//! (`future_dated`, `misplaced_key`, `key_mismatch`) depends on the record's partition and timestamp; the engine checks it.
 //! [`EventBatchBuilder`] turns accepted events into columns of [`arrow_schema`].
 //!
-//! # Readings of this module (what the contract leaves open)
-//! * A value of the wrong type never hides another reason: it is judged as `bad_value`, after everything K3 puts first.
-//! * `null` for a required field is `missing_field`, for an optional one it is absence.
-//! * Fields that the event type does not list are skipped whatever they hold, but a key twice in them is still
+//! # Choices where the contract is silent
+//! * A value of the wrong type never hides another reason: it is a `bad_value`, after everything that K3 checks first.
+//! * `null` in a required field is `missing_field`; in an optional field it means that the field is absent.
+//! * Fields that the event type does not list are skipped whatever they hold, but a repeated key in them is still
 //!   `malformed_json`. A number that overflows a double (`1e999`) is `malformed_json` too: the parser cannot represent it.
-//! * Integers are JSON integers: `1.0`, `1e3`, `-0` and `"1"` are `bad_value`. An integer `schema_version` other than 1, of whatever
-//!   size a 64-bit integer has, is `unsupported_schema_version`.
-//! * The envelope is `event_id`, `event_type`, `schema_version`, `occurred_at`, `recorded_at`. The key's id depends on the type, so
-//!   its absence is a `missing_field` of the type.
-//! * An id is a text that is not empty. An empty list where contract 3 demands one that is not empty is `missing_field` with the
-//!   list's name as path.
-//! * The tombstone `null` may have JSON white space around it. An empty payload is `malformed_json`.
+//! * Integers are JSON integers: `1.0`, `1e3`, `-0` and `"1"` are `bad_value`. Any 64-bit integer other than 1 as `schema_version` is
+//!   `unsupported_schema_version`.
+//! * The envelope is `event_id`, `event_type`, `schema_version`, `occurred_at`, `recorded_at`. Which id is the key depends on the event
+//!   type, so a missing key is a `missing_field` of the type.
+//! * An id is a non-empty text. An empty list where contract 3 requires a non-empty one is `missing_field` with the name of the
+//!   list as path.
+//! * The tombstone `null` may be surrounded by JSON white space. An empty payload is `malformed_json`.
 
 mod batch;
 mod column;
-pub mod complaints;
+mod complaints;
 mod decode;
-pub mod envelope;
+pub(crate) mod envelope;
 mod field;
 mod layout;
-pub mod orders;
+mod orders;
 mod parse;
-pub mod prices;
+mod prices;
 mod reason;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -41,11 +41,16 @@ mod samples;
 mod slot;
 mod topic;
 mod value;
-pub mod visits;
+mod visits;
 
 pub use batch::{EventBatchBuilder, Place, arrow_schema};
 pub use decode::{Event, decode};
-pub use field::{EventType, Field, FieldKind, FieldUse, InstantRule, Key};
+pub use field::{EventType, Key};
 pub use layout::event_types;
 pub use reason::{Limits, Reason, Rejection};
 pub use topic::Topic;
+
+#[cfg(test)]
+pub(crate) use field::{Field, FieldKind, FieldUse, InstantRule};
+#[cfg(test)]
+pub(crate) use layout::own_fields;

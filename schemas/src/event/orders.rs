@@ -88,7 +88,7 @@ const LINE: &[Field] = &[
     ),
 ];
 
-pub const FIELDS: &[Field] = &[
+pub(super) const FIELDS: &[Field] = &[
     field("order_id", FieldKind::Id, "Order (订单)"),
     field(
         "order_kind",
@@ -265,7 +265,7 @@ const GOODS_BACK: &[FieldUse] = &[
     optional("amount_fen"),
 ];
 
-pub const EVENT_TYPES: &[EventType] = &[
+pub(super) const EVENT_TYPES: &[EventType] = &[
     order(
         "order.placed",
         "An order was placed.",

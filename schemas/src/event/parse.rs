@@ -1,8 +1,8 @@
 //! One pass over the JSON text, straight into slots.
 //!
-//! Three rules make this more than a derive: a value of the wrong type is a [`Slot::Bad`] and never an error, because K3 may put
-//! another reason first; a key twice in any object is an error, also inside what nobody reads; strings are borrowed from the text
-//! unless they are escaped. Depth is bounded by serde_json (128).
+//! Three rules that no derive keeps: a value of the wrong type is a [`Slot::Bad`] and not an error, because K3 may name another
+//! reason first; a repeated key in any object is an error, even inside skipped values; strings are borrowed from the text unless
+//! they are escaped. serde_json bounds the depth (128).
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,10 +15,10 @@ use super::layout::{FieldLayout, ObjectLayout};
 use super::slot::{Slot, Slots};
 use super::value;
 
-/// Room made for the fields of a payload. Items of lists get none in advance: a record may hold half a million empty ones.
+/// Capacity reserved for the fields of a payload. None is reserved for items of lists: a record may hold half a million empty ones.
 const EXPECTED_FIELDS: usize = 24;
 
-/// The slots of a JSON object, or nothing if the text is not exactly one.
+/// The slots of a JSON object; `None` if the text is not exactly one object.
 pub(super) fn parse<'p>(text: &'p str, layout: &ObjectLayout) -> Option<Slots<'p>> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let top = Object {
@@ -54,7 +54,7 @@ impl<'p> Visitor<'p> for Object<'_, 'p> {
                 continue;
             };
             if known & (1 << position) != 0 {
-                return Err(key_twice(&key));
+                return Err(repeated_key(&key));
             }
             known |= 1 << position;
             let field = &layout.fields[usize::from(position)];
@@ -146,13 +146,13 @@ struct Item<'l>(&'l ObjectLayout);
 /// An item of a list of texts; `None` if it is not a text.
 struct TextItem;
 
-/// A value that nobody reads.
+/// A value that is skipped.
 struct Skip;
 
 /// The key of an object.
 struct Text;
 
-/// What a visitor does with values other than the ones it is there for: takes note, and goes on.
+/// Scalars that a visitor does not expect: each gives `$result`, none is an error.
 macro_rules! scalars_are {
     ($result:expr) => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -300,7 +300,7 @@ impl<'p> Visitor<'p> for Text {
     }
 }
 
-/// The keys of an object so far: a short list first, a set where somebody sends thousands.
+/// The keys of an object so far: a short list, then a set, since an object may have thousands.
 #[derive(Default)]
 struct Keys<'p> {
     few: Vec<Cow<'p, str>>,
@@ -312,7 +312,7 @@ impl<'p> Keys<'p> {
 
     fn insert<E: Error>(&mut self, key: Cow<'p, str>) -> Result<(), E> {
         if self.few.contains(&key) || self.many.contains(&key) {
-            return Err(key_twice(&key));
+            return Err(repeated_key(&key));
         }
         if self.few.len() < Self::FEW {
             self.few.push(key);
@@ -323,6 +323,6 @@ impl<'p> Keys<'p> {
     }
 }
 
-fn key_twice<E: Error>(key: &str) -> E {
-    E::custom(format_args!("key twice: key={key}"))
+fn repeated_key<E: Error>(key: &str) -> E {
+    E::custom(format_args!("repeated key: key={key}"))
 }

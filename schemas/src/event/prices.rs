@@ -7,9 +7,9 @@ use super::field::{EventType, Field, FieldKind, InstantRule, Key, field, optiona
 const PRICE_TYPES: &[&str] = &["WHOLESALE", "SUGGESTED_RETAIL"];
 const PRICE_BASES: &[&str] = &["SELLING", "BUYBACK"];
 
-/// Fields of price events. A promotion's `start` and `end` are instants, as `valid_from` is (domain gives no type); their columns
-/// carry longer names because `end` is a word of SQL.
-pub const FIELDS: &[Field] = &[
+/// Fields of price events. A promotion's `start` and `end` are instants like `valid_from` (the domain gives no type); their columns
+/// have longer names because `end` is an SQL keyword.
+pub(super) const FIELDS: &[Field] = &[
     field("sku_id", FieldKind::Id, "SKU (品规)"),
     field(
         "region_code",
@@ -106,7 +106,7 @@ pub const FIELDS: &[Field] = &[
     .column_named("promotion_end"),
 ];
 
-pub const EVENT_TYPES: &[EventType] = &[
+pub(super) const EVENT_TYPES: &[EventType] = &[
     EventType {
         name: "price.list_set",
         topic: Topic::Prices,

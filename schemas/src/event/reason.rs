@@ -2,7 +2,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a record is a dead letter, in the order in which reasons are looked for (K3): the first that applies is the one.
+use crate::time::DurationMs;
+
+/// Why a record is a dead letter, in the order in which reasons are checked (K3): the first one that applies is given.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -20,20 +22,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 11] = [
-        Reason::TooLarge,
-        Reason::InvalidUtf8,
-        Reason::Tombstone,
-        Reason::MalformedJson,
-        Reason::MissingField,
-        Reason::UnsupportedSchemaVersion,
-        Reason::UnknownEventType,
-        Reason::BadValue,
-        Reason::FutureDated,
-        Reason::MisplacedKey,
-        Reason::KeyMismatch,
-    ];
-
     /// The text in `ops.dead_letters.reason`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,7 +46,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A reason and the field it was found in: `lines[2].requested_qty`, or the empty text where no field is to blame.
+/// A reason and the path of the field at fault, such as `lines[2].requested_qty`; empty if it is not a field's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
     pub reason: Reason,
@@ -74,12 +62,12 @@ impl Rejection {
     }
 }
 
-/// What decoding reads from the configuration.
+/// What decoding needs from the configuration.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How far an observed instant may lie after `occurred_at` (K4), in milliseconds.
-    pub max_future_skew_ms: i64,
-    /// Longest payload in bytes; one more is `too_large`.
+    /// How far an observed instant may lie after `occurred_at` (K4).
+    pub max_future_skew: DurationMs,
+    /// Longest payload in bytes; a longer one is `too_large`.
     pub max_record_bytes: usize,
 }
 
@@ -87,7 +75,7 @@ impl Default for Limits {
     /// The defaults of the configuration: five minutes, one MiB.
     fn default() -> Self {
         Limits {
-            max_future_skew_ms: 5 * 60 * 1000,
+            max_future_skew: DurationMs::from_minutes(5),
             max_record_bytes: 1 << 20,
         }
     }

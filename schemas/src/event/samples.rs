@@ -1,4 +1,4 @@
-//! Payloads for tests: the least that each event type needs, and an order with everything.
+//! Payloads for tests: each event type with its required fields, and with all its fields.
 
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,10 @@
-//! What the parser leaves behind: one slot for each field of the payload that the topic knows.
+//! What the parser produces: one slot for each field of the payload that the topic knows.
 
 use std::borrow::Cow;
 
-/// A value as its field's kind understands it. Absent and null have no slot.
+use crate::time::TimestampMs;
+
+/// A value as its field's kind reads it. Absent and null fields have no slot.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Slot<'p> {
     /// A value that the field's kind refuses.
@@ -37,7 +39,7 @@ impl<'p> Slots<'p> {
         }
     }
 
-    /// The caller has made sure that the field is not there yet.
+    /// The caller makes sure that the field has no slot yet.
     pub(super) fn insert(&mut self, field: u8, slot: Slot<'p>) {
         debug_assert!(!self.has(field));
         self.present |= 1 << field;
@@ -70,6 +72,10 @@ impl<'p> Slots<'p> {
             Slot::Int(value) => Some(*value),
             _ => None,
         }
+    }
+
+    pub(super) fn instant(&self, field: u8) -> Option<TimestampMs> {
+        self.int(field).map(TimestampMs::from_ms)
     }
 
     /// Drops every field that is not in `mask`.

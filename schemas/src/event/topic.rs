@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// One of the four input topics; its order is the order of inputs wherever topics are listed.
+/// One of the four input topics, in the order in which inputs are listed everywhere.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
@@ -28,7 +28,7 @@ impl Topic {
         }
     }
 
-    /// The Kafka topic unless the configuration names another one.
+    /// The Kafka topic unless the configuration names another.
     pub const fn default_topic(self) -> &'static str {
         match self {
             Topic::Orders => "orders.v1",
@@ -43,13 +43,8 @@ impl Topic {
         self as usize
     }
 
-    /// Whether a record's partition follows from an id in its payload; `prices` is read whole by everybody.
+    /// Whether a record's partition follows from an id in its payload; every shard reads all of `prices`.
     pub const fn is_keyed(self) -> bool {
         !matches!(self, Topic::Prices)
-    }
-
-    /// The topic of a [`Topic::name`].
-    pub fn from_name(name: &str) -> Option<Topic> {
-        Topic::ALL.into_iter().find(|topic| topic.name() == name)
     }
 }

@@ -1,16 +1,19 @@
-//! Which values a kind of field takes, one value at a time. Rules that compare two fields (observed instants) are the judge's.
+//! Which values a kind of field accepts, one value at a time. Rules that compare two fields (observed instants) are in `decode`.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::field::{FieldKind, InstantRule};
 use super::slot::Slot;
+use crate::time::{DurationMs, TimestampMs};
 
-/// 2000-01-01 and 10000-01-01 UTC in milliseconds: instants lie between (K4).
-const INSTANTS: std::ops::Range<i64> = 946_684_800_000..253_402_300_800_000;
+/// Instants lie in the years 2000 to 9999 (K4).
+const INSTANTS: Range<TimestampMs> =
+    TimestampMs::from_ms(946_684_800_000)..TimestampMs::from_ms(253_402_300_800_000);
 
-/// Days from 0001-01-01 to 1970-01-01, chrono's day numbers to Arrow's.
+/// Day number of 1970-01-01 in chrono, where Arrow counts from 0.
 const DAYS_TO_1970: i64 = 719_163;
 
 pub(super) const UNKNOWN: &str = "UNKNOWN";
@@ -31,17 +34,19 @@ pub(super) fn integer(kind: FieldKind, value: i64) -> Slot<'static> {
         FieldKind::U32 => u32::try_from(value).is_ok(),
         FieldKind::Bp => i32::try_from(value).is_ok(),
         FieldKind::Score => (1..=5).contains(&value),
-        FieldKind::Instant(_) => INSTANTS.contains(&value),
+        FieldKind::Instant(_) => INSTANTS.contains(&TimestampMs::from_ms(value)),
         _ => false,
     };
     match kind {
         _ if !fits => Slot::Bad,
-        FieldKind::Instant(InstantRule::ToTheMinute) => Slot::Int(value - value % 60_000),
+        FieldKind::Instant(InstantRule::ToTheMinute) => {
+            Slot::Int(value - value % DurationMs::MINUTE.as_ms())
+        }
         _ => Slot::Int(value),
     }
 }
 
-/// Beyond 63 bits nothing is a value, though it still is some version other than 1.
+/// An integer beyond 63 bits is no value of any kind, but still a schema version other than 1.
 pub(super) fn unsigned(kind: FieldKind, value: u64) -> Slot<'static> {
     match (i64::try_from(value), kind) {
         (Ok(value), _) => integer(kind, value),
@@ -74,7 +79,7 @@ pub(super) fn text(kind: FieldKind, text: Cow<'_, str>) -> Slot<'_> {
     }
 }
 
-/// The items of an array; `None` stands for an item that is no text.
+/// The items of an array; `None` is an item that is not a text.
 pub(super) fn texts(items: Vec<Option<Cow<'_, str>>>) -> Slot<'_> {
     let mut good = Vec::with_capacity(items.len());
     for (position, item) in items.into_iter().enumerate() {
@@ -93,8 +98,8 @@ fn is_code(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
 }
 
-/// `digits(text, 0..4)`: the number in those bytes, if they are digits and nothing else.
-fn digits(text: &str, range: std::ops::Range<usize>) -> Option<u32> {
+/// The number in these bytes, if all of them are digits.
+fn digits(text: &str, range: Range<usize>) -> Option<u32> {
     let part = text.as_bytes().get(range)?;
     part.iter().try_fold(0, |number: u32, byte| {
         byte.is_ascii_digit()

@@ -1,4 +1,4 @@
-//! Short names for columns, so that a table reads as a list.
+//! Short constructors for columns, so that a table reads as a list.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ pub(super) fn commented(fields: Vec<Field>, comment: &str) -> SchemaRef {
     ))
 }
 
-/// The column cannot be NULL.
+/// Makes the column NOT NULL.
 pub(super) fn filled(field: Field) -> Field {
     field.with_nullable(false)
 }

@@ -1,4 +1,4 @@
-//! `events.*`: what was accepted, as it was typed.
+//! `events.*`: the accepted events, typed.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::event::{Topic, arrow_schema};
 
 /// The accepted events of each topic: the columns of their batches, the epoch that published them and their local date.
 ///
-/// A row is told by where it stood, not by its `event_id`: an id that was forgotten is new (K6).
-pub fn events_tables() -> Vec<TableDescription> {
+/// A row is identified by partition and offset, not by its `event_id`: an id that was forgotten may come again (K6).
+pub(super) fn events_tables() -> Vec<TableDescription> {
     Topic::ALL.into_iter().map(events).collect()
 }
 

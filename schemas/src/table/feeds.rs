@@ -3,8 +3,8 @@
 use super::TableDescription;
 use super::column::{bigint, boolean, commented, date, filled, instant, int, text};
 
-/// The demand feed and where its days stand.
-pub fn feeds_tables() -> Vec<TableDescription> {
+/// The demand feed and the status of its days.
+pub(super) fn feeds_tables() -> Vec<TableDescription> {
     vec![demand_daily(), status()]
 }
 

@@ -1,4 +1,4 @@
-//! `metrics.*`: one table a grain, all revisions of its rows.
+//! `metrics.*`: one table per grain, with all revisions of its rows.
 
 use arrow::datatypes::Field;
 
@@ -9,7 +9,7 @@ use super::column::{
 
 /// The metric tables: window, dimensions, additive parts, ratios, then what the publisher adds to a row.
 ///
-/// A row's latest revision is the one that holds; a row that no longer exists gets a last revision with `n` = 0.
+/// The latest revision of a row is the current one; a row that no longer exists gets a last revision with `n` = 0.
 pub fn metric_tables() -> Vec<TableDescription> {
     vec![
         metric(

@@ -1,6 +1,6 @@
-//! Tables out: schema, key, partition and order of every public table (contract 5 and 6).
+//! Output tables: schema, key, partition and sort order of every public table (contract 5 and 6).
 //!
-//! The publisher makes Delta tables of these, the query service shows their comments, rounds compare by their keys. Comments stand in the
+//! The publisher creates Delta tables from these, queries show their comments, rounds compare rows by their keys. Comments are in the
 //! metadata key `comment` of schema and fields: English first, then the Chinese term.
 
 mod column;
@@ -11,10 +11,11 @@ mod ops;
 
 use arrow::datatypes::SchemaRef;
 
-pub use events::events_tables;
-pub use feeds::feeds_tables;
 pub use metrics::metric_tables;
-pub use ops::ops_tables;
+
+use events::events_tables;
+use feeds::feeds_tables;
+use ops::ops_tables;
 
 /// Everything that is fixed about a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,13 +24,13 @@ pub struct TableDescription {
     pub schema_name: &'static str,
     pub name: &'static str,
     pub schema: SchemaRef,
-    /// Column whose values are folders of the Delta table.
+    /// Partition column of the Delta table.
     pub partition_by: Option<&'static str>,
     /// Order of rows in files.
     pub sort_by: Vec<&'static str>,
-    /// What tells two rows apart; for metrics, two rows of the same revision.
+    /// Columns that identify a row; for metrics, a row of one revision.
     pub key: Vec<&'static str>,
-    /// Read from other tables; nothing is stored under this name.
+    /// Computed from other tables; nothing is stored under this name.
     pub is_view: bool,
 }
 

@@ -1,6 +1,6 @@
-//! `ops.*`: how the pipeline itself is doing.
+//! `ops.*`: the state of the pipeline itself.
 //!
-//! `sla_steps` and `orphans` are views over the facts that hold.
+//! `sla_steps` and `orphans` are views over current facts.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use super::column::{
     bigint, boolean, bytes, commented, date, double, filled, instant, int, text, texts,
 };
 
-/// The operational tables; `dead_letters` belongs to a restricted role, for it holds what people wrote.
-pub fn ops_tables() -> Vec<TableDescription> {
+/// The operational tables; `dead_letters` is restricted, because it may hold free text and personal data.
+pub(super) fn ops_tables() -> Vec<TableDescription> {
     vec![
         table(
             "epochs",
@@ -334,7 +334,7 @@ fn table(
     }
 }
 
-/// A table that grows with the events: partitioned by a local date, so that old days can go.
+/// A table that grows with the events: partitioned by a local date, so that old days can be deleted.
 fn dated(
     name: &'static str,
     comment: &'static str,

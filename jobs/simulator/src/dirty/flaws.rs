@@ -1,6 +1,7 @@
-//! Flaws that make a record a dead record, one for each reason of K3 that a file can hold.
+//! Flaws that make a record a dead letter, one for each reason of K3 that a file can contain.
 
-use crate::days::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use schemas::time::{DurationMs, TimestampMs};
+
 use crate::random::RandomGenerator;
 use crate::record::SimulatedRecord;
 
@@ -18,7 +19,7 @@ pub(super) const FLAWS: [(u32, Flaw); 10] = [
     (300, Flaw::MisplacedKey),
 ];
 
-/// A way to be a dead record.
+/// What is wrong with a damaged record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     TooLarge,
@@ -33,16 +34,16 @@ pub(super) enum Flaw {
     MisplacedKey,
 }
 
-/// A record of a megabyte is enough to show the limit; more of them would only fill the disk.
+/// Most records over the size limit in a run: they take a megabyte each.
 const MOST_TOO_LARGE: u32 = 3;
 /// `[limits] max_record_bytes` by default (contract 2).
 const MAX_RECORD_BYTES: usize = 1_048_576;
 /// `[time] max_future_skew` by default (contract 2).
-const MAX_FUTURE_SKEW_MS: i64 = 5 * MINUTE_MS;
-/// 1999-12-31T23:59:59.999Z, before anything counts as an instant (K4).
-const LAST_CENTURY_MS: &str = "946684799999";
+const MAX_FUTURE_SKEW: DurationMs = DurationMs::from_minutes(5);
+/// 1999-12-31T23:59:59.999Z, a millisecond before the first valid instant (K4).
+const BEFORE_2000: TimestampMs = TimestampMs::from_ms(946_684_799_999);
 /// 2099-01-01T00:00:00Z.
-const YEAR_2099_MS: i64 = 4_070_908_800_000;
+const YEAR_2099: TimestampMs = TimestampMs::from_ms(4_070_908_800_000);
 
 /// Chooses flaws by their rates.
 #[derive(Default)]
@@ -51,8 +52,8 @@ pub(super) struct Flaws {
 }
 
 impl Flaws {
-    /// The first flaw whose share of the roll is hit.
-    pub fn choose(&mut self, mut falls_in: impl FnMut(u32) -> bool) -> Option<Flaw> {
+    /// The first flaw whose share the roll falls in.
+    pub(super) fn choose(&mut self, mut falls_in: impl FnMut(u32) -> bool) -> Option<Flaw> {
         let (_, flaw) = *FLAWS.iter().find(|(rate, _)| falls_in(*rate))?;
         if flaw == Flaw::TooLarge {
             self.too_large += 1;
@@ -63,8 +64,8 @@ impl Flaws {
 }
 
 impl Flaw {
-    /// K3.
-    pub fn reason(self) -> &'static str {
+    /// The reason of K3.
+    pub(super) fn reason(self) -> &'static str {
         match self {
             Self::TooLarge => "too_large",
             Self::InvalidUtf8 => "invalid_utf8",
@@ -79,8 +80,8 @@ impl Flaw {
         }
     }
 
-    /// Breaks the record; false where this flaw does not fit it.
-    pub fn inflict(
+    /// Damages the record; false if this flaw does not apply to it.
+    pub(super) fn apply(
         self,
         record: &mut SimulatedRecord,
         partitions: u32,
@@ -95,7 +96,7 @@ impl Flaw {
             }
             Self::InvalidUtf8 => {
                 replace_value(payload, "source", "\"\u{1}\"") && {
-                    // A byte that no UTF-8 text holds, in place of the marker just set.
+                    // Replaces the marker just set by a byte that no UTF-8 text contains.
                     payload
                         .iter_mut()
                         .filter(|b| **b == 1)
@@ -108,25 +109,26 @@ impl Flaw {
                 true
             }
             Self::MalformedJson => {
-                break_syntax(payload, random);
+                damage_syntax(payload, random);
                 true
             }
-            Self::MissingField => break_presence(record, random),
+            Self::MissingField => remove_required_field(record, random),
             Self::UnsupportedSchemaVersion => replace_value(payload, "schema_version", "2"),
             Self::UnknownEventType => replace_value(payload, "event_type", "\"order.teleported\""),
-            Self::BadValue => break_value(record, random),
+            Self::BadValue => damage_value(record, random),
             Self::FutureDated => {
-                // Only steps without observed instants may leap far: an instant 31 days back is a bad value first (K4).
-                let leaps = matches!(
+                // Only event types without observed instants may move far: others would be a `bad_value` first (K4).
+                let may_move_far = matches!(
                     record.event_type,
                     "order.confirmed" | "order.dispatched" | "case.resolved"
                 );
-                let occurred_at = if leaps && random.permille(300) {
-                    YEAR_2099_MS
+                let occurred_at = if may_move_far && random.permille(300) {
+                    YEAR_2099
                 } else {
-                    record.arrives_at + MAX_FUTURE_SKEW_MS + random.between(SECOND_MS, 3 * DAY_MS)
+                    let beyond = random.duration(DurationMs::SECOND, DurationMs::from_days(3));
+                    record.arrives_at + MAX_FUTURE_SKEW + beyond
                 };
-                replace_value(payload, "occurred_at", &occurred_at.to_string())
+                replace_instant(payload, "occurred_at", occurred_at)
             }
             Self::MisplacedKey => {
                 let others = partitions - 1;
@@ -140,7 +142,7 @@ impl Flaw {
     }
 }
 
-fn break_syntax(payload: &mut Box<[u8]>, random: &mut RandomGenerator) {
+fn damage_syntax(payload: &mut Box<[u8]>, random: &mut RandomGenerator) {
     match random.below(6) {
         0 => *payload = payload[..payload.len() / 2].into(),
         1 => *payload = [].into(),
@@ -153,7 +155,7 @@ fn break_syntax(payload: &mut Box<[u8]>, random: &mut RandomGenerator) {
     }
 }
 
-fn break_presence(record: &mut SimulatedRecord, random: &mut RandomGenerator) -> bool {
+fn remove_required_field(record: &mut SimulatedRecord, random: &mut RandomGenerator) -> bool {
     let payload = &mut record.payload;
     match random.below(6) {
         0 => rename(payload, "event_id"),
@@ -173,7 +175,7 @@ fn break_presence(record: &mut SimulatedRecord, random: &mut RandomGenerator) ->
     }
 }
 
-/// A field that contract 3 requires of a type, beside the envelope and the key.
+/// A field that contract 3 requires of an event type, beside the envelope and the key.
 fn required_field(event_type: &str) -> Option<&'static str> {
     match event_type {
         "price.list_set" | "price.observed" => Some("price_fen"),
@@ -187,7 +189,7 @@ fn required_field(event_type: &str) -> Option<&'static str> {
     }
 }
 
-fn break_value(record: &mut SimulatedRecord, random: &mut RandomGenerator) -> bool {
+fn damage_value(record: &mut SimulatedRecord, random: &mut RandomGenerator) -> bool {
     let payload = &mut record.payload;
     let arrives_at = record.arrives_at;
     let special = match record.event_type {
@@ -198,44 +200,40 @@ fn break_value(record: &mut SimulatedRecord, random: &mut RandomGenerator) -> bo
         "price.observed" | "price.list_set" => replace_value(payload, "price_fen", "-100"),
         "survey.answered" => replace_value(payload, "score", "6"),
         "case.opened" => {
-            let ahead = arrives_at + MAX_FUTURE_SKEW_MS + HOUR_MS;
-            replace_value(payload, "received_at", &ahead.to_string())
+            let ahead = arrives_at + MAX_FUTURE_SKEW + DurationMs::HOUR;
+            replace_instant(payload, "received_at", ahead)
         }
         "case.call_ended" => {
-            let long_ago = record.occurred_at - 32 * DAY_MS;
-            replace_value(payload, "call_ended_at", &long_ago.to_string())
+            let long_ago = record.occurred_at - DurationMs::from_days(32);
+            replace_instant(payload, "call_ended_at", long_ago)
         }
         _ => false,
     };
     special
         || match random.below(3) {
-            0 => replace_value(payload, "occurred_at", LAST_CENTURY_MS),
+            0 => replace_instant(payload, "occurred_at", BEFORE_2000),
             1 => replace_value(payload, "occurred_at", "\"yesterday\""),
             _ => replace_value(payload, "recorded_at", "1.5"),
         }
 }
 
-/// Replaces the first occurrence of `former`, if there is one.
-pub(super) fn replace_once(payload: &mut Box<[u8]>, former: &str, latter: &str) {
-    if let Some(at) = find(payload, former.as_bytes()) {
-        *payload = [
-            &payload[..at],
-            latter.as_bytes(),
-            &payload[at + former.len()..],
-        ]
-        .concat()
-        .into();
+/// Replaces the first occurrence of `old`, if there is one.
+pub(super) fn replace_once(payload: &mut Box<[u8]>, old: &str, new: &str) {
+    if let Some(at) = find(payload, old.as_bytes()) {
+        *payload = [&payload[..at], new.as_bytes(), &payload[at + old.len()..]]
+            .concat()
+            .into();
     }
 }
 
-/// Replaces the value of the first field of this name, a scalar; false if there is none.
+/// Replaces the value, a scalar, of the first field of this name; false if there is none.
 pub(super) fn replace_value(payload: &mut Box<[u8]>, field: &str, value: &str) -> bool {
     let name = format!("\"{field}\":");
     let Some(at) = find(payload, name.as_bytes()) else {
         return false;
     };
     let start = at + name.len();
-    // No text that the simulator writes into a scalar it breaks holds a comma or a brace.
+    // None of the scalars replaced here contains a comma or a brace.
     let length = payload[start..]
         .iter()
         .position(|byte| matches!(byte, b',' | b'}'))
@@ -250,7 +248,11 @@ pub(super) fn replace_value(payload: &mut Box<[u8]>, field: &str, value: &str) -
     true
 }
 
-/// Gives the first field of this name a name that nobody looks for; false if there is none.
+fn replace_instant(payload: &mut Box<[u8]>, field: &str, at: TimestampMs) -> bool {
+    replace_value(payload, field, &at.as_ms().to_string())
+}
+
+/// Renames the first field of this name to an unknown one; false if there is none.
 fn rename(payload: &mut Box<[u8]>, field: &str) -> bool {
     let name = format!("\"{field}\":");
     let found = find(payload, name.as_bytes()).is_some();
@@ -258,7 +260,7 @@ fn rename(payload: &mut Box<[u8]>, field: &str) -> bool {
     found
 }
 
-/// Puts a text right after the opening brace.
+/// Inserts a text after the opening brace.
 fn insert_first(payload: &mut Box<[u8]>, text: &str) {
     *payload = [b"{", text.as_bytes(), &payload[1..]].concat().into();
 }

@@ -1,60 +1,60 @@
-//! `--dirty`: what real sources do to a log. The rates are records per million, judged once for each clean record.
+//! `--dirty`: injects the faults of real sources. Rates are per million clean records; each clean record has at most one fault.
 //!
-//! | trouble | rate | what reaches the log | label |
+//! | fault | rate | what reaches the log | label |
 //! |---|---|---|---|
 //! | [`OFFLINE`] | 4,000 | the record itself, beyond the bound but within the allowed lateness | none: accepted |
 //! | [`FORGOTTEN`] | 600 | the record itself, 1-24 h beyond bound and lateness | `too_late` (if later records came) |
 //! | [`REPEATED`] | 5,000 | the record, and its exact copy within an hour | `duplicate` |
 //! | [`RESENT`] | 2,000 | the record, and within 6 h the same event with a newer `recorded_at` | `duplicate` |
 //! | [`REPLAYED`] | 300 | the record, and its exact copy beyond bound and lateness | `too_late`, or `duplicate` |
-//! | flaws (by reason: `flaws::FLAWS`) | 4,730 | the record, and a broken copy under an id of its own | the flaw's reason |
+//! | flaws (by reason: `flaws::FLAWS`) | 4,730 | the record, and a damaged copy with a new id | the reason of the flaw |
 //!
-//! Broken copies have ids of their own, so that one accepted by mistake counts twice instead of hiding as a duplicate.
-//! `key_mismatch` cannot be written to a file, whose key is the payload's id (K1).
+//! Damaged copies have new ids: one that is accepted by mistake counts twice instead of passing as a duplicate.
+//! A file cannot contain a `key_mismatch`, because its keys are the ids in the payloads (K1).
 
 mod flaws;
 
-use super::days::{HOUR_MS, MINUTE_MS};
+use schemas::time::DurationMs;
+
 use super::plan::Plan;
 use super::random::{RandomGenerator, Stream};
 use super::record::{SimulatedRecord, uuid_text};
 
-/// The device had no network for a while.
-pub const OFFLINE: u32 = 4_000;
-/// The device lay in a drawer.
-pub const FORGOTTEN: u32 = 600;
-/// The producer did not see the acknowledgement.
-pub const REPEATED: u32 = 5_000;
-/// The application saved the same thing again.
-pub const RESENT: u32 = 2_000;
-/// Somebody replayed an old file.
-pub const REPLAYED: u32 = 300;
+/// The device was offline for a while.
+const OFFLINE: u32 = 4_000;
+/// The device was switched off for days.
+const FORGOTTEN: u32 = 600;
+/// The producer missed the acknowledgement.
+const REPEATED: u32 = 5_000;
+/// The application saved the same event again.
+const RESENT: u32 = 2_000;
+/// An old file was replayed.
+const REPLAYED: u32 = 300;
 
-/// What happens to a record that has arrived.
-pub(super) struct Fate {
-    /// Reaches the log now.
+/// What reaches the log because of one clean record.
+pub(crate) struct Injection {
     pub now: Option<SimulatedRecord>,
-    /// Reaches it at its `arrives_at`.
+    /// At its `arrives_at`.
     pub later: Option<SimulatedRecord>,
 }
 
-/// Decides the fate of clean records.
-pub(super) struct Dirtier {
+/// Chooses faults for clean records.
+pub(crate) struct FaultInjector {
     random: RandomGenerator,
     flaws: flaws::Flaws,
 }
 
-impl Dirtier {
-    pub fn new(plan: &Plan) -> Self {
+impl FaultInjector {
+    pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             random: RandomGenerator::new(plan.seed, Stream::Dirt),
             flaws: flaws::Flaws::default(),
         }
     }
 
-    pub fn decide(&mut self, record: SimulatedRecord, partitions: u32) -> Fate {
-        let bound = record.topic.out_of_orderness_ms();
-        let horizon = bound + record.topic.allowed_lateness_ms();
+    pub(crate) fn process(&mut self, record: SimulatedRecord, partitions: u32) -> Injection {
+        let bound = record.topic.out_of_orderness();
+        let horizon = bound + record.topic.allowed_lateness();
         let mut roll = self.random.below(1_000_000);
         let mut falls_in = |rate: u32| {
             let hit = roll < rate;
@@ -62,88 +62,90 @@ impl Dirtier {
             hit
         };
         if falls_in(OFFLINE) {
-            let age = self.random.between(2 * bound, horizon / 2);
+            let half = DurationMs::from_ms(horizon.as_ms() / 2);
+            let age = self.random.duration(bound * 2, half);
             return Self::only_later(record, age);
         }
         if falls_in(FORGOTTEN) {
-            let age = horizon + self.random.between(HOUR_MS, 24 * HOUR_MS);
+            let age = horizon + self.random.duration(DurationMs::HOUR, DurationMs::DAY);
             return Self::only_later(record, age);
         }
         if falls_in(REPEATED) {
-            let copy = self.copy_after(&record, 10, HOUR_MS);
+            let copy = self.copy_after(&record, DurationMs::from_ms(10), DurationMs::HOUR);
             return Self::and_later(record, copy);
         }
         if falls_in(RESENT) {
-            let mut copy = self.copy_after(&record, MINUTE_MS, 6 * HOUR_MS);
+            let longest = DurationMs::from_hours(6);
+            let mut copy = self.copy_after(&record, DurationMs::MINUTE, longest);
             rewrite_recorded_at(&mut copy);
             return Self::and_later(record, copy);
         }
         if falls_in(REPLAYED) {
-            let copy = self.copy_after(&record, horizon, horizon + 24 * HOUR_MS);
+            let copy = self.copy_after(&record, horizon, horizon + DurationMs::DAY);
             return Self::and_later(record, copy);
         }
-        match self.flaws.choose(falls_in) {
-            Some(flaw) => {
-                let broken = self.broken(&record, flaw, partitions);
-                Fate {
-                    now: Some(record),
-                    later: broken,
-                }
-            }
-            None => Fate {
-                now: Some(record),
-                later: None,
-            },
+        let later = self
+            .flaws
+            .choose(falls_in)
+            .and_then(|flaw| self.damaged_copy(&record, flaw, partitions));
+        Injection {
+            now: Some(record),
+            later,
         }
     }
 
-    /// The record itself comes, so late that its `recorded_at` is newer too: the source wrote it when it could.
-    fn only_later(mut record: SimulatedRecord, age: i64) -> Fate {
+    /// The record arrives late, with a later `recorded_at` too: the source recorded it when it was online again.
+    fn only_later(mut record: SimulatedRecord, age: DurationMs) -> Injection {
         record.arrives_at = record.arrives_at.max(record.occurred_at + age);
         rewrite_recorded_at(&mut record);
-        Fate {
+        Injection {
             now: None,
             later: Some(record),
         }
     }
 
-    fn and_later(record: SimulatedRecord, copy: SimulatedRecord) -> Fate {
-        Fate {
+    fn and_later(record: SimulatedRecord, copy: SimulatedRecord) -> Injection {
+        Injection {
             now: Some(record),
             later: Some(copy),
         }
     }
 
-    fn copy_after(&mut self, record: &SimulatedRecord, least: i64, most: i64) -> SimulatedRecord {
+    fn copy_after(
+        &mut self,
+        record: &SimulatedRecord,
+        least: DurationMs,
+        most: DurationMs,
+    ) -> SimulatedRecord {
         let mut copy = record.clone();
-        copy.arrives_at += self.random.between(least, most);
+        copy.arrives_at += self.random.duration(least, most);
         copy
     }
 
-    /// A broken copy with an id of its own, or none where the flaw does not fit the record.
-    fn broken(
+    /// A damaged copy with a new id; `None` if the flaw does not apply to the record.
+    fn damaged_copy(
         &mut self,
         record: &SimulatedRecord,
         flaw: flaws::Flaw,
         partitions: u32,
     ) -> Option<SimulatedRecord> {
         let mut copy = record.clone();
-        let former = uuid_text(&copy.event_id);
+        let old_id = uuid_text(&copy.event_id);
         copy.event_id[8..].copy_from_slice(&self.random.bits().to_be_bytes());
         copy.event_id[8] = 0x80 | copy.event_id[8] & 0x3f;
-        let renewed = uuid_text(&copy.event_id);
-        flaws::replace_once(&mut copy.payload, former.as_str(), renewed.as_str());
+        let new_id = uuid_text(&copy.event_id);
+        flaws::replace_once(&mut copy.payload, old_id.as_str(), new_id.as_str());
         copy.flaw = Some(flaw.reason());
-        flaw.inflict(&mut copy, partitions, &mut self.random)
+        flaw.apply(&mut copy, partitions, &mut self.random)
             .then_some(copy)
     }
 }
 
-/// Makes `recorded_at` say when the record arrives.
+/// Sets `recorded_at` to the instant of arrival.
 fn rewrite_recorded_at(record: &mut SimulatedRecord) {
     flaws::replace_value(
         &mut record.payload,
         "recorded_at",
-        &record.arrives_at.to_string(),
+        &record.arrives_at.as_ms().to_string(),
     );
 }

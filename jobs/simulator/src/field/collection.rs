@@ -1,19 +1,20 @@
 //! The weekly collection at a sample retailer: stock, out-of-stock days, prices (000-R65).
 
+use schemas::time::DurationMs;
+
 use super::{FieldForce, by_visitor, visit_id};
 use crate::arrivals::Envelope;
 use crate::context::SimulationContext;
-use crate::days::MINUTE_MS;
-use crate::plan::SimulateError;
+use crate::error::Error;
 use crate::prices::{Collection, PriceDesk};
 use crate::truth::SoldInterval;
 use crate::verdict::EventId;
 
-/// Items counted wrongly and left so, and collections keyed wrongly and corrected, per mille.
+/// Items counted wrongly and never corrected, and collections mistyped and corrected, per mille.
 const MISCOUNTED: u32 = 3;
-const MISKEYED: u32 = 15;
+const MISTYPED: u32 = 15;
 
-/// What one item of a collection says.
+/// One item of a collection.
 struct Counted<'s> {
     sku_id: &'s str,
     qty: i64,
@@ -21,14 +22,14 @@ struct Counted<'s> {
 }
 
 impl FieldForce {
-    /// Counts everything at `context.now` and looks at prices.
+    /// Counts the stock at `context.now` and observes prices.
     pub(super) fn collect(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         prices: &mut PriceDesk,
         index: u32,
         planned_day: u32,
-    ) -> Result<(), SimulateError> {
+    ) -> Result<(), Error> {
         let customer = context.customer(index);
         let collection = Collection {
             collection_id: &format!("I{}", &visit_id(index, planned_day)[1..]),
@@ -43,7 +44,7 @@ impl FieldForce {
         }
         let written_at = context.now + self.random.minutes(5, 14);
         let mut envelope = by_visitor(context, customer, "visit.info_collected", written_at);
-        if self.random.permille(MISKEYED) {
+        if self.random.permille(MISTYPED) {
             let wrong = post(context, &envelope, &collection, &counts, 20, planned_day);
             envelope.corrects = Some(wrong);
         }
@@ -52,7 +53,7 @@ impl FieldForce {
         Ok(())
     }
 
-    /// Counts the shelf and starts new intervals; also what was truly sold in the ones that end.
+    /// Counts the shelf and starts new intervals; returns the true sales of the intervals that end.
     fn count<'w>(
         &mut self,
         context: &mut SimulationContext<'w, '_>,
@@ -96,7 +97,7 @@ impl FieldForce {
     }
 }
 
-/// The collection's event, the first item's count off by `slip`.
+/// Posts a collection with the count of the first item off by `slip`.
 fn post(
     context: &mut SimulationContext<'_, '_>,
     envelope: &Envelope<'_>,
@@ -106,7 +107,7 @@ fn post(
     planned_day: u32,
 ) -> EventId {
     let counted_at = context.now;
-    debug_assert!(envelope.occurred_at < counted_at + 15 * MINUTE_MS);
+    debug_assert!(envelope.occurred_at < counted_at + DurationMs::from_minutes(15));
     context.arrivals.post(envelope, |payload| {
         payload
             .text("collection_id", collection.collection_id)
@@ -120,7 +121,7 @@ fn post(
                     let slip = if position == 0 { slip } else { 0 };
                     item.text("sku_id", count.sku_id)
                         .int("qty", count.qty + slip)
-                        .int("counted_at", counted_at);
+                        .instant("counted_at", counted_at);
                 },
             );
         let empty = counts.iter().filter(|count| count.empty_days > 0);

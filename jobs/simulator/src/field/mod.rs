@@ -1,24 +1,27 @@
-//! Client managers on their rounds: planned visits, and what they collect at sample retailers.
+//! Visits of client managers, and the data they collect at sample retailers.
 
 mod collection;
 mod staff;
 
+use schemas::time::{DurationMs, TimestampMs};
+
 use super::agenda::Action;
 use super::arrivals::Envelope;
 use super::context::{SimulationContext, about_customer};
-use super::days::{DAY_MS, MINUTE_MS};
-use super::plan::{Plan, SimTopic, SimulateError};
+use super::error::Error;
+use super::plan::{Plan, SimTopic};
 use super::prices::PriceDesk;
 use super::random::{RandomGenerator, Stream};
+use super::shelves::instant_of_count;
 use super::world::{CLASSES, Customer, CustomerKind};
 
-/// Visits per mille that do not take place, are put off by a day, or are cancelled.
+/// Visits per mille that are missed, rescheduled by a day, or cancelled.
 const MISSED: u32 = 12;
-const PUT_OFF: u32 = 12;
+const RESCHEDULED: u32 = 12;
 const CANCELLED: u32 = 10;
-/// Visits of sample retailers that come too late for Thursday, per mille.
+/// Visits of sample retailers that miss the limit of Thursday, per mille.
 const AFTER_THURSDAY: u32 = 25;
-/// Visits per mille at which something else is done.
+/// Visits per mille with further activities.
 const CLASS_CHECKED: u32 = 20;
 const INFO_CHANGED: u32 = 8;
 const INFO_UPDATED_IN_TIME: u32 = 900;
@@ -26,20 +29,24 @@ const TRAINED: u32 = 10;
 const ASSESSED: u32 = 100;
 const FEEDBACK: u32 = 100;
 
-/// Plans visits and pays them.
-pub(super) struct FieldForce {
-    pub(super) random: RandomGenerator,
+/// When a planned visit may take place, from local midnight.
+const WINDOW_START: DurationMs = DurationMs::from_hours(8);
+const WINDOW_END: DurationMs = DurationMs::from_minutes(16 * 60 + 30);
+
+/// Plans and performs visits.
+pub(crate) struct FieldForce {
+    pub(crate) random: RandomGenerator,
 }
 
 impl FieldForce {
-    pub fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             random: RandomGenerator::new(plan.seed, Stream::Field),
         }
     }
 
-    /// Schedules the day's visits, plans those of the next working day, and lets staff sign in.
-    pub fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
+    /// Schedules the visits of the day, plans those of the next working day, and posts reports of staff.
+    pub(crate) fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
         let day = context.day;
         if !day.is_working {
             return;
@@ -63,7 +70,7 @@ impl FieldForce {
                 let squeezed = context.world.anomalies.squeezed == Some(customer_index);
                 let is_late =
                     customer.is_sample && !squeezed && self.random.permille(AFTER_THURSDAY);
-                let shift = if is_late { 2 * DAY_MS } else { 0 };
+                let shift = DurationMs::from_days(if is_late { 2 } else { 0 });
                 self.schedule_visit(context, customer_index, day.number, shift);
             }
         }
@@ -75,12 +82,11 @@ impl FieldForce {
         context: &mut SimulationContext<'_, '_>,
         customer: u32,
         planned_day: u32,
-        shift: i64,
+        shift: DurationMs,
     ) {
-        // Counts fall on odd milliseconds and movements of stock on even ones, so which came first is never open.
-        let at = (context.day.at(8, 10) + self.random.minutes(0, 440) + shift) | 1;
+        let at = context.day.at(8, 10) + self.random.minutes(0, 440) + shift;
         context.agenda.schedule(
-            at,
+            instant_of_count(at),
             Action::Visit {
                 customer,
                 planned_day,
@@ -89,14 +95,14 @@ impl FieldForce {
     }
 
     /// A visit is announced the working day before.
-    pub fn plan_visit(
+    pub(crate) fn plan_visit(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         index: u32,
         planned_day: u32,
     ) {
         let customer = context.customer(index);
-        let midnight = context.day.next_working.start_ms;
+        let midnight = context.day.next_working.start;
         let envelope = by_visitor(context, customer, "visit.planned", context.now);
         let purpose = purpose(customer);
         let place = if customer.kind == CustomerKind::KeyAccount {
@@ -108,21 +114,21 @@ impl FieldForce {
             payload
                 .text("visit_id", &visit_id(index, planned_day))
                 .text_if("visitor_id", envelope.actor_id)
-                .int("window_start", midnight + 8 * 60 * MINUTE_MS)
-                .int("window_end", midnight + 990 * MINUTE_MS)
+                .instant("window_start", midnight + WINDOW_START)
+                .instant("window_end", midnight + WINDOW_END)
                 .text("purpose", purpose)
                 .text("place_kind", place);
         });
     }
 
-    /// A visit, with everything that is done on the spot.
-    pub fn visit(
+    /// A visit with all its activities.
+    pub(crate) fn visit(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         prices: &mut PriceDesk,
         index: u32,
         planned_day: u32,
-    ) -> Result<(), SimulateError> {
+    ) -> Result<(), Error> {
         let customer = context.customer(index);
         let id = visit_id(index, planned_day);
         if context.world.anomalies.squeezed != Some(index)
@@ -143,12 +149,12 @@ impl FieldForce {
         if customer.is_sample {
             self.collect(context, prices, index, planned_day)?;
         }
-        self.do_the_rest(context, customer, &id, ended_at);
+        self.post_activities(context, customer, &id, ended_at);
         self.complete(context, customer, &id, ended_at);
         Ok(())
     }
 
-    /// Whether the visitor comes; if not, says so unless it is forgotten.
+    /// Whether the visit takes place; if not, an event says so unless the visit is missed.
     fn takes_place(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
@@ -159,25 +165,25 @@ impl FieldForce {
     ) -> bool {
         let event_type = match self.random.below(1_000) {
             roll if roll < MISSED => return false,
-            roll if roll < MISSED + PUT_OFF => "visit.rescheduled",
-            roll if roll < MISSED + PUT_OFF + CANCELLED => "visit.cancelled",
+            roll if roll < MISSED + RESCHEDULED => "visit.rescheduled",
+            roll if roll < MISSED + RESCHEDULED + CANCELLED => "visit.cancelled",
             _ => return true,
         };
-        let is_put_off = event_type == "visit.rescheduled";
+        let is_rescheduled = event_type == "visit.rescheduled";
         let envelope = by_visitor(context, customer, event_type, context.now);
-        let tomorrow = context.day.end_ms;
+        let tomorrow = context.day.end;
         context.arrivals.post(&envelope, |payload| {
             payload
                 .text("visit_id", id)
                 .text("reason", "CUSTOMER_ABSENT");
-            if is_put_off {
+            if is_rescheduled {
                 payload
-                    .int("window_start", tomorrow + 480 * MINUTE_MS)
-                    .int("window_end", tomorrow + 990 * MINUTE_MS);
+                    .instant("window_start", tomorrow + WINDOW_START)
+                    .instant("window_end", tomorrow + WINDOW_END);
             }
         });
-        if is_put_off {
-            self.schedule_visit(context, index, planned_day, DAY_MS);
+        if is_rescheduled {
+            self.schedule_visit(context, index, planned_day, DurationMs::DAY);
         }
         false
     }
@@ -187,7 +193,7 @@ impl FieldForce {
         context: &mut SimulationContext<'_, '_>,
         customer: &Customer,
         id: &str,
-        ended_at: i64,
+        ended_at: TimestampMs,
     ) {
         let envelope = by_visitor(context, customer, "visit.completed", ended_at);
         let plan_item = self.random.pick(&[
@@ -211,7 +217,7 @@ impl FieldForce {
         context.arrivals.post(&envelope, |payload| {
             payload
                 .text("visit_id", id)
-                .int("ended_at", ended_at)
+                .instant("ended_at", ended_at)
                 .text("plan_item", plan_item)
                 .text("result", result)
                 .int("problems_solved", i64::from(solved))
@@ -226,12 +232,12 @@ impl FieldForce {
         });
     }
 
-    fn do_the_rest(
+    fn post_activities(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         customer: &Customer,
         id: &str,
-        ended_at: i64,
+        ended_at: TimestampMs,
     ) {
         let now = context.now;
         if self.random.permille(CLASS_CHECKED) {
@@ -288,14 +294,14 @@ impl FieldForce {
         context: &mut SimulationContext<'_, '_>,
         customer: &Customer,
         id: &str,
-        learned_at: i64,
+        learned_at: TimestampMs,
     ) {
         let change_id = format!("CH-{id}");
         let envelope = by_visitor(context, customer, "visit.customer_info_changed", learned_at);
         context.arrivals.post(&envelope, |payload| {
             payload
                 .text("change_id", &change_id)
-                .int("learned_at", learned_at)
+                .instant("learned_at", learned_at)
                 .texts("fields", ["business_type", "order_weekdays"]);
         });
         let in_time = self.random.permille(INFO_UPDATED_IN_TIME);
@@ -304,12 +310,12 @@ impl FieldForce {
         } else {
             self.random.between(75, 120)
         };
-        let updated_at = learned_at + hours * 60 * MINUTE_MS;
+        let updated_at = learned_at + DurationMs::from_hours(hours);
         let envelope = by_visitor(context, customer, "visit.customer_info_updated", updated_at);
         context.arrivals.post(&envelope, |payload| {
             payload
                 .text("change_id", &change_id)
-                .int("updated_at", updated_at);
+                .instant("updated_at", updated_at);
         });
     }
 }
@@ -331,7 +337,7 @@ fn by_visitor<'e>(
     context: &SimulationContext<'e, '_>,
     customer: &'e Customer,
     event_type: &'static str,
-    occurred_at: i64,
+    occurred_at: TimestampMs,
 ) -> Envelope<'e> {
     let area = context.world.area(customer);
     let mut envelope = about_customer(

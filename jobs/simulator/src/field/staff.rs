@@ -1,4 +1,6 @@
-//! What key-account specialists report about themselves: sign-ins, monthly plans, appraisals.
+//! Reports of key-account specialists: sign-ins, monthly plans, appraisals.
+
+use schemas::time::TimestampMs;
 
 use super::FieldForce;
 use crate::arrivals::{Envelope, Subject};
@@ -10,8 +12,8 @@ use crate::world::Area;
 const LATE_SIGN_IN: u32 = 30;
 
 impl FieldForce {
-    /// Sign-ins every working day; plans of the next month and appraisals on the last one; on the first simulated day
-    /// the running month's plans once more, as a revision.
+    /// Sign-ins on every working day; plans of the next month and appraisals on the last one of a month; on the first simulated
+    /// day a revision of the current month's plans.
     pub(super) fn report_staff(&mut self, context: &mut SimulationContext<'_, '_>) {
         for (index, area) in (0..).zip(&context.world.organisation.areas) {
             self.sign_in(context, area, index);
@@ -80,7 +82,11 @@ impl FieldForce {
     }
 }
 
-fn by_staff<'e>(area: &'e Area, event_type: &'static str, occurred_at: i64) -> Envelope<'e> {
+fn by_staff<'e>(
+    area: &'e Area,
+    event_type: &'static str,
+    occurred_at: TimestampMs,
+) -> Envelope<'e> {
     Envelope {
         topic: SimTopic::Visits,
         event_type,

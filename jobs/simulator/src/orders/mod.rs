@@ -1,45 +1,46 @@
-//! Orders, from the customer's wish to the closed order.
+//! Orders, from placing to closing.
 
-pub(super) mod order;
+pub(crate) mod order;
 mod report;
 mod supply;
+
+use schemas::time::DurationMs;
 
 use order::{Order, OrderEventKind, SimulatedLine, draw_course};
 use supply::Supply;
 
 use super::agenda::Action;
 use super::context::SimulationContext;
-use super::days::DAY_MS;
 use super::plan::Plan;
 use super::random::{RandomGenerator, Stream, scaled};
-use super::world::{Customer, CustomerKind, SupplyStatus, World};
+use super::world::{Customer, CustomerKind, SupplyStatus, World, scaled_price};
 
-/// Working days on which a customer asks for emergency replenishment, per mille.
+/// Working days on which a customer requests emergency replenishment, per mille.
 const EMERGENCY: u32 = 4;
-/// Days of sales a sample retailer wants on its shelf.
+/// Days of sales that a sample retailer wants in stock.
 const WANTED_COVER_DAYS: i64 = 11;
-/// Order lines without a wholesale price, and with a wrong one, per mille.
+/// Order lines without a wholesale price and with a wrong one, per mille.
 const UNPRICED: u32 = 30;
 const MISPRICED: u32 = 3;
 
-/// Takes orders and sees them through.
-pub(super) struct OrderDesk {
+/// Takes orders and processes them until they are closed.
+pub(crate) struct OrderDesk {
     random: RandomGenerator,
     supply: Supply,
-    taken: u32,
+    orders: u32,
 }
 
 impl OrderDesk {
-    pub fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             random: RandomGenerator::new(plan.seed, Stream::Orders),
             supply: Supply::new(plan),
-            taken: 0,
+            orders: 0,
         }
     }
 
-    /// Schedules the day's customers: regular ones on their weekdays, emergencies at random.
-    pub fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
+    /// Schedules the orders of the day: regular ones by weekday, emergencies at random.
+    pub(crate) fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
         let day = context.day;
         if !day.is_working {
             return;
@@ -60,8 +61,8 @@ impl OrderDesk {
         }
     }
 
-    /// A customer orders, unless nothing is wanted.
-    pub fn place(
+    /// A customer orders, unless nothing is needed.
+    pub(crate) fn place(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         index: u32,
@@ -83,42 +84,47 @@ impl OrderDesk {
             .map(|(line_no, (sku, qty))| self.line(context, customer, line_no, sku, qty))
             .collect();
         let course = draw_course(context.now, context.day, kind, customer, &mut self.random);
-        self.taken += 1;
+        self.orders += 1;
         self.advance(
             context,
             Box::new(Order {
-                order_id: format!("O{:09}", self.taken),
+                order_id: format!("O{:09}", self.orders),
                 customer: index,
                 kind,
                 cycle_date: context.day.date_text.clone(),
                 promised_date: course.promised_date,
                 payment_due_date: course.payment_due_date,
                 lines,
-                to_come: course.steps,
+                remaining_steps: course.steps,
             }),
         );
     }
 
-    /// Takes the order's next step and schedules the one after it.
-    pub fn advance(&mut self, context: &mut SimulationContext<'_, '_>, mut order: Box<Order>) {
-        let Some((_, step)) = order.to_come.pop() else {
+    /// Performs the next step of an order and schedules the one after it.
+    pub(crate) fn advance(
+        &mut self,
+        context: &mut SimulationContext<'_, '_>,
+        mut order: Box<Order>,
+    ) {
+        let Some((_, step)) = order.remaining_steps.pop() else {
             return;
         };
-        self.act(context, &mut order, step);
+        self.apply(context, &mut order, step);
         self.report(context, &order, step);
-        // Nothing allocated: nothing to deliver, settle or close.
+        // Without an allocation there is nothing to deliver, settle or close.
         if step == OrderEventKind::Allocated
             && order.lines.iter().all(|line| line.allocated_qty == 0)
         {
-            order.to_come = vec![(context.now + DAY_MS / 48, OrderEventKind::Cancelled)];
+            let cancelled_at = context.now + DurationMs::from_minutes(30);
+            order.remaining_steps = vec![(cancelled_at, OrderEventKind::Cancelled)];
         }
-        if let Some((at, _)) = order.to_come.last() {
+        if let Some((at, _)) = order.remaining_steps.last() {
             context.agenda.schedule(*at, Action::Order(order));
         }
     }
 
-    /// What a step does to lines and shelves.
-    fn act(
+    /// Applies a step to lines and shelves.
+    fn apply(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         order: &mut Order,
@@ -126,11 +132,11 @@ impl OrderDesk {
     ) {
         let customer = context.customer(order.customer);
         match step {
-            OrderEventKind::Placed => await_lines(context, order, 1),
+            OrderEventKind::Placed => add_to_awaited(context, order, 1),
             OrderEventKind::Amended => {
-                await_lines(context, order, -1);
+                add_to_awaited(context, order, -1);
                 self.amend(order);
-                await_lines(context, order, 1);
+                add_to_awaited(context, order, 1);
             }
             OrderEventKind::Allocated => {
                 for line in &mut order.lines {
@@ -144,18 +150,20 @@ impl OrderDesk {
                 }
             }
             OrderEventKind::Delivered => {
-                await_lines(context, order, -1);
+                add_to_awaited(context, order, -1);
                 self.deliver(context, order);
             }
-            OrderEventKind::Rejected | OrderEventKind::Cancelled => await_lines(context, order, -1),
+            OrderEventKind::Rejected | OrderEventKind::Cancelled => {
+                add_to_awaited(context, order, -1)
+            }
             OrderEventKind::Returned | OrderEventKind::Exchanged => {
-                self.take_back(context, order, step)
+                self.return_goods(context, order, step)
             }
             _ => {}
         }
     }
 
-    /// What the customer wants: SKU and quantity.
+    /// What the customer orders: SKU and quantity.
     fn wanted(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
@@ -181,7 +189,7 @@ impl OrderDesk {
                     let missing = cover - item.stock_qty - item.awaited_qty;
                     (
                         item.sku,
-                        Self::asked(world, item.sku, self.random.about(missing.max(0), 150)),
+                        Self::inflated(world, item.sku, self.random.about(missing.max(0), 150)),
                     )
                 })
                 .filter(|(_, qty)| *qty > 0)
@@ -190,18 +198,18 @@ impl OrderDesk {
         let orders_a_week = i64::from(customer.order_weekdays.count_ones());
         let mut wanted = Vec::with_capacity(customer.carries.len());
         for sku in &customer.carries {
-            // Not everything runs low at once.
+            // A random part of the SKUs is due.
             if self.random.permille(600) {
                 let usual = world.weekly_rate(customer, *sku) * 5 / (3 * orders_a_week);
                 let qty = scaled(self.random.about(usual.max(1), 350), season).max(1);
-                wanted.push((*sku, Self::asked(world, *sku, qty)));
+                wanted.push((*sku, Self::inflated(world, *sku, qty)));
             }
         }
         wanted
     }
 
-    /// People ask for more of what they know to be short.
-    fn asked(world: &World, sku: u16, qty: i64) -> i64 {
+    /// Customers order more of what is known to be short.
+    fn inflated(world: &World, sku: u16, qty: i64) -> i64 {
         match world.skus[usize::from(sku)].supply {
             SupplyStatus::Constrained => scaled(qty, 1_350),
             _ => qty,
@@ -221,7 +229,7 @@ impl OrderDesk {
             .world
             .price_book
             .in_force(sku, area, context.now)
-            .wholesale_fen;
+            .wholesale;
         let roll = self.random.below(1_000);
         SimulatedLine {
             line_no,
@@ -230,9 +238,9 @@ impl OrderDesk {
             allocated_qty: 0,
             delivered_qty: 0,
             returned_qty: 0,
-            wholesale_price_fen: match roll {
+            wholesale_price: match roll {
                 _ if roll < UNPRICED => None,
-                _ if roll < UNPRICED + MISPRICED => Some(scaled(listed, 1_060)),
+                _ if roll < UNPRICED + MISPRICED => Some(scaled_price(listed, 1_060)),
                 _ => Some(listed),
             },
             is_key_brand_recommended: context.world.skus[usize::from(sku)].is_key_brand
@@ -265,8 +273,8 @@ impl OrderDesk {
         }
     }
 
-    /// Some cartons of one line go back; never more than were delivered or are still on the shelf.
-    fn take_back(
+    /// Some cartons of one line are returned; never more than were delivered or are still on the shelf.
+    fn return_goods(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         order: &mut Order,
@@ -282,7 +290,7 @@ impl OrderDesk {
         line.returned_qty = match item {
             Some(item) => {
                 let returned = wanted.min(item.stock_qty);
-                // An exchange puts as much back as it takes.
+                // An exchange replaces what it returns.
                 if step == OrderEventKind::Returned {
                     item.stock_qty -= returned;
                 }
@@ -293,8 +301,8 @@ impl OrderDesk {
     }
 }
 
-/// Adds the requested quantities to what a sample retailer awaits, or takes them off again.
-fn await_lines(context: &mut SimulationContext<'_, '_>, order: &Order, sign: i64) {
+/// Adds the requested quantities, times `sign`, to what a sample retailer awaits.
+fn add_to_awaited(context: &mut SimulationContext<'_, '_>, order: &Order, sign: i64) {
     let Some(shelf) = context.shelves.of(order.customer) else {
         return;
     };

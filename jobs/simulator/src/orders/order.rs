@@ -1,12 +1,15 @@
-//! One order: its lines and what is going to happen to it.
+//! One order: its lines and its future steps.
 
 use chrono::Duration;
+use schemas::money::Fen;
+use schemas::time::{DurationMs, TimestampMs};
 
-use crate::days::{DAY_MS, HOUR_MS, MINUTE_MS, SimulatedDay};
+use crate::days::SimulatedDay;
 use crate::random::RandomGenerator;
+use crate::shelves::instant_of_movement;
 use crate::world::{Customer, CustomerKind};
 
-/// Shares per mille of the ways an order can go.
+/// How often these things happen to an order, per mille.
 const AMENDED: u32 = 60;
 const CANCELLED_EARLY: u32 = 15;
 const CANCELLED_LATE: u32 = 6;
@@ -53,11 +56,11 @@ pub(super) struct SimulatedLine {
     pub delivered_qty: i64,
     pub returned_qty: i64,
     /// Some sources do not send it.
-    pub wholesale_price_fen: Option<i64>,
+    pub wholesale_price: Option<Fen>,
     pub is_key_brand_recommended: bool,
 }
 
-/// An order under way.
+/// An open order.
 pub(crate) struct Order {
     pub(super) order_id: String,
     pub(super) customer: u32,
@@ -66,20 +69,20 @@ pub(crate) struct Order {
     pub(super) promised_date: String,
     pub(super) payment_due_date: String,
     pub(super) lines: Vec<SimulatedLine>,
-    /// What is still to come, the next step last.
-    pub(super) to_come: Vec<(i64, OrderEventKind)>,
+    /// The next step last.
+    pub(super) remaining_steps: Vec<(TimestampMs, OrderEventKind)>,
 }
 
-/// When the steps of an order come, and what they promise.
+/// The steps of an order with their instants, and its promised dates.
 pub(super) struct Course {
-    pub steps: Vec<(i64, OrderEventKind)>,
+    pub steps: Vec<(TimestampMs, OrderEventKind)>,
     pub promised_date: String,
     pub payment_due_date: String,
 }
 
 /// Draws the course of an order placed `now`.
 pub(super) fn draw_course(
-    now: i64,
+    now: TimestampMs,
     day: &SimulatedDay,
     kind: &str,
     customer: &Customer,
@@ -90,9 +93,9 @@ pub(super) fn draw_course(
     let mut ready_at = confirmed_at;
     if kind == "EMERGENCY" {
         let asked_at = now + random.minutes(1, 5);
-        // Four working hours are the limit; some take longer.
+        // The limit is four working hours; some decisions take longer.
         let decided_at = asked_at
-            + random.weighted(&[(85, 30), (10, 200), (5, 420)]) * MINUTE_MS
+            + DurationMs::from_minutes(random.weighted(&[(85, 30), (10, 200), (5, 420)]))
             + random.minutes(0, 20);
         steps.push((asked_at, OrderEventKind::ApprovalRequested));
         if random.permille(REJECTED) {
@@ -125,11 +128,11 @@ pub(super) fn draw_course(
     } else {
         day.next_working
     };
-    let delivery_day = delivery.start_ms;
-    // Even milliseconds: stock counts fall on odd ones.
-    let delivered_at = (delivery_day + 8 * HOUR_MS + random.minutes(30, 510)) & !1;
+    let delivery_day = delivery.start;
+    let delivered_at =
+        instant_of_movement(delivery_day + DurationMs::from_hours(8) + random.minutes(30, 510));
     steps.push((
-        delivery_day + 6 * HOUR_MS + random.minutes(0, 90),
+        delivery_day + DurationMs::from_hours(6) + random.minutes(0, 90),
         OrderEventKind::Dispatched,
     ));
     steps.push((delivered_at, OrderEventKind::Delivered));
@@ -139,9 +142,9 @@ pub(super) fn draw_course(
 }
 
 fn settle(
-    steps: &mut Vec<(i64, OrderEventKind)>,
-    allocated_at: i64,
-    delivered_at: i64,
+    steps: &mut Vec<(TimestampMs, OrderEventKind)>,
+    allocated_at: TimestampMs,
+    delivered_at: TimestampMs,
     customer: &Customer,
     random: &mut RandomGenerator,
 ) {
@@ -150,14 +153,14 @@ fn settle(
             delivered_at + random.minutes(5, 60),
             OrderEventKind::PaymentDue,
         ));
-        // Ninety of a hundred pay within the seven days they have.
+        // Nine of ten pay within the seven days allowed.
         let paid_after = if random.permille(900) {
             random.between(1, 6)
         } else {
             random.between(8, 15)
         };
         steps.push((
-            delivered_at + paid_after * DAY_MS + random.minutes(60, 120),
+            delivered_at + DurationMs::from_days(paid_after) + random.minutes(60, 120),
             OrderEventKind::PaymentReceived,
         ));
         return;
@@ -179,42 +182,42 @@ fn settle(
 }
 
 fn after_sale(
-    steps: &mut Vec<(i64, OrderEventKind)>,
-    delivered_at: i64,
-    delivery_day: i64,
+    steps: &mut Vec<(TimestampMs, OrderEventKind)>,
+    delivered_at: TimestampMs,
+    delivery_day: TimestampMs,
     kind: &str,
     random: &mut RandomGenerator,
 ) {
     if kind == "EMERGENCY" && random.permille(FOLLOWED_UP) {
-        // Seven days are the limit.
+        // The limit is seven days.
         steps.push((
-            delivered_at + random.between(1, 8) * DAY_MS,
+            delivered_at + DurationMs::from_days(random.between(1, 8)),
             OrderEventKind::FollowedUp,
         ));
     }
-    let mut closed_at = delivery_day + DAY_MS + 19 * HOUR_MS + random.minutes(0, 120);
+    let mut closed_at = delivery_day + DurationMs::from_hours(24 + 19) + random.minutes(0, 120);
     if random.permille(RETURNED) {
-        let returned_at =
-            (delivered_at + random.between(1, 4) * DAY_MS + random.minutes(0, 40)) & !1;
+        let returned_after = DurationMs::from_days(random.between(1, 4)) + random.minutes(0, 40);
+        let returned_at = instant_of_movement(delivered_at + returned_after);
         steps.push((returned_at, OrderEventKind::Returned));
         steps.push((
             returned_at + random.minutes(60, 1_440),
             OrderEventKind::Refunded,
         ));
-        closed_at = returned_at + 2 * DAY_MS;
+        closed_at = returned_at + DurationMs::from_days(2);
     } else if random.permille(EXCHANGED) {
         steps.push((
-            delivered_at + DAY_MS + random.minutes(0, 40),
+            delivered_at + DurationMs::DAY + random.minutes(0, 40),
             OrderEventKind::Exchanged,
         ));
-        closed_at += DAY_MS;
+        closed_at += DurationMs::DAY;
     }
     steps.push((closed_at, OrderEventKind::Closed));
 }
 
 impl Course {
-    fn new(mut steps: Vec<(i64, OrderEventKind)>, day: &SimulatedDay) -> Self {
-        // Latest first, so that the next step is popped off the end; steps of one instant in the order they were planned.
+    fn new(mut steps: Vec<(TimestampMs, OrderEventKind)>, day: &SimulatedDay) -> Self {
+        // Latest first, so that the next step is popped off the end. Steps of the same instant keep their order.
         steps.sort_by_key(|(at, _)| *at);
         steps.reverse();
         let promised = day.next_working.date;

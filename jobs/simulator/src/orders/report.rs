@@ -1,5 +1,8 @@
 //! The events of an order's steps (`DOMAIN.md` 3.2).
 
+use schemas::money::Fen;
+use schemas::time::{DurationMs, TimestampMs};
+
 use super::OrderDesk;
 use super::order::{Order, OrderEventKind, SimulatedLine};
 use crate::arrivals::Envelope;
@@ -8,10 +11,10 @@ use crate::payload::Payload;
 use crate::plan::SimTopic;
 use crate::world::{Customer, CustomerKind, World};
 
-/// Deliveries first keyed with a wrong quantity and corrected at once, per mille.
-const MISKEYED_DELIVERY: u32 = 5;
-/// Orders first keyed with ten times a quantity and corrected at once, per mille.
-const MISKEYED_ORDER: u32 = 3;
+/// Deliveries first entered with a wrong quantity and corrected at once, per mille.
+const MISTYPED_DELIVERY: u32 = 5;
+/// Orders first entered with ten times a quantity and corrected at once, per mille.
+const MISTYPED_ORDER: u32 = 3;
 
 impl OrderDesk {
     pub(super) fn report(
@@ -29,9 +32,9 @@ impl OrderDesk {
         {
             return;
         }
-        let miskeyed = match step {
-            OrderEventKind::Placed => self.random.permille(MISKEYED_ORDER),
-            OrderEventKind::Delivered => self.random.permille(MISKEYED_DELIVERY),
+        let is_mistyped = match step {
+            OrderEventKind::Placed => self.random.permille(MISTYPED_ORDER),
+            OrderEventKind::Delivered => self.random.permille(MISTYPED_DELIVERY),
             _ => false,
         };
         let (event_type, source) = name(step, customer);
@@ -45,8 +48,8 @@ impl OrderDesk {
         }
         let roll = self.random.below(1_000);
         let world = context.world;
-        if miskeyed {
-            let wrong = miskey(order, step);
+        if is_mistyped {
+            let wrong = mistyped(order, step);
             let wrong_id = context.arrivals.post(&envelope, |payload| {
                 write(payload, world, customer, &wrong, step, roll, context.now);
             });
@@ -71,7 +74,7 @@ fn post(
 }
 
 /// The same order with one quantity wrong.
-fn miskey(order: &Order, step: OrderEventKind) -> Order {
+fn mistyped(order: &Order, step: OrderEventKind) -> Order {
     let mut lines = order.lines.clone();
     if let Some(line) = lines.iter_mut().find(|line| quantity(line, step) > 0) {
         match step {
@@ -87,7 +90,7 @@ fn miskey(order: &Order, step: OrderEventKind) -> Order {
         promised_date: order.promised_date.clone(),
         payment_due_date: order.payment_due_date.clone(),
         lines,
-        to_come: Vec::new(),
+        remaining_steps: Vec::new(),
     }
 }
 
@@ -149,7 +152,7 @@ fn actor(step: OrderEventKind, customer: &Customer) -> &'static str {
     }
 }
 
-/// The fields of a step; `roll` (0-999) draws what does not matter to its course.
+/// Writes the fields of a step; `roll` (0-999) decides details that do not affect later steps.
 fn write(
     payload: &mut Payload,
     world: &World,
@@ -157,7 +160,7 @@ fn write(
     order: &Order,
     step: OrderEventKind,
     roll: u32,
-    now: i64,
+    now: TimestampMs,
 ) {
     payload.text("order_id", &order.order_id);
     match step {
@@ -216,12 +219,15 @@ fn write(
                     "settlement_id",
                     &format!("S{}{attempt}", &order.order_id[1..]),
                 )
-                .int(
+                .money(
                     "amount_fen",
-                    amount_fen(world, customer, order, OrderEventKind::Allocated, now),
+                    amount(world, customer, order, OrderEventKind::Allocated, now),
                 )
                 .text("method", customer.settlement)
-                .int("initiated_at", now - i64::from(roll) * 20)
+                .instant(
+                    "initiated_at",
+                    now - DurationMs::from_ms(i64::from(roll) * 20),
+                )
                 .text("result", if failed { "FAILED" } else { "SUCCESS" })
                 .text_if("failure_code", failed.then_some("INSUFFICIENT_FUNDS"));
         }
@@ -249,7 +255,7 @@ fn write(
             write_lines(payload, world, order, step);
         }
         OrderEventKind::Refunded => {
-            payload.int("amount_fen", amount_fen(world, customer, order, step, now));
+            payload.money("amount_fen", amount(world, customer, order, step, now));
         }
         OrderEventKind::FollowedUp => {
             let outcome = match roll {
@@ -261,19 +267,19 @@ fn write(
         }
         OrderEventKind::PaymentDue => {
             payload
-                .int(
+                .money(
                     "amount_fen",
-                    amount_fen(world, customer, order, OrderEventKind::Delivered, now),
+                    amount(world, customer, order, OrderEventKind::Delivered, now),
                 )
                 .text("due_date", &order.payment_due_date);
         }
         OrderEventKind::PaymentReceived => {
             payload
-                .int(
+                .money(
                     "amount_fen",
-                    amount_fen(world, customer, order, OrderEventKind::Delivered, now),
+                    amount(world, customer, order, OrderEventKind::Delivered, now),
                 )
-                .int("received_at", now);
+                .instant("received_at", now);
         }
         OrderEventKind::Cancelled => {
             let reasons = ["CUSTOMER_CHANGE", "SUPPLY_LIMIT", "OTHER"];
@@ -285,7 +291,7 @@ fn write(
 
 fn placed_by(customer: &Customer, roll: u32) -> &'static str {
     match roll {
-        // Pre-made orders are forbidden (000-R30), which does not mean that there are none.
+        // Orders made by client managers are forbidden (000-R30) and still occur.
         ..6 if customer.kind == CustomerKind::Retailer => "CLIENT_MANAGER",
         6..12 => "SYSTEM_TEMPLATE",
         _ if customer.order_channel == "PHONE" => "ORDER_CLERK_ON_BEHALF",
@@ -293,7 +299,7 @@ fn placed_by(customer: &Customer, roll: u32) -> &'static str {
     }
 }
 
-/// The lines as they are known at a step, with that step's quantity only. Steps after allocation name the lines they are about.
+/// The lines of a step, with the quantity of that step only. Steps after the allocation list only lines with a quantity.
 fn write_lines(payload: &mut Payload, world: &World, order: &Order, step: OrderEventKind) {
     let (field, all) = match step {
         OrderEventKind::Delivered => ("delivered_qty", false),
@@ -310,29 +316,30 @@ fn write_lines(payload: &mut Payload, world: &World, order: &Order, step: OrderE
             .int("line_no", i64::from(line.line_no))
             .text("sku_id", &world.skus[usize::from(line.sku)].sku_id)
             .int(field, quantity(line, step))
-            .int_if("wholesale_price_fen", line.wholesale_price_fen);
+            .money_if("wholesale_price_fen", line.wholesale_price);
         if step == OrderEventKind::Placed {
             entry.flag("is_key_brand_recommended", line.is_key_brand_recommended);
         }
     });
 }
 
-fn amount_fen(
+/// The value of the step's quantities at wholesale prices.
+fn amount(
     world: &World,
     customer: &Customer,
     order: &Order,
     step: OrderEventKind,
-    now: i64,
-) -> i64 {
+    now: TimestampMs,
+) -> Fen {
     let area = world.territory(customer).area;
     order
         .lines
         .iter()
         .map(|line| {
             let price = line
-                .wholesale_price_fen
-                .unwrap_or_else(|| world.price_book.in_force(line.sku, area, now).wholesale_fen);
-            quantity(line, step) * price
+                .wholesale_price
+                .unwrap_or_else(|| world.price_book.in_force(line.sku, area, now).wholesale);
+            price.saturating_mul(quantity(line, step))
         })
         .sum()
 }

@@ -1,23 +1,25 @@
-//! Allocation: who gets how much of what is short.
+//! Allocation of constrained SKUs.
+
+use schemas::time::TimestampMs;
 
 use crate::plan::Plan;
 use crate::random::{RandomGenerator, Stream};
 use crate::world::{Customer, SupplyStatus, World};
 
-/// Cartons of a constrained SKU that a customer of each class may have of one order cycle.
+/// Most cartons of a constrained SKU per order cycle, by customer class.
 const CLASS_CAP: [i64; 4] = [20, 12, 8, 5];
 
-/// Decides what orders get.
+/// Decides how much orders are allocated.
 pub(super) struct Supply {
     /// ISO week that `fill_permille` is for.
     week: Option<u32>,
-    /// By SKU: the part of demand that this week's supply covers.
+    /// By SKU: the share of demand that this week's supply covers.
     fill_permille: Vec<i64>,
     random: RandomGenerator,
 }
 
 impl Supply {
-    pub fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         Self {
             week: None,
             fill_permille: Vec::new(),
@@ -25,8 +27,8 @@ impl Supply {
         }
     }
 
-    /// Draws the week's supply when a week begins.
-    pub fn open_week(&mut self, world: &World, week: u32) {
+    /// Draws the supply of a week when it begins.
+    pub(super) fn open_week(&mut self, world: &World, week: u32) {
         if self.week == Some(week) {
             return;
         }
@@ -36,21 +38,21 @@ impl Supply {
             .iter()
             .map(|sku| match sku.supply {
                 SupplyStatus::Constrained => self.random.between(450, 850),
-                // Now and then something that is not short by nature does not come in full.
+                // Sometimes an unconstrained SKU is short, too.
                 _ if self.random.permille(30) => self.random.between(600, 950),
                 _ => 1_000,
             })
             .collect();
     }
 
-    /// The quantity allocated of what was requested.
-    pub fn allocate(
+    /// The allocated quantity for a requested one.
+    pub(super) fn allocate(
         &mut self,
         world: &World,
         customer: &Customer,
         sku: u16,
         requested: i64,
-        now: i64,
+        now: TimestampMs,
     ) -> i64 {
         if let Some((short, period)) = world.anomalies.short_sku
             && short == sku

@@ -1,36 +1,38 @@
-//! One case: what it is about, who has it, what is still to come.
+//! One service case: its intake and its future steps.
+
+use schemas::time::TimestampMs;
 
 use super::course::{self, CaseEventKind};
 use super::intake::Intake;
 use crate::random::RandomGenerator;
 
-/// A case under way.
+/// An open case.
 pub(crate) struct Case {
     pub(super) case_id: String,
     pub(super) customer: u32,
     pub(super) intake: Intake,
-    /// What is still to come, the next step last.
-    pub(super) to_come: Vec<(i64, CaseEventKind)>,
+    /// The next step last.
+    pub(super) remaining_steps: Vec<(TimestampMs, CaseEventKind)>,
 }
 
 impl Case {
-    /// A case opened at `now`; nobody is told anything before `wakes_at`.
+    /// A case opened at `now`. If `silent_until` is given, nobody is notified before it.
     pub(super) fn open(
         case_id: String,
         customer: u32,
         intake: Intake,
-        now: i64,
-        wakes_at: Option<i64>,
+        now: TimestampMs,
+        silent_until: Option<TimestampMs>,
         random: &mut RandomGenerator,
     ) -> Self {
-        let mut to_come = course::draw(&intake, now, wakes_at, random);
-        to_come.sort_by_key(|(at, _)| *at);
-        to_come.reverse();
+        let mut remaining_steps = course::draw(&intake, now, silent_until, random);
+        remaining_steps.sort_by_key(|(at, _)| *at);
+        remaining_steps.reverse();
         Self {
             case_id,
             customer,
             intake,
-            to_come,
+            remaining_steps,
         }
     }
 }

@@ -1,7 +1,8 @@
-//! How cases go: which steps come, and whether they meet their limits (`DOMAIN.md` 3.5).
+//! The course of a case: its steps, and whether they meet their time limits (`DOMAIN.md` 3.5).
+
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::intake::Intake;
-use crate::days::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use crate::random::RandomGenerator;
 
 /// What can happen to a case (`DOMAIN.md` 3.4).
@@ -11,7 +12,7 @@ pub(super) enum CaseEventKind {
     CallEnded,
     AnsweredAtOnce,
     Answered,
-    PromiseMade { due_at: i64 },
+    PromiseMade { due_at: TimestampMs },
     PromiseKept,
     Relayed,
     Transferred,
@@ -30,21 +31,24 @@ pub(super) enum CaseEventKind {
     CauseAnalysed,
 }
 
-/// Telephone cases whose end of call is not recorded, per mille.
+/// Steps with their instants, in any order.
+type Steps = Vec<(TimestampMs, CaseEventKind)>;
+
+/// Telephone cases without a recorded end of the call, per mille.
 const CALL_END_MISSING: u32 = 50;
-/// Cases settled in the first contact, per mille.
+/// Cases answered at once, per mille.
 const ENQUIRY_AT_ONCE: u32 = 600;
 const COMPLAINT_AT_ONCE: u32 = 120;
 const WITHDRAWN: u32 = 40;
-/// Not answered at once and no time for the answer stated, per mille.
+/// Cases not answered at once and without a promise, per mille.
 const UNPROMISED: u32 = 60;
 const REOPENED: u32 = 20;
 const CAUSE_ANALYSED: u32 = 750;
 const NO_RESOLVER: u32 = 60;
-/// Resolved cases after which the customer is asked, per mille.
+/// Closed cases after which the customer is surveyed, per mille.
 const SURVEYED: u32 = 300;
 
-/// A step's wait in minutes: in time, late, or never, with the shares per mille of the first two.
+/// Delay of a step: in time, late, or never. Share per mille, then least and most minutes.
 struct Wait {
     in_time: (u32, i64, i64),
     late: (u32, i64, i64),
@@ -84,8 +88,8 @@ const ANSWER: Wait = Wait {
 };
 
 impl Wait {
-    /// The instant, or none if the step is forgotten.
-    fn after(&self, start: i64, random: &mut RandomGenerator) -> Option<i64> {
+    /// The instant of the step; `None` if it never happens.
+    fn after(&self, start: TimestampMs, random: &mut RandomGenerator) -> Option<TimestampMs> {
         let (in_time, late) = (self.in_time, self.late);
         match random.below(1_000) {
             roll if roll < in_time.0 => Some(start + random.minutes(in_time.1, in_time.2)),
@@ -95,13 +99,13 @@ impl Wait {
     }
 }
 
-/// The steps of a case opened at `opened_at`, in any order. `wakes_at`: nobody is told anything before that.
+/// The steps of a case opened at `opened_at`, in any order. If `silent_until` is given, nobody is notified before it.
 pub(super) fn draw(
     intake: &Intake,
-    opened_at: i64,
-    wakes_at: Option<i64>,
+    opened_at: TimestampMs,
+    silent_until: Option<TimestampMs>,
     random: &mut RandomGenerator,
-) -> Vec<(i64, CaseEventKind)> {
+) -> Steps {
     let mut steps = vec![(opened_at, CaseEventKind::Opened)];
     if intake.is_abandoned {
         return steps;
@@ -111,24 +115,24 @@ pub(super) fn draw(
         base = opened_at + random.minutes(2, 12);
         steps.push((base, CaseEventKind::CallEnded));
     }
-    let has_chain = matches!(intake.kind, "COMPLAINT" | "RESCUE");
-    let at_once = if has_chain {
+    let is_urgent = matches!(intake.kind, "COMPLAINT" | "RESCUE");
+    let at_once = if is_urgent {
         COMPLAINT_AT_ONCE
     } else {
         ENQUIRY_AT_ONCE
     };
-    if intake.kind == "PRAISE" || (wakes_at.is_none() && random.permille(at_once)) {
+    if intake.kind == "PRAISE" || (silent_until.is_none() && random.permille(at_once)) {
         steps.push((
-            opened_at + random.between(40, 110) * SECOND_MS,
+            opened_at + DurationMs::from_secs(random.between(40, 110)),
             CaseEventKind::AnsweredAtOnce,
         ));
         finish(&mut steps, base + random.minutes(1, 10), random);
         return steps;
     }
     if !random.permille(UNPROMISED) {
-        let due_at = base + 30 * MINUTE_MS;
+        let due_at = base + DurationMs::from_minutes(30);
         steps.push((
-            opened_at + random.between(40, 110) * SECOND_MS,
+            opened_at + DurationMs::from_secs(random.between(40, 110)),
             CaseEventKind::PromiseMade { due_at },
         ));
     }
@@ -139,14 +143,14 @@ pub(super) fn draw(
             CaseEventKind::EscalationAnswered,
         ));
     }
-    let acts_from = wakes_at.unwrap_or(base);
+    let acts_from = silent_until.unwrap_or(base);
     match intake.kind {
-        "COMPLAINT" | "RESCUE" => chain(&mut steps, acts_from, random),
+        "COMPLAINT" | "RESCUE" => complaint(&mut steps, acts_from, random),
         "REPAIR" => repair(&mut steps, acts_from, random),
         "ENQUIRY" => enquiry(&mut steps, acts_from, random),
         _ => relay(&mut steps, acts_from, random),
     }
-    // What was not promised cannot be kept.
+    // Without a promise, none is kept.
     if !steps
         .iter()
         .any(|(_, step)| matches!(step, CaseEventKind::PromiseMade { .. }))
@@ -166,15 +170,15 @@ pub(super) fn draw(
     steps
 }
 
-/// Complaints and rescues: department told, customer informed, progress checked, called back.
-fn chain(steps: &mut Vec<(i64, CaseEventKind)>, from: i64, random: &mut RandomGenerator) {
-    let told_at = DEPT.after(from, random);
-    if let Some(at) = told_at {
+/// Complaints and rescues: department notified, customer informed, progress checked, called back.
+fn complaint(steps: &mut Steps, from: TimestampMs, random: &mut RandomGenerator) {
+    let notified_at = DEPT.after(from, random);
+    if let Some(at) = notified_at {
         let has_resolver = !random.permille(NO_RESOLVER);
         steps.push((at, CaseEventKind::DeptNotified { has_resolver }));
     }
-    let told_at = told_at.unwrap_or(from + 10 * MINUTE_MS);
-    if let Some(at) = INFORM.after(told_at, random) {
+    let notified_at = notified_at.unwrap_or(from + DurationMs::from_minutes(10));
+    if let Some(at) = INFORM.after(notified_at, random) {
         steps.push((
             at,
             CaseEventKind::Informed {
@@ -185,22 +189,22 @@ fn chain(steps: &mut Vec<(i64, CaseEventKind)>, from: i64, random: &mut RandomGe
     if let Some(at) = PROMISE.after(from, random) {
         steps.push((at, CaseEventKind::PromiseKept));
     }
-    if let Some(at) = PROGRESS.after(told_at, random) {
+    if let Some(at) = PROGRESS.after(notified_at, random) {
         steps.push((at, CaseEventKind::ProgressChecked));
     }
-    let resolved_at = told_at + random.minutes(720, 880);
+    let resolved_at = notified_at + random.minutes(720, 880);
     if random.permille(400) {
         steps.push((
-            resolved_at - 5 * MINUTE_MS,
+            resolved_at - DurationMs::from_minutes(5),
             CaseEventKind::Informed { what: "FINAL" },
         ));
     }
     steps.push((resolved_at, CaseEventKind::Resolved));
-    let mut closed_at = resolved_at + DAY_MS;
+    let mut closed_at = resolved_at + DurationMs::DAY;
     if let Some(at) = CALLBACK.after(from, random) {
         if random.permille(150) {
             steps.push((
-                at - 4 * MINUTE_MS,
+                at - DurationMs::from_minutes(4),
                 CaseEventKind::CalledBack {
                     ordinal: 1,
                     is_reached: false,
@@ -225,20 +229,20 @@ fn chain(steps: &mut Vec<(i64, CaseEventKind)>, from: i64, random: &mut RandomGe
     }
 }
 
-fn repair(steps: &mut Vec<(i64, CaseEventKind)>, from: i64, random: &mut RandomGenerator) {
+fn repair(steps: &mut Steps, from: TimestampMs, random: &mut RandomGenerator) {
     if let Some(at) = DEPT.after(from, random) {
         steps.push((at, CaseEventKind::DeptNotified { has_resolver: true }));
     }
     let done_at = from + random.minutes(240, 2_500);
     steps.push((done_at, CaseEventKind::RepairCompleted));
     for (ordinal, days) in [(1, 3), (2, 10), (3, 30)] {
-        // Due at the end of the day so many days later; one in ten is a day or two late.
+        // Due at the end of the day `days` later; one in ten is a day or two late.
         let late = if random.permille(100) {
             random.between(1, 2)
         } else {
             0
         };
-        let at = done_at + (days - 1 + late) * DAY_MS + random.minutes(0, 600);
+        let at = done_at + DurationMs::from_days(days - 1 + late) + random.minutes(0, 600);
         steps.push((
             at,
             CaseEventKind::CalledBack {
@@ -250,7 +254,7 @@ fn repair(steps: &mut Vec<(i64, CaseEventKind)>, from: i64, random: &mut RandomG
     finish(steps, done_at + random.minutes(5, 60), random);
 }
 
-fn enquiry(steps: &mut Vec<(i64, CaseEventKind)>, from: i64, random: &mut RandomGenerator) {
+fn enquiry(steps: &mut Steps, from: TimestampMs, random: &mut RandomGenerator) {
     let Some(transferred_at) = TRANSFER.after(from, random) else {
         return;
     };
@@ -261,26 +265,26 @@ fn enquiry(steps: &mut Vec<(i64, CaseEventKind)>, from: i64, random: &mut Random
     steps.push((replied_at, CaseEventKind::ResourceReplied));
     if let Some(answered_at) = ANSWER.after(replied_at, random) {
         steps.push((answered_at, CaseEventKind::Answered));
-        steps.push((answered_at + SECOND_MS, CaseEventKind::PromiseKept));
+        steps.push((answered_at + DurationMs::SECOND, CaseEventKind::PromiseKept));
         finish(steps, answered_at + random.minutes(1, 30), random);
     }
 }
 
 /// Suggestions, changes, ordering faults: passed on, answered.
-fn relay(steps: &mut Vec<(i64, CaseEventKind)>, from: i64, random: &mut RandomGenerator) {
+fn relay(steps: &mut Steps, from: TimestampMs, random: &mut RandomGenerator) {
     steps.push((from + random.minutes(5, 240), CaseEventKind::Relayed));
     let answered_at = from + random.minutes(250, 1_500);
     steps.push((answered_at, CaseEventKind::Answered));
-    steps.push((answered_at + SECOND_MS, CaseEventKind::PromiseKept));
+    steps.push((answered_at + DurationMs::SECOND, CaseEventKind::PromiseKept));
     finish(steps, answered_at + random.minutes(5, 60), random);
 }
 
-fn finish(steps: &mut Vec<(i64, CaseEventKind)>, resolved_at: i64, random: &mut RandomGenerator) {
+fn finish(steps: &mut Steps, resolved_at: TimestampMs, random: &mut RandomGenerator) {
     steps.push((resolved_at, CaseEventKind::Resolved));
     close(steps, resolved_at + random.minutes(30, 2_000), random);
 }
 
-fn close(steps: &mut Vec<(i64, CaseEventKind)>, closed_at: i64, random: &mut RandomGenerator) {
+fn close(steps: &mut Steps, closed_at: TimestampMs, random: &mut RandomGenerator) {
     steps.push((
         closed_at,
         CaseEventKind::Closed {
@@ -288,12 +292,12 @@ fn close(steps: &mut Vec<(i64, CaseEventKind)>, closed_at: i64, random: &mut Ran
         },
     ));
     if random.permille(SURVEYED) {
-        steps.push((closed_at + HOUR_MS, CaseEventKind::Surveyed));
+        steps.push((closed_at + DurationMs::HOUR, CaseEventKind::Surveyed));
     }
     if random.permille(REOPENED) {
-        steps.push((closed_at + DAY_MS, CaseEventKind::Reopened));
+        steps.push((closed_at + DurationMs::DAY, CaseEventKind::Reopened));
         steps.push((
-            closed_at + 2 * DAY_MS,
+            closed_at + DurationMs::from_days(2),
             CaseEventKind::Closed {
                 resolution: "SOLVED",
             },

@@ -1,9 +1,9 @@
-//! What a case starts with, and who takes it.
+//! The first contact of a case, and the desk that takes it.
 
 use crate::random::RandomGenerator;
 use crate::world::{CALL_CENTRE, Customer, CustomerKind, World};
 
-/// Who takes a case.
+/// The desk that takes a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Desk {
     CallCentre,
@@ -12,20 +12,20 @@ pub(super) enum Desk {
 }
 
 impl Desk {
-    pub fn all(world: &World) -> impl Iterator<Item = Self> + use<> {
+    pub(super) fn all(world: &World) -> impl Iterator<Item = Self> + use<> {
         let areas = world.organisation.areas.len() as u32;
         std::iter::once(Self::CallCentre).chain((0..areas).map(Self::Area))
     }
 
     /// Position in [`Desk::all`].
-    pub fn index(self) -> usize {
+    pub(super) fn index(self) -> usize {
         match self {
             Self::CallCentre => 0,
             Self::Area(area) => area as usize + 1,
         }
     }
 
-    pub fn unit_id(self, world: &World) -> &str {
+    pub(super) fn unit_id(self, world: &World) -> &str {
         match self {
             Self::CallCentre => CALL_CENTRE,
             Self::Area(area) => &world.organisation.areas[area as usize].service_unit_id,
@@ -33,22 +33,22 @@ impl Desk {
     }
 }
 
-/// What a case starts with.
+/// The first contact of a case.
 pub(super) struct Intake {
     pub kind: &'static str,
     pub channel: &'static str,
     pub category: &'static str,
     pub desk: Desk,
-    /// A telephone call that nobody took.
+    /// A telephone call that nobody answered.
     pub is_abandoned: bool,
     pub is_planted: bool,
 }
 
-/// Telephone calls that nobody takes, per mille.
+/// Telephone calls that nobody answers, per mille.
 const ABANDONED: u32 = 25;
 
 impl Intake {
-    pub fn complaint_by_phone() -> Self {
+    pub(super) fn complaint_by_phone() -> Self {
         Self {
             kind: "COMPLAINT",
             channel: "PHONE",
@@ -59,7 +59,7 @@ impl Intake {
         }
     }
 
-    pub fn draw(customer: &Customer, area: u32, random: &mut RandomGenerator) -> Self {
+    pub(super) fn draw(customer: &Customer, area: u32, random: &mut RandomGenerator) -> Self {
         let kind = match customer.kind {
             CustomerKind::EquipmentOwner => random.weighted(&[
                 (40, "REPAIR"),

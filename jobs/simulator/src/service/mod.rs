@@ -1,11 +1,13 @@
-//! Service: calls, messages and visits to the counter become cases; surveys ask how it went.
+//! Customer service: cases from calls, messages and visits; surveys.
 
-pub(super) mod case;
+pub(crate) mod case;
 mod course;
 mod intake;
-pub(super) mod invitation;
+pub(crate) mod invitation;
 mod report;
 mod survey;
+
+use schemas::time::DurationMs;
 
 use case::Case;
 use intake::{Desk, Intake};
@@ -13,55 +15,55 @@ use intake::{Desk, Intake};
 use super::agenda::Action;
 use super::arrivals::{Envelope, Subject};
 use super::context::{SimulationContext, about_customer};
-use super::days::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use super::plan::{Plan, SimTopic};
 use super::random::{RandomGenerator, Stream};
 use super::world::CustomerKind;
 
-/// Customers per mille and day that open a case, write a message, are written to.
+/// Customers per mille and day that open a case, send a message, receive a notice.
 const CASES: u32 = 60;
 const CASES_OF_OWNERS: u32 = 150;
 const MESSAGES: u32 = 40;
 const NOTICES: u32 = 120;
-/// Messages answered within the minute, per mille.
+/// Messages answered within a minute, per mille.
 const REPLIED_IN_TIME: u32 = 930;
-/// Complaints planted on the evening on which the desk tells nobody.
+/// Complaints planted on the evening without notifications.
 const SILENT_COMPLAINTS: u32 = 8;
-/// Units that forget to close their day, per mille.
-const DAY_LEFT_OPEN: u32 = 20;
+/// Units that do not close their day, per mille.
+const DAY_NOT_CLOSED: u32 = 20;
 
-/// Opens cases, sees them through, and asks for opinions.
-pub(super) struct ServiceDesk {
+/// Opens and processes cases, exchanges messages, sends surveys.
+pub(crate) struct ServiceDesk {
     random: RandomGenerator,
+    /// Randomness of surveys.
     surveys: RandomGenerator,
-    opened: u32,
-    talks: u32,
-    invited: u32,
+    cases: u32,
+    conversations: u32,
+    invitations: u32,
     /// Complaints of the day by desk: the call centre, then the areas.
     heard: Vec<u32>,
 }
 
 impl ServiceDesk {
-    pub fn new(plan: &Plan, areas: usize) -> Self {
+    pub(crate) fn new(plan: &Plan, areas: usize) -> Self {
         Self {
             random: RandomGenerator::new(plan.seed, Stream::Cases),
             surveys: RandomGenerator::new(plan.seed, Stream::Surveys),
-            opened: 0,
-            talks: 0,
-            invited: 0,
+            cases: 0,
+            conversations: 0,
+            invitations: 0,
             heard: vec![0; areas + 1],
         }
     }
 
-    /// Schedules the day's contacts; messages, notices and invitations are posted at once.
-    pub fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
+    /// Schedules the contacts of the day and posts its messages, notices and invitations.
+    pub(crate) fn open_day(&mut self, context: &mut SimulationContext<'_, '_>) {
         let day = context.day;
         for (index, customer) in (0..).zip(&context.world.customers) {
             let rate = match customer.kind {
                 CustomerKind::EquipmentOwner => CASES_OF_OWNERS,
                 _ => CASES,
             };
-            // One roll for what excludes each other anyway on nearly every day.
+            // One roll: a customer does at most one of these a day.
             let roll = self.random.below(1_000);
             if roll < rate {
                 let at = day.at(8, 0) + self.random.minutes(0, 830);
@@ -78,25 +80,24 @@ impl ServiceDesk {
             } else if roll < rate + MESSAGES + NOTICES && day.is_working {
                 self.notify(context, index);
             }
-            self.invite_now_and_then(context, index);
+            self.invite_at_random(context, index);
         }
-        self.plant_silence(context);
+        self.plant_silent_complaints(context);
         context.agenda.schedule(day.at(17, 40), Action::CloseDay);
     }
 
-    /// Complaints for the evening on which nobody is told.
-    fn plant_silence(&mut self, context: &mut SimulationContext<'_, '_>) {
+    /// Schedules the complaints of the evening without notifications.
+    fn plant_silent_complaints(&mut self, context: &mut SimulationContext<'_, '_>) {
         let Some(silence) = context.world.anomalies.silent_desk else {
             return;
         };
-        if !(context.day.start_ms..context.day.end_ms).contains(&silence.from) {
+        if !(context.day.start..context.day.end).contains(&silence.from) {
             return;
         }
         for _ in 0..SILENT_COMPLAINTS {
             let customer = self.random.below(context.world.customers.len() as u32);
-            let at = self
-                .random
-                .between(silence.from, silence.to - 20 * MINUTE_MS);
+            let latest = silence.to - DurationMs::from_minutes(20) - silence.from;
+            let at = silence.from + self.random.duration(DurationMs::ZERO, latest);
             context.agenda.schedule(
                 at,
                 Action::Contact {
@@ -107,8 +108,8 @@ impl ServiceDesk {
         }
     }
 
-    /// A customer turns to the distributor.
-    pub fn contact(
+    /// A customer contacts the distributor.
+    pub(crate) fn contact(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
         index: u32,
@@ -121,34 +122,34 @@ impl ServiceDesk {
         } else {
             Intake::draw(customer, area, &mut self.random)
         };
-        self.opened += 1;
+        self.cases += 1;
         if intake.kind == "COMPLAINT" {
             self.heard[intake.desk.index()] += 1;
         }
-        let case_id = format!("K{:08}", self.opened);
+        let case_id = format!("K{:08}", self.cases);
         let silence = context.world.anomalies.silent_desk;
         let is_silent = intake.desk == Desk::CallCentre
             && silence.is_some_and(|period| period.contains(context.now));
-        // Who was told nothing in the evening is told in the morning.
-        let wakes_at = is_silent.then(|| context.day.end_ms + 8 * HOUR_MS);
+        // Notifications of the silent evening follow in the morning.
+        let silent_until = is_silent.then(|| context.day.end + DurationMs::from_hours(8));
         let case = Case::open(
             case_id,
             index,
             intake,
             context.now,
-            wakes_at,
+            silent_until,
             &mut self.random,
         );
         self.advance(context, Box::new(case));
     }
 
-    /// Takes the case's next step and schedules the one after it.
-    pub fn advance(&mut self, context: &mut SimulationContext<'_, '_>, mut case: Box<Case>) {
-        let Some((_, step)) = case.to_come.pop() else {
+    /// Performs the next step of a case and schedules the one after it.
+    pub(crate) fn advance(&mut self, context: &mut SimulationContext<'_, '_>, mut case: Box<Case>) {
+        let Some((_, step)) = case.remaining_steps.pop() else {
             return;
         };
         self.report(context, &case, step);
-        if let Some((at, _)) = case.to_come.last() {
+        if let Some((at, _)) = case.remaining_steps.last() {
             context.agenda.schedule(*at, Action::Case(case));
         }
     }
@@ -156,15 +157,15 @@ impl ServiceDesk {
     fn exchange_messages(&mut self, context: &mut SimulationContext<'_, '_>, index: u32) {
         let customer = context.customer(index);
         let unit = Desk::Area(context.world.territory(customer).area);
-        self.talks += 1;
-        let conversation_id = format!("IM{:07}", self.talks);
+        self.conversations += 1;
+        let conversation_id = format!("IM{:07}", self.conversations);
         let received_at = context.day.at(8, 0) + self.random.minutes(0, 780);
         let in_time = self.random.permille(REPLIED_IN_TIME);
-        let wait = if in_time {
+        let wait = DurationMs::from_secs(if in_time {
             self.random.between(8, 55)
         } else {
             self.random.between(65, 900)
-        } * SECOND_MS;
+        });
         for (event_type, at, field, role) in [
             ("im.received", received_at, "message_at", "CUSTOMER"),
             ("im.replied", received_at + wait, "replied_at", "CALL_AGENT"),
@@ -181,7 +182,7 @@ impl ServiceDesk {
             context.arrivals.post(&envelope, |payload| {
                 payload
                     .text("conversation_id", &conversation_id)
-                    .int(field, at);
+                    .instant(field, at);
             });
         }
     }
@@ -214,13 +215,13 @@ impl ServiceDesk {
         });
     }
 
-    /// Units say what they heard today and what they wrote down of it.
-    pub fn close_day(&mut self, context: &mut SimulationContext<'_, '_>) {
+    /// Units report how many complaints they heard and logged today.
+    pub(crate) fn close_day(&mut self, context: &mut SimulationContext<'_, '_>) {
         for (index, desk) in Desk::all(context.world).enumerate() {
             let heard = std::mem::take(&mut self.heard[index]);
-            // The call centre works day and night, the areas on working days.
+            // The call centre works every day, the areas on working days.
             let is_open = desk == Desk::CallCentre || context.day.is_working;
-            if !is_open || self.random.permille(DAY_LEFT_OPEN) {
+            if !is_open || self.random.permille(DAY_NOT_CLOSED) {
                 continue;
             }
             let logged = heard - u32::from(heard > 0 && self.random.permille(40));

@@ -1,11 +1,12 @@
 //! The events of a case's steps (`DOMAIN.md` 3.4).
 
+use schemas::time::{DurationMs, TimestampMs};
+
 use super::ServiceDesk;
 use super::case::Case;
 use super::course::CaseEventKind;
 use super::intake::Desk;
 use crate::context::{SimulationContext, about_customer};
-use crate::days::SECOND_MS;
 use crate::payload::Payload;
 use crate::plan::SimTopic;
 use crate::world::{Customer, CustomerKind, World};
@@ -80,7 +81,7 @@ fn actor(step: CaseEventKind) -> &'static str {
     }
 }
 
-/// The fields of a step; `roll` (0-999) draws what does not matter to the case's course.
+/// Writes the fields of a step; `roll` (0-999) decides details that do not affect later steps.
 fn write(
     payload: &mut Payload,
     world: &World,
@@ -88,7 +89,7 @@ fn write(
     case: &Case,
     step: CaseEventKind,
     roll: u32,
-    now: i64,
+    now: TimestampMs,
 ) {
     if let CaseEventKind::CalledBack {
         ordinal,
@@ -102,7 +103,7 @@ fn write(
     match step {
         CaseEventKind::Opened => write_opening(payload, customer, case, roll, now),
         CaseEventKind::CallEnded => {
-            payload.int("call_ended_at", now);
+            payload.instant("call_ended_at", now);
         }
         CaseEventKind::AnsweredAtOnce | CaseEventKind::Answered => {
             payload
@@ -113,13 +114,13 @@ fn write(
             payload
                 .text("promise_id", &promise_id(case))
                 .text("promise_kind", "REPLY")
-                .int("due_at", due_at);
+                .instant("due_at", due_at);
         }
         CaseEventKind::PromiseKept => {
             payload
                 .text("promise_id", &promise_id(case))
                 .text("promise_kind", "REPLY")
-                .int("kept_at", now);
+                .instant("kept_at", now);
         }
         CaseEventKind::Relayed => {
             let from = case.intake.desk.unit_id(world);
@@ -148,7 +149,9 @@ fn write(
             payload.text("to_role", "DUTY_STATION_MANAGER");
         }
         CaseEventKind::RepairCompleted => {
-            payload.text("sku_id", "DEV001").int("completed_at", now);
+            payload
+                .text("sku_id", "DEV001")
+                .instant("completed_at", now);
         }
         CaseEventKind::Resolved => {
             payload
@@ -181,7 +184,13 @@ fn write(
     }
 }
 
-fn write_opening(payload: &mut Payload, customer: &Customer, case: &Case, roll: u32, now: i64) {
+fn write_opening(
+    payload: &mut Payload,
+    customer: &Customer,
+    case: &Case,
+    roll: u32,
+    now: TimestampMs,
+) {
     let intake = &case.intake;
     let is_call = intake.channel == "PHONE";
     let severity = match (intake.kind, roll) {
@@ -195,11 +204,11 @@ fn write_opening(payload: &mut Payload, customer: &Customer, case: &Case, roll: 
         CustomerKind::KeyAccount => "KEY_ACCOUNT",
         CustomerKind::EquipmentOwner => "EQUIPMENT_OWNER",
     };
-    // A call is received when it is taken; a message may have waited.
+    // A case is opened during a call, but up to a minute after a message.
     let waited = if is_call {
-        0
+        DurationMs::ZERO
     } else {
-        i64::from(roll % 60) * SECOND_MS
+        DurationMs::from_secs(i64::from(roll % 60))
     };
     payload
         .text("case_kind", intake.kind)
@@ -207,7 +216,7 @@ fn write_opening(payload: &mut Payload, customer: &Customer, case: &Case, roll: 
         .text("category", intake.category)
         .text("asker_kind", asker)
         .text("severity", severity)
-        .int("received_at", now - waited)
+        .instant("received_at", now - waited)
         .flag("answered", !intake.is_abandoned);
     if is_call {
         let rings = if intake.is_abandoned {
@@ -218,10 +227,11 @@ fn write_opening(payload: &mut Payload, customer: &Customer, case: &Case, roll: 
         payload.int("ring_count", rings);
     }
     if intake.kind == "RESCUE" {
+        let past_the_minute = DurationMs::from_ms(now.as_ms() % DurationMs::MINUTE.as_ms());
         payload
             .text("problem_nature", "BREAKDOWN")
             .text("problem_region_code", "530100")
-            .int("problem_time", now / 60_000 * 60_000);
+            .instant("problem_time", now - past_the_minute);
     }
     if roll >= 700 {
         payload.text("free_text", "客户说：\"请尽快处理\"");

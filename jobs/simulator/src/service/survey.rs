@@ -1,4 +1,4 @@
-//! Satisfaction surveys: invitations, and the answers that come back.
+//! Satisfaction surveys: invitations and answers.
 
 use super::ServiceDesk;
 use super::intake::Desk;
@@ -10,33 +10,30 @@ use crate::plan::SimTopic;
 use crate::random::RandomGenerator;
 use crate::world::CustomerKind;
 
-/// Customers per mille and day who are asked without a case; answers per mille of invitations.
+/// Customers per mille and day who are invited without a case, and answers per mille of invitations.
 const INVITED: u32 = 70;
 const ANSWERED: u32 = 450;
-/// Questions left out by one who answers, per mille.
+/// Questions left unanswered, per mille of those asked.
 const SKIPPED: u32 = 25;
 
-/// Q6 is about the office and asked of those who may have been there.
+/// Q6 is about the office and only asked about desks that have one.
 const QUESTIONS: [&str; 7] = ["Q0", "Q1", "Q2", "Q3", "Q4", "Q5", "Q6"];
+/// Scores with their weights.
 const USUAL: [(u32, i64); 5] = [(46, 5), (40, 4), (9, 3), (3, 2), (2, 1)];
-const SOUR: [(u32, i64); 5] = [(6, 5), (14, 4), (30, 3), (30, 2), (20, 1)];
+const DISSATISFIED: [(u32, i64); 5] = [(6, 5), (14, 4), (30, 3), (30, 2), (20, 1)];
 
 impl ServiceDesk {
-    /// Asks a customer of an area now and then, without an occasion.
-    pub(super) fn invite_now_and_then(
-        &mut self,
-        context: &mut SimulationContext<'_, '_>,
-        index: u32,
-    ) {
+    /// Invites some customers without an occasion.
+    pub(super) fn invite_at_random(&mut self, context: &mut SimulationContext<'_, '_>, index: u32) {
         if !self.surveys.permille(INVITED) || !context.day.is_working {
             return;
         }
         let customer = context.customer(index);
         let desk = Desk::Area(context.world.territory(customer).area);
-        let former = context.now;
+        let now = context.now;
         context.now = context.day.at(9, 0) + self.surveys.minutes(0, 420);
         self.invite(context, index, desk, None);
-        context.now = former;
+        context.now = now;
     }
 
     /// Sends an invitation at `context.now`; some are answered within three days.
@@ -47,7 +44,7 @@ impl ServiceDesk {
         desk: Desk,
         case_id: Option<&str>,
     ) {
-        self.invited += 1;
+        self.invitations += 1;
         let tool = match case_id {
             Some(_) => "PHONE_CALLBACK",
             None => self.surveys.weighted(&[
@@ -57,7 +54,7 @@ impl ServiceDesk {
             ]),
         };
         let invitation = Invitation {
-            survey_id: format!("SV{:07}", self.invited),
+            survey_id: format!("SV{:07}", self.invitations),
             customer: index,
             desk,
             tool,
@@ -73,9 +70,13 @@ impl ServiceDesk {
         }
     }
 
-    /// An answer comes back.
-    pub fn answer(&mut self, context: &mut SimulationContext<'_, '_>, invitation: &Invitation) {
-        let is_sour = match (context.world.anomalies.sour_area, invitation.desk) {
+    /// A customer answers.
+    pub(crate) fn answer(
+        &mut self,
+        context: &mut SimulationContext<'_, '_>,
+        invitation: &Invitation,
+    ) {
+        let is_dissatisfied = match (context.world.anomalies.dissatisfied_area, invitation.desk) {
             (Some((area, period)), Desk::Area(asked)) => {
                 asked == area && period.contains(context.now)
             }
@@ -87,14 +88,18 @@ impl ServiceDesk {
         };
         let answers: Vec<_> = asked
             .iter()
-            .map(|question| (*question, score(is_sour, &mut self.surveys)))
+            .map(|question| (*question, score(is_dissatisfied, &mut self.surveys)))
             .collect();
         post(context, "survey.answered", invitation, &answers);
     }
 }
 
-fn score(is_sour: bool, random: &mut RandomGenerator) -> Option<i64> {
-    let score = random.weighted(if is_sour { &SOUR } else { &USUAL });
+fn score(is_dissatisfied: bool, random: &mut RandomGenerator) -> Option<i64> {
+    let score = random.weighted(if is_dissatisfied {
+        &DISSATISFIED
+    } else {
+        &USUAL
+    });
     (!random.permille(SKIPPED)).then_some(score)
 }
 

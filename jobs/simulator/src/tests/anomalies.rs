@@ -1,6 +1,8 @@
-//! The planted troubles can be seen in the events of the default demo, and nowhere else.
+//! The planted anomalies are visible in the events of the default plan, and nowhere else.
 
 use std::collections::BTreeMap;
+
+use schemas::time::DurationMs;
 
 use super::*;
 
@@ -12,7 +14,7 @@ fn anomaly<'r>(run: &'r Run, kind: &str) -> &'r Anomaly {
         .unwrap_or_else(|| panic!("no {kind} is planted"))
 }
 
-/// The margin that a week's observations leave over the first list prices, and how many SKUs were observed, by customer.
+/// By customer: the margin of observed prices over the first list prices, and the number of SKUs observed.
 fn margins(run: &Run) -> BTreeMap<String, (f64, usize)> {
     let wholesale: BTreeMap<String, i64> = run
         .events("price.list_set")
@@ -25,7 +27,7 @@ fn margins(run: &Run) -> BTreeMap<String, (f64, usize)> {
     for price in run.standing("price.observed") {
         let sku_id = text(&price["sku_id"]).to_owned();
         let ratio = int(&price["price_fen"]) * 10 / wholesale[&sku_id];
-        // Quarantine is for what lies far off.
+        // Prices in a wrong unit are for the quarantine.
         if price["price_basis"] == "SELLING" && (5..30).contains(&ratio) {
             observed
                 .entry(text(&price["customer_id"]).to_owned())
@@ -45,7 +47,7 @@ fn margins(run: &Run) -> BTreeMap<String, (f64, usize)> {
 }
 
 #[test]
-fn one_retailer_earns_five_per_cent_and_the_others_about_ten() {
+fn one_retailer_has_a_margin_of_five_per_cent_and_the_others_about_ten() {
     let run = Run::of(&demo());
     let squeezed = &anomaly(&run, "margin_squeeze").subjects["customer_id"];
     let margins = margins(&run);
@@ -66,7 +68,7 @@ fn one_retailer_earns_five_per_cent_and_the_others_about_ten() {
 }
 
 #[test]
-fn one_evening_complaints_are_taken_and_nobody_is_told_before_the_morning() {
+fn on_one_evening_no_department_is_notified_of_complaints_before_the_morning() {
     let run = Run::of(&demo());
     let silence = anomaly(&run, "silent_complaint_desk");
     let ended: BTreeMap<_, _> = run
@@ -75,17 +77,17 @@ fn one_evening_complaints_are_taken_and_nobody_is_told_before_the_morning() {
         .map(|event| {
             (
                 text(&event["case_id"]).to_owned(),
-                int(&event["call_ended_at"]),
+                instant(&event["call_ended_at"]),
             )
         })
         .collect();
-    let told: BTreeMap<_, _> = run
+    let notified: BTreeMap<_, _> = run
         .events("case.dept_notified")
         .iter()
         .map(|event| {
             (
                 text(&event["case_id"]).to_owned(),
-                int(&event["occurred_at"]),
+                instant(&event["occurred_at"]),
             )
         })
         .collect();
@@ -96,37 +98,39 @@ fn one_evening_complaints_are_taken_and_nobody_is_told_before_the_morning() {
             case["case_kind"] == "COMPLAINT"
                 && case["unit_id"] == silence.subjects["unit_id"].as_str()
         })
-        .filter(|case| (silence.from..silence.to).contains(&int(&case["occurred_at"])))
+        .filter(|case| (silence.from..silence.to).contains(&instant(&case["occurred_at"])))
         .filter(|case| ended.contains_key(text(&case["case_id"])))
         .inspect(|case| {
-            let told = told.get(text(&case["case_id"]));
-            assert!(told.is_none_or(|told| *told >= silence.to + 10 * days::HOUR_MS));
+            let notified = notified.get(text(&case["case_id"]));
+            let morning = silence.to + DurationMs::from_hours(10);
+            assert!(notified.is_none_or(|notified| *notified >= morning));
         })
         .count();
     assert!(silent >= 8, "silent={silent}");
     let in_time = ended
         .iter()
         .filter(|(case, ended)| {
-            told.get(*case)
-                .is_some_and(|told| *told - **ended <= 600_000)
+            notified
+                .get(*case)
+                .is_some_and(|notified| *notified - **ended <= DurationMs::from_minutes(10))
         })
         .count();
     assert!(
         in_time > 4 * silent,
-        "on other evenings departments are told"
+        "on other evenings departments are notified"
     );
 }
 
 #[test]
-fn the_answers_about_one_unit_turn_sour() {
+fn satisfaction_with_one_unit_drops() {
     let run = Run::of(&demo());
-    let sour = anomaly(&run, "satisfaction_drop");
+    let drop = anomaly(&run, "satisfaction_drop");
     let mean = |in_period: bool, of_unit: bool| {
         let scores: Vec<i64> = run
             .events("survey.answered")
             .iter()
-            .filter(|event| (int(&event["occurred_at"]) >= sour.from) == in_period)
-            .filter(|event| (event["unit_id"] == sour.subjects["unit_id"].as_str()) == of_unit)
+            .filter(|event| (instant(&event["occurred_at"]) >= drop.from) == in_period)
+            .filter(|event| (event["unit_id"] == drop.subjects["unit_id"].as_str()) == of_unit)
             .flat_map(|event| event["answers"].as_array().unwrap().clone())
             .filter(|answer| answer["question_id"] == "Q0")
             .filter_map(|answer| answer["score"].as_i64())
@@ -142,11 +146,11 @@ fn the_answers_about_one_unit_turn_sour() {
 fn a_popular_sku_runs_out_at_many_sample_retailers() {
     let run = Run::of(&demo());
     let short = anomaly(&run, "stock_out");
-    let week_two = Days::of(&demo()).unwrap().day(7).start_ms;
+    let week_two = Days::of(&demo()).unwrap().day(7).start;
     let mut empty: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for event in run.standing("visit.info_collected") {
         for item in event["stock"].as_array().unwrap() {
-            if int(&item["counted_at"]) >= week_two {
+            if instant(&item["counted_at"]) >= week_two {
                 let (zero, all) = empty.entry(text(&item["sku_id"]).to_owned()).or_default();
                 *zero += usize::from(int(&item["qty"]) == 0);
                 *all += 1;
@@ -160,7 +164,7 @@ fn a_popular_sku_runs_out_at_many_sample_retailers() {
     assert!(share(&short.subjects["sku_id"]) >= 40, "{empty:?}");
     assert!(share("SKU001") < 20, "{empty:?}");
     for allocated in run.events("order.allocated") {
-        let in_period = (short.from..short.to).contains(&int(&allocated["occurred_at"]));
+        let in_period = (short.from..short.to).contains(&instant(&allocated["occurred_at"]));
         for line in allocated["lines"].as_array().unwrap() {
             if in_period && line["sku_id"] == short.subjects["sku_id"].as_str() {
                 assert_eq!(int(&line["allocated_qty"]), 0);
@@ -170,7 +174,7 @@ fn a_popular_sku_runs_out_at_many_sample_retailers() {
 }
 
 #[test]
-fn a_short_run_plants_only_what_it_has_room_for() {
+fn a_short_run_plants_only_the_anomalies_that_fit() {
     let run = Run::of(&Plan { days: 3, ..demo() });
     let kinds: Vec<_> = run
         .summary

@@ -1,12 +1,12 @@
-//! Facts balance: what lies on a shelf is what came in minus what went out.
+//! Quantities balance: stock is what came in minus what went out.
 
 use std::collections::BTreeMap;
 
 use super::*;
 
-type Movements = BTreeMap<(String, String), Vec<(i64, i64)>>;
+type Movements = BTreeMap<(String, String), Vec<(TimestampMs, i64)>>;
 
-/// What came in and went back, by customer and SKU, from the events alone.
+/// Deliveries and returns by customer and SKU, from the events alone.
 fn movements(run: &Run) -> Movements {
     let mut movements = Movements::new();
     for (event_type, field, sign) in [
@@ -19,7 +19,7 @@ fn movements(run: &Run) -> Movements {
                     text(&event["customer_id"]).to_owned(),
                     text(&line["sku_id"]).to_owned(),
                 );
-                let moved = (int(&event["occurred_at"]), sign * int(&line[field]));
+                let moved = (instant(&event["occurred_at"]), sign * int(&line[field]));
                 movements.entry(key).or_default().push(moved);
             }
         }
@@ -27,8 +27,8 @@ fn movements(run: &Run) -> Movements {
     movements
 }
 
-/// What was counted, by customer and SKU and instant.
-fn counts(run: &Run) -> BTreeMap<(String, String), BTreeMap<i64, i64>> {
+/// Counted quantities by customer and SKU, then instant.
+fn counts(run: &Run) -> BTreeMap<(String, String), BTreeMap<TimestampMs, i64>> {
     let mut counts: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for event in run.standing("visit.info_collected") {
         for item in event["stock"].as_array().unwrap() {
@@ -36,18 +36,18 @@ fn counts(run: &Run) -> BTreeMap<(String, String), BTreeMap<i64, i64>> {
                 text(&event["customer_id"]).to_owned(),
                 text(&item["sku_id"]).to_owned(),
             );
-            let former = counts
+            let earlier = counts
                 .entry(key)
                 .or_default()
-                .insert(int(&item["counted_at"]), int(&item["qty"]));
-            assert_eq!(former, None, "counted twice at one instant");
+                .insert(instant(&item["counted_at"]), int(&item["qty"]));
+            assert_eq!(earlier, None, "counted twice at one instant");
         }
     }
     counts
 }
 
 #[test]
-fn stock_is_what_was_plus_deliveries_minus_returns_minus_sales() {
+fn stock_is_previous_stock_plus_deliveries_minus_returns_minus_sales() {
     let run = Run::of(&Plan { days: 35, ..demo() });
     let (movements, counts) = (movements(&run), counts(&run));
     let mut sold_in_all = 0;
@@ -74,9 +74,9 @@ fn stock_is_what_was_plus_deliveries_minus_returns_minus_sales() {
     let counted_again: usize = counts.values().map(|of_one| of_one.len() - 1).sum();
     assert_eq!(
         intervals, counted_again,
-        "every pair of counts has its truth"
+        "every pair of counts has an interval"
     );
-    assert!(sold_in_all > 10 * intervals as i64 / 10, "somebody buys");
+    assert!(sold_in_all > 10 * intervals as i64 / 10, "there are sales");
 }
 
 #[test]

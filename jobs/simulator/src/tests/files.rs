@@ -1,4 +1,4 @@
-//! What lies in the folder afterwards.
+//! The files of a run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,19 +32,19 @@ fn rows(csv: &[u8]) -> Vec<BTreeMap<String, String>> {
 }
 
 #[test]
-fn the_same_plan_gives_the_same_bytes_also_over_a_former_run() {
+fn the_same_plan_writes_the_same_bytes_also_over_an_earlier_run() {
     let plan = Plan {
         customers: 60,
         ..dirty()
     };
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write_dir(&plan, first.path()).unwrap();
-    let former = Plan {
+    let earlier = Plan {
         partitions: 9,
         seed: 5,
         ..plan.clone()
     };
-    write_dir(&former, second.path()).unwrap();
+    write_dir(&earlier, second.path()).unwrap();
     write_dir(&plan, second.path()).unwrap();
     let (first, second) = (contents(first.path()), contents(second.path()));
     assert_eq!(
@@ -56,7 +56,7 @@ fn the_same_plan_gives_the_same_bytes_also_over_a_former_run() {
 }
 
 #[test]
-fn a_files_line_number_is_the_offset_of_its_label() {
+fn the_offset_of_a_label_is_the_line_number_in_the_file() {
     let plan = Plan {
         customers: 200,
         ..dirty()
@@ -94,8 +94,8 @@ fn a_files_line_number_is_the_offset_of_its_label() {
         .map(|name| lines(name).len())
         .sum();
     assert_eq!(written as u64, summary.records);
-    let told: Value = serde_json::from_slice(&files["truth/summary.json"]).unwrap();
-    assert_eq!(told["records"].as_u64(), Some(summary.records));
+    let totals: Value = serde_json::from_slice(&files["truth/summary.json"]).unwrap();
+    assert_eq!(totals["records"].as_u64(), Some(summary.records));
     assert_eq!(
         lines("truth/anomalies.ndjson").len(),
         summary.anomalies.len()
@@ -103,7 +103,7 @@ fn a_files_line_number_is_the_offset_of_its_label() {
 }
 
 #[test]
-fn reference_data_know_who_and_what_the_events_name() {
+fn reference_data_contain_the_ids_in_events_except_for_one_customer() {
     let plan = demo();
     let dir = tempfile::tempdir().unwrap();
     write_dir(&plan, dir.path()).unwrap();
@@ -155,7 +155,7 @@ fn reference_data_know_who_and_what_the_events_name() {
     assert_eq!(
         unlisted.len(),
         1,
-        "the one who is not listed orders all the same"
+        "the customer that is not listed orders too"
     );
     for event in run.events("visit.info_collected") {
         assert!(sample_ids.contains(text(&event["customer_id"])));
@@ -170,7 +170,7 @@ fn reference_data_know_who_and_what_the_events_name() {
 }
 
 #[test]
-fn a_plan_without_substance_is_refused_before_anything_is_written() {
+fn an_empty_plan_is_refused_before_anything_is_written() {
     let dir = tempfile::tempdir().unwrap();
     for plan in [
         Plan { days: 0, ..demo() },
@@ -184,10 +184,7 @@ fn a_plan_without_substance_is_refused_before_anything_is_written() {
         },
     ] {
         let error = write_dir(&plan, dir.path()).unwrap_err();
-        assert!(
-            matches!(error, SimulateError::Plan { value: 0, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Plan { value: 0, .. }), "{error}");
     }
     assert!(contents(dir.path()).is_empty());
     let file = dir.path().join("in_the_way");

@@ -1,4 +1,4 @@
-//! A simulated run judged from outside: from its records, never from the simulator's state.
+//! Tests of whole runs, by their records and not by the state of the simulator.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod anomalies;
@@ -7,18 +7,19 @@ mod files;
 mod log;
 mod verdicts;
 
+use schemas::time::TimestampMs;
 use serde_json::Value;
 
 use super::*;
 
-/// A record as the sink got it.
+/// A record as the sink received it.
 #[derive(Clone, Debug, PartialEq)]
 struct Record {
     topic: SimTopic,
     partition: u32,
     offset: u64,
     key: String,
-    arrived_at: i64,
+    arrived_at: TimestampMs,
     payload: Vec<u8>,
 }
 
@@ -42,15 +43,15 @@ struct Label {
 struct Sold {
     customer_id: String,
     sku_id: String,
-    from: i64,
-    to: i64,
+    from: TimestampMs,
+    to: TimestampMs,
     previous_stock_qty: i64,
     stock_qty: i64,
     sold_qty: i64,
     miscount_qty: i64,
 }
 
-/// Everything a run gives.
+/// Everything that a run produces.
 #[derive(Debug, Default, PartialEq)]
 struct Run {
     records: Vec<Record>,
@@ -66,9 +67,9 @@ impl EventSink for Run {
         topic: SimTopic,
         partition: u32,
         key: Option<&str>,
-        recorded_at_ms: i64,
+        recorded_at: TimestampMs,
         payload: &[u8],
-    ) -> Result<(), SimulateError> {
+    ) -> Result<(), Error> {
         let next = self.offsets.entry((topic, partition)).or_default();
         let offset = *next;
         *next += 1;
@@ -77,13 +78,13 @@ impl EventSink for Run {
             partition,
             offset,
             key: key.unwrap().to_owned(),
-            arrived_at: recorded_at_ms,
+            arrived_at: recorded_at,
             payload: payload.to_vec(),
         });
         Ok(())
     }
 
-    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), SimulateError> {
+    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), Error> {
         self.labels.push(Label {
             topic: record.topic,
             partition: record.partition,
@@ -93,7 +94,7 @@ impl EventSink for Run {
         Ok(())
     }
 
-    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), Error> {
         self.sold.push(Sold {
             customer_id: interval.customer_id.to_owned(),
             sku_id: interval.sku_id.to_owned(),
@@ -118,7 +119,7 @@ impl Run {
     /// The payloads of one event type.
     fn events(&self, event_type: &str) -> Vec<Value> {
         let needle = format!("\"event_type\":\"{event_type}\",");
-        // Every unbroken payload begins with an event_id of 36 characters.
+        // Every undamaged payload begins with an event_id of 36 characters.
         let start = "{\"event_id\":\"\",".len() + 36;
         self.records
             .iter()
@@ -132,7 +133,7 @@ impl Run {
             .collect()
     }
 
-    /// The same, without events that a later one corrects.
+    /// The same, without corrected events.
     fn standing(&self, event_type: &str) -> Vec<Value> {
         let events = self.events(event_type);
         let corrected: std::collections::BTreeSet<_> = events
@@ -159,6 +160,10 @@ fn dirty() -> Plan {
 
 fn int(value: &Value) -> i64 {
     value.as_i64().unwrap()
+}
+
+fn instant(value: &Value) -> TimestampMs {
+    TimestampMs::from_ms(int(value))
 }
 
 fn text(value: &Value) -> &str {

@@ -1,18 +1,19 @@
-//! The labels of a dirty run, judged again: K3-K5 by the decoder of `schemas`, K6 by a plain function.
+//! The labels of a dirty run, computed independently: K3-K5 by the decoder of `schemas`, K6 by a plain function.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::event::decode;
 use schemas::partition::partition_of;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::log::{LIMITS, topic};
 use super::*;
 
-/// One topic-partition: accepted `occurred_at` by id, and the highest of all.
+/// One topic partition: accepted `occurred_at` by id, and the highest of them.
 #[derive(Default)]
 struct PartitionState {
-    accepted: BTreeMap<String, i64>,
-    highest: i64,
+    accepted: BTreeMap<String, TimestampMs>,
+    highest: TimestampMs,
 }
 
 fn judge(
@@ -24,7 +25,8 @@ fn judge(
         Ok(event) => event,
         Err(rejection) => return Some(rejection.reason.as_str()),
     };
-    if event.occurred_at_ms() > event.recorded_at_ms() + LIMITS.max_future_skew_ms {
+    let occurred_at = event.occurred_at();
+    if occurred_at > event.recorded_at() + LIMITS.max_future_skew {
         return Some("future_dated");
     }
     if event
@@ -35,12 +37,14 @@ fn judge(
     }
     let state = states.entry((record.topic, record.partition)).or_default();
     let span = match record.topic {
-        SimTopic::Orders => 60_000 + 2 * 86_400_000,
-        SimTopic::Complaints => 5_000 + 2 * 86_400_000,
-        SimTopic::Visits | SimTopic::Prices => 600_000 + 7 * 86_400_000,
+        SimTopic::Orders => DurationMs::from_days(2) + DurationMs::from_secs(60),
+        SimTopic::Complaints => DurationMs::from_days(2) + DurationMs::from_secs(5),
+        SimTopic::Visits | SimTopic::Prices => {
+            DurationMs::from_days(7) + DurationMs::from_secs(600)
+        }
     };
     let limit = state.highest - span;
-    if event.occurred_at_ms() < limit {
+    if occurred_at < limit {
         return Some("too_late");
     }
     if state
@@ -52,13 +56,13 @@ fn judge(
     }
     state
         .accepted
-        .insert(event.event_id().to_owned(), event.occurred_at_ms());
-    state.highest = state.highest.max(event.occurred_at_ms());
+        .insert(event.event_id().to_owned(), occurred_at);
+    state.highest = state.highest.max(occurred_at);
     None
 }
 
 #[test]
-fn k03_k06_labels_are_what_the_records_deserve() {
+fn k03_k06_labels_equal_independently_computed_verdicts() {
     for (seed, partitions) in [(1, 4), (2, 1), (3, 3)] {
         let plan = Plan {
             seed,
@@ -67,10 +71,10 @@ fn k03_k06_labels_are_what_the_records_deserve() {
         };
         let run = Run::of(&plan);
         let mut states = BTreeMap::new();
-        let mut deserved = Vec::new();
+        let mut expected = Vec::new();
         for record in &run.records {
             if let Some(reason) = judge(record, partitions, &mut states) {
-                deserved.push(Label {
+                expected.push(Label {
                     topic: record.topic.folder(),
                     partition: record.partition,
                     offset: record.offset,
@@ -78,16 +82,16 @@ fn k03_k06_labels_are_what_the_records_deserve() {
                 });
             }
         }
-        assert_eq!(run.labels, deserved, "seed={seed}");
-        let accepted = run.records.len() - deserved.len();
+        assert_eq!(run.labels, expected, "seed={seed}");
+        let accepted = run.records.len() - expected.len();
         assert_eq!(run.summary.by_verdict["accepted"], accepted as u64);
     }
 }
 
 #[test]
-fn a_dirty_run_shows_every_reason_that_a_file_can_hold() {
+fn a_dirty_run_contains_every_reason_that_a_file_can_contain() {
     let run = Run::of(&dirty());
-    let shown: BTreeSet<_> = run.labels.iter().map(|label| label.reason).collect();
+    let found: BTreeSet<_> = run.labels.iter().map(|label| label.reason).collect();
     let expected = BTreeSet::from([
         "bad_value",
         "duplicate",
@@ -102,13 +106,13 @@ fn a_dirty_run_shows_every_reason_that_a_file_can_hold() {
         "unknown_event_type",
         "unsupported_schema_version",
     ]);
-    assert_eq!(shown, expected);
+    assert_eq!(found, expected);
     let bad_share = run.labels.len() * 1_000 / run.records.len();
     assert!((8..25).contains(&bad_share), "{bad_share} per mille");
 }
 
 #[test]
-fn a_dirty_run_tells_the_clean_story_with_additions() {
+fn a_dirty_run_contains_every_event_of_the_clean_run() {
     let ids = |run: &Run| -> BTreeSet<String> {
         run.records
             .iter()
@@ -121,24 +125,24 @@ fn a_dirty_run_tells_the_clean_story_with_additions() {
 }
 
 #[test]
-fn a_dirty_run_is_disordered_beyond_the_bound_and_still_accepted() {
+fn a_dirty_run_has_accepted_records_beyond_the_bound_of_disorder() {
     let run = Run::of(&dirty());
     let labelled: BTreeSet<_> = run
         .labels
         .iter()
         .map(|label| (label.topic, label.partition, label.offset))
         .collect();
-    let mut highest: BTreeMap<(SimTopic, u32), i64> = BTreeMap::new();
+    let mut highest: BTreeMap<(SimTopic, u32), TimestampMs> = BTreeMap::new();
     let mut beyond = 0;
     for record in &run.records {
         if labelled.contains(&(record.topic.folder(), record.partition, record.offset)) {
             continue;
         }
-        let occurred_at = int(&record.json()["occurred_at"]);
+        let occurred_at = instant(&record.json()["occurred_at"]);
         let highest = highest
             .entry((record.topic, record.partition))
             .or_insert(occurred_at);
-        beyond += u32::from(occurred_at < *highest - record.topic.out_of_orderness_ms());
+        beyond += u32::from(occurred_at < *highest - record.topic.out_of_orderness());
         *highest = occurred_at.max(*highest);
     }
     assert!(beyond > 30, "beyond={beyond}");

@@ -1,38 +1,40 @@
-//! Troubles planted for the pipeline to find.
+//! Anomalies planted for the pipeline to detect.
+
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::customer::{Customer, CustomerKind};
-use crate::days::{DAY_MS, HOUR_MS, SimulatedDay};
+use crate::days::SimulatedDay;
 
-/// A stretch of time, end exclusive, ms.
+/// A period of time, end exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Period {
-    pub from: i64,
-    pub to: i64,
+    pub from: TimestampMs,
+    pub to: TimestampMs,
 }
 
 impl Period {
-    pub fn contains(self, instant: i64) -> bool {
+    pub(crate) fn contains(self, instant: TimestampMs) -> bool {
         (self.from..self.to).contains(&instant)
     }
 }
 
-/// Day (from 0) on whose evening the call centre stops telling departments.
+/// Day (from 0) on whose evening the call centre notifies no department.
 const SILENT_DAY: i64 = 9;
-/// Day from which one service unit's answers turn sour.
-const SOUR_DAY: i64 = 7;
-/// Days on which a popular SKU is not supplied, so that shelves are empty at the second week's counts.
+/// Day from which satisfaction with one service unit drops.
+const DISSATISFIED_DAY: i64 = 7;
+/// Days on which a popular SKU is not supplied, so that shelves are empty at the counts of the second week.
 const SHORT_DAYS: (i64, i64) = (1, 11);
-/// The SKU that runs out, one of every sample retailer's basket.
+/// The SKU that runs out; every sample retailer carries it.
 const SHORT_SKU: u16 = 2;
 
-/// Which troubles this run has room for.
+/// The planted anomalies that fit into this run.
 pub(crate) struct Anomalies {
-    /// A sample retailer whose shelf prices leave 5 % gross margin, all run long (A01).
+    /// A sample retailer whose prices leave a gross margin of 5 % during the whole run (A01).
     pub squeezed: Option<u32>,
-    /// An evening on which complaints are taken and nobody is told (A15, by timer).
+    /// An evening on which complaints are taken and no department is notified (A15, by timer).
     pub silent_desk: Option<Period>,
-    /// Area (index) whose customers are no longer satisfied with its service unit (A27).
-    pub sour_area: Option<(u32, Period)>,
+    /// Area (index) whose customers become dissatisfied with its service unit (A27).
+    pub dissatisfied_area: Option<(u32, Period)>,
     /// A SKU that is not supplied for a while (A31).
     pub short_sku: Option<(u16, Period)>,
     pub run: Period,
@@ -41,14 +43,14 @@ pub(crate) struct Anomalies {
 impl Anomalies {
     pub(super) fn place(customers: &[Customer], first: &SimulatedDay, last: &SimulatedDay) -> Self {
         let run = Period {
-            from: first.start_ms,
-            to: last.end_ms,
+            from: first.start,
+            to: last.end,
         };
-        let fits = |from: i64, to: i64| {
+        let fits = |from: TimestampMs, to: TimestampMs| {
             let period = Period { from, to };
             (period.to <= run.to).then_some(period)
         };
-        let evening = run.from + SILENT_DAY * DAY_MS;
+        let silent_day = run.from + DurationMs::from_days(SILENT_DAY);
         let squeezed = customers.iter().rposition(|customer| {
             customer.is_sample
                 && customer.kind == CustomerKind::Retailer
@@ -56,13 +58,16 @@ impl Anomalies {
         });
         Self {
             squeezed: squeezed.map(|index| index as u32),
-            silent_desk: fits(evening + 18 * HOUR_MS, evening + 22 * HOUR_MS),
-            sour_area: fits(run.from + SOUR_DAY * DAY_MS, run.to)
+            silent_desk: fits(
+                silent_day + DurationMs::from_hours(18),
+                silent_day + DurationMs::from_hours(22),
+            ),
+            dissatisfied_area: fits(run.from + DurationMs::from_days(DISSATISFIED_DAY), run.to)
                 .filter(|period| period.from < period.to)
                 .map(|period| (0, period)),
             short_sku: fits(
-                run.from + SHORT_DAYS.0 * DAY_MS,
-                run.from + SHORT_DAYS.1 * DAY_MS,
+                run.from + DurationMs::from_days(SHORT_DAYS.0),
+                run.from + DurationMs::from_days(SHORT_DAYS.1),
             )
             .map(|period| (SHORT_SKU, period)),
             run,

@@ -13,7 +13,7 @@ pub(crate) enum CustomerKind {
 }
 
 impl CustomerKind {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Retailer => "RETAILER",
             Self::KeyAccount => "KEY_ACCOUNT",
@@ -22,7 +22,7 @@ impl CustomerKind {
     }
 }
 
-/// What changes for a customer in mid-run, from the local midnight of `day` on.
+/// A change of a customer during the run, from the local midnight of `day` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
     Class { day: u32, class: u8 },
@@ -44,22 +44,22 @@ pub(crate) struct Customer {
     pub order_channel: &'static str,
     pub delivery_mode: &'static str,
     pub settlement: &'static str,
-    /// One bit a weekday, Monday lowest.
+    /// One bit per weekday, Monday lowest.
     pub order_weekdays: u8,
     /// Monday = 0.
     pub visit_weekday: u32,
-    /// How much it sells, per mille of its class.
+    /// Sales, per mille of the average of its class.
     pub size_permille: i64,
-    /// How its shelf prices lie against the suggested ones, per mille.
+    /// Deviation of its prices from the suggested ones, per mille.
     pub price_bias_permille: i64,
     pub moves: Option<Move>,
-    /// The reference data do not know it.
+    /// Missing in the reference data.
     pub is_unlisted: bool,
-    /// SKUs it carries, ascending.
+    /// SKUs on sale, ascending.
     pub carries: Box<[u16]>,
 }
 
-/// The customer whom the reference data do not know: not a sample retailer, present in small runs too.
+/// The customer that is missing in the reference data: not a sample retailer, present in small runs too.
 const UNLISTED: u32 = 16;
 
 impl Customer {
@@ -82,7 +82,7 @@ impl Customer {
         };
         let is_rural = random.permille(350);
         let weekday = random.below(5);
-        // The larger the shop, the more often the van comes.
+        // Larger shops order on more days.
         let order_weekdays = [0, 2, 4][..3 - usize::from(class).min(2)]
             .iter()
             .fold(0, |days, after| days | 1 << ((weekday + after) % 5));
@@ -163,7 +163,7 @@ impl Customer {
         if is_sample {
             carries.extend(0..BASKET);
         }
-        // One pass over the list, each SKU with the chance that fills what is left: ascending, no repeats.
+        // One pass over all SKUs, each taken with probability missing / left: ascending and without repeats.
         let from = carries.len() as u32;
         let mut missing = wanted - from;
         for sku in from..skus.len() as u32 {
@@ -176,15 +176,15 @@ impl Customer {
         carries.into()
     }
 
-    pub fn market_type(&self) -> &'static str {
+    pub(crate) fn market_type(&self) -> &'static str {
         if self.is_rural { "RURAL" } else { "URBAN" }
     }
 
-    pub fn orders_on(&self, weekday: u32) -> bool {
+    pub(crate) fn orders_on(&self, weekday: u32) -> bool {
         self.kind != CustomerKind::EquipmentOwner && self.order_weekdays >> weekday & 1 == 1
     }
 
-    pub fn route_id(&self) -> String {
+    pub(crate) fn route_id(&self) -> String {
         format!(
             "R{:03}-{}",
             self.territory + 1,

@@ -1,4 +1,6 @@
-//! SKUs: what there is to sell, how it sells, how well it is supplied.
+//! SKUs: prices, popularity and supply.
+
+use schemas::money::Fen;
 
 use crate::random::{RandomGenerator, scaled};
 
@@ -11,7 +13,7 @@ pub(crate) enum SupplyStatus {
 }
 
 impl SupplyStatus {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Constrained => "CONSTRAINED",
             Self::Normal => "NORMAL",
@@ -20,33 +22,33 @@ impl SupplyStatus {
     }
 }
 
-/// One SKU; base unit is the carton (条).
+/// One SKU; its base unit is the carton (条).
 pub(crate) struct Sku {
     pub sku_id: String,
     pub brand: u32,
     pub manufacturer: u32,
     pub supply: SupplyStatus,
     pub is_key_brand: bool,
-    /// First wholesale list price, in fen; a whole number of 10 fen.
-    pub wholesale_fen: i64,
+    /// First wholesale list price; a multiple of 10 fen.
+    pub wholesale: Fen,
     /// Suggested retail price over wholesale, per mille: 11-13 % makes a gross margin of 10-11.5 %.
     pub markup_permille: i64,
-    /// How well it sells, per mille of an average SKU.
+    /// Sales, per mille of an average SKU.
     pub popularity_permille: i64,
 }
 
 impl Sku {
-    pub fn brand_id(&self) -> String {
+    pub(crate) fn brand_id(&self) -> String {
         format!("B{:03}", self.brand)
     }
 
-    pub fn manufacturer_id(&self) -> String {
+    pub(crate) fn manufacturer_id(&self) -> String {
         format!("M{:02}", self.manufacturer)
     }
 
     /// By wholesale price of a carton.
-    pub fn price_band(&self) -> &'static str {
-        match self.wholesale_fen {
+    pub(crate) fn price_band(&self) -> &'static str {
+        match self.wholesale.as_fen() {
             ..6_000 => "P1",
             6_000..12_000 => "P2",
             12_000..20_000 => "P3",
@@ -55,18 +57,23 @@ impl Sku {
         }
     }
 
-    /// The suggested price that goes with a wholesale price, in fen.
-    pub fn suggested_fen(&self, wholesale_fen: i64) -> i64 {
-        to_tens(scaled(wholesale_fen, 1_000 + self.markup_permille))
+    /// The suggested retail price for a wholesale price.
+    pub(crate) fn suggested(&self, wholesale: Fen) -> Fen {
+        to_tens(scaled_price(wholesale, 1_000 + self.markup_permille))
     }
 }
 
-/// Prices are whole numbers of 10 fen.
-pub(crate) fn to_tens(fen: i64) -> i64 {
-    (fen + 5) / 10 * 10
+/// Rounds to a multiple of 10 fen, as list prices are.
+pub(super) fn to_tens(price: Fen) -> Fen {
+    Fen::from_fen((price.as_fen() + 5) / 10 * 10)
 }
 
-/// The first SKUs are every sample retailer's basket: well known and not short by nature.
+/// `price` × `permille` / 1,000, rounded half up.
+pub(crate) fn scaled_price(price: Fen, permille: i64) -> Fen {
+    Fen::from_fen(scaled(price.as_fen(), permille))
+}
+
+/// The first SKUs are the basket of every sample retailer: popular and not constrained.
 pub(crate) const BASKET: u16 = 15;
 
 /// 60 SKUs, more where there are more customers, at most 120.
@@ -91,7 +98,7 @@ pub(super) fn stock_list(customers: u32, random: &mut RandomGenerator) -> Vec<Sk
                 manufacturer: brand.div_ceil(4),
                 supply,
                 is_key_brand: brand % 5 == 1,
-                wholesale_fen: to_tens(
+                wholesale: to_tens(Fen::from_fen(
                     random.weighted(&[
                         (4, 5_000),
                         (5, 9_000),
@@ -99,7 +106,7 @@ pub(super) fn stock_list(customers: u32, random: &mut RandomGenerator) -> Vec<Sk
                         (2, 28_000),
                         (1, 50_000),
                     ]) + random.between(-900, 2_500),
-                ),
+                )),
                 markup_permille: random.between(112, 128),
                 popularity_permille: match supply {
                     SupplyStatus::Slow => random.between(150, 400),

@@ -1,10 +1,10 @@
 //! Areas, territories, units and staff.
 
-/// Customers a client manager looks after.
+/// Customers of one client manager.
 const CUSTOMERS_PER_TERRITORY: u32 = 50;
 const TERRITORIES_PER_AREA: u32 = 5;
 
-/// The unit that takes telephone calls, day and night.
+/// The unit that takes telephone calls around the clock.
 pub(crate) const CALL_CENTRE: &str = "U-CC";
 
 /// Central units: id, kind, opening and closing time.
@@ -29,7 +29,7 @@ pub(crate) struct Area {
     pub key_account_specialist_id: String,
 }
 
-/// A client manager's patch.
+/// The territory of one client manager.
 pub(crate) struct Territory {
     pub territory_id: String,
     pub client_manager_id: String,
@@ -37,7 +37,7 @@ pub(crate) struct Territory {
     pub area: u32,
 }
 
-/// Who works where.
+/// Areas, territories and staff.
 pub(crate) struct Organisation {
     pub areas: Vec<Area>,
     pub territories: Vec<Territory>,
@@ -72,7 +72,7 @@ impl Organisation {
         }
     }
 
-    /// Territory a customer belongs to, by its number.
+    /// Territory of a customer, by index.
     pub(super) fn territory_of(&self, customer: u32) -> u32 {
         (customer / CUSTOMERS_PER_TERRITORY).min(self.territories.len() as u32 - 1)
     }

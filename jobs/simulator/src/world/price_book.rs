@@ -1,26 +1,29 @@
-//! List prices: what is in force where and when, and when it is announced.
+//! List prices: where and when they are in force, and when they are announced.
 
-use super::goods::{Sku, to_tens};
+use schemas::money::Fen;
+use schemas::time::{DurationMs, TimestampMs};
+
+use super::goods::{Sku, scaled_price, to_tens};
 use super::organisation::Organisation;
-use crate::days::{DAY_MS, HOUR_MS, SimulatedDay};
-use crate::random::{RandomGenerator, scaled};
+use crate::days::SimulatedDay;
+use crate::random::RandomGenerator;
 
-/// SKUs whose price changes during the run.
+/// SKUs whose price changes during the run, per mille.
 const CHANGED_PERMILLE: u32 = 150;
-/// Every so many SKUs one area has prices of its own.
+/// For every n-th SKU, one area has prices of its own.
 const REGIONAL_EVERY: usize = 23;
 
-/// A pair of list prices from an instant on.
+/// Wholesale and suggested retail price from an instant on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListPrice {
     pub sku: u16,
-    /// Index of the area it holds in; none: everywhere.
+    /// Index of its area; `None`: everywhere.
     pub area: Option<u32>,
-    pub wholesale_fen: i64,
-    pub suggested_fen: i64,
-    /// When `price.list_set` occurs; days ahead of `valid_from` for a change, after it for the first prices.
-    pub announced_at: i64,
-    pub valid_from: i64,
+    pub wholesale: Fen,
+    pub suggested: Fen,
+    /// When `price.list_set` occurs: days before `valid_from` for a change, after it for the first prices.
+    pub announced_at: TimestampMs,
+    pub valid_from: TimestampMs,
 }
 
 /// All list prices of a run, announced or not.
@@ -41,33 +44,35 @@ impl PriceBook {
             .iter()
             .enumerate()
             .map(|(index, sku)| {
-                let price = |area, wholesale_fen: i64, announced_at, valid_from| ListPrice {
+                let price = |area, wholesale: Fen, announced_at, valid_from| ListPrice {
                     sku: index as u16,
                     area,
-                    wholesale_fen,
-                    suggested_fen: sku.suggested_fen(wholesale_fen),
+                    wholesale,
+                    suggested: sku.suggested(wholesale),
                     announced_at,
                     valid_from,
                 };
-                let opening = first.start_ms + index as i64 * 1_500;
-                let before = first.start_ms - 60 * DAY_MS;
-                let mut prices = vec![price(None, sku.wholesale_fen, opening, before)];
+                let opening = first.start + DurationMs::from_ms(index as i64 * 1_500);
+                let before = first.start - DurationMs::from_days(60);
+                let mut prices = vec![price(None, sku.wholesale, opening, before)];
                 if index % REGIONAL_EVERY == REGIONAL_EVERY - 1 {
                     let area = random.below(organisation.areas.len() as u32);
-                    let dearer = to_tens(scaled(sku.wholesale_fen, 1_015));
-                    prices.push(price(Some(area), dearer, opening + 500, before));
+                    let dearer = to_tens(scaled_price(sku.wholesale, 1_015));
+                    let announced_at = opening + DurationMs::from_ms(500);
+                    prices.push(price(Some(area), dearer, announced_at, before));
                 }
                 if days > 3 && random.permille(CHANGED_PERMILLE) {
-                    let announced_at = first.start_ms
-                        + random.between(1, i64::from(days) - 3) * DAY_MS
-                        + random.between(9, 17) * HOUR_MS;
-                    let changed = to_tens(scaled(
-                        sku.wholesale_fen,
+                    let announced_on = random.between(1, i64::from(days) - 3);
+                    let announced_at = first.start
+                        + DurationMs::from_days(announced_on)
+                        + DurationMs::from_hours(random.between(9, 17));
+                    let changed = to_tens(scaled_price(
+                        sku.wholesale,
                         random.pick(&[975, 985, 1_015, 1_025]),
                     ));
-                    // A whole number of days after a local midnight; a zone with summer time shifts it by an hour at most.
-                    let into = (announced_at - first.start_ms) / DAY_MS;
-                    let valid_from = first.start_ms + (into + random.between(1, 3)) * DAY_MS;
+                    // Whole days after a local midnight: in a zone with summer time this may be an hour off.
+                    let valid_on = announced_on + random.between(1, 3);
+                    let valid_from = first.start + DurationMs::from_days(valid_on);
                     prices.push(price(None, changed, announced_at, valid_from));
                 }
                 prices
@@ -76,8 +81,8 @@ impl PriceBook {
         Self { by_sku }
     }
 
-    /// The price in force in an area at an instant (K19: the area's own beats the general one).
-    pub fn in_force(&self, sku: u16, area: u32, at: i64) -> &ListPrice {
+    /// The price in force in an area at an instant (K19: the area's own wins over the general one).
+    pub(crate) fn in_force(&self, sku: u16, area: u32, at: TimestampMs) -> &ListPrice {
         let prices = &self.by_sku[usize::from(sku)];
         let newest = |of: Option<u32>| {
             prices
@@ -90,8 +95,12 @@ impl PriceBook {
             .unwrap_or(&prices[0])
     }
 
-    /// What is announced in `[from, to)`.
-    pub fn announced(&self, from: i64, to: i64) -> impl Iterator<Item = &ListPrice> {
+    /// Prices announced in `[from, to)`.
+    pub(crate) fn announced(
+        &self,
+        from: TimestampMs,
+        to: TimestampMs,
+    ) -> impl Iterator<Item = &ListPrice> {
         self.by_sku
             .iter()
             .flatten()
@@ -104,14 +113,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_areas_price_beats_the_general_one_and_the_next_ends_it() {
+    fn a_regional_price_wins_over_a_general_one_and_a_later_price_over_an_earlier_one() {
         let price = |area, wholesale_fen, valid_from| ListPrice {
             sku: 0,
             area,
-            wholesale_fen,
-            suggested_fen: wholesale_fen + 100,
-            announced_at: 0,
-            valid_from,
+            wholesale: Fen::from_fen(wholesale_fen),
+            suggested: Fen::from_fen(wholesale_fen + 100),
+            announced_at: TimestampMs::default(),
+            valid_from: TimestampMs::from_ms(valid_from),
         };
         let book = PriceBook {
             by_sku: vec![vec![
@@ -120,7 +129,10 @@ mod tests {
                 price(None, 1_200, 50),
             ]],
         };
-        let wholesale = |area, at| book.in_force(0, area, at).wholesale_fen;
+        let wholesale = |area, at| {
+            let price = book.in_force(0, area, TimestampMs::from_ms(at));
+            price.wholesale.as_fen()
+        };
         assert_eq!((wholesale(0, 49), wholesale(0, 50)), (1_000, 1_200));
         assert_eq!((wholesale(1, 49), wholesale(1, 50)), (1_100, 1_100));
     }

@@ -2,6 +2,7 @@
 
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray};
 
+use super::super::rules::{A01, parse};
 use super::*;
 
 const NOW: RuleTime = RuleTime {
@@ -38,7 +39,7 @@ fn kinds(rows: &[Given], window_kind: &str) -> RecordBatch {
         ("customer_id", text("C1")),
         ("territory_id", Arc::new(territories)),
         ("class_id", text("A")),
-        // What all SKUs together say is not looked at: it would never fire.
+        // The sums over all SKUs are not read: with them nothing would fire.
         ("sales_fen", decimal(|_| 10_000)),
         ("cost_fen", decimal(|_| 0)),
         ("skus_n", whole(|_| 100)),
@@ -56,7 +57,7 @@ fn margin(hundredths: i64) -> Given {
 }
 
 fn rule() -> MarginRule {
-    MarginRule::new(super::super::parse("A01", super::super::A01).unwrap()).unwrap()
+    MarginRule::new(parse("A01", A01).unwrap()).unwrap()
 }
 
 fn observed(rule: &mut MarginRule, rows: &[Given]) -> Vec<(AlertState, Severity)> {
@@ -87,7 +88,7 @@ fn k22_under_9_per_cent_is_s3_and_under_7_s2_of_the_observed_parts() {
 }
 
 #[test]
-fn k22_each_revision_is_judged_and_9_5_per_cent_resolves() {
+fn k22_each_revision_is_classified_and_9_5_per_cent_resolves() {
     let mut rule = rule();
     let mut next = |hundredths| observed(&mut rule, &[margin(hundredths)]);
     assert_eq!(next(899), [FIRING]);
@@ -102,7 +103,7 @@ fn k22_each_revision_is_judged_and_9_5_per_cent_resolves() {
 }
 
 #[test]
-fn a_transition_tells_what_was_found() {
+fn a_transition_has_value_limit_subjects_and_window() {
     let mut rule = rule();
     let first = rule.observe(&batch(&[margin(850)]), NOW).unwrap().remove(0);
     let day = 86_400_000;
@@ -151,7 +152,7 @@ fn k22_with_fewer_than_five_skus_or_no_sales_nothing_fires_and_what_is_open_is_w
 }
 
 #[test]
-fn only_the_newest_window_is_judged() {
+fn only_the_newest_window_counts() {
     let mut rule = rule();
     let week = |week, hundredths| (week, "T1", 10_000, hundredths, 5, 9);
     assert_eq!(observed(&mut rule, &[week(3, 850)]), [FIRING]);
@@ -163,7 +164,7 @@ fn only_the_newest_window_is_judged() {
             (AlertState::Resolved, Severity::S3),
             (AlertState::Firing, Severity::S2)
         ],
-        "windows of one batch are judged in their order"
+        "windows of one batch are applied in their order"
     );
 }
 
@@ -180,7 +181,7 @@ fn a_retailer_that_changes_territory_keeps_its_alert() {
 }
 
 #[test]
-fn k22_windows_other_than_of_28_days_are_passed_over() {
+fn k22_windows_of_another_length_than_28_days_are_ignored() {
     let mut rule = rule();
     let changes = rule.observe(&kinds(&[margin(100)], "W1"), NOW).unwrap();
     assert!(changes.is_empty());
@@ -197,7 +198,7 @@ fn open_alerts_survive_a_restart() {
     assert_eq!(
         observed(&mut after, &[margin(850)]),
         [],
-        "what is known changes nothing"
+        "a known revision changes nothing"
     );
     assert_eq!(
         observed(&mut after, &[margin(950)]),
@@ -207,16 +208,16 @@ fn open_alerts_survive_a_restart() {
 
 #[test]
 fn limits_that_would_flap_are_refused() {
-    let settings = || super::super::parse::<MarginSettings>("A01", super::super::A01).unwrap();
+    let settings = || parse::<MarginSettings>("A01", A01).unwrap();
     let flapping = MarginSettings {
         resolved_from_ratio: 0.08,
         ..settings()
     };
     let error = MarginRule::new(flapping).err().unwrap().to_string();
     assert!(error.contains("flap"), "{error}");
-    let toothless = MarginSettings {
+    let without_limits = MarginSettings {
         below: Vec::new(),
         ..settings()
     };
-    assert!(MarginRule::new(toothless).is_err());
+    assert!(MarginRule::new(without_limits).is_err());
 }

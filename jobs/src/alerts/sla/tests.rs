@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use schemas::event::Topic;
 use serde_json::json;
 
+use super::super::rules::{A15, parse};
 use super::*;
 use crate::operator::fixture;
 use crate::operator::sla::{Sla, SlaStep};
@@ -20,11 +21,7 @@ const DUE: i64 = 11;
 
 fn rule() -> StepRule {
     let policy = Arc::new(Policy::built_in().unwrap());
-    StepRule::new(
-        super::super::parse("A15", super::super::A15).unwrap(),
-        policy,
-    )
-    .unwrap()
+    StepRule::new(parse("A15", A15).unwrap(), policy).unwrap()
 }
 
 fn clock(minutes: i64) -> RuleTime {
@@ -72,7 +69,7 @@ fn states(changes: &[AlertChange]) -> Vec<AlertState> {
     changes.iter().map(|change| change.state).collect()
 }
 
-/// States after `before` gave way to `after`.
+/// States after `after` has replaced `before`.
 fn replaced(
     rule: &mut StepRule,
     before: SlaStep,
@@ -140,7 +137,7 @@ fn k22_the_clock_or_live_time_fires_it_whichever_is_first() {
     let changes = rule.observe(&weighted(&[(pending(), 1)]), now).unwrap();
     assert_eq!(states(&changes), [AlertState::Firing]);
 
-    // The clock may be further, as after a drain; what live time says then holds nothing back.
+    // The clock may be further, as after a drain; live time then delays nothing.
     for live_ms in [None, Some(0)] {
         let mut rule = self::rule();
         let now = RuleTime {
@@ -159,7 +156,7 @@ fn k22_each_step_has_a_grace_of_its_own() {
         let (before, of_step) = text.split_once("\"CMP_DEPT_10M\"").unwrap();
         let of_step = of_step.replacen("grace = \"60s\"", &format!("grace = \"{grace}\""), 1);
         let policy = Policy::parse(&format!("{before}\"CMP_DEPT_10M\"{of_step}")).unwrap();
-        let settings = super::super::parse("A15", super::super::A15).unwrap();
+        let settings = parse("A15", A15).unwrap();
         let mut rule = StepRule::new(settings, Arc::new(policy)).unwrap();
         rule.observe(&weighted(&[(pending(), 1)]), clock(1))
             .unwrap();
@@ -210,7 +207,7 @@ fn a_stop_before_it_fires_cancels_the_timer() {
 }
 
 #[test]
-fn a_late_stop_resolves_and_says_how_long_it_took() {
+fn a_late_stop_resolves_with_the_time_it_took() {
     let mut rule = fired();
     let late = fact(StepOutcome::Breached, Some(25));
     let batch = weighted(&[(pending(), -1), (late, 1)]);
@@ -221,7 +218,7 @@ fn a_late_stop_resolves_and_says_how_long_it_took() {
         (resolved.first_fired_at_ms, resolved.transitioned_at_ms),
         (DUE * MINUTE, 25 * MINUTE)
     );
-    // A stop within the grace that was heard of too late: resolved, but not before it fired.
+    // A stop within the grace that became known too late: resolved, but not before it fired.
     let mut rule = fired();
     let batch = weighted(&[(pending(), -1), (fact(StepOutcome::Breached, Some(10)), 1)]);
     let resolved = rule.observe(&batch, clock(30)).unwrap().remove(0);
@@ -232,10 +229,10 @@ fn a_late_stop_resolves_and_says_how_long_it_took() {
 }
 
 #[test]
-fn a_late_stop_that_is_learnt_with_its_breach_fires_and_resolves_once() {
+fn a_late_stop_that_becomes_known_with_its_breach_fires_and_resolves_once() {
     let late = || fact(StepOutcome::Breached, Some(25));
     let both = [AlertState::Firing, AlertState::Resolved];
-    // All of it in one seal; or the timer ran, but the stop came with the records that moved the clock.
+    // Both in one seal; or the timer was running and the stop came with the records that moved the clock.
     let mut rule = rule();
     let changes = rule.observe(&weighted(&[(late(), 1)]), clock(30)).unwrap();
     assert_eq!(states(&changes), both);
@@ -246,7 +243,7 @@ fn a_late_stop_that_is_learnt_with_its_breach_fires_and_resolves_once() {
         .observe(&weighted(&[(pending(), 1)]), clock(1))
         .unwrap();
     assert_eq!(replaced(&mut watched, pending(), late(), clock(30)), both);
-    // Another word of the same is no news.
+    // Another fact of the same step that changes nothing.
     let other = SlaStep {
         unit_id: "U2".into(),
         ..late()
@@ -277,7 +274,7 @@ fn an_alert_that_was_wrong_is_withdrawn() {
 }
 
 #[test]
-fn the_passing_of_the_deadline_changes_nothing_of_an_open_alert() {
+fn the_deadline_passing_does_not_change_an_open_alert() {
     let breached = fact(StepOutcome::Breached, None);
     assert_eq!(replaced(&mut fired(), pending(), breached, clock(40)), []);
 }
@@ -315,17 +312,17 @@ fn timers_and_open_alerts_survive_a_restart() {
         let mut after = rule();
         after.load(&before.save().unwrap()).unwrap();
         assert_eq!(after.next_timer_ms(), before.next_timer_ms());
-        // The owner shows it again what holds.
-        let shown = after
+        // The owner replays the facts that hold.
+        let replayed = after
             .observe(&weighted(&[(pending(), 1)]), clock(5))
             .unwrap();
-        assert!(shown.is_empty());
+        assert!(replayed.is_empty());
         assert_eq!(states(&after.tick(clock(DUE))), expected);
     }
 }
 
 #[test]
-fn a_step_that_the_table_does_not_have_is_refused() {
+fn an_unknown_step_is_refused() {
     let policy = Arc::new(Policy::built_in().unwrap());
     let settings = |steps: &[&str]| StepSettings {
         rule_id: "A15".into(),
@@ -354,23 +351,24 @@ fn golden_timer_from_events() {
         ("case.opened", "2026-03-03T09:55:00+08:00", received),
         ("case.call_ended", "2026-03-03T10:00:00+08:00", ended),
     ];
-    let mut hear = |rule: &mut StepRule, events: &[(&str, &str, serde_json::Value)], time: &str| {
-        let now = RuleTime {
-            clock_ms: at(time),
-            live_ms: None,
+    let mut ingest =
+        |rule: &mut StepRule, events: &[(&str, &str, serde_json::Value)], time: &str| {
+            let now = RuleTime {
+                clock_ms: at(time),
+                live_ms: None,
+            };
+            let batch = fixture::batch(Topic::Complaints, events);
+            let skip = vec![false; batch.num_rows()];
+            cases.insert("complaints", &batch, &skip, &[]).unwrap();
+            match cases.run(now.clock_ms, &reference).unwrap() {
+                Some(changelog) => rule.observe(&changelog.facts, now).unwrap(),
+                None => rule.tick(now),
+            }
         };
-        let batch = fixture::batch(Topic::Complaints, events);
-        let skip = vec![false; batch.num_rows()];
-        cases.insert("complaints", &batch, &skip, &[]).unwrap();
-        match cases.run(now.clock_ms, &reference).unwrap() {
-            Some(difference) => rule.observe(&difference.facts, now).unwrap(),
-            None => rule.tick(now),
-        }
-    };
-    assert!(hear(&mut rule, &events, "10:00:00").is_empty());
+    assert!(ingest(&mut rule, &events, "10:00:00").is_empty());
     assert_eq!(rule.next_timer_ms(), Some(at("10:11:00")));
-    assert!(hear(&mut rule, &[], "10:10:59").is_empty());
-    let fired = hear(&mut rule, &[], "10:11:00");
+    assert!(ingest(&mut rule, &[], "10:10:59").is_empty());
+    let fired = ingest(&mut rule, &[], "10:11:00");
     assert_eq!(states(&fired), [AlertState::Firing]);
     assert_eq!(
         fired[0].about,
@@ -379,22 +377,22 @@ fn golden_timer_from_events() {
         }
     );
 
-    let told = [(
+    let notified = [(
         "case.dept_notified",
         "2026-03-03T10:40:00+08:00",
         json!({"case_id": "K1", "event_id": "late"}),
     )];
-    let resolved = hear(&mut rule, &told, "10:41:00");
+    let resolved = ingest(&mut rule, &notified, "10:41:00");
     assert_eq!(states(&resolved), [AlertState::Resolved]);
-    // It turns out that another notice went out in time.
+    // Another notification was sent in time, as becomes known now.
     let in_time = [(
         "case.dept_notified",
         "2026-03-03T10:08:00+08:00",
         json!({"case_id": "K1", "event_id": "early"}),
     )];
     assert!(
-        hear(&mut rule, &in_time, "10:50:00").is_empty(),
-        "what is resolved is over"
+        ingest(&mut rule, &in_time, "10:50:00").is_empty(),
+        "a resolved alert stays resolved"
     );
 }
 
@@ -414,8 +412,8 @@ fn any_fact() -> impl Strategy<Value = SlaStep> {
 }
 
 proptest! {
-    /// Whatever a step goes through, its alert opens, changes and closes in turn, and in the end is open just where the last fact
-    /// is unstopped past deadline and grace.
+    /// For any sequence of facts of a step, its alert opens, changes and closes in turn, and is open at the end exactly if the last
+    /// fact is not stopped and past deadline and grace.
     #[test]
     fn alerts_open_and_close_in_turn(steps in prop::collection::vec((any_fact(), 0..5_i64), 1..12)) {
         let mut rule = rule();

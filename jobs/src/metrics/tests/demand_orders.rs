@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bench::{Bench, ZONE, rows};
+use schemas::money::Fen;
+
+use super::harness::{Harness, ZONE, rows};
 use crate::operator::fixture::ms;
 use crate::operator::order_lines::{LineKind, LineKind::*, OrderLineFact};
 use crate::reference::{ReferenceData, RetailReference};
@@ -31,17 +33,17 @@ fn fact(
         }
         .into(),
         qty,
-        value_fen: qty * price_fen.unwrap_or(0),
+        value: Fen::from_fen(qty * price_fen.unwrap_or(0)),
         unpriced_qty: if price_fen.is_none() { qty } else { 0 },
         counts_as_order: i64::from(kind == Requested),
     }
 }
 
-fn bench(facts: &[OrderLineFact]) -> (Bench, RetailReference) {
-    let mut bench = Bench::new();
-    bench.stream("demand_orders", facts);
+fn harness(facts: &[OrderLineFact]) -> (Harness, RetailReference) {
+    let mut harness = Harness::new();
+    harness.stream("demand_orders", facts);
     (
-        bench,
+        harness,
         RetailReference::new(Arc::new(ReferenceData::empty())),
     )
 }
@@ -51,9 +53,9 @@ const TUESDAY: &str = "2026-11-17T10:00:00+08:00";
 const WEEK: (&str, &str) = ("2026-11-16", "2026-11-23");
 
 #[test]
-fn quantities_and_values_of_each_kind_stand_in_their_columns() {
+fn quantities_and_values_of_each_kind_are_in_their_columns() {
     let one = ("C1", "O1");
-    let (bench, reference) = bench(&[
+    let (harness, reference) = harness(&[
         fact(one, Requested, MONDAY, 10, Some(7)),
         fact(one, Allocated, TUESDAY, 6, Some(7)),
         fact(one, Unmet, TUESDAY, 4, Some(0)),
@@ -62,7 +64,7 @@ fn quantities_and_values_of_each_kind_stand_in_their_columns() {
         fact(("C1", "O2"), Cancelled, TUESDAY, 3, Some(7)),
         fact(("C1", "O3"), Requested, TUESDAY, 1, Some(7)),
     ]);
-    let week = bench.round("demand_orders", &reference, WEEK);
+    let week = harness.round("demand_orders", &reference, WEEK);
     let columns = [
         "sku_id",
         "territory_id",
@@ -88,18 +90,18 @@ fn quantities_and_values_of_each_kind_stand_in_their_columns() {
         rows(&week, &columns),
         ["S1 T1 A 11 77 6 42 5 0 2 16 3 21 4 5 10 2 1 7"]
     );
-    let monday = bench.round("demand_orders", &reference, ("2026-11-16", "2026-11-17"));
+    let monday = harness.round("demand_orders", &reference, ("2026-11-16", "2026-11-17"));
     assert_eq!(
         rows(&monday, &["requested_qty", "allocated_qty", "orders", "n"]),
         ["10 0 1 1"]
     );
-    let wednesday = bench.round("demand_orders", &reference, ("2026-11-18", "2026-11-19"));
+    let wednesday = harness.round("demand_orders", &reference, ("2026-11-18", "2026-11-19"));
     assert_eq!(wednesday.num_rows(), 0);
 }
 
 #[test]
 fn k09_orders_and_customers_are_distinct_with_requested_lines() {
-    let (bench, reference) = bench(&[
+    let (harness, reference) = harness(&[
         // Two lines of one order; the same number at another customer is another order.
         fact(("C1", "O1"), Requested, MONDAY, 1, None),
         fact(("C1", "O1"), Requested, MONDAY, 1, None),
@@ -108,20 +110,20 @@ fn k09_orders_and_customers_are_distinct_with_requested_lines() {
         // Delivered and nothing more: no order of this window.
         fact(("C3", "O9"), Delivered, TUESDAY, 1, None),
     ]);
-    let week = bench.round("demand_orders", &reference, WEEK);
+    let week = harness.round("demand_orders", &reference, WEEK);
     assert_eq!(rows(&week, &["orders", "customers", "n"]), ["3 2 5"]);
 }
 
 #[test]
 fn the_week_begins_on_monday_in_the_business_zone() {
     let one = ("C1", "O1");
-    let (bench, reference) = bench(&[
+    let (harness, reference) = harness(&[
         fact(one, Requested, "2026-11-22T15:59:59Z", 1, None),
         fact(one, Requested, "2026-11-22T16:00:00Z", 2, None),
     ]);
     let requested = |window| {
         rows(
-            &bench.round("demand_orders", &reference, window),
+            &harness.round("demand_orders", &reference, window),
             &["requested_qty"],
         )
     };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bench::{Bench, ZONE, rows};
+use schemas::money::Fen;
+
+use super::harness::{Harness, ZONE, rows};
 use crate::operator::closing_stock::ClosingStockFact;
 use crate::operator::fixture::ms;
 use crate::operator::order_lines::{LineKind, OrderLineFact};
@@ -14,7 +16,7 @@ use crate::reference::{PriceType, RetailReference};
 mod span;
 
 const WEEK: (&str, &str) = ("2026-11-16", "2026-11-23");
-/// In the week; in the 28 days before its end and not in the week; one day too early for both.
+/// In the week; in the 28 days before its end but not in the week; too early for both.
 const IN_WEEK: &str = "2026-11-17T10:00:00+08:00";
 const IN_SPAN: &str = "2026-10-26T00:00:00+08:00";
 const TOO_EARLY: &str = "2026-10-25T23:59:59+08:00";
@@ -35,7 +37,7 @@ struct Facts {
     prices: Vec<PriceObservationFact>,
 }
 
-/// What a fact is about: customer, SKU and instant.
+/// The subject of a fact: customer, SKU and instant.
 type Of<'a> = (&'a str, &'a str, &'a str);
 
 impl Facts {
@@ -52,7 +54,7 @@ impl Facts {
             class_id: "as of the delivery".into(),
             order_kind: "REGULAR".into(),
             qty,
-            value_fen: qty * price_fen.unwrap_or(0),
+            value: Fen::from_fen(qty * price_fen.unwrap_or(0)),
             unpriced_qty: if price_fen.is_none() { qty } else { 0 },
             counts_as_order: 0,
         });
@@ -98,24 +100,24 @@ impl Facts {
             price_basis: "SELLING".into(),
             state: ObservationState::Valid,
             is_last_of_day: true,
-            price_fen,
+            price: Fen::from_fen(price_fen),
         });
         self
     }
 
-    fn bench(&self) -> Bench {
-        let mut bench = Bench::new();
-        bench.stream("demand_orders", &self.lines);
-        bench.stream("sell_through", &self.sales);
-        bench.stream("stock_to_sales", &self.stock);
-        bench.stream("retailer_margin_by_sku", &self.prices);
-        bench
+    fn harness(&self) -> Harness {
+        let mut harness = Harness::new();
+        harness.stream("demand_orders", &self.lines);
+        harness.stream("sell_through", &self.sales);
+        harness.stream("stock_to_sales", &self.stock);
+        harness.stream("retailer_margin_by_sku", &self.prices);
+        harness
     }
 
     fn by_sku(&self, reference: &RetailReference, columns: &[&str]) -> Vec<String> {
         rows(
             &self
-                .bench()
+                .harness()
                 .round("retailer_margin_by_sku", reference, WEEK),
             columns,
         )
@@ -132,8 +134,8 @@ fn golden_m06_two_skus() {
     };
     let facts = sku(Facts::default(), "A", 20, 9_500, 8_480);
     let facts = sku(facts, "B", 10, 23_000, 21_200);
-    let (bench, reference) = (facts.bench(), reference());
-    let skus = bench.round("retailer_margin_by_sku", &reference, WEEK);
+    let (harness, reference) = (facts.harness(), reference());
+    let skus = harness.round("retailer_margin_by_sku", &reference, WEEK);
     assert_eq!(
         rows(
             &skus,
@@ -151,7 +153,7 @@ fn golden_m06_two_skus() {
             "B 230000.000000 212000.000000 SELL_THROUGH OWN DELIVERIES",
         ]
     );
-    let retailer = bench.round("retailer_margin", &reference, WEEK);
+    let retailer = harness.round("retailer_margin", &reference, WEEK);
     assert_eq!(
         rows(
             &retailer,
@@ -308,7 +310,7 @@ fn k16_cost_is_that_of_deliveries_by_quantity_then_the_list_price() {
 }
 
 #[test]
-fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
+fn k16_a_row_without_price_or_cost_is_not_in_the_sums() {
     let mut reference = reference();
     list_price(
         &mut reference,
@@ -343,8 +345,8 @@ fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
         .priced(("C1", "whole", IN_WEEK), 100)
         .counted(("C4", "no price", IN_WEEK))
         .counted(("C9", "no price", IN_WEEK));
-    let bench = facts.bench();
-    let skus = bench.round("retailer_margin_by_sku", &reference, WEEK);
+    let harness = facts.harness();
+    let skus = harness.round("retailer_margin_by_sku", &reference, WEEK);
     let columns = ["customer_id", "sku_id", "sales_fen", "cost_fen", "gm_ratio"];
     assert_eq!(
         rows(&skus, &columns),
@@ -357,7 +359,7 @@ fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
             "C9 no price   ",
         ]
     );
-    let retailers = bench.round("retailer_margin", &reference, WEEK);
+    let retailers = harness.round("retailer_margin", &reference, WEEK);
     let columns = [
         "customer_id",
         "territory_id",
@@ -385,14 +387,14 @@ fn k16_without_price_or_cost_a_row_stays_outside_the_sums() {
 }
 
 #[test]
-fn k16_a_window_of_28_days_weighs_with_all_of_its_days() {
+fn k16_a_window_of_28_days_weighs_with_all_its_days() {
     let facts = Facts::default()
         .delivered(("C1", "S", IN_SPAN), 4, Some(90))
         .delivered(("C1", "S", IN_WEEK), 5, Some(90))
         .delivered(("C1", "S", TOO_EARLY), 6, Some(90));
-    let bench = facts.bench();
+    let harness = facts.harness();
     let weights = |first| {
-        let found = bench.round(
+        let found = harness.round(
             "retailer_margin_by_sku",
             &reference(),
             (first, "2026-11-23"),
@@ -415,9 +417,9 @@ fn bands_are_on_target_from_9_to_11_per_cent() {
         let facts = Facts::default()
             .delivered(("C1", "S", IN_WEEK), 3, Some(cost))
             .priced(("C1", "S", IN_WEEK), 10_000);
-        let (bench, reference) = (facts.bench(), reference());
-        bench.round("retailer_margin_by_sku", &reference, WEEK);
-        let retailer = bench.round("retailer_margin", &reference, WEEK);
+        let (harness, reference) = (facts.harness(), reference());
+        harness.round("retailer_margin_by_sku", &reference, WEEK);
+        let retailer = harness.round("retailer_margin", &reference, WEEK);
         assert_eq!(rows(&retailer, &["band"]), [band], "cost {cost}");
     }
 }

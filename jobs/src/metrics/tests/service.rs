@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bench::{Bench, rows};
+use super::harness::{Harness, rows};
 use crate::operator::fixture::ms;
 use crate::operator::sla::{SlaStep, StepOutcome};
 use crate::operator::survey_answers::SurveyAnswer;
@@ -30,7 +30,7 @@ fn answer(at: &str, unit_id: &str, score: i64) -> SurveyAnswer {
     }
 }
 
-/// Answers of 12:00 on the Wednesday so many weeks before that of [`WEEK`].
+/// Answers at 12:00 on the Wednesday this many weeks before that of [`WEEK`].
 fn weeks_before(weeks: i64, scores: &[i64]) -> Vec<SurveyAnswer> {
     let wednesday = ms("2026-03-04T12:00:00+08:00") - weeks * 7 * 86_400_000;
     let one = |score: &i64| SurveyAnswer {
@@ -41,9 +41,9 @@ fn weeks_before(weeks: i64, scores: &[i64]) -> Vec<SurveyAnswer> {
 }
 
 fn satisfaction(facts: &[SurveyAnswer], columns: &[&str]) -> Vec<String> {
-    let mut bench = Bench::new();
-    bench.stream("satisfaction", facts);
-    rows(&bench.round("satisfaction", &reference(), WEEK), columns)
+    let mut harness = Harness::new();
+    harness.stream("satisfaction", facts);
+    rows(&harness.round("satisfaction", &reference(), WEEK), columns)
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn k17_the_trend_is_over_eight_weeks_of_which_six_have_a_row() {
     let found: f64 = trend(&[0, 1, 4, 5, 6, 7])[0].parse().unwrap();
     assert!((found - over / under).abs() < 1e-12, "{found}");
     assert_eq!(trend(&[0, 1, 4, 5, 6]), [""]);
-    // Weeks without one's own answer have no row to show a trend in.
+    // A week without answers has no row, and so no trend.
     assert!(trend(&[1, 2, 3, 4, 5, 6, 7]).is_empty());
 }
 
@@ -123,7 +123,7 @@ fn k17_overall_is_question_q0_alone() {
     );
 }
 
-/// The trend looks back 8 calendar weeks, from the first instant of the oldest on.
+/// The trend looks back 8 calendar weeks, beginning with the first instant of the oldest.
 #[test]
 fn k24_the_trend_looks_back_eight_calendar_weeks() {
     let slope = |oldest: &str| {
@@ -137,7 +137,7 @@ fn k24_the_trend_looks_back_eight_calendar_weeks() {
 }
 
 #[test]
-fn m18_a_week_is_weighed_by_its_mean_and_not_by_its_answers() {
+fn m18_the_trend_weighs_weeks_and_not_answers() {
     let mut facts = weeks_before(0, &[5, 5, 5, 1]);
     for weeks in 1..6 {
         facts.extend(weeks_before(weeks, &[4]));
@@ -161,8 +161,8 @@ fn k17_response_counts_in_the_window_of_the_sending() {
         customer_kind: "RETAILER".into(),
         is_answered,
     };
-    let mut bench = Bench::new();
-    bench.stream(
+    let mut harness = Harness::new();
+    harness.stream(
         "satisfaction_response",
         &[
             invitation("2026-03-02T00:00:00+08:00", true),
@@ -172,7 +172,7 @@ fn k17_response_counts_in_the_window_of_the_sending() {
             invitation("2026-03-09T00:00:00+08:00", true),
         ],
     );
-    let found = bench.round("satisfaction_response", &reference(), WEEK);
+    let found = harness.round("satisfaction_response", &reference(), WEEK);
     let columns = [
         "unit_id",
         "sent_n",
@@ -205,8 +205,8 @@ fn step(at: &str, step_id: &str, outcome: StepOutcome, overrun_ms: Option<i64>) 
 #[test]
 fn m19_steps_count_at_their_deadline_and_only_those_that_apply() {
     let dept = |at, outcome, overrun_ms| step(at, "CMP_DEPT_10M", outcome, overrun_ms);
-    let mut bench = Bench::new();
-    bench.stream(
+    let mut harness = Harness::new();
+    harness.stream(
         "sla_compliance",
         &[
             dept("2026-03-03T10:00:00+08:00", StepOutcome::Met, None),
@@ -242,11 +242,11 @@ fn m19_steps_count_at_their_deadline_and_only_those_that_apply() {
         "compliance_ratio",
         "n",
     ];
-    let day = bench.round("sla_compliance", &reference(), ("2026-03-03", "2026-03-04"));
+    let day = harness.round("sla_compliance", &reference(), ("2026-03-03", "2026-03-04"));
     assert_eq!(
         rows(&day, &columns),
         ["CMP_DEPT_10M 2 2 1 5000 0.5 5", "CMP_INFORM_20M 0 0 1 0  1"]
     );
-    let week = bench.round("sla_compliance", &reference(), WEEK);
+    let week = harness.round("sla_compliance", &reference(), WEEK);
     assert_eq!(rows(&week, &columns)[0], "CMP_DEPT_10M 3 2 1 5000 0.6 6");
 }

@@ -4,14 +4,14 @@ use super::*;
 use crate::operator::fixture::{entry, facts_of, ms};
 use crate::reference::fixture::one_customer;
 
-/// (instant, stock, counts) of the facts of counts (said at, counted at, quantity).
+/// (instant, stock, counts) of the facts of counts (occurred at, counted at, quantity).
 fn facts(counts: &[(i64, &str, i64)]) -> Vec<(i64, i64, i64)> {
     let history: Vec<_> = counts
         .iter()
-        .map(|(said_ms, counted_at, qty)| {
+        .map(|(occurred_at_ms, counted_at, qty)| {
             let counted_at_ms = ms(counted_at);
             entry(
-                *said_ms,
+                *occurred_at_ms,
                 StockCount {
                     counted_at_ms,
                     qty: *qty,
@@ -35,7 +35,7 @@ fn the_last_count_of_each_local_day() {
     let found = facts(&[
         (1, "2026-11-22T15:59:59.999Z", 4),
         (2, "2026-11-22T16:00:00Z", 5),
-        // Told late: counted before the one above.
+        // Reported later, counted before the one above.
         (3, "2026-11-22T10:00:00Z", 9),
     ]);
     assert_eq!(

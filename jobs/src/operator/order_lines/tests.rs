@@ -27,11 +27,11 @@ fn entry(at_ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<Order
             order_kind: (step == OrderStep::Placed).then(|| "EMERGENCY".into()),
             lines: lines
                 .iter()
-                .map(|(line_no, qty, price_fen)| OrderLine {
+                .map(|(line_no, qty, price)| OrderLine {
                     line_no: *line_no,
                     sku_id: format!("S{line_no}").into(),
                     qty: *qty,
-                    price_fen: *price_fen,
+                    price: price.map(Fen::from_fen),
                 })
                 .collect(),
         },
@@ -43,9 +43,9 @@ fn facts_in(
     history: &[HistoryEntry<OrderEvent>],
 ) -> Vec<OrderLineFact> {
     let mut out = Vec::new();
-    let mut call = OperatorContext::new(i64::MAX, reference);
+    let mut context = OperatorContext::new(i64::MAX, reference);
     let key = ("C1".into(), "O1".into());
-    OrderLines.facts(&key, history, &mut call, &mut out);
+    OrderLines.facts(&key, history, &mut context, &mut out);
     out
 }
 
@@ -57,7 +57,7 @@ fn facts(history: &[HistoryEntry<OrderEvent>]) -> Vec<OrderLineFact> {
 fn of(kind: LineKind, facts: &[OrderLineFact]) -> Vec<(i64, i64, i64, i64)> {
     let facts = facts.iter().filter(|fact| fact.kind == kind);
     facts
-        .map(|f| (f.instant_ms, f.line_no, f.qty, f.value_fen))
+        .map(|f| (f.instant_ms, f.line_no, f.qty, f.value.as_fen()))
         .collect()
 }
 
@@ -73,7 +73,7 @@ fn k09_the_last_version_before_the_first_allocation_counts_at_the_placing() {
     assert_eq!(of(Requested, &found), [(1, 1, 12, 60), (1, 3, 7, 14)]);
     let allocated = [(3, 1, 8, 40), (3, 3, 7, 14), (5, 1, 4, 20)];
     assert_eq!(of(Allocated, &found), allocated);
-    // The second allocation does not heal what the first left open.
+    // The second allocation does not cover what the first left open.
     assert_eq!(of(Unmet, &found), [(3, 1, 4, 0)]);
     assert!(found.iter().all(|fact| *fact.order_kind == *"EMERGENCY"));
     let counting = found.iter().filter(|fact| fact.counts_as_order == 1);
@@ -91,7 +91,7 @@ fn k09_without_an_allocation_the_last_of_all_counts_and_nothing_is_unmet() {
 }
 
 #[test]
-fn k09_a_cancellation_takes_the_requested_away_and_leaves_the_rest() {
+fn k09_a_cancellation_removes_the_requested_lines_and_keeps_the_rest() {
     let mut history = vec![
         entry(1, OrderStep::Placed, &[(1, 10, Some(5))]),
         entry(2, OrderStep::Allocated, &[(1, 6, Some(5))]),
@@ -102,7 +102,7 @@ fn k09_a_cancellation_takes_the_requested_away_and_leaves_the_rest() {
     assert_eq!(of(Cancelled, &found), [(900_000_000, 1, 10, 50)]);
     assert_eq!(of(Allocated, &found), [(2, 1, 6, 30)]);
     assert_eq!(of(Unmet, &found), [(2, 1, 4, 0)]);
-    // A second cancellation says nothing new.
+    // A second cancellation changes nothing.
     history.push(entry(900_000_001, OrderStep::Cancelled, &[]));
     assert_eq!(facts(&history), found);
 }
@@ -124,7 +124,7 @@ fn k09_steps_count_without_the_order_having_been_placed() {
 }
 
 #[test]
-fn an_order_first_heard_of_by_its_allocation_has_no_counted_version() {
+fn an_order_that_begins_with_its_allocation_has_no_counted_version() {
     let found = facts(&[
         entry(1, OrderStep::Allocated, &[(1, 6, Some(5))]),
         entry(2, OrderStep::Placed, &[(1, 10, Some(5))]),
@@ -135,7 +135,7 @@ fn an_order_first_heard_of_by_its_allocation_has_no_counted_version() {
 }
 
 #[test]
-fn k10_own_price_then_the_counted_versions_then_the_list_then_none() {
+fn k10_the_price_is_the_lines_own_then_the_counted_versions_then_the_list_price_then_none() {
     let mut reference = one_customer();
     let wholesale = |sku| (sku, "R1", PriceType::Wholesale);
     list_price(&mut reference, "p", wholesale("S3"), 30, 0, None);
@@ -164,12 +164,12 @@ fn k10_own_price_then_the_counted_versions_then_the_list_then_none() {
     let unpriced = found.iter().filter(|fact| fact.unpriced_qty == 1);
     assert_eq!(unpriced.map(|f| f.line_no).collect::<Vec<_>>(), [4, 4]);
 
-    let mut call = OperatorContext::new(i64::MAX, &reference);
+    let mut context = OperatorContext::new(i64::MAX, &reference);
     let key = ("C1".into(), "O1".into());
-    OrderLines.facts(&key, &history, &mut call, &mut Vec::new());
-    let (reads, wake) = call.into_requests();
+    OrderLines.facts(&key, &history, &mut context, &mut Vec::new());
+    let (reads, timer_ms) = context.into_requests();
     assert_eq!(reads, ["S3".into(), "S4".into()] as [Arc<str>; 2]);
-    assert_eq!(wake, None);
+    assert_eq!(timer_ms, None);
 }
 
 #[test]
@@ -206,7 +206,7 @@ proptest! {
 }
 
 #[test]
-fn k09_events_become_steps_with_their_quantity_and_a_rejection_is_none() {
+fn k09_events_are_projected_to_steps_with_their_quantity_and_a_rejection_is_none() {
     let at = "2026-01-07T02:00:00Z";
     let line = |quantity: &str, qty: i64| {
         json!({"order_id": "O1", "order_kind": "REGULAR",
@@ -221,7 +221,7 @@ fn k09_events_become_steps_with_their_quantity_and_a_rejection_is_none() {
             ("order.exchanged", at, line("returned_qty", 6)),
             ("order.returned", at, line("returned_qty", 5)),
             ("order.cancelled", at, json!({"order_id": "O1"})),
-            // What it was rejected for is not undone by that.
+            // A rejection reports no step.
             ("order.rejected", at, json!({"order_id": "O1"})),
         ],
     );
@@ -243,12 +243,12 @@ fn k09_events_become_steps_with_their_quantity_and_a_rejection_is_none() {
     let (_, key, placed) = &found[0];
     assert_eq!((&*key.0, &*key.1), ("C1", "O1"));
     assert_eq!(placed.order_kind.as_deref(), Some("REGULAR"));
-    assert_eq!(placed.lines[0].price_fen, Some(5));
+    assert_eq!(placed.lines[0].price, Some(Fen::from_fen(5)));
 }
 
-/// K24: an order has no look-back. What happens to it counts however late it comes.
+/// K24: an event of an order counts however late it comes.
 #[test]
-fn k24_an_order_is_remembered_for_any_time() {
+fn k24_an_order_has_no_look_back() {
     let years = 3 * 366 * 86_400_000;
     let history = [
         entry(1, OrderStep::Placed, &[(1, 10, Some(5))]),

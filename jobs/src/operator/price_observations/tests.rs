@@ -19,19 +19,24 @@ fn key() -> ShelfKey {
     ("C1".into(), "S1".into())
 }
 
-fn observed(said_ms: i64, at: &str, basis: &str, price_fen: i64) -> HistoryEntry<Observation> {
+fn observed(
+    occurred_at_ms: i64,
+    at: &str,
+    basis: &str,
+    price_fen: i64,
+) -> HistoryEntry<Observation> {
     entry(
-        said_ms,
+        occurred_at_ms,
         Observation {
             observed_at_ms: ms(at),
-            price_fen,
+            price: Fen::from_fen(price_fen),
             price_basis: basis.into(),
         },
     )
 }
 
 #[test]
-fn k14_the_bounds_are_inside_and_no_suggested_price_means_no_quarantine() {
+fn k14_the_bounds_are_included_and_no_suggested_price_means_no_quarantine() {
     use ObservationState::{Outlier, Valid};
     for (price, suggested, state) in [
         (30, Some(100), Valid),
@@ -44,13 +49,13 @@ fn k14_the_bounds_are_inside_and_no_suggested_price_means_no_quarantine() {
         (0, Some(0), Valid),
         (i64::MAX, None, Valid),
     ] {
-        let found = ObservationState::judge(price, suggested);
+        let found = ObservationState::classify(Fen::from_fen(price), suggested.map(Fen::from_fen));
         assert_eq!(found, state, "{price} of {suggested:?}");
     }
 }
 
 #[test]
-fn k14_an_observation_is_judged_again_when_the_list_price_changes() {
+fn k14_an_observation_is_classified_again_when_the_list_price_changes() {
     let mut reference = one_customer();
     let history = [observed(1, "2026-01-07T02:00:00Z", "SELLING", 1_000)];
     let state =
@@ -69,9 +74,9 @@ fn k14_an_observation_is_judged_again_when_the_list_price_changes() {
     );
     assert_eq!(state(&reference), ObservationState::Valid);
 
-    let mut call = OperatorContext::new(0, &reference);
-    operator().facts(&key(), &history, &mut call, &mut Vec::new());
-    assert_eq!(call.into_requests().0, ["S1".into()] as [Arc<str>; 1]);
+    let mut context = OperatorContext::new(0, &reference);
+    operator().facts(&key(), &history, &mut context, &mut Vec::new());
+    assert_eq!(context.into_requests().0, ["S1".into()] as [Arc<str>; 1]);
 }
 
 #[test]
@@ -96,14 +101,14 @@ fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
     let found = facts_of(&operator(), &key(), &history, &reference);
     let marked = found.iter().filter(|fact| fact.is_last_of_day);
     assert_eq!(
-        marked.map(|fact| fact.price_fen).collect::<Vec<_>>(),
+        marked.map(|fact| fact.price.as_fen()).collect::<Vec<_>>(),
         [91, 94]
     );
     assert_eq!(found.len(), 6);
 }
 
 #[test]
-fn only_observations_are_taken_and_an_absent_basis_is_unknown() {
+fn only_observations_are_projected_and_a_missing_basis_is_unknown() {
     let at = "2026-01-07T02:00:00Z";
     let seen = json!({"sku_id": "S1", "price_fen": 95, "observed_at": ms(at) - 5});
     let mut selling = seen.clone();
@@ -124,13 +129,13 @@ fn only_observations_are_taken_and_an_absent_basis_is_unknown() {
         .collect();
     assert_eq!(bases, [(0, UNKNOWN), (2, SELLING)]);
     assert_eq!(
-        (found[0].2.observed_at_ms, found[0].2.price_fen),
+        (found[0].2.observed_at_ms, found[0].2.price.as_fen()),
         (ms(at) - 5, 95)
     );
 }
 
 #[test]
-fn one_shard_of_several_publishes_a_customers_facts() {
+fn exactly_one_shard_publishes_the_facts_of_a_customer() {
     let history = [observed(1, "2026-01-07T08:00:00Z", "SELLING", 90)];
     let facts = facts_of(&operator(), &key(), &history, &one_customer());
     let publishing = (0..4).filter(|shard| {

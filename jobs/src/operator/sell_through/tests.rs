@@ -66,7 +66,7 @@ fn golden_m02_a_week_sells_45() {
 }
 
 #[test]
-fn golden_m02_split_three_sevenths_lie_in_the_earlier_week() {
+fn golden_m02_split_puts_three_sevenths_into_the_earlier_week() {
     let friday = ms("2026-11-20T00:00:00+08:00");
     let found = facts(&[counted(friday, 45), counted(friday + 7 * DAY_MS, 0)]);
     let next_week = ms("2026-11-23T00:00:00+08:00");
@@ -98,7 +98,7 @@ fn k12_k24_exactly_14_days_are_used_and_one_ms_more_is_not() {
     let used = facts(&[counted(0, 14), counted(14 * DAY_MS, 0)]);
     assert_eq!(sold(&used), 14 * MILLION);
     assert_eq!(facts(&[counted(0, 14), counted(14 * DAY_MS + 1, 0)]), []);
-    // An interval left out does not disturb the next.
+    // An unused interval does not affect the next.
     let after = facts(&[
         counted(0, 14),
         delivered(DAY_MS, 1_000),
@@ -142,7 +142,7 @@ fn k08_of_counts_at_one_instant_the_later_stamp_then_the_later_item_counts() {
 }
 
 #[test]
-fn k12_only_deliveries_and_returns_move_a_shelf_neither_allocations_nor_exchanges() {
+fn k12_only_deliveries_and_returns_move_stock() {
     let operator = SellThrough { zone: SHANGHAI };
     let at = "2026-01-07T02:00:00Z";
     let visits = batch(
@@ -184,7 +184,7 @@ fn k12_only_deliveries_and_returns_move_a_shelf_neither_allocations_nor_exchange
 }
 
 proptest! {
-    /// K11: whatever the edges, the parts of an interval sum to what was sold, each within one millionth of its share.
+    /// K11: for any edges, the parts of an interval sum to what was sold, each within one millionth of its share.
     #[test]
     fn k11_parts_add_up_exactly(
         qty in 0..1_000_000_i64,
@@ -203,7 +203,7 @@ proptest! {
         }
     }
 
-    /// Cutting a history at a count and adding the two halves gives the whole: an interval knows nothing of its neighbours.
+    /// The facts of a history are those of its two parts, wherever it is cut at a count: an interval does not depend on its neighbours.
     #[test]
     fn a_history_may_be_cut_at_any_count(
         steps in prop::collection::vec((1..20 * DAY_MS, 0..30_i64, 0..30_i64, 0..10_i64), 2..8),

@@ -1,22 +1,22 @@
-//! A service case as its history tells it: what it is, and the instants that steps start and stop at.
+//! A service case as read from its history: its dimensions, and the instants at which steps start and stop.
 
 use std::sync::Arc;
 
 use pipeline::history::HistoryEntry;
 use serde::{Deserialize, Serialize};
 
-/// How long an answered phone case is waited for before its receipt counts as the end of the contact (K18).
-const WAIT_FOR_CALL_END_MS: i64 = 2 * 3_600_000;
+/// How long the end of an answered call is awaited before the receipt of the case counts as the end of the contact (K18).
+const AWAIT_CALL_END_MS: i64 = 2 * 3_600_000;
 
-/// What an event says about its case.
+/// What an event reports of its case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CaseEvent {
+pub(crate) enum CaseEvent {
     Opened {
         kind: Arc<str>,
         category: Option<Arc<str>>,
         unit_id: Option<Arc<str>>,
         received_at_ms: i64,
-        /// A phone call that somebody took: it will end.
+        /// A phone call that was taken, so that its end will be reported.
         is_answered_call: bool,
     },
     CallEnded {
@@ -45,21 +45,21 @@ pub enum CaseEvent {
     Withdrawn,
 }
 
-/// What steps start and stop at (names as in `sla.toml`).
+/// What steps start and stop at (names as in `sla/steps.toml`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Mark {
+pub(crate) enum Mark {
     /// The end of the first call, else the receipt.
     ContactEnded,
-    /// The department was told.
+    /// The department was notified.
     DeptNotified,
-    /// The department was told and the person who will solve it is fixed.
+    /// The department was notified and named the person who resolves the case.
     ResolverNamed,
-    /// The customer was told anything.
+    /// The customer was informed of anything.
     CustomerInformed,
-    /// The customer was told what came of notifying the department.
+    /// The customer was informed of the result of notifying the department.
     NoticeResultTold,
-    /// Somebody asked how far it is.
+    /// The progress was checked.
     ProgressChecked,
     /// A promise to reply was kept.
     ReplyPromiseKept,
@@ -67,28 +67,28 @@ pub enum Mark {
     CalledBack,
 }
 
-/// An instant and the event that set it.
+/// An instant and the event that reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub(super) struct Moment {
     pub at_ms: i64,
     pub event_id: Arc<str>,
 }
 
-/// When the contact with the customer ended, as far as that is known.
+/// When the contact with the customer ended, if that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ContactEnd {
+pub(super) enum ContactEnd {
     At(Moment),
-    /// The call may still be under way; at this instant the receipt counts.
+    /// The call may still be going on; from this instant on the receipt counts.
     AwaitedUntil(i64),
 }
 
-/// What the steps of a case are decided from.
+/// The input for deciding the steps of a case.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Case {
+pub(super) struct Case {
     pub kind: Arc<str>,
     pub category: Option<Arc<str>>,
     pub unit_id: Option<Arc<str>>,
-    /// Event that opened it.
+    /// The event that opened it.
     pub opened_by: Arc<str>,
     pub contact_end: ContactEnd,
     pub answered_at_once: bool,
@@ -97,8 +97,8 @@ pub struct Case {
 }
 
 impl Case {
-    /// Reads a history in order; `None` while nothing opened the case. Of several openings or call ends the first counts.
-    pub fn read(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Option<Self> {
+    /// Reads a history in order; `None` while no event has opened the case. Of several openings or call ends the first counts.
+    pub(super) fn read(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Option<Self> {
         let mut case = history.iter().find_map(|entry| opened(entry, clock_ms))?;
         if let Some(ended) = history.iter().find_map(call_ended) {
             case.contact_end = ContactEnd::At(ended);
@@ -118,7 +118,7 @@ impl Case {
     }
 
     /// The first moment of `mark`; `None` while there is none.
-    pub fn first(&self, mark: Mark) -> Option<&Moment> {
+    pub(super) fn first(&self, mark: Mark) -> Option<&Moment> {
         if mark == Mark::ContactEnded {
             return match &self.contact_end {
                 ContactEnd::At(moment) => Some(moment),
@@ -131,7 +131,7 @@ impl Case {
             .map(|(_, moment)| moment)
     }
 
-    /// Keeps the earliest moment; of equal ones the first in the order of the history.
+    /// Keeps the earliest moment; of equal ones the first in the history.
     fn set(&mut self, mark: Mark, moment: Moment) {
         match self.marks.iter_mut().find(|(known, _)| *known == mark) {
             Some((_, first)) if first.at_ms <= moment.at_ms => {}
@@ -152,9 +152,9 @@ fn opened(entry: &HistoryEntry<CaseEvent>, clock_ms: i64) -> Option<Case> {
     else {
         return None;
     };
-    let patience_ends_ms = received_at_ms.saturating_add(WAIT_FOR_CALL_END_MS);
-    let contact_end = if *is_answered_call && clock_ms < patience_ends_ms {
-        ContactEnd::AwaitedUntil(patience_ends_ms)
+    let awaited_until_ms = received_at_ms.saturating_add(AWAIT_CALL_END_MS);
+    let contact_end = if *is_answered_call && clock_ms < awaited_until_ms {
+        ContactEnd::AwaitedUntil(awaited_until_ms)
     } else {
         ContactEnd::At(moment(entry, *received_at_ms))
     };
@@ -184,7 +184,7 @@ fn moment(entry: &HistoryEntry<CaseEvent>, at_ms: i64) -> Moment {
     }
 }
 
-/// Which marks an event sets.
+/// The marks that an event sets.
 fn marks(event: &CaseEvent, history: &[HistoryEntry<CaseEvent>]) -> &'static [Mark] {
     match event {
         CaseEvent::DeptNotified { has_resolver: true } => {
@@ -206,14 +206,14 @@ fn marks(event: &CaseEvent, history: &[HistoryEntry<CaseEvent>]) -> &'static [Ma
     }
 }
 
-/// Whether the promise was made as one to reply; the event that keeps it need not repeat the kind.
+/// Whether the promise was made as one to reply; the event that reports it kept need not repeat the kind.
 fn promised_reply(promise_id: &Arc<str>, history: &[HistoryEntry<CaseEvent>]) -> bool {
     history.iter().any(|entry| {
         matches!(&entry.event, CaseEvent::PromiseMade { promise_id: made, is_reply: true } if made == promise_id)
     })
 }
 
-/// When an event counts: promises when they were kept, all else when it happened.
+/// The instant at which an event counts: for a kept promise when it was kept, otherwise when the event occurred.
 fn at_ms(entry: &HistoryEntry<CaseEvent>) -> i64 {
     match entry.event {
         CaseEvent::PromiseKept { at_ms, .. } => at_ms,

@@ -1,4 +1,4 @@
-//! What each event of `complaints` says about its case.
+//! From the columns of `complaints` to case events.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use pipeline::columns::{Columns, FlagColumn, InstantColumn, TextColumn};
 
 use super::case::CaseEvent;
 
-/// The columns of `complaints` that steps are decided from.
+/// The columns of `complaints` that steps depend on.
 pub(super) struct CaseColumns<'a> {
     event_type: TextColumn<'a>,
     pub(super) customer_id: TextColumn<'a>,
@@ -59,7 +59,7 @@ impl<'a> CaseColumns<'a> {
         })
     }
 
-    /// Which case an event is about and what it says; `None` for events that no step looks at.
+    /// The case of an event and what it reports; `None` for events that no step depends on.
     pub(super) fn event(&self, row: usize) -> Option<(Arc<str>, CaseEvent)> {
         let event = match self.event_type.get(row)? {
             "case.opened" => CaseEvent::Opened {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn events_become_marks_of_the_right_case() {
+    fn events_are_projected_to_marks_of_their_case() {
         let operator = Sla::new(Arc::new(Policy::built_in().unwrap()));
         let when = "2026-03-03T10:00:00+08:00";
         let events = [

@@ -2,21 +2,21 @@
 //!
 //! ```text
 //!  events of a case ─▶ Case: marks with instants ─┐
-//!  sla.toml ─────────▶ Policy: steps ─────────────┴▶ SlaStep, one a step, at its deadline
+//!  sla/steps.toml ───▶ Policy: steps ─────────────┴▶ SlaStep, one per step, at its deadline
 //! ```
 //!
-//! [`Case`] knows events and no step; [`StepDefinition`] knows marks and no event; `steps` decides. A new step over known marks is a new
-//! entry in `sla.toml`.
+//! `Case` depends on events and on no step; `StepDefinition` depends on marks and on no event; `steps` decides. A new step over known
+//! marks is a new entry in `sla/steps.toml`.
 //!
-//! The clock decides only when: a step is PENDING until the clock is past its deadline, the warning shows once it is due, and the
-//! two hours for which a phone call may go on are waited. Timers (`OperatorContext::register_timer`) stand at each of these instants, so a deadline
-//! passes with no event.
+//! The clock decides only when: a step is PENDING until the clock has passed its deadline, the warning appears once it is due, and the
+//! end of a phone call is awaited for two hours. A timer (`OperatorContext::register_timer`) is registered for each of these instants,
+//! so a deadline passes without an event.
 //!
 //! Readings beyond K18:
 //! * Of several `case.opened` of one case the first counts, likewise of several `case.call_ended`.
-//! * A withdrawn case is VOID also if it was answered at once. Both hold whenever the event came.
-//! * A phone case with `answered` = false is an abandoned call: no call end is waited for. Without the field the call was taken.
-//! * A kept promise is one to reply if it says so itself or the promise of that id was made as one.
+//! * A withdrawn case is VOID also if it was answered at once. Both hold whenever the event comes.
+//! * A phone case with `answered` = false is an abandoned call: no call end is awaited. Without the field the call was taken.
+//! * A kept promise is one to reply if its own event says so or the promise of that id was made as one.
 //! * A late stop known before the clock has passed the deadline leaves the step PENDING: an earlier stop may still arrive.
 
 mod case;
@@ -28,28 +28,29 @@ mod tests;
 
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use pipeline::error::Result;
 use pipeline::history::{HistoryEntry, Operator, OperatorContext};
 
-pub use case::{Case, CaseEvent, ContactEnd, Mark, Moment};
-pub use policy::{LimitClock, Policy, PolicyError, StepDefinition};
-pub use steps::{SlaStep, StepOutcome};
+pub use policy::Policy;
+pub(crate) use policy::StepDefinition;
+pub(crate) use steps::{SlaStep, StepOutcome};
 
+use self::case::{Case, CaseEvent, ContactEnd};
 use self::columns::CaseColumns;
 use crate::reference::RetailReference;
 
 /// Name of the operator and its fact table.
-pub const SLA_STEPS: &str = "sla_steps";
+pub(crate) const SLA_STEPS: &str = "sla_steps";
 
 /// See the module's page.
-pub struct Sla {
+pub(crate) struct Sla {
     policy: Arc<Policy>,
 }
 
 impl Sla {
     /// The operator for a table of steps.
-    pub fn new(policy: Arc<Policy>) -> Self {
+    pub(crate) fn new(policy: Arc<Policy>) -> Self {
         Self { policy }
     }
 }
@@ -76,7 +77,7 @@ impl Operator for Sla {
         _topic: &str,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, CaseKey, CaseEvent),
-    ) -> Result<(), ArrowError> {
+    ) -> Result<()> {
         let columns = CaseColumns::of(batch)?;
         for row in 0..batch.num_rows() {
             let Some((case_id, event)) = columns.event(row) else {
@@ -93,21 +94,22 @@ impl Operator for Sla {
         &self,
         (customer_id, case_id): &CaseKey,
         history: &[HistoryEntry<CaseEvent>],
-        call: &mut OperatorContext<'_, RetailReference>,
+        context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SlaStep>,
     ) {
-        let Some(case) = Case::read(history, call.clock_ms) else {
+        let Some(case) = Case::read(history, context.clock_ms) else {
             return;
         };
         for step in self.policy.steps_of(&case.kind) {
-            let (fact, timer_ms) = steps::decide(step, customer_id, case_id, &case, call.clock_ms);
+            let (fact, timer_ms) =
+                steps::decide(step, customer_id, case_id, &case, context.clock_ms);
             out.extend(fact);
             if let Some(instant_ms) = timer_ms {
-                call.register_timer(instant_ms);
+                context.register_timer(instant_ms);
             }
         }
         if let ContactEnd::AwaitedUntil(until_ms) = case.contact_end {
-            call.register_timer(until_ms);
+            context.register_timer(until_ms);
         }
     }
 }

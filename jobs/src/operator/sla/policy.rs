@@ -1,44 +1,32 @@
-//! The table of steps: what is measured is data, no step has code of its own.
+//! The table of steps: what is measured is data; no step has code of its own.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use pipeline::alert::Severity;
+use pipeline::error::ErrorKind;
 use serde::{Deserialize, Deserializer};
 
 use super::case::Mark;
+use crate::error::{Error, Result};
 
 /// The table that Vitrine comes with.
 const BUILT_IN: &str = include_str!("../../../sla/steps.toml");
 
-/// Why a table of steps cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PolicyError {
-    #[error("the table of steps cannot be read; see the place and the known names below")]
-    Syntax(#[from] toml::de::Error),
-    #[error("step_id={step_id} stands twice; give each step a name of its own")]
-    Twice { step_id: Arc<str> },
-    #[error("step_id={step_id}: {what}")]
-    Step {
-        step_id: Arc<str>,
-        what: &'static str,
-    },
-}
-
-/// Which clock a limit is measured on.
+/// The clock on which a limit is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum LimitClock {
+pub(crate) enum LimitClock {
     /// Every hour counts.
     Elapsed,
 }
 
-/// One step: from which mark of a case to which, within how long, and whose business it is.
+/// One step: the marks of a case between which it runs, its limit, and the roles responsible.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StepDefinition {
+pub(crate) struct StepDefinition {
     pub step_id: Arc<str>,
-    /// Kinds of case that have it.
+    /// Kinds of case that have this step.
     pub case_kinds: Vec<Arc<str>>,
     pub start: Mark,
     /// Time after the end of the contact at which the step starts while its start is missing.
@@ -49,7 +37,7 @@ pub struct StepDefinition {
     #[serde(rename = "limit", deserialize_with = "duration_ms")]
     pub limit_ms: i64,
     pub clock: LimitClock,
-    /// Part of the limit after which a pending step is warned about, in thousandths.
+    /// Part of the limit after which a pending step raises a warning, in thousandths.
     #[serde(rename = "early_warning", deserialize_with = "thousandths")]
     pub early_warning_thousandths: i64,
     #[serde(rename = "grace", deserialize_with = "duration_ms")]
@@ -61,56 +49,67 @@ pub struct StepDefinition {
 
 impl StepDefinition {
     /// Time from the start to the early warning.
-    pub fn warning_ms(&self) -> i64 {
+    pub(crate) fn warning_ms(&self) -> i64 {
         self.limit_ms * self.early_warning_thousandths / 1_000
     }
 }
 
-/// All steps, and the version of the table they come from.
+/// All steps, and the version of their table.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Rises when a step changes.
-    pub version: u32,
+    version: u32,
     #[serde(rename = "step")]
-    pub steps: Vec<StepDefinition>,
+    steps: Vec<StepDefinition>,
 }
 
 impl Policy {
-    /// The table that Vitrine comes with (`jobs/sla.toml`).
-    pub fn built_in() -> Result<Self, PolicyError> {
+    /// The table that Vitrine comes with (`jobs/sla/steps.toml`).
+    pub(crate) fn built_in() -> Result<Self> {
         Self::parse(BUILT_IN)
     }
 
     /// Reads and checks a table of steps in TOML.
-    pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        let policy: Self = toml::from_str(text)?;
+    pub(crate) fn parse(file: &str) -> Result<Self> {
+        let policy: Self = toml::from_str(file).map_err(Error::from_source(
+            ErrorKind::Configuration,
+            "the table of steps cannot be read; see the place and the known names below",
+        ))?;
         let mut known = HashSet::new();
         for step in &policy.steps {
-            if !known.insert(&step.step_id) {
-                return Err(PolicyError::Twice {
-                    step_id: step.step_id.clone(),
-                });
-            }
-            if let Some(what) = fault(step) {
-                return Err(PolicyError::Step {
-                    step_id: step.step_id.clone(),
-                    what,
-                });
+            let fault = if known.insert(&step.step_id) {
+                fault(step)
+            } else {
+                Some("another step has this id; give each step an id of its own")
+            };
+            if let Some(fault) = fault {
+                let message = format!("step_id={}: {fault}", step.step_id);
+                return Err(Error::new(ErrorKind::Configuration, message));
             }
         }
         Ok(policy)
     }
 
+    /// The version of the table.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// How many steps the table has.
+    pub fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+
     /// The steps of one kind of case.
-    pub fn steps_of(&self, case_kind: &str) -> impl Iterator<Item = &StepDefinition> {
+    pub(crate) fn steps_of(&self, case_kind: &str) -> impl Iterator<Item = &StepDefinition> {
         self.steps
             .iter()
             .filter(move |step| step.case_kinds.iter().any(|kind| &**kind == case_kind))
     }
 
-    /// The step of that name.
-    pub fn step(&self, step_id: &str) -> Option<&StepDefinition> {
+    /// The step of this id.
+    pub(crate) fn step(&self, step_id: &str) -> Option<&StepDefinition> {
         self.steps.iter().find(|step| &*step.step_id == step_id)
     }
 }
@@ -123,10 +122,10 @@ fn fault(step: &StepDefinition) -> Option<&'static str> {
         return Some("stop is empty; name the marks that stop the step");
     }
     if step.limit_ms == 0 {
-        return Some("limit is zero; a step needs time");
+        return Some("limit is zero; give the step some time");
     }
     if step.start == Mark::ContactEnded && step.fall_back_ms.is_some() {
-        return Some("fall_back makes no sense: every contact ends");
+        return Some("fall_back has no effect, for every contact ends; remove it");
     }
     None
 }
@@ -138,7 +137,7 @@ fn duration_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Err
         .and_then(|duration| i64::try_from(duration.as_millis()).ok())
         .ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "`{text}` is no duration like \"60s\", \"30m\" or \"12h\""
+                "`{text}` is not a duration like \"60s\", \"30m\" or \"12h\""
             ))
         })
 }
@@ -150,11 +149,11 @@ fn some_duration_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 fn thousandths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     let share = f64::deserialize(deserializer)?;
     if (0.0..=1.0).contains(&share) {
-        // Rounded, so that 0.8 is 800 whatever a double makes of it.
+        // Rounded: the nearest double to 0.8 must be 800.
         Ok((share * 1_000.0).round() as i64)
     } else {
         Err(serde::de::Error::custom(format!(
-            "`{share}` is no part of a limit; write a number from 0 to 1"
+            "`{share}` is not a part of a limit; write a number from 0 to 1"
         )))
     }
 }
@@ -194,12 +193,12 @@ mod tests {
         );
     }
 
-    fn parsed(change: impl FnOnce(&str) -> String) -> Result<Policy, PolicyError> {
+    fn parsed(change: impl FnOnce(&str) -> String) -> Result<Policy> {
         Policy::parse(&change(BUILT_IN))
     }
 
     #[test]
-    fn faults_name_the_step_and_say_what_to_do() {
+    fn faults_name_the_step_and_what_to_do() {
         let twice = parsed(|text| text.replace("CMP_DEPT_10M", "CMP_PROMISE_30M")).unwrap_err();
         assert!(twice.to_string().contains("CMP_PROMISE_30M"), "{twice}");
         for (from, to, expected) in [
@@ -226,15 +225,16 @@ mod tests {
             ("\"30m\"", "\"30 moons\"", "30 moons"),
             ("0.8", "80.0", "80"),
         ] {
-            let PolicyError::Syntax(error) = parsed(|text| {
+            let error = parsed(|text| {
                 text.replace(&format!("= {from}"), &format!("= {to}"))
                     .replace(&format!("\"{from}\""), &format!("\"{to}\""))
                     .replace(&format!("\n{from} ="), &format!("\n{to} ="))
             })
-            .unwrap_err() else {
-                panic!("{from} → {to} was taken for another fault");
-            };
-            assert!(error.to_string().contains(expected), "{error}");
+            .unwrap_err();
+            let source = std::error::Error::source(&error)
+                .expect("a syntax error")
+                .to_string();
+            assert!(source.contains(expected), "{source}");
         }
     }
 }

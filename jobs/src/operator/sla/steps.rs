@@ -1,4 +1,4 @@
-//! `facts.sla_steps`: what became of one step of one case, counted at its deadline.
+//! `facts.sla_steps`: the outcome of one step of one case, counted at its deadline.
 
 use std::sync::Arc;
 
@@ -9,23 +9,23 @@ use super::case::{Case, ContactEnd, Moment};
 use super::policy::StepDefinition;
 use crate::reference::UNKNOWN;
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StepOutcome {
+pub(crate) enum StepOutcome {
     /// Stopped at the deadline or before; also before the start.
     Met,
-    /// The deadline has passed without a stop at or before it; a late stop does not heal it.
+    /// The deadline has passed without a stop; a late stop does not change that.
     Breached,
     Pending,
-    /// The case was answered on the spot.
+    /// The case was answered at once.
     NotApplicable,
     /// The case was withdrawn.
     Void,
 }
 
 impl StepOutcome {
-    /// As in tables.
-    pub fn as_str(self) -> &'static str {
+    /// The name in tables.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Met => "MET",
             Self::Breached => "BREACHED",
@@ -36,7 +36,7 @@ impl StepOutcome {
     }
 
     /// The inverse of [`StepOutcome::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         [
             Self::Met,
             Self::Breached,
@@ -51,7 +51,7 @@ impl StepOutcome {
 
 /// One step of one case. Instants in ms UTC.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SlaStep {
+pub(crate) struct SlaStep {
     pub customer_id: Arc<str>,
     pub case_id: Arc<str>,
     pub step_id: Arc<str>,
@@ -61,11 +61,11 @@ pub struct SlaStep {
     pub owner_role: Arc<str>,
     pub started_at_ms: i64,
     pub deadline_ms: i64,
-    /// When the early warning fell due with the step still pending.
+    /// When the early warning was due with the step still pending.
     pub warned_at_ms: Option<i64>,
     pub stopped_at_ms: Option<i64>,
     pub outcome: StepOutcome,
-    /// How late the stop was, of a breached step that was stopped at last.
+    /// How late a breached step was stopped.
     pub overrun_ms: Option<i64>,
     /// Events that opened the case, started and stopped the step.
     pub evidence: Vec<Arc<str>>,
@@ -101,7 +101,7 @@ static TABLE: FactTable<SlaStep> = FactTable::new(
         }),
         FactColumn::optional_instant(
             "warned_at",
-            "When the early warning fell due with the step pending, UTC (预警)",
+            "When the early warning was due with the step pending, UTC (预警)",
             |f| f.warned_at_ms,
         ),
         FactColumn::optional_instant("stopped_at", "When it was stopped, UTC (停止)", |f| {
@@ -117,7 +117,9 @@ static TABLE: FactTable<SlaStep> = FactTable::new(
             "How late a breached step was stopped, in milliseconds (超时)",
             |f| f.overrun_ms,
         ),
-        FactColumn::text_list("evidence", "Events behind it (证据)", |f| &f.evidence),
+        FactColumn::text_list("evidence", "Events that decide it (证据)", |f| {
+            &f.evidence
+        }),
     ],
 );
 
@@ -131,7 +133,7 @@ impl Fact for SlaStep {
     }
 }
 
-/// The step as of the clock, and when the clock could change it; no fact while its start is not known.
+/// The step at this clock, and the instant at which the clock can change it; no fact while its start is not known.
 pub(super) fn decide(
     step: &StepDefinition,
     customer_id: &Arc<str>,
@@ -162,14 +164,14 @@ pub(super) fn decide(
         StepOutcome::Pending
     };
     let counts = !matches!(outcome, StepOutcome::Void | StepOutcome::NotApplicable);
-    // A stop after the warning shows by itself that the step was pending then, however far the clock is.
+    // A stop after the warning proves that the step was pending then, wherever the clock is.
     let is_past_warning = clock_ms >= warning_ms || stop.is_some();
     let is_warned = counts && is_past_warning && !stopped_by(warning_ms);
     let timer_ms = (outcome == StepOutcome::Pending).then(|| {
         if !is_past_warning {
             warning_ms
         } else {
-            // A clock that stands at the deadline has not passed it.
+            // A clock at the deadline has not passed it.
             deadline_ms.saturating_add(1)
         }
     });
@@ -200,7 +202,7 @@ pub(super) fn decide(
     (Some(fact), timer_ms)
 }
 
-/// The mark that starts the step, else its fall-back; `None` while neither is known.
+/// The moment of the mark that starts the step, else its fall-back; `None` while neither is known.
 fn start(step: &StepDefinition, case: &Case) -> Option<Moment> {
     if let Some(start) = case.first(step.start) {
         return Some(start.clone());
@@ -215,7 +217,7 @@ fn start(step: &StepDefinition, case: &Case) -> Option<Moment> {
     })
 }
 
-/// The first of the marks that stop the step.
+/// The first moment of the marks that stop the step.
 fn stop<'a>(step: &StepDefinition, case: &'a Case) -> Option<&'a Moment> {
     step.stop
         .iter()

@@ -12,7 +12,7 @@ mod k18;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
-/// Minutes after 10:00, the instant at which calls end in these tests.
+/// Minutes after 10:00, when calls end in these tests.
 fn at(minutes: i64) -> i64 {
     ms("2026-03-03T10:00:00+08:00") + minutes * MINUTE
 }
@@ -31,7 +31,7 @@ fn ended() -> CaseEvent {
     CaseEvent::CallEnded { at_ms: at(0) }
 }
 
-const TOLD: CaseEvent = CaseEvent::DeptNotified {
+const NOTIFIED: CaseEvent = CaseEvent::DeptNotified {
     has_resolver: false,
 };
 
@@ -57,19 +57,19 @@ fn history(events: &[(i64, CaseEvent)]) -> Vec<HistoryEntry<CaseEvent>> {
     entries
 }
 
-/// Facts of a case once the clock stands at `clock_ms`, and the timer asked for.
+/// Facts of a case when the clock is at `clock_ms`, and the registered timer.
 fn decided(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> (Vec<SlaStep>, Option<i64>) {
     let operator = Sla::new(Arc::new(Policy::built_in().unwrap()));
     let reference = RetailReference::new(Arc::new(ReferenceData::empty()));
-    let mut call = OperatorContext::new(clock_ms, &reference);
+    let mut context = OperatorContext::new(clock_ms, &reference);
     let mut facts = Vec::new();
     operator.facts(
         &("C1".into(), "case-1".into()),
         history,
-        &mut call,
+        &mut context,
         &mut facts,
     );
-    (facts, call.into_requests().1)
+    (facts, context.into_requests().1)
 }
 
 /// (step without its prefix, deadline in minutes after the call, outcome, overrun in minutes).
@@ -114,7 +114,7 @@ fn m19_chain_golden_values() {
     let events = [
         (-5, opened("COMPLAINT")),
         (0, ended()),
-        (8, TOLD),
+        (8, NOTIFIED),
         (31, INFORMED),
         (11 * 60 + 30, CaseEvent::ProgressChecked),
         (day - 10, CaseEvent::CalledBack),
@@ -132,7 +132,7 @@ fn m19_chain_golden_values() {
 }
 
 #[test]
-fn m19_timer_golden_values_nothing_follows_the_call() {
+fn m19_timer_golden_values_without_an_event_after_the_call() {
     let events = [(-5, opened("COMPLAINT")), (0, ended())];
     let due = [30, 10, 30, 12 * 60 + 10, 24 * 60];
     let expected = |decided: usize| -> Vec<_> {
@@ -168,17 +168,17 @@ fn m19_timer_golden_values_nothing_follows_the_call() {
 }
 
 #[test]
-fn timers_stand_at_every_warning_and_deadline() {
+fn timers_are_registered_for_every_warning_and_deadline() {
     let case = history(&[(-5, opened("COMPLAINT")), (0, ended())]);
     let mut instants = Vec::new();
     let mut clock_ms = at(0);
-    while let (_, Some(wake_ms)) = decided(&case, clock_ms) {
+    while let (_, Some(timer_ms)) = decided(&case, clock_ms) {
         assert!(
-            wake_ms > clock_ms,
+            timer_ms > clock_ms,
             "a timer that is due at once would never end"
         );
-        instants.push(wake_ms - at(0));
-        clock_ms = wake_ms;
+        instants.push(timer_ms - at(0));
+        clock_ms = timer_ms;
     }
     let expected = [
         8 * MINUTE,
@@ -195,12 +195,12 @@ fn timers_stand_at_every_warning_and_deadline() {
 }
 
 #[test]
-fn a_rescue_needs_a_resolver_but_any_notice_starts_what_follows() {
+fn a_rescue_needs_a_resolver_but_any_notification_starts_the_next_steps() {
     let named = CaseEvent::DeptNotified { has_resolver: true };
     let events = [
         (-5, opened("RESCUE")),
         (0, ended()),
-        (5, TOLD),
+        (5, NOTIFIED),
         (12, named),
         (24, INFORMED),
     ];
@@ -213,9 +213,9 @@ fn a_rescue_needs_a_resolver_but_any_notice_starts_what_follows() {
 }
 
 #[test]
-fn nothing_opened_no_steps() {
+fn without_an_opening_there_are_no_steps() {
     assert!(
-        decided(&history(&[(0, ended()), (1, TOLD)]), i64::MAX)
+        decided(&history(&[(0, ended()), (1, NOTIFIED)]), i64::MAX)
             .0
             .is_empty()
     );
@@ -228,7 +228,7 @@ fn nothing_opened_no_steps() {
 }
 
 #[test]
-fn a_warning_shows_once_it_is_due_and_the_step_still_pending() {
+fn a_warning_appears_once_it_is_due_and_the_step_is_pending() {
     let base = [(-5, opened("COMPLAINT")), (0, ended())];
     let warned = |events: &[(i64, CaseEvent)], clock_ms| {
         decided(&history(events), clock_ms).0[1]
@@ -237,19 +237,19 @@ fn a_warning_shows_once_it_is_due_and_the_step_still_pending() {
     };
     assert_eq!(warned(&base, at(8) - 1), None);
     assert_eq!(warned(&base, at(8)), Some(8));
-    let told_at = |minutes| [base.to_vec(), vec![(minutes, TOLD)]].concat();
-    assert_eq!(warned(&told_at(8), at(60)), None);
-    assert_eq!(warned(&told_at(9), at(60)), Some(8));
+    let notified_at = |minutes| [base.to_vec(), vec![(minutes, NOTIFIED)]].concat();
+    assert_eq!(warned(&notified_at(8), at(60)), None);
+    assert_eq!(warned(&notified_at(9), at(60)), Some(8));
     assert_eq!(
-        warned(&told_at(9), at(1)),
+        warned(&notified_at(9), at(1)),
         Some(8),
-        "the stop says so itself"
+        "the stop itself proves it"
     );
 }
 
 #[test]
 fn evidence_and_dimensions() {
-    let events = [(-5, opened("COMPLAINT")), (0, ended()), (8, TOLD)];
+    let events = [(-5, opened("COMPLAINT")), (0, ended()), (8, NOTIFIED)];
     let (facts, _) = decided(&history(&events), at(9));
     let fact = &facts[1];
     assert_eq!((&*fact.customer_id, &*fact.case_id), ("C1", "case-1"));
@@ -267,7 +267,7 @@ fn any_event() -> impl Strategy<Value = (i64, CaseEvent)> {
     let event = prop_oneof![
         Just(opened("COMPLAINT")),
         (0..40_i64).prop_map(|minutes| CaseEvent::CallEnded { at_ms: at(minutes) }),
-        Just(TOLD),
+        Just(NOTIFIED),
         Just(INFORMED),
         Just(CaseEvent::ProgressChecked),
         Just(CaseEvent::CalledBack),
@@ -277,19 +277,19 @@ fn any_event() -> impl Strategy<Value = (i64, CaseEvent)> {
 }
 
 proptest! {
-    /// Clocks decide when, never what: following the timers from any clock ends where a clock that has passed all stands, and on
-    /// the way a decided step never changes.
+    /// Clocks decide when, never what: following the timers from any clock gives the facts of a clock that has passed everything, and
+    /// a decided step never changes on the way.
     #[test]
-    fn following_the_timers_ends_where_the_last_clock_stands(
+    fn following_the_timers_gives_the_facts_of_the_last_clock(
         events in prop::collection::vec(any_event(), 0..8),
         first_clock in -20..3_000_i64,
     ) {
         let case = history(&events);
         let last = decided(&case, i64::MAX).0;
-        let (mut facts, mut wake) = decided(&case, at(first_clock));
-        while let Some(clock_ms) = wake {
+        let (mut facts, mut timer_ms) = decided(&case, at(first_clock));
+        while let Some(clock_ms) = timer_ms {
             let is_decided = |fact: &SlaStep| fact.outcome != StepOutcome::Pending;
-            (facts, wake) = decided(&case, clock_ms);
+            (facts, timer_ms) = decided(&case, clock_ms);
             for fact in facts.iter().filter(|fact| is_decided(fact)) {
                 let same = last.iter().find(|known| known.step_id == fact.step_id);
                 if fact.started_at_ms == same.unwrap().started_at_ms {

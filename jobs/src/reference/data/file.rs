@@ -1,6 +1,6 @@
 //! Bytes of a reference file to typed columns.
 //!
-//! Both formats meet in one place: a column is either already of its type (Parquet) or text that [`parse`] reads.
+//! Both formats meet in [`typed`]: a column either has its type already (Parquet) or holds text that [`parse`] reads.
 
 use std::sync::Arc;
 
@@ -14,34 +14,34 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, NaiveDate};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::problem::Problem;
-use super::table::{ColumnKind, ReferenceTable};
+use super::schema::{ColumnKind, ReferenceTable};
+use crate::error::Problem;
 
-/// What one file holds: the table's columns (absent ones NULL) and where each row stood.
-pub struct Content {
-    pub batch: RecordBatch,
+/// The content of one file: the table's columns (missing ones NULL) and where each row was.
+pub(super) struct Content {
+    pub(super) batch: RecordBatch,
     /// Line (CSV) or row (Parquet) of each row.
-    pub lines: Vec<u64>,
+    pub(super) lines: Vec<u64>,
     /// Columns that the file has and the table does not.
-    pub unknown_columns: Vec<String>,
+    pub(super) unknown_columns: Vec<String>,
 }
 
-/// Columns as they stand in a file, before they are typed.
+/// The columns of a file before they are typed.
 struct Raw {
     columns: Vec<(String, ArrayRef)>,
     lines: Vec<u64>,
 }
 
-/// Reads `bytes` of `file` as rows of `table`; every problem is pushed, `None` if there was one.
-pub fn read(
+/// Reads `bytes` of `file` as rows of `table`; adds every problem, and is `None` if there is one.
+pub(super) fn read(
     file: &str,
-    bytes: Vec<u8>,
+    bytes: &[u8],
     table: &ReferenceTable,
     problems: &mut Vec<Problem>,
 ) -> Option<Content> {
     let before = problems.len();
     let raw = if file.ends_with(".csv") {
-        csv_columns(&bytes)
+        csv_columns(bytes)
     } else {
         parquet_columns(bytes)
     };
@@ -71,7 +71,7 @@ pub fn read(
             None if required => {
                 problems.push(Problem {
                     column: Some(name),
-                    ..Problem::of_file(file, "the file has no such column, and it must have it")
+                    ..Problem::of_file(file, "the file lacks this column, which is required")
                 });
                 continue;
             }
@@ -116,7 +116,7 @@ fn csv_columns(bytes: &[u8]) -> Result<Raw, Unreadable> {
         let line = error.position().map(csv::Position::line);
         (line, error.to_string())
     };
-    // Spreadsheets like to begin a UTF-8 file with a byte-order mark.
+    // Spreadsheets begin a UTF-8 file with a byte-order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::Reader::from_reader(bytes);
     let header = reader.headers().map_err(unreadable)?.clone();
@@ -139,8 +139,8 @@ fn csv_columns(bytes: &[u8]) -> Result<Raw, Unreadable> {
     })
 }
 
-fn parquet_columns(bytes: Vec<u8>) -> Result<Raw, Unreadable> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))
+fn parquet_columns(bytes: &[u8]) -> Result<Raw, Unreadable> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes))
         .and_then(|builder| builder.build())
         .map_err(|error| (None, error.to_string()))?;
     let schema = arrow::array::RecordBatchReader::schema(&reader);
@@ -155,7 +155,7 @@ fn parquet_columns(bytes: Vec<u8>) -> Result<Raw, Unreadable> {
     })
 }
 
-/// `array` as a column of `kind`; what cannot be read is NULL and reported with its row.
+/// `array` as a column of `kind`; a value that cannot be read is NULL and reported with its row.
 fn typed(array: &ArrayRef, kind: ColumnKind, report: &mut dyn FnMut(usize, String)) -> ArrayRef {
     let wanted = kind.data_type();
     if *array.data_type() != DataType::Utf8 || kind == ColumnKind::Text {

@@ -1,8 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use arrow::array::Array;
+use std::fs;
+use std::path::Path;
 
+use arrow::array::{Array, AsArray};
+use pipeline::columns::Columns;
+
+use super::schema::{CALENDAR, TABLES};
 use super::*;
+use crate::error::Problem;
 use crate::reference::fixture;
 
 const DAY_MS: i64 = 86_400_000;
@@ -13,7 +19,7 @@ fn broken(files: &[(&str, &str)]) -> Vec<String> {
         .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
         .collect();
     let error = ReferenceData::from_files(&files).err().unwrap();
-    error.0.iter().map(Problem::to_string).collect()
+    error.problems().iter().map(Problem::to_string).collect()
 }
 
 const CUSTOMERS: &str = "\u{feff}customer_id,customer_kind,class_id,territory_id,region_code,is_sample,order_weekdays,valid_from,valid_to
@@ -23,7 +29,7 @@ C2,RETAILER,,,,,,,
 ";
 
 #[test]
-fn k08_the_version_in_force_and_unknown_where_there_is_none() {
+fn k08_the_version_in_force_counts_and_without_one_all_is_unknown() {
     let reference = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
     let class = |customer: &str, at_ms| reference.customer(customer, at_ms).class_id.to_string();
     assert_eq!(class("C1", -1), UNKNOWN);
@@ -33,14 +39,14 @@ fn k08_the_version_in_force_and_unknown_where_there_is_none() {
     assert_eq!(class("C1", 2 * DAY_MS), "B");
     assert_eq!(class("C1", 1_000 * DAY_MS), "B");
     let first = reference.customer("C1", 0);
-    assert!(first.known && first.is_sample && *first.area_unit_id == *UNKNOWN);
+    assert!(first.is_known && first.is_sample && *first.area_unit_id == *UNKNOWN);
     let open = reference.customer("C2", -1_000 * DAY_MS);
-    assert!(open.known && !open.is_sample && *open.territory_id == *UNKNOWN);
-    assert!(!reference.customer("C3", 0).known);
+    assert!(open.is_known && !open.is_sample && *open.territory_id == *UNKNOWN);
+    assert!(!reference.customer("C3", 0).is_known);
 }
 
 #[test]
-fn as_of_tables_hold_one_row_a_subject_and_no_null_text() {
+fn as_of_tables_have_one_row_per_subject_and_no_null_text() {
     let reference = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
     let tables = reference.as_of(2 * DAY_MS).unwrap();
     let names: Vec<_> = tables.iter().map(|(name, _)| *name).collect();
@@ -68,7 +74,7 @@ fn columns_are_typed_and_empty_cells_are_null() {
 }
 
 #[test]
-fn all_that_cannot_be_read_is_named_with_file_line_and_column() {
+fn every_unreadable_cell_is_reported_with_file_line_and_column() {
     let found = broken(&[
         (
             "ref_customer.csv",
@@ -82,7 +88,7 @@ fn all_that_cannot_be_read_is_named_with_file_line_and_column() {
         "ref_customer.csv:3: column=customer_id: must not be empty",
         "ref_customer.csv:2: column=is_sample: `yes` is neither true nor false",
         "ref_customer.csv:2: column=valid_from: `2026-01-01` is not an instant like 2026-01-05T00:00:00Z",
-        "ref_sku.csv: column=sku_id: the file has no such column, and it must have it",
+        "ref_sku.csv: column=sku_id: the file lacks this column, which is required",
     ];
     assert_eq!(found[..4], expected);
     assert!(found[4].starts_with("ref_unit.csv:2: "), "{}", found[4]);
@@ -91,7 +97,7 @@ fn all_that_cannot_be_read_is_named_with_file_line_and_column() {
 }
 
 #[test]
-fn doubts_are_listed_overlaps_and_ids_that_point_nowhere() {
+fn overlapping_versions_and_dangling_ids_are_inconsistencies() {
     let reference = fixture::reference_data(&[
         (
             "ref_customer.csv",
@@ -106,7 +112,7 @@ fn doubts_are_listed_overlaps_and_ids_that_point_nowhere() {
         ),
     ]);
     let found: Vec<_> = reference
-        .problems()
+        .inconsistencies()
         .iter()
         .map(Problem::to_string)
         .collect();
@@ -114,17 +120,17 @@ fn doubts_are_listed_overlaps_and_ids_that_point_nowhere() {
         found,
         [
             "ref_customer.csv:3: column=territory_id: `T9` is not in ref_territory.csv",
-            "ref_customer.csv:3: column=valid_from: is in force while line 2 still is; end that one first",
+            "ref_customer.csv:3: column=valid_from: begins while the version of line 2 is in force; end that one first",
             "ref_sample_basket.csv:3: column=territory_id: `T8` is not in ref_territory.csv",
         ]
     );
-    // Of two in force at once the one that began last decides.
+    // Of two in force at once, the one that began last decides.
     let february = 1_769_990_400_000;
     assert_eq!(*reference.customer("C1", february).territory_id, *"T9");
 }
 
 #[test]
-fn what_nothing_reads_is_said_and_the_version_is_the_content() {
+fn unused_files_and_columns_are_warnings_and_the_version_is_the_content() {
     let named = |files: &[(&str, &str)]| fixture::reference_data(files).version().to_owned();
     let one = named(&[("ref_sku.csv", "sku_id\nS1\n")]);
     assert_eq!(one.len(), 64);
@@ -154,7 +160,7 @@ fn what_nothing_reads_is_said_and_the_version_is_the_content() {
 }
 
 #[test]
-fn parquet_and_csv_say_the_same() {
+fn parquet_and_csv_give_the_same_table() {
     let folder = tempfile::tempdir().unwrap();
     let csv = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
     let (_, batch) = csv.tables().next().unwrap();
@@ -168,17 +174,17 @@ fn parquet_and_csv_say_the_same() {
 }
 
 #[test]
-fn no_folder_is_an_error_and_no_file_is_a_world_of_unknowns() {
+fn a_missing_folder_is_an_error_and_without_files_every_dimension_is_unknown() {
     let error = ReferenceData::load(Path::new("/nowhere/ref"))
         .err()
         .unwrap();
     assert!(error.to_string().contains("/nowhere/ref"), "{error}");
-    assert!(!ReferenceData::empty().customer("C1", 0).known);
+    assert!(!ReferenceData::empty().customer("C1", 0).is_known);
     assert_eq!(ReferenceData::empty().as_of(0).unwrap().len(), 5);
 }
 
 #[test]
-fn days_of_a_file_are_for_the_calendar_and_their_kinds_are_checked() {
+fn calendar_days_are_read_and_their_kinds_are_checked() {
     let days = "date,day_kind,name\n2027-10-01,DAY_OFF,National Day\n2027-10-09,MAKE_UP,\n";
     let reference = fixture::reference_data(&[("ref_calendar.csv", days)]);
     let rows = reference.calendar_rows();
@@ -197,7 +203,7 @@ fn days_of_a_file_are_for_the_calendar_and_their_kinds_are_checked() {
 }
 
 #[test]
-fn what_the_simulator_writes_is_read_without_a_doubt() {
+fn simulated_reference_data_are_consistent() {
     let folder = tempfile::tempdir().unwrap();
     let plan = simulator::Plan {
         customers: 50,
@@ -205,13 +211,11 @@ fn what_the_simulator_writes_is_read_without_a_doubt() {
     };
     simulator::write_reference(&plan, folder.path()).unwrap();
     let reference = ReferenceData::load(folder.path()).unwrap();
-    assert_eq!(reference.problems(), []);
+    assert_eq!(reference.inconsistencies(), []);
     assert_eq!(reference.warnings(), []);
     let names: Vec<_> = reference.tables().map(|(name, _)| name).collect();
     let all_but_calendar = TABLES.iter().map(|table| table.name);
-    let mut expected: Vec<_> = all_but_calendar
-        .filter(|name| *name != table::CALENDAR)
-        .collect();
+    let mut expected: Vec<_> = all_but_calendar.filter(|name| *name != CALENDAR).collect();
     expected.sort_unstable();
     assert_eq!(names, expected);
 }

@@ -1,4 +1,4 @@
-//! Which row of a table holds for a subject at an instant (K8).
+//! Which row of a table is in force for a subject at an instant (K8).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use pipeline::columns::Columns;
 
-use super::table::{ReferenceTable, VALID_FROM, VALID_TO};
+use super::schema::{ReferenceTable, VALID_FROM, VALID_TO};
 
 #[derive(Clone, Copy, Debug)]
 struct Version {
@@ -18,17 +18,17 @@ struct Version {
     row: usize,
 }
 
-/// Versions by subject, each subject's in the order in which they begin.
-pub struct Validity {
+/// Versions by subject, those of a subject in the order in which they begin.
+pub(super) struct Validity {
     versions: HashMap<Arc<str>, Vec<Version>>,
 }
 
-/// Parts of a composite key stand apart by a character that no id has.
-const BETWEEN_PARTS: char = '\u{1f}';
+/// Separates the parts of a composite key; no id contains it.
+const SEPARATOR: char = '\u{1f}';
 
 impl Validity {
     /// Reads the key and the two instants of every row; an empty instant is open.
-    pub fn of(table: &ReferenceTable, batch: &RecordBatch) -> Result<Self, ArrowError> {
+    pub(super) fn of(table: &ReferenceTable, batch: &RecordBatch) -> Result<Self, ArrowError> {
         let columns = Columns::of(batch);
         let (from, to) = (columns.instant(VALID_FROM)?, columns.instant(VALID_TO)?);
         let options = FormatOptions::default();
@@ -45,7 +45,7 @@ impl Validity {
             key.clear();
             for part in &parts {
                 if !key.is_empty() {
-                    key.push(BETWEEN_PARTS);
+                    key.push(SEPARATOR);
                 }
                 key.push_str(&part.value(row).to_string());
             }
@@ -68,12 +68,12 @@ impl Validity {
     }
 
     /// The row with `valid_from <= at < valid_to`; of several the one that began last.
-    pub fn row(&self, key: &str, at_ms: i64) -> Option<usize> {
+    pub(super) fn row_at(&self, key: &str, at_ms: i64) -> Option<usize> {
         in_force(self.versions.get(key)?, at_ms)
     }
 
-    /// All rows in force at `at_ms`, one a subject, in the order of the file.
-    pub fn rows_at(&self, at_ms: i64) -> Vec<u32> {
+    /// All rows in force at `at_ms`, one per subject, in the order of the file.
+    pub(super) fn rows_at(&self, at_ms: i64) -> Vec<u32> {
         let versions = self.versions.values();
         let mut rows: Vec<u32> = versions
             .filter_map(|versions| in_force(versions, at_ms))
@@ -83,13 +83,13 @@ impl Validity {
         rows
     }
 
-    /// Whether the subject has a version at all.
-    pub fn knows(&self, key: &str) -> bool {
+    /// Whether the subject has any version.
+    pub(super) fn contains(&self, key: &str) -> bool {
         self.versions.contains_key(key)
     }
 
     /// Pairs of rows (earlier, later) of one subject where the later begins before the earlier ends.
-    pub fn overlaps(&self) -> Vec<(usize, usize)> {
+    pub(super) fn overlaps(&self) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
         for versions in self.versions.values() {
             for pair in versions.windows(2) {

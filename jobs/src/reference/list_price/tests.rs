@@ -14,11 +14,12 @@ use crate::reference::{ReferenceData, RetailReference};
 const WHOLESALE: PriceType = PriceType::Wholesale;
 
 fn at_region(reference: &RetailReference, region: &str, at_ms: i64) -> Option<i64> {
-    reference.list_price("S1", region, WHOLESALE, at_ms)
+    let price = reference.list_price("S1", region, WHOLESALE, at_ms);
+    price.map(Fen::as_fen)
 }
 
 #[test]
-fn k19_a_regions_price_beats_all_and_the_next_begin_ends_one() {
+fn k19_a_price_of_a_region_overrides_the_general_one_and_the_next_begin_ends_it() {
     let mut reference = one_customer();
     list_price(&mut reference, "a", ("S1", "ALL", WHOLESALE), 100, 10, None);
     list_price(&mut reference, "b", ("S1", "R1", WHOLESALE), 200, 20, None);
@@ -35,7 +36,7 @@ fn k19_a_regions_price_beats_all_and_the_next_begin_ends_one() {
 }
 
 #[test]
-fn k19_a_passed_valid_to_ends_a_price_and_does_not_bring_back_the_one_before() {
+fn k19_an_expired_price_does_not_restore_the_one_before_it() {
     let mut reference = one_customer();
     list_price(&mut reference, "a", ("S1", "ALL", WHOLESALE), 100, 0, None);
     list_price(&mut reference, "b", ("S1", "R1", WHOLESALE), 200, 10, None);
@@ -48,12 +49,12 @@ fn k19_a_passed_valid_to_ends_a_price_and_does_not_bring_back_the_one_before() {
         Some(30),
     );
     assert_eq!(at_region(&reference, "R1", 29), Some(300));
-    // The region has none now, so the general price holds there.
+    // The region has none of its own any more, so the general price holds there.
     assert_eq!(at_region(&reference, "R1", 30), Some(100));
 }
 
 #[test]
-fn k08_of_two_prices_that_begin_at_once_the_later_stamp_decides_whichever_came_first() {
+fn k08_of_two_prices_that_begin_at_once_the_later_stamp_decides_in_any_order_of_arrival() {
     for ids in [["a", "b"], ["b", "a"]] {
         let mut reference = one_customer();
         for id in ids {
@@ -65,7 +66,7 @@ fn k08_of_two_prices_that_begin_at_once_the_later_stamp_decides_whichever_came_f
 }
 
 #[test]
-fn what_is_saved_is_loaded_and_the_table_shows_prices_in_force() {
+fn saved_prices_are_restored_and_the_table_has_those_in_force() {
     let mut reference = one_customer();
     list_price(&mut reference, "a", ("S1", "ALL", WHOLESALE), 100, 0, None);
     list_price(
@@ -76,17 +77,17 @@ fn what_is_saved_is_loaded_and_the_table_shows_prices_in_force() {
         10,
         Some(20),
     );
-    let mut loaded = RetailReference::new(ReferenceData::empty().into());
-    loaded.load(&reference.save().unwrap()).unwrap();
+    let mut restored = RetailReference::new(ReferenceData::empty().into());
+    restored.load(&reference.save().unwrap()).unwrap();
     for (at_ms, prices) in [(5, vec![100]), (10, vec![100, 200]), (20, vec![100])] {
-        let table = loaded.list_prices.as_of(at_ms).unwrap();
+        let table = restored.list_prices.as_of(at_ms).unwrap();
         let found = table["price_fen"].as_primitive::<Int64Type>();
         assert_eq!(found.values().to_vec(), prices, "at {at_ms}");
     }
 }
 
 #[test]
-fn events_are_taken_in_and_taken_out_again() {
+fn events_are_added_and_removed_again() {
     let at = "2026-01-07T02:00:00Z";
     let set = |fen: i64, region: Option<&str>, price_type: &str| {
         json!({"sku_id": "S1", "price_fen": fen, "valid_from": ms(at), "price_type": price_type,

@@ -1,7 +1,8 @@
 //! `VITRINE__SECTION__KEY`: the last layer.
 //!
-//! Handed in as pairs, not read from the process, so that a test can say what the environment holds; one layer a variable,
-//! so that an error names it.
+//! The variables are passed in, so that a test can choose them. Each is a layer of its own, so that an error names it.
+
+use std::ffi::OsString;
 
 use figment::util::nest;
 use figment::value::{Dict, Map, Value};
@@ -9,8 +10,8 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 
 const PREFIX: &str = "VITRINE__";
 
-/// The variables of one environment that set keys.
-#[derive(Clone, Debug)]
+/// The variables that set keys.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Environment(Vec<Variable>);
 
 #[derive(Clone, Debug)]
@@ -18,35 +19,39 @@ struct Variable {
     name: String,
     /// `section.key`
     path: String,
-    value: String,
+    /// `None`: not UTF-8.
+    value: Option<String>,
 }
 
 impl Environment {
-    /// Those of this process; a name or value that is no UTF-8 cannot be a key's.
-    pub fn of_process() -> Self {
-        Self::of(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+    /// The variables of this process.
+    pub(super) fn of_process() -> Self {
+        Self::of(std::env::vars_os())
     }
 
-    pub fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(super) fn of<N: Into<OsString>, V: Into<OsString>>(
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         let mut variables: Vec<Variable> = variables
             .into_iter()
             .filter_map(|(name, value)| {
+                // A name that is not UTF-8 is reported as an unknown key.
+                let name = name.into().to_string_lossy().into_owned();
                 let path = name
                     .strip_prefix(PREFIX)?
                     .to_ascii_lowercase()
                     .replace("__", ".");
+                let value = value.into().into_string().ok();
                 Some(Variable { name, path, value })
             })
             .collect();
-        // the order in which a process sees its variables means nothing, and should change nothing
+        // The order in which a process sees its variables is arbitrary and must not matter.
         variables.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Self(variables)
     }
 
-    /// Puts them over the layers so far.
-    pub fn over(self, layers: Figment) -> Figment {
+    /// Adds the variables above `layers`.
+    pub(super) fn over(self, layers: Figment) -> Figment {
         self.0.into_iter().fold(layers, Figment::merge)
     }
 }
@@ -57,8 +62,11 @@ impl Provider for Variable {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
-        // `10` is a number and `[a, b]` a list, as in a file; what is neither is text
-        let value = match self.value.parse::<Value>() {
+        let Some(value) = &self.value else {
+            return Err(Error::from(format!("{} is not UTF-8", self.name)));
+        };
+        // As in a file, `10` is a number and `[a, b]` a list; anything else is text.
+        let value = match value.parse::<Value>() {
             Ok(value) => value,
             Err(never) => match never {},
         };

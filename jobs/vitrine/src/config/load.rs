@@ -1,6 +1,6 @@
-//! Reads the layers and says what is wrong with them.
+//! Reads the layers; the first error ends it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use figment::Figment;
 use figment::error::Kind;
@@ -8,50 +8,40 @@ use figment::providers::{Format, Toml};
 
 use super::Config;
 use super::environment::Environment;
+use super::sections::HttpConfig;
+use crate::exit::CommandError;
 
-/// Why a configuration cannot be used; each names the key.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("there is no configuration file={}; `vitrine demo` writes one, deploy/vitrine.example.toml shows all keys", .0.display())]
-    Missing(PathBuf),
-    #[error("{0}")]
-    Wrong(String),
-    #[error("[{section}] {key} = {value:?}: {sentence}")]
-    NotYet {
-        section: &'static str,
-        key: &'static str,
-        value: String,
-        sentence: &'static str,
-    },
-}
-
-/// Defaults, then `file`, then the environment. Relative paths are meant from where the program runs.
-pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+/// Defaults, then `file`, then the environment. Relative paths are relative to the working directory.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, CommandError> {
     layered(file, Environment::of_process())
 }
 
 pub(super) fn layered(
     file: Option<&Path>,
     environment: Environment,
-) -> Result<Config, ConfigError> {
+) -> Result<Config, CommandError> {
     let mut layers = Figment::new();
     if let Some(file) = file {
         if !file.is_file() {
-            return Err(ConfigError::Missing(file.to_owned()));
+            return Err(CommandError::Usage(format!(
+                "there is no configuration file={}; `vitrine demo` writes one, deploy/vitrine.example.toml shows all keys",
+                file.display()
+            )));
         }
         layers = layers.merge(Toml::file_exact(file));
     }
     let config: Config = environment.over(layers).extract().map_err(|errors| {
-        let lines: Vec<String> = errors.into_iter().map(sentence).collect();
-        ConfigError::Wrong(lines.join("; "))
+        let messages: Vec<String> = errors.into_iter().map(message).collect();
+        CommandError::Usage(messages.join("; "))
     })?;
-    match not_yet(&config).into_iter().next() {
-        Some(error) => Err(error),
+    match unsupported(&config).into_iter().next() {
+        Some(message) => Err(CommandError::Usage(message)),
         None => Ok(config),
     }
 }
 
-fn sentence(error: figment::Error) -> String {
+/// A message with the key, its layer and its place.
+fn message(error: figment::Error) -> String {
     let place = match (&error.metadata, error.path.is_empty()) {
         (Some(metadata), false) => format!("{} in {}", error.path.join("."), metadata.name),
         (Some(metadata), true) => metadata.name.to_string(),
@@ -81,32 +71,23 @@ pub(super) fn nearest(name: &str, known: &[&str]) -> String {
         .unwrap_or_default()
 }
 
-/// What is understood but not wired yet must stay at its default, so that nobody believes that it works.
-pub(super) fn not_yet(config: &Config) -> Vec<ConfigError> {
-    let mut errors = Vec::new();
-    let mut refuse = |section, key, value: &str, sentence| {
-        errors.push(ConfigError::NotYet {
-            section,
-            key,
-            value: value.to_owned(),
-            sentence,
-        });
-    };
+/// Keys whose feature does not exist yet must have their default value, so that nobody relies on them.
+pub(super) fn unsupported(config: &Config) -> Vec<String> {
+    let mut messages = Vec::new();
+    let mut refuse = |key, value: &str, why| messages.push(format!("{key} = {value:?}: {why}"));
     if !config.storage.url.starts_with("file://") {
         refuse(
-            "storage",
-            "url",
+            "[storage] url",
             &config.storage.url,
-            "only file:///… is supported so far; object storage comes with several processes",
+            "only a local folder (file:///…) is supported",
         );
     }
-    if config.http.listen != super::HttpConfig::default().listen {
+    if config.http.listen != HttpConfig::default().listen {
         refuse(
-            "http",
-            "listen",
+            "[http] listen",
             &config.http.listen,
-            "the HTTP port is not opened yet; leave the key out and use `vitrine status`",
+            "there is no HTTP port yet; remove the key and use `vitrine status`",
         );
     }
-    errors
+    messages
 }

@@ -1,4 +1,4 @@
-//! All that is wrong with a configuration, not only the first.
+//! Every problem of a configuration, not only the first.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +9,13 @@ use figment::providers::{Format, Toml};
 
 use super::Config;
 use super::environment::Environment;
-use super::load::{nearest, not_yet};
+use super::load::{nearest, unsupported};
 
-/// The configuration without the keys that cannot be used, and a sentence for each of them.
+/// The configuration without the keys that cannot be used, and a message for each of them.
 ///
-/// A key is taken out of the file and reading begins again, until what is left can be read; what cannot be taken out (a
-/// variable of the environment) ends it, with the defaults.
-pub fn problems(file: Option<&Path>) -> (Config, Vec<String>) {
+/// A wrong key is removed from the file and the file is read again, until the rest can be read. A wrong variable of the environment
+/// cannot be removed: it ends the search, and the configuration is the default one.
+pub(crate) fn problems(file: Option<&Path>) -> (Config, Vec<String>) {
     problems_in(file, Environment::of_process())
 }
 
@@ -34,13 +34,13 @@ pub(super) fn problems_in(file: Option<&Path>, environment: Environment) -> (Con
         let layers = Figment::new().merge(Toml::string(&table.to_string()));
         let errors = match environment.clone().over(layers).extract::<Config>() {
             Ok(config) => {
-                let unwired = not_yet(&config).into_iter();
-                problems.extend(unwired.map(|error| in_file(file, &error.to_string())));
+                let unsupported = unsupported(&config).into_iter();
+                problems.extend(unsupported.map(|message| in_file(file, &message)));
                 return (config, problems);
             }
             Err(errors) => errors,
         };
-        let mut taken_out = false;
+        let mut removed = false;
         for error in errors {
             let mut path = error.path.clone();
             let what = match &error.kind {
@@ -52,25 +52,25 @@ pub(super) fn problems_in(file: Option<&Path>, environment: Environment) -> (Con
                 }
                 other => other.to_string(),
             };
-            let in_table = take_out(&mut table, &path);
-            let origin = error.metadata.as_ref().filter(|_| !in_table);
-            let sentence = format!("{}: {what}", place(&path));
+            let was_removed = remove(&mut table, &path);
+            let origin = error.metadata.as_ref().filter(|_| !was_removed);
+            let message = format!("{}: {what}", place(&path));
             problems.push(match origin {
-                Some(origin) => format!("{}: {sentence}", origin.name),
-                None => in_file(file, &sentence),
+                Some(origin) => format!("{}: {message}", origin.name),
+                None => in_file(file, &message),
             });
-            taken_out |= in_table;
+            removed |= was_removed;
         }
-        if !taken_out {
+        if !removed {
             return (Config::default(), problems);
         }
     }
 }
 
-fn in_file(file: Option<&Path>, sentence: &str) -> String {
+fn in_file(file: Option<&Path>, message: &str) -> String {
     match file {
-        Some(file) => format!("{}: {sentence}", file.display()),
-        None => sentence.to_owned(),
+        Some(file) => format!("{}: {message}", file.display()),
+        None => message.to_owned(),
     }
 }
 
@@ -83,14 +83,14 @@ fn place(path: &[String]) -> String {
     }
 }
 
-/// Whether there was such a key.
-fn take_out(table: &mut toml::Table, path: &[String]) -> bool {
+/// Removes a key; whether there was one.
+fn remove(table: &mut toml::Table, path: &[String]) -> bool {
     match path {
         [] => false,
         [key] => table.remove(key).is_some(),
         [section, rest @ ..] => match table.get_mut(section) {
-            Some(toml::Value::Table(inner)) => take_out(inner, rest),
-            // an error inside a list: the whole key goes
+            Some(toml::Value::Table(inner)) => remove(inner, rest),
+            // an error inside a list: the whole key is removed
             Some(_) => table.remove(section).is_some(),
             None => false,
         },
@@ -106,17 +106,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("vitrine.toml");
         fs::write(&file, text).unwrap();
-        let pairs = environment
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let (config, problems) = problems_in(Some(&file), Environment::of(pairs));
+        let environment = Environment::of(environment.iter().copied());
+        let (config, problems) = problems_in(Some(&file), environment);
         let prefix = format!("{}: ", file.display());
         let short = |problem: String| problem.replace(&prefix, "");
         (config, problems.into_iter().map(short).collect())
     }
 
     #[test]
-    fn all_are_listed_and_what_is_right_counts() {
+    fn every_problem_is_listed_and_correct_keys_are_read() {
         let (config, problems) = of(
             "[source]\nbrokrs = \"a:1\"\ngroup = \"g\"\n[epoch]\ninterval = \"soon\"\nseal_every = 7\n[nonsense]\na = 1\n\
              [http]\nlisten = \"0.0.0.0:1\"\n",
@@ -147,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_toml_or_not_there_is_one_problem() {
+    fn a_missing_file_and_one_that_is_not_toml_are_one_problem() {
         assert_eq!(of("[source", &[]).1.len(), 1);
         let missing = Path::new("/nowhere/vitrine.toml");
-        let (_, problems) = problems_in(Some(missing), Environment::of([]));
+        let (_, problems) = problems_in(Some(missing), Environment::default());
         assert!(
             problems[0].starts_with("/nowhere/vitrine.toml: "),
             "{problems:?}"
         );
-        assert!(problems_in(None, Environment::of([])).1.is_empty());
+        assert!(problems_in(None, Environment::default()).1.is_empty());
     }
 }

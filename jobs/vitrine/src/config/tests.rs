@@ -1,4 +1,4 @@
-//! The example file against the defaults, the layers over one another, and what a mistake is told.
+//! The example file against the defaults, the order of the layers, and the messages of errors.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::Config;
 use super::environment::Environment;
 use super::load::layered;
-use super::{Config, ConfigError};
+use crate::exit::CommandError;
 
 const EXAMPLE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -17,14 +18,10 @@ const EXAMPLE: &str = concat!(
 );
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
-    Environment::of(
-        variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-    )
+    Environment::of(variables.iter().copied())
 }
 
-fn with(toml: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+fn with(toml: &str, variables: &[(&str, &str)]) -> Result<Config, CommandError> {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("vitrine.toml");
     fs::write(&file, toml).unwrap();
@@ -35,7 +32,7 @@ fn refusal(toml: &str, variables: &[(&str, &str)]) -> String {
     with(toml, variables).unwrap_err().to_string()
 }
 
-/// The keys that the code knows in a section, from what it says about one that it does not.
+/// The keys of a section, from the error about an unknown one.
 fn known_keys(section: &[&str]) -> Vec<String> {
     let path = [section, &["no_such_key"]].concat().join(".");
     let error = figment::Figment::from((path.as_str(), 1))
@@ -76,7 +73,7 @@ fn the_example_holds_every_key_with_a_comment() {
 }
 
 #[test]
-fn the_receiver_in_the_examples_comment_is_one() {
+fn the_webhook_in_the_comment_of_the_example_is_valid() {
     let text = fs::read_to_string(EXAMPLE).unwrap();
     let line = text
         .lines()
@@ -89,24 +86,24 @@ fn the_receiver_in_the_examples_comment_is_one() {
 
 #[test]
 fn an_unknown_key_is_refused_naming_the_nearest() {
-    let said = refusal("[source]\nbroker = \"a:9092\"\n", &[]);
-    assert!(said.contains("unknown key broker"), "{said}");
-    assert!(said.contains("nearest known key: brokers"), "{said}");
-    assert!(said.contains("vitrine.toml"), "{said}");
+    let message = refusal("[source]\nbroker = \"a:9092\"\n", &[]);
+    assert!(message.contains("unknown key broker"), "{message}");
+    assert!(message.contains("nearest known key: brokers"), "{message}");
+    assert!(message.contains("vitrine.toml"), "{message}");
 
-    let said = refusal("[time.orders]\nallowed_latenes = \"1d\"\n", &[]);
-    assert!(said.contains("time.orders"), "{said}");
+    let message = refusal("[time.orders]\nallowed_latenes = \"1d\"\n", &[]);
+    assert!(message.contains("time.orders"), "{message}");
     assert!(
-        said.contains("nearest known key: allowed_lateness"),
-        "{said}"
+        message.contains("nearest known key: allowed_lateness"),
+        "{message}"
     );
 
-    let said = refusal("[alert]\nmax_age = \"1h\"\n", &[]);
-    assert!(said.contains("nearest known key: alerts"), "{said}");
+    let message = refusal("[alert]\nmax_age = \"1h\"\n", &[]);
+    assert!(message.contains("nearest known key: alerts"), "{message}");
 }
 
 #[test]
-fn the_environment_is_above_the_file_and_the_file_above_the_defaults() {
+fn the_environment_overrides_the_file_and_the_file_the_defaults() {
     let file = "[source]\nbrokers = \"file:9092\"\ngroup = \"of-file\"\n";
     let config = with(
         file,
@@ -131,10 +128,23 @@ fn the_environment_is_above_the_file_and_the_file_above_the_defaults() {
 
 #[test]
 fn an_unknown_variable_is_refused_too() {
-    let said = refusal("", &[("VITRINE__EPOCH__INTERVALL", "5s")]);
-    assert!(said.contains("unknown key intervall"), "{said}");
-    assert!(said.contains("VITRINE__EPOCH__INTERVALL"), "{said}");
-    assert!(said.contains("nearest known key: interval"), "{said}");
+    let message = refusal("", &[("VITRINE__EPOCH__INTERVALL", "5s")]);
+    assert!(message.contains("unknown key intervall"), "{message}");
+    assert!(message.contains("VITRINE__EPOCH__INTERVALL"), "{message}");
+    assert!(message.contains("nearest known key: interval"), "{message}");
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_refused() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let value = OsString::from_vec(vec![0xff]);
+    let environment = Environment::of([("VITRINE__SOURCE__BROKERS", value)]);
+    let message = layered(None, environment).unwrap_err().to_string();
+    assert!(
+        message.contains("VITRINE__SOURCE__BROKERS is not UTF-8"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -158,28 +168,28 @@ fn a_wrong_value_is_named_with_its_key() {
         ("[limits]\nmemory = \"2 apples\"", "limits.memory", "apples"),
         ("[source]\nkind = \"pulsar\"", "source.kind", "pulsar"),
     ] {
-        let said = refusal(toml, &[]);
-        assert!(said.contains(key), "{key} in {said}");
-        assert!(said.contains(value), "{value} in {said}");
+        let message = refusal(toml, &[]);
+        assert!(message.contains(key), "{key} in {message}");
+        assert!(message.contains(value), "{value} in {message}");
     }
 }
 
 #[test]
-fn what_is_not_wired_yet_is_refused_unless_at_its_default() {
-    let said = refusal("[storage]\nurl = \"s3://bucket/vitrine\"\n", &[]);
-    assert!(said.contains("[storage] url"), "{said}");
-    assert!(said.contains("file:///"), "{said}");
+fn unsupported_keys_are_refused_unless_at_their_default() {
+    let message = refusal("[storage]\nurl = \"s3://bucket/vitrine\"\n", &[]);
+    assert!(message.contains("[storage] url"), "{message}");
+    assert!(message.contains("file:///"), "{message}");
 
-    let said = refusal("", &[("VITRINE__HTTP__LISTEN", "0.0.0.0:80")]);
-    assert!(said.contains("[http] listen"), "{said}");
+    let message = refusal("", &[("VITRINE__HTTP__LISTEN", "0.0.0.0:80")]);
+    assert!(message.contains("[http] listen"), "{message}");
 
     with("[http]\nlisten = \"127.0.0.1:8080\"\n", &[]).unwrap();
 }
 
 #[test]
 fn a_missing_file_is_named() {
-    let said = layered(Some(Path::new("/no/such.toml")), environment(&[]))
+    let message = layered(Some(Path::new("/no/such.toml")), environment(&[]))
         .unwrap_err()
         .to_string();
-    assert!(said.contains("/no/such.toml"), "{said}");
+    assert!(message.contains("/no/such.toml"), "{message}");
 }

@@ -1,21 +1,21 @@
-//! Rows of `ops.alerts` as sentences.
+//! Rows of `ops.alerts` as text.
 
-use chrono::DateTime;
 use chrono_tz::Tz;
 use pipeline::query::Session;
 use serde::Deserialize;
 
-use super::super::ask;
+use crate::local_time;
+use crate::query;
 
 /// One transition of an alert; instants in µs UTC.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Alert {
+pub(super) struct AlertRow {
     rule_id: String,
     severity: String,
     state: String,
     #[serde(default)]
     subjects: Vec<String>,
-    /// A part of 1 (A01) or ms (A15).
+    /// A ratio (A01) or ms (A15).
     value: Option<f64>,
     limit: Option<f64>,
     window_start: Option<i64>,
@@ -29,44 +29,44 @@ const COLUMNS: &str = "rule_id, severity, state, subjects, value, \"limit\", own
      CAST(window_start AS BIGINT) AS window_start, CAST(window_end AS BIGINT) AS window_end, \
      CAST(deadline AS BIGINT) AS deadline, CAST(transitioned_at AS BIGINT) AS transitioned_at";
 
-/// The newest transitions that epochs after `after_epoch` brought, oldest first, at most `at_most`; and how many there are.
-pub async fn newest(
+/// The newest transitions of epochs after `after_epoch`, oldest first, at most `at_most`; and how many there are.
+pub(super) async fn newest(
     session: &Session,
     after_epoch: i64,
     at_most: usize,
-) -> anyhow::Result<(Vec<Alert>, usize)> {
-    let which = format!("epoch > {after_epoch} ORDER BY transitioned_at, id");
-    let mut all = read(session, &which).await?;
+) -> anyhow::Result<(Vec<AlertRow>, usize)> {
+    let condition = format!("epoch > {after_epoch} ORDER BY transitioned_at, id");
+    let mut all = read(session, &condition).await?;
     let number = all.len();
     Ok((all.split_off(number.saturating_sub(at_most)), number))
 }
 
 /// The alerts of a rule that fired, the most severe first, at most `at_most`; and how many there are.
-pub async fn fired(
+pub(super) async fn fired(
     session: &Session,
     rule_id: &str,
     at_most: usize,
-) -> anyhow::Result<(Vec<Alert>, usize)> {
-    let which = format!(
+) -> anyhow::Result<(Vec<AlertRow>, usize)> {
+    let condition = format!(
         "rule_id = '{rule_id}' AND state = 'firing' ORDER BY severity, transitioned_at, id"
     );
-    let mut all = read(session, &which).await?;
+    let mut all = read(session, &condition).await?;
     let number = all.len();
     all.truncate(at_most);
     Ok((all, number))
 }
 
-async fn read(session: &Session, which: &str) -> anyhow::Result<Vec<Alert>> {
-    ask::rows(
+async fn read(session: &Session, condition: &str) -> anyhow::Result<Vec<AlertRow>> {
+    query::rows(
         session,
-        &format!("SELECT {COLUMNS} FROM ops.alerts WHERE {which}"),
+        &format!("SELECT {COLUMNS} FROM ops.alerts WHERE {condition}"),
     )
     .await
 }
 
-impl Alert {
-    /// Who, how much, against what, and what made it so; three lines.
-    pub fn lines(&self, zone: Tz) -> String {
+impl AlertRow {
+    /// The subject, the value with its limit, and the cause; three lines.
+    pub(super) fn lines(&self, zone: Tz) -> String {
         let head = format!("  {} {} {:<9}", self.rule_id, self.severity, self.state);
         let subject = |index: usize| self.subjects.get(index).map_or("?", String::as_str);
         let owner = self.owner_role.as_deref().unwrap_or("nobody");
@@ -82,7 +82,7 @@ impl Alert {
                     subject(2),
                     self.limit.map_or("?".to_owned(), minutes),
                     local(deadline, zone, "%m-%d %H:%M:%S"),
-                    self.why(zone),
+                    self.cause(zone),
                 )
             }
             (Some((start, end)), None) => format!(
@@ -92,16 +92,16 @@ impl Alert {
                 self.value.map_or("unknown".to_owned(), percent),
                 self.limit.map_or("none".to_owned(), percent),
                 local(start, zone, "%Y-%m-%d"),
-                // The last day within, as people say it.
+                // The last day within the window.
                 local(end - 1, zone, "%Y-%m-%d"),
-                self.why(zone),
+                self.cause(zone),
             ),
             (None, None) => format!("{head} {} for {owner}", self.subjects.join(" ")),
         }
     }
 
-    /// What brought this transition about. A deadline's alert fires because nothing came (K22).
-    fn why(&self, zone: Tz) -> String {
+    /// The cause of this transition. The alert of a deadline fires because no event came (K22).
+    fn cause(&self, zone: Tz) -> String {
         let at = local(self.transitioned_at, zone, "%m-%d %H:%M:%S");
         match (self.state.as_str(), self.deadline) {
             ("firing", Some(_)) => format!("fired by timer {at}, no event came;"),
@@ -112,11 +112,7 @@ impl Alert {
 }
 
 fn local(instant_us: i64, zone: Tz, format: &str) -> String {
-    DateTime::from_timestamp_micros(instant_us)
-        .unwrap_or_default()
-        .with_timezone(&zone)
-        .format(format)
-        .to_string()
+    local_time::local(instant_us.div_euclid(1_000), zone, format)
 }
 
 fn minutes(ms: f64) -> String {
@@ -135,8 +131,8 @@ fn percent(ratio: f64) -> String {
 mod tests {
     use super::*;
 
-    fn alert() -> Alert {
-        Alert {
+    fn alert() -> AlertRow {
+        AlertRow {
             rule_id: "A15".to_owned(),
             severity: "S1".to_owned(),
             state: "firing".to_owned(),
@@ -154,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missed_deadline_says_that_a_timer_fired() {
+    fn a_missed_deadline_is_shown_as_fired_by_a_timer() {
         assert_eq!(
             alert().lines(chrono_tz::Asia::Shanghai),
             "  A15 S1 firing    case K00000173 of customer C000112, unit U-CS-01\n      \
              11 min after the start, limit 10 min, deadline 01-11 12:37:29\n      \
              fired by timer 01-11 12:38:29, no event came; for CALL_AGENT"
         );
-        let resolved = Alert {
+        let resolved = AlertRow {
             state: "resolved".to_owned(),
             value: Some(725_000.0),
             ..alert()
@@ -172,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn a_margin_says_its_window_by_its_last_day() {
-        let margin = Alert {
+    fn a_margin_shows_its_window_with_the_last_day() {
+        let margin = AlertRow {
             rule_id: "A01".to_owned(),
             severity: "S2".to_owned(),
             subjects: vec!["C000491".to_owned(), "T0010".to_owned()],

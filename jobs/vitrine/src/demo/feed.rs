@@ -1,4 +1,4 @@
-//! The simulator's side: events into files and into the broker, live ones at their own time.
+//! Simulated events, to files and to the broker; live ones at their own time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -9,60 +9,59 @@ use pipeline::error::{Error, ErrorKind};
 use pipeline::kafka::TopicPartition;
 use pipeline::source::memory::{Outgoing, Producer};
 use pipeline::time::wall;
+use schemas::time::TimestampMs;
+use simulator::{DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SoldInterval, generate};
 
-use super::super::simulate::{inputs, topics};
 use crate::config::Config;
-use simulator::{
-    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulateError, SoldInterval, generate,
-};
+use crate::simulate::{topic_partitions, topics};
 
-/// How far the simulator has come, for whoever shows it.
+/// The progress of the simulator.
 #[derive(Debug, Default)]
-pub struct Sent {
-    pub events: AtomicU64,
+pub(super) struct FeedProgress {
+    /// Events sent.
+    pub(super) events: AtomicU64,
     /// `recorded_at` of the last event, ms UTC; 0 before the first.
-    pub recorded_at_ms: AtomicI64,
+    pub(super) recorded_at_ms: AtomicI64,
     /// A live run has caught up with the wall clock.
-    pub has_caught_up: AtomicBool,
-    /// Nothing more will come.
-    pub is_finished: AtomicBool,
+    pub(super) has_caught_up: AtomicBool,
+    /// No more events will come.
+    pub(super) is_finished: AtomicBool,
 }
 
-/// Simulates `plan` into both; ends when it is over or when nobody reads any more.
+/// Simulates `plan` to files and broker; returns when the plan is over or no shard reads any more.
 ///
-/// With `is_live`, an event whose `recorded_at` lies ahead waits for it, and the moment of sending is its timestamp, as a
-/// producer of Kafka would stamp it. So live time (wall − δ) stays in the past while the past is sent, no deadline of then
-/// passes before its events have come, and the first event sent at its own time makes it the clock on the wall. Otherwise
-/// events have no timestamp, as in files.
-pub fn feed(
+/// With `is_live`, an event is not sent before its `recorded_at`, and its timestamp is the time of sending, as with a Kafka producer. So
+/// live time (wall − δ) stays in the past while past events are sent, no past deadline passes before its events have come, and live time
+/// is wall time from the first event on that is sent at its own time. Otherwise events have no timestamp, as in files.
+pub(super) fn feed(
     plan: &Plan,
     config: &Config,
     is_live: bool,
     producer: Producer,
-    sent: Arc<Sent>,
-) -> Result<(), SimulateError> {
+    progress: Arc<FeedProgress>,
+) -> anyhow::Result<()> {
     let mut feeder = Feeder {
         files: EventFiles::create(plan, &config.source.dir)?,
-        inputs: inputs(plan, &topics(config)),
+        topic_partitions: topic_partitions(plan, &topics(config))?,
         producer,
         is_live,
-        sent,
+        progress,
     };
     match generate(plan, &mut feeder) {
         Ok(summary) => {
             feeder.files.finish(&summary)?;
-            feeder.sent.is_finished.store(true, Ordering::Relaxed);
+            feeder.progress.is_finished.store(true, Ordering::Relaxed);
             feeder.producer.finish();
             Ok(())
         }
-        Err(error) if is_end(&error) => feeder.files.flush(),
-        Err(error) => Err(error),
+        Err(error) if is_stop(&error) => Ok(feeder.files.flush()?),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// The pipeline was told to stop: no failure of the simulator's.
-fn is_end(error: &SimulateError) -> bool {
-    let SimulateError::Sink { source, .. } = error else {
+/// Whether the shards have stopped reading, which is not a failure of the simulator.
+fn is_stop(error: &simulator::Error) -> bool {
+    let simulator::Error::Sink { source, .. } = error else {
         return false;
     };
     source
@@ -73,70 +72,76 @@ fn is_end(error: &SimulateError) -> bool {
 struct Feeder {
     files: EventFiles,
     /// By topic, then partition.
-    inputs: [Vec<TopicPartition>; 4],
+    topic_partitions: [Vec<TopicPartition>; 4],
     producer: Producer,
     is_live: bool,
-    sent: Arc<Sent>,
+    progress: Arc<FeedProgress>,
 }
 
-/// Longest rest in one piece: a wall clock that is set must not leave us asleep.
-const REST_MS: i64 = 1_000;
+/// Longest sleep at a time, so that setting the wall clock cannot prolong it.
+const MAX_SLEEP_MS: i64 = 1_000;
 
 impl Feeder {
-    /// Waits until the wall clock has come to `recorded_at_ms`.
-    fn wait_for(&mut self, recorded_at_ms: i64, topic: SimTopic) -> Result<(), SimulateError> {
-        while let ahead @ 1.. = recorded_at_ms - wall::now_ms() {
-            self.sent.has_caught_up.store(true, Ordering::Relaxed);
+    /// Waits until the wall clock has reached `recorded_at`.
+    fn wait_for(
+        &mut self,
+        recorded_at: TimestampMs,
+        topic: SimTopic,
+    ) -> Result<(), simulator::Error> {
+        while let ahead @ 1.. = (recorded_at - TimestampMs::from_ms(wall::now_ms())).as_ms() {
+            self.progress.has_caught_up.store(true, Ordering::Relaxed);
             self.files.flush()?;
-            let rest = Duration::from_millis(ahead.min(REST_MS).unsigned_abs());
-            self.producer.rest(rest).map_err(end_of(topic))?;
+            let rest = Duration::from_millis(ahead.min(MAX_SLEEP_MS).unsigned_abs());
+            self.producer.rest(rest).map_err(stopped(topic))?;
         }
         Ok(())
     }
 }
 
-/// The pipeline was told to stop: see [`is_end`].
-fn end_of(topic: SimTopic) -> impl FnOnce(Error) -> SimulateError {
-    move |gone| SimulateError::Sink {
+/// The error for a topic that no shard reads any more; see [`is_stop`].
+fn stopped(topic: SimTopic) -> impl FnOnce(Error) -> simulator::Error {
+    move |gone| simulator::Error::Sink {
         topic: topic.folder(),
         source: Box::new(gone),
     }
 }
 
 impl EventSink for Feeder {
-    /// Files first: what a shard has read, a later run finds there at the same offset.
+    /// Files first: a later run finds there what a shard has read, at the same offset.
     fn event(
         &mut self,
         topic: SimTopic,
         partition: u32,
         key: Option<&str>,
-        recorded_at_ms: i64,
+        recorded_at: TimestampMs,
         payload: &[u8],
-    ) -> Result<(), SimulateError> {
+    ) -> Result<(), simulator::Error> {
         if self.is_live {
-            self.wait_for(recorded_at_ms, topic)?;
+            self.wait_for(recorded_at, topic)?;
         }
         self.files
-            .event(topic, partition, key, recorded_at_ms, payload)?;
+            .event(topic, partition, key, recorded_at, payload)?;
         let record = Outgoing {
             key: key.map(|key| Bytes::copy_from_slice(key.as_bytes())),
             payload: Some(Bytes::copy_from_slice(payload)),
             created_at_ms: self.is_live.then(wall::now_ms),
         };
-        let to = &self.inputs[topic.index()][partition as usize];
-        self.producer.send(to, record).map_err(end_of(topic))?;
-        self.sent.events.fetch_add(1, Ordering::Relaxed);
-        self.sent
+        let topic_partition = &self.topic_partitions[topic.index()][partition as usize];
+        self.producer
+            .send(topic_partition, record)
+            .map_err(stopped(topic))?;
+        self.progress.events.fetch_add(1, Ordering::Relaxed);
+        self.progress
             .recorded_at_ms
-            .store(recorded_at_ms, Ordering::Relaxed);
+            .store(recorded_at.as_ms(), Ordering::Relaxed);
         Ok(())
     }
 
-    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), SimulateError> {
+    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), simulator::Error> {
         self.files.dirty(record)
     }
 
-    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), simulator::Error> {
         self.files.sold(interval)
     }
 }

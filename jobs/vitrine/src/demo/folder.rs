@@ -1,28 +1,33 @@
-//! The folder a demo leaves: configuration, reference data, events, storage.
+//! The folder of a demo: configuration, reference data, events, storage.
 
 use std::path::{Path, PathBuf};
 use std::{fs, path};
 
 use anyhow::Context;
 
-use super::super::Usage;
 use crate::config::{self, Config};
+use crate::exit::CommandError;
 
 /// `DIR` of `vitrine demo --dir`.
-pub struct DemoFolder {
-    /// As the caller named it; the commands that are printed use it.
+pub(super) struct DemoFolder {
+    /// As the caller named it; printed commands use this path.
     named: PathBuf,
     absolute: PathBuf,
 }
 
 impl DemoFolder {
-    /// Makes the folder. One that holds anything is refused: the event files in it belong to what its storage has read.
-    pub fn make(named: &Path) -> anyhow::Result<Self> {
-        let context = || format!("the demo's folder cannot be made dir={}", named.display());
+    /// Creates the folder. One that is not empty is refused: its event files belong to its storage.
+    pub(super) fn create(named: &Path) -> anyhow::Result<Self> {
+        let context = || {
+            format!(
+                "the folder of the demo cannot be created dir={}",
+                named.display()
+            )
+        };
         fs::create_dir_all(named).with_context(context)?;
         if fs::read_dir(named).with_context(context)?.next().is_some() {
-            return Err(Usage(format!(
-                "dir={} is not empty, perhaps an earlier demo: name another folder with --dir, or remove this one",
+            return Err(CommandError::Usage(format!(
+                "dir={} is not empty, perhaps from an earlier demo: name another folder with --dir, or remove this one",
                 named.display()
             ))
             .into());
@@ -34,25 +39,26 @@ impl DemoFolder {
     }
 
     /// The configuration file, as the caller would name it.
-    pub fn config_file(&self) -> PathBuf {
+    pub(super) fn config_file(&self) -> PathBuf {
         self.named.join("vitrine.toml")
     }
 
-    pub fn events(&self) -> PathBuf {
+    pub(super) fn events(&self) -> PathBuf {
         self.absolute.join("events")
     }
 
-    pub fn reference(&self) -> PathBuf {
+    pub(super) fn reference(&self) -> PathBuf {
         self.absolute.join("ref")
     }
 
-    /// Writes the configuration and reads it back, so that the demo runs under what later commands will find.
+    /// Writes the configuration and reads it back, so that the demo runs with the configuration of later commands.
     ///
-    /// A live demo publishes and revises sooner than a service would: somebody is watching.
-    pub fn configure(&self, is_live: bool) -> anyhow::Result<Config> {
-        let pace = match is_live {
-            true => "interval = \"5s\"\nrevise_every = \"30s\"\n",
-            false => "interval = \"10s\"\n",
+    /// A live demo publishes and revises more often than a service, because somebody is watching.
+    pub(super) fn configure(&self, is_live: bool) -> anyhow::Result<Config> {
+        let pace = if is_live {
+            "interval = \"5s\"\nrevise_every = \"30s\"\n"
+        } else {
+            "interval = \"10s\"\n"
         };
         let storage = format!("file://{}", self.absolute.join("storage").display());
         let text = format!(
@@ -60,7 +66,7 @@ impl DemoFolder {
              #   vitrine --config {file} sql\n\
              \n\
              [source]\n\
-             # The demo's events came through a broker inside its process; it kept them as files, which every command reads.\n\
+             # The events came through a broker inside the process of the demo, which also wrote them to files.\n\
              kind = \"files\"\n\
              dir = {events}\n\
              \n\
@@ -73,9 +79,9 @@ impl DemoFolder {
              [epoch]\n\
              {pace}",
             file = self.config_file().display(),
-            events = toml_text(&self.events().display().to_string()),
-            storage = toml_text(&storage),
-            reference = toml_text(&self.reference().display().to_string()),
+            events = toml_string(&self.events().display().to_string()),
+            storage = toml_string(&storage),
+            reference = toml_string(&self.reference().display().to_string()),
         );
         let file = self.config_file();
         fs::write(&file, text)
@@ -84,7 +90,7 @@ impl DemoFolder {
     }
 }
 
-fn toml_text(text: &str) -> String {
+fn toml_string(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
@@ -95,26 +101,27 @@ mod tests {
     use crate::config::SourceKind;
 
     #[test]
-    fn a_folder_with_anything_in_it_is_refused_and_left_alone() {
+    fn a_folder_that_is_not_empty_is_refused_and_not_changed() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("demo");
-        assert!(DemoFolder::make(&dir).is_ok());
+        assert!(DemoFolder::create(&dir).is_ok());
         assert!(
-            DemoFolder::make(&dir).is_ok(),
-            "an empty one is as good as none"
+            DemoFolder::create(&dir).is_ok(),
+            "an empty folder is accepted"
         );
         fs::write(dir.join("notes"), "mine").unwrap();
-        let error = DemoFolder::make(&dir).err().unwrap();
-        assert!(error.downcast_ref::<Usage>().is_some(), "{error}");
+        let error = DemoFolder::create(&dir).err().unwrap();
+        let is_usage = matches!(error.downcast_ref(), Some(CommandError::Usage(_)));
+        assert!(is_usage, "{error}");
         assert!(error.to_string().contains("--dir"), "{error}");
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
     }
 
     #[test]
-    fn later_commands_read_what_the_demo_ran_under() {
+    fn later_commands_read_the_configuration_of_the_demo() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("a \"quoted\" folder");
-        let folder = DemoFolder::make(&dir).unwrap();
+        let folder = DemoFolder::create(&dir).unwrap();
         let config = folder.configure(true).unwrap();
         assert_eq!(config.source.kind, SourceKind::Files);
         assert_eq!(config.source.dir, dir.join("events"));

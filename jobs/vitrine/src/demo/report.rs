@@ -1,4 +1,4 @@
-//! What a demo says at its end, to stdout.
+//! The report of a demo that has ended, on stdout.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,38 +8,37 @@ use arrow::util::pretty::pretty_format_batches;
 use indicatif::HumanCount;
 use pipeline::publisher::RunSummary;
 use pipeline::query::Session;
-
-use super::super::progress::Progress;
-use super::super::{ask, audit, open, say};
-use super::alerts;
-use super::questions::{FINDINGS, TO_TRY};
-use crate::config::Config;
 use simulator::Plan;
 
-/// Alerts of each rule that are shown.
-const ALERTS_OF_A_RULE: usize = 3;
+use super::alerts;
+use super::queries::{FINDINGS, TO_TRY};
+use crate::config::Config;
+use crate::output::print_lines;
+use crate::progress::Progress;
+use crate::storage::EpochReader;
+use crate::{audit, query};
+
+/// Alerts shown per rule.
+const ALERTS_PER_RULE: usize = 3;
 
 /// A demo that has ended.
-pub struct DemoReport<'d> {
-    pub config: &'d Config,
-    pub config_file: PathBuf,
-    pub plan: &'d Plan,
-    /// Days asked for; a live plan has more ahead.
-    pub days: u32,
+pub(super) struct DemoReport<'d> {
+    pub(super) config: &'d Config,
+    pub(super) config_file: PathBuf,
+    pub(super) plan: &'d Plan,
+    /// Requested days; a live plan has more.
+    pub(super) days: u32,
 }
 
 impl DemoReport<'_> {
-    /// What was read, and what became of it (P4).
-    pub fn summary(
+    /// What was read, and the verdicts on it (P4).
+    pub(super) fn summary(
         &self,
         summary: &RunSummary,
         took: Duration,
         was_stopped: bool,
     ) -> anyhow::Result<()> {
-        let ended = match was_stopped {
-            true => "stopped",
-            false => "done",
-        };
+        let ended = if was_stopped { "stopped" } else { "done" };
         let ran = format!(
             "{ended} after {:.1} s: {} days from {}, {} customers, {} shards",
             took.as_secs_f64(),
@@ -61,19 +60,20 @@ impl DemoReport<'_> {
             HumanCount(summary.rows as u64),
             summary.epoch,
         );
-        say([ran, conserved, published])
+        print_lines([ran, conserved, published])
     }
 
     /// Metric rows and alerts, all of one epoch.
-    pub async fn findings(&self) -> anyhow::Result<()> {
-        let session = open::Reader::new(self.config)?.session().await?;
-        for question in &FINDINGS {
-            say([format!("\n{}", question.title)])?;
-            let rows = ask::batches(&session, question.sql).await?;
-            match rows.iter().any(|batch| batch.num_rows() > 0) {
-                true => say([text_table(&rows)?])?,
-                false => say([format!("  {}", question.if_empty)])?,
-            }
+    pub(super) async fn findings(&self) -> anyhow::Result<()> {
+        let session = EpochReader::new(self.config)?.session().await?;
+        for finding in &FINDINGS {
+            let rows = query::batches(&session, finding.sql).await?;
+            let table = if rows.iter().any(|batch| batch.num_rows() > 0) {
+                text_table(&rows)?
+            } else {
+                format!("  {}", finding.if_empty)
+            };
+            print_lines([format!("\n{}", finding.title), table])?;
         }
         self.alerts(&session).await?;
         session.close().await;
@@ -83,51 +83,55 @@ impl DemoReport<'_> {
     async fn alerts(&self, session: &Session) -> anyhow::Result<()> {
         for (rule_id, what) in [
             ("A01", "retail margin too low"),
-            ("A15", "department not told in time"),
+            ("A15", "department not notified in time"),
         ] {
-            let (shown, number) = alerts::fired(session, rule_id, ALERTS_OF_A_RULE).await?;
-            let first = match number > shown.len() {
-                true => format!("; {} of them", shown.len()),
-                false => String::new(),
+            let (shown, number) = alerts::fired(session, rule_id, ALERTS_PER_RULE).await?;
+            let first = if number > shown.len() {
+                format!("; {} of them", shown.len())
+            } else {
+                String::new()
             };
             let title = format!("\nAlerts {rule_id}, {what}: {number} fired{first}");
             let alerts = shown.iter().map(|alert| alert.lines(self.config.time.zone));
-            say(std::iter::once(title).chain(alerts))?;
+            print_lines(std::iter::once(title).chain(alerts))?;
         }
         Ok(())
     }
 
     /// Recomputes every row from the accepted events; the number of differences.
-    pub async fn audit(&self) -> anyhow::Result<u64> {
+    pub(super) async fn audit(&self) -> anyhow::Result<u64> {
         let mut progress = Progress::new("audited", None);
-        let found = audit::audit(self.config, None, |done, of| {
-            progress.at(done as u64, &format!("of {of} windows"));
+        let found = audit::audit(self.config, None, |done, total| {
+            progress.update(done as u64, &format!("of {total} windows"));
         })
         .await?;
         drop(progress);
-        say(["\nAudit: every row recomputed in batch from the accepted events".to_owned()])?;
-        say(found.lines().iter().map(|line| wrapped(line)))?;
+        let title = "\nAudit: every row recomputed in batch from the accepted events";
+        print_lines([title.to_owned()])?;
+        print_lines(found.lines().iter().map(|line| wrapped(line)))?;
         Ok(found.differences())
     }
 
-    /// Commands to paste; `took` with everything above.
-    pub fn what_to_try(&self, took: Duration) -> anyhow::Result<()> {
+    /// Commands to paste; `took` includes everything above.
+    pub(super) fn commands_to_try(&self, took: Duration) -> anyhow::Result<()> {
         let commands = TO_TRY.map(|query| format!("\n{}", self.command(query)));
         let prompt = format!("\n{} sql", self.program());
-        say([
-            format!("\nAll of it took {:.1} s.", took.as_secs_f64()),
-            "\nTo try:".to_owned(),
-        ]
-        .into_iter()
-        .chain(commands)
-        .chain([prompt]))
+        print_lines(
+            [
+                format!("\nAll of it took {:.1} s.", took.as_secs_f64()),
+                "\nTo try:".to_owned(),
+            ]
+            .into_iter()
+            .chain(commands)
+            .chain([prompt]),
+        )
     }
 
     fn command(&self, query: &str) -> String {
         format!("{} sql \"\n{query}\"", self.program())
     }
 
-    /// This program as it was called, under the demo's configuration.
+    /// This program as it was called, with the configuration of the demo.
     fn program(&self) -> String {
         let program = std::env::args()
             .next()
@@ -155,7 +159,7 @@ fn wrapped(line: &str) -> String {
     lines.join("\n")
 }
 
-/// Rows under their names, indented, without the frame that a query's answer has.
+/// Rows under their column names, indented and without a frame.
 fn text_table(batches: &[RecordBatch]) -> anyhow::Result<String> {
     let framed = pretty_format_batches(batches)?.to_string();
     let lines: Vec<String> = framed
@@ -166,12 +170,13 @@ fn text_table(batches: &[RecordBatch]) -> anyhow::Result<String> {
     Ok(lines.join("\n"))
 }
 
-/// A word as a POSIX shell reads it back.
+/// A word quoted for a POSIX shell.
 fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -180,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_survive_a_shell() {
+    fn words_are_quoted_for_a_shell() {
         assert_eq!(
             shell_word("./target/debug/vitrine"),
             "./target/debug/vitrine"
@@ -202,7 +207,7 @@ mod tests {
 
     #[test]
     fn queries_fit_between_double_quotes_and_into_a_terminal() {
-        let findings = FINDINGS.iter().map(|question| question.sql);
+        let findings = FINDINGS.iter().map(|finding| finding.sql);
         for query in TO_TRY.into_iter().chain(findings) {
             assert!(!query.contains(['"', '$', '`', '\\', '!']), "{query}");
             assert!(query.lines().all(|line| line.len() <= 80), "{query}");

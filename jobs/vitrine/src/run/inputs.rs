@@ -1,34 +1,87 @@
-//! Where the events come from.
+//! Where the events come from: Kafka, files, or a broker in this process.
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use pipeline::kafka::{KEPT_BYTES, KafkaSettings, TopicPartition, end_offsets, partition_counts};
 use pipeline::run::process::OpenSource;
-use pipeline::shard::{Shard, ShardSettings};
+use pipeline::shard::ShardSettings;
 use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::kafka::KafkaSource;
 use pipeline::source::memory::{Broker, Producer};
 use pipeline::source::{Source, Start};
 use schemas::event::Limits;
+use schemas::time::DurationMs;
 
-use super::super::Usage;
-use crate::config::{Config, SourceKind, ms};
-use jobs::reference::RetailReference;
+use super::HEARTBEAT;
+use crate::config::{Config, SourceKind};
+use crate::exit::CommandError;
 
-/// How the events come in.
-pub struct Inputs {
-    /// Partitions of the customer topics, and of prices.
-    pub keyed: u32,
-    pub global: u32,
-    pub open: OpenSource,
-    pub kafka: Option<KafkaSettings>,
+/// The inputs of a process.
+pub(crate) struct Inputs {
+    /// Partitions of each customer topic; also the number of shards.
+    pub(super) keyed: u32,
+    /// Partitions of the global topic.
+    pub(super) global: u32,
+    pub(super) open: OpenSource,
+    pub(super) kafka: Option<KafkaSettings>,
 }
 
 impl Inputs {
-    /// Inputs of a broker in this process, whose four topics have `partitions` each, and its producer. Lanes hold at most
-    /// `bound` records.
-    pub fn in_process(config: &Config, partitions: u32, bound: usize) -> (Self, Producer) {
+    /// Inputs as the configuration names them.
+    pub(super) fn of(config: &Config) -> anyhow::Result<Self> {
+        match config.source.kind {
+            SourceKind::Files => Self::of_files(config),
+            SourceKind::Kafka => Self::of_kafka(config),
+        }
+    }
+
+    fn of_files(config: &Config) -> anyhow::Result<Self> {
+        let dir = config.source.dir.clone();
+        if dir.as_os_str().is_empty() {
+            let message = "[source] kind = \"files\" needs [source] dir";
+            return Err(CommandError::Usage(message.to_owned()).into());
+        }
+        let kept = kept_bytes(config);
+        Ok(Self {
+            keyed: file_partitions(&dir, &keyed_topics(config))?.max(1),
+            global: file_partitions(&dir, &[config.topics.prices.as_str()])?,
+            open: Arc::new(move |starts: &[Start]| {
+                let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, kept)?);
+                Ok(source)
+            }),
+            kafka: None,
+        })
+    }
+
+    fn of_kafka(config: &Config) -> anyhow::Result<Self> {
+        let settings = kafka_settings(config);
+        let keyed = keyed_topics(config);
+        let names = [keyed.as_slice(), &[config.topics.prices.as_str()]].concat();
+        let counts = partition_counts(&settings, &names)?;
+        if counts[..3].iter().any(|&count| count != counts[0]) {
+            return Err(CommandError::Usage(format!(
+                "topics {} must have the same number of partitions, they have {:?}",
+                keyed.join(", "),
+                &counts[..3]
+            ))
+            .into());
+        }
+        let for_shards = settings.clone();
+        Ok(Self {
+            keyed: counts[0],
+            global: counts[3],
+            open: Arc::new(move |starts: &[Start]| {
+                let source: Box<dyn Source> = Box::new(KafkaSource::open(&for_shards, starts)?);
+                Ok(source)
+            }),
+            kafka: Some(settings),
+        })
+    }
+
+    /// Inputs of a broker in this process, whose four topics have `partitions` each, and its producer. A lane holds at most `bound`
+    /// records.
+    pub(crate) fn in_process(config: &Config, partitions: u32, bound: usize) -> (Self, Producer) {
         let readers = (0..partitions)
             .map(|shard| topic_partitions(&shard_settings(config, shard, partitions, partitions)))
             .collect();
@@ -46,62 +99,19 @@ impl Inputs {
     }
 }
 
-/// Inputs as the configuration names them.
-pub fn inputs(config: &Config) -> anyhow::Result<Inputs> {
+/// The customer topics, which have the same number of partitions.
+fn keyed_topics(config: &Config) -> [&str; 3] {
     let topics = &config.topics;
-    let keyed = [&topics.orders, &topics.visits, &topics.complaints].map(String::as_str);
-    match config.source.kind {
-        SourceKind::Files => {
-            let dir = config.source.dir.clone();
-            if dir.as_os_str().is_empty() {
-                return Err(
-                    Usage("[source] kind = \"files\" needs [source] dir".to_owned()).into(),
-                );
-            }
-            let kept = kept_bytes(config);
-            Ok(Inputs {
-                keyed: file_partitions(&dir, &keyed)?.max(1),
-                global: file_partitions(&dir, &[topics.prices.as_str()])?,
-                open: Arc::new(move |starts: &[Start]| {
-                    let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, kept)?);
-                    Ok(source)
-                }),
-                kafka: None,
-            })
-        }
-        SourceKind::Kafka => {
-            let settings = kafka_settings(config);
-            let names = [keyed.as_slice(), &[topics.prices.as_str()]].concat();
-            let counts = partition_counts(&settings, &names)?;
-            if counts[..3].iter().any(|&count| count != counts[0]) {
-                return Err(Usage(format!(
-                    "topics {} must have the same number of partitions, they have {:?}",
-                    keyed.join(", "),
-                    &counts[..3]
-                ))
-                .into());
-            }
-            let for_shards = settings.clone();
-            Ok(Inputs {
-                keyed: counts[0],
-                global: counts[3],
-                open: Arc::new(move |starts: &[Start]| {
-                    let source: Box<dyn Source> = Box::new(KafkaSource::open(&for_shards, starts)?);
-                    Ok(source)
-                }),
-                kafka: Some(settings),
-            })
-        }
-    }
+    [&topics.orders, &topics.visits, &topics.complaints].map(String::as_str)
 }
 
-/// What is kept of a record: one byte more than is allowed shows that it is too large.
+/// How much of a record is kept: one byte more than allowed shows that it is too large.
 fn kept_bytes(config: &Config) -> usize {
     KEPT_BYTES.max(config.limits.max_record_bytes.saturating_add(1))
 }
 
-/// How a configuration reaches Kafka.
-pub fn kafka_settings(config: &Config) -> KafkaSettings {
+/// The Kafka settings of a configuration.
+pub(crate) fn kafka_settings(config: &Config) -> KafkaSettings {
     let mut settings =
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();
@@ -110,29 +120,34 @@ pub fn kafka_settings(config: &Config) -> KafkaSettings {
     settings
 }
 
-/// What a shard is told of the configuration.
-pub fn shard_settings(config: &Config, shard: u32, keyed: u32, global: u32) -> ShardSettings {
+/// The settings of a shard.
+pub(super) fn shard_settings(
+    config: &Config,
+    shard: u32,
+    keyed: u32,
+    global: u32,
+) -> ShardSettings {
     ShardSettings {
         shard,
         shards: keyed,
         global_partitions: global,
         topics: config.topic_settings(),
         limits: Limits {
-            max_future_skew_ms: ms(config.time.max_future_skew),
+            max_future_skew: DurationMs::from_std(config.time.max_future_skew),
             max_record_bytes: config.limits.max_record_bytes,
         },
         partitioner: config.source.partitioner,
         seal_every: config.epoch.seal_every,
         seal_records: 20_000,
         seal_bytes: 64 << 20,
-        quiet_every: config.epoch.interval,
+        heartbeat: HEARTBEAT,
         checkpoint_every: 256,
         dead_letter_stop_ratio: config.limits.dead_letter_stop_ratio,
     }
 }
 
-/// The ends seen at start, per shard and input.
-pub fn stop_offsets(
+/// The end offsets seen at start, per shard and input.
+pub(super) fn stop_offsets(
     kafka: &KafkaSettings,
     shards: &[ShardSettings],
 ) -> anyhow::Result<Vec<Vec<i64>>> {
@@ -145,7 +160,8 @@ pub fn stop_offsets(
 }
 
 fn topic_partitions(settings: &ShardSettings) -> Vec<TopicPartition> {
-    Shard::<RetailReference>::topic_partitions(settings)
+    settings
+        .topic_partitions()
         .into_iter()
         .map(|(id, _)| id)
         .collect()
@@ -173,15 +189,15 @@ mod tests {
     }
 
     #[test]
-    fn k01_the_customer_topics_make_the_shards_and_prices_have_a_number_of_their_own() {
+    fn k01_customer_topics_give_the_number_of_shards_and_prices_have_their_own() {
         let (_dir, config) = files(&[
             "orders.v1/0.ndjson",
             "complaints.v1/2.ndjson",
             "prices.v1/6.ndjson",
         ]);
-        let found = inputs(&config).unwrap();
+        let found = Inputs::of(&config).unwrap();
         assert_eq!((found.keyed, found.global), (3, 7));
-        // No shard lacks a file: those that are missing are empty.
+        // Every shard has all its inputs: missing files are empty.
         for shard in 0..found.keyed {
             let settings = shard_settings(&config, shard, found.keyed, found.global);
             let starts: Vec<Start> = topic_partitions(&settings)
@@ -192,9 +208,9 @@ mod tests {
             let source = (found.open)(&starts).unwrap();
             assert!((0..starts.len()).all(|input| !source.unread(input)));
         }
-        // Prices alone: one shard, so that there is somebody to read them.
+        // Prices alone: one shard, which reads them.
         let (_dir, config) = files(&["prices.v1/1.ndjson"]);
-        let found = inputs(&config).unwrap();
+        let found = Inputs::of(&config).unwrap();
         assert_eq!((found.keyed, found.global), (1, 2));
     }
 }

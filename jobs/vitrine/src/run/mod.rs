@@ -1,45 +1,48 @@
 //! `vitrine run`: the service.
+//!
+//! ```text
+//!  inputs ─ sources per shard ─┐
+//!  new_references ─ versions ──┼▶ service: pipeline::run::process ─▶ sinks
+//!  signals ─ stop ─────────────┘
+//! ```
 
 mod inputs;
 mod new_references;
+mod service;
+mod signals;
 mod sinks;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use pipeline::publisher::{EpochRecord, PublisherSettings, RunSummary, Until};
-use pipeline::run::process::Process;
-use pipeline::shard::ShardSettings;
-use pipeline::time::Zone;
+use chrono::{DateTime, SecondsFormat, Utc};
+use pipeline::publisher::{RunSummary, Until};
 use tokio::sync::watch;
 
-pub use self::inputs::{Inputs, kafka_settings};
-use self::inputs::{inputs, shard_settings, stop_offsets};
-use self::new_references::new_references;
-use self::sinks::sinks;
-use super::open;
-use super::progress::Progress;
+pub(crate) use self::inputs::{Inputs, kafka_settings};
+pub(crate) use self::service::process;
+pub(crate) use self::signals::StopSignals;
 use crate::config::Config;
-use jobs::alerts;
-use jobs::catalogue;
-use jobs::reference::{ReferenceArchive, RetailReference};
+use crate::output::print_lines;
+use crate::progress::Progress;
+
+/// How often an idle service shows that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// Arguments of `vitrine run`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = "Examples:
   vitrine --config vitrine.toml run
   vitrine --config vitrine.toml run --drain            (process what is there, decide every deadline, end)")]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Stop once everything that is there now has been read and published
     #[arg(long, conflicts_with_all = ["drain", "drain_to"])]
-    pub until_caught_up: bool,
-    /// The same, then move event time on until every window that holds a fact is final
+    until_caught_up: bool,
+    /// The same, then advance event time until every window that holds a fact is final
     #[arg(long, conflicts_with = "drain_to")]
-    pub drain: bool,
-    /// The same, then move event time on to this instant (RFC 3339)
+    drain: bool,
+    /// The same, then advance event time to this instant (RFC 3339)
     #[arg(long, value_name = "INSTANT")]
-    pub drain_to: Option<DateTime<Utc>>,
+    drain_to: Option<DateTime<Utc>>,
 }
 
 impl RunArgs {
@@ -47,49 +50,37 @@ impl RunArgs {
         match (self.until_caught_up, self.drain, self.drain_to) {
             (true, ..) => Until::CaughtUp,
             (_, true, _) => Until::Drained,
-            (.., Some(at)) => Until::DrainedTo(at.timestamp_millis()),
+            (.., Some(instant)) => Until::DrainedTo(instant.timestamp_millis()),
             _ => Until::Stopped,
         }
     }
 }
 
-/// Runs the service until it is told to stop.
-pub async fn run(args: &RunArgs, config: Config) -> anyhow::Result<()> {
-    let (sender, stop) = watch::channel(false);
+/// Runs the service until it has done what the arguments say, or a signal stops it.
+pub(crate) async fn run(args: &RunArgs, config: &Config) -> anyhow::Result<()> {
+    let signals = StopSignals::register()?;
+    let (stopper, stop) = watch::channel(false);
     tokio::spawn(async move {
-        wait_for_signal().await;
-        tracing::info!("stopping: a last seal and epoch, then the end");
-        // The process may have ended by itself meanwhile.
-        let _ = sender.send(true);
+        signals.wait().await;
+        tracing::info!("stopping after a last seal and epoch");
+        stopper.send_replace(true);
     });
-    let summary = process(&config, args.until(), stop).await?;
-    say(&summary);
-    Ok(())
+    let inputs = Inputs::of(config)?;
+    let mut progress = Progress::new("epoch", None);
+    let summary = process(config, inputs, args.until(), stop, |epoch| {
+        progress.update(epoch.epoch.unsigned_abs(), "published");
+    })
+    .await?;
+    drop(progress);
+    print_lines(lines(&summary))
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-pub async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-}
-
-fn say(summary: &RunSummary) {
-    if let Some(at) = summary
+fn lines(summary: &RunSummary) -> Vec<String> {
+    let drained_to = summary
         .drained_to_ms
         .and_then(DateTime::from_timestamp_millis)
-    {
-        println!(
-            "drained to {}",
-            at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
-        );
-    }
-    println!(
+        .map(|instant| instant.to_rfc3339_opts(SecondsFormat::Millis, true));
+    let counts = format!(
         "epoch {}: read {} = accepted {} + duplicate {} + too late {} + dead letters {}; {} metric rows",
         summary.epoch,
         summary.read,
@@ -99,91 +90,9 @@ fn say(summary: &RunSummary) {
         summary.dead,
         summary.rows
     );
-}
-
-/// Runs shards and publisher of this configuration.
-pub async fn process(
-    config: &Config,
-    until: Until,
-    stop: watch::Receiver<bool>,
-) -> anyhow::Result<RunSummary> {
-    let inputs = inputs(config)?;
-    let mut progress = Progress::new("epoch", None);
-    process_with(config, inputs, until, stop, |epoch| {
-        progress.at(epoch.epoch.unsigned_abs(), "published");
-    })
-    .await
-}
-
-/// The same with inputs of the caller's; `told` hears of every epoch.
-pub async fn process_with(
-    config: &Config,
-    inputs: Inputs,
-    until: Until,
-    stop: watch::Receiver<bool>,
-    told: impl FnMut(&EpochRecord),
-) -> anyhow::Result<RunSummary> {
-    let store = super::store(config)?;
-    let zone = Zone(config.time.zone);
-    let archive = Arc::new(ReferenceArchive::new(store.clone()));
-    let reference = open::reference(config, &archive).await?;
-    let metrics = catalogue::metrics()?;
-    let shards: Vec<ShardSettings> = (0..inputs.keyed)
-        .map(|shard| shard_settings(config, shard, inputs.keyed, inputs.global))
-        .collect();
-    let stop_offsets = match (&inputs.kafka, until) {
-        (Some(_), Until::Stopped) | (None, _) => None,
-        (Some(kafka), _) => Some(stop_offsets(kafka, &shards)?),
-    };
-    let topics = config.topic_settings();
-    let by_topic = |pick: fn(&pipeline::decode::TopicSettings) -> i64| -> BTreeMap<String, i64> {
-        topics
-            .iter()
-            .map(|topic| (topic.topic.name().to_owned(), pick(topic)))
-            .collect()
-    };
-    let version = reference.version().to_owned();
-    let policy = catalogue::policy()?;
-    // Made once here so that a fault in a rule's file is told before anything is claimed.
-    let mut fact_rules: Vec<_> = (0..inputs.keyed)
-        .map(|_| alerts::shard_rules(&policy))
-        .collect::<Result<_, _>>()?;
-    let process = Process {
-        publisher: PublisherSettings {
-            zone,
-            shards: inputs.keyed,
-            interval: config.epoch.interval,
-            revise_every: config.epoch.revise_every,
-            topic_names: topics
-                .iter()
-                .map(|topic| (topic.name.clone(), topic.topic))
-                .collect(),
-            lateness: by_topic(|topic| topic.allowed_lateness_ms),
-            bounds: by_topic(|topic| topic.out_of_orderness_ms),
-            rules: alerts::cards(&policy)?,
-            checkpoint_every: 64,
-            early_bytes: 64 << 20,
-        },
-        metrics: metrics.clone(),
-        specs: catalogue::stored_tables(zone)?,
-        row_rules: alerts::publisher_rules()?,
-        sinks: sinks(config, inputs.kafka.as_ref(), &reference).await?,
-        make_core: |shard: u32, reference: RetailReference| {
-            let metrics = metrics.clone();
-            let (shards, policy) = (inputs.keyed, policy.clone());
-            let rules = fact_rules.pop().unwrap_or_default();
-            async move {
-                catalogue::shard_core(zone, shard, shards, reference, metrics, policy, rules).await
-            }
-        },
-        references: archive.clone(),
-        open_source: inputs.open,
-        stop_offsets,
-        new_references: new_references(config, archive, version.clone()),
-        reference: version,
-        owner: format!("pid {}", std::process::id()),
-        shards,
-        until,
-    };
-    Ok(process.run(store, stop, told).await?)
+    drained_to
+        .map(|instant| format!("drained to {instant}"))
+        .into_iter()
+        .chain([counts])
+        .collect()
 }

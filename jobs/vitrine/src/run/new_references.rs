@@ -1,32 +1,32 @@
-//! Reference data that change while the service runs: looked at once an epoch, archived, put in force.
+//! Reference data that change while the service runs: read once per epoch, archived, then handed to the process.
 //!
-//! Files are replaced one after the other, and copying takes time: only what two looks in a row have found is meant. Data that
-//! cannot be read change nothing, and are told of once.
+//! Files are replaced one after the other, and copying takes time: only a content that two consecutive reads have found counts. Data
+//! that cannot be read change nothing and are reported once.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use jobs::reference::{ReferenceArchive, ReferenceData};
 use pipeline::time::wall;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-use jobs::reference::{ReferenceArchive, ReferenceData};
 
-/// Versions other than `in_force` as they appear in the folder, each archived before it is told.
-pub fn new_references(
+/// Receives versions other than `in_force` as they appear in the folder, each archived before.
+pub(super) fn new_references(
     config: &Config,
     archive: Arc<ReferenceArchive>,
     in_force: String,
 ) -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let (dir, every) = (config.reference.dir.clone(), config.epoch.interval);
-    // Where there was no folder to begin with, that has been said.
-    let mut watch = Watch::new(in_force, exists(&dir).err());
-    let mut known = None;
+    let (dir, interval) = (config.reference.dir.clone(), config.epoch.interval);
+    // A folder that is missing at start has been reported.
+    let mut watch = FolderWatch::new(in_force, exists(&dir).err());
+    let mut parsed = None;
     tokio::spawn(async move {
         while !sender.is_closed() {
-            wall::sleep(every).await;
-            match watch.look(version(&dir, &mut known)) {
+            wall::sleep(interval).await;
+            match watch.observe(version(&dir, &mut parsed)) {
                 Next::Wait => {}
                 Next::Warn(reason) => {
                     tracing::warn!(
@@ -34,17 +34,17 @@ pub fn new_references(
                         "the former version of the reference data stays in force"
                     );
                 }
-                Next::PutInForce(version) => match archive.keep(&dir).await {
-                    Ok(kept) if kept.version() == version => {
+                Next::Apply(version) => match archive.add(&dir).await {
+                    Ok(added) if added.version() == version => {
                         tracing::info!(version, "reference data have changed");
                         watch.in_force.clone_from(&version);
-                        // The process has ended if nobody listens.
+                        // Without a receiver the process has ended.
                         let _ = sender.send(version);
                     }
-                    // They have changed once more: the next looks will say.
+                    // They have changed again: the next reads decide.
                     Ok(_) => {}
                     Err(error) => tracing::warn!(
-                        error = format!("{error:#}"),
+                        error = format!("{:#}", anyhow::Error::from(error)),
                         "reference data cannot be archived; the former version stays in force"
                     ),
                 },
@@ -54,73 +54,74 @@ pub fn new_references(
     receiver
 }
 
-/// Content of the files that were read last, and what is wrong with it.
-type Known = Option<(String, Result<(), String>)>;
+/// The version of the files parsed last, and what is wrong with them.
+type Parsed = Option<(String, Result<(), String>)>;
 
-/// The version that lies in the folder, or why there is none. Files that are those of the last look are not parsed again.
-fn version(dir: &Path, known: &mut Known) -> Result<String, String> {
+/// The version in the folder, or why there is none. Unchanged files are not parsed again.
+fn version(dir: &Path, parsed: &mut Parsed) -> Result<String, String> {
     exists(dir)?;
-    let files = ReferenceData::files(dir).map_err(|error| error.to_string())?;
+    let files = ReferenceData::read_files(dir).map_err(|error| error.to_string())?;
     let version = ReferenceData::version_of(&files);
-    let parsed = match known.take().filter(|(last, _)| *last == version) {
-        Some((_, parsed)) => parsed,
-        None => match ReferenceData::from_files(&files) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        },
+    let result = match parsed.take().filter(|(last, _)| *last == version) {
+        Some((_, result)) => result,
+        None => ReferenceData::from_files(&files)
+            .map(|_| ())
+            .map_err(|error| error.to_string()),
     };
-    *known = Some((version.clone(), parsed.clone()));
-    parsed.map(|()| version)
+    *parsed = Some((version.clone(), result.clone()));
+    result.map(|()| version)
 }
 
 fn exists(dir: &Path) -> Result<(), String> {
-    match dir.exists() {
-        true => Ok(()),
-        false => Err(format!("there is no folder {}", dir.display())),
+    match ReferenceData::folder_exists(dir) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("there is no folder {}", dir.display())),
+        Err(error) => Err(error.to_string()),
     }
 }
 
-/// What follows from a look.
+/// What follows from one read of the folder.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     Wait,
-    PutInForce(String),
+    Apply(String),
     Warn(String),
 }
 
-/// What looks have found so far.
-struct Watch {
+/// What the reads of the folder have found so far.
+struct FolderWatch {
     in_force: String,
     last: Result<String, String>,
-    /// What has been warned of and still holds.
-    said: Option<String>,
+    /// The reason that has been reported and still holds.
+    reported: Option<String>,
 }
 
-impl Watch {
-    fn new(in_force: String, said: Option<String>) -> Self {
+impl FolderWatch {
+    fn new(in_force: String, reported: Option<String>) -> Self {
         Self {
             last: Ok(in_force.clone()),
             in_force,
-            said,
+            reported,
         }
     }
 
-    fn look(&mut self, found: Result<String, String>) -> Next {
+    fn observe(&mut self, found: Result<String, String>) -> Next {
         let before = std::mem::replace(&mut self.last, found.clone());
         if before != found {
             return Next::Wait;
         }
         match found {
             Ok(version) => {
-                self.said = None;
-                match version == self.in_force {
-                    true => Next::Wait,
-                    false => Next::PutInForce(version),
+                self.reported = None;
+                if version == self.in_force {
+                    Next::Wait
+                } else {
+                    Next::Apply(version)
                 }
             }
-            Err(reason) if self.said.as_ref() == Some(&reason) => Next::Wait,
+            Err(reason) if self.reported.as_ref() == Some(&reason) => Next::Wait,
             Err(reason) => {
-                self.said = Some(reason.clone());
+                self.reported = Some(reason.clone());
                 Next::Warn(reason)
             }
         }
@@ -131,40 +132,40 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn looks(watch: &mut Watch, found: &[Result<&str, &str>]) -> Vec<Next> {
+    fn looks(watch: &mut FolderWatch, found: &[Result<&str, &str>]) -> Vec<Next> {
         let found = found.iter().map(|look| match look {
             Ok(version) => Ok((*version).to_owned()),
             Err(reason) => Err((*reason).to_owned()),
         });
-        found.map(|look| watch.look(look)).collect()
+        found.map(|look| watch.observe(look)).collect()
     }
 
     #[test]
-    fn a_version_that_stays_is_put_in_force() {
-        let mut watch = Watch::new("a".to_owned(), None);
-        let put = Next::PutInForce("c".to_owned());
+    fn a_version_that_stays_is_applied() {
+        let mut watch = FolderWatch::new("a".to_owned(), None);
+        let apply = Next::Apply("c".to_owned());
         assert_eq!(
             looks(&mut watch, &[Ok("a"), Ok("b"), Ok("c"), Ok("c")]),
-            [Next::Wait, Next::Wait, Next::Wait, put],
-            "b was on its way to c"
+            [Next::Wait, Next::Wait, Next::Wait, apply],
+            "b was replaced by c at once"
         );
         watch.in_force = "c".to_owned();
         assert_eq!(looks(&mut watch, &[Ok("c")]), [Next::Wait]);
     }
 
     #[test]
-    fn what_could_not_be_archived_is_tried_again() {
-        let mut watch = Watch::new("a".to_owned(), None);
-        let put = || Next::PutInForce("b".to_owned());
+    fn a_version_that_could_not_be_archived_is_tried_again() {
+        let mut watch = FolderWatch::new("a".to_owned(), None);
+        let apply = || Next::Apply("b".to_owned());
         assert_eq!(
             looks(&mut watch, &[Ok("b"), Ok("b"), Ok("b")]),
-            [Next::Wait, put(), put()]
+            [Next::Wait, apply(), apply()]
         );
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_once() {
-        let mut watch = Watch::new("a".to_owned(), Some("no folder".to_owned()));
+    fn unreadable_data_are_reported_once() {
+        let mut watch = FolderWatch::new("a".to_owned(), Some("no folder".to_owned()));
         let found = [
             Err("no folder"),
             Err("no folder"),
@@ -176,11 +177,15 @@ mod tests {
             Err("line 3"),
             Err("line 3"),
         ];
-        let told: Vec<Next> = looks(&mut watch, &found)
+        let reported: Vec<Next> = looks(&mut watch, &found)
             .into_iter()
             .filter(|next| *next != Next::Wait)
             .collect();
         let line_3 = || Next::Warn("line 3".to_owned());
-        assert_eq!(told, [line_3(), line_3()], "once each time it breaks");
+        assert_eq!(
+            reported,
+            [line_3(), line_3()],
+            "once each time they become unreadable"
+        );
     }
 }

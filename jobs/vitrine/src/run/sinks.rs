@@ -1,23 +1,23 @@
-//! What leaves beside the tables, and whereto.
+//! What leaves beside the tables: alerts, the demand feed, dead letters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pipeline::kafka::KafkaSettings;
-use pipeline::publisher::{AlertDestinations, Sinks, dead_letter_topic};
-use pipeline::sink::{KafkaAlertSink, Route, Schedule, Webhook};
-use pipeline::sink::{KafkaRecordSink, RecordSink, RecordSinkError};
-
-use super::super::Usage;
-use crate::config::{Config, ms};
 use jobs::feeds;
 use jobs::reference::ReferenceData;
+use pipeline::kafka::KafkaSettings;
+use pipeline::publisher::{Sinks, dead_letter_topic};
+use pipeline::sink::{
+    AlertDestinations, KafkaAlertSink, KafkaRecordSink, RecordSink, Route, Schedule, Webhook,
+};
+
+use crate::config::{Config, ms};
 
 /// The last part of `source` in alerts.
 const SOURCE: &str = "main";
 
-/// Where things leave to beside the tables: alerts, the demand feed, dead letters.
-pub async fn sinks(
+/// The sinks of a configuration; those for Kafka only if the events come from Kafka.
+pub(super) async fn sinks(
     config: &Config,
     kafka: Option<&KafkaSettings>,
     reference: &ReferenceData,
@@ -27,7 +27,7 @@ pub async fn sinks(
         let topic = kafka.map(|_| topics.demand.clone());
         feeds::demand_daily(config.time.zone, reference.calendar_rows(), topic)
     });
-    let record_sink: Option<Arc<dyn RecordSink>> = match kafka {
+    let records: Option<Arc<dyn RecordSink>> = match kafka {
         None => None,
         Some(kafka) => {
             let mut properties = kafka.properties.clone();
@@ -40,21 +40,18 @@ pub async fn sinks(
                     .map(|topic| dead_letter_topic(&topic.name)),
             );
             let record_sink =
-                KafkaRecordSink::open(&properties, &names, topics.create_topics).await;
-            Some(Arc::new(record_sink.map_err(|error| match error {
-                RecordSinkError::Missing { .. } => Usage(error.to_string()).into(),
-                other => anyhow::Error::from(other),
-            })?))
+                KafkaRecordSink::open(&properties, &names, topics.create_topics).await?;
+            Some(Arc::new(record_sink))
         }
     };
     Ok(Sinks {
         alerts: destinations(config, kafka)?,
         feed,
-        record_sink,
+        records,
     })
 }
 
-/// Webhooks of the configuration, and the alert topic where the events come from Kafka.
+/// The webhooks of the configuration, and the alert topic if the events come from Kafka.
 fn destinations(
     config: &Config,
     kafka: Option<&KafkaSettings>,
@@ -69,7 +66,7 @@ fn destinations(
         destinations.routes.0.push(settings.route());
         let name = settings.name.as_str().into();
         destinations
-            .targets
+            .sinks
             .push((name, schedule.clone(), Arc::new(webhook)));
     }
     if let Some(kafka) = kafka {
@@ -80,17 +77,20 @@ fn destinations(
             .collect();
         properties.insert("bootstrap.servers", &kafka.brokers);
         let topic = &config.topics.alerts;
-        let target = KafkaAlertSink::open(properties, topic, SOURCE)?;
+        let sink = KafkaAlertSink::open(properties, topic, SOURCE)?;
         let name: Arc<str> = format!("topic {topic}").into();
         destinations.routes.0.push(Route {
             destination: name.clone(),
             rules: Default::default(),
         });
-        let always = Schedule {
+        // The topic gets every alert, however old.
+        let without_age_limit = Schedule {
             max_age_ms: None,
             ..Schedule::default()
         };
-        destinations.targets.push((name, always, Arc::new(target)));
+        destinations
+            .sinks
+            .push((name, without_age_limit, Arc::new(sink)));
     }
     Ok(destinations)
 }

@@ -1,4 +1,4 @@
-//! A simulated run into files and into Kafka, at a pace.
+//! Simulated events to files and to Kafka, at a pace.
 
 use std::path::Path;
 use std::thread;
@@ -6,29 +6,29 @@ use std::time::Instant;
 
 use chrono::Duration;
 use pipeline::error::Error;
-use pipeline::kafka::TopicPartition;
-use pipeline::kafka::{RecordSender, partition_counts};
+use pipeline::kafka::{RecordSender, TopicPartition, partition_counts};
 use pipeline::time::{Zone, wall};
-
-use super::super::Usage;
-use super::super::run::kafka_settings;
-use super::pace::{Pace, Pacer};
-use crate::config::Config;
+use schemas::time::TimestampMs;
 use simulator::{
-    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulateError, SimulationSummary,
-    SoldInterval, generate, write_reference,
+    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulationSummary, SoldInterval, generate,
+    write_reference,
 };
 
-/// Simulates `plan` into `out` and sends every record with the moment of sending as its timestamp; ends once brokers have
-/// confirmed all of them. `told` hears how many have been.
-pub fn run(
+use super::pace::{Pace, Pacer};
+use crate::config::Config;
+use crate::exit::CommandError;
+use crate::run::kafka_settings;
+
+/// Simulates `plan` into `out` and sends every record with the time of sending as its timestamp. Returns once brokers have confirmed
+/// all of them; `on_progress` receives how many they have confirmed.
+pub(super) fn run(
     plan: &Plan,
     out: &Path,
     config: &Config,
     pace: Pace,
-    told: impl FnMut(u64),
+    on_progress: impl FnMut(u64),
 ) -> anyhow::Result<SimulationSummary> {
-    refuse_days_to_come(plan, wall::now_ms())?;
+    refuse_future_days(plan, wall::now_ms())?;
     let kafka = kafka_settings(config);
     let topics = topics(config);
     let counts = partition_counts(&kafka, &topics)?;
@@ -37,36 +37,40 @@ pub fn run(
     let mut sink = KafkaEventSink {
         files: EventFiles::create(plan, out)?,
         sender: RecordSender::open(&kafka)?,
-        inputs: inputs(plan, &topics),
+        topic_partitions: topic_partitions(plan, &topics)?,
         pacer: Pacer::new(pace),
         began: wall::monotonic(),
-        told,
+        on_progress,
     };
     let summary = generate(plan, &mut sink)?;
-    sink.sender.finish(&mut sink.told)?;
+    sink.sender.finish(&mut sink.on_progress)?;
     sink.files.finish(&summary)?;
     Ok(summary)
 }
 
-/// Sent now, an event of tomorrow would be a future-dated one (K5).
-fn refuse_days_to_come(plan: &Plan, now_ms: i64) -> Result<(), Usage> {
+/// An event of tomorrow would be future-dated (K5).
+fn refuse_future_days(plan: &Plan, now_ms: i64) -> Result<(), CommandError> {
     let today = Zone(plan.zone).day_of(now_ms).date();
     let last = plan.start + Duration::days(i64::from(plan.days) - 1);
     if last <= today {
         return Ok(());
     }
-    Err(Usage(format!(
-        "the last simulated day is {last}, today is {today}: events that have not happened cannot be sent; start earlier or \
-         take fewer --days"
+    Err(CommandError::Usage(format!(
+        "the last simulated day is {last}, today is {today}: future events cannot be sent; choose an earlier --start or \
+         fewer --days"
     )))
 }
 
-/// Keys are placed among the plan's partitions; another number in Kafka would make them misplaced.
-fn refuse_other_partitions(plan: &Plan, topics: &[&str; 4], counts: &[u32]) -> Result<(), Usage> {
+/// Keys are partitioned for the number of partitions of the plan; with another number in Kafka they would be misplaced.
+fn refuse_other_partitions(
+    plan: &Plan,
+    topics: &[&str; 4],
+    counts: &[u32],
+) -> Result<(), CommandError> {
     for (topic, count) in topics.iter().zip(counts) {
         if *count != plan.partitions {
-            return Err(Usage(format!(
-                "topic={topic} has partitions={count}: say --partitions {count}, and give all four topics the same number"
+            return Err(CommandError::Usage(format!(
+                "topic={topic} has partitions={count}: use --partitions {count}, with the same number for all four topics"
             )));
         }
     }
@@ -74,7 +78,7 @@ fn refuse_other_partitions(plan: &Plan, topics: &[&str; 4], counts: &[u32]) -> R
 }
 
 /// Configured names, in the order of [`SimTopic::ALL`].
-pub fn topics(config: &Config) -> [&str; 4] {
+pub(crate) fn topics(config: &Config) -> [&str; 4] {
     let topics = &config.topics;
     SimTopic::ALL.map(|topic| match topic {
         SimTopic::Orders => topics.orders.as_str(),
@@ -85,22 +89,31 @@ pub fn topics(config: &Config) -> [&str; 4] {
 }
 
 /// Every partition of the topics: by topic, then number.
-pub fn inputs(plan: &Plan, topics: &[&str; 4]) -> [Vec<TopicPartition>; 4] {
-    let partitions = i32::try_from(plan.partitions).unwrap_or(i32::MAX);
-    topics.map(|name| {
+pub(crate) fn topic_partitions(
+    plan: &Plan,
+    topics: &[&str; 4],
+) -> Result<[Vec<TopicPartition>; 4], CommandError> {
+    let partitions = i32::try_from(plan.partitions).map_err(|_| {
+        CommandError::Usage(format!(
+            "partitions={} is too large for Kafka",
+            plan.partitions
+        ))
+    })?;
+    Ok(topics.map(|name| {
         (0..partitions)
             .map(|partition| TopicPartition::new(name, partition))
             .collect()
-    })
+    }))
 }
 
 struct KafkaEventSink<T> {
     files: EventFiles,
     sender: RecordSender,
-    inputs: [Vec<TopicPartition>; 4],
+    /// By topic, then partition.
+    topic_partitions: [Vec<TopicPartition>; 4],
     pacer: Pacer,
     began: Instant,
-    told: T,
+    on_progress: T,
 }
 
 impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
@@ -109,32 +122,32 @@ impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
         topic: SimTopic,
         partition: u32,
         key: Option<&str>,
-        recorded_at_ms: i64,
+        recorded_at: TimestampMs,
         payload: &[u8],
-    ) -> Result<(), SimulateError> {
-        let due = self.pacer.due(recorded_at_ms);
+    ) -> Result<(), simulator::Error> {
+        let due = self.pacer.due(recorded_at);
         thread::sleep(due.saturating_sub(self.began.elapsed()));
         self.files
-            .event(topic, partition, key, recorded_at_ms, payload)?;
-        let to = &self.inputs[topic.index()][partition as usize];
+            .event(topic, partition, key, recorded_at, payload)?;
+        let topic_partition = &self.topic_partitions[topic.index()][partition as usize];
         // A line `null` is a tombstone (K2).
         let value = (payload != b"null").then_some(payload);
-        let refused = |source: Error| SimulateError::Sink {
+        let refused = |source: Error| simulator::Error::Sink {
             topic: topic.folder(),
             source: Box::new(source),
         };
         self.sender
-            .send(to, key.map(str::as_bytes), value)
+            .send(topic_partition, key.map(str::as_bytes), value)
             .map_err(refused)?;
-        (self.told)(self.sender.delivered());
+        (self.on_progress)(self.sender.delivered());
         Ok(())
     }
 
-    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), SimulateError> {
+    fn dirty(&mut self, record: &DirtyRecord<'_>) -> Result<(), simulator::Error> {
         self.files.dirty(record)
     }
 
-    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), SimulateError> {
+    fn sold(&mut self, interval: &SoldInterval<'_>) -> Result<(), simulator::Error> {
         self.files.sold(interval)
     }
 }
@@ -158,16 +171,16 @@ mod tests {
     }
 
     #[test]
-    fn days_to_come_are_refused_and_today_is_not() {
+    fn future_days_are_refused_and_today_is_not() {
         // 2026-01-05 23:59 and 2026-01-06 00:01 in Shanghai
         let (evening, next_day) = (1_767_628_740_000, 1_767_628_860_000);
-        let error = refuse_days_to_come(&plan(), evening).unwrap_err();
+        let error = refuse_future_days(&plan(), evening).unwrap_err();
         assert!(error.to_string().contains("2026-01-06"), "{error}");
-        assert!(refuse_days_to_come(&plan(), next_day).is_ok());
+        assert!(refuse_future_days(&plan(), next_day).is_ok());
     }
 
     #[test]
-    fn kafka_gets_what_the_files_hold() {
+    fn kafka_receives_what_the_files_hold() {
         let cluster = MockCluster::new(1).unwrap();
         let mut config = Config::default();
         for topic in topics(&config) {
@@ -182,7 +195,9 @@ mod tests {
         .unwrap();
         assert_eq!(confirmed, summary.records);
 
-        let inputs = inputs(&plan(), &topics(&config)).concat();
+        let inputs = topic_partitions(&plan(), &topics(&config))
+            .unwrap()
+            .concat();
         let ends = end_offsets(&kafka_settings(&config), &inputs).unwrap();
         for (input, end) in inputs.iter().zip(ends) {
             let file = out

@@ -2,50 +2,57 @@
 
 use std::time::Duration;
 
+use schemas::time::TimestampMs;
+
 /// How fast records are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
-    /// As fast as brokers take them.
+pub(super) enum Pace {
+    /// As fast as brokers accept them.
     Unlimited,
-    /// So many a second.
+    /// This many per second.
     Rate(f64),
-    /// So many times as fast as they were recorded.
+    /// This many times as fast as they were recorded.
     Speed(f64),
 }
 
-/// Remembers where a run began.
+/// Says when each record of a run is due.
 #[derive(Clone, Copy, Debug)]
-pub struct Pacer {
+pub(super) struct Pacer {
     pace: Pace,
     sent: u64,
-    first_recorded_at_ms: Option<i64>,
+    first_recorded_at: Option<TimestampMs>,
 }
 
 impl Pacer {
-    pub fn new(pace: Pace) -> Self {
+    pub(super) fn new(pace: Pace) -> Self {
         Self {
             pace,
             sent: 0,
-            first_recorded_at_ms: None,
+            first_recorded_at: None,
         }
     }
 
-    /// How long after the beginning of the run the next record, recorded at this instant (ms UTC), is due.
-    pub fn due(&mut self, recorded_at_ms: i64) -> Duration {
-        let first_ms = *self.first_recorded_at_ms.get_or_insert(recorded_at_ms);
+    /// How long after the start of the run the next record is due, which was recorded at this instant.
+    pub(super) fn due(&mut self, recorded_at: TimestampMs) -> Duration {
+        let first = *self.first_recorded_at.get_or_insert(recorded_at);
         let before = self.sent;
         self.sent += 1;
         let seconds = match self.pace {
             Pace::Unlimited => 0.0,
             Pace::Rate(per_second) => before as f64 / per_second,
-            Pace::Speed(times) => (recorded_at_ms - first_ms) as f64 / 1_000.0 / times,
+            Pace::Speed(times) => (recorded_at - first).as_ms() as f64 / 1_000.0 / times,
         };
-        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
+        if seconds <= 0.0 {
+            // recorded before the first one
+            return Duration::ZERO;
+        }
+        // Beyond any duration: so slow a pace never sends it.
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 }
 
 /// A positive number, for arguments.
-pub fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
         _ => Err("expected a number above 0".to_owned()),
@@ -61,16 +68,23 @@ mod tests {
         let mut pacer = Pacer::new(pace);
         recorded_at_ms
             .iter()
-            .map(|&ms| pacer.due(ms).as_millis())
+            .map(|&ms| pacer.due(TimestampMs::from_ms(ms)).as_millis())
             .collect()
     }
 
     #[test]
-    fn a_rate_counts_and_a_speed_follows_the_events_time() {
+    fn a_rate_counts_records_and_a_speed_follows_event_time() {
         let recorded = [5_000, 5_000, 8_000];
         assert_eq!(due(Pace::Unlimited, &recorded), [0, 0, 0]);
         assert_eq!(due(Pace::Rate(4.0), &recorded), [0, 250, 500]);
         assert_eq!(due(Pace::Speed(2.0), &recorded), [0, 0, 1_500]);
+        assert_eq!(due(Pace::Speed(1.0), &[5_000, 4_000]), [0, 0]);
+    }
+
+    #[test]
+    fn a_pace_beyond_any_duration_waits_instead_of_sending_at_once() {
+        let due = due(Pace::Rate(f64::MIN_POSITIVE), &[0, 0]);
+        assert_eq!(due, [0, Duration::MAX.as_millis()]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the tab key offers.
+//! Completion: what the tab key offers.
 
 use pipeline::query::{DEFAULT_SCHEMA, Names};
 
@@ -63,8 +63,8 @@ const KEYWORDS: &[&str] = &[
     "WITH",
 ];
 
-/// The start of the word before `position` and what could stand there instead.
-pub fn candidates(names: &Names, text: &str, position: usize) -> (usize, Vec<String>) {
+/// The start of the word before `position`, and what can replace it.
+pub(super) fn candidates(names: &Names, text: &str, position: usize) -> (usize, Vec<String>) {
     let before = &text[..position];
     let start = before.rfind(|c: char| !is_word(c)).map_or(0, |at| {
         at + before[at..].chars().next().map_or(1, char::len_utf8)
@@ -113,7 +113,7 @@ fn qualified(names: &Names, text: &str, path: &str, last: &str) -> Vec<String> {
         None if names.table(DEFAULT_SCHEMA, path).is_some() => {
             columns_of(names, DEFAULT_SCHEMA, path)
         }
-        None => columns_in_reach(names, text),
+        None => columns_in_scope(names, text),
     };
     columns
         .into_iter()
@@ -124,14 +124,17 @@ fn qualified(names: &Names, text: &str, path: &str, last: &str) -> Vec<String> {
 
 fn unqualified(names: &Names, text: &str, word: &str) -> Vec<String> {
     let mut found = Vec::new();
-    // Before anything is typed, what there is to ask for is of more use than 300 functions.
+    // Before anything is typed, tables are of more use than 300 functions.
     if !word.is_empty() {
-        let in_case_of_word = |keyword: &str| match word.chars().any(char::is_lowercase) {
-            true => keyword.to_lowercase(),
-            false => keyword.to_owned(),
-        };
+        let is_lowercase = word.chars().any(char::is_lowercase);
         let keywords = KEYWORDS.iter().filter(|keyword| begins(keyword, word));
-        found.extend(keywords.map(|keyword| in_case_of_word(keyword)));
+        found.extend(keywords.map(|keyword| {
+            if is_lowercase {
+                keyword.to_lowercase()
+            } else {
+                (*keyword).to_owned()
+            }
+        }));
         let functions = names
             .functions()
             .iter()
@@ -141,7 +144,7 @@ fn unqualified(names: &Names, text: &str, word: &str) -> Vec<String> {
     found.extend(schemas(names, word));
     found.extend(tables(names, DEFAULT_SCHEMA, word, false));
     found.extend(
-        columns_in_reach(names, text)
+        columns_in_scope(names, text)
             .into_iter()
             .filter(|column| begins(column, word)),
     );
@@ -170,7 +173,7 @@ fn tables(names: &Names, schema: &str, word: &str, qualified: bool) -> Vec<Strin
 }
 
 /// Columns of every table that the statement mentions.
-fn columns_in_reach(names: &Names, text: &str) -> Vec<String> {
+fn columns_in_scope(names: &Names, text: &str) -> Vec<String> {
     let words = text
         .split(|c: char| !is_word(c))
         .filter(|word| !word.is_empty());
@@ -215,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_by_place() {
+    async fn names_are_offered_by_position() {
         for (text, start, expected) in [
             ("SELECT * FROM dem", 14, &["demand_orders"][..]),
             ("SELECT * FROM facts", 14, &["facts."]),

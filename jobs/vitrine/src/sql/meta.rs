@@ -1,10 +1,10 @@
-//! The commands of the prompt that are no SQL: a backslash and a letter, as in psql.
+//! The commands of the prompt that are not SQL: a backslash and a letter, as in psql.
 
 use pipeline::query::output::Format;
 use pipeline::query::{DEFAULT_SCHEMA, Session};
 
 /// Commands and what they do, for `\?` and completion.
-pub const COMMANDS: [(&str, &str); 6] = [
+pub(super) const COMMANDS: [(&str, &str); 6] = [
     ("\\?", "this list"),
     (
         "\\d",
@@ -16,37 +16,37 @@ pub const COMMANDS: [(&str, &str); 6] = [
     ),
     (
         "\\e",
-        "take up the newest epoch and say which it is (each query does so by itself)",
+        "open the newest epoch and show which it is (every query opens it anyway)",
     ),
     ("\\f", "format of the rows: \\f table, csv, json or ndjson"),
     ("\\q", "leave (also Ctrl-D)"),
 ];
 
-/// What a line that begins with a backslash wants.
+/// A line that begins with a backslash.
 #[derive(Debug, PartialEq, Eq)]
-pub enum MetaCommand {
-    /// Say this.
-    Say(String),
-    /// Ask this.
-    Ask(String),
+pub(super) enum MetaCommand {
+    /// Show this text.
+    Show(String),
+    /// Run this query.
+    Query(String),
     Epoch,
     Format(Format),
     Quit,
 }
 
-/// Reads a command. `session` is the one asked last: `\d` looks there for what there is.
-pub fn read(line: &str, session: &Session) -> Result<MetaCommand, String> {
+/// Parses a command. `session` is the current one, in which `\d` looks up tables.
+pub(super) fn parse(line: &str, session: &Session) -> Result<MetaCommand, String> {
     let line = line.trim().trim_end_matches(';').trim_end();
     let (name, argument) = line
         .split_once(char::is_whitespace)
         .map_or((line, ""), |(name, rest)| (name, rest.trim()));
     Ok(match (name, argument) {
-        ("\\?" | "\\h" | "\\help", "") => MetaCommand::Say(help()),
+        ("\\?" | "\\h" | "\\help", "") => MetaCommand::Show(help()),
         ("\\q" | "\\quit", "") => MetaCommand::Quit,
         ("\\e", "") => MetaCommand::Epoch,
-        ("\\d", "") => MetaCommand::Ask(tables()),
-        ("\\d", table) => MetaCommand::Ask(columns(table, session)?),
-        ("\\df", part) => MetaCommand::Ask(functions(part)),
+        ("\\d", "") => MetaCommand::Query(tables()),
+        ("\\d", table) => MetaCommand::Query(columns(table, session)?),
+        ("\\df", part) => MetaCommand::Query(functions(part)),
         ("\\f", format) => match format.parse::<Format>()? {
             binary if binary.is_binary() => {
                 return Err(format!(
@@ -60,11 +60,11 @@ pub fn read(line: &str, session: &Session) -> Result<MetaCommand, String> {
 }
 
 fn help() -> String {
-    let mut text = "A query ends with `;` and may have several lines. Tab completes, Ctrl-R searches the history, Ctrl-C stops.\n".to_owned();
+    let mut help = "A query ends with `;` and may have several lines. Tab completes, Ctrl-R searches the history, Ctrl-C stops.\n".to_owned();
     for (name, meaning) in COMMANDS {
-        text.push_str(&format!("  {name:<4}{meaning}\n"));
+        help.push_str(&format!("  {name:<4}{meaning}\n"));
     }
-    text
+    help
 }
 
 fn tables() -> String {
@@ -85,8 +85,8 @@ fn columns(table: &str, session: &Session) -> Result<String, String> {
     Ok(format!(
         "SELECT column_name AS \"column\", data_type AS \"type\", comment FROM information_schema.columns \
          WHERE table_schema = {} AND table_name = {} ORDER BY ordinal_position",
-        text(schema),
-        text(name)
+        literal(schema),
+        literal(name)
     ))
 }
 
@@ -94,11 +94,12 @@ fn functions(part: &str) -> String {
     format!(
         "SELECT DISTINCT syntax_example AS function, description FROM information_schema.routines \
          WHERE strpos(routine_name, {}) > 0 ORDER BY 1",
-        text(part)
+        literal(part)
     )
 }
 
-fn text(value: &str) -> String {
+/// A string literal of SQL.
+fn literal(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 
@@ -109,26 +110,30 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn commands() {
+    async fn commands_are_parsed() {
         let session = session().await;
-        assert_eq!(read("\\q", &session), Ok(MetaCommand::Quit));
-        assert_eq!(read(" \\e ; ", &session), Ok(MetaCommand::Epoch));
+        assert_eq!(parse("\\q", &session), Ok(MetaCommand::Quit));
+        assert_eq!(parse(" \\e ; ", &session), Ok(MetaCommand::Epoch));
         assert_eq!(
-            read("\\f csv", &session),
+            parse("\\f csv", &session),
             Ok(MetaCommand::Format(Format::Csv))
         );
         assert!(
-            read("\\f parquet", &session)
+            parse("\\f parquet", &session)
                 .unwrap_err()
                 .contains("--output FILE")
         );
         assert!(
-            read("\\f xml", &session)
+            parse("\\f xml", &session)
                 .unwrap_err()
                 .contains("one of table, csv")
         );
-        assert!(read("\\x", &session).unwrap_err().contains("\\? lists all"));
-        let Ok(MetaCommand::Say(help)) = read("\\?", &session) else {
+        assert!(
+            parse("\\x", &session)
+                .unwrap_err()
+                .contains("\\? lists all")
+        );
+        let Ok(MetaCommand::Show(help)) = parse("\\?", &session) else {
             panic!("no help")
         };
         assert!(
@@ -138,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_command_asks_can_be_answered() {
+    async fn the_queries_of_commands_have_rows() {
         let session = session().await;
         for (line, rows) in [
             ("\\d", 2),
@@ -146,7 +151,7 @@ mod tests {
             ("\\d facts.order_lines", 2),
             ("\\df half_up", 2),
         ] {
-            let Ok(MetaCommand::Ask(query)) = read(line, &session) else {
+            let Ok(MetaCommand::Query(query)) = parse(line, &session) else {
                 panic!("{line}")
             };
             let batches = session
@@ -156,11 +161,11 @@ mod tests {
                 .collect()
                 .await
                 .unwrap();
-            let answered: usize = batches.iter().map(|batch| batch.num_rows()).sum();
-            assert!(answered >= rows, "{line}: {answered}");
+            let found: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+            assert!(found >= rows, "{line}: {found}");
         }
         assert_eq!(
-            read("\\d demand_order", &session),
+            parse("\\d demand_order", &session),
             Err("no table `metrics.demand_order`; nearest: `metrics.demand_orders`".to_owned())
         );
     }

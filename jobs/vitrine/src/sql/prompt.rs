@@ -1,11 +1,10 @@
-//! The prompt: lines in, rows out, until somebody leaves.
+//! The prompt: reads lines and prints rows until `\q` or end of input.
 
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use pipeline::query::output::{Format, OutputError};
+use pipeline::query::output::Format;
 use pipeline::query::{Names, Session};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
@@ -14,18 +13,19 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Config, Context, Editor, Helper, Highlighter, Hinter};
 
 use super::meta::{self, MetaCommand};
-use super::{complete, epoch_of, print, statement};
+use super::print::{epoch_of, is_broken_pipe, print};
+use super::{complete, statement};
 
 /// Lines kept in the history.
-const HISTORY: usize = 10_000;
+const HISTORY_LINES: usize = 10_000;
 
-/// Runs until `\q` or end of input.
-pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) -> Result<()> {
+/// Runs until `\q` or end of input; `open` opens the newest epoch.
+pub(super) async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) -> Result<()> {
     let mut session = open().await?;
     let mut editor = editor(session.names().clone())?;
     let history = history_file();
     if let Some(file) = &history {
-        // A first start has none; one that cannot be read is no reason not to answer.
+        // A first start has none; the prompt works without it.
         let _ = editor.load_history(file);
     }
     eprintln!("{}; \\? for help, \\q to leave", epoch_of(&session));
@@ -37,22 +37,23 @@ pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) ->
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => break,
-            Err(error) => return Err(error).context("cannot read from the terminal"),
+            Err(error) => return Err(error).context("the terminal cannot be read"),
         };
         remember(&mut editor, history.as_ref(), &line);
-        let command = match line.trim_start().starts_with('\\') {
-            true => meta::read(&line, &session),
-            false => Ok(MetaCommand::Ask(line)),
+        let command = if line.trim_start().starts_with('\\') {
+            meta::parse(&line, &session)
+        } else {
+            Ok(MetaCommand::Query(line))
         };
         match command {
             Ok(MetaCommand::Quit) => break,
-            Ok(MetaCommand::Say(text)) => eprint!("{text}"),
+            Ok(MetaCommand::Show(text)) => eprint!("{text}"),
             Ok(MetaCommand::Format(chosen)) => format = chosen,
             Ok(MetaCommand::Epoch) => {
                 renew(&mut session, &open).await;
                 eprintln!("{}", epoch_of(&session));
             }
-            Ok(MetaCommand::Ask(text)) => {
+            Ok(MetaCommand::Query(text)) => {
                 renew(&mut session, &open).await;
                 for query in statement::split(&text) {
                     if !answer(&session, query, format).await {
@@ -71,18 +72,18 @@ pub async fn run(mut format: Format, open: impl AsyncFn() -> Result<Session>) ->
     Ok(())
 }
 
-/// Takes up the newest epoch; without one, the last is asked again and that is said.
+/// Opens the newest epoch; if that fails, reports it and keeps the current one.
 async fn renew(session: &mut Session, open: &impl AsyncFn() -> Result<Session>) {
     match open().await {
         Ok(newest) => *session = newest,
         Err(error) => eprintln!(
-            "cannot open the newest epoch, still at epoch={}: {error:#}",
+            "the newest epoch cannot be opened, still at epoch={}: {error:#}",
             session.epoch()
         ),
     }
 }
 
-/// Prints one answer or what is wrong; false if nobody reads any more. Ctrl-C stops the query, not the prompt.
+/// Prints the rows or the error of a query; false if stdout is closed. Ctrl-C stops the query, not the prompt.
 async fn answer(session: &Session, query: &str, format: Format) -> bool {
     let printed = tokio::select! {
         printed = print(session, query, format, None) => printed,
@@ -93,13 +94,7 @@ async fn answer(session: &Session, query: &str, format: Format) -> bool {
     };
     match printed {
         Ok(()) => true,
-        Err(error)
-            if error
-                .downcast_ref()
-                .is_some_and(OutputError::is_broken_pipe) =>
-        {
-            false
-        }
+        Err(error) if is_broken_pipe(&error) => false,
         Err(error) => {
             eprintln!("{error:#}");
             true
@@ -111,16 +106,16 @@ type Prompt = Editor<Assistant, FileHistory>;
 
 fn editor(names: Names) -> Result<Prompt> {
     let config = Config::builder()
-        .max_history_size(HISTORY)?
+        .max_history_size(HISTORY_LINES)?
         .history_ignore_space(true)
         .auto_add_history(false)
         .build();
-    let mut editor = Editor::with_config(config).context("cannot use the terminal")?;
+    let mut editor = Editor::with_config(config).context("the terminal cannot be used")?;
     editor.set_helper(Some(Assistant { names }));
     Ok(editor)
 }
 
-/// Waits for a line on a thread of its own: the runtime's are not for waiting.
+/// Reads a line on a thread of its own: the threads of the runtime must not block.
 async fn read_line(mut editor: Prompt) -> Result<(Prompt, rustyline::Result<String>)> {
     let read = move || {
         let line = editor.readline("vitrine> ");
@@ -134,20 +129,20 @@ async fn read_line(mut editor: Prompt) -> Result<(Prompt, rustyline::Result<Stri
 fn remember(editor: &mut Prompt, history: Option<&PathBuf>, line: &str) {
     let added = editor.add_history_entry(line.trim_end()).unwrap_or(false);
     if let (true, Some(file)) = (added, history) {
-        // Written at once, so that two prompts share one history and a killed one loses nothing.
+        // Written at once, so that two prompts share one history. Without it the prompt still works.
         let _ = editor.append_history(file);
     }
 }
 
-/// `$XDG_STATE_HOME/vitrine/history`, by default under `~/.local/state`; none if the folder cannot be made.
+/// `$XDG_STATE_HOME/vitrine/history`, by default under `~/.local/state`; `None` if the folder cannot be created.
 fn history_file() -> Option<PathBuf> {
     let state = match std::env::var_os("XDG_STATE_HOME").filter(|dir| !dir.is_empty()) {
         Some(dir) => PathBuf::from(dir),
         None => PathBuf::from(std::env::var_os("HOME")?).join(".local/state"),
     };
     let folder = state.join("vitrine");
-    let made: io::Result<()> = fs::create_dir_all(&folder);
-    made.ok().map(|()| folder.join("history"))
+    fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("history"))
 }
 
 /// Completion, and the decision whether Enter ends the query.

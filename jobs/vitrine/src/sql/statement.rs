@@ -1,7 +1,7 @@
-//! Where one statement ends: at a `;` that stands in no text, quoted name or comment.
+//! Where a statement ends: at a `;` outside of string literals, quoted names and comments.
 
 /// The bytes up to and including the `;` that ends the first statement.
-pub fn end(text: &str) -> Option<usize> {
+pub(super) fn end(text: &str) -> Option<usize> {
     let mut rest = text;
     while let Some(at) = rest.find([';', '\'', '"', '-', '/']) {
         let from = &rest[at..];
@@ -9,7 +9,7 @@ pub fn end(text: &str) -> Option<usize> {
             [b';', ..] => return Some(text.len() - from.len() + 1),
             [b'-', b'-', ..] => from.find('\n')?,
             [b'/', b'*', ..] => comment(from)?,
-            // A doubled quote is the end of one text and the beginning of the next.
+            // A doubled quote ends one literal and begins the next.
             [quote @ (b'\'' | b'"'), ..] => 2 + from[1..].find(char::from(*quote))?,
             _ => 1,
         };
@@ -19,7 +19,7 @@ pub fn end(text: &str) -> Option<usize> {
 }
 
 /// The statements of a script, without those that are empty. The last one needs no `;`.
-pub fn split(script: &str) -> impl Iterator<Item = &str> {
+pub(super) fn split(script: &str) -> impl Iterator<Item = &str> {
     let mut rest = script;
     let statements = std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -32,8 +32,8 @@ pub fn split(script: &str) -> impl Iterator<Item = &str> {
     statements.filter(|statement| !is_blank(statement))
 }
 
-/// Nothing but blanks, comments and `;`?
-pub fn is_blank(statement: &str) -> bool {
+/// Whether there are only blanks, comments and `;`.
+pub(super) fn is_blank(statement: &str) -> bool {
     let mut rest = statement.trim_start();
     loop {
         let length = if rest.starts_with("--") {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_ends_at_a_semicolon_outside_of_everything() {
+    fn a_statement_ends_at_a_semicolon_outside_of_literals_and_comments() {
         for (text, statement) in [
             ("SELECT 1; SELECT 2", Some("SELECT 1;")),
             ("SELECT ';', \";\" ;x", Some("SELECT ';', \";\" ;")),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_fall_into_statements() {
+    fn scripts_are_split_into_statements() {
         let script = "-- report\nSELECT 1;\n\n;SELECT ';' ;\n-- the end\n";
         assert_eq!(
             split(script).collect::<Vec<_>>(),

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::Bytes;
+use schemas::time::DurationMs;
 use serde_json::{Value, json};
 
 use super::*;
@@ -21,7 +22,7 @@ fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
         idle_after_ms: 30_000,
     };
     let limits = Limits {
-        max_future_skew_ms: SKEW,
+        max_future_skew: DurationMs::from_ms(SKEW),
         ..Limits::default()
     };
     let partitioner = Partitioner::Murmur2;
@@ -135,9 +136,10 @@ fn k01_the_key_of_a_line_is_its_payloads_id() {
     let home = partition_of(b"C1", PARTITIONS);
     for partition in 0..PARTITIONS {
         let mut judge = judge_of(Topic::Orders, partition, JudgeState::default());
-        let expected = match partition == home {
-            true => "accepted",
-            false => "misplaced_key",
+        let expected = if partition == home {
+            "accepted"
+        } else {
+            "misplaced_key"
         };
         assert_eq!(said_of(&mut judge, "e", NINE), expected);
     }

@@ -2,15 +2,15 @@ use futures::TryStreamExt;
 use object_store::memory::InMemory;
 
 use super::*;
-use crate::log::Log;
+use crate::log::{Log, trim};
 
 #[tokio::test]
 async fn a_reader_follows_without_owning() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let reader = LogReader::new(Arc::clone(&store), "shard-0");
+    let reader = LogReader::new(Arc::clone(&store), "shard-0", 1);
     assert_eq!(reader.last_number().await.unwrap(), None);
 
-    let (mut log, _) = Log::claim(Arc::clone(&store), "shard-0", "somebody")
+    let (mut log, _) = Log::claim(Arc::clone(&store), "shard-0", 1, "somebody")
         .await
         .unwrap();
     assert_eq!(reader.last_number().await.unwrap(), Some(1));
@@ -39,10 +39,10 @@ async fn a_reader_follows_without_owning() {
 #[tokio::test]
 async fn reading_back_ends_where_the_log_was_trimmed() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let (mut log, _) = Log::claim(Arc::clone(&store), "shard-0", "a")
+    let (mut log, _) = Log::claim(Arc::clone(&store), "shard-0", 1, "a")
         .await
         .unwrap();
-    let reader = LogReader::new(store, "shard-0");
+    let reader = LogReader::new(Arc::clone(&store), "shard-0", 1);
     assert_eq!(reader.last_number().await.unwrap(), Some(1));
     for number in 2..=9 {
         log.append(Bytes::from(vec![number])).await.unwrap();
@@ -50,7 +50,8 @@ async fn reading_back_ends_where_the_log_was_trimmed() {
             log.write_checkpoint(Bytes::new()).await.unwrap();
         }
     }
-    log.trim(u64::MAX, std::time::Duration::ZERO).await.unwrap();
+    let age = std::time::Duration::ZERO;
+    trim(&store, "shard-0", 1, u64::MAX, age).await.unwrap();
     assert_eq!(
         reader.last_number().await.unwrap(),
         Some(9),

@@ -10,7 +10,7 @@ use crate::log::{ClaimId, Log};
 /// A log with records 1 (claim) to 6, and checkpoints at 3 and 5.
 async fn six_records() -> (Arc<dyn ObjectStore>, Objects, ClaimId) {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let (mut log, _) = Log::claim(Arc::clone(&store), "shard-2", "a")
+    let (mut log, _) = Log::claim(Arc::clone(&store), "shard-2", 1, "a")
         .await
         .unwrap();
     for number in 2..=6 {
@@ -22,7 +22,7 @@ async fn six_records() -> (Arc<dyn ObjectStore>, Objects, ClaimId) {
         }
     }
     let claim = log.claim_id();
-    (Arc::clone(&store), Objects::new(store, "shard-2"), claim)
+    (Arc::clone(&store), Objects::new(store, "shard-2", 1), claim)
 }
 
 async fn flip_a_bit(objects: &Objects, path: &object_store::path::Path) {
@@ -50,13 +50,13 @@ async fn outcome(objects: &Objects) -> Result<(Option<u64>, Vec<u64>)> {
 }
 
 #[tokio::test]
-async fn recovery_starts_at_the_newest_base() {
+async fn recovery_starts_at_the_newest_checkpoint() {
     let (_, objects, _) = six_records().await;
     assert_eq!(outcome(&objects).await.unwrap(), (Some(5), vec![6]));
 }
 
 #[tokio::test]
-async fn a_damaged_base_is_passed_over_for_an_older_one_and_then_for_the_records() {
+async fn a_damaged_checkpoint_is_passed_over_for_an_older_one_and_then_for_the_records() {
     let (_, objects, claim) = six_records().await;
     flip_a_bit(&objects, &objects.folder.checkpoint(5, claim)).await;
     assert_eq!(outcome(&objects).await.unwrap(), (Some(3), vec![4, 5, 6]));
@@ -68,7 +68,7 @@ async fn a_damaged_base_is_passed_over_for_an_older_one_and_then_for_the_records
 }
 
 #[tokio::test]
-async fn a_base_of_another_chain_is_ignored() {
+async fn a_checkpoint_of_another_chain_is_ignored() {
     let (_, objects, _) = six_records().await;
     let (other_store, other, _) = six_records().await;
     let theirs = other_store
@@ -119,7 +119,7 @@ async fn a_base_of_another_chain_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_damaged_record_is_named_unless_a_base_covers_it() {
+async fn a_damaged_record_is_named_unless_a_checkpoint_covers_it() {
     let (_, objects, claim) = six_records().await;
     flip_a_bit(&objects, &objects.folder.record(5)).await;
     assert_eq!(
@@ -175,7 +175,7 @@ async fn a_log_whose_records_are_gone_does_not_begin_anew() {
             .await
             .unwrap();
     }
-    let error = Log::claim(store, "shard-2", "b")
+    let error = Log::claim(store, "shard-2", 1, "b")
         .await
         .expect_err("records are missing");
     assert_eq!(error.kind(), ErrorKind::Damaged);
@@ -188,7 +188,7 @@ async fn a_log_whose_records_are_gone_does_not_begin_anew() {
 }
 
 #[test]
-fn a_base_fits_where_the_chain_says_so() {
+fn a_checkpoint_fits_where_the_chain_says_so() {
     let hash = [1; 32];
     let whole = |hash, previous| Stands::Whole { hash, previous };
     for (covered, next, expected) in [

@@ -4,6 +4,7 @@
 //! a row of `feeds.status` says the same. Rows and checksum are those of the day as it is in force then, so that a reader
 //! can tell whether it has all of it.
 
+use schemas::time::TimestampMs;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -56,7 +57,7 @@ impl FeedGrid {
                     rows,
                     checksum,
                     sequence: self.sequence,
-                    emitted_at: now_ms * 1000,
+                    emitted_at: TimestampMs::from_ms(now_ms).as_micros(),
                     epoch,
                 }
             })

@@ -17,14 +17,16 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 pub use self::control::StatusRow;
 use self::records::records;
-use super::rows::conform;
-use crate::columns::{column, text};
+
+use crate::columns::{column, conform, text};
+use crate::error::Result;
 use crate::pane::COUNT;
-use crate::round::{CompareError, Metric, Published, Revisions, RowChanges};
+use crate::round::{Metric, Published, Revisions, RowChanges, not_comparable};
 use crate::sink::SinkRecord;
 use crate::time::{Day, Window, WindowKind};
 
@@ -311,12 +313,9 @@ pub fn step(
     table: &SchemaRef,
     (epoch, as_of_ms): (i64, i64),
     final_before: Option<Day>,
-) -> Result<FeedStep, CompareError> {
+) -> Result<FeedStep> {
     let metric = feed.metric();
-    let wrong = |source| CompareError::Arrow {
-        metric: metric.name.clone(),
-        source,
-    };
+    let wrong = not_comparable(&metric.name);
     let mut step = FeedStep {
         rows: Vec::new(),
         records: Vec::new(),
@@ -333,15 +332,15 @@ pub fn step(
             first: day,
             end: day.plus(1),
         };
-        let rows = grid.rows(feed, day, metric.table.clone()).map_err(wrong)?;
+        let rows = grid.rows(feed, day, metric.table.clone()).map_err(&wrong)?;
         let changes = published.compare(&metric, window, &rows)?;
         if changes.keys.is_empty() {
             continue;
         }
-        let batch = table_rows(feed, &changes, day, table, epoch, as_of_ms).map_err(wrong)?;
+        let batch = table_rows(feed, &changes, day, table, epoch, as_of_ms).map_err(&wrong)?;
         if let Some(topic) = &feed.topic {
             let records = records(feed, grid, &changes, (day, epoch, as_of_ms), topic);
-            step.records.extend(records.map_err(wrong)?);
+            step.records.extend(records.map_err(&wrong)?);
         }
         step.rows.push(batch);
         step.published
@@ -369,7 +368,9 @@ fn table_rows(
 ) -> Result<RecordBatch, ArrowError> {
     let rows = changes.rows.num_rows();
     let kind = (feed.calendar)(day);
-    let as_of = TimestampMicrosecondArray::from(vec![as_of_ms * 1000; rows]).with_timezone("UTC");
+    let as_of =
+        TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(as_of_ms).as_micros(); rows])
+            .with_timezone("UTC");
     conform(
         &changes.rows,
         table,

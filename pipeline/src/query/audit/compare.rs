@@ -9,9 +9,9 @@ use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
 
-use super::AuditError;
 use crate::columns;
-use crate::publisher::conform;
+use crate::columns::conform;
+use crate::error::{Error, ErrorKind, Result};
 use crate::round::{Metric, row_schema};
 use crate::time::{Day, Window, Zone};
 
@@ -38,7 +38,11 @@ pub struct PublishedRows {
 
 impl PublishedRows {
     /// From rows of `metrics.<name>` (latest revisions).
-    pub fn new(batches: &[RecordBatch], zone: Zone) -> Result<Self, ArrowError> {
+    pub fn new(batches: &[RecordBatch], zone: Zone) -> Result<Self> {
+        Self::of(batches, zone).map_err(not_comparable)
+    }
+
+    fn of(batches: &[RecordBatch], zone: Zone) -> Result<Self, ArrowError> {
         let Some(first) = batches.first() else {
             return Ok(Self::default());
         };
@@ -70,16 +74,28 @@ impl PublishedRows {
     }
 
     /// The rows of one window, in the columns that the metric's texts give.
-    pub fn window(&self, metric: &Metric, window: Window) -> Result<RecordBatch, ArrowError> {
+    pub fn window(&self, metric: &Metric, window: Window) -> Result<RecordBatch> {
         let schema = row_schema(metric);
         match (&self.rows, self.windows.get(&window)) {
             (Some(rows), Some(numbers)) => {
-                let rows = take_record_batch(rows, &UInt32Array::from(numbers.clone()))?;
-                conform(&rows, &schema, &[])
+                take_record_batch(rows, &UInt32Array::from(numbers.clone()))
+                    .and_then(|rows| conform(&rows, &schema, &[]))
+                    .map_err(not_comparable)
             }
             _ => Ok(RecordBatch::new_empty(schema)),
         }
     }
+}
+
+pub(super) fn not_comparable(source: ArrowError) -> Error {
+    Error::new(ErrorKind::Internal, "rows cannot be compared").caused_by(source)
+}
+
+fn two_rows(metric: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!("metric={metric}: its queries gave two rows for one key"),
+    )
 }
 
 fn conformed(rows: &RecordBatch, name: &str, to: &DataType) -> Result<ArrayRef, ArrowError> {
@@ -102,19 +118,17 @@ impl TableAudit {
         window: Window,
         expected: &RecordBatch,
         actual: &RecordBatch,
-    ) -> Result<(), AuditError> {
+    ) -> Result<()> {
         let is_key = |name: &String| metric.dimensions.contains(name);
         let schema = expected.schema();
         let places: Vec<usize> = (0..schema.fields().len()).collect();
         let (keys, values): (Vec<usize>, Vec<usize>) = places
             .iter()
             .partition(|&&place| is_key(schema.field(place).name()));
-        let expected_keys = keyed(expected, &keys)?;
-        let mut actual_keys = keyed(actual, &keys)?;
+        let expected_keys = keyed(expected, &keys).map_err(not_comparable)?;
+        let mut actual_keys = keyed(actual, &keys).map_err(not_comparable)?;
         if expected_keys.len() < expected.num_rows() || actual_keys.len() < actual.num_rows() {
-            return Err(AuditError::TwoRows {
-                metric: metric.name.clone(),
-            });
+            return Err(two_rows(&metric.name));
         }
         let mut differs = |batch: &RecordBatch, row: usize, what: String| {
             self.differing += 1;
@@ -190,10 +204,10 @@ fn equal(a: &ArrayRef, row: usize, b: &ArrayRef, other: usize) -> bool {
 }
 
 fn shown(column: &ArrayRef, row: usize) -> String {
-    match column.is_null(row) {
-        true => "NULL".to_owned(),
-        false => array_value_to_string(column, row).unwrap_or_else(|error| error.to_string()),
+    if column.is_null(row) {
+        return "NULL".to_owned();
     }
+    array_value_to_string(column, row).unwrap_or_else(|error| error.to_string())
 }
 
 /// `D1 2026-01-05 sku_id=K1 territory_id=T1`.

@@ -23,24 +23,15 @@ use schemas::event::{Topic, arrow_schema};
 
 pub use compare::{PublishedRows, TableAudit};
 
+use self::compare::not_comparable;
+use crate::columns::conform;
+use crate::error::Result;
 use crate::history::ReferenceState;
-use crate::publisher::{EpochRecord, Planner, RoundKey, conform};
-use crate::round::{Evaluator, Metric, RoundError, evaluate_public, row_schema};
+use crate::publisher::{EpochRecord, Planner, RoundKey};
+use crate::round::{Evaluator, Metric, evaluate_public, row_schema};
 use crate::shard::{Clocks, least_clocks};
-use crate::shard::{CoreError, Effects, ShardState, clock_key};
+use crate::shard::{Effects, ShardState, clock_key};
 use crate::time::{Window, Zone};
-
-#[derive(Debug, thiserror::Error)]
-pub enum AuditError {
-    #[error(transparent)]
-    Core(#[from] CoreError),
-    #[error(transparent)]
-    Round(#[from] RoundError),
-    #[error("rows cannot be compared")]
-    Arrow(#[from] ArrowError),
-    #[error("metric={metric}: its texts gave two rows for one key")]
-    TwoRows { metric: String },
-}
 
 /// The batch computation of one epoch's metric rows.
 pub struct Audit<R: ReferenceState> {
@@ -74,11 +65,12 @@ impl<R: ReferenceState> Audit<R> {
         shard: u32,
         mut core: ShardState<R>,
         events: &[(Topic, RecordBatch)],
-    ) -> Result<Effects, AuditError> {
+    ) -> Result<Effects> {
         let events = events
             .iter()
             .map(|(topic, batch)| Ok((*topic, conform(batch, &arrow_schema(*topic), &[])?)))
-            .collect::<Result<Vec<_>, ArrowError>>()?;
+            .collect::<Result<Vec<_>, ArrowError>>()
+            .map_err(not_comparable)?;
         let clocks = self.clocks.get(&shard).cloned().unwrap_or_default();
         let effects = core.apply(&events, &clocks, None).await?;
         for (metric, days) in &effects.touched {
@@ -97,7 +89,7 @@ impl<R: ReferenceState> Audit<R> {
         published: &BTreeMap<String, PublishedRows>,
         since_ms: Option<i64>,
         mut told: impl FnMut(usize, usize),
-    ) -> Result<Vec<TableAudit>, AuditError> {
+    ) -> Result<Vec<TableAudit>> {
         let (zone, metrics) = (self.zone, self.metrics.clone());
         let is_asked_for =
             |window: Window| since_ms.is_none_or(|since| window.end_ms(zone) > since);
@@ -163,12 +155,12 @@ impl<R: ReferenceState> Audit<R> {
         &mut self,
         metrics: &'m [Metric],
         key: &RoundKey,
-    ) -> Result<Vec<(&'m Metric, RecordBatch)>, AuditError> {
+    ) -> Result<Vec<(&'m Metric, RecordBatch)>> {
         let metrics = Planner::metrics_of(metrics, key);
         let names: Vec<String> = metrics.iter().map(|metric| metric.name.clone()).collect();
         let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
         for shard in &mut self.shards {
-            for (metric, rows) in shard.answer(key.window, &names).await? {
+            for (metric, rows) in shard.aggregate(key.window, &names).await? {
                 parts.entry(metric).or_default().push(rows);
             }
         }

@@ -15,6 +15,7 @@
 mod binary;
 mod text;
 
+use std::error::Error as _;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -23,8 +24,8 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
-use super::error::QueryError;
 use super::session::QueryResult;
+use crate::error::{Error, ErrorKind, Result};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,24 +85,27 @@ impl FromStr for Format {
     }
 }
 
-/// Why rows were not written.
-#[derive(Debug, thiserror::Error)]
-pub enum OutputError {
-    #[error(transparent)]
-    Query(#[from] QueryError),
-    #[error("cannot write the rows")]
-    Io(#[source] io::Error),
-    #[error(
-        "cannot write the rows as {format}: {message}; cast the column or choose another format"
-    )]
-    Encode { format: Format, message: String },
+/// The reader of the rows takes no more of them.
+fn not_written(source: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "cannot write the rows").caused_by(source)
 }
 
-impl OutputError {
-    /// Has the reader gone away? Then there is nobody to tell.
-    pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
+/// A value that the format cannot hold.
+fn not_encoded(format: Format, source: &ArrowError) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!(
+            "cannot write the rows as {format}: {source}; cast the column or choose another format"
+        ),
+    )
+}
+
+/// Has the reader gone away? Then there is nobody to tell.
+pub fn is_broken_pipe(error: &Error) -> bool {
+    error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Writes all rows of the answer; gives their number.
@@ -109,7 +113,7 @@ pub async fn write(
     mut answer: QueryResult,
     format: Format,
     sink: impl Write + Send + 'static,
-) -> Result<u64, OutputError> {
+) -> Result<u64> {
     let broken = Arc::new(OnceLock::new());
     let sink = OutputSink {
         inner: Box::new(sink),
@@ -118,11 +122,8 @@ pub async fn write(
     let schema = answer.schema();
     // Encoders wrap what the sink says in errors of their own; the sink remembers.
     let failed = |error: ArrowError| match broken.get() {
-        Some(kind) => OutputError::Io(io::Error::from(*kind)),
-        None => OutputError::Encode {
-            format,
-            message: error.to_string(),
-        },
+        Some(kind) => not_written(io::Error::from(*kind)),
+        None => not_encoded(format, &error),
     };
     let mut encoder: Box<dyn Encoder> = match format {
         Format::Table => Box::new(text::TextTable::new(sink, schema)),

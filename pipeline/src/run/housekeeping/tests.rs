@@ -92,10 +92,10 @@ impl Case {
     }
 }
 
-fn inputs(epoch: i64) -> Inputs {
-    Inputs {
+fn inputs(epoch: i64) -> StorageNeeds {
+    StorageNeeds {
         newest_epoch: Some(epoch_record(epoch, [(TABLE, epoch)])),
-        ..Inputs::default()
+        ..StorageNeeds::default()
     }
 }
 
@@ -106,7 +106,7 @@ async fn files_wait_for_leases_and_then_go() {
     let record = epoch_record(17, [(TABLE, 17)]);
     let lease = Lease::take(Arc::clone(&case.store), &record).await.unwrap();
     let housekeeper = case.housekeeper(AT_ONCE);
-    let idle = housekeeper.run_once(&Inputs::default()).await.unwrap();
+    let idle = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
     assert!(
         idle.is_empty() && idle.tables.waiting_files == 0,
         "no epoch is known"
@@ -145,7 +145,7 @@ async fn files_of_an_open_intent_stay() {
     let row = rows(&[(JAN_5, "b")]);
     let staged = case.tables.stage(&spec(), &[row], "t").await.unwrap();
     let paths = staged.iter().map(|file| file.path.clone()).collect();
-    let with_intent = Inputs {
+    let with_intent = StorageNeeds {
         open_intent: BTreeMap::from([(TABLE.to_owned(), paths)]),
         ..inputs(18)
     };
@@ -162,7 +162,7 @@ async fn logs_with_a_cut_are_trimmed_and_a_failure_keeps_nothing_else_from_being
     case.compacted_table().await;
     case.put("sinks/records/00000000000000000003-00000000000000000004")
         .await;
-    let mut inputs = Inputs {
+    let mut inputs = StorageNeeds {
         cuts: BTreeMap::from([("shard-0".to_owned(), 7), ("shard-1".to_owned(), 8)]),
         delivered: Some(5),
         ..inputs(18)
@@ -189,9 +189,9 @@ async fn delivered_records_go_when_they_are_old() {
         case.put(&format!("sinks/records/{}", name(epoch))).await;
     }
     case.put("sinks/records/readme").await;
-    let inputs = Inputs {
+    let inputs = StorageNeeds {
         delivered: Some(6),
-        ..Inputs::default()
+        ..StorageNeeds::default()
     };
     let patient = case.housekeeper(HousekeepingSettings::default());
     assert_eq!(
@@ -199,7 +199,7 @@ async fn delivered_records_go_when_they_are_old() {
         0
     );
     let housekeeper = case.housekeeper(AT_ONCE);
-    let nothing_known = housekeeper.run_once(&Inputs::default()).await.unwrap();
+    let nothing_known = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
     assert_eq!(nothing_known.sink_records.files, 0);
     let done = housekeeper.run_once(&inputs).await.unwrap();
     let expected = DeletedRecords {
@@ -218,23 +218,23 @@ async fn an_idle_service_writes_once_an_hour() {
     let case = Case::new();
     assert_eq!(last_housekept(&case.store).await.unwrap(), None);
     let housekeeper = case.housekeeper(AT_ONCE);
-    let first = housekeeper.run_once(&Inputs::default()).await.unwrap();
+    let first = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
     wall::sleep(Duration::from_millis(2)).await;
-    let second = housekeeper.run_once(&Inputs::default()).await.unwrap();
+    let second = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
     assert!(second.ran_at_ms > first.ran_at_ms);
     assert_eq!(last_housekept(&case.store).await.unwrap(), Some(first));
     let an_hour_ago = wall::monotonic().checked_sub(WRITE_EVERY).unwrap();
     housekeeper.lock().written = Some(an_hour_ago);
-    let third = housekeeper.run_once(&Inputs::default()).await.unwrap();
+    let third = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
     assert_eq!(last_housekept(&case.store).await.unwrap(), Some(third));
 }
 
 #[tokio::test]
 async fn it_runs_until_it_is_told_to_stop_whatever_fails() {
     let case = Case::new();
-    let (_inputs, receiver) = watch::channel(Inputs {
+    let (_inputs, receiver) = watch::channel(StorageNeeds {
         cuts: BTreeMap::from([("shard-1".to_owned(), 8)]),
-        ..Inputs::default()
+        ..StorageNeeds::default()
     });
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(case.housekeeper(AT_ONCE).run(receiver, stopped));

@@ -2,7 +2,10 @@
 
 use std::sync::Mutex;
 
+use async_trait::async_trait;
+
 use super::super::Webhook;
+use super::super::schedule::{DeliveryOutcome, SendResult};
 use super::super::webhook::tests::{SECRET, serve, settings};
 use super::*;
 use crate::alert::transition_fixture::transition;

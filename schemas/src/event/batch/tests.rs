@@ -15,7 +15,7 @@ fn batch_of(topic: Topic, events: &[Value]) -> RecordBatch {
         let place = Place {
             partition: 2,
             offset,
-            timestamp_ms: (offset == 100).then_some(NINE),
+            timestamp: (offset == 100).then_some(TimestampMs::from_ms(NINE)),
         };
         let event = decode(topic, Some(text.as_bytes()), &Limits::default()).unwrap();
         builder.append(&event, &place);
@@ -128,7 +128,7 @@ fn every_field_of_every_type_reaches_its_column() {
 }
 
 #[test]
-fn an_unknown_enum_value_is_unknown_and_keeps_its_text() {
+fn an_unknown_enum_value_is_stored_as_unknown_with_its_raw_text() {
     let mut order = least("order.placed");
     order["channel"] = json!("鸽子");
     order["order_kind"] = json!("UNKNOWN");
@@ -155,7 +155,7 @@ fn an_unknown_enum_value_is_unknown_and_keeps_its_text() {
 }
 
 #[test]
-fn p7_words_and_staff_are_not_stored() {
+fn p7_free_text_and_ids_of_staff_are_not_stored() {
     let secret = "王小明 13800138000";
     let mut opened = full("case.opened");
     for name in [
@@ -204,7 +204,7 @@ fn p7_words_and_staff_are_not_stored() {
 }
 
 #[test]
-fn lists_of_texts_and_a_builder_that_is_used_again() {
+fn a_builder_can_be_reused_and_takes_lists_of_texts() {
     let mut planned = least("visit.plan_submitted");
     planned["customer_ids"] = json!(["c1", "c\"2"]);
     let mut builder = EventBatchBuilder::new(Topic::Visits);
@@ -215,7 +215,7 @@ fn lists_of_texts_and_a_builder_that_is_used_again() {
             let place = Place {
                 partition: 0,
                 offset: round,
-                timestamp_ms: None,
+                timestamp: None,
             };
             builder.append(&event, &place);
         }

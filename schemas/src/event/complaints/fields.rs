@@ -1,4 +1,4 @@
-//! What the fields of service events are called, hold and mean.
+//! Names, kinds and meanings of the fields of service events.
 
 use crate::event::envelope::ROLES;
 use crate::event::field::{Field, FieldKind, InstantRule, field};
@@ -87,7 +87,7 @@ const ANSWER: &[Field] = &[
     ),
 ];
 
-pub const FIELDS: &[Field] = &[
+pub(in crate::event) const FIELDS: &[Field] = &[
     field("case_id", FieldKind::Id, "Service case (服务个案)"),
     field(
         "case_kind",

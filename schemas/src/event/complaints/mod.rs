@@ -1,14 +1,14 @@
 //! `complaints.v1`: service cases, promises, callbacks, surveys, messages (domain 3.4).
 //!
-//! What has no list in the domain and may be typed by hand (`nature`, `root_cause`, `problem_nature`) is kept as a length: the metrics
-//! ask whether it was given. `survey_tool` and `respondent_kind` are codes, because M18 groups by them.
+//! Fields without a list in the domain that may be typed by hand (`nature`, `root_cause`, `problem_nature`) are stored as a length: the
+//! metrics only ask whether they were given. `survey_tool` and `respondent_kind` are codes, because M18 groups by them.
 
 mod fields;
 
 use super::Topic;
 use super::field::{EventType, FieldUse, Key, optional, required};
 
-pub use fields::FIELDS;
+pub(super) use fields::FIELDS;
 
 const fn service(name: &'static str, doc: &'static str, fields: &'static [FieldUse]) -> EventType {
     EventType {
@@ -37,7 +37,7 @@ const ISSUE: &[FieldUse] = &[
     optional("solved"),
 ];
 
-pub const EVENT_TYPES: &[EventType] = &[
+pub(super) const EVENT_TYPES: &[EventType] = &[
     service(
         "case.opened",
         "A service case was opened.",

@@ -70,13 +70,16 @@ fn every_field_is_used_and_fits_the_masks() {
         let layout = TopicLayout::of(topic);
         let used = layout.types.iter().fold(0, |mask, one| mask | one.mask);
         for (name, position) in names.iter().zip(0..) {
-            assert!(used & (1 << position) != 0, "{topic:?}: nobody uses {name}");
+            assert!(
+                used & (1 << position) != 0,
+                "{topic:?}: no event type uses {name}"
+            );
         }
     }
 }
 
 #[test]
-fn all_event_types_of_the_domain_are_known() {
+fn every_event_type_of_the_domain_is_known() {
     let count = |topic| {
         event_types()
             .iter()

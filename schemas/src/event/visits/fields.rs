@@ -1,4 +1,4 @@
-//! What the fields of visit events are called, hold and mean.
+//! Names, kinds and meanings of the fields of visit events.
 
 use crate::event::envelope::{COLLECTION_METHODS, ROLES};
 use crate::event::field::{Field, FieldKind, InstantRule, field};
@@ -127,7 +127,7 @@ const INDICATOR: &[Field] = &[
     field("basis", FieldKind::FreeText, "Grounds given (依据)"),
 ];
 
-pub const FIELDS: &[Field] = &[
+pub(in crate::event) const FIELDS: &[Field] = &[
     field(
         "staff_id",
         FieldKind::Id,

@@ -1,14 +1,14 @@
-//! `visits.v1`: plans, visits, what was collected and learned in them (domain 3.3).
+//! `visits.v1`: plans, visits, and what was collected during them (domain 3.3).
 //!
-//! Domain gives `visit.class_checked` three values per dimension but no shape: here it is the list `dimensions[]`. Who visited is
-//! personal data of staff, of which only the presence is stored; `staff_id` stays where it is the key.
+//! The domain gives `visit.class_checked` three values per dimension but no shape: here it is the list `dimensions[]`. The visitor's
+//! id is personal data of staff: only its presence is stored. `staff_id` is stored where it is the key.
 
 mod fields;
 
 use super::Topic;
 use super::field::{EventType, FieldUse, Key, optional, required};
 
-pub use fields::FIELDS;
+pub(super) use fields::FIELDS;
 
 const fn visit(name: &'static str, doc: &'static str, fields: &'static [FieldUse]) -> EventType {
     EventType {
@@ -36,7 +36,7 @@ const MOVED: &[FieldUse] = &[
     optional("window_end"),
 ];
 
-pub const EVENT_TYPES: &[EventType] = &[
+pub(super) const EVENT_TYPES: &[EventType] = &[
     of_staff(
         "visit.plan_submitted",
         "A month's plan was handed in.",

@@ -1,4 +1,4 @@
-//! Events of a small distributor: two shards, three retailers (two share a territory across the shards), two SKUs.
+//! Events of a small distributor: two shards, three retailers (two of different shards share a territory), two SKUs.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -13,28 +13,28 @@ use crate::reference::fixture::reference_data;
 use crate::reference::{ReferenceData, RetailReference};
 
 /// Shards, and partitions of every topic.
-pub const SHARDS: u32 = 2;
+pub(super) const SHARDS: u32 = 2;
 
-pub const SKUS: [&str; 2] = ["S1", "S2"];
+pub(super) const SKUS: [&str; 2] = ["S1", "S2"];
 
-/// Retailers: 0 and 2 live in shard 0, 1 lives in shard 1; 0 and 1 share a territory.
-pub static CUSTOMERS: LazyLock<[String; 3]> = LazyLock::new(|| {
-    let mut free: Vec<String> = (1..50).map(|number| format!("C{number}")).collect();
+/// Retailers: 0 and 2 belong to shard 0, 1 belongs to shard 1; 0 and 1 share a territory.
+pub(super) static CUSTOMERS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    let mut unused: Vec<String> = (1..50).map(|number| format!("C{number}")).collect();
     [0, 1, 0].map(|shard| {
-        let lives_there = |id: &String| partition_of(id.as_bytes(), SHARDS) == shard;
-        let place = free.iter().position(lives_there).unwrap();
-        free.remove(place)
+        let is_of_shard = |id: &String| partition_of(id.as_bytes(), SHARDS) == shard;
+        let place = unused.iter().position(is_of_shard).unwrap();
+        unused.remove(place)
     })
 });
 
-/// An instant in Shanghai, so many days and milliseconds after the beginning of Monday, 2 March 2026.
-pub fn at(day: i64, ms_of_day: i64) -> i64 {
+/// An instant this many days and milliseconds after the beginning of Monday, 2 March 2026, in Shanghai.
+pub(super) fn at(day: i64, ms_of_day: i64) -> i64 {
     static MONDAY_MS: LazyLock<i64> = LazyLock::new(|| ms("2026-03-02T00:00:00+08:00"));
     *MONDAY_MS + day * DAY_MS + ms_of_day
 }
 
-/// Two versions of the reference data: in the second, retailer 1 moves away after eight days and retailer 2 was of class B all along.
-pub fn reference(version: usize) -> RetailReference {
+/// Two versions of the reference data: in the second, retailer 1 moves after eight days and retailer 2 is of class B from the start.
+pub(super) fn reference(version: usize) -> RetailReference {
     static VERSIONS: LazyLock<[Arc<ReferenceData>; 2]> = LazyLock::new(|| {
         let [first, second, third] = &*CUSTOMERS;
         let moved = format!(
@@ -54,31 +54,31 @@ pub fn reference(version: usize) -> RetailReference {
     RetailReference::new(VERSIONS[version].clone())
 }
 
-/// Which event an event says it replaces.
+/// The event that a correction names.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Corrects {
+pub(super) enum Corrects {
     Nothing,
-    /// Another event of the same topic and scope, counted round.
-    Fellow(usize),
-    /// The event of this number, wherever it belongs, whether or not there is one; perhaps itself.
-    Anyone(usize),
+    /// Another event of the same topic and scope (modulo their number).
+    SameScope(usize),
+    /// The event of this number in any topic and scope; it may not exist, or be the correction itself.
+    Any(usize),
 }
 
-/// One event; its number in its reference is its id.
+/// One event; its number in the scenario gives its id.
 #[derive(Clone)]
-pub struct Event {
+pub(super) struct Event {
     pub event_type: &'static str,
     pub occurred_at_ms: i64,
     pub recorded_at_ms: i64,
-    /// Place in [`CUSTOMERS`]; list prices have none.
+    /// Index in [`CUSTOMERS`]; list prices have none.
     pub customer: Option<usize>,
     pub corrects: Corrects,
-    /// What its type adds to the envelope.
+    /// The fields of its type beside the envelope.
     pub fields: Value,
 }
 
 impl Event {
-    pub fn new(
+    pub(super) fn new(
         event_type: &'static str,
         occurred_at_ms: i64,
         customer: Option<usize>,
@@ -94,7 +94,7 @@ impl Event {
         }
     }
 
-    pub fn topic(&self) -> Topic {
+    pub(super) fn topic(&self) -> Topic {
         match self.event_type.split('.').next() {
             Some("order") => Topic::Orders,
             Some("visit") => Topic::Visits,
@@ -103,7 +103,7 @@ impl Event {
         }
     }
 
-    /// What a correction must share with the event that it names (K23).
+    /// What a correction and the event that it names must share (K23).
     fn scope(&self) -> (Topic, Option<usize>, Option<&str>) {
         let sku_id = match self.customer {
             Some(_) => None,
@@ -112,7 +112,7 @@ impl Event {
         (self.topic(), self.customer, sku_id)
     }
 
-    pub fn partition(&self) -> u32 {
+    pub(super) fn partition(&self) -> u32 {
         let key = match self.customer {
             Some(customer) if self.topic().is_keyed() => &CUSTOMERS[customer],
             _ => self.fields["sku_id"].as_str().unwrap_or_default(),
@@ -121,7 +121,7 @@ impl Event {
     }
 
     /// The record's value, as event `number` of `all`.
-    pub fn payload(&self, number: usize, all: &[Event]) -> Vec<u8> {
+    pub(super) fn payload(&self, number: usize, all: &[Event]) -> Vec<u8> {
         let mut record = json!({
             "event_id": id(number),
             "event_type": self.event_type,
@@ -143,19 +143,19 @@ impl Event {
     fn corrected(&self, number: usize, all: &[Event]) -> Option<String> {
         match self.corrects {
             Corrects::Nothing => None,
-            Corrects::Anyone(target) => Some(id(target)),
-            Corrects::Fellow(target) => {
-                let is_fellow =
+            Corrects::Any(target) => Some(id(target)),
+            Corrects::SameScope(target) => {
+                let has_same_scope =
                     |&other: &usize| other != number && all[other].scope() == self.scope();
-                let fellows: Vec<usize> = (0..all.len()).filter(is_fellow).collect();
-                let place = target.checked_rem(fellows.len())?;
-                Some(id(fellows[place]))
+                let candidates: Vec<usize> = (0..all.len()).filter(has_same_scope).collect();
+                let place = target.checked_rem(candidates.len())?;
+                Some(id(candidates[place]))
             }
         }
     }
 }
 
-pub fn id(number: usize) -> String {
+pub(super) fn id(number: usize) -> String {
     format!("e{number}")
 }
 

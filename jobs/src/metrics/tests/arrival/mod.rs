@@ -1,40 +1,40 @@
-//! P2: the latest rows are what batch makes of the accepted events, whatever the order in which they arrived.
+//! P2: the latest rows are those of a batch computation over the accepted events, whatever the order of arrival.
 //!
 //! ```text
-//!  story ─ events ─▶ course: any order, duplicates, cuts, seals, clocks, rounds, bases, crashes, new reference data
-//!                       │ service: shard (verdicts, core) ×2 ─▶ public (planner, rounds, revisions)
-//!                       ▼
-//!               rows, facts, alerts  ==  one batch a shard, sorted, in one step (the audit's computation)
+//!  strategy ─ events ─▶ scenario: any order, duplicates, cuts, seals, clocks, rounds, checkpoints, crashes, new reference data
+//!                          │ service: shard (verdicts, state) ×2 ─▶ public (planner, rounds, revisions)
+//!                          ▼
+//!                  rows, facts, alerts  ==  one batch per shard, sorted, in one step (the computation of `audit`)
 //! ```
 //!
-//! Real are JSON, decoder, verdicts, batches, cores with all operators and rules, metric texts, planner, revisions and audit. What a
-//! course may do is what a run may do: partitions are read in one order by all, seals are cut anywhere, clocks move anywhere but
-//! back, prices may come last in one shard and not in the other, a shard that dies reads again what it had not sealed.
+//! JSON, decoder, verdicts, batches, shard states with all operators and rules, metric queries, planner, revisions and audit are the real
+//! ones. A scenario may do what a run may do: all shards read a partition in the same order, seals are cut anywhere, clocks move anywhere
+//! but back, prices may come last in one shard and not in the other, a shard that crashes reads again what it had not sealed.
 //!
-//! Rows cost seconds a course, most of it for planning SQL in a build without optimisation. So facts and alerts are compared alone
-//! on many courses, and with rows on few, each with the rounds of one clock and kind of window.
+//! Rows cost seconds per scenario, mostly for planning SQL in a build without optimisation. So facts and alerts are compared without rows
+//! in many scenarios, and with rows in few, each with the rounds of one clock and window kind.
 //!
-//! Some wrong implementations that fail here:
-//! * Histories or list prices in the order of arrival where `occurred_at` is the same, or `event_id` left out of the order.
+//! Some faults that these tests find:
+//! * Histories or list prices in the order of arrival where `occurred_at` is equal, or `event_id` missing in the order.
 //! * A key that does not run again when a list price or reference data that it read change, or when a timer is due.
-//! * A correction that works only on what came before it, or only on what comes after it, or that a base forgets.
-//! * Facts of a difference that are not taken back: weights, panes or timers that stay.
-//! * A window that is not marked for a round by a late fact in its look-back, by a list price or by new reference data.
+//! * A correction that works only on earlier events, or only on later ones, or that a checkpoint loses.
+//! * Facts of a changelog that are not retracted: weights, panes or timers that stay.
+//! * A window that is not marked for a round after a late fact in its look-back, a list price or new reference data.
 //! * A row that stays after its facts have left, or a revision that is compared with the wrong window.
 //! * Recovery that applies a seal twice or not at all, at other clocks, or with other reference data.
-//! * Results that keep what an early clock said: a step breached for good, an alert that stays open.
+//! * Results that keep what an early clock decided: a step that stays breached, an alert that stays open.
 //! * A duplicate that counts, or that counts after a crash.
 //!
-//! What both sides do alike is not seen here (a wrong formula, a correction of another customer's event): operators and texts have
-//! tests of their own.
+//! A fault in both computations is not found here (a wrong formula, a correction of another customer's event): operators and queries
+//! have their own tests.
 
-mod course;
+mod cases;
 mod event;
-mod named;
 mod public;
+mod scenario;
 mod service;
 mod shard;
-mod story;
+mod strategy;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,11 +45,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
 
-use self::course::{Course, Disorder};
+use self::scenario::{Disorder, Scenario};
 use self::service::Service;
-use super::bench::metrics;
+use super::harness::metrics;
 
-/// The metrics whose rows are wanted, by window, and those whose panes or rows they read: without windows of their own.
+/// The metrics whose rows are wanted, by window kind, and those whose panes or rows they read, without windows of their own.
 fn metrics_for(is_wanted: impl Fn(&Metric, WindowKind) -> bool) -> Arc<Vec<Metric>> {
     let mut metrics = metrics();
     let mut read = BTreeSet::new();
@@ -72,12 +72,12 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Runs a course and compares what it comes to with batch.
-fn settle(metrics: Arc<Vec<Metric>>, course: &Course) -> Result<(), TestCaseError> {
+/// Runs a scenario and compares the result with batch.
+fn equals_batch(metrics: Arc<Vec<Metric>>, scenario: &Scenario) -> Result<(), TestCaseError> {
     let differences = runtime().block_on(async {
-        let service = Service::run(metrics, course).await;
+        let service = Service::run(metrics, scenario).await;
         let mut differences = service.differences().await;
-        if matches!(course.disorder, Disorder::Any) {
+        if matches!(scenario.disorder, Disorder::Any) {
             differences.extend(service.lost());
         }
         differences
@@ -95,14 +95,14 @@ fn settle(metrics: Arc<Vec<Metric>>, course: &Course) -> Result<(), TestCaseErro
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
 
-    /// Facts that hold, orphans and open alerts are those of batch.
+    /// Facts, orphans and open alerts equal those of batch.
     #[test]
-    fn any_arrival_comes_to_the_facts_and_alerts_of_batch(course in course::course(60)) {
-        settle(Arc::default(), &course)?;
+    fn facts_and_alerts_equal_batch_for_any_arrival(scenario in scenario::scenario(60)) {
+        equals_batch(Arc::default(), &scenario)?;
     }
 }
 
-/// Rounds are by clock and kind of window; each is asked of courses of its own.
+/// Every clock with every window kind: each gets scenarios of its own.
 fn rounds() -> BTreeSet<(Vec<String>, WindowKind)> {
     let metrics = metrics();
     let of = |metric: &Metric| {
@@ -116,9 +116,9 @@ fn rounds() -> BTreeSet<(Vec<String>, WindowKind)> {
     metrics.iter().flat_map(of).collect()
 }
 
-/// The latest revisions of all rows are those of batch.
+/// The latest revisions of all rows equal those of batch.
 #[test]
-fn any_arrival_comes_to_the_rows_of_batch() {
+fn rows_equal_batch_for_any_arrival() {
     for (clock, window_kind) in rounds() {
         let metrics = metrics_for(|metric, kind| metric.clock == clock && kind == window_kind);
         let mut runner = TestRunner::new(ProptestConfig {
@@ -126,8 +126,8 @@ fn any_arrival_comes_to_the_rows_of_batch() {
             max_shrink_iters: 60,
             ..ProptestConfig::with_source_file(file!())
         });
-        let result = runner.run(&course::course(40), |course| {
-            settle(metrics.clone(), &course)
+        let result = runner.run(&scenario::scenario(40), |scenario| {
+            equals_batch(metrics.clone(), &scenario)
         });
         if let Err(error) = result {
             panic!(
@@ -138,17 +138,17 @@ fn any_arrival_comes_to_the_rows_of_batch() {
     }
 }
 
-/// Properties over events that never meet would hold whatever the engine does.
+/// A property over events that never interact would hold for any engine.
 #[test]
-fn what_is_drawn_meets_in_every_way_that_matters() {
+fn generated_events_interact_in_every_way_that_matters() {
     let mut runner = TestRunner::deterministic();
-    let strategy = course::course(60);
+    let strategy = scenario::scenario(60);
     let mut seen = String::new();
     let (mut alerts, mut too_late) = (0, 0);
     for _ in 0..60 {
-        let course = strategy.new_tree(&mut runner).unwrap().current();
-        let service = runtime().block_on(Service::run(Arc::default(), &course));
-        seen.push_str(&service.public.sums.in_words());
+        let scenario = strategy.new_tree(&mut runner).unwrap().current();
+        let service = runtime().block_on(Service::run(Arc::default(), &scenario));
+        seen.push_str(&service.public.sums.to_text());
         alerts += service.public.sums.open_alerts();
         too_late += service.lost().len();
     }
@@ -171,7 +171,7 @@ fn what_is_drawn_meets_in_every_way_that_matters() {
         "answered_of_sent_n=1",
         " names e",
     ] {
-        assert!(seen.contains(part), "never drawn: {part}");
+        assert!(seen.contains(part), "never generated: {part}");
     }
     assert!(alerts > 0 && too_late > 0, "{alerts} {too_late}");
 }

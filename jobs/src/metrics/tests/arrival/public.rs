@@ -1,6 +1,6 @@
-//! What becomes public: rows that hold, from rounds and their revisions; sums of weighted facts; alerts that are open.
+//! The public state: current rows from rounds and their revisions, sums of weighted facts, open alerts.
 //!
-//! Planner and revisions are the publisher's own. Left out is what lies between: logs, Arrow IPC, Parquet and Delta.
+//! Planner and revisions are those of the publisher. Logs, Arrow IPC, Parquet and Delta are left out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,25 +21,25 @@ use pipeline::shard::{Clocks, least_clocks};
 use pipeline::time::Window;
 
 use super::event::SHARDS;
-use super::shard::Shard;
-use crate::metrics::tests::bench::ZONE;
+use super::shard::TestShard;
+use crate::metrics::tests::harness::ZONE;
 
-/// What effects come to, however they were cut.
+/// The sum of all effects, which does not depend on how they were cut.
 #[derive(Debug, Default, PartialEq)]
-pub struct Sums {
-    /// Facts in words, with their weight; orphans too.
+pub(super) struct WeightSums {
+    /// Facts and orphans as text, with their weight.
     facts: BTreeMap<String, i64>,
-    /// Open alerts by dedupe key: deadline and severity. When one fired first is its own story.
+    /// Open alerts by dedupe key: deadline and severity. When one fired first depends on the order of arrival.
     open_alerts: BTreeMap<String, String>,
 }
 
-impl Sums {
-    pub fn add(&mut self, shard: usize, effects: &Effects) {
+impl WeightSums {
+    pub(super) fn add(&mut self, shard: usize, effects: &Effects) {
         for (operator, facts) in &effects.facts {
             let weights = facts[WEIGHT].as_primitive::<Int64Type>();
             for row in 0..facts.num_rows() {
-                self.weigh(
-                    format!("{operator}: {}", in_words(facts, row)),
+                self.add_weight(
+                    format!("{operator}: {}", to_text(facts, row)),
                     weights.value(row),
                 );
             }
@@ -49,7 +49,7 @@ impl Sums {
                 "shard {shard}: {} names {}",
                 orphan.event_id, orphan.corrects
             );
-            self.weigh(text, orphan.weight);
+            self.add_weight(text, orphan.weight);
         }
         for change in &effects.alerts {
             let key = change.dedupe_key.to_string();
@@ -63,7 +63,7 @@ impl Sums {
         }
     }
 
-    fn weigh(&mut self, text: String, weight: i64) {
+    fn add_weight(&mut self, text: String, weight: i64) {
         let sum = self.facts.entry(text.clone()).or_default();
         *sum += weight;
         if *sum == 0 {
@@ -71,19 +71,19 @@ impl Sums {
         }
     }
 
-    /// A line for each fact and alert that stands on one side only.
-    pub fn differences(&self, expected: &Self) -> Vec<String> {
+    /// One line for each fact and alert that only one side has.
+    pub(super) fn differences(&self, expected: &Self) -> Vec<String> {
         let mut lines = one_sided(&expected.facts, &self.facts);
         lines.extend(one_sided(&expected.open_alerts, &self.open_alerts));
         lines
     }
 
-    /// A line for each fact.
-    pub fn in_words(&self) -> String {
+    /// One line per fact.
+    pub(super) fn to_text(&self) -> String {
         self.facts.keys().map(|fact| format!("{fact}\n")).collect()
     }
 
-    pub fn open_alerts(&self) -> usize {
+    pub(super) fn open_alerts(&self) -> usize {
         self.open_alerts.len()
     }
 }
@@ -95,16 +95,16 @@ fn one_sided<V: PartialEq + std::fmt::Debug>(
     let missing = expected
         .iter()
         .filter(|(key, value)| found.get(*key) != Some(*value));
-    let too_much = found
+    let unexpected = found
         .iter()
         .filter(|(key, value)| expected.get(*key) != Some(*value));
     missing
         .map(|(key, value)| format!("batch has {key} ({value:?})"))
-        .chain(too_much.map(|(key, value)| format!("arrival has {key} ({value:?})")))
+        .chain(unexpected.map(|(key, value)| format!("arrival has {key} ({value:?})")))
         .collect()
 }
 
-fn in_words(batch: &RecordBatch, row: usize) -> String {
+fn to_text(batch: &RecordBatch, row: usize) -> String {
     let schema = batch.schema();
     let cells = schema
         .fields()
@@ -119,35 +119,35 @@ fn in_words(batch: &RecordBatch, row: usize) -> String {
     cells.join(" ")
 }
 
-/// A window of a metric in which a round said something new.
-pub type Revised = (String, Window);
+/// A window of a metric in which a round revised rows.
+pub(super) type Revised = (String, Window);
 
-pub struct Public {
+pub(super) struct PublicState {
     metrics: Arc<Vec<Metric>>,
     planner: Planner,
     published: Published,
     evaluator: Evaluator,
     pub clocks: BTreeMap<u32, Clocks>,
-    pub sums: Sums,
-    /// The latest revision of every row that holds, by its key.
+    pub sums: WeightSums,
+    /// The latest revision of every current row, by its key.
     rows: BTreeMap<Revised, BTreeMap<Bytes, RecordBatch>>,
 }
 
-impl Public {
-    pub fn new(metrics: Arc<Vec<Metric>>) -> Self {
+impl PublicState {
+    pub(super) fn new(metrics: Arc<Vec<Metric>>) -> Self {
         Self {
             metrics,
             planner: Planner::default(),
             published: Published::default(),
             evaluator: Evaluator::new(ZONE),
             clocks: BTreeMap::new(),
-            sums: Sums::default(),
+            sums: WeightSums::default(),
             rows: BTreeMap::new(),
         }
     }
 
-    /// Takes in what a shard sealed.
-    pub fn take(&mut self, shard: usize, effects: &Effects, clocks: &Clocks) {
+    /// Ingests the effects of a seal.
+    pub(super) fn ingest(&mut self, shard: usize, effects: &Effects, clocks: &Clocks) {
         for (metric, days) in &effects.touched {
             self.planner.touch(&self.metrics, metric, days);
         }
@@ -168,10 +168,10 @@ impl Public {
         self.planner.due(ZONE, &clocks, 0, 0, true)
     }
 
-    /// Runs up to so many of the rounds that are due, beginning with the one at `from`, counted round.
-    pub async fn run_rounds(
+    /// Runs at most this many of the rounds that are due, beginning with the one at `from` (modulo their number).
+    pub(super) async fn run_rounds(
         &mut self,
-        shards: &mut [Shard],
+        shards: &mut [TestShard],
         from: usize,
         at_most: usize,
     ) -> Vec<Revised> {
@@ -187,13 +187,13 @@ impl Public {
         revised
     }
 
-    async fn run_round(&mut self, shards: &mut [Shard], key: &RoundKey) -> Vec<Revised> {
+    async fn run_round(&mut self, shards: &mut [TestShard], key: &RoundKey) -> Vec<Revised> {
         let all = self.metrics.clone();
         let metrics = Planner::metrics_of(&all, key);
         let names: Vec<String> = metrics.iter().map(|metric| metric.name.clone()).collect();
         let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
         for shard in shards {
-            for (metric, rows) in shard.core.answer(key.window, &names).await.unwrap() {
+            for (metric, rows) in shard.state.aggregate(key.window, &names).await.unwrap() {
                 parts.entry(metric).or_default().push(rows);
             }
         }
@@ -212,11 +212,11 @@ impl Public {
                 continue;
             }
             let place = (metric.name.clone(), key.window);
-            let standing = self.rows.entry(place.clone()).or_default();
+            let current = self.rows.entry(place.clone()).or_default();
             for (row, (key, revision)) in changes.keys.iter().enumerate() {
                 match revision.hash {
-                    Some(_) => drop(standing.insert(key.clone(), changes.rows.slice(row, 1))),
-                    None => drop(standing.remove(key)),
+                    Some(_) => drop(current.insert(key.clone(), changes.rows.slice(row, 1))),
+                    None => drop(current.remove(key)),
                 }
             }
             self.published
@@ -226,8 +226,8 @@ impl Public {
         revised
     }
 
-    /// The rows of a metric that hold in one window; `None` where there are none.
-    pub fn window(&self, metric: &str, window: Window) -> Option<RecordBatch> {
+    /// The current rows of a metric in one window; `None` if there are none.
+    pub(super) fn window(&self, metric: &str, window: Window) -> Option<RecordBatch> {
         let rows: Vec<&RecordBatch> = self
             .rows
             .get(&(metric.to_owned(), window))?
@@ -237,8 +237,8 @@ impl Public {
         Some(concat_batches(&first.schema(), rows.iter().copied()).unwrap())
     }
 
-    /// All rows that hold, as an audit takes them.
-    pub fn published(&self) -> BTreeMap<String, PublishedRows> {
+    /// All current rows, as an audit takes them.
+    pub(super) fn published(&self) -> BTreeMap<String, PublishedRows> {
         let mut batches: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
         for (metric, window) in self.rows.keys() {
             if let Some(rows) = self.window(metric, *window) {

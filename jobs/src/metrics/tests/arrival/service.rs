@@ -1,4 +1,4 @@
-//! Two shards and what becomes public, driven step by step; and batch, which is what they must come to.
+//! Two shards and the public state, driven action by action; and the batch computation, which they must equal.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,63 +9,63 @@ use pipeline::query::audit::Audit;
 use pipeline::round::Metric;
 use schemas::event::{EventBatchBuilder, Place, Topic, decode};
 
-use super::course::{Course, Happening, Step};
 use super::event::{Event, SHARDS, id};
-use super::public::{Public, Revised, Sums};
-use super::shard::{self, LIMITS, Shard};
-use super::story;
-use crate::metrics::tests::bench::ZONE;
+use super::public::{PublicState, Revised, WeightSums};
+use super::scenario::{Action, Operation, Scenario};
+use super::shard::{self, LIMITS, TestShard};
+use super::strategy;
+use crate::metrics::tests::harness::ZONE;
 
-/// Rounds run at one step between others.
+/// Rounds that one operation runs.
 const ROUNDS_AT_ONCE: usize = 6;
 
-pub struct Service {
+pub(super) struct Service {
     metrics: Arc<Vec<Metric>>,
     pub events: Vec<Event>,
-    shards: Vec<Shard>,
-    pub public: Public,
+    shards: Vec<TestShard>,
+    pub public: PublicState,
 }
 
 impl Service {
-    /// With nothing read yet; without metrics it makes facts and alerts only.
-    pub async fn new(metrics: Arc<Vec<Metric>>, allowed_days: i64) -> Self {
+    /// A service that has read nothing yet; without metrics it computes facts and alerts only.
+    pub(super) async fn new(metrics: Arc<Vec<Metric>>, allowed_days: i64) -> Self {
         let mut shards = Vec::new();
         for number in 0..SHARDS {
-            shards.push(Shard::new(number, allowed_days, metrics.clone()).await);
+            shards.push(TestShard::new(number, allowed_days, metrics.clone()).await);
         }
         Self {
-            public: Public::new(metrics.clone()),
+            public: PublicState::new(metrics.clone()),
             metrics,
             events: Vec::new(),
             shards,
         }
     }
 
-    /// Goes through a course and comes to rest: everything sealed, all clocks at the end, the newest reference data, all rounds run.
-    pub async fn run(metrics: Arc<Vec<Metric>>, course: &Course) -> Self {
-        let mut service = Self::new(metrics, course.allowed_days()).await;
-        service.events = course.events();
-        for happening in course.happenings() {
-            service.happen(happening).await;
+    /// Runs a scenario to its end: everything sealed, all clocks at the end, the newest reference data in force, all rounds run.
+    pub(super) async fn run(metrics: Arc<Vec<Metric>>, scenario: &Scenario) -> Self {
+        let mut service = Self::new(metrics, scenario.allowed_days()).await;
+        service.events = scenario.events();
+        for action in scenario.actions() {
+            service.perform(action).await;
         }
         for shard in &mut service.shards {
-            shard.put_in_force(1);
+            shard.switch_reference(1);
         }
-        service.seal_all(story::end_ms()).await;
+        service.seal_all(strategy::end_ms()).await;
         service.run_rounds().await;
         service
     }
 
-    async fn happen(&mut self, happening: Happening) {
-        let step = match happening {
-            Happening::Record { number, shard } => {
+    async fn perform(&mut self, action: Action) {
+        let operation = match action {
+            Action::Read { number, shard } => {
                 return self.shards[shard].read(number, &self.events);
             }
-            Happening::Step(step) => step,
+            Action::Operation(operation) => operation,
         };
-        match step {
-            Step::Cut => self.shards.iter_mut().for_each(Shard::cut),
-            Step::Seal {
+        match operation {
+            Operation::Cut => self.shards.iter_mut().for_each(TestShard::cut),
+            Operation::Seal {
                 shards,
                 clock_ms,
                 clocks,
@@ -75,47 +75,47 @@ impl Service {
                     self.seal(shard, clock_ms, moves).await;
                 }
             }
-            Step::Rounds { from } => {
+            Operation::Rounds { from } => {
                 let Self { public, shards, .. } = self;
                 public.run_rounds(shards, from, ROUNDS_AT_ONCE).await;
             }
-            Step::Base { shard } => {
+            Operation::Checkpoint { shard } => {
                 self.seal(shard, i64::MIN, |_| false).await;
                 self.shards[shard].write_checkpoint();
             }
-            Step::Crash { shard } => self.shards[shard].crash(&self.events).await,
-            Step::Reference { shard } => self.shards[shard].put_in_force(1),
+            Operation::Crash { shard } => self.shards[shard].crash(&self.events).await,
+            Operation::Reference { shard } => self.shards[shard].switch_reference(1),
         }
     }
 
     async fn seal(&mut self, shard: usize, clock_ms: i64, moves: impl Fn(usize) -> bool) {
         let effects = self.shards[shard].seal(clock_ms, moves).await;
         self.public
-            .take(shard, &effects, &self.shards[shard].clocks);
+            .ingest(shard, &effects, &self.shards[shard].clocks);
     }
 
-    /// All shards seal, and all their clocks move on.
-    pub async fn seal_all(&mut self, clock_ms: i64) {
+    /// All shards seal, and all their clocks move to the instant.
+    pub(super) async fn seal_all(&mut self, clock_ms: i64) {
         for shard in 0..self.shards.len() {
             self.seal(shard, clock_ms, |_| true).await;
         }
     }
 
     /// Runs every round that is due.
-    pub async fn run_rounds(&mut self) -> Vec<Revised> {
+    pub(super) async fn run_rounds(&mut self) -> Vec<Revised> {
         let Self { public, shards, .. } = self;
         public.run_rounds(shards, 0, usize::MAX).await
     }
 
-    /// The records of these events come in, in this order; then all shards seal and what is due is run.
-    pub async fn tell(&mut self, events: Vec<Event>, clock_ms: i64) -> Vec<Revised> {
+    /// Reads the records of these events in this order, then seals all shards and runs every round that is due.
+    pub(super) async fn ingest(&mut self, events: Vec<Event>, clock_ms: i64) -> Vec<Revised> {
         let first = self.events.len();
         self.events.extend(events);
         for number in first..self.events.len() {
             let event = &self.events[number];
-            let (is_for_all, home) = (event.topic() == Topic::Prices, event.partition() as usize);
+            let (is_global, home) = (event.topic() == Topic::Prices, event.partition() as usize);
             for shard in 0..self.shards.len() {
-                if is_for_all || shard == home {
+                if is_global || shard == home {
                     self.shards[shard].read(number, &self.events);
                 }
             }
@@ -124,14 +124,14 @@ impl Service {
         self.run_rounds().await
     }
 
-    /// Where facts, alerts and rows differ from what batch makes of the accepted events: all of them sorted, in one step.
-    pub async fn differences(&self) -> Vec<String> {
+    /// Where facts, alerts and rows differ from a batch computation over the accepted events, sorted and in one step.
+    pub(super) async fn differences(&self) -> Vec<String> {
         let mut audit = Audit::new(ZONE, self.metrics.clone(), &self.epoch());
-        let mut expected = Sums::default();
+        let mut expected = WeightSums::default();
         for (number, shard) in (0..SHARDS).zip(&self.shards) {
-            let core = shard::core(number, shard.version, &self.metrics).await;
+            let state = shard::empty_state(number, shard.version, &self.metrics).await;
             let effects = audit
-                .add_shard(number, core, &self.sorted(shard))
+                .add_shard(number, state, &self.sorted(shard))
                 .await
                 .unwrap();
             expected.add(number as usize, &effects);
@@ -150,21 +150,21 @@ impl Service {
         lines
     }
 
-    /// Accepted events that nobody may have lost: all that are a shard's business, but in a course in which some come too late.
-    pub fn lost(&self) -> Vec<String> {
+    /// Events that a shard has not accepted exactly once although they are its own; only where no event can be too late.
+    pub(super) fn lost(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (number, shard) in self.shards.iter().enumerate() {
-            for (event, told) in self.events.iter().enumerate() {
-                let is_mine = told.topic() == Topic::Prices || told.partition() as usize == number;
+            for (id_number, event) in self.events.iter().enumerate() {
+                let is_own = event.topic() == Topic::Prices || event.partition() as usize == number;
                 let times = shard
                     .accepted
                     .iter()
-                    .filter(|accepted| **accepted == event)
+                    .filter(|accepted| **accepted == id_number)
                     .count();
-                if times != usize::from(is_mine) {
+                if times != usize::from(is_own) {
                     lines.push(format!(
                         "shard {number} accepted {} {times} times",
-                        id(event)
+                        id(id_number)
                     ));
                 }
             }
@@ -172,8 +172,8 @@ impl Service {
         lines
     }
 
-    /// Accepted events of a shard in the order of K8, a batch a topic.
-    fn sorted(&self, shard: &Shard) -> Vec<(Topic, RecordBatch)> {
+    /// Accepted events of a shard in the order of K8, one batch per topic.
+    fn sorted(&self, shard: &TestShard) -> Vec<(Topic, RecordBatch)> {
         let mut numbers = shard.accepted.clone();
         numbers.sort_by_key(|&number| {
             let event = &self.events[number];
@@ -187,7 +187,7 @@ impl Service {
             let place = Place {
                 partition: event.partition().cast_signed(),
                 offset: 0,
-                timestamp_ms: None,
+                timestamp: None,
             };
             let builder = builders
                 .entry(event.topic())
@@ -200,7 +200,7 @@ impl Service {
         batches.collect()
     }
 
-    /// An epoch at which the shards stand as they do.
+    /// An epoch with the current clocks of the shards.
     fn epoch(&self) -> EpochRecord {
         EpochRecord {
             epoch: 1,

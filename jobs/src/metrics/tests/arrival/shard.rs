@@ -1,4 +1,4 @@
-//! A shard without log, source and thread: real verdicts, real batches, the real core, and a memory for what a log would keep.
+//! A shard without log, source and thread: verdicts, batches and state are the real ones; what a log would hold is kept in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use pipeline::alert::AlertChange;
+use pipeline::columns::{Columns, EventHead};
 use pipeline::decode::{InputJudge, JudgeState, Partitioner, TopicSettings, Verdict};
 use pipeline::round::Metric;
 use pipeline::shard::{Clocks, OrphanRow, from_ipc, to_ipc};
@@ -13,67 +14,68 @@ use pipeline::shard::{Effects, ShardState};
 use pipeline::source::{Record, TimestampKind};
 use pipeline::time::{DAY_MS, Day};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic};
+use schemas::time::DurationMs;
 
 use super::event::{Event, SHARDS, id, reference};
-use crate::alerts::shard_rules;
+use crate::alerts::AlertRules;
 use crate::catalogue;
-use crate::metrics::tests::bench::ZONE;
+use crate::metrics::tests::harness::ZONE;
 use crate::reference::RetailReference;
 
-pub const LIMITS: Limits = Limits {
-    max_future_skew_ms: 300_000,
+pub(super) const LIMITS: Limits = Limits {
+    max_future_skew: DurationMs::from_minutes(5),
     max_record_bytes: 1 << 20,
 };
 
 /// One input: topic and partition.
 type Input = (Topic, u32);
 
-pub struct Shard {
+pub(super) struct TestShard {
     number: u32,
     metrics: Arc<Vec<Metric>>,
     allowed_days: i64,
-    pub core: ShardState<RetailReference>,
+    pub state: ShardState<RetailReference>,
     judges: BTreeMap<Input, InputJudge>,
     builders: BTreeMap<Topic, EventBatchBuilder>,
     batches: Vec<(Topic, RecordBatch)>,
     pub clocks: Clocks,
     /// Version of the reference data in force.
     pub version: usize,
-    /// Numbers of the events read and accepted since the last seal.
-    read: Vec<usize>,
-    taken: Vec<usize>,
+    /// Numbers of the events read, and of those accepted, since the last seal.
+    read_since_seal: Vec<usize>,
+    accepted_since_seal: Vec<usize>,
     /// Numbers of all events sealed.
     pub accepted: Vec<usize>,
-    base: Option<Base>,
-    /// Since the base.
-    seals: Vec<Sealed>,
+    checkpoint: Option<Checkpoint>,
+    /// Since the checkpoint.
+    seals: Vec<TestSeal>,
 }
 
-struct Base {
-    core: Vec<u8>,
+struct Checkpoint {
+    state: Vec<u8>,
     judges: BTreeMap<Input, JudgeState>,
     clocks: Clocks,
     version: usize,
 }
 
-/// What a seal says, and what it said followed.
-struct Sealed {
+/// A seal and its effects.
+struct TestSeal {
     events: Vec<(Topic, Bytes)>,
     clocks: Clocks,
     version: usize,
-    followed: Followed,
+    effects: ComparableEffects,
 }
 
-/// Effects that can be compared.
+/// The effects of a seal in a form that can be compared.
 #[derive(Debug, PartialEq)]
-struct Followed {
+struct ComparableEffects {
     facts: Vec<(String, RecordBatch)>,
     orphans: Vec<OrphanRow>,
     touched: BTreeMap<String, Vec<Day>>,
     alerts: Vec<AlertChange>,
 }
 
-impl Followed {
+impl ComparableEffects {
     fn from(effects: &Effects) -> Self {
         Self {
             facts: effects.facts.clone(),
@@ -84,16 +86,16 @@ impl Followed {
     }
 }
 
-/// An empty core that knows this version of the reference data.
-pub async fn core(
+/// The state of a shard that has read nothing yet, with this version of the reference data.
+pub(super) async fn empty_state(
     number: u32,
     version: usize,
     metrics: &Arc<Vec<Metric>>,
 ) -> ShardState<RetailReference> {
     let policy = catalogue::policy().unwrap();
-    let rules = shard_rules(&policy).unwrap();
+    let rules = AlertRules::built_in(&policy).unwrap().for_shard();
     let metrics = metrics.clone();
-    catalogue::shard_core(
+    catalogue::shard_state(
         ZONE,
         number,
         SHARDS,
@@ -132,10 +134,10 @@ fn judges(
         .collect()
 }
 
-impl Shard {
-    pub async fn new(number: u32, allowed_days: i64, metrics: Arc<Vec<Metric>>) -> Self {
+impl TestShard {
+    pub(super) async fn new(number: u32, allowed_days: i64, metrics: Arc<Vec<Metric>>) -> Self {
         Self {
-            core: core(number, 0, &metrics).await,
+            state: empty_state(number, 0, &metrics).await,
             judges: judges(number, allowed_days, BTreeMap::new()),
             number,
             metrics,
@@ -144,17 +146,17 @@ impl Shard {
             batches: Vec::new(),
             clocks: Clocks::new(),
             version: 0,
-            read: Vec::new(),
-            taken: Vec::new(),
+            read_since_seal: Vec::new(),
+            accepted_since_seal: Vec::new(),
             accepted: Vec::new(),
-            base: None,
+            checkpoint: None,
             seals: Vec::new(),
         }
     }
 
     /// Reads the record of event `number` of `all`.
-    pub fn read(&mut self, number: usize, all: &[Event]) {
-        self.read.push(number);
+    pub(super) fn read(&mut self, number: usize, all: &[Event]) {
+        self.read_since_seal.push(number);
         let event = &all[number];
         let payload = event.payload(number, all);
         let record = Record {
@@ -174,23 +176,23 @@ impl Shard {
                 let place = Place {
                     partition: partition.cast_signed(),
                     offset: 0,
-                    timestamp_ms: None,
+                    timestamp: None,
                 };
                 self.builders
                     .entry(topic)
                     .or_insert_with(|| EventBatchBuilder::new(topic))
                     .append(&decoded, &place);
-                self.taken.push(number);
+                self.accepted_since_seal.push(number);
             }
             Verdict::Duplicate => {}
-            // Only where the course lets it come too late.
+            // Only in scenarios that allow it.
             Verdict::TooLate(_) => assert!(self.allowed_days < 30, "{} came too late", id(number)),
             Verdict::Dead(rejection) => panic!("{event:?}: {rejection:?}"),
         }
     }
 
-    /// What was read so far is a batch of its own.
-    pub fn cut(&mut self) {
+    /// Ends the current batch of every topic.
+    pub(super) fn cut(&mut self) {
         for (topic, builder) in &mut self.builders {
             if !builder.is_empty() {
                 self.batches.push((*topic, builder.finish()));
@@ -198,40 +200,44 @@ impl Shard {
         }
     }
 
-    /// Seals what was read; the clocks of those sets of topics that `moves` names move on to the instant, unless they are beyond it.
-    pub async fn seal(&mut self, clock_ms: i64, moves: impl Fn(usize) -> bool) -> Effects {
+    /// Seals what was read. The clocks of the topic sets that `moves` names move to the instant unless they are beyond it.
+    pub(super) async fn seal(&mut self, clock_ms: i64, moves: impl Fn(usize) -> bool) -> Effects {
         self.cut();
-        for (place, key) in self.core.clock_sets().into_keys().enumerate() {
+        for (place, key) in self.state.clock_sets().into_keys().enumerate() {
             if moves(place) {
                 let clock = self.clocks.entry(key).or_insert(clock_ms);
                 *clock = (*clock).max(clock_ms);
             }
         }
         let batches = std::mem::take(&mut self.batches);
-        let effects = self.core.apply(&batches, &self.clocks, None).await.unwrap();
-        self.read.clear();
-        self.accepted.append(&mut self.taken);
-        self.seals.push(Sealed {
+        let effects = self
+            .state
+            .apply(&batches, &self.clocks, None)
+            .await
+            .unwrap();
+        self.read_since_seal.clear();
+        self.accepted.append(&mut self.accepted_since_seal);
+        self.seals.push(TestSeal {
             events: batches
                 .iter()
                 .map(|(topic, batch)| (*topic, to_ipc(batch).unwrap()))
                 .collect(),
             clocks: self.clocks.clone(),
             version: self.version,
-            followed: Followed::from(&effects),
+            effects: ComparableEffects::from(&effects),
         });
         effects
     }
 
-    /// Writes a base; everything read must be sealed.
-    pub fn write_checkpoint(&mut self) {
-        assert!(self.read.is_empty());
+    /// Writes a checkpoint; everything read must be sealed.
+    pub(super) fn write_checkpoint(&mut self) {
+        assert!(self.read_since_seal.is_empty());
         let saved = self
             .judges
             .iter()
             .map(|(input, judge)| (*input, judge.save()));
-        self.base = Some(Base {
-            core: self.core.save().unwrap(),
+        self.checkpoint = Some(Checkpoint {
+            state: self.state.save().unwrap(),
             judges: saved.collect(),
             clocks: self.clocks.clone(),
             version: self.version,
@@ -239,36 +245,38 @@ impl Shard {
         self.seals.clear();
     }
 
-    pub fn put_in_force(&mut self, version: usize) {
+    pub(super) fn switch_reference(&mut self, version: usize) {
         if self.version != version {
-            self.core.replace_reference(reference(version)).unwrap();
+            self.state.replace_reference(reference(version)).unwrap();
             self.version = version;
         }
     }
 
-    /// Takes the shard back from what was sealed, as [`pipeline::shard`] does, and reads again what was not.
+    /// Restores the shard from what was sealed, as [`pipeline::shard`] does, and reads again what was not.
     ///
-    /// What follows from a seal a second time must be what it said the first time.
-    pub async fn crash(&mut self, all: &[Event]) {
+    /// Replaying a seal must give the effects that it had at first.
+    pub(super) async fn crash(&mut self, all: &[Event]) {
         let wanted = self.version;
-        let base = self.base.as_ref();
-        let first = base.map(|base| base.version);
+        let checkpoint = self.checkpoint.as_ref();
+        let first = checkpoint.map(|checkpoint| checkpoint.version);
         self.version = first
             .or(self.seals.first().map(|seal| seal.version))
             .unwrap_or(wanted);
-        self.core = core(self.number, self.version, &self.metrics).await;
+        self.state = empty_state(self.number, self.version, &self.metrics).await;
         self.judges = judges(
             self.number,
             self.allowed_days,
-            base.map(|base| base.judges.clone()).unwrap_or_default(),
+            checkpoint
+                .map(|checkpoint| checkpoint.judges.clone())
+                .unwrap_or_default(),
         );
         self.clocks = Clocks::new();
-        if let Some(base) = base {
-            self.core
-                .load(&base.core, &base.clocks, None)
+        if let Some(checkpoint) = checkpoint {
+            self.state
+                .load(&checkpoint.state, &checkpoint.clocks, None)
                 .await
                 .unwrap();
-            self.clocks = base.clocks.clone();
+            self.clocks = checkpoint.clocks.clone();
         }
         let seals = std::mem::take(&mut self.seals);
         for seal in &seals {
@@ -279,30 +287,35 @@ impl Shard {
                     batches.push((*topic, batch));
                 }
             }
-            self.put_in_force(seal.version);
-            let effects = self.core.apply(&batches, &seal.clocks, None).await.unwrap();
+            self.switch_reference(seal.version);
+            let effects = self
+                .state
+                .apply(&batches, &seal.clocks, None)
+                .await
+                .unwrap();
             assert_eq!(
-                Followed::from(&effects),
-                seal.followed,
-                "a replay says something else"
+                ComparableEffects::from(&effects),
+                seal.effects,
+                "a replay has other effects"
             );
             self.clocks = seal.clocks.clone();
         }
         self.seals = seals;
-        self.put_in_force(wanted);
+        self.switch_reference(wanted);
         self.builders.clear();
         self.batches.clear();
-        self.taken.clear();
-        for number in std::mem::take(&mut self.read) {
+        self.accepted_since_seal.clear();
+        for number in std::mem::take(&mut self.read_since_seal) {
             self.read(number, all);
         }
     }
 
     fn remember(&mut self, topic: Topic, batch: &RecordBatch) {
-        let head = pipeline::columns::EventHead::of(batch).unwrap();
-        let partitions = pipeline::columns::int32(batch, "partition").unwrap();
+        let head = EventHead::of(batch).unwrap();
+        let partitions = Columns::of(batch).integer("partition").unwrap();
         for row in 0..batch.num_rows() {
-            let input = (topic, partitions.value(row).cast_unsigned());
+            let partition = u32::try_from(partitions.get(row).unwrap()).unwrap();
+            let input = (topic, partition);
             let judge = self.judges.get_mut(&input).unwrap();
             judge.remember(head.event_id(row), head.occurred_at_ms(row));
         }

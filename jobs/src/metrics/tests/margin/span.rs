@@ -1,8 +1,8 @@
-//! Who has a row, and over how many days.
+//! Which retailers have a row, and how many days count.
 
 use super::*;
 
-/// What the span holds, to the millisecond: [end − 28 d, end).
+/// The span to the millisecond: [end − 28 d, end).
 #[test]
 fn k24_the_span_is_28_days_before_the_windows_end() {
     let edges = [
@@ -20,9 +20,10 @@ fn k24_the_span_is_28_days_before_the_windows_end() {
             .counted(("C1", "S", IN_WEEK))
             .delivered(("C1", "S", at), 1, Some(70))
             .priced(("C1", "S", at), 90);
-        let expected = match is_inside {
-            true => "OWN DELIVERIES",
-            false => "NONE NONE",
+        let expected = if is_inside {
+            "OWN DELIVERIES"
+        } else {
+            "NONE NONE"
         };
         let found = facts.by_sku(&reference(), &["price_source", "cost_source"]);
         assert_eq!(found, [expected], "at {at}");
@@ -43,8 +44,8 @@ fn k16_every_retailer_with_such_a_sku_has_a_row_sample_or_not() {
         facts.by_sku(&reference, &columns),
         ["C1 1.000000 OWN NONE", "C2 3.000000 TERRITORY DELIVERIES",]
     );
-    let bench = facts.bench();
-    bench.round("retailer_margin_by_sku", &reference, WEEK);
-    let retailers = bench.round("retailer_margin", &reference, WEEK);
+    let harness = facts.harness();
+    harness.round("retailer_margin_by_sku", &reference, WEEK);
+    let retailers = harness.round("retailer_margin", &reference, WEEK);
     assert_eq!(rows(&retailers, &["customer_id"]), ["C1", "C2"]);
 }

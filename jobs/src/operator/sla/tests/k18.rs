@@ -8,7 +8,7 @@ use super::*;
 use crate::operator::fixture::{batch, entry, projected};
 
 /// The history of a case from its events: (minutes after 10:00, event type, further fields).
-fn told(events: &[(i64, &str, Value)]) -> Vec<HistoryEntry<CaseEvent>> {
+fn case_history(events: &[(i64, &str, Value)]) -> Vec<HistoryEntry<CaseEvent>> {
     let instants: Vec<String> = events
         .iter()
         .map(|(minutes, ..)| DateTime::from_timestamp_millis(at(*minutes)).unwrap())
@@ -54,27 +54,23 @@ fn starts(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Vec<i64> {
 
 #[test]
 fn k18_steps_start_at_the_end_of_the_call_else_at_the_receipt() {
-    let ended = told(&[case_opened("PHONE", Some(true)), call_ended()]);
+    let ended = case_history(&[case_opened("PHONE", Some(true)), call_ended()]);
     // Promise, department, callback; informing and supervising fall back to ten minutes later.
     assert_eq!(starts(&ended, at(0)), [0, 0, 10, 10, 0]);
-    // Only a call that somebody took is waited for.
-    for (channel, answered, is_waited_for) in [
+    // Only the end of a call that was taken is awaited.
+    for (channel, answered, is_awaited) in [
         ("PHONE", Some(true), true),
         ("PHONE", None, true),
         ("PHONE", Some(false), false),
         ("WEB", Some(true), false),
     ] {
-        let case = told(&[case_opened(channel, answered)]);
-        let expected: &[i64] = if is_waited_for {
-            &[]
-        } else {
-            &[-5, -5, 5, 5, -5]
-        };
+        let case = case_history(&[case_opened(channel, answered)]);
+        let expected: &[i64] = if is_awaited { &[] } else { &[-5, -5, 5, 5, -5] };
         assert_eq!(starts(&case, at(0)), expected, "{channel} {answered:?}");
         assert_eq!(starts(&case, at(115)), [-5, -5, 5, 5, -5]);
     }
-    // Whatever the channel, a call that ended is the base, and only of the steps that start there.
-    let written = told(&[
+    // For any channel the end of a call is the start, but only of the steps that start there.
+    let written = case_history(&[
         case_opened("WEB", None),
         call_ended(),
         (3, "case.dept_notified", json!({})),
@@ -95,12 +91,15 @@ fn k18_the_first_stop_counts_by_its_instant_and_not_by_its_arrival() {
         let at_ms = decided(&history, i64::MAX).0[step].stopped_at_ms.unwrap();
         (at_ms - at(0)) / MINUTE
     };
-    // The promise was kept before the customer was informed, and told after it.
+    // The promise was kept before the customer was informed, and reported after it.
     assert_eq!(stopped_at(&[(25, INFORMED), (40, kept(20))], 0), 20);
     assert_eq!(stopped_at(&[(25, INFORMED), (40, kept(35))], 0), 25);
-    assert_eq!(stopped_at(&[(12, TOLD), (8, TOLD), (9, TOLD)], 1), 8);
-    // A late stop does not turn into a timely one when another follows.
-    let late = [base.to_vec(), vec![(11, TOLD), (12, TOLD)]].concat();
+    assert_eq!(
+        stopped_at(&[(12, NOTIFIED), (8, NOTIFIED), (9, NOTIFIED)], 1),
+        8
+    );
+    // A late stop does not become a timely one when another follows.
+    let late = [base.to_vec(), vec![(11, NOTIFIED), (12, NOTIFIED)]].concat();
     assert_eq!(
         outcomes(&late, i64::MAX)[1],
         row("DEPT_10M", 10, StepOutcome::Breached, Some(1))
@@ -110,33 +109,33 @@ fn k18_the_first_stop_counts_by_its_instant_and_not_by_its_arrival() {
 #[test]
 fn k18_resolved_closed_and_reopened_neither_stop_nor_restart() {
     let plain = vec![case_opened("PHONE", Some(true)), call_ended()];
-    let mut lively = plain.clone();
+    let mut with_closings = plain.clone();
     for (minutes, event_type) in [
         (1, "case.resolved"),
         (2, "case.closed"),
         (3, "case.reopened"),
         (4, "case.closed"),
     ] {
-        lively.push((minutes, event_type, json!({})));
+        with_closings.push((minutes, event_type, json!({})));
     }
-    lively[3].2 = json!({"resolution_kind": "SOLVED"});
+    with_closings[3].2 = json!({"resolution_kind": "SOLVED"});
     for clock_ms in [at(5), at(60), i64::MAX] {
-        let found = decided(&told(&lively), clock_ms);
-        assert_eq!(found, decided(&told(&plain), clock_ms));
+        let found = decided(&case_history(&with_closings), clock_ms);
+        assert_eq!(found, decided(&case_history(&plain), clock_ms));
         assert_eq!(found.0.len(), 5);
     }
-    // Nor does reopening bring back a withdrawn case.
+    // Nor does reopening revive a withdrawn case.
     let mut withdrawn = plain;
     withdrawn.push((2, "case.closed", json!({"resolution_kind": "WITHDRAWN"})));
     withdrawn.push((3, "case.reopened", json!({})));
-    let (facts, wake_ms) = decided(&told(&withdrawn), at(5));
+    let (facts, timer_ms) = decided(&case_history(&withdrawn), at(5));
     assert!(facts.iter().all(|fact| fact.outcome == StepOutcome::Void));
-    assert_eq!((facts.len(), wake_ms), (5, None));
+    assert_eq!((facts.len(), timer_ms), (5, None));
 }
 
 #[test]
 fn k18_the_unit_is_that_of_the_opening() {
-    let history = told(&[
+    let history = case_history(&[
         case_opened("WEB", None),
         (1, "case.dept_notified", json!({"unit_id": "U9"})),
         (2, "case.transferred", json!({"unit_id": "U8"})),
@@ -144,22 +143,22 @@ fn k18_the_unit_is_that_of_the_opening() {
     let (facts, _) = decided(&history, i64::MAX);
     assert_eq!(facts.len(), 5);
     assert!(facts.iter().all(|fact| *fact.unit_id == *"U1"));
-    // Who opened it not being said, what others say does not take its place.
+    // If the opening names no unit, a unit in a later event does not replace it.
     let mut opened = case_opened("WEB", None);
     opened.2["unit_id"] = Value::Null;
-    let history = told(&[opened, (1, "case.dept_notified", json!({"unit_id": "U9"}))]);
+    let history = case_history(&[opened, (1, "case.dept_notified", json!({"unit_id": "U9"}))]);
     let (facts, _) = decided(&history, i64::MAX);
     assert!(facts.iter().all(|fact| *fact.unit_id == *"UNKNOWN"));
 }
 
-/// K24: a case has no look-back. What stops it counts however late it comes.
+/// K24: a case has no look-back. A stop counts however late it comes.
 #[test]
-fn k24_a_case_is_stopped_after_any_time() {
+fn k24_a_case_has_no_look_back() {
     let years = 3 * 366 * 24 * 60;
     let events = [
         (-5, opened("COMPLAINT")),
         (0, ended()),
-        (years, TOLD),
+        (years, NOTIFIED),
         (years + 19, INFORMED),
     ];
     let found = outcomes(&events, i64::MAX);
@@ -178,19 +177,22 @@ fn k24_a_case_is_stopped_after_any_time() {
 fn k18_a_stop_at_the_deadline_or_before_the_start_is_met() {
     let base = [(-5, opened("COMPLAINT")), (0, ended())];
     let with = |minutes, event: CaseEvent| [base.to_vec(), vec![(minutes, event)]].concat();
-    assert_eq!(outcome(&with(10, TOLD), "DEPT_10M"), StepOutcome::Met);
-    assert_eq!(outcome(&with(11, TOLD), "DEPT_10M"), StepOutcome::Breached);
-    assert_eq!(outcome(&with(-3, TOLD), "DEPT_10M"), StepOutcome::Met);
+    assert_eq!(outcome(&with(10, NOTIFIED), "DEPT_10M"), StepOutcome::Met);
+    assert_eq!(
+        outcome(&with(11, NOTIFIED), "DEPT_10M"),
+        StepOutcome::Breached
+    );
+    assert_eq!(outcome(&with(-3, NOTIFIED), "DEPT_10M"), StepOutcome::Met);
     assert_eq!(outcome(&with(-3, INFORMED), "INFORM_20M"), StepOutcome::Met);
 }
 
 #[test]
-fn k18_a_late_notice_to_the_department_moves_the_steps_that_start_from_it() {
+fn k18_a_late_notification_of_the_department_moves_the_steps_that_start_from_it() {
     let base = [(-5, opened("COMPLAINT")), (0, ended()), (35, INFORMED)];
     assert_eq!(outcome(&base, "INFORM_20M"), StepOutcome::Breached);
-    let told = [base.to_vec(), vec![(20, TOLD)]].concat();
-    assert_eq!(outcome(&told, "DEPT_10M"), StepOutcome::Breached);
-    assert_eq!(outcome(&told, "INFORM_20M"), StepOutcome::Met);
+    let notified = [base.to_vec(), vec![(20, NOTIFIED)]].concat();
+    assert_eq!(outcome(&notified, "DEPT_10M"), StepOutcome::Breached);
+    assert_eq!(outcome(&notified, "INFORM_20M"), StepOutcome::Met);
 }
 
 #[test]
@@ -204,41 +206,41 @@ fn k18_a_promise_stops_when_it_was_kept_and_only_if_it_was_to_reply() {
         is_reply,
         at_ms: at(minutes),
     };
-    for (is_made_as_reply, says_reply, kept_at, expected) in [
+    for (is_made_as_reply, kept_as_reply, kept_at, expected) in [
         (true, false, 29, StepOutcome::Met),
         (false, true, 29, StepOutcome::Met),
         (true, false, 31, StepOutcome::Breached),
         (false, false, 29, StepOutcome::Breached),
     ] {
-        // The event comes at minute 40, whenever the promise was kept.
+        // The event comes at minute 40; the promise was kept earlier.
         let events = [
             (-5, opened("COMPLAINT")),
             (-1, made(is_made_as_reply)),
             (0, ended()),
-            (40, kept(says_reply, kept_at)),
+            (40, kept(kept_as_reply, kept_at)),
         ];
         assert_eq!(outcome(&events, "PROMISE_30M"), expected);
     }
 }
 
 #[test]
-fn k18_an_answered_phone_case_waits_two_hours_for_the_end_of_its_call() {
+fn k18_the_end_of_an_answered_call_is_awaited_for_two_hours() {
     let events = [(-5, opened("COMPLAINT"))];
-    let (facts, wake_ms) = decided(&history(&events), at(115) - 1);
+    let (facts, timer_ms) = decided(&history(&events), at(115) - 1);
     assert!(facts.is_empty());
-    assert_eq!(wake_ms, Some(at(115)));
-    // Then the receipt, five minutes before 10:00, is the base.
+    assert_eq!(timer_ms, Some(at(115)));
+    // Then the receipt counts, five minutes before 10:00.
     let found = outcomes(&events, at(115));
     assert_eq!(found[1], row("DEPT_10M", 5, StepOutcome::Breached, None));
-    // A call end that comes after all is the base again.
+    // A call end that comes later counts again.
     let late = [(-5, opened("COMPLAINT")), (300, ended())];
     assert_eq!(
         outcomes(&late, at(301))[1],
         row("DEPT_10M", 10, StepOutcome::Breached, None)
     );
 
-    let told = [(-5, opened("COMPLAINT")), (1, TOLD)];
-    let steps: Vec<_> = outcomes(&told, at(2))
+    let notified = [(-5, opened("COMPLAINT")), (1, NOTIFIED)];
+    let steps: Vec<_> = outcomes(&notified, at(2))
         .into_iter()
         .map(|row| row.0)
         .collect();
@@ -283,7 +285,7 @@ fn k18_answered_at_once_is_not_applicable_and_withdrawn_is_void() {
         let found = outcomes(events, i64::MAX);
         assert!(found.iter().all(|row| row.2 == expected), "{found:?}");
     }
-    let (facts, wake_ms) = decided(&history(&at_once), at(1));
-    assert_eq!(wake_ms, None);
+    let (facts, timer_ms) = decided(&history(&at_once), at(1));
+    assert_eq!(timer_ms, None);
     assert!(facts.iter().all(|fact| fact.warned_at_ms.is_none()));
 }

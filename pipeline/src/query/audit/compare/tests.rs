@@ -112,8 +112,14 @@ fn every_kind_of_difference_is_counted_and_the_first_is_told() {
 fn two_rows_of_one_key_are_an_error() {
     let twice = rows(&[("A", 1, None), ("A", 1, None)]);
     let mut audit = TableAudit::new("sold");
-    let error = audit.compare(&metric(), window(), &twice, &rows(&[]));
-    assert!(matches!(error, Err(AuditError::TwoRows { .. })));
+    let error = audit
+        .compare(&metric(), window(), &twice, &rows(&[]))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(
+        error.to_string().contains("two rows for one key"),
+        "{error}"
+    );
 }
 
 #[test]

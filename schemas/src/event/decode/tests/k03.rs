@@ -1,4 +1,4 @@
-//! K3: one reason a record, the first that applies.
+//! K3: one reason per record, the first that applies.
 
 use super::*;
 
@@ -74,7 +74,7 @@ fn k03_malformed_json() {
 }
 
 #[test]
-fn k03_a_key_twice_is_found_among_thousands() {
+fn k03_a_repeated_key_is_found_among_thousands() {
     let keys: Vec<String> = (0..5_000).map(|key| format!("\"k{key}\":0")).collect();
     let good = placed(json!({}));
     let object =
@@ -92,7 +92,7 @@ fn k03_a_key_twice_is_found_among_thousands() {
 }
 
 #[test]
-fn k03_deep_nesting_is_malformed_and_no_stack_overflow() {
+fn k03_deep_nesting_is_malformed_and_does_not_overflow_the_stack() {
     let nested = |depth: usize| {
         let value = "[".repeat(depth) + &"]".repeat(depth);
         placed(json!({})).replacen('{', &format!("{{\"unread\":{value},"), 1)
@@ -116,7 +116,7 @@ fn k03_missing_fields_of_the_envelope_come_first() {
             );
         }
     }
-    check(&[
+    check_all(&[
         ("{}".to_owned(), "missing_field event_id"),
         (
             without(with_value(json!({ "schema_version": 2 })), &["recorded_at"]),
@@ -135,7 +135,7 @@ fn with_value(changes: Value) -> Value {
 
 #[test]
 fn k03_version_then_type_then_fields_of_the_type_then_values() {
-    check(&[
+    check_all(&[
         (
             placed(json!({ "schema_version": 2, "event_type": "order.eaten", "lines": 1 })),
             "unsupported_schema_version schema_version",
@@ -192,9 +192,9 @@ fn k03_version_then_type_then_fields_of_the_type_then_values() {
     ]);
 }
 
-/// Half a million items cost no more than a few times the record.
+/// Half a million items cost no more than a few times the size of the record.
 #[test]
-fn k03_a_megabyte_of_empty_items_is_judged() {
+fn k03_a_megabyte_of_empty_items_is_rejected() {
     let many = |item: &str| {
         let list = vec![item; 200_000].join(",");
         placed(json!({ "lines": 0 })).replacen("\"lines\":0", &format!("\"lines\":[{list}]"), 1)

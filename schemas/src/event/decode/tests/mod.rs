@@ -36,20 +36,20 @@ fn without(mut event: Value, names: &[&str]) -> String {
     event.to_string()
 }
 
-/// The least order, changed.
+/// The smallest valid order, changed.
 fn placed(changes: Value) -> String {
     with(least("order.placed"), changes)
 }
 
-fn check(cases: &[(String, &str)]) {
+fn check_all(cases: &[(String, &str)]) {
     for (text, expected) in cases {
         assert_eq!(verdict(Topic::Orders, text), *expected, "{text}");
     }
 }
 
 #[test]
-fn fields_of_other_types_are_not_looked_at() {
-    check(&[
+fn fields_of_other_types_are_ignored() {
+    check_all(&[
         (
             placed(json!({ "amount_fen": "a lot", "received_at": -1, "nonsense": [{}] })),
             "accepted",
@@ -76,7 +76,7 @@ fn the_order_of_keys_and_escapes_make_no_difference() {
     assert_eq!(event.key(), Some("c/1"));
     assert_eq!(event.corrects(), Some("e-0"));
     assert_eq!(
-        (event.occurred_at_ms(), event.recorded_at_ms()),
+        (event.occurred_at().as_ms(), event.recorded_at().as_ms()),
         (NINE, NINE + 1_000)
     );
 }

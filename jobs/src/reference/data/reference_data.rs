@@ -1,0 +1,137 @@
+//! One version of all reference tables, and what is looked up in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use schemas::calendar::CalendarRow;
+
+use super::UNKNOWN;
+use super::customers::CustomerAt;
+use super::schema::{self, ReferenceTable, TABLES};
+use super::validity::Validity;
+use crate::error::Problem;
+
+/// A table with the rows of its file.
+pub(super) struct LoadedTable {
+    pub(super) table: &'static ReferenceTable,
+    pub(super) file: String,
+    pub(super) batch: RecordBatch,
+    /// Line (CSV) or row (Parquet) of each row of the batch.
+    pub(super) lines: Vec<u64>,
+    pub(super) validity: Validity,
+}
+
+/// One version of all reference tables.
+pub struct ReferenceData {
+    pub(super) version: String,
+    pub(super) tables: Vec<LoadedTable>,
+    /// By row of `ref_customer`.
+    pub(super) customers: Vec<CustomerAt>,
+    pub(super) calendar: Vec<CalendarRow>,
+    pub(super) unknown_customer: CustomerAt,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl ReferenceData {
+    /// No rows: every dimension is `UNKNOWN`.
+    pub fn empty() -> Self {
+        Self::without_tables(Self::version_of(&BTreeMap::new()))
+    }
+
+    pub(super) fn without_tables(version: String) -> Self {
+        Self {
+            version,
+            tables: Vec::new(),
+            customers: Vec::new(),
+            calendar: Vec::new(),
+            unknown_customer: CustomerAt::unknown(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// [`ReferenceData::version_of`] its files.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Files and columns that nothing reads.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Days that add to the built-in calendar or replace days of it (`Calendar::with_rows`).
+    pub fn calendar_rows(&self) -> &[CalendarRow] {
+        &self.calendar
+    }
+
+    /// The tables as they are in the files, under the names of the contract.
+    pub fn tables(&self) -> impl Iterator<Item = (&'static str, &RecordBatch)> {
+        self.tables
+            .iter()
+            .map(|loaded| (loaded.table.name, &loaded.batch))
+    }
+
+    pub(super) fn table(&self, name: &str) -> Option<&LoadedTable> {
+        self.tables.iter().find(|loaded| loaded.table.name == name)
+    }
+
+    /// The customer's version in force at `at_ms`; all [`UNKNOWN`] where there is none.
+    pub(crate) fn customer(&self, customer_id: &str, at_ms: i64) -> &CustomerAt {
+        self.table(schema::CUSTOMER)
+            .and_then(|loaded| loaded.validity.row_at(customer_id, at_ms))
+            .map_or(&self.unknown_customer, |row| &self.customers[row])
+    }
+
+    /// Tables `asof.<name>`: the rows in force at `instant_ms` without the columns of validity; texts are [`UNKNOWN`] instead of NULL.
+    /// A table without a file has no rows.
+    pub(crate) fn as_of(
+        &self,
+        instant_ms: i64,
+    ) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
+        let mut tables = Vec::new();
+        for table in TABLES {
+            let Some(name) = table.as_of else {
+                continue;
+            };
+            let batch = match self.table(table.name) {
+                Some(loaded) => {
+                    let rows = UInt32Array::from(loaded.validity.rows_at(instant_ms));
+                    take_record_batch(&loaded.batch, &rows)?
+                }
+                None => RecordBatch::new_empty(Arc::new(file_schema(table))),
+            };
+            let columns = table.columns.iter().map(|(column, _)| {
+                let array = batch.column_by_name(column).ok_or_else(|| {
+                    ArrowError::SchemaError(format!("no column={column} in table={name}"))
+                })?;
+                Ok((*column, texts_without_null(array), true))
+            });
+            let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
+            tables.push((name, RecordBatch::try_from_iter_with_nullable(columns)?));
+        }
+        Ok(tables)
+    }
+}
+
+fn file_schema(table: &ReferenceTable) -> Schema {
+    let fields = table
+        .all_columns()
+        .map(|(name, kind)| Field::new(name, kind.data_type(), true));
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+/// A text column with [`UNKNOWN`] instead of NULL; other columns as they are.
+fn texts_without_null(array: &ArrayRef) -> ArrayRef {
+    if *array.data_type() != DataType::Utf8 || array.null_count() == 0 {
+        return array.clone();
+    }
+    let texts = array.as_string::<i32>().iter();
+    Arc::new(StringArray::from_iter_values(
+        texts.map(|text| text.unwrap_or(UNKNOWN)),
+    ))
+}

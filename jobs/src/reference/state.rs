@@ -1,0 +1,79 @@
+//! The reference state of a shard: reference data from files, list prices from events of the global topic.
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use pipeline::error::Result;
+use pipeline::history::ReferenceState;
+use schemas::money::Fen;
+
+use super::data::{CustomerAt, ReferenceData};
+use super::list_price::{ListPrices, PriceType};
+
+/// The topic whose events change list prices.
+const PRICES: &str = "prices";
+
+/// Reference data of one version, and the list prices announced so far.
+///
+/// The dependencies that an operator declares ([`pipeline::history::OperatorContext::read`]) are SKUs: an operator that looks up a
+/// list price declares its `sku_id`.
+pub struct RetailReference {
+    data: Arc<ReferenceData>,
+    pub(super) list_prices: ListPrices,
+}
+
+impl RetailReference {
+    /// A state with these reference data and no list price yet.
+    pub fn new(data: Arc<ReferenceData>) -> Self {
+        Self {
+            data,
+            list_prices: ListPrices::default(),
+        }
+    }
+
+    /// The customer's attributes at `at_ms`; all [`super::UNKNOWN`] where no version is in force.
+    pub(crate) fn customer(&self, customer_id: &str, at_ms: i64) -> &CustomerAt {
+        self.data.customer(customer_id, at_ms)
+    }
+
+    /// The list price in force for a customer of `region_code` at `at_ms` (K19).
+    pub(crate) fn list_price(
+        &self,
+        sku_id: &str,
+        region_code: &str,
+        price_type: PriceType,
+        at_ms: i64,
+    ) -> Option<Fen> {
+        self.list_prices.at(sku_id, region_code, price_type, at_ms)
+    }
+}
+
+impl ReferenceState for RetailReference {
+    fn apply(
+        &mut self,
+        topic: &str,
+        batch: &RecordBatch,
+        skip: &[bool],
+        removed: &[Arc<str>],
+    ) -> Result<Vec<Arc<str>>> {
+        if topic != PRICES {
+            return Ok(Vec::new());
+        }
+        Ok(self.list_prices.apply(batch, skip, removed)?)
+    }
+
+    fn as_of(&self, instant_ms: i64) -> Result<Vec<(&'static str, RecordBatch)>> {
+        let mut tables = self.data.as_of(instant_ms)?;
+        tables.push(("list_price", self.list_prices.as_of(instant_ms)?));
+        Ok(tables)
+    }
+
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(postcard::to_stdvec(&self.list_prices)?)
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<()> {
+        self.list_prices = postcard::from_bytes(bytes)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! The sections of `vitrine.toml`, each with its defaults. Every key is documented in `deploy/vitrine.example.toml`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pipeline::decode::Partitioner;
+use pipeline::sink::WebhookSettings;
+use schemas::event::Topic;
+use serde::Deserialize;
+
+use super::units;
+
+/// Where events come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SourceKind {
+    Kafka,
+    Files,
+}
+
+/// `[source]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SourceConfig {
+    pub(crate) kind: SourceKind,
+    pub(crate) brokers: String,
+    pub(crate) group: String,
+    pub(crate) properties: BTreeMap<String, String>,
+    pub(crate) dir: PathBuf,
+    pub(crate) partitioner: Partitioner,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self {
+            kind: SourceKind::Kafka,
+            brokers: "127.0.0.1:9092".to_owned(),
+            group: "vitrine".to_owned(),
+            properties: BTreeMap::new(),
+            dir: PathBuf::new(),
+            partitioner: Partitioner::Murmur2,
+        }
+    }
+}
+
+/// `[topics]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TopicsConfig {
+    pub(crate) orders: String,
+    pub(crate) visits: String,
+    pub(crate) complaints: String,
+    pub(crate) prices: String,
+    pub(crate) alerts: String,
+    pub(crate) demand: String,
+    /// Create missing output topics; input topics are never created.
+    pub(crate) create_topics: bool,
+}
+
+impl Default for TopicsConfig {
+    fn default() -> Self {
+        let name = |topic: Topic| topic.default_topic().to_owned();
+        Self {
+            orders: name(Topic::Orders),
+            visits: name(Topic::Visits),
+            complaints: name(Topic::Complaints),
+            prices: name(Topic::Prices),
+            alerts: "alerts.v1".to_owned(),
+            demand: "feeds.demand.v1".to_owned(),
+            create_topics: true,
+        }
+    }
+}
+
+/// `[time.<topic>]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TopicTimeConfig {
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) out_of_orderness: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) allowed_lateness: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) idle_after: Duration,
+}
+
+/// `[time]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TimeConfig {
+    #[serde(deserialize_with = "units::zone")]
+    pub(crate) zone: chrono_tz::Tz,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) max_future_skew: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) alignment: Duration,
+    #[serde(deserialize_with = "units::orders")]
+    pub(crate) orders: TopicTimeConfig,
+    #[serde(deserialize_with = "units::visits")]
+    pub(crate) visits: TopicTimeConfig,
+    #[serde(deserialize_with = "units::complaints")]
+    pub(crate) complaints: TopicTimeConfig,
+    #[serde(deserialize_with = "units::prices")]
+    pub(crate) prices: TopicTimeConfig,
+}
+
+impl Default for TimeConfig {
+    fn default() -> Self {
+        Self {
+            zone: chrono_tz::Asia::Shanghai,
+            max_future_skew: Duration::from_secs(300),
+            alignment: Duration::from_secs(3600),
+            orders: TopicTimeConfig::of(Topic::Orders),
+            visits: TopicTimeConfig::of(Topic::Visits),
+            complaints: TopicTimeConfig::of(Topic::Complaints),
+            prices: TopicTimeConfig::of(Topic::Prices),
+        }
+    }
+}
+
+impl TopicTimeConfig {
+    /// The defaults of `CONTRACT.md` 2.
+    pub(crate) fn of(topic: Topic) -> Self {
+        let (bound_s, late_days) = match topic {
+            Topic::Orders => (60, 2),
+            Topic::Complaints => (5, 2),
+            Topic::Visits | Topic::Prices => (600, 7),
+        };
+        Self {
+            out_of_orderness: Duration::from_secs(bound_s),
+            allowed_lateness: Duration::from_secs(late_days * 86_400),
+            idle_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// `[epoch]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EpochConfig {
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) interval: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) seal_every: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) revise_every: Duration,
+}
+
+impl Default for EpochConfig {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(10),
+            seal_every: Duration::from_secs(1),
+            revise_every: Duration::from_secs(300),
+        }
+    }
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StorageConfig {
+    pub(crate) url: String,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            url: "file:///var/lib/vitrine".to_owned(),
+        }
+    }
+}
+
+/// `[reference]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReferenceConfig {
+    pub(crate) dir: PathBuf,
+}
+
+impl Default for ReferenceConfig {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("ref"),
+        }
+    }
+}
+
+/// `[sql]`: no key yet.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SqlConfig {}
+
+/// `[alerts]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AlertsConfig {
+    pub(crate) webhooks: Vec<WebhookSettings>,
+    pub(crate) allow_private_addresses: bool,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) max_age: Duration,
+}
+
+impl Default for AlertsConfig {
+    fn default() -> Self {
+        Self {
+            webhooks: Vec::new(),
+            allow_private_addresses: false,
+            max_age: Duration::from_secs(86_400),
+        }
+    }
+}
+
+/// `[feeds]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FeedsConfig {
+    pub(crate) demand: bool,
+}
+
+impl Default for FeedsConfig {
+    fn default() -> Self {
+        Self { demand: true }
+    }
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HttpConfig {
+    pub(crate) listen: String,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LimitsConfig {
+    pub(crate) max_record_bytes: usize,
+    #[serde(deserialize_with = "units::bytes")]
+    pub(crate) memory: usize,
+    pub(crate) dead_letter_stop_ratio: f64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            max_record_bytes: 1 << 20,
+            memory: 2 << 30,
+            dead_letter_stop_ratio: 0.5,
+        }
+    }
+}

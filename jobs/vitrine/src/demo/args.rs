@@ -1,0 +1,79 @@
+//! The arguments of `vitrine demo`, and the plan that follows from them.
+
+use std::path::PathBuf;
+
+use chrono::Duration;
+use indicatif::HumanCount;
+use pipeline::time::{Zone, wall};
+use simulator::Plan;
+
+use crate::config::Config;
+
+/// Two shards show everything that several do; each further one costs the planning of its own queries.
+const PARTITIONS: u32 = 2;
+/// How long the plan of a live demo goes on after today.
+const DAYS_AHEAD: u32 = 366;
+
+/// Arguments of `vitrine demo`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  vitrine demo --once            (14 days of 500 retailers, the results, and the end)
+  vitrine demo                   (the same up to now, then live until Ctrl-C)
+  vitrine demo --once --days 56 --dir weeks8      (long enough for trends)")]
+pub(crate) struct DemoArgs {
+    /// Folder to create; a folder that is not empty is refused
+    #[arg(long, value_name = "DIR", default_value = "vitrine-demo")]
+    pub(super) dir: PathBuf,
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub(super) days: u32,
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    customers: u32,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Process the simulated days, print the summary and end
+    #[arg(long)]
+    pub(super) once: bool,
+}
+
+impl DemoArgs {
+    /// The plan of the simulator: fixed days, or days that end today and go on.
+    pub(super) fn plan(&self, config: &Config) -> Plan {
+        let today = Zone(config.time.zone).day_of(wall::now_ms()).date();
+        let plan = Plan {
+            days: self.days,
+            customers: self.customers,
+            seed: self.seed,
+            partitions: PARTITIONS,
+            zone: config.time.zone,
+            ..Plan::default()
+        };
+        if self.once {
+            return plan;
+        }
+        Plan {
+            start: today - Duration::days(self.days.into()),
+            days: self.days + DAYS_AHEAD,
+            ..plan
+        }
+    }
+
+    /// Prints to stderr what is simulated.
+    pub(super) fn announce(&self, plan: &Plan) {
+        let customers = HumanCount(plan.customers.into());
+        if self.once {
+            eprintln!(
+                "simulating {} days from {}: {customers} customers, {} shards",
+                plan.days, plan.start, plan.partitions
+            );
+        } else {
+            eprintln!(
+                "simulating {} days up to now, then live until Ctrl-C: {customers} customers, {} shards",
+                self.days, plan.partitions
+            );
+        }
+        eprintln!(
+            "broker: in-process, nothing to install; `vitrine publish {}` sends the same\nevents to a real Kafka",
+            self.dir.join("events").display()
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! Shards and publisher of one process, put together from a configuration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jobs::alerts::AlertRules;
+use jobs::catalogue;
+use jobs::reference::{ReferenceArchive, RetailReference};
+use pipeline::publisher::{EpochRecord, PublisherSettings, RunSummary, Until};
+use pipeline::run::process::Process;
+use pipeline::shard::ShardSettings;
+use pipeline::time::Zone;
+use tokio::sync::watch;
+
+use super::HEARTBEAT;
+use super::inputs::{Inputs, shard_settings, stop_offsets};
+use super::new_references::new_references;
+use super::sinks::sinks;
+use crate::config::Config;
+use crate::storage;
+
+/// Runs shards and publisher of a configuration over these inputs; `on_epoch` receives every epoch.
+pub(crate) async fn process(
+    config: &Config,
+    inputs: Inputs,
+    until: Until,
+    stop: watch::Receiver<bool>,
+    on_epoch: impl FnMut(&EpochRecord),
+) -> anyhow::Result<RunSummary> {
+    let store = storage::object_store(config)?;
+    let zone = Zone(config.time.zone);
+    let archive = Arc::new(ReferenceArchive::new(store.clone()));
+    let reference = storage::reference_data(config, &archive).await?;
+    let metrics = catalogue::metrics()?;
+    let shards: Vec<ShardSettings> = (0..inputs.keyed)
+        .map(|shard| shard_settings(config, shard, inputs.keyed, inputs.global))
+        .collect();
+    let stop_offsets = match (&inputs.kafka, until) {
+        (Some(_), Until::Stopped) | (None, _) => None,
+        (Some(kafka), _) => Some(stop_offsets(kafka, &shards)?),
+    };
+    let topics = config.topic_settings();
+    let by_topic = |pick: fn(&pipeline::decode::TopicSettings) -> i64| -> BTreeMap<String, i64> {
+        topics
+            .iter()
+            .map(|topic| (topic.topic.name().to_owned(), pick(topic)))
+            .collect()
+    };
+    let version = reference.version().to_owned();
+    let policy = catalogue::policy()?;
+    // Read and checked before anything is claimed.
+    let rules = AlertRules::built_in(&policy)?;
+    let process = Process {
+        publisher: PublisherSettings {
+            zone,
+            shards: inputs.keyed,
+            interval: config.epoch.interval,
+            revise_every: config.epoch.revise_every,
+            topic_names: topics
+                .iter()
+                .map(|topic| (topic.name.clone(), topic.topic))
+                .collect(),
+            lateness: by_topic(|topic| topic.allowed_lateness_ms),
+            bounds: by_topic(|topic| topic.out_of_orderness_ms),
+            rules: rules.cards(),
+            checkpoint_every: 64,
+            heartbeat: HEARTBEAT,
+            early_bytes: 64 << 20,
+        },
+        metrics: metrics.clone(),
+        specs: catalogue::stored_tables(zone)?,
+        row_rules: rules.for_publisher(),
+        sinks: sinks(config, inputs.kafka.as_ref(), &reference).await?,
+        make_state: |shard: u32, reference: RetailReference| {
+            let metrics = metrics.clone();
+            let (shards, policy) = (inputs.keyed, policy.clone());
+            let rules = rules.for_shard();
+            async move {
+                catalogue::shard_state(zone, shard, shards, reference, metrics, policy, rules).await
+            }
+        },
+        references: archive.clone(),
+        open_source: inputs.open,
+        stop_offsets,
+        new_references: new_references(config, archive, version.clone()),
+        reference: version,
+        owner: format!("pid {}", std::process::id()),
+        shards,
+        until,
+    };
+    Ok(process.run(store, stop, on_epoch).await?)
+}

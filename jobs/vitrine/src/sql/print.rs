@@ -1,0 +1,93 @@
+//! The rows of one query, to stdout or to a file.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use chrono_tz::Tz;
+use pipeline::error::Error;
+use pipeline::query::Session;
+use pipeline::query::output::{self, Format};
+use pipeline::time::wall;
+
+use crate::local_time::local;
+
+/// A reader that has seen enough (`vitrine sql … | head`) is not a failure.
+pub(super) fn ignore_broken_pipe(error: anyhow::Error) -> Result<()> {
+    if is_broken_pipe(&error) {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+/// Whether the reader of the rows has gone.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Error>()
+        .is_some_and(output::is_broken_pipe)
+}
+
+/// Prints one answer and lets go of its epoch.
+pub(super) async fn print_once(
+    session: Session,
+    query: &str,
+    format: Format,
+    file: Option<&Path>,
+) -> Result<()> {
+    let printed = print(&session, query, format, file).await;
+    session.close().await;
+    printed
+}
+
+/// Runs a query and prints its rows to stdout, or to a file that appears when it is complete.
+pub(super) async fn print(
+    session: &Session,
+    query: &str,
+    format: Format,
+    file: Option<&Path>,
+) -> Result<()> {
+    let started = wall::monotonic();
+    let answer = session.query(query).await?;
+    let rows = match file {
+        Some(file) => {
+            let part = part_of(file);
+            let sink = File::create(&part)
+                .with_context(|| format!("file={} cannot be created", part.display()))?;
+            let written = output::write(answer, format, BufWriter::new(sink)).await;
+            let finished = match written {
+                Ok(rows) => fs::rename(&part, file)
+                    .map(|()| rows)
+                    .with_context(|| format!("file={} cannot be created", file.display())),
+                Err(error) => Err(error.into()),
+            };
+            finished.inspect_err(|_| {
+                // The first error is the one to report.
+                let _ = fs::remove_file(&part);
+            })?
+        }
+        None => output::write(answer, format, BufWriter::new(io::stdout())).await?,
+    };
+    if format == Format::Table || file.is_some() {
+        let plural = if rows == 1 { "" } else { "s" };
+        eprintln!(
+            "{rows} row{plural}, {}, {} ms",
+            epoch_of(session),
+            started.elapsed().as_millis()
+        );
+    }
+    Ok(())
+}
+
+fn part_of(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    file.with_file_name(name)
+}
+
+/// The epoch of a session and when it was committed.
+pub(super) fn epoch_of(session: &Session) -> String {
+    let committed_at = local(session.committed_at_ms(), Tz::UTC, "%Y-%m-%dT%H:%M:%SZ");
+    format!("epoch={} of {committed_at}", session.epoch())
+}

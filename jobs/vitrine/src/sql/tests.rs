@@ -1,0 +1,143 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::sync::Arc;
+
+use clap::Parser;
+use object_store::memory::InMemory;
+use pipeline::error::{Error, ErrorKind};
+use pipeline::query::Engine;
+use pipeline::query::catalog::{Snapshot, ViewText};
+
+use super::print::epoch_of;
+use super::*;
+use crate::exit;
+
+/// A session over two views, `metrics.demand_orders` and `facts.order_lines`.
+pub(super) async fn session() -> Session {
+    let view = |schema: &str, name: &str, sql: &str| ViewText {
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+        sql: sql.to_owned(),
+        ..ViewText::default()
+    };
+    let snapshot = Snapshot {
+        epoch: 7,
+        committed_at_ms: 1_767_542_400_000,
+        zone: chrono_tz::Asia::Shanghai,
+        tables: Vec::new(),
+        finality: Vec::new(),
+        reference: Vec::new(),
+        views: vec![
+            view(
+                "metrics",
+                "demand_orders",
+                "SELECT 'S1' AS sku_id, 5 AS requested_qty",
+            ),
+            view(
+                "facts",
+                "order_lines",
+                "SELECT 'S1' AS sku_id, 250 AS price_fen",
+            ),
+        ],
+    };
+    let engine = Engine::new(Arc::new(InMemory::new()), 64 << 20).unwrap();
+    Session::open(&snapshot, &engine).await.unwrap()
+}
+
+#[tokio::test]
+async fn only_a_query_that_has_to_change_ends_with_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.csv");
+    let session = session().await;
+    for (query, code) in [
+        ("SELECT * FROM t", 2),
+        (" ; ", 2),
+        ("SELECT 1 / (value - 3) FROM generate_series(1, 5)", 1),
+    ] {
+        let printed = print(&session, query, Format::Csv, Some(&file)).await;
+        let error = printed.unwrap_err();
+        assert_eq!(exit::code(&error), code, "{query}: {error:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_appears_when_it_is_complete_and_not_after_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demand.csv");
+    let session = session().await;
+    let failing = "SELECT 1 / (value - 3) FROM generate_series(1, 5)";
+    assert!(
+        print(&session, failing, Format::Csv, Some(&file))
+            .await
+            .is_err()
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    print(
+        &session,
+        "SELECT * FROM demand_orders",
+        Format::Csv,
+        Some(&file),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "sku_id,requested_qty\nS1,5\n"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(epoch_of(&session), "epoch=7 of 2026-01-04T16:00:00Z");
+}
+
+#[derive(Debug, clap::Parser)]
+struct Command {
+    #[command(flatten)]
+    sql: SqlArgs,
+}
+
+fn format(arguments: &[&str]) -> Format {
+    Command::try_parse_from(["sql"].iter().chain(arguments))
+        .unwrap()
+        .sql
+        .format()
+}
+
+#[test]
+fn the_format_is_the_argument_or_follows_the_file() {
+    assert_eq!(format(&["SELECT 1"]), Format::Table);
+    assert_eq!(format(&["SELECT 1", "--format", "ndjson"]), Format::NdJson);
+    assert_eq!(
+        format(&["SELECT 1", "--output", "a.parquet"]),
+        Format::Parquet
+    );
+    assert_eq!(
+        format(&["SELECT 1", "--output", "a.parquet", "--format", "csv"]),
+        Format::Csv
+    );
+    assert_eq!(
+        format(&["SELECT 1", "--output", "notes.txt"]),
+        Format::Table
+    );
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    let error = Command::try_parse_from(["sql", "SELECT 1", "--format", "xml"])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("ndjson"), "{error}");
+    assert!(
+        Command::try_parse_from(["sql", "--output", "a.csv"]).is_err(),
+        "--output without a query"
+    );
+}
+
+#[test]
+fn a_broken_pipe_is_ignored_and_other_errors_are_not() {
+    let error = |kind: io::ErrorKind| {
+        let error = Error::new(ErrorKind::Unavailable, "cannot write the rows");
+        error.caused_by(io::Error::from(kind)).into()
+    };
+    assert!(ignore_broken_pipe(error(io::ErrorKind::BrokenPipe)).is_ok());
+    assert!(ignore_broken_pipe(error(io::ErrorKind::StorageFull)).is_err());
+}

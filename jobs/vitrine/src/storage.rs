@@ -1,0 +1,247 @@
+//! What a storage holds: the object store itself, sessions over the newest epoch, archived reference data.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use anyhow::{Context, bail};
+use jobs::catalogue;
+use jobs::reference::{ReferenceArchive, ReferenceData};
+use object_store::ObjectStore;
+use pipeline::error::ErrorKind;
+use pipeline::publisher::{EpochRecord, newest_epoch};
+use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
+use pipeline::query::{Engine, Lease, Session};
+use pipeline::table::{TableSpec, Tables};
+use pipeline::time::Zone;
+use tokio::sync::Mutex;
+
+use crate::config::Config;
+use crate::exit::CommandError;
+
+/// The object store of a configuration.
+pub(crate) fn object_store(config: &Config) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    pipeline::log::open_store(&config.storage.url)
+        .with_context(|| format!("storage cannot be opened url={}", config.storage.url))
+}
+
+/// Opens sessions over the newest epoch. It keeps what it has read of tables and files, so that the next session reads only what is
+/// new.
+pub(crate) struct EpochReader<'c> {
+    config: &'c Config,
+    store: Arc<dyn ObjectStore>,
+    tables: Tables,
+    specs: Vec<TableSpec>,
+    archive: ReferenceArchive,
+    engine: Engine,
+    /// The lease of the last epoch opened: the next session of that epoch shares it.
+    lease: Mutex<Weak<Lease>>,
+    has_warned: AtomicBool,
+}
+
+impl<'c> EpochReader<'c> {
+    pub(crate) fn new(config: &'c Config) -> anyhow::Result<Self> {
+        let store = object_store(config)?;
+        Ok(Self {
+            config,
+            tables: Tables::new(store.clone()),
+            specs: catalogue::stored_tables(Zone(config.time.zone))?,
+            archive: ReferenceArchive::new(store.clone()),
+            engine: Engine::new(store.clone(), config.limits.memory)?,
+            store,
+            lease: Mutex::default(),
+            has_warned: AtomicBool::new(false),
+        })
+    }
+
+    /// Pins the newest epoch, holds its files and opens it.
+    pub(crate) async fn session(&self) -> anyhow::Result<Session> {
+        Ok(self.newest().await?.1)
+    }
+
+    /// The same with the record of the epoch.
+    pub(crate) async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
+        let Some(epoch) = newest_epoch(self.store.clone()).await? else {
+            bail!(
+                "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
+                self.config.storage.url
+            );
+        };
+        // Before anything of the epoch is read.
+        let lease = self.lease(&epoch).await;
+        let snapshot = self.snapshot(&epoch).await?;
+        let session = Session::open(&snapshot, &self.engine).await?;
+        Ok((epoch, session.holding(lease)))
+    }
+
+    /// The lease of the epoch; without one, what is replaced meanwhile is still kept for an hour.
+    async fn lease(&self, epoch: &EpochRecord) -> Option<Arc<Lease>> {
+        let mut last = self.lease.lock().await;
+        if let Some(lease) = last.upgrade()
+            && lease.epoch() == epoch.epoch
+            && !lease.is_over()
+        {
+            return Some(lease);
+        }
+        match Lease::take(self.store.clone(), epoch).await {
+            Ok(lease) => {
+                let lease = Arc::new(lease);
+                *last = Arc::downgrade(&lease);
+                Some(lease)
+            }
+            Err(error) => {
+                if !self.has_warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        ?error,
+                        "reading without a lease: a query that takes over an hour may lose its files"
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    async fn snapshot(&self, epoch: &EpochRecord) -> anyhow::Result<Snapshot> {
+        let keys: BTreeMap<String, Vec<String>> = schemas::table::all_tables()
+            .into_iter()
+            .filter(|table| matches!(table.schema_name, "metrics" | "feeds"))
+            .map(|table| {
+                let key = table.key.iter().map(|name| (*name).to_owned()).collect();
+                (format!("{}.{}", table.schema_name, table.name), key)
+            })
+            .collect();
+        let mut pinned = Vec::new();
+        for spec in &self.specs {
+            let name = spec.full_name();
+            let files = match epoch.tables.get(&name) {
+                Some(&version) => self
+                    .tables
+                    .files_at(&name, version)
+                    .await
+                    .with_context(|| format!("table={name} cannot be read at version={version}"))?,
+                None => Arc::default(),
+            };
+            pinned.push(PinnedTable {
+                schema_name: spec.schema_name.clone(),
+                name: spec.name.clone(),
+                schema: spec.schema.clone(),
+                partition_by: spec.partition_by.clone(),
+                key: keys.get(&name).cloned().unwrap_or_default(),
+                files: files
+                    .iter()
+                    .map(|file| PinnedFile {
+                        path: file.location.clone(),
+                        size: file.size,
+                        partition_values: file.partition_values.clone().into_iter().collect(),
+                        rows: Some(file.rows),
+                    })
+                    .collect(),
+            });
+        }
+        let reference = self.archive.read(&epoch.reference).await?;
+        Ok(Snapshot {
+            epoch: epoch.epoch,
+            committed_at_ms: epoch.committed_at_ms,
+            zone: self.config.time.zone,
+            tables: pinned,
+            finality: epoch
+                .finality
+                .iter()
+                .map(|row| Finality {
+                    table: row.table.clone(),
+                    window_kind: row.window_kind.clone(),
+                    final_until_ms: row.until_ms,
+                })
+                .collect(),
+            reference: reference
+                .tables()
+                .map(|(name, rows)| (name.to_owned(), rows.clone()))
+                .collect(),
+            views: catalogue::views()?,
+        })
+    }
+}
+
+/// The reference data of a configuration, archived; a missing folder is empty reference data, with a warning.
+pub(crate) async fn reference_data(
+    config: &Config,
+    archive: &ReferenceArchive,
+) -> anyhow::Result<Arc<ReferenceData>> {
+    let dir = &config.reference.dir;
+    let reference = archive.add(dir).await.map_err(|error| -> anyhow::Error {
+        match error.kind() {
+            // Files that somebody has to correct, as `vitrine check` reports too.
+            ErrorKind::Configuration => {
+                let message = format!("[reference] dir={}: {error}", dir.display());
+                CommandError::Usage(message).into()
+            }
+            _ => error.into(),
+        }
+    })?;
+    if !ReferenceData::folder_exists(dir)? {
+        tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
+    }
+    for warning in reference.warnings() {
+        tracing::warn!(%warning, "reference data");
+    }
+    Ok(reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn config(folder: &tempfile::TempDir) -> Config {
+        let mut config = Config::default();
+        config.storage.url = format!("file://{}", folder.path().display());
+        config
+    }
+
+    fn epoch(epoch: i64) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            committed_at_ms: 0,
+            cut: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            finality: Vec::new(),
+            reference: String::new(),
+            drained_to_ms: None,
+            clocks: BTreeMap::new(),
+            unrevised: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn sessions_of_one_epoch_share_a_lease() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder);
+        let reader = Reader::new(&config).unwrap();
+        let first = reader.lease(&epoch(7)).await.unwrap();
+        let again = reader.lease(&epoch(7)).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+        let next = reader.lease(&epoch(8)).await.unwrap();
+        assert_eq!((first.epoch(), next.epoch()), (7, 8));
+        let leases = || {
+            std::fs::read_dir(folder.path().join("leases"))
+                .unwrap()
+                .count()
+        };
+        assert_eq!(leases(), 2);
+        drop(again);
+        Arc::into_inner(first).unwrap().close().await;
+        assert_eq!(leases(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_storage_that_takes_no_lease_is_read_without_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("leases"), "in the way").unwrap();
+        let config = config(&folder);
+        let reader = Reader::new(&config).unwrap();
+        assert!(reader.lease(&epoch(7)).await.is_none());
+        assert!(reader.has_warned.load(Ordering::Relaxed));
+        assert!(reader.lease(&epoch(8)).await.is_none());
+    }
+}

@@ -1,0 +1,145 @@
+//! What the publisher does to the outside: its log, the tables, the public queries. One action at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use serde::Serialize;
+
+use super::feed::{self, Cells, FeedDefinition};
+use super::machine::{Action, Event, RoundInput, RoundRows};
+use super::record::{EpochRecord, Intent, PublisherCheckpoint, encode};
+use crate::error::Result;
+use crate::log::Log;
+use crate::round::{Evaluator, Metric, evaluate_over, evaluate_public};
+use crate::shard::from_ipc;
+use crate::sink::stage_records;
+use crate::table::{TableChanges, TableSpec, Tables};
+use crate::time::{Day, WindowKind};
+
+/// The publisher's hands. It is moved into the future of an action and comes back with the outcome.
+pub(super) struct EpochIo {
+    pub store: Arc<dyn ObjectStore>,
+    pub log: Log,
+    pub tables: Arc<Tables>,
+    /// Every stored table, by `schema.name`.
+    pub specs: Arc<BTreeMap<String, TableSpec>>,
+    pub metrics: Arc<Vec<Metric>>,
+    pub feed: Option<FeedDefinition>,
+    pub evaluator: Evaluator,
+}
+
+/// The two kinds of records of the publisher's log, borrowed: encoded like `PublisherRecord`.
+#[derive(Serialize)]
+enum RecordRef<'r> {
+    Intent(&'r Intent),
+    Epoch(&'r EpochRecord),
+}
+
+impl EpochIo {
+    /// Performs an action that changes something outside, or takes long. `None` for one that does not.
+    pub async fn perform(&mut self, action: Action) -> Result<Option<Event>> {
+        Ok(Some(match action {
+            Action::Wait | Action::Ask(_) => return Ok(None),
+            Action::Compute(rounds) => Event::Computed(self.compute(rounds).await?),
+            Action::Stage {
+                epoch,
+                rows,
+                records,
+                versions,
+                compacts,
+            } => {
+                let tag = format!("{}-{epoch}", self.log.claim_id().number);
+                let mut tables = BTreeMap::new();
+                for (table, batches) in &rows.0 {
+                    let Some(spec) = self.specs.get(table) else {
+                        continue;
+                    };
+                    let mut changes = TableChanges {
+                        add: self.tables.stage(spec, batches, &tag).await?,
+                        compactions: Vec::new(),
+                    };
+                    if let Some(version) = versions.get(table).filter(|_| compacts) {
+                        changes.compactions = self.tables.compact(spec, *version, &tag).await?;
+                    }
+                    tables.insert(table.clone(), changes);
+                }
+                let records = stage_records(&self.store, &tag, &records).await?;
+                Event::Staged { tables, records }
+            }
+            Action::SealIntent(intent) => {
+                let payload = encode(&RecordRef::Intent(&intent))?;
+                Event::IntentSealed {
+                    number: self.log.append(payload).await?,
+                }
+            }
+            Action::Commit {
+                table,
+                epoch,
+                changes,
+            } => Event::Committed {
+                version: self.tables.commit(&table, epoch, &changes).await?,
+                table,
+            },
+            Action::Record(record) => {
+                let payload = encode(&RecordRef::Epoch(&record))?;
+                Event::Recorded {
+                    number: self.log.append(payload).await?,
+                }
+            }
+        }))
+    }
+
+    /// Writes the state up to and with the last record.
+    pub async fn write_checkpoint(&mut self, checkpoint: &PublisherCheckpoint) -> Result<()> {
+        self.log.write_checkpoint(encode(checkpoint)?).await?;
+        Ok(())
+    }
+
+    async fn compute(&mut self, rounds: Vec<RoundInput>) -> Result<Vec<RoundRows>> {
+        let metrics = self.metrics.clone();
+        let mut all = Vec::with_capacity(rounds.len());
+        for RoundInput { key, partials } in rounds {
+            let mut rows = Vec::new();
+            let mut cells = None;
+            for metric in super::plan::Planner::metrics_of(&metrics, &key) {
+                let mut parts = Vec::new();
+                let answers = partials.values().flatten();
+                for (_, ipc) in answers.filter(|(name, _)| *name == metric.name) {
+                    parts.extend(from_ipc(ipc)?);
+                }
+                let result =
+                    evaluate_public(&mut self.evaluator, metric, key.window, &parts).await?;
+                if key.window.kind == WindowKind::D1 {
+                    cells = cells.or(self.cells(metric, &key, &result).await?);
+                }
+                rows.push((metric.name.clone(), result));
+            }
+            all.push(RoundRows { key, rows, cells });
+        }
+        Ok(all)
+    }
+
+    /// What a day of the feed's metric says of each series.
+    async fn cells(
+        &mut self,
+        metric: &Metric,
+        key: &super::plan::RoundKey,
+        rows: &arrow::record_batch::RecordBatch,
+    ) -> Result<Option<(Day, Cells)>> {
+        let feed = self.feed.as_ref();
+        let Some(feed) = feed.filter(|feed| feed.metric == metric.name) else {
+            return Ok(None);
+        };
+        let result = evaluate_over(
+            &mut self.evaluator,
+            &feed.table(),
+            &metric.name,
+            rows,
+            &feed.sql,
+            key.window,
+        )
+        .await?;
+        Ok(Some((key.window.first, feed::cells(feed, &result)?)))
+    }
+}

@@ -1,0 +1,155 @@
+//! What the publisher puts into its own log. The version of this layout stands in the frame of each record ([`LAYOUT`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use serde::{Deserialize, Serialize};
+
+use super::feed::{FeedChange, FeedGrid};
+use super::plan::{Planner, RoundKey};
+use crate::alert::Transition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{LogReader, RecordKind};
+use crate::round::{Published, Revisions};
+use crate::shard::{Clocks, least_clocks};
+use crate::sink::RecordFile;
+use crate::table::TableChanges;
+use crate::time::Zone;
+
+/// Name of the publisher's log.
+pub const LOG: &str = "publisher";
+
+/// Version of this layout.
+pub const LAYOUT: u16 = 3;
+
+/// One record of the publisher's log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum PublisherRecord {
+    /// Everything that the epoch will make public. From here on it rolls forward.
+    Intent(Box<Intent>),
+    /// The epoch is public: what every query sees. The same epoch again is a heartbeat: clocks and finality have moved on.
+    Epoch(EpochRecord),
+}
+
+/// What one epoch does, with the publisher's state after it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Intent {
+    pub state: PublisherState,
+    /// Revisions that became known with this epoch.
+    pub published: Revisions,
+    /// Table (`schema.name`) → files.
+    pub tables: BTreeMap<String, TableChanges>,
+    pub feed: FeedChange,
+    /// The publisher's own alerts; they leave once the intent is sealed.
+    pub alerts: Vec<Transition>,
+    /// Live time (files: the furthest clock) against which their age is measured, ms UTC.
+    pub alerts_at_ms: i64,
+}
+
+/// The publisher's state but for the revisions, small enough to stand in every intent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PublisherState {
+    pub epoch: i64,
+    /// Shard → the last seal ingested.
+    pub cut: BTreeMap<u32, u64>,
+    pub clocks: BTreeMap<u32, Clocks>,
+    pub planner: Planner,
+    pub reference: String,
+    /// Rules that `ops.rules` lists: id and version.
+    pub rules_listed: BTreeSet<(String, u32)>,
+    /// Rules over metric rows, in the order of loading.
+    pub rules: Vec<Vec<u8>>,
+    /// Epoch → staged records (feed, dead letters) of which the sink had not said that they are delivered.
+    pub undelivered: BTreeMap<i64, RecordFile>,
+    /// Last record of the alert sink's log whose attempts are in `ops.deliveries`.
+    pub attempts_cut: u64,
+    /// Event time was moved on beyond the inputs' ends.
+    pub drained_to_ms: Option<i64>,
+    /// Conservation: what the last seal ingested had counted, per shard and input.
+    pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
+}
+
+impl PublisherState {
+    /// Windows that have ended for all shards and were touched after their last round.
+    pub(super) fn unrevised(&self, zone: Zone) -> Vec<RoundKey> {
+        let clocks = least_clocks(self.clocks.values());
+        self.planner.due(zone, &clocks, 0, 0, true)
+    }
+}
+
+/// Everything that outlives the publisher's process: a checkpoint of its log.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PublisherCheckpoint {
+    pub state: PublisherState,
+    pub published: Published,
+    pub last: Option<EpochRecord>,
+    pub grid: FeedGrid,
+}
+
+/// Rows of `table` for windows of this kind that end at or before the instant are final (K7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalUntil {
+    pub table: String,
+    pub window_kind: String,
+    pub until_ms: i64,
+}
+
+/// The newest one is what every query pins: all tables agree (P3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    pub epoch: i64,
+    pub committed_at_ms: i64,
+    pub cut: BTreeMap<u32, u64>,
+    /// Table (`schema.name`) → Delta version.
+    pub tables: BTreeMap<String, i64>,
+    pub finality: Vec<FinalUntil>,
+    pub reference: String,
+    pub drained_to_ms: Option<i64>,
+    /// How far each shard had come at the cut.
+    pub clocks: BTreeMap<u32, Clocks>,
+    /// Windows that have ended and whose rows do not show the newest facts yet (`[epoch] revise_every`).
+    pub unrevised: Vec<RoundKey>,
+}
+
+/// The newest epoch record, read without owning the log.
+pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>> {
+    let reader = LogReader::new(store, LOG, LAYOUT);
+    let Some(last) = reader.last_number().await? else {
+        return Ok(None);
+    };
+    let mut records = reader.read_back(last);
+    while let Some(entry) = records.try_next().await? {
+        if entry.kind != RecordKind::Data {
+            continue;
+        }
+        if let PublisherRecord::Epoch(epoch) = decode(&entry.payload)? {
+            return Ok(Some(epoch));
+        }
+    }
+    Ok(None)
+}
+
+/// The publisher's alerts that the record `payload` of its log lets leave, and the time their age is measured against.
+pub fn alerts_of(payload: &[u8]) -> Result<Option<(Vec<Transition>, i64)>> {
+    Ok(match decode(payload)? {
+        PublisherRecord::Intent(intent) => Some((intent.alerts, intent.alerts_at_ms)),
+        PublisherRecord::Epoch(_) => None,
+    })
+}
+
+pub(super) fn decode(payload: &[u8]) -> Result<PublisherRecord> {
+    postcard::from_bytes(payload).map_err(Error::from_source(
+        ErrorKind::Damaged,
+        "a record of the publisher's log cannot be read: restore it from a copy",
+    ))
+}
+
+pub(super) fn encode<T: Serialize>(record: &T) -> Result<bytes::Bytes> {
+    let bytes = postcard::to_stdvec(record).map_err(Error::from_source(
+        ErrorKind::Internal,
+        "a record of the publisher's log cannot be encoded",
+    ))?;
+    Ok(bytes.into())
+}

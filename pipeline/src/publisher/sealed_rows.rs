@@ -1,0 +1,216 @@
+//! Rows of this epoch from what the shards sealed, and about the epoch itself.
+
+use std::collections::BTreeMap;
+
+use super::assemble::TableRows;
+use super::machine::{Machine, SealedRecord};
+use super::rows::{
+    ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow,
+    WatermarkRow, event_rows, fact_rows, plain_rows,
+};
+use crate::error::Result;
+use crate::kafka::TopicPartition;
+use schemas::event::Topic;
+use schemas::time::TimestampMs;
+
+impl Machine {
+    /// Events, facts and what became of every record, from the seals of this epoch.
+    pub(super) fn sealed_rows(&mut self, epoch: i64, rows: &mut TableRows) -> Result<()> {
+        let zone = self.settings.zone;
+        let shards = self.settings.shards;
+        let (mut dead, mut late, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        let mut orphans = Vec::new();
+        for pending in &self.collected {
+            let (seal, shard) = (&pending.seal, pending.shard);
+            for (topic, ipc) in &seal.events {
+                let table = format!("events.{}", topic.name());
+                let Some(schema) = self.schemas.get(&table).cloned() else {
+                    continue;
+                };
+                let keyed = topic.is_keyed();
+                let mine = |partition: i32| keyed || partition.unsigned_abs() % shards == shard;
+                for batch in event_rows(ipc, &schema, zone, epoch, mine)? {
+                    rows.add(table.clone(), batch);
+                }
+            }
+            for (name, ipc) in &seal.facts {
+                let table = format!("facts.{name}");
+                let Some(schema) = self.schemas.get(&table).cloned() else {
+                    continue;
+                };
+                for batch in fact_rows(ipc, &schema, epoch)? {
+                    rows.add(table.clone(), batch);
+                }
+            }
+            let topic = |input| topic_of(input, &self.settings.topic_names);
+            dead.extend(seal.dead_letters.iter().map(|letter| {
+                DeadLetterRow::new(
+                    letter,
+                    topic(&letter.input),
+                    shard,
+                    epoch,
+                    zone,
+                    seal.sealed_at_ms,
+                )
+            }));
+            late.extend(
+                seal.late_events
+                    .iter()
+                    .map(|event| LateRow::new(event, topic(&event.input), shard, epoch, zone)),
+            );
+            // Every shard reads prices whole; the first speaks for all.
+            orphans.extend(
+                seal.orphans
+                    .iter()
+                    .filter(|orphan| orphan.topic.is_keyed() || shard == 0)
+                    .map(|orphan| OrphanFact::new(orphan, epoch, zone)),
+            );
+            for input in seal.inputs.iter().filter(|input| input.accounted) {
+                let key = (shard, input.input.topic.clone(), input.input.partition);
+                let before = self
+                    .durable
+                    .state
+                    .counted
+                    .insert(key, input.counters)
+                    .unwrap_or_default();
+                let now = input.counters;
+                if now.read == before.read {
+                    continue;
+                }
+                counted.push(ConservationRow {
+                    shard,
+                    seal: pending.number,
+                    topic: topic(&input.input).to_owned(),
+                    partition: input.input.partition,
+                    read_n: now.read - before.read,
+                    accepted_n: now.accepted - before.accepted,
+                    duplicate_n: now.duplicate - before.duplicate,
+                    dead_letter_n: now.dead - before.dead,
+                    too_late_n: now.too_late - before.too_late,
+                    sealed_at: TimestampMs::from_ms(seal.sealed_at_ms).as_micros(),
+                    epoch,
+                    event_date: zone.day_of(seal.sealed_at_ms).date().to_string(),
+                });
+            }
+        }
+        self.add_plain(rows, "facts.orphans", &orphans)?;
+        self.add_plain(rows, "ops.dead_letters", &dead)?;
+        self.add_plain(rows, "ops.late_events", &late)?;
+        self.add_plain(rows, "ops.conservation", &counted)
+    }
+
+    /// How the shards stand, and what the epoch before this one consisted of.
+    pub(super) fn epoch_rows(
+        &mut self,
+        epoch: i64,
+        wall_ms: i64,
+        rows: &mut TableRows,
+    ) -> Result<()> {
+        let emitted_at = TimestampMs::from_ms(wall_ms).as_micros();
+        let mut newest: BTreeMap<u32, &SealedRecord> = BTreeMap::new();
+        for pending in &self.collected {
+            newest.insert(pending.shard, pending);
+        }
+        let mut watermarks = Vec::new();
+        for (shard, pending) in newest {
+            for input in pending.seal.inputs.iter().filter(|input| input.accounted) {
+                let topic = topic_of(&input.input, &self.settings.topic_names);
+                let bound = self.settings.bounds.get(topic).copied().unwrap_or(0);
+                let late = self.settings.lateness.get(topic).copied().unwrap_or(0);
+                let at = |less: i64| {
+                    input
+                        .highest_ms
+                        .map(|ms| TimestampMs::from_ms(ms - less).as_micros())
+                };
+                watermarks.push(WatermarkRow {
+                    epoch,
+                    shard,
+                    topic: topic.to_owned(),
+                    partition: input.input.partition,
+                    next_offset: input.next_offset,
+                    watermark_at: at(bound),
+                    horizon_at: at(bound + late),
+                    is_at_end: input.at_end,
+                    emitted_at,
+                });
+            }
+        }
+        self.add_plain(rows, "ops.watermarks", &watermarks)?;
+        self.rule_rows(epoch, wall_ms, rows)?;
+        let Some(last) = &self.durable.last else {
+            return Ok(());
+        };
+        let cut = serde_json::to_string(&last.cut).unwrap_or_default();
+        let epochs: Vec<EpochRow> = last
+            .tables
+            .iter()
+            .map(|(table, version)| EpochRow {
+                epoch: last.epoch,
+                committed_at: TimestampMs::from_ms(last.committed_at_ms).as_micros(),
+                table_name: table.clone(),
+                version: *version,
+                cut: cut.clone(),
+            })
+            .collect();
+        let finality: Vec<FinalityRow> = last
+            .finality
+            .iter()
+            .map(|row| FinalityRow {
+                table_name: row.table.clone(),
+                window_kind: row.window_kind.clone(),
+                final_until: TimestampMs::from_ms(row.until_ms).as_micros(),
+                epoch: last.epoch,
+            })
+            .collect();
+        self.add_plain(rows, "ops.epochs", &epochs)?;
+        self.add_plain(rows, "ops.finality", &finality)
+    }
+
+    /// Whether `ops.rules` lacks a rule: true once, at the start of a storage or of a new version of a rule.
+    pub(super) fn has_unlisted_rules(&self) -> bool {
+        let listed = &self.durable.state.rules_listed;
+        let mut cards = self.settings.rules.iter();
+        cards.any(|card| !listed.contains(&(card.rule_id.to_string(), card.rule_version)))
+    }
+
+    /// Rules that are new in the table.
+    pub(super) fn rule_rows(
+        &mut self,
+        epoch: i64,
+        wall_ms: i64,
+        rows: &mut TableRows,
+    ) -> Result<()> {
+        let mut new = Vec::new();
+        for card in &self.settings.rules {
+            let listed = (card.rule_id.to_string(), card.rule_version);
+            if self.durable.state.rules_listed.insert(listed) {
+                new.push(RuleRow {
+                    card: card.clone(),
+                    loaded_at: TimestampMs::from_ms(wall_ms).as_micros(),
+                    epoch,
+                });
+            }
+        }
+        self.add_plain(rows, "ops.rules", &new)
+    }
+
+    pub(super) fn add_plain<R: serde::Serialize>(
+        &self,
+        rows: &mut TableRows,
+        table: &str,
+        plain: &[R],
+    ) -> Result<()> {
+        if let Some(schema) = self.schemas.get(table).filter(|_| !plain.is_empty()) {
+            rows.add(table, plain_rows(plain, schema)?);
+        }
+        Ok(())
+    }
+}
+
+/// The short name of an input's topic.
+fn topic_of(input: &TopicPartition, names: &[(String, Topic)]) -> &'static str {
+    names
+        .iter()
+        .find(|(name, _)| *name == input.topic)
+        .map_or("", |(_, topic)| topic.name())
+}

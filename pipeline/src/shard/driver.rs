@@ -1,0 +1,165 @@
+//! The shard's thread: reads, hears the publisher, seals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::backlog::Backlog;
+use super::machine::ShardMachine;
+use super::messages::{ShardCommand, ShardReport};
+use super::reference::ReferenceStore;
+use super::seal::encode;
+use crate::error::Result;
+use crate::history::ReferenceState;
+use crate::log::Log;
+use crate::source::{Item, Source, Start};
+use crate::time::wall;
+
+/// Longest wait for a command while no records come.
+const POLL_WAIT: Duration = Duration::from_millis(20);
+const POLL_RECORDS: usize = 4_096;
+
+/// A shard with its state restored, ready to read.
+pub struct Shard<R: ReferenceState> {
+    pub(super) machine: ShardMachine<R>,
+    pub(super) log: Log,
+    /// Number of the seal that the newest checkpoint covers.
+    pub(super) last_checkpoint: u64,
+    pub(super) references: Arc<dyn ReferenceStore<R>>,
+    pub(super) runtime: Handle,
+}
+
+/// What a running shard hears from and reports to.
+pub struct ShardChannels {
+    pub commands: Receiver<ShardCommand>,
+    pub reports: UnboundedSender<ShardReport>,
+    pub backlog: Arc<Backlog>,
+}
+
+impl<R: ReferenceState> Shard<R> {
+    /// Where reading begins.
+    pub fn starts(&self) -> Vec<Start> {
+        self.machine.starts()
+    }
+
+    /// The instant to which an earlier run drained this shard, ms UTC.
+    pub fn drained_to_ms(&self) -> Option<i64> {
+        self.machine.drained_to_ms()
+    }
+
+    /// Reads until told to stop. Ends with a seal and a checkpoint, or with the error that stopped it.
+    pub fn run(mut self, mut source: Box<dyn Source>, channels: &ShardChannels) -> Result<()> {
+        let result = self.read(source.as_mut(), channels);
+        source.close();
+        result
+    }
+
+    fn read(&mut self, source: &mut dyn Source, channels: &ShardChannels) -> Result<()> {
+        let mut items = Vec::new();
+        let mut is_busy = false;
+        let mut has_reported_caught_up = false;
+        loop {
+            if self.is_told_to_stop(channels, is_busy)? {
+                if self.machine.has_unsealed() {
+                    self.seal(channels)?;
+                }
+                return self.write_checkpoint();
+            }
+            is_busy = false;
+            // A publisher that is behind slows reading; commands and rounds go on.
+            if !channels.backlog.is_full() {
+                let watermarks = self.machine.watermarks();
+                source.poll(Duration::ZERO, POLL_RECORDS, &watermarks, &mut items)?;
+                for item in items.drain(..) {
+                    is_busy |= matches!(item, Item::Record(_));
+                    self.machine.ingest(item);
+                }
+                self.machine.check_circuit()?;
+            }
+            if self.machine.is_seal_due(wall::monotonic()) {
+                self.seal(channels)?;
+                if !has_reported_caught_up && self.machine.has_reached_stop_offsets() {
+                    has_reported_caught_up = true;
+                    // The publisher has ended if nobody listens; the next command says so.
+                    let _ = channels.reports.send(ShardReport::CaughtUp {
+                        shard: self.machine.settings().shard,
+                        number: self.log.last().number,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Takes all commands that wait: one seal answers many rounds. While nothing is read, waits for one.
+    fn is_told_to_stop(&mut self, channels: &ShardChannels, is_busy: bool) -> Result<bool> {
+        let commands = &channels.commands;
+        let now = |commands: &Receiver<ShardCommand>| {
+            let received = commands.try_recv();
+            received.map_err(|error| match error {
+                crossbeam_channel::TryRecvError::Empty => RecvTimeoutError::Timeout,
+                crossbeam_channel::TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            })
+        };
+        let mut next = if is_busy {
+            now(commands)
+        } else {
+            commands.recv_timeout(POLL_WAIT)
+        };
+        loop {
+            match next {
+                Ok(ShardCommand::Aggregate {
+                    round,
+                    window,
+                    metrics,
+                }) => self.machine.request(round, window, metrics),
+                Ok(ShardCommand::Drain { to_ms }) => {
+                    self.machine.drain(to_ms);
+                    self.seal(channels)?;
+                }
+                Ok(ShardCommand::Reference { version }) => self.switch_reference(&version)?,
+                Ok(ShardCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(true),
+                Err(RecvTimeoutError::Timeout) => return Ok(false),
+            }
+            next = now(commands);
+        }
+    }
+
+    fn switch_reference(&mut self, version: &str) -> Result<()> {
+        if self.machine.reference() == version {
+            return Ok(());
+        }
+        let reference = self.runtime.block_on(self.references.reference(version))?;
+        self.machine.replace_reference(version, reference)
+    }
+
+    fn seal(&mut self, channels: &ShardChannels) -> Result<()> {
+        let runtime = self.runtime.clone();
+        let sealing = self.machine.seal(wall::monotonic(), wall::now_ms());
+        let seal = runtime.block_on(sealing)?;
+        let payload = encode(&seal)?;
+        let bytes = payload.len();
+        let number = runtime.block_on(self.log.append(payload))?;
+        channels.backlog.add(bytes);
+        // The publisher has ended if nobody listens; the next command says so.
+        let _ = channels.reports.send(ShardReport::Sealed {
+            shard: self.machine.settings().shard,
+            number,
+            seal: Arc::new(seal),
+            bytes,
+        });
+        if number >= self.last_checkpoint + self.machine.settings().checkpoint_every {
+            self.write_checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn write_checkpoint(&mut self) -> Result<()> {
+        let payload = encode(&self.machine.checkpoint(wall::monotonic())?)?;
+        let at = self.runtime.block_on(self.log.write_checkpoint(payload))?;
+        self.last_checkpoint = at.number;
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! The inputs of a shard: where each stands, what it has counted, how far its time has come.
+
+use std::collections::BTreeMap;
+
+use schemas::event::Topic;
+
+use super::seal::{Clocks, InputSeal};
+use super::settings::ShardSettings;
+use crate::decode::{InputJudge, JudgeState};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kafka::TopicPartition;
+use crate::source::Start;
+use crate::time::{InputTime, clock};
+
+/// One input partition.
+pub(super) struct ShardInput {
+    pub id: TopicPartition,
+    pub topic: Topic,
+    /// Index of the topic among the settings.
+    topic_index: usize,
+    pub judge: InputJudge,
+    pub next_offset: i64,
+    pub is_at_end: bool,
+    /// Live time of its last end-of-partition event; files have none.
+    pub end_live_ms: Option<i64>,
+    /// The end seen at start; `None` for files (their end is their end).
+    pub stop_offset: Option<i64>,
+    pub has_reached_stop_offset: bool,
+    /// Whether this shard accounts for its records; those of a global topic are divided among the shards.
+    pub is_accounted: bool,
+}
+
+impl ShardInput {
+    pub fn time(&self) -> InputTime {
+        let settings = self.judge.settings();
+        InputTime {
+            topic: self.topic_index,
+            highest_ms: self.judge.highest_ms(),
+            bound_ms: settings.out_of_orderness_ms,
+            idle_after_ms: settings.idle_after_ms,
+            at_end: self.is_at_end,
+            end_live_ms: self.end_live_ms,
+        }
+    }
+}
+
+/// All inputs of a shard, and the sets of topics that have a clock.
+pub(super) struct Inputs {
+    pub all: Vec<ShardInput>,
+    /// Name of the set → indices of its topics.
+    clock_sets: BTreeMap<String, Vec<usize>>,
+}
+
+impl Inputs {
+    /// The inputs as a checkpoint left them, or at their beginning. `stop_offsets` are the ends seen at start (`None` for
+    /// files). Fails where the checkpoint was made with other inputs.
+    pub fn new(
+        settings: &ShardSettings,
+        sealed: Option<(&[InputSeal], &[JudgeState])>,
+        stop_offsets: Option<&[i64]>,
+        clock_sets: BTreeMap<String, Vec<String>>,
+    ) -> Result<Self> {
+        let ids = settings.topic_partitions();
+        if let Some((inputs, _)) = sealed {
+            check_inputs(settings.shard, inputs, &ids)?;
+        }
+        let mut all = Vec::with_capacity(ids.len());
+        for (index, (id, topic)) in ids.into_iter().enumerate() {
+            let mut topics = settings.topics.iter();
+            let Some(topic_index) = topics.position(|other| other.topic == topic) else {
+                continue;
+            };
+            let partition = u32::try_from(id.partition).unwrap_or(0);
+            let state = sealed.and_then(|(_, judges)| judges.get(index).cloned());
+            all.push(ShardInput {
+                is_accounted: topic.is_keyed() || partition % settings.shards == settings.shard,
+                judge: InputJudge::new(
+                    settings.topics[topic_index].clone(),
+                    settings.limits,
+                    settings.partitioner,
+                    partition,
+                    settings.shards,
+                    state.unwrap_or_default(),
+                ),
+                next_offset: sealed.map_or(0, |(inputs, _)| inputs[index].next_offset),
+                is_at_end: false,
+                end_live_ms: None,
+                stop_offset: stop_offsets.and_then(|ends| ends.get(index)).copied(),
+                has_reached_stop_offset: false,
+                id,
+                topic,
+                topic_index,
+            });
+        }
+        let names: Vec<&str> = settings.topics.iter().map(|t| t.topic.name()).collect();
+        let clock_sets = clock_sets.into_iter().map(|(key, topics)| {
+            let indices = topics
+                .iter()
+                .filter_map(|topic| names.iter().position(|name| name == topic));
+            (key, indices.collect())
+        });
+        Ok(Self {
+            clock_sets: clock_sets.collect(),
+            all,
+        })
+    }
+
+    /// Where reading begins.
+    pub fn starts(&self) -> Vec<Start> {
+        let starts = self.all.iter();
+        starts
+            .map(|input| Start::new(input.id.clone(), input.next_offset))
+            .collect()
+    }
+
+    /// Event time reached by each input, ms UTC; `i64::MIN` before its first record.
+    pub fn watermarks(&self) -> Vec<i64> {
+        let inputs = self.all.iter();
+        inputs
+            .map(|input| input.time().watermark_ms().unwrap_or(i64::MIN))
+            .collect()
+    }
+
+    /// Clocks as they stand now; none goes back behind `before`, nor behind the instant of a drain.
+    pub fn clocks(
+        &self,
+        before: &Clocks,
+        live_ms: Option<i64>,
+        drained_to_ms: Option<i64>,
+    ) -> Clocks {
+        let times: Vec<InputTime> = self.all.iter().map(ShardInput::time).collect();
+        let mut clocks = before.clone();
+        for (key, topics) in &self.clock_sets {
+            if let Some(reached) = clock(&times, topics, live_ms).max(drained_to_ms) {
+                let clock = clocks.entry(key.clone()).or_insert(reached);
+                *clock = (*clock).max(reached);
+            }
+        }
+        clocks
+    }
+
+    pub fn seals(&self) -> Vec<InputSeal> {
+        let inputs = self.all.iter().map(|input| {
+            debug_assert!(input.judge.counters().is_conserved());
+            InputSeal {
+                input: input.id.clone(),
+                next_offset: input.next_offset,
+                highest_ms: input.judge.highest_ms(),
+                at_end: input.is_at_end,
+                counters: input.judge.counters(),
+                accounted: input.is_accounted,
+            }
+        });
+        inputs.collect()
+    }
+
+    pub fn judges(&self) -> Vec<JudgeState> {
+        self.all.iter().map(|input| input.judge.save()).collect()
+    }
+
+    pub fn are_at_end(&self) -> bool {
+        self.all.iter().all(|input| input.is_at_end)
+    }
+
+    pub fn have_reached_stop_offsets(&self) -> bool {
+        self.all.iter().all(|input| input.has_reached_stop_offset)
+    }
+}
+
+fn check_inputs(shard: u32, sealed: &[InputSeal], now: &[(TopicPartition, Topic)]) -> Result<()> {
+    let before = sealed.iter().map(|seal| &seal.input);
+    if before.clone().eq(now.iter().map(|(id, _)| id)) {
+        return Ok(());
+    }
+    let join = |ids: Vec<String>| ids.join(", ");
+    let (before, now) = (
+        join(before.map(ToString::to_string).collect()),
+        join(now.iter().map(|(id, _)| id.to_string()).collect()),
+    );
+    Err(Error::new(
+        ErrorKind::Incompatible,
+        format!(
+            "shard={shard} had inputs {before} and now has {now}: the number of partitions must not change, nor the names of topics"
+        ),
+    ))
+}

@@ -1,0 +1,288 @@
+//! A shard without input and output: items in, seals out.
+//!
+//! ```text
+//! Item ─▶ ingest: verdict ─▶ MicroBatch ─▶ seal: operators, panes, rounds ─▶ Seal
+//!              ▲ K3-K6                       ▲ ShardState      ▲ requests of the publisher
+//! ```
+//!
+//! The driver decides nothing: it asks [`ShardMachine::is_seal_due`], puts what [`ShardMachine::seal`] gives into the log.
+//! `seal` is async because DataFusion is; it waits for nothing outside.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::batch::MicroBatch;
+use super::circuit::DeadLetterCircuit;
+use super::input::Inputs;
+use super::seal::{Clocks, PartialAggregate, Seal, ShardCheckpoint, to_ipc};
+use super::settings::ShardSettings;
+use super::state::ShardState;
+use crate::alert::{AlertChange, MAX_PER_SEAL};
+use crate::decode::Verdict;
+use crate::error::Result;
+use crate::history::ReferenceState;
+use crate::source::{Item, Record, Start};
+use crate::time::{LiveTime, Window, Zone};
+
+/// What a round asks of this shard.
+struct RoundRequest {
+    round: u64,
+    window: Window,
+    metrics: Vec<String>,
+}
+
+/// See the module's page.
+pub struct ShardMachine<R: ReferenceState> {
+    pub(super) settings: ShardSettings,
+    pub(super) state: ShardState<R>,
+    pub(super) inputs: Inputs,
+    pub(super) batch: MicroBatch,
+    requests: Vec<RoundRequest>,
+    /// Alerts that found no number in their own seal.
+    pub(super) alerts: Vec<AlertChange>,
+    pub(super) clocks: Clocks,
+    pub(super) live: LiveTime,
+    pub(super) drained_to_ms: Option<i64>,
+    /// Version of the reference data in force.
+    pub(super) reference: String,
+    circuit: DeadLetterCircuit,
+    last_seal_at: Instant,
+}
+
+impl<R: ReferenceState> ShardMachine<R> {
+    /// A shard that has read nothing, at the inputs given.
+    pub(super) fn new(
+        settings: ShardSettings,
+        state: ShardState<R>,
+        inputs: Inputs,
+        reference: String,
+        now: Instant,
+    ) -> Self {
+        Self {
+            live: LiveTime::new(inputs.all.len(), None),
+            settings,
+            state,
+            inputs,
+            batch: MicroBatch::default(),
+            requests: Vec::new(),
+            alerts: Vec::new(),
+            clocks: Clocks::new(),
+            drained_to_ms: None,
+            reference,
+            circuit: DeadLetterCircuit::default(),
+            last_seal_at: now,
+        }
+    }
+
+    pub fn settings(&self) -> &ShardSettings {
+        &self.settings
+    }
+
+    /// Where reading begins.
+    pub fn starts(&self) -> Vec<Start> {
+        self.inputs.starts()
+    }
+
+    /// Event time reached by each input, ms UTC: sources read first what is furthest behind.
+    pub fn watermarks(&self) -> Vec<i64> {
+        self.inputs.watermarks()
+    }
+
+    /// The instant to which event time was moved on, ms UTC.
+    pub fn drained_to_ms(&self) -> Option<i64> {
+        self.drained_to_ms
+    }
+
+    /// Everything up to the ends that were seen at start has been read.
+    pub fn has_reached_stop_offsets(&self) -> bool {
+        self.inputs.have_reached_stop_offsets()
+    }
+
+    /// Fails where most of what comes cannot be used.
+    pub fn check_circuit(&self) -> Result<()> {
+        self.circuit
+            .check(self.settings.shard, self.settings.dead_letter_stop_ratio)
+    }
+
+    /// One record, or the end of an input.
+    pub fn ingest(&mut self, item: Item) {
+        match item {
+            Item::Record(record) => self.ingest_record(&record),
+            Item::End { input, at, .. } => {
+                let live_ms = self.live.at(at);
+                if let Some(input) = self.inputs.all.get_mut(input) {
+                    self.batch.changes += usize::from(!input.is_at_end);
+                    input.is_at_end = true;
+                    input.has_reached_stop_offset = true;
+                    input.end_live_ms = live_ms;
+                }
+            }
+        }
+    }
+
+    fn ingest_record(&mut self, record: &Record) {
+        let input = &mut self.inputs.all[record.input];
+        input.is_at_end = false;
+        input.next_offset = record.offset + 1;
+        let has_reached = |stop: i64| record.offset + 1 >= stop;
+        input.has_reached_stop_offset |= input.stop_offset.is_some_and(has_reached);
+        self.batch.changes += 1;
+        self.batch.bytes += record.payload.as_ref().map_or(0, Bytes::len);
+        let limit_ms = input.judge.limit_ms().unwrap_or(i64::MIN);
+        let verdict = input.judge.judge(record);
+        self.circuit.count(match &verdict {
+            Verdict::Dead(rejection) => Some(rejection.reason),
+            _ => None,
+        });
+        if let (Verdict::Accepted(event), Some(timestamp_ms)) = (&verdict, record.timestamp_ms) {
+            self.live
+                .observe(record.input, timestamp_ms, event.recorded_at().as_ms());
+        }
+        self.batch
+            .add(&self.inputs.all[record.input], record, verdict, limit_ms);
+    }
+
+    /// The next seal answers this round.
+    pub fn request(&mut self, round: u64, window: Window, metrics: Vec<String>) {
+        self.requests.push(RoundRequest {
+            round,
+            window,
+            metrics,
+        });
+    }
+
+    /// Moves event time on to this instant (ms UTC), with the next seal.
+    pub fn drain(&mut self, to_ms: i64) {
+        self.drained_to_ms = self.drained_to_ms.max(Some(to_ms));
+        self.batch.changes += 1;
+    }
+
+    /// Puts other reference data in force, with the next seal; says whether that is a change.
+    pub fn replace_reference(&mut self, version: &str, reference: R) -> Result<()> {
+        self.state.replace_reference(reference)?;
+        version.clone_into(&mut self.reference);
+        self.batch.changes += 1;
+        Ok(())
+    }
+
+    /// Version of the reference data in force.
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    pub fn has_unsealed(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// Whether the micro-batch is to be sealed now.
+    pub fn is_seal_due(&self, now: Instant) -> bool {
+        let settings = &self.settings;
+        let waited = now.saturating_duration_since(self.last_seal_at);
+        if !self.requests.is_empty()
+            || self.batch.changes >= settings.seal_records
+            || self.batch.bytes >= settings.seal_bytes
+        {
+            return true;
+        }
+        if !self.batch.is_empty() {
+            return waited >= settings.seal_every || self.inputs.are_at_end();
+        }
+        // Nothing came, but time went on: a timer may be due, a window may have ended.
+        let live_ms = self.live.at(now);
+        let clocks = self
+            .inputs
+            .clocks(&self.clocks, live_ms, self.drained_to_ms);
+        if clocks == self.clocks {
+            return false;
+        }
+        let furthest = clocks.values().copied().max().max(live_ms);
+        let passes_timer = self.state.next_timer_ms().is_some_and(|timer| {
+            furthest >= Some(timer) && self.clocks.values().any(|&before| before < timer)
+        });
+        let passes_day = ends_a_day(self.state.zone(), &self.clocks, &clocks);
+        ((passes_timer || passes_day) && waited >= settings.seal_every)
+            || waited >= settings.heartbeat
+    }
+
+    /// What the next record of the log is to hold. The micro-batch goes on empty; its effects are part of the state already,
+    /// so a seal that cannot be made durable ends the shard.
+    pub async fn seal(&mut self, now: Instant, wall_ms: i64) -> Result<Seal> {
+        let live_ms = self.live.at(now);
+        let clocks = self
+            .inputs
+            .clocks(&self.clocks, live_ms, self.drained_to_ms);
+        let batches = self.batch.finish_events();
+        let effects = self.state.apply(&batches, &clocks, live_ms).await?;
+        let mut partials = Vec::new();
+        for request in std::mem::take(&mut self.requests) {
+            let answers = self
+                .state
+                .aggregate(request.window, &request.metrics)
+                .await?;
+            for (metric, rows) in answers {
+                partials.push(PartialAggregate {
+                    round: request.round,
+                    window: request.window,
+                    metric,
+                    rows: to_ipc(&rows)?,
+                });
+            }
+        }
+        self.clocks.clone_from(&clocks);
+        self.alerts.extend(effects.alerts);
+        let rest = self.alerts.split_off(self.alerts.len().min(MAX_PER_SEAL));
+        let alerts = std::mem::replace(&mut self.alerts, rest);
+        let (dead_letters, late_events) = self.batch.finish_lists();
+        self.last_seal_at = now;
+        Ok(Seal {
+            inputs: self.inputs.seals(),
+            clocks,
+            live_ms,
+            delay_ms: self.live.delay_ms(),
+            drained_to_ms: self.drained_to_ms,
+            reference: self.reference.clone(),
+            events: batches
+                .iter()
+                .map(|(topic, batch)| Ok((*topic, to_ipc(batch)?)))
+                .collect::<Result<_>>()?,
+            facts: effects
+                .facts
+                .iter()
+                .map(|(name, batch)| Ok((name.clone(), to_ipc(batch)?)))
+                .collect::<Result<_>>()?,
+            dead_letters,
+            late_events,
+            orphans: effects.orphans,
+            touched: effects.touched,
+            last_days: self.state.last_days(),
+            reference_changed: effects.reference_changed,
+            partials,
+            alerts,
+            sealed_at_ms: wall_ms,
+        })
+    }
+
+    /// The state up to and with the last seal.
+    pub fn checkpoint(&self, now: Instant) -> Result<ShardCheckpoint> {
+        Ok(ShardCheckpoint {
+            inputs: self.inputs.seals(),
+            judges: self.inputs.judges(),
+            clocks: self.clocks.clone(),
+            live_ms: self.live.at(now),
+            delay_ms: self.live.delay_ms(),
+            drained_to_ms: self.drained_to_ms,
+            reference: self.reference.clone(),
+            state: self.state.save()?.into(),
+        })
+    }
+}
+
+/// Whether some clock has come into another local day: windows end there, and the publisher wants to know.
+fn ends_a_day(zone: Zone, before: &Clocks, now: &Clocks) -> bool {
+    now.iter().any(|(key, &clock)| {
+        before
+            .get(key)
+            .is_none_or(|&last| zone.day_of(last) != zone.day_of(clock))
+    })
+}

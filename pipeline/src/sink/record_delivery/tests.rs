@@ -1,0 +1,324 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::VecDeque;
+
+use async_trait::async_trait;
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use tokio::sync::Notify;
+
+use super::super::record_file::stage_records;
+use super::*;
+use crate::error::ErrorKind;
+use crate::log::faulty::{Fault, FaultyStore};
+
+/// How a broker takes the next call.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// Away: this many have arrived before.
+    Away(usize),
+    /// No answer at all.
+    Hang,
+    Panic,
+}
+
+/// A broker that answers by a script, then takes everything but records whose value is `refused`.
+#[derive(Default)]
+struct Broker {
+    script: Mutex<VecDeque<Answer>>,
+    /// Values of records that were acknowledged, in their order.
+    seen: Mutex<Vec<String>>,
+    called: Notify,
+}
+
+impl Broker {
+    fn new(script: impl IntoIterator<Item = Answer>) -> Arc<Self> {
+        Arc::new(Self {
+            script: Mutex::new(script.into_iter().collect()),
+            ..Self::default()
+        })
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl RecordSink for Broker {
+    async fn send(&self, records: &[SinkRecord]) -> Result<(), RecordSinkError> {
+        self.called.notify_one();
+        let answer = self.script.lock().unwrap().pop_front();
+        let values = records.iter().map(value);
+        let error = |position, kind| RecordSinkError {
+            position,
+            error: Error::new(kind, "a record for topic=t did not arrive"),
+        };
+        match answer {
+            Some(Answer::Hang) => pending().await,
+            Some(Answer::Panic) => panic!("a mistake in the sink"),
+            Some(Answer::Away(arrived)) => {
+                self.seen.lock().unwrap().extend(values.take(arrived));
+                Err(error(arrived, ErrorKind::Unavailable))
+            }
+            None => {
+                let refused = values.clone().position(|value| value == "refused");
+                let arrived = refused.unwrap_or(records.len());
+                self.seen.lock().unwrap().extend(values.take(arrived));
+                match refused {
+                    Some(position) => Err(error(position, ErrorKind::Configuration)),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn value(record: &SinkRecord) -> String {
+    let value = record.value.clone().unwrap_or_default();
+    String::from_utf8(value.to_vec()).unwrap()
+}
+
+struct Owner {
+    delivery: RecordDelivery,
+    events: UnboundedReceiver<SinkEvent>,
+}
+
+impl Owner {
+    async fn claim(store: &Arc<dyn ObjectStore>, broker: &Arc<Broker>) -> Self {
+        let (events, received) = unbounded_channel();
+        let sink: Arc<dyn RecordSink> = broker.clone();
+        let delivery = RecordDelivery::claim(store.clone(), "test", Some(sink), events);
+        Self {
+            delivery: delivery.await.unwrap(),
+            events: received,
+        }
+    }
+
+    async fn deliver(&self, store: &Arc<dyn ObjectStore>, epoch: i64, values: &[&str]) {
+        self.delivery
+            .deliver(epoch, stage(store, epoch, values).await);
+    }
+
+    async fn delivered(&mut self) -> i64 {
+        match self.events.recv().await {
+            Some(SinkEvent::Delivered { epoch }) => epoch,
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    async fn ended(&mut self) -> Error {
+        match self.events.recv().await {
+            Some(SinkEvent::Ended(error)) => error,
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+}
+
+async fn stage(store: &Arc<dyn ObjectStore>, epoch: i64, values: &[&str]) -> RecordFile {
+    let records: Vec<SinkRecord> = values
+        .iter()
+        .map(|value| SinkRecord {
+            topic: "t".to_owned(),
+            key: None,
+            value: Some(value.as_bytes().to_vec().into()),
+            headers: Vec::new(),
+        })
+        .collect();
+    let staged = stage_records(store, &format!("1-{epoch}"), &records).await;
+    staged.unwrap().unwrap()
+}
+
+async fn is_staged(store: &Arc<dyn ObjectStore>, epoch: i64) -> bool {
+    let path = Path::from(format!("sinks/records/1-{epoch}"));
+    store.head(&path).await.is_ok()
+}
+
+fn in_memory() -> Arc<dyn ObjectStore> {
+    Arc::new(InMemory::new())
+}
+
+#[tokio::test]
+async fn epochs_leave_in_order_and_their_files_go() {
+    let store = in_memory();
+    let broker = Broker::new([]);
+    let mut owner = Owner::claim(&store, &broker).await;
+    owner.deliver(&store, 1, &["a", "b"]).await;
+    owner.deliver(&store, 3, &["c"]).await;
+    assert_eq!((owner.delivered().await, owner.delivered().await), (1, 3));
+    assert_eq!(broker.seen(), ["a", "b", "c"]);
+    owner.delivery.close().await.unwrap();
+    assert!(!is_staged(&store, 1).await && !is_staged(&store, 3).await);
+    assert!(
+        owner.events.recv().await.is_none(),
+        "an asked end is not reported"
+    );
+}
+
+#[tokio::test]
+async fn what_is_outstanding_is_known_at_once() {
+    let store = in_memory();
+    let broker = Broker::new([]);
+    let mut owner = Owner::claim(&store, &broker).await;
+    let file = stage(&store, 1, &["a"]).await;
+    assert_eq!(owner.delivery.outstanding(), 0);
+    owner.delivery.deliver(1, file.clone());
+    owner.delivery.deliver(1, file);
+    assert_eq!(owner.delivery.outstanding(), 1);
+    while owner.delivery.outstanding() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let event = owner.events.try_recv().unwrap();
+    assert!(matches!(event, SinkEvent::Delivered { epoch: 1 }));
+}
+
+#[tokio::test]
+async fn a_new_owner_goes_on_behind_the_last_epoch_that_left() {
+    let store = in_memory();
+    let broker = Broker::new([]);
+    let mut first = Owner::claim(&store, &broker).await;
+    first.deliver(&store, 1, &["a"]).await;
+    assert_eq!(first.delivered().await, 1);
+    // It dies while epoch 2 is under way and before its owner has noted epoch 1, whose file is still there.
+    let hanging = Broker::new([Answer::Hang]);
+    drop(first);
+    let second = Owner::claim(&store, &hanging).await;
+    second.deliver(&store, 2, &["b"]).await;
+    hanging.called.notified().await;
+    second.delivery.close().await.unwrap();
+
+    let mut third = Owner::claim(&store, &broker).await;
+    third.deliver(&store, 1, &["a"]).await;
+    assert_eq!(third.delivery.outstanding(), 0);
+    third.deliver(&store, 2, &["b"]).await;
+    assert_eq!((third.delivered().await, third.delivered().await), (1, 2));
+    assert_eq!(broker.seen(), ["a", "b"]);
+    third.delivery.close().await.unwrap();
+    assert!(!is_staged(&store, 1).await);
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_is_waited_for() {
+    let store = in_memory();
+    let broker = Broker::new([Answer::Away(1), Answer::Away(0)]);
+    let mut owner = Owner::claim(&store, &broker).await;
+    owner.deliver(&store, 1, &["a", "b", "c"]).await;
+    assert_eq!(owner.delivered().await, 1);
+    assert_eq!(
+        broker.seen(),
+        ["a", "b", "c"],
+        "what arrived is not sent again"
+    );
+}
+
+#[tokio::test]
+async fn a_record_that_is_refused_for_good_is_skipped() {
+    let store = in_memory();
+    let broker = Broker::new([]);
+    let mut owner = Owner::claim(&store, &broker).await;
+    owner
+        .deliver(&store, 1, &["refused", "a", "refused", "b"])
+        .await;
+    owner.deliver(&store, 2, &["refused"]).await;
+    assert_eq!((owner.delivered().await, owner.delivered().await), (1, 2));
+    let mut seen = broker.seen();
+    seen.dedup();
+    assert_eq!(seen, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_damaged_or_missing_file_ends_the_delivery_and_is_named() {
+    let store = in_memory();
+    let broker = Broker::new([]);
+    for is_missing in [false, true] {
+        let mut owner = Owner::claim(&store, &broker).await;
+        let file = stage(&store, 1, &["a"]).await;
+        let path = Path::from(file.path.as_str());
+        if is_missing {
+            store.delete(&path).await.unwrap();
+        } else {
+            store.put(&path, vec![0; 70].into()).await.unwrap();
+        }
+        owner.delivery.deliver(1, file);
+        let error = owner.ended().await;
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(
+            error.to_string().contains("path=sinks/records/1-1"),
+            "{error}"
+        );
+        assert_eq!(owner.delivery.outstanding(), 1);
+        let closed = owner.delivery.close().await.unwrap_err();
+        assert_eq!(closed.kind(), ErrorKind::Damaged);
+    }
+    assert_eq!(broker.seen(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_former_owner_ends_and_says_why() {
+    let store = in_memory();
+    let broker = Broker::new([Answer::Hang]);
+    let mut former = Owner::claim(&store, &broker).await;
+    former.deliver(&store, 1, &["a"]).await;
+    broker.called.notified().await;
+    let mut heir = Owner::claim(&store, &broker).await;
+    heir.deliver(&store, 1, &["a"]).await;
+    assert_eq!(heir.delivered().await, 1);
+    assert_eq!(former.ended().await.kind(), ErrorKind::Fenced);
+    assert_eq!(broker.seen(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_panic_of_the_sink_is_reported() {
+    let store = in_memory();
+    let broker = Broker::new([Answer::Panic]);
+    let mut owner = Owner::claim(&store, &broker).await;
+    owner.deliver(&store, 1, &["a"]).await;
+    let error = owner.ended().await;
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+#[tokio::test]
+async fn a_put_that_is_not_answered_loses_and_repeats_nothing() {
+    let faulty = FaultyStore::new([]);
+    let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
+    let broker = Broker::new([]);
+    let mut owner = Owner::claim(&store, &broker).await;
+    let file = stage(&store, 1, &["a"]).await;
+    faulty.then([Fault::AfterSuccess]);
+    owner.delivery.deliver(1, file);
+    assert_eq!(owner.delivered().await, 1);
+    owner.delivery.close().await.unwrap();
+    let next = Owner::claim(&store, &broker).await;
+    assert_eq!(next.delivery.claimed_at, Some(1));
+    assert_eq!(broker.seen(), ["a"]);
+}
+
+#[tokio::test]
+async fn without_a_sink_an_epoch_is_settled_at_once_and_there_is_no_log() {
+    let store = in_memory();
+    let (events, mut received) = unbounded_channel();
+    let delivery = RecordDelivery::claim(store.clone(), "test", None, events).await;
+    let delivery = delivery.unwrap();
+    let file = stage(&store, 1, &["a"]).await;
+    for epoch in [1, 2, 2, 1] {
+        delivery.deliver(epoch, file.clone());
+        assert_eq!(delivery.outstanding(), 0);
+    }
+    delivery.close().await.unwrap();
+    let mut epochs = Vec::new();
+    while let Ok(SinkEvent::Delivered { epoch }) = received.try_recv() {
+        epochs.push(epoch);
+    }
+    assert_eq!(epochs, [1, 2]);
+    let log = Path::from("log");
+    assert!(
+        store
+            .list_with_delimiter(Some(&log))
+            .await
+            .unwrap()
+            .common_prefixes
+            .is_empty()
+    );
+}

@@ -1,0 +1,91 @@
+//! A storage that a former version wrote: every command refuses it with a sentence, and none changes it (F35).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+use tests::events::Events;
+use tests::project::Project;
+
+use crate::refusals::refused;
+
+/// `storage/` as version 0.1 left it (log format 1, seals of version 2), and in `ev/` the event files that it had read.
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/storage-0.1.tar.zst");
+
+/// What `ev/` holds, all of it accepted.
+const READ: &str = "read 177 = accepted 177 ";
+
+fn unpack(into: &Path) {
+    let mut tar = Command::new("tar");
+    tar.args(["--zstd", "-xf", FIXTURE, "-C"]).arg(into);
+    assert!(tar.status().unwrap().success(), "{tar:?}");
+}
+
+/// Every file below a folder, with its content's hash.
+fn hashes(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut hashes = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let hash = Sha256::digest(fs::read(&path).unwrap());
+                hashes.insert(path, format!("{hash:x}"));
+            }
+        }
+    }
+    hashes
+}
+
+#[test]
+fn a_storage_of_version_0_1_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    unpack(folder.path());
+    let storage = folder.path().join("storage");
+    let before = hashes(&storage);
+    assert!(
+        before
+            .keys()
+            .any(|path| path.ends_with("log/shard-0/record/00000000000000000002"))
+    );
+
+    let events = Events::in_folder(folder.path().join("ev"));
+    let project = Project::on_files(&events).unwrap().set(
+        "VITRINE__STORAGE__URL",
+        format!("file://{}", storage.display()),
+    );
+    for (args, place) in [
+        (&["run"][..], "log=shard-0 number=1"),
+        (&["run", "--until-caught-up"], "log=shard-0 number=1"),
+        (&["run", "--drain"], "log=shard-0 number=1"),
+        (
+            &["sql", "SELECT count(*) FROM events.orders"],
+            "log=publisher number=3",
+        ),
+        (&["status"], "log=shard-0 number=2"),
+        (&["status", "--json"], "log=shard-0 number=2"),
+        (&["audit"], "log=publisher number=3"),
+    ] {
+        let line = refused(&project, args, 2);
+        let sentence = format!(
+            "{place} holds format=1, this program reads format=2: use the program that wrote it, or replay the events into a new storage"
+        );
+        assert!(line.contains(&sentence), "{args:?}: {line}");
+        assert_eq!(hashes(&storage), before, "{args:?}");
+    }
+}
+
+/// What the sentence tells to do works.
+#[test]
+fn its_events_are_replayed_into_a_new_storage() {
+    let folder = tempfile::tempdir().unwrap();
+    unpack(folder.path());
+    let events = Events::in_folder(folder.path().join("ev"));
+    let project = Project::on_files(&events).unwrap();
+    let ended = project.run(&["run", "--until-caught-up"]).unwrap();
+    assert!(ended.stdout.contains(READ), "{}", ended.stdout);
+}
