@@ -217,7 +217,7 @@ mod tests {
     async fn sessions_of_one_epoch_share_a_lease() {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder);
-        let reader = Reader::new(&config).unwrap();
+        let reader = EpochReader::new(&config).unwrap();
         let first = reader.lease(&epoch(7)).await.unwrap();
         let again = reader.lease(&epoch(7)).await.unwrap();
         assert!(Arc::ptr_eq(&first, &again));
@@ -239,7 +239,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("leases"), "in the way").unwrap();
         let config = config(&folder);
-        let reader = Reader::new(&config).unwrap();
+        let reader = EpochReader::new(&config).unwrap();
         assert!(reader.lease(&epoch(7)).await.is_none());
         assert!(reader.has_warned.load(Ordering::Relaxed));
         assert!(reader.lease(&epoch(8)).await.is_none());

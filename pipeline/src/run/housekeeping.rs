@@ -12,7 +12,7 @@
 //! It only deletes, and each deletion may be repeated or cut short. A part that fails does not keep the others from being
 //! done; it is one warning, and tried again the next time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ use tracing::{debug, info, warn};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::store_failed;
-use crate::publisher::StorageNeeds;
+use crate::publisher::{EpochRecord, StorageNeeds};
 use crate::query::leases;
 use crate::table::{Pins, Tables, Vacuumed};
 use crate::time::wall;

@@ -9,9 +9,7 @@ use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::housekeeping::{
-    Housekeeper, HousekeepingSettings, LogToTrim, TrimLog, TrimmedLogs,
-};
+use super::housekeeping::{Housekeeper, HousekeepingSettings, LogToTrim, TrimLog, TrimmedLogs};
 use crate::alert::AlertRule;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;

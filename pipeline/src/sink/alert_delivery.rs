@@ -218,9 +218,7 @@ impl Driver {
         };
         let number = self.log.append(record).await?;
         let attempts = self.state.sealed(number);
-        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        durable.clone_from(self.state.sealed_cursors());
-        drop(durable);
+        self.publish_cursors();
         if !attempts.is_empty() {
             let _ = self.events.send(SinkEvent::Attempted { number, attempts });
         }
@@ -231,6 +229,11 @@ impl Driver {
             self.log.write_checkpoint(self.state.checkpoint()).await?;
         }
         Ok(())
+    }
+
+    fn publish_cursors(&self) {
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        durable.clone_from(self.state.sealed_cursors());
     }
 
     /// Starts what may leave; says how long nothing else is to be done.

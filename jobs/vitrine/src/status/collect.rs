@@ -12,7 +12,9 @@ use pipeline::run::housekeeping::last_housekept;
 use pipeline::run::status::{ShardStatus, bytes_below, shards};
 use pipeline::time::wall;
 
-use super::report::{EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, SealedShard, StatusReport};
+use super::report::{
+    EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, SealedShard, StatusReport,
+};
 use crate::config::{Config, SourceKind};
 use crate::run::kafka_settings;
 use crate::storage::EpochReader;

@@ -106,7 +106,10 @@ async fn files_wait_for_leases_and_then_go() {
     let record = epoch_record(17, [(TABLE, 17)]);
     let lease = Lease::take(Arc::clone(&case.store), &record).await.unwrap();
     let housekeeper = case.housekeeper(AT_ONCE);
-    let idle = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
+    let idle = housekeeper
+        .run_once(&StorageNeeds::default())
+        .await
+        .unwrap();
     assert!(
         idle.is_empty() && idle.tables.waiting_files == 0,
         "no epoch is known"
@@ -199,7 +202,10 @@ async fn delivered_records_go_when_they_are_old() {
         0
     );
     let housekeeper = case.housekeeper(AT_ONCE);
-    let nothing_known = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
+    let nothing_known = housekeeper
+        .run_once(&StorageNeeds::default())
+        .await
+        .unwrap();
     assert_eq!(nothing_known.sink_records.files, 0);
     let done = housekeeper.run_once(&inputs).await.unwrap();
     let expected = DeletedRecords {
@@ -218,14 +224,23 @@ async fn an_idle_service_writes_once_an_hour() {
     let case = Case::new();
     assert_eq!(last_housekept(&case.store).await.unwrap(), None);
     let housekeeper = case.housekeeper(AT_ONCE);
-    let first = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
+    let first = housekeeper
+        .run_once(&StorageNeeds::default())
+        .await
+        .unwrap();
     wall::sleep(Duration::from_millis(2)).await;
-    let second = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
+    let second = housekeeper
+        .run_once(&StorageNeeds::default())
+        .await
+        .unwrap();
     assert!(second.ran_at_ms > first.ran_at_ms);
     assert_eq!(last_housekept(&case.store).await.unwrap(), Some(first));
     let an_hour_ago = wall::monotonic().checked_sub(WRITE_EVERY).unwrap();
     housekeeper.lock().written = Some(an_hour_ago);
-    let third = housekeeper.run_once(&StorageNeeds::default()).await.unwrap();
+    let third = housekeeper
+        .run_once(&StorageNeeds::default())
+        .await
+        .unwrap();
     assert_eq!(last_housekept(&case.store).await.unwrap(), Some(third));
 }
 
