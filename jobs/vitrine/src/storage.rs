@@ -1,7 +1,8 @@
 //! What a storage holds: the object store itself, sessions over the newest epoch, archived reference data.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use anyhow::{Context, bail};
 use jobs::catalogue;
@@ -10,9 +11,10 @@ use object_store::ObjectStore;
 use pipeline::error::ErrorKind;
 use pipeline::publisher::{EpochRecord, newest_epoch};
 use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
-use pipeline::query::{Engine, Session};
+use pipeline::query::{Engine, Lease, Session};
 use pipeline::table::{TableSpec, Tables};
 use pipeline::time::Zone;
+use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::exit::CommandError;
@@ -32,6 +34,9 @@ pub(crate) struct EpochReader<'c> {
     specs: Vec<TableSpec>,
     archive: ReferenceArchive,
     engine: Engine,
+    /// The lease of the last epoch opened: the next session of that epoch shares it.
+    lease: Mutex<Weak<Lease>>,
+    has_warned: AtomicBool,
 }
 
 impl<'c> EpochReader<'c> {
@@ -44,10 +49,12 @@ impl<'c> EpochReader<'c> {
             archive: ReferenceArchive::new(store.clone()),
             engine: Engine::new(store.clone(), config.limits.memory)?,
             store,
+            lease: Mutex::default(),
+            has_warned: AtomicBool::new(false),
         })
     }
 
-    /// A session over the newest epoch.
+    /// Pins the newest epoch, holds its files and opens it.
     pub(crate) async fn session(&self) -> anyhow::Result<Session> {
         Ok(self.newest().await?.1)
     }
@@ -60,9 +67,38 @@ impl<'c> EpochReader<'c> {
                 self.config.storage.url
             );
         };
+        // Before anything of the epoch is read.
+        let lease = self.lease(&epoch).await;
         let snapshot = self.snapshot(&epoch).await?;
         let session = Session::open(&snapshot, &self.engine).await?;
-        Ok((epoch, session))
+        Ok((epoch, session.holding(lease)))
+    }
+
+    /// The lease of the epoch; without one, what is replaced meanwhile is still kept for an hour.
+    async fn lease(&self, epoch: &EpochRecord) -> Option<Arc<Lease>> {
+        let mut last = self.lease.lock().await;
+        if let Some(lease) = last.upgrade()
+            && lease.epoch() == epoch.epoch
+            && !lease.is_over()
+        {
+            return Some(lease);
+        }
+        match Lease::take(self.store.clone(), epoch).await {
+            Ok(lease) => {
+                let lease = Arc::new(lease);
+                *last = Arc::downgrade(&lease);
+                Some(lease)
+            }
+            Err(error) => {
+                if !self.has_warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        ?error,
+                        "reading without a lease: a query that takes over an hour may lose its files"
+                    );
+                }
+                None
+            }
+        }
     }
 
     async fn snapshot(&self, epoch: &EpochRecord) -> anyhow::Result<Snapshot> {
@@ -149,4 +185,63 @@ pub(crate) async fn reference_data(
         tracing::warn!(%warning, "reference data");
     }
     Ok(reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn config(folder: &tempfile::TempDir) -> Config {
+        let mut config = Config::default();
+        config.storage.url = format!("file://{}", folder.path().display());
+        config
+    }
+
+    fn epoch(epoch: i64) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            committed_at_ms: 0,
+            cut: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            finality: Vec::new(),
+            reference: String::new(),
+            drained_to_ms: None,
+            clocks: BTreeMap::new(),
+            unrevised: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn sessions_of_one_epoch_share_a_lease() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder);
+        let reader = EpochReader::new(&config).unwrap();
+        let first = reader.lease(&epoch(7)).await.unwrap();
+        let again = reader.lease(&epoch(7)).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+        let next = reader.lease(&epoch(8)).await.unwrap();
+        assert_eq!((first.epoch(), next.epoch()), (7, 8));
+        let leases = || {
+            std::fs::read_dir(folder.path().join("leases"))
+                .unwrap()
+                .count()
+        };
+        assert_eq!(leases(), 2);
+        drop(again);
+        Arc::into_inner(first).unwrap().close().await;
+        assert_eq!(leases(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_storage_that_takes_no_lease_is_read_without_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("leases"), "in the way").unwrap();
+        let config = config(&folder);
+        let reader = EpochReader::new(&config).unwrap();
+        assert!(reader.lease(&epoch(7)).await.is_none());
+        assert!(reader.has_warned.load(Ordering::Relaxed));
+        assert!(reader.lease(&epoch(8)).await.is_none());
+    }
 }

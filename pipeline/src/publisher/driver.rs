@@ -15,6 +15,7 @@ use super::assemble::OWN_ALERTS;
 use super::io::EpochIo;
 use super::lifecycle::{Facts, Stage};
 use super::machine::{Action, Event, Given, Machine, Now, SealedRecord, alerts_of_seal};
+use super::needs::StorageNeeds;
 use super::record::{EpochRecord, PublisherCheckpoint};
 use super::settings::{PublisherSettings, RunSummary, Sinks, Until};
 use crate::alert::AlertRule;
@@ -67,6 +68,8 @@ pub struct Publisher {
     stage: Stage,
     running_shards: usize,
     closes_at: Option<Instant>,
+    needs: watch::Sender<StorageNeeds>,
+    tables: Arc<Tables>,
 }
 
 type Work = BoxFuture<'static, (EpochIo, Result<Option<Event>>)>;
@@ -129,7 +132,7 @@ impl Publisher {
             io: Some(EpochIo {
                 store,
                 log,
-                tables,
+                tables: tables.clone(),
                 specs: Arc::new(by_name),
                 metrics,
                 feed: sinks.feed.clone(),
@@ -140,7 +143,23 @@ impl Publisher {
             stage: Stage::Running,
             running_shards: 0,
             closes_at: None,
+            needs: watch::channel(StorageNeeds::default()).0,
+            tables,
         })
+    }
+
+    /// What of the storage is still needed, as it changes.
+    pub fn needs(&self) -> watch::Receiver<StorageNeeds> {
+        self.needs.subscribe()
+    }
+
+    pub fn tables(&self) -> Arc<Tables> {
+        self.tables.clone()
+    }
+
+    fn tell_needs(&self) {
+        let cursors = self.delivery.alerts.durable_cursors();
+        self.needs.send_replace(self.machine.needs(&cursors));
     }
 
     /// Publishes what the shards sealed behind the last cut, in epochs of bounded size and without rounds, before they go on.
@@ -184,6 +203,7 @@ impl Publisher {
         }
         // Nothing of this has been counted as waiting.
         self.machine.take_released();
+        self.tell_needs();
         Ok(())
     }
 
@@ -310,9 +330,15 @@ impl Publisher {
                     .records
                     .deliver(intent.state.epoch, file.clone());
             }
+            self.tell_needs();
             return Ok(());
         }
-        self.machine.apply(event, now())
+        let has_recorded = matches!(event, Event::Recorded { .. });
+        self.machine.apply(event, now())?;
+        if has_recorded {
+            self.tell_needs();
+        }
+        Ok(())
     }
 
     fn reported(&mut self, report: Option<ShardReport>) -> Result<()> {

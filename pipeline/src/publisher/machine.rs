@@ -20,18 +20,19 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
-use super::assemble::{Draft, TableRows};
+use super::assemble::{Draft, OWN_ALERTS, TableRows};
 use super::feed::{Cells, FeedDefinition};
+use super::needs::StorageNeeds;
 use super::plan::{Planner, RoundKey};
 use super::record::{
-    EpochRecord, FinalUntil, Intent, PublisherCheckpoint, PublisherRecord, decode,
+    EpochRecord, FinalUntil, Intent, LOG, PublisherCheckpoint, PublisherRecord, decode,
 };
 use super::settings::{PublisherSettings, RunSummary};
 use crate::alert::{AlertRule, Transition};
 use crate::error::Result;
 use crate::round::Metric;
-use crate::shard::{Clocks, InputSeal, Seal, least_clocks};
-use crate::sink::{DeliveryAttempt, RecordFile, SinkRecord};
+use crate::shard::{Clocks, InputSeal, Seal, least_clocks, shard_log};
+use crate::sink::{DeliveryAttempt, RecordFile, SinkRecord, delivery_logs};
 use crate::table::TableChanges;
 use crate::time::Day;
 
@@ -192,6 +193,8 @@ pub struct Machine {
     /// Attempts that are not in a table yet, and the record of the alert sink's log that holds the last of them.
     pub(super) attempts: Vec<DeliveryAttempt>,
     pub(super) attempts_cut: u64,
+    /// Epoch up to which records are delivered.
+    delivered: Option<i64>,
     caught_up: BTreeMap<u32, u64>,
     /// Live time as last sealed; files have none.
     live_ms: Option<i64>,
@@ -264,6 +267,7 @@ impl Machine {
             partials: BTreeMap::new(),
             attempts: Vec::new(),
             attempts_cut: 0,
+            delivered: None,
             caught_up: BTreeMap::new(),
             live_ms: None,
             // A shard that still answers a round of a former publisher must not be taken for one of ours.
@@ -294,6 +298,35 @@ impl Machine {
     /// When the next epoch or heartbeat is due, where nothing else happens before.
     pub fn due_at(&self) -> Instant {
         self.epoch_due_at
+    }
+
+    /// What is still needed, given how far the alert sink has read its sources for good (label → number).
+    pub fn needs(&self, alert_cursors: &BTreeMap<Arc<str>, u64>) -> StorageNeeds {
+        let read = |label: &str| alert_cursors.get(label).map_or(0, |cursor| cursor + 1);
+        let cut = &self.durable.state.cut;
+        let mut cuts: BTreeMap<String, u64> = cut
+            .iter()
+            .map(|(shard, number)| (shard_log(*shard), (*number).min(read(&shard.to_string()))))
+            .collect();
+        cuts.insert(LOG.to_owned(), read(OWN_ALERTS));
+        cuts.extend(delivery_logs().map(|(name, _)| (name.to_owned(), u64::MAX)));
+        let open_intent = match &self.phase {
+            Phase::Committing { intent, .. } => intent
+                .tables
+                .iter()
+                .map(|(table, changes)| {
+                    let paths = changes.staged_paths().map(str::to_owned);
+                    (table.clone(), paths.collect())
+                })
+                .collect(),
+            _ => BTreeMap::new(),
+        };
+        StorageNeeds {
+            newest_epoch: self.durable.last.clone(),
+            open_intent,
+            cuts,
+            delivered: self.delivered,
+        }
     }
 
     /// Whether an intent is sealed and its epoch not yet recorded.
@@ -417,6 +450,7 @@ impl Machine {
                 }
             }
             Event::Delivered { epoch } => {
+                self.delivered = self.delivered.max(Some(epoch));
                 let undelivered = &mut self.durable.state.undelivered;
                 undelivered.retain(|of, _| *of > epoch);
             }

@@ -16,11 +16,29 @@ use parquet::arrow::ArrowWriter;
 use super::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewText};
 use super::session::{Engine, Session};
 use crate::columns::comment;
+use crate::publisher::EpochRecord;
 
 const DAY_MS: i64 = 86_400_000;
 
 /// Midnight of 2026-01-05 in Shanghai, ms UTC.
 pub const MONDAY_MS: i64 = 1_767_542_400_000;
+
+/// The record of an epoch that pins these versions and says nothing else.
+pub fn epoch_record<const N: usize>(epoch: i64, tables: [(&str, i64); N]) -> EpochRecord {
+    EpochRecord {
+        epoch,
+        committed_at_ms: MONDAY_MS,
+        cut: Default::default(),
+        tables: tables
+            .map(|(table, version)| (table.to_owned(), version))
+            .into(),
+        finality: Vec::new(),
+        reference: String::new(),
+        drained_to_ms: None,
+        clocks: Default::default(),
+        unrevised: Vec::new(),
+    }
+}
 
 /// A folder with an epoch in it, deleted with it.
 pub struct Fixture {

@@ -17,6 +17,8 @@
 //! | `ref`, `ops` | reference data as of the epoch; epochs, finality, dead letters, alerts … |
 //! | `information_schema` | SQL's, with a column `comment` in `tables` and `columns` |
 //!
+//! A session may hold a [`Lease`], so that housekeeping leaves the files of its epoch while somebody reads them.
+//!
 //! What it does not do: list folders, read anything that the epoch does not pin, write. Weighed and left: deltalake's own
 //! table provider (one more reading of the log per query, and versions that need not belong together) · a max-aggregate
 //! join for the latest revision (reads the table twice; filters reach only one side).
@@ -25,9 +27,10 @@ pub mod audit;
 pub mod catalog;
 mod error;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod guard;
 mod information;
+mod lease;
 mod load;
 mod names;
 pub mod output;
@@ -37,5 +40,6 @@ mod table;
 mod tests;
 mod views;
 
+pub use lease::{Lease, Leases, leases};
 pub use names::Names;
 pub use session::{DEFAULT_SCHEMA, Engine, QueryResult, Session};

@@ -15,6 +15,7 @@ use futures::StreamExt;
 use object_store::ObjectStore;
 
 use super::catalog::{Comments, Snapshot};
+use super::lease::Lease;
 use super::load::CATALOG;
 use super::names::Names;
 use super::{error, guard, load};
@@ -58,6 +59,7 @@ pub struct Session {
     committed_at_ms: i64,
     names: Names,
     comments: Arc<Comments>,
+    lease: Option<Arc<Lease>>,
 }
 
 impl Session {
@@ -78,7 +80,22 @@ impl Session {
             committed_at_ms: snapshot.committed_at_ms,
             names: loaded.names,
             comments: loaded.comments,
+            lease: None,
         })
+    }
+
+    /// Holds the files of the epoch as long as the session lives; sessions of one epoch may share a lease.
+    #[must_use]
+    pub fn holding(mut self, lease: Option<Arc<Lease>>) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Ends the session, and its lease before it returns where no other session shares it.
+    pub async fn close(self) {
+        if let Some(lease) = self.lease.and_then(Arc::into_inner) {
+            lease.close().await;
+        }
     }
 
     /// Number of the epoch.

@@ -10,7 +10,8 @@
 //!  log/shard-<p>                                   log/publisher, tables/          log/sink-alerts, log/sink-records
 //! ```
 //!
-//! [`process`] puts it together; [`status`] reads what it leaves.
+//! [`process`] puts it together; [`housekeeping`] deletes what nobody needs any more; [`status`] reads what a process leaves.
 
+pub mod housekeeping;
 pub mod process;
 pub mod status;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::Sender;
+use futures::FutureExt;
 use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
+use super::housekeeping::{Housekeeper, HousekeepingSettings, LogToTrim, TrimLog, TrimmedLogs};
 use crate::alert::AlertRule;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
-use crate::log::Log;
+use crate::log::{Log, trim};
 use crate::publisher::{
     Channels, Delivery, EpochRecord, LAYOUT, LOG, OWN_ALERTS, Publisher, PublisherSettings,
     RunSummary, Sinks, Until, alerts_of, alerts_of_seal,
@@ -21,7 +23,7 @@ use crate::shard::{
     Backlog, FirstReference, LAYOUT as SEAL_LAYOUT, ReferenceStore, Shard, ShardChannels,
     ShardCommand, ShardReport, ShardSettings, ShardState, decode_seal, first_reference, shard_log,
 };
-use crate::sink::{AlertDelivery, AlertSource, RecordDelivery};
+use crate::sink::{AlertDelivery, AlertSource, RecordDelivery, delivery_logs};
 use crate::source::{Source, Start};
 use crate::table::TableSpec;
 
@@ -122,7 +124,19 @@ impl<R: ReferenceState, F> Process<R, F> {
             new_references: self.new_references,
             backlog,
         };
+        let housekeeper = Housekeeper::new(
+            store.clone(),
+            publisher.tables(),
+            logs_to_trim(count),
+            HousekeepingSettings::default(),
+            trim_log(store),
+        );
+        let (end, ended) = watch::channel(false);
+        let housekeeping = tokio::spawn(housekeeper.run(publisher.needs(), ended));
         let result = publisher.run(channels, on_epoch).await;
+        let _ = end.send(true);
+        // It only deletes; what it was at is left to the next run.
+        let _ = housekeeping.await;
         for thread in threads {
             // Its result has come as a report.
             let _ = thread.join();
@@ -204,6 +218,31 @@ fn spawn_shard<R: ReferenceState>(
             "a thread cannot be started: raise the limit of threads of this process",
         ))?;
     Ok((sender, thread))
+}
+
+/// Every log of the storage, with the layout of its payloads.
+fn logs_to_trim(shards: u32) -> Vec<LogToTrim> {
+    let shards = (0..shards).map(|shard| (shard_log(shard), SEAL_LAYOUT));
+    shards
+        .chain([(LOG.to_owned(), LAYOUT)])
+        .chain(delivery_logs().map(|(name, layout)| (name.to_owned(), layout)))
+        .map(|(name, layout)| LogToTrim { name, layout })
+        .collect()
+}
+
+fn trim_log(store: Arc<dyn ObjectStore>) -> TrimLog {
+    Arc::new(move |log, cut, record_life| {
+        let store = store.clone();
+        async move {
+            let trimmed = trim(&store, &log.name, log.layout, cut, record_life).await?;
+            Ok(TrimmedLogs {
+                records: trimmed.records as u64,
+                checkpoints: trimmed.checkpoints as u64,
+                bytes: trimmed.bytes,
+            })
+        }
+        .boxed()
+    })
 }
 
 /// Where alerts come from: the seals of every shard, and the publisher's intents.

@@ -39,6 +39,8 @@ pub struct AlertDelivery {
     reachable: BTreeSet<Arc<str>>,
     /// Source → the last number that is known.
     known: Mutex<BTreeMap<Arc<str>, u64>>,
+    /// Source → the number up to which it need not be read again.
+    durable: Arc<Mutex<BTreeMap<Arc<str>, u64>>>,
     outstanding: Arc<AtomicUsize>,
 }
 
@@ -83,12 +85,14 @@ impl AlertDelivery {
         }
         let (commands, received) = unbounded_channel();
         let known = Mutex::new(state.cursors().clone());
+        let durable = Arc::new(Mutex::new(state.sealed_cursors().clone()));
         let driver = Driver {
             log,
             state,
             lanes,
             attempts: Vec::new(),
             settled: 0,
+            durable: durable.clone(),
             commands: received,
             events: events.clone(),
             outstanding: outstanding.clone(),
@@ -99,6 +103,7 @@ impl AlertDelivery {
             routes,
             reachable,
             known,
+            durable,
             outstanding,
         })
     }
@@ -132,6 +137,12 @@ impl AlertDelivery {
         let _ = self.commands.send(Command::Confirm(number));
     }
 
+    /// Per source the number up to which its records need not be read again, whatever happens to this process.
+    pub fn durable_cursors(&self) -> BTreeMap<Arc<str>, u64> {
+        let durable = self.durable.lock();
+        durable.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Transitions × destinations that are not settled.
     pub fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::SeqCst)
@@ -153,6 +164,7 @@ struct Driver {
     attempts: Vec<(LaneKey, DeliveryAttempt)>,
     /// Attempts that settled something and are not durable yet.
     settled: usize,
+    durable: Arc<Mutex<BTreeMap<Arc<str>, u64>>>,
     commands: UnboundedReceiver<Command>,
     events: UnboundedSender<SinkEvent>,
     outstanding: Arc<AtomicUsize>,
@@ -206,6 +218,7 @@ impl Driver {
         };
         let number = self.log.append(record).await?;
         let attempts = self.state.sealed(number);
+        self.publish_cursors();
         if !attempts.is_empty() {
             let _ = self.events.send(SinkEvent::Attempted { number, attempts });
         }
@@ -216,6 +229,11 @@ impl Driver {
             self.log.write_checkpoint(self.state.checkpoint()).await?;
         }
         Ok(())
+    }
+
+    fn publish_cursors(&self) {
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        durable.clone_from(self.state.sealed_cursors());
     }
 
     /// Starts what may leave; says how long nothing else is to be done.

@@ -60,6 +60,11 @@ impl AlertOutboxState {
         &self.whole.cursors
     }
 
+    /// The same as the log has it.
+    pub(super) fn sealed_cursors(&self) -> &BTreeMap<Arc<str>, u64> {
+        &self.sealed_cursors
+    }
+
     /// What ages are measured against: the latest of all sources.
     pub(super) fn live_ms(&self) -> i64 {
         self.whole.live_ms.unwrap_or(i64::MIN)

@@ -27,9 +27,9 @@ use crate::error::{Error, Result};
 use crate::time::wall;
 
 /// Name of the log: a record is the epoch that was delivered, a checkpoint the newest one.
-const LOG: &str = "sink-records";
+pub(super) const LOG: &str = "sink-records";
 /// Version of the log's payloads.
-const LAYOUT: u16 = 1;
+pub(super) const LAYOUT: u16 = 1;
 /// Shortest time between two warnings that records cannot leave.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(30);
 

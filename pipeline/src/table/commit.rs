@@ -30,6 +30,14 @@ pub struct TableChanges {
     pub compactions: Vec<Compaction>,
 }
 
+impl TableChanges {
+    /// All files that the changes name, as paths from the table's folder.
+    pub fn staged_paths(&self) -> impl Iterator<Item = &str> {
+        let merged = self.compactions.iter().map(|compaction| &compaction.add);
+        self.add.iter().chain(merged).map(|file| file.path.as_str())
+    }
+}
+
 /// One file that takes the place of others with the same rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compaction {

@@ -25,7 +25,8 @@ const SMALL: u64 = 16 << 20;
 const ENOUGH: usize = 16;
 /// Bytes read for one merge at most: they are sorted in memory, about ten times as large.
 const MERGE_LIMIT: u64 = 64 << 20;
-/// Merges an epoch at most, so that it does not wait for a backlog.
+/// Merges at once at least, if so many are due. Where more than twice as many are, half of them: an epoch does not wait for a
+/// whole backlog, and a backlog does not grow with the number of partitions.
 const MERGES_AT_ONCE: usize = 4;
 
 impl Tables {
@@ -93,16 +94,29 @@ fn merge_groups(files: &[DataFile]) -> Vec<Vec<&DataFile>> {
         .filter(|group| group.len() > ENOUGH)
         .collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
-    groups.truncate(MERGES_AT_ONCE);
+    groups.truncate(groups.len().div_ceil(2).max(MERGES_AT_ONCE));
     for group in &mut groups {
         group.sort_by_key(|file| file.size);
-        let mut bytes = 0;
-        group.retain(|file| {
-            bytes += file.size;
-            bytes <= MERGE_LIMIT
-        });
+        group.truncate(worth_merging(group));
     }
     groups
+}
+
+/// How many of the files, which ascend by size, to merge: [`ENOUGH`], and each further one that is no larger than those before
+/// it together. So a file is written again only when it at least doubles, not each time that small ones have come.
+fn worth_merging(ascending: &[&DataFile]) -> usize {
+    let mut bytes = 0;
+    let fits = |(index, file): (usize, &&DataFile)| {
+        let is_worth_it = index < ENOUGH || file.size <= bytes;
+        bytes += file.size;
+        is_worth_it && bytes <= MERGE_LIMIT
+    };
+    ascending
+        .iter()
+        .enumerate()
+        .map(fits)
+        .take_while(|fits| *fits)
+        .count()
 }
 
 /// The rows of a file with the table's columns: the partition column from the log, columns added later as NULL.

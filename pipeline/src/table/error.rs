@@ -60,6 +60,16 @@ pub(super) fn not_committed(table: &str, epoch: i64, error: Error) -> Error {
     error.context(format!("commit failed table={table} epoch={epoch}{advice}"))
 }
 
+/// The newest version names a file that is not in the table's folder.
+pub(super) fn file_missing(table: &str, path: impl Display) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "table={table} names a file that is not there path={path}: restore it from a copy; nothing is vacuumed until then"
+        ),
+    )
+}
+
 /// For `map_err`: the Delta log cannot be read or written.
 pub(super) fn delta(table: &str) -> impl FnOnce(DeltaTableError) -> Error {
     let message = format!("table={table} cannot be read or written: check the storage");

@@ -1,6 +1,6 @@
 //! Versions of a table and the files that make them up.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use deltalake::kernel::{Action, StructField};
@@ -9,6 +9,7 @@ use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 
 use super::error;
+use super::vacuum::Removals;
 use crate::error::Result;
 
 /// Under this name each commit carries its epoch as a Delta application transaction.
@@ -41,6 +42,14 @@ pub(super) struct OpenTable {
     pub folder: Path,
     pub log_store: LogStoreRef,
     pub versions: tokio::sync::Mutex<Versions>,
+    pub removals: tokio::sync::Mutex<Removals>,
+}
+
+impl OpenTable {
+    /// Where a path from the table's folder lies in the store.
+    pub fn location(&self, path: &str) -> Path {
+        Path::from(format!("{}/{path}", self.folder))
+    }
 }
 
 /// What this process knows of a table's versions.
@@ -79,6 +88,17 @@ impl Versions {
             }
             Err(source) => Err(error::delta(&open.name)(source)),
         }
+    }
+
+    /// Reads the newest state; what is known of it stays if nobody has committed.
+    pub async fn refresh(&mut self, open: &OpenTable) -> Result<()> {
+        let known = self.newest.as_ref().and_then(DeltaTable::version);
+        let committed = self.committed;
+        self.reload(open).await?;
+        if known.is_some() && self.newest(open)?.version() == known {
+            self.committed = committed;
+        }
+        Ok(())
     }
 
     /// The newest known state, read if nothing is known.
@@ -177,7 +197,7 @@ pub(super) fn files_of(open: &OpenTable, table: &DeltaTable) -> Result<Vec<DataF
         .map(|file| {
             let path = file.path().into_owned();
             DataFile {
-                location: Path::from(format!("{}/{path}", open.folder)),
+                location: open.location(&path),
                 size: u64::try_from(file.size()).unwrap_or_default(),
                 rows: file.num_records().unwrap_or_default() as u64,
                 partition_values: file.partition_values_map().into_iter().collect(),
@@ -188,6 +208,16 @@ pub(super) fn files_of(open: &OpenTable, table: &DeltaTable) -> Result<Vec<DataF
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// Where all files of a loaded state lie in the store.
+pub(super) fn locations_of(open: &OpenTable, table: &DeltaTable) -> Result<HashSet<Path>> {
+    let state = table.snapshot().map_err(error::delta(&open.name))?;
+    let files = state.log_data();
+    Ok(files
+        .iter()
+        .map(|file| open.location(&file.path()))
+        .collect())
 }
 
 /// The version whose commit carries our `epoch`, looking back from `newest`.

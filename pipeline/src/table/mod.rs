@@ -13,6 +13,9 @@
 //! Append-only: rows are never changed. [`Tables::compact`] merges small files into one, as part of an epoch's
 //! changes; it removes files, not rows.
 //!
+//! [`Tables::vacuum`] deletes files that were replaced, or staged and never named, once no reader can need them. It writes no
+//! commit.
+//!
 //! Left out: MERGE and deletion vectors (revisions are new rows); Delta's transaction retention (it would forget epochs);
 //! deltalake's own writer (it wants DataFusion, and rounds decimal statistics through `f64`).
 
@@ -23,11 +26,13 @@ mod files;
 mod stage;
 mod stats;
 mod tables;
+mod vacuum;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 pub use commit::{Compaction, TableChanges};
 pub use files::DataFile;
 pub use stage::StagedFile;
 pub use tables::{TableSpec, Tables};
+pub use vacuum::{Pins, Vacuumed};

@@ -10,7 +10,6 @@ use arrow::compute::{
 use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
-use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, PutMode};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -81,8 +80,7 @@ impl Tables {
 
     /// Puts a file; its name is unique, so one that exists is ours of an earlier try.
     pub(super) async fn put_file(&self, table: &str, encoded: Encoded) -> Result<StagedFile> {
-        let folder = &self.open(table)?.folder;
-        let location = Path::from(format!("{folder}/{}", encoded.file.path));
+        let location = self.open(table)?.location(&encoded.file.path);
         retry(STAGING, "staging a file", async || {
             let payload = encoded.bytes.clone().into();
             let put = self

@@ -130,6 +130,7 @@ impl Tables {
             folder,
             log_store,
             versions: tokio::sync::Mutex::default(),
+            removals: tokio::sync::Mutex::default(),
         });
         opened.insert(full_name.to_owned(), Arc::clone(&open));
         Ok(open)

@@ -32,6 +32,8 @@ pub(crate) async fn audit(
         let rows = query::batches(&session, &published_rows).await?;
         published.insert(metric.name.clone(), PublishedRows::new(&rows, zone)?);
     }
+    // All that is compared has been read.
+    session.close().await;
     Ok(AuditReport {
         epoch: epoch.epoch,
         conservation,

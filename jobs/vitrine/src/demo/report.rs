@@ -75,7 +75,9 @@ impl DemoReport<'_> {
             };
             print_lines([format!("\n{}", finding.title), table])?;
         }
-        self.alerts(&session).await
+        self.alerts(&session).await?;
+        session.close().await;
+        Ok(())
     }
 
     async fn alerts(&self, session: &Session) -> anyhow::Result<()> {

@@ -107,6 +107,7 @@ async fn show_alerts(
 ) -> anyhow::Result<()> {
     let session = reader.session().await?;
     let (alerts, number) = alerts::newest(&session, after_epoch, ALERTS_SHOWN).await?;
+    session.close().await;
     if number > alerts.len() {
         print_lines([format!("{number} alerts, the newest {}:", alerts.len())])?;
     }

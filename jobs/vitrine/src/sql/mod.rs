@@ -19,7 +19,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pipeline::query::Session;
 use pipeline::query::output::Format;
 
-use self::print::{ignore_broken_pipe, print};
+use self::print::{ignore_broken_pipe, print_once};
 use crate::config::Config;
 use crate::storage::EpochReader;
 
@@ -69,7 +69,7 @@ pub(crate) async fn run(args: &SqlArgs, config: &Config) -> Result<()> {
     // Each query reads the newest epoch.
     let open = async || reader.session().await;
     match &args.query {
-        Some(query) => print(&open().await?, query, format, args.output.as_deref())
+        Some(query) => print_once(open().await?, query, format, args.output.as_deref())
             .await
             .or_else(ignore_broken_pipe),
         None if io::stdin().is_terminal() => prompt::run(format, open).await,
@@ -84,7 +84,7 @@ async fn script(format: Format, open: impl AsyncFn() -> Result<Session>) -> Resu
         .read_to_string(&mut script)
         .context("statements cannot be read from standard input")?;
     for query in statement::split(&script) {
-        print(&open().await?, query, format, None).await?;
+        print_once(open().await?, query, format, None).await?;
     }
     Ok(())
 }

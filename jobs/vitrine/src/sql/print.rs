@@ -29,6 +29,18 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .is_some_and(output::is_broken_pipe)
 }
 
+/// Prints one answer and lets go of its epoch.
+pub(super) async fn print_once(
+    session: Session,
+    query: &str,
+    format: Format,
+    file: Option<&Path>,
+) -> Result<()> {
+    let printed = print(&session, query, format, file).await;
+    session.close().await;
+    printed
+}
+
 /// Runs a query and prints its rows to stdout, or to a file that appears when it is complete.
 pub(super) async fn print(
     session: &Session,

@@ -57,6 +57,7 @@ pub(super) async fn run(mut format: Format, open: impl AsyncFn() -> Result<Sessi
                 renew(&mut session, &open).await;
                 for query in statement::split(&text) {
                     if !answer(&session, query, format).await {
+                        session.close().await;
                         return Ok(());
                     }
                 }
@@ -67,6 +68,7 @@ pub(super) async fn run(mut format: Format, open: impl AsyncFn() -> Result<Sessi
             helper.names = session.names().clone();
         }
     }
+    session.close().await;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use pipeline::query::Engine;
 use pipeline::query::catalog::{Snapshot, ViewText};
 
 use super::print::epoch_of;
+use super::print::print;
 use super::*;
 use crate::exit;
 

@@ -8,10 +8,13 @@ use anyhow::Context;
 use object_store::ObjectStore;
 use pipeline::kafka::{TopicPartition, end_offsets};
 use pipeline::publisher::EpochRecord;
+use pipeline::run::housekeeping::last_housekept;
 use pipeline::run::status::{ShardStatus, bytes_below, shards};
 use pipeline::time::wall;
 
-use super::report::{EpochStatus, FinalUntil, InputStatus, SealedShard, StatusReport};
+use super::report::{
+    EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, SealedShard, StatusReport,
+};
 use crate::config::{Config, SourceKind};
 use crate::run::kafka_settings;
 use crate::storage::EpochReader;
@@ -27,6 +30,7 @@ pub(super) async fn status(config: &Config) -> anyhow::Result<StatusReport> {
     let mut report = StatusReport {
         log_bytes: bytes_below(&store, "log").await?,
         table_bytes: bytes_below(&store, "tables").await?,
+        housekeeping: housekeeping(&store).await,
         ..StatusReport::default()
     };
     for shard in &shards {
@@ -37,6 +41,20 @@ pub(super) async fn status(config: &Config) -> anyhow::Result<StatusReport> {
     }
     report.add_epoch(config, &store).await?;
     Ok(report)
+}
+
+/// What housekeeping last wrote down. Where that cannot be read, the rest of the status still can.
+async fn housekeeping(store: &Arc<dyn ObjectStore>) -> Option<HousekeepingStatus> {
+    match last_housekept(store).await {
+        Ok(last) => last.map(|done| HousekeepingStatus {
+            age_ms: wall::now_ms() - done.ran_at_ms,
+            done,
+        }),
+        Err(error) => {
+            tracing::warn!(?error, "what housekeeping did is not known");
+            None
+        }
+    }
 }
 
 impl StatusReport {
@@ -122,6 +140,7 @@ impl StatusReport {
              WHERE newest_first = 1 AND state IN ('firing', 'updated') ORDER BY severity, first_fired_at, subject",
         )
         .await?;
+        session.close().await;
         Ok(())
     }
 

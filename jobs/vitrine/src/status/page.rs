@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use bytesize::ByteSize;
 use chrono_tz::Tz;
 
-use super::report::{EpochStatus, FinalUntil, InputStatus, OpenAlert, SealedShard, StatusReport};
+use super::report::{
+    EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, OpenAlert, SealedShard, StatusReport,
+};
 use crate::local_time;
 
 /// Alerts that are listed; the page shows the number of all.
@@ -24,6 +26,7 @@ pub(super) fn page(report: &StatusReport, zone: Tz) -> String {
         ByteSize(report.log_bytes),
         ByteSize(report.table_bytes)
     ));
+    lines.push(housekeeping(report.housekeeping.as_ref(), zone));
     lines.push(shards(&report.shards, zone));
     lines.push(inputs(&report.inputs, zone));
     if let Some(reason) = &report.lag_unknown {
@@ -69,6 +72,30 @@ fn epoch(epoch: Option<&EpochStatus>, zone: Tz) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// When housekeeping last ran, what went, and what stays for a while.
+fn housekeeping(last: Option<&HousekeepingStatus>, zone: Tz) -> String {
+    let Some(HousekeepingStatus { age_ms, done }) = last else {
+        return "housekeeping: never".to_owned();
+    };
+    format!(
+        "housekeeping: {} ago ({})\n  \
+         deleted: {} table files ({}), {} log records and {} checkpoints ({}), {} delivered sink files ({}), {} leases\n  \
+         waiting: {} replaced table files ({}), until they are old enough and no reader holds them",
+        span(*age_ms),
+        local(done.ran_at_ms, zone),
+        done.tables.files,
+        ByteSize(done.tables.bytes),
+        done.logs.records,
+        done.logs.checkpoints,
+        ByteSize(done.logs.bytes),
+        done.sink_records.files,
+        ByteSize(done.sink_records.bytes),
+        done.leases,
+        done.tables.waiting_files,
+        ByteSize(done.tables.waiting_bytes),
+    )
 }
 
 fn shards(shards: &[SealedShard], zone: Tz) -> String {

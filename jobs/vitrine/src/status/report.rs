@@ -1,5 +1,6 @@
 //! What `vitrine status` reports; its JSON is for scripts.
 
+use pipeline::run::housekeeping::Housekept;
 use serde::{Deserialize, Serialize};
 
 /// The state of a storage and its inputs. Instants are ms UTC.
@@ -17,6 +18,16 @@ pub(super) struct StatusReport {
     /// Bytes of logs (seals and checkpoints) and of tables, including old versions.
     pub(super) log_bytes: u64,
     pub(super) table_bytes: u64,
+    /// What housekeeping last wrote down; none if it never ran.
+    pub(super) housekeeping: Option<HousekeepingStatus>,
+}
+
+/// The last run of housekeeping in which something went, or a later one within the hour.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct HousekeepingStatus {
+    pub(super) age_ms: i64,
+    #[serde(flatten)]
+    pub(super) done: Housekept,
 }
 
 #[derive(Clone, Debug, Serialize)]

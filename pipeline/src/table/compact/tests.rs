@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use arrow::array::AsArray;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 
 use super::super::TableChanges;
@@ -53,6 +56,144 @@ fn partitions_with_too_many_small_files_are_merged_the_fullest_first() {
         .flat_map(|day| many(day, 20, 9))
         .collect();
     assert_eq!(merge_groups(&backlog).len(), MERGES_AT_ONCE);
+}
+
+#[test]
+fn a_large_file_is_not_written_again_for_a_few_small_ones() {
+    let mut files: Vec<_> = (0..ENOUGH).map(|index| file("d1", index, 1_000)).collect();
+    files.push(file("d1", ENOUGH, 16_001));
+    assert_eq!(sizes(&merge_groups(&files)), [("d1".to_owned(), ENOUGH)]);
+    files[ENOUGH].size = 16_000;
+    assert_eq!(
+        sizes(&merge_groups(&files)),
+        [("d1".to_owned(), ENOUGH + 1)]
+    );
+}
+
+/// Commits to a table, each of which brings a row to every partition, merged every 8 commits as the publisher does it.
+#[derive(Clone, Copy, Debug)]
+struct Growth {
+    commits: usize,
+    partitions: usize,
+    /// Bytes that a file has whatever its rows, and bytes of a row.
+    empty: u64,
+    row: u64,
+}
+
+/// Files in the fullest partition at any time, and how often merges wrote each byte of a row.
+fn grown(growth: Growth) -> (usize, f64) {
+    let file_of = |day: &str, index: usize, rows: u64| DataFile {
+        rows,
+        ..file(day, index, growth.empty + rows * growth.row)
+    };
+    let mut files: Vec<DataFile> = Vec::new();
+    let (mut fullest, mut merged_rows) = (0, 0);
+    for commit in 1..=growth.commits {
+        files.extend((0..growth.partitions).map(|day| file_of(&format!("d{day}"), commit, 1)));
+        if commit % 8 == 0 {
+            let groups = merge_groups(&files);
+            let merged: Vec<_> = groups
+                .iter()
+                .map(|group| {
+                    let day = group[0].partition_values["window_date"].as_deref().unwrap();
+                    let rows = group.iter().map(|file| file.rows).sum();
+                    file_of(day, growth.commits + commit, rows)
+                })
+                .collect();
+            let gone: BTreeSet<_> = groups
+                .iter()
+                .flatten()
+                .map(|file| file.path.clone())
+                .collect();
+            files.retain(|file| !gone.contains(&file.path));
+            merged_rows += merged.iter().map(|file| file.rows).sum::<u64>();
+            files.extend(merged);
+        }
+        fullest = fullest_partition(files.iter().filter(|file| file.size < SMALL)).max(fullest);
+    }
+    let rows = growth.commits * growth.partitions;
+    (fullest, merged_rows as f64 / rows as f64)
+}
+
+fn fullest_partition<'f>(files: impl IntoIterator<Item = &'f DataFile>) -> usize {
+    let mut counts = BTreeMap::new();
+    for file in files {
+        *counts.entry(&file.partition_values).or_default() += 1;
+    }
+    counts.into_values().max().unwrap_or(0)
+}
+
+#[test]
+fn small_files_stay_few_whatever_the_number_of_partitions_and_are_seldom_written_again() {
+    for (commits, partitions, empty, row) in [
+        (500, 1, 4_000, 50),
+        (500, 1, 0, 1_000_000),
+        (500, 3, 4_000, 50),
+        (500, 30, 4_000, 50),
+        (500, 90, 0, 4_000),
+        (10_000, 1, 0, 4_000),
+        (10_000, 1, 4_000, 50),
+    ] {
+        let growth = Growth {
+            commits,
+            partitions,
+            empty,
+            row,
+        };
+        let (fullest, written) = grown(growth);
+        assert!(fullest <= 40, "{growth:?}: {fullest} files");
+        // Where an empty file is most of a file, all are alike and merged whole; that is little to write.
+        assert!(
+            written <= 9.0 || empty > 0,
+            "{growth:?}: each row was written {written:.1} times"
+        );
+    }
+}
+
+/// A row an epoch, merged every 8 epochs: files in the fullest partition at any time that is looked at, and rows.
+async fn row_an_epoch(spec: &TableSpec, date_of: impl Fn(i32) -> i32) -> (usize, u64) {
+    let tables = Tables::new(Arc::new(InMemory::new()));
+    let table = spec.full_name();
+    let mut version = tables.ensure(spec).await.unwrap();
+    let (mut fullest, mut count) = (0, 0);
+    for epoch in 1..=EPOCHS {
+        let row = rows(&[(date_of(epoch), &format!("c{epoch:03}"))]);
+        let mut changes = TableChanges {
+            add: tables.stage(spec, &[row], "t").await.unwrap(),
+            ..TableChanges::default()
+        };
+        if epoch % 8 == 0 {
+            changes.compactions = tables.compact(spec, version, "t").await.unwrap();
+        }
+        version = tables.commit(&table, epoch.into(), &changes).await.unwrap();
+        if epoch % 20 == 0 {
+            let files = tables.files_at(&table, version).await.unwrap();
+            fullest = fullest_partition(files.iter()).max(fullest);
+            count = files.iter().map(|file| file.rows).sum();
+        }
+    }
+    (fullest, count)
+}
+
+/// Each takes 20 ms; longer runs are simulated above.
+const EPOCHS: i32 = 160;
+
+#[tokio::test]
+async fn a_table_that_gets_a_row_an_epoch_stays_few_files() {
+    let whole = TableSpec {
+        partition_by: None,
+        ..spec()
+    };
+    let (fullest, count) = row_an_epoch(&whole, |_| JAN_5).await;
+    assert_eq!(count, 160);
+    assert!(fullest <= 40, "{fullest} files");
+}
+
+#[tokio::test]
+async fn a_partitioned_table_that_gets_a_row_an_epoch_stays_few_files() {
+    let (fullest, count) = row_an_epoch(&spec(), |epoch| JAN_5 + epoch % 3).await;
+    assert_eq!(count, 160);
+    assert!(fullest <= 40, "{fullest} files");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Int64Type};
 use object_store::ObjectStoreExt;
 
+use object_store::path::Path;
+
 use super::super::fixture::{JAN_5, rows, spec, tables};
 use super::*;
 

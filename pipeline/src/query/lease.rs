@@ -1,0 +1,224 @@
+//! Leases: a reader says which epoch it reads, so that housekeeping leaves that epoch's files.
+//!
+//! ```text
+//! leases/<epoch, 20 digits>-<uuid v7>      the table versions that the epoch pins, as JSON
+//! ```
+//!
+//! The object is written again every 20 s while the [`Lease`] lives, and deleted with it. It counts while it is younger than
+//! 60 s, so a reader that died holds nothing up for long; and for 24 h after it was taken (its name says when), so a reader
+//! that hangs does not hold files for ever. The versions stand inside: a lease outlives the epoch's record in the log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tracing::warn;
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::store_failed;
+use crate::publisher::EpochRecord;
+use crate::time::wall;
+
+const FOLDER: &str = "leases";
+/// A lease whose object is older than this does not count, ms.
+const LIFE_MS: i64 = 60_000;
+
+/// How often a lease is renewed and how long it may be held.
+#[derive(Debug, Clone, Copy)]
+struct LeaseTimes {
+    renew_every: Duration,
+    limit_ms: i64,
+}
+
+const TIMES: LeaseTimes = LeaseTimes {
+    renew_every: Duration::from_secs(20),
+    limit_ms: 24 * 3_600_000,
+};
+
+/// The files of one epoch are held while this lives.
+#[derive(Debug)]
+pub struct Lease {
+    epoch: i64,
+    until_ms: i64,
+    /// Dropped to end the renewal, which then deletes the object.
+    end: oneshot::Sender<()>,
+    renewal: JoinHandle<()>,
+}
+
+impl Lease {
+    /// Writes the lease and renews it from here on; needs a runtime. An error means that nothing is held.
+    pub async fn take(store: Arc<dyn ObjectStore>, epoch: &EpochRecord) -> Result<Self> {
+        Self::take_for(store, epoch, TIMES).await
+    }
+
+    async fn take_for(
+        store: Arc<dyn ObjectStore>,
+        epoch: &EpochRecord,
+        times: LeaseTimes,
+    ) -> Result<Self> {
+        let taken_at_ms = wall::now_ms();
+        let content = LeaseContent {
+            tables: epoch.tables.clone(),
+        };
+        let content = serde_json::to_vec(&content).map_err(Error::from_source(
+            ErrorKind::Internal,
+            "a lease cannot be encoded",
+        ))?;
+        let object = LeaseObject {
+            path: path_of(epoch.epoch, taken_at_ms),
+            content: content.into(),
+            store,
+        };
+        object.put().await.map_err(store_failed(&object.path))?;
+        let until_ms = taken_at_ms.saturating_add(times.limit_ms);
+        let (end, ended) = oneshot::channel();
+        let renewal = tokio::spawn(object.renew(times.renew_every, until_ms, ended));
+        Ok(Self {
+            epoch: epoch.epoch,
+            until_ms,
+            end,
+            renewal,
+        })
+    }
+
+    /// The epoch whose files are held.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Whether it has been held for as long as it may be: it holds nothing any more.
+    pub fn is_over(&self) -> bool {
+        wall::now_ms() >= self.until_ms
+    }
+
+    /// Deletes the object before it returns. A lease that is merely dropped does it soon after, if the runtime still runs.
+    pub async fn close(self) {
+        drop(self.end);
+        // An interrupted renewal leaves an object that stops counting within a minute.
+        let _ = self.renewal.await;
+    }
+}
+
+/// What a lease holds: table (`schema.name`) → version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct LeaseContent {
+    tables: BTreeMap<String, i64>,
+}
+
+/// A lease's object and how to keep it there.
+struct LeaseObject {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    content: Bytes,
+}
+
+impl LeaseObject {
+    async fn put(&self) -> Result<(), StoreError> {
+        let content = self.content.clone();
+        self.store.put(&self.path, content.into()).await?;
+        Ok(())
+    }
+
+    async fn renew(self, every: Duration, until_ms: i64, mut ended: oneshot::Receiver<()>) {
+        let mut is_failing = false;
+        loop {
+            tokio::select! {
+                _ = &mut ended => break,
+                () = wall::sleep(every) => {}
+            }
+            if wall::now_ms() >= until_ms {
+                warn!(lease = %self.path, "held for as long as a lease may be: files of its epoch may go now, open the newest epoch");
+                break;
+            }
+            match self.put().await {
+                Ok(()) => is_failing = false,
+                Err(error) if !is_failing => {
+                    warn!(lease = %self.path, %error, "not renewed; trying on, but files of its epoch may go meanwhile");
+                    is_failing = true;
+                }
+                Err(_) => {}
+            }
+        }
+        // One that stays stops counting within a minute, and housekeeping deletes it.
+        let _ = self.store.delete(&self.path).await;
+    }
+}
+
+/// All leases of a storage at one instant.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Leases {
+    /// What the leases that count hold: table → version, for each lease.
+    pub held: Vec<BTreeMap<String, i64>>,
+    /// Objects of leases that do not count any more.
+    pub lapsed: Vec<Path>,
+}
+
+/// Reads all leases as of `now_ms`. An error where one that counts cannot be read: what it holds is then unknown.
+pub async fn leases(store: &Arc<dyn ObjectStore>, now_ms: i64) -> Result<Leases> {
+    let folder = Path::from(FOLDER);
+    let listed: Vec<_> = store
+        .list(Some(&folder))
+        .try_collect()
+        .await
+        .map_err(store_failed(&folder))?;
+    let mut leases = Leases::default();
+    for object in listed {
+        let path = object.location;
+        let Some(taken_at_ms) = taken_at_ms(&path) else {
+            continue;
+        };
+        let renewed_at_ms = object.last_modified.timestamp_millis();
+        if !counts(taken_at_ms, renewed_at_ms, now_ms) {
+            leases.lapsed.push(path);
+            continue;
+        }
+        let found = match store.get(&path).await {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        };
+        let content = match found {
+            Ok(content) => content,
+            // Its reader has ended meanwhile.
+            Err(StoreError::NotFound { .. }) => continue,
+            Err(source) => return Err(store_failed(&path)(source)),
+        };
+        let content: LeaseContent = serde_json::from_slice(&content).map_err(Error::from_source(
+            ErrorKind::Damaged,
+            format!("lease path={path} cannot be read, so no table is vacuumed: end its reader, or delete it"),
+        ))?;
+        leases.held.push(content.tables);
+    }
+    Ok(leases)
+}
+
+fn counts(taken_at_ms: i64, renewed_at_ms: i64, now_ms: i64) -> bool {
+    let since = |ms: i64| now_ms.saturating_sub(ms);
+    since(renewed_at_ms) < LIFE_MS && since(taken_at_ms) < TIMES.limit_ms
+}
+
+fn path_of(epoch: i64, taken_at_ms: i64) -> Path {
+    let ms = taken_at_ms.unsigned_abs();
+    let nanos = u32::try_from(ms % 1_000 * 1_000_000).unwrap_or_default();
+    let id = Uuid::new_v7(Timestamp::from_unix(NoContext, ms / 1_000, nanos));
+    Path::from(FOLDER).join(format!("{epoch:020}-{id}"))
+}
+
+/// When the lease of that name was taken, ms UTC; `None` for a foreign object.
+fn taken_at_ms(path: &Path) -> Option<i64> {
+    let (epoch, id) = path.filename()?.split_once('-')?;
+    let is_epoch = epoch.len() == 20 && epoch.bytes().all(|digit| digit.is_ascii_digit());
+    let (seconds, nanos) = Uuid::parse_str(id).ok()?.get_timestamp()?.to_unix();
+    let ms = i64::try_from(seconds).ok()?.checked_mul(1_000)? + i64::from(nanos / 1_000_000);
+    is_epoch.then_some(ms)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use object_store::memory::InMemory;
+
+use super::super::fixture::epoch_record;
+use super::*;
+use crate::log::faulty::{Fault, FaultyStore};
+
+const SHORT: LeaseTimes = LeaseTimes {
+    renew_every: Duration::from_millis(5),
+    limit_ms: 3_600_000,
+};
+
+fn store() -> Arc<dyn ObjectStore> {
+    Arc::new(InMemory::new())
+}
+
+async fn objects(store: &Arc<dyn ObjectStore>) -> Vec<object_store::ObjectMeta> {
+    store.list(None).try_collect().await.unwrap()
+}
+
+/// Waits until `is_so`, at most 10 s.
+async fn until(mut is_so: impl AsyncFnMut() -> bool) -> bool {
+    for _ in 0..2_000 {
+        if is_so().await {
+            return true;
+        }
+        wall::sleep(Duration::from_millis(5)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_lease_holds_the_versions_of_its_epoch_until_it_is_closed() {
+    let store = store();
+    let first = epoch_record(41, [("metrics.sell_through", 7), ("ops.epochs", 40)]);
+    let first = Lease::take(Arc::clone(&store), &first).await.unwrap();
+    let second = epoch_record(42, [("metrics.sell_through", 8)]);
+    let second = Lease::take(Arc::clone(&store), &second).await.unwrap();
+    assert_eq!((first.epoch(), first.is_over()), (41, false));
+    let found = leases(&store, wall::now_ms()).await.unwrap();
+    let versions: Vec<_> = found
+        .held
+        .iter()
+        .map(|tables| tables["metrics.sell_through"])
+        .collect();
+    assert_eq!((versions, found.lapsed), (vec![7, 8], vec![]));
+    let name = objects(&store).await[0].location.to_string();
+    assert!(name.starts_with("leases/00000000000000000041-"), "{name}");
+
+    first.close().await;
+    assert_eq!(leases(&store, wall::now_ms()).await.unwrap().held.len(), 1);
+    drop(second);
+    assert!(until(async || objects(&store).await.is_empty()).await);
+}
+
+#[tokio::test]
+async fn it_is_renewed_while_it_lives_and_through_errors() {
+    let faulty = FaultyStore::new([]);
+    let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
+    let lease = Lease::take_for(Arc::clone(&store), &epoch_record(1, []), SHORT)
+        .await
+        .unwrap();
+    faulty.then([Fault::WithoutEffect, Fault::WithoutEffect, Fault::None]);
+    let taken = objects(&store).await[0].last_modified;
+    assert!(
+        until(async || faulty.faults_left() == 0 && objects(&store).await[0].last_modified > taken)
+            .await
+    );
+    lease.close().await;
+    assert!(objects(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn its_limit_ends_it() {
+    let store = store();
+    let times = LeaseTimes {
+        limit_ms: 20,
+        ..SHORT
+    };
+    let lease = Lease::take_for(Arc::clone(&store), &epoch_record(1, []), times)
+        .await
+        .unwrap();
+    assert!(until(async || objects(&store).await.is_empty()).await);
+    assert!(lease.is_over());
+    lease.close().await;
+}
+
+#[tokio::test]
+async fn a_storage_that_cannot_be_written_is_an_error() {
+    let faulty = FaultyStore::new([]);
+    faulty.then([Fault::WithoutEffect]);
+    let store: Arc<dyn ObjectStore> = Arc::new(faulty);
+    let error = Lease::take(Arc::clone(&store), &epoch_record(1, []))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(objects(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_lease_of_a_dead_reader_lapses_and_foreign_objects_are_left_alone() {
+    let store = store();
+    let lease = Lease::take(Arc::clone(&store), &epoch_record(3, [("a.b", 1)]))
+        .await
+        .unwrap();
+    store
+        .put(&Path::from("leases/notes.txt"), Bytes::new().into())
+        .await
+        .unwrap();
+    let now_ms = wall::now_ms();
+    assert_eq!(leases(&store, now_ms + 59_000).await.unwrap().held.len(), 1);
+    let found = leases(&store, now_ms + 61_000).await.unwrap();
+    assert_eq!((found.held.len(), found.lapsed.len()), (0, 1));
+    lease.close().await;
+}
+
+#[tokio::test]
+async fn one_that_counts_and_cannot_be_read_is_named() {
+    let store = store();
+    let path = path_of(3, wall::now_ms());
+    store
+        .put(&path, Bytes::from_static(b"{").into())
+        .await
+        .unwrap();
+    let error = leases(&store, wall::now_ms()).await.unwrap_err();
+    assert!(error.to_string().contains(path.as_ref()), "{error}");
+    assert!(leases(&store, wall::now_ms() + LIFE_MS).await.is_ok());
+}
+
+#[test]
+fn a_name_says_when_it_was_taken() {
+    let taken = 1_767_571_200_123;
+    let path = path_of(7, taken);
+    assert_eq!(taken_at_ms(&path), Some(taken));
+    for foreign in [
+        "leases/7-x",
+        "leases/readme",
+        "leases/00000000000000000007",
+        "leases/00000000000000000007-9f0e2d3c-6a74-4f58-9d3a-5b1f2e9c7a10",
+        "leases/7-019b8c2e-0000-7000-8000-000000000000",
+    ] {
+        assert_eq!(taken_at_ms(&Path::from(foreign)), None, "{foreign}");
+    }
+}
+
+#[test]
+fn a_lease_counts_while_it_is_renewed_for_a_day_at_most() {
+    let day = TIMES.limit_ms;
+    for (taken, renewed, now, is_counting) in [
+        (0, 0, 59_999, true),
+        (0, 0, 60_000, false),
+        (0, day - 1, day - 1, true),
+        (0, day, day, false),
+        (10, 10, 0, true),
+    ] {
+        assert_eq!(
+            counts(taken, renewed, now),
+            is_counting,
+            "{taken} {renewed} {now}"
+        );
+    }
+}

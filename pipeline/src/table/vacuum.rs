@@ -1,0 +1,297 @@
+//! Deleting files that no version of a table needs any more.
+//!
+//! A file goes when all of this holds:
+//!
+//! * the newest version does not name it, and no version from the oldest pinned one on did ([`Pins::versions`]);
+//! * no open intent names it ([`Pins::staged`]);
+//! * it was replaced at least the minimum age ago; where no commit says so (a dead owner staged it), it is that old itself.
+//!
+//! When a file was replaced stands in the commit that did it. Commits are read once: back to the minimum age and to the oldest
+//! pinned version at the first vacuum, then only new ones. No older version is loaded, and no commit is written.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use deltalake::kernel::Action;
+use futures::stream::{self, StreamExt};
+use futures::{TryFutureExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde::{Deserialize, Serialize};
+
+use super::error;
+use super::files::{OpenTable, locations_of};
+use super::tables::Tables;
+use crate::error::Result;
+use crate::log::store_failed;
+use crate::time::wall;
+
+/// What a vacuum must leave in a table, whatever its age.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pins {
+    /// Versions that an epoch record or a lease names. The newest version needs no pin.
+    pub versions: BTreeSet<i64>,
+    /// Files that an open intent names, as paths from the table's folder.
+    pub staged: BTreeSet<String>,
+}
+
+/// What a vacuum did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vacuumed {
+    /// Files that went, and their bytes.
+    pub files: u64,
+    pub bytes: u64,
+    /// Files that have been replaced and stay for their age or for a pin.
+    pub waiting_files: u64,
+    pub waiting_bytes: u64,
+}
+
+impl Vacuumed {
+    /// Adds what was done to another table.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.waiting_files += other.waiting_files;
+        self.waiting_bytes += other.waiting_bytes;
+    }
+}
+
+impl Tables {
+    /// Deletes files of the table that nobody needs any more.
+    ///
+    /// May be repeated and cut short at any point. Refuses to delete anything where the newest version names a file that the
+    /// folder does not list: then names and files do not belong together.
+    pub async fn vacuum(
+        &self,
+        table: &str,
+        pins: &Pins,
+        minimum_age: Duration,
+    ) -> Result<Vacuumed> {
+        let open = self.open(table)?;
+        let age_ms = i64::try_from(minimum_age.as_millis()).unwrap_or(i64::MAX);
+        let old_ms = wall::now_ms().saturating_sub(age_ms);
+        // Before the folder is listed: what is committed meanwhile is young, or an intent names it.
+        let (newest, live) = {
+            let mut versions = open.versions.lock().await;
+            versions.refresh(&open).await?;
+            (
+                versions.version(&open)?,
+                locations_of(&open, versions.newest(&open)?)?,
+            )
+        };
+        let listed = self.data_files(&open.folder).await?;
+        check_all_listed(table, &live, &listed)?;
+
+        let oldest_pin = pins.versions.first().map_or(newest, |pin| newest.min(*pin));
+        let mut removals = open.removals.lock().await;
+        let is_complete = removals
+            .read(self, &open, newest, oldest_pin, old_ms)
+            .await?;
+        let staged = pins.staged.iter();
+        let rule = VacuumRule {
+            live: &live,
+            staged: staged.map(|path| open.location(path)).collect(),
+            removed: &removals.removed,
+            is_complete,
+            oldest_pin,
+            old_ms,
+        };
+        let mut vacuumed = Vacuumed::default();
+        let (mut going, mut waiting) = (Vec::new(), HashSet::new());
+        for file in listed {
+            match rule.fate(&file) {
+                Fate::Stays => {}
+                Fate::Waits => {
+                    vacuumed.waiting_files += 1;
+                    vacuumed.waiting_bytes += file.size;
+                    waiting.insert(file.location);
+                }
+                Fate::Goes => {
+                    vacuumed.files += 1;
+                    vacuumed.bytes += file.size;
+                    going.push(Ok(file.location));
+                }
+            }
+        }
+        removals.removed.retain(|path, _| waiting.contains(path));
+        drop(removals);
+        // Already gone is as good as gone: an earlier vacuum may have been cut short.
+        let deleted = self.store.delete_stream(stream::iter(going).boxed());
+        deleted
+            .map(|each| match each {
+                Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
+                Err(source) => Err(store_failed(&open.folder)(source)),
+            })
+            .try_collect::<()>()
+            .await?;
+        Ok(vacuumed)
+    }
+
+    /// All Parquet files in a table's folder. What begins with `_` or `.` is not data: the Delta log is not even listed.
+    async fn data_files(&self, folder: &Path) -> Result<Vec<ObjectMeta>> {
+        let is_data = |path: &Path| {
+            let name = path.filename().unwrap_or_default();
+            !name.starts_with(['_', '.'])
+        };
+        let top = self.store.list_with_delimiter(Some(folder)).await;
+        let top = top.map_err(store_failed(folder))?;
+        let mut files = top.objects;
+        for below in top.common_prefixes.iter().filter(|path| is_data(path)) {
+            let listed = self.store.list(Some(below)).try_collect::<Vec<_>>();
+            files.extend(listed.map_err(store_failed(below)).await?);
+        }
+        files
+            .retain(|file| is_data(&file.location) && file.location.extension() == Some("parquet"));
+        Ok(files)
+    }
+}
+
+fn check_all_listed(table: &str, live: &HashSet<Path>, listed: &[ObjectMeta]) -> Result<()> {
+    let listed: HashSet<&Path> = listed.iter().map(|file| &file.location).collect();
+    match live.iter().find(|path| !listed.contains(path)) {
+        Some(path) => Err(error::file_missing(table, path)),
+        None => Ok(()),
+    }
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Somebody names it, or it may still be named.
+    Stays,
+    /// It was replaced; a reader may still read it.
+    Waits,
+    Goes,
+}
+
+/// What decides about a file.
+struct VacuumRule<'a> {
+    live: &'a HashSet<Path>,
+    staged: HashSet<Path>,
+    removed: &'a HashMap<Path, Removal>,
+    /// Whether `removed` holds all that was removed after the oldest pinned version.
+    is_complete: bool,
+    oldest_pin: i64,
+    /// What happened at this instant or before is old, ms UTC.
+    old_ms: i64,
+}
+
+impl VacuumRule<'_> {
+    fn fate(&self, file: &ObjectMeta) -> Fate {
+        let path = &file.location;
+        if self.live.contains(path) || self.staged.contains(path) {
+            return Fate::Stays;
+        }
+        if let Some(removal) = self.removed.get(path) {
+            let is_free = removal.version <= self.oldest_pin && removal.at_ms <= self.old_ms;
+            return if is_free { Fate::Goes } else { Fate::Waits };
+        }
+        // Staged and never named, or removed longer ago than commits were read back.
+        if file.last_modified.timestamp_millis() > self.old_ms {
+            Fate::Stays
+        } else if self.is_complete {
+            Fate::Goes
+        } else {
+            Fate::Waits
+        }
+    }
+}
+
+/// Which commit removed a file from the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Removal {
+    version: i64,
+    /// When the store took that commit, ms UTC.
+    at_ms: i64,
+}
+
+/// What this process has read of removals; files that are gone are forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Removals {
+    read: Option<ReadBack>,
+    removed: HashMap<Path, Removal>,
+}
+
+/// The commits that have been read.
+#[derive(Debug, Clone, Copy)]
+struct ReadBack {
+    newest: i64,
+    oldest: i64,
+    /// When the oldest of them was committed, ms UTC.
+    oldest_at_ms: i64,
+}
+
+impl Removals {
+    /// Reads commits up to `newest`, and back to the one at `old_ms` and to the one after `oldest_pin`.
+    ///
+    /// False where commits that it needs are gone from the Delta log.
+    async fn read(
+        &mut self,
+        tables: &Tables,
+        open: &OpenTable,
+        newest: i64,
+        oldest_pin: i64,
+        old_ms: i64,
+    ) -> Result<bool> {
+        let nothing = ReadBack {
+            newest,
+            oldest: newest + 1,
+            oldest_at_ms: i64::MAX,
+        };
+        let mut read = self.read.unwrap_or(nothing);
+        for version in read.newest + 1..=newest {
+            if self.read_commit(tables, open, version).await?.is_none() {
+                // The Delta log has been cleaned beyond what was read: begin anew from its end.
+                read = nothing;
+                break;
+            }
+            read.newest = version;
+        }
+        // Version 0 makes the table and removes nothing.
+        while read.oldest > 1 && (read.oldest > oldest_pin + 1 || read.oldest_at_ms > old_ms) {
+            let Some(at_ms) = self.read_commit(tables, open, read.oldest - 1).await? else {
+                break;
+            };
+            read.oldest -= 1;
+            read.oldest_at_ms = at_ms;
+        }
+        self.read = Some(read);
+        Ok(read.oldest <= 1 || read.oldest <= oldest_pin + 1)
+    }
+
+    /// Notes what a commit removes and returns when it was committed; `None` where the Delta log no longer holds it.
+    async fn read_commit(
+        &mut self,
+        tables: &Tables,
+        open: &OpenTable,
+        version: i64,
+    ) -> Result<Option<i64>> {
+        let entry = open.location(&format!("_delta_log/{version:020}.json"));
+        let found = match tables.store.get(&entry).await {
+            Ok(found) => found,
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(store_failed(&entry)(source)),
+        };
+        let at_ms = found.meta.last_modified.timestamp_millis();
+        let bytes = found.bytes().await.map_err(store_failed(&entry))?;
+        let number = version.unsigned_abs();
+        let actions = deltalake::logstore::get_actions(number, &bytes);
+        for action in actions.map_err(error::delta(&open.name))? {
+            let Action::Remove(remove) = action else {
+                continue;
+            };
+            let removal = self
+                .removed
+                .entry(open.location(&remove.path))
+                .or_insert(Removal { version, at_ms });
+            // A file that came back (somebody restored a version) was removed again by the later one.
+            if removal.version < version {
+                *removal = Removal { version, at_ms };
+            }
+        }
+        Ok(Some(at_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests;
