@@ -200,7 +200,7 @@ impl Housekeeper {
     }
 
     /// Does everything once. The error is that of the first part that failed; all others have been done then.
-    pub async fn run_once(&self, inputs: &StorageNeeds) -> Result<Housekept> {
+    async fn run_once(&self, inputs: &StorageNeeds) -> Result<Housekept> {
         let mut done = Housekept {
             ran_at_ms: wall::now_ms(),
             ..Housekept::default()
