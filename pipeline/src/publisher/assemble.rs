@@ -7,15 +7,16 @@ use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
 use super::dead_letter::dead_letter_record;
+use super::event::{Now, RoundRows};
 use super::feed::{self, Cells, FeedChange, FeedDefinition};
-use super::machine::{Machine, Now, RoundRows};
+use super::machine::Machine;
 use super::plan::final_until_ms;
 use super::rows::{RevisionStamp, metric_rows};
 use crate::alert::{self, AlertChange, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
 use crate::error::Result;
 use crate::round::{Metric, Revisions};
-use crate::shard::clock_key;
+use crate::shard::{Clocks, Seal, clock_key};
 use crate::sink::{SinkRecord, delivery_rows, transition_rows};
 use crate::time::{Day, Window, WindowKind};
 
@@ -132,9 +133,8 @@ impl Machine {
 
     fn alert_rows(&mut self, own: &[Transition], epoch: i64, rows: &mut TableRows) -> Result<()> {
         let mut transitions = Vec::new();
-        for sealed in &self.collected {
-            let (of_seal, _) =
-                super::machine::alerts_of_seal(sealed.shard, sealed.number, &sealed.seal);
+        for sealed in self.seals.collected() {
+            let (of_seal, _) = alerts_of_seal(sealed.shard, sealed.number, &sealed.seal);
             transitions.extend(of_seal);
         }
         transitions.extend(own.iter().cloned());
@@ -291,7 +291,8 @@ impl Machine {
             return Vec::new();
         }
         let letters = self
-            .collected
+            .seals
+            .collected()
             .iter()
             .flat_map(|sealed| &sealed.seal.dead_letters);
         letters.map(dead_letter_record).collect()
@@ -301,4 +302,20 @@ impl Machine {
 fn reads(input: RuleInput, metric: &str, window: Window) -> bool {
     matches!(input, RuleInput::Rows { metric: name, window_kind }
         if name == metric && window_kind == window.kind.as_str())
+}
+
+/// Transitions that a seal lets leave, and the time their age is measured against (ms UTC).
+pub fn alerts_of_seal(shard: u32, number: u64, seal: &Seal) -> (Vec<Transition>, i64) {
+    let transitions = alert::seal(&shard.to_string(), number, &mut seal.alerts.clone());
+    (transitions, live_or_clock(seal.live_ms, [&seal.clocks]))
+}
+
+/// What age limits of alerts are measured against: live time, else (files) the furthest of the clocks.
+pub(super) fn live_or_clock<'c>(
+    live_ms: Option<i64>,
+    clocks: impl IntoIterator<Item = &'c Clocks>,
+) -> i64 {
+    live_ms
+        .or_else(|| clocks.into_iter().flat_map(Clocks::values).copied().max())
+        .unwrap_or(i64::MIN)
 }

@@ -11,10 +11,11 @@ use object_store::ObjectStore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
-use super::assemble::OWN_ALERTS;
+use super::assemble::{OWN_ALERTS, alerts_of_seal};
+use super::event::{Action, Event, Now, SealedRecord};
 use super::io::EpochIo;
 use super::lifecycle::{Facts, Stage};
-use super::machine::{Action, Event, Given, Machine, Now, SealedRecord, alerts_of_seal};
+use super::machine::{Given, Machine};
 use super::needs::StorageNeeds;
 use super::record::{EpochRecord, PublisherCheckpoint};
 use super::settings::{PublisherSettings, RunSummary, Sinks, Until};
@@ -477,7 +478,7 @@ impl Publisher {
                 ),
             ));
         }
-        Ok(self.machine.summary())
+        Ok(self.machine.checkpoint().summary())
     }
 }
 

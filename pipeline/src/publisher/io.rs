@@ -6,8 +6,8 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use serde::Serialize;
 
+use super::event::{Action, Event, RoundInput, RoundRows};
 use super::feed::{self, Cells, FeedDefinition};
-use super::machine::{Action, Event, RoundInput, RoundRows};
 use super::record::{EpochRecord, Intent, PublisherCheckpoint, encode};
 use crate::error::Result;
 use crate::log::Log;

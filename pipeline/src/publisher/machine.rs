@@ -12,160 +12,38 @@
 //! where [`Machine::restore`] goes on: an intent without its epoch record goes on with Committing, everything before an intent
 //! never was. Seals that arrive behind the cut wait until the epoch is recorded, so that state and cut agree.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
-use super::assemble::{Draft, OWN_ALERTS, TableRows};
-use super::feed::{Cells, FeedDefinition};
-use super::needs::StorageNeeds;
+use super::assemble::live_or_clock;
+use super::event::{Action, Event, Now, RoundRequest, SealedRecord};
+use super::feed::FeedDefinition;
+use super::needs::{self, StorageNeeds};
+use super::open_rounds::OpenRounds;
+use super::pace::Pace;
+use super::phase::Phase;
 use super::plan::{Planner, RoundKey};
 use super::record::{
-    EpochRecord, FinalUntil, Intent, LOG, PublisherCheckpoint, PublisherRecord, decode,
+    EpochRecord, FinalUntil, Intent, PublisherCheckpoint, PublisherRecord, decode,
 };
-use super::settings::{PublisherSettings, RunSummary};
-use crate::alert::{AlertRule, Transition};
+use super::seal_queue::SealQueue;
+use super::settings::PublisherSettings;
+use crate::alert::AlertRule;
 use crate::error::Result;
 use crate::round::Metric;
-use crate::shard::{Clocks, InputSeal, Seal, least_clocks, shard_log};
-use crate::sink::{DeliveryAttempt, RecordFile, SinkRecord, delivery_logs};
+use crate::shard::{Clocks, least_clocks};
+use crate::sink::{DeliveryAttempt, RecordFile};
 use crate::table::TableChanges;
-use crate::time::Day;
 
 /// Windows computed for one epoch at most.
 const ROUNDS_PER_EPOCH: usize = 16;
 
-/// A durable seal of a shard.
-#[derive(Clone, Debug)]
-pub struct SealedRecord {
-    pub shard: u32,
-    pub number: u64,
-    pub seal: Arc<Seal>,
-    /// Length of its payload in the shard's log.
-    pub bytes: usize,
-}
-
-/// One round, as shards are asked to answer it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoundRequest {
-    pub round: u64,
-    pub key: RoundKey,
-    pub metrics: Vec<String>,
-}
-
-/// One round, answered by all shards.
-#[derive(Clone, Debug)]
-pub struct RoundInput {
-    pub key: RoundKey,
-    /// Per shard: metric and its partial aggregate as Arrow IPC.
-    pub partials: BTreeMap<u32, Vec<(String, Bytes)>>,
-}
-
-/// What `public.sql` made of a round.
-#[derive(Clone, Debug)]
-pub struct RoundRows {
-    pub key: RoundKey,
-    /// Metric → its rows, all of the window.
-    pub rows: Vec<(String, RecordBatch)>,
-    /// What the day says of the feed's series, where the feed reads one of these metrics.
-    pub cells: Option<(Day, Cells)>,
-}
-
-/// What has happened.
-#[derive(Debug)]
-pub enum Event {
-    /// A shard's seal is durable.
-    Sealed(SealedRecord),
-    /// A shard has sealed everything up to the ends seen at start, in seals up to `number`.
-    CaughtUp {
-        shard: u32,
-        number: u64,
-    },
-    /// Delivery of alerts was tried; record `number` of the alert sink's log holds it.
-    Attempted {
-        number: u64,
-        attempts: Vec<DeliveryAttempt>,
-    },
-    /// Records of all epochs up to this one are delivered.
-    Delivered {
-        epoch: i64,
-    },
-    Computed(Vec<RoundRows>),
-    Staged {
-        tables: BTreeMap<String, TableChanges>,
-        records: Option<RecordFile>,
-    },
-    /// The intent is record `number` of the publisher's log.
-    IntentSealed {
-        number: u64,
-    },
-    Committed {
-        table: String,
-        version: i64,
-    },
-    /// The epoch record is record `number` of the publisher's log.
-    Recorded {
-        number: u64,
-    },
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub enum Action {
-    /// Nothing before another event, or before [`Machine::due_at`].
-    Wait,
-    /// Ask all shards for their partial aggregates.
-    Ask(Vec<RoundRequest>),
-    /// Run the public queries over what all shards have answered.
-    Compute(Vec<RoundInput>),
-    /// Write files that nobody sees yet. `compacts` says whether small files of touched tables are to be merged as well.
-    Stage {
-        epoch: i64,
-        rows: TableRows,
-        records: Vec<SinkRecord>,
-        versions: BTreeMap<String, i64>,
-        compacts: bool,
-    },
-    SealIntent(Arc<Intent>),
-    Commit {
-        table: String,
-        epoch: i64,
-        changes: TableChanges,
-    },
-    Record(Box<EpochRecord>),
-}
-
-/// The two clocks a decision may look at. Neither decides what a row says.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// Paces epochs.
-    pub monotonic: Instant,
-    /// Stamps rows and paces revisions, ms UTC.
-    pub wall_ms: i64,
-}
-
-pub(super) enum Phase {
-    Collecting,
-    Asking {
-        rounds: Vec<RoundRequest>,
-        is_asked: bool,
-    },
-    Computing(Vec<RoundInput>),
-    Assembled {
-        draft: Box<Draft>,
-        is_staging: bool,
-    },
-    Sealing(Arc<Intent>),
-    Committing {
-        intent: Arc<Intent>,
-        remaining: VecDeque<String>,
-    },
-    Recording(Box<EpochRecord>),
-}
+/// Epochs between two looks at how many small files there are.
+const COMPACT_EVERY: i64 = 8;
 
 /// See the module's page.
 pub struct Machine {
@@ -182,14 +60,9 @@ pub struct Machine {
     /// Newest committed version of every table.
     pub(super) versions: BTreeMap<String, i64>,
     phase: Phase,
-    /// Seals of the epoch under way.
-    pub(super) collected: Vec<SealedRecord>,
-    collected_bytes: usize,
-    /// Seals behind the cut of the epoch under way.
-    waiting: VecDeque<SealedRecord>,
-    /// Last seal ingested per shard.
-    ingested: BTreeMap<u32, u64>,
-    partials: BTreeMap<u64, BTreeMap<u32, Vec<(String, Bytes)>>>,
+    pub(super) seals: SealQueue,
+    rounds: OpenRounds,
+    pace: Pace,
     /// Attempts that are not in a table yet, and the record of the alert sink's log that holds the last of them.
     pub(super) attempts: Vec<DeliveryAttempt>,
     pub(super) attempts_cut: u64,
@@ -198,18 +71,13 @@ pub struct Machine {
     caught_up: BTreeMap<u32, u64>,
     /// Live time as last sealed; files have none.
     live_ms: Option<i64>,
-    next_round: u64,
     next_record: u64,
     /// Epoch of the newest checkpoint.
     checkpointed: i64,
-    epoch_due_at: Instant,
-    heartbeat_due_at: Instant,
     /// Shards run and answer rounds.
     has_shards: bool,
     /// Every touched window is revised, whenever its last round was.
     revises_all: bool,
-    /// Payload bytes of seals that have become part of an intent since [`Machine::take_released`].
-    released: usize,
 }
 
 impl Machine {
@@ -231,7 +99,6 @@ impl Machine {
             mut rules,
             versions,
         } = given;
-        let interval = settings.interval;
         let checkpointed = checkpoint.state.epoch;
         let mut durable = checkpoint;
         let mut phase = Phase::Collecting;
@@ -251,7 +118,9 @@ impl Machine {
             rule.load(state)?;
         }
         Ok(Self {
-            ingested: durable.state.cut.clone(),
+            seals: SealQueue::new(durable.state.cut.clone()),
+            rounds: OpenRounds::new(now.wall_ms),
+            pace: Pace::new(&settings, now.monotonic),
             settings,
             metrics,
             schemas,
@@ -261,24 +130,15 @@ impl Machine {
             durable,
             versions,
             phase,
-            collected: Vec::new(),
-            collected_bytes: 0,
-            waiting: VecDeque::new(),
-            partials: BTreeMap::new(),
             attempts: Vec::new(),
             attempts_cut: 0,
             delivered: None,
             caught_up: BTreeMap::new(),
             live_ms: None,
-            // A shard that still answers a round of a former publisher must not be taken for one of ours.
-            next_round: u64::try_from(now.wall_ms).unwrap_or_default() << 16,
             next_record,
             checkpointed,
-            epoch_due_at: now.monotonic + interval,
-            heartbeat_due_at: now.monotonic,
             has_shards: false,
             revises_all: false,
-            released: 0,
         })
     }
 
@@ -297,34 +157,19 @@ impl Machine {
 
     /// When the next epoch or heartbeat is due, where nothing else happens before.
     pub fn due_at(&self) -> Instant {
-        self.epoch_due_at
+        self.pace.due_at()
     }
 
     /// What is still needed, given how far the alert sink has read its sources for good (label → number).
     pub fn needs(&self, alert_cursors: &BTreeMap<Arc<str>, u64>) -> StorageNeeds {
-        let read = |label: &str| alert_cursors.get(label).map_or(0, |cursor| cursor + 1);
-        let cut = &self.durable.state.cut;
-        let mut cuts: BTreeMap<String, u64> = cut
-            .iter()
-            .map(|(shard, number)| (shard_log(*shard), (*number).min(read(&shard.to_string()))))
-            .collect();
-        cuts.insert(LOG.to_owned(), read(OWN_ALERTS));
-        cuts.extend(delivery_logs().map(|(name, _)| (name.to_owned(), u64::MAX)));
         let open_intent = match &self.phase {
-            Phase::Committing { intent, .. } => intent
-                .tables
-                .iter()
-                .map(|(table, changes)| {
-                    let paths = changes.staged_paths().map(str::to_owned);
-                    (table.clone(), paths.collect())
-                })
-                .collect(),
+            Phase::Committing { intent, .. } => needs::staged_paths(intent),
             _ => BTreeMap::new(),
         };
         StorageNeeds {
             newest_epoch: self.durable.last.clone(),
             open_intent,
-            cuts,
+            cuts: needs::cuts(&self.durable.state.cut, alert_cursors),
             delivered: self.delivered,
         }
     }
@@ -346,8 +191,8 @@ impl Machine {
 
     /// The next epoch, or heartbeat, does not wait for its time.
     pub fn publish_now(&mut self, now: Now) {
-        self.epoch_due_at = now.monotonic;
-        self.heartbeat_due_at = now.monotonic;
+        self.pace.publish_now(now.monotonic);
+        self.pace.beat_now(now.monotonic);
     }
 
     /// What to do next, asked while nothing is under way.
@@ -370,7 +215,7 @@ impl Machine {
                         self.phase = Phase::Computing(Vec::new());
                         continue;
                     }
-                    self.rest(now);
+                    self.pace.rest(now.monotonic);
                     if self.is_heartbeat_due(now) {
                         self.phase = Phase::Recording(Box::new(self.heartbeat(now)));
                         continue;
@@ -382,22 +227,10 @@ impl Machine {
                         *is_asked = true;
                         return Ok(Action::Ask(rounds.clone()));
                     }
-                    let shards = self.settings.shards as usize;
-                    let partials = &self.partials;
-                    let is_answered = |request: &RoundRequest| {
-                        let answers = partials.get(&request.round);
-                        answers.is_some_and(|answers| answers.len() == shards)
-                    };
-                    if !rounds.iter().all(is_answered) {
+                    if !self.rounds.are_answered(rounds, self.settings.shards) {
                         return Ok(Action::Wait);
                     }
-                    let inputs = std::mem::take(rounds)
-                        .into_iter()
-                        .map(|request| RoundInput {
-                            partials: self.partials.remove(&request.round).unwrap_or_default(),
-                            key: request.key,
-                        })
-                        .collect();
+                    let inputs = self.rounds.take(std::mem::take(rounds));
                     self.phase = Phase::Computing(inputs);
                 }
                 Phase::Computing(inputs) if inputs.is_empty() => {
@@ -483,7 +316,7 @@ impl Machine {
         };
         let state = &mut self.durable.state;
         state.epoch = draft.epoch;
-        state.cut.clone_from(&self.ingested);
+        state.cut.clone_from(self.seals.cut());
         state.attempts_cut = state.attempts_cut.max(draft.attempts_cut);
         state.rules = self
             .rules
@@ -514,8 +347,7 @@ impl Machine {
         for (metric, window, keys) in &intent.published {
             self.durable.published.accept(metric, *window, keys.clone());
         }
-        self.collected.clear();
-        self.released += std::mem::take(&mut self.collected_bytes);
+        self.seals.release();
         self.phase = Phase::committing(intent);
     }
 
@@ -527,13 +359,12 @@ impl Machine {
         };
         self.next_record = number + 1;
         self.durable.last = Some(*record);
-        self.heartbeat_due_at = now.monotonic + self.settings.heartbeat;
-        for sealed in std::mem::take(&mut self.waiting) {
+        self.pace.recorded(now.monotonic);
+        for sealed in self.seals.take_held_back() {
             self.ingest(sealed);
         }
-        self.rest(now);
         if self.has_due(now) || self.has_feed_days() {
-            self.epoch_due_at = now.monotonic;
+            self.pace.publish_now(now.monotonic);
         }
     }
 
@@ -541,22 +372,15 @@ impl Machine {
     fn receive(&mut self, sealed: SealedRecord) {
         match self.phase {
             Phase::Collecting | Phase::Asking { .. } => self.ingest(sealed),
-            _ => self.waiting.push_back(sealed),
+            _ => self.seals.hold_back(sealed),
         }
     }
 
     /// Notes what a seal touched; its rows go out with the epoch.
     fn ingest(&mut self, sealed: SealedRecord) {
-        let SealedRecord {
-            shard,
-            number,
-            seal,
-            bytes,
-        } = &sealed;
-        if self.ingested.get(shard).is_some_and(|last| last >= number) {
+        let Some(SealedRecord { shard, seal, .. }) = self.seals.collect(sealed) else {
             return;
-        }
-        self.ingested.insert(*shard, *number);
+        };
         let state = &mut self.durable.state;
         state.planner.holds(*shard, seal.last_days.clone());
         for (metric, days) in &seal.touched {
@@ -569,30 +393,18 @@ impl Machine {
         state.drained_to_ms = state.drained_to_ms.max(seal.drained_to_ms);
         state.reference.clone_from(&seal.reference);
         self.live_ms = self.live_ms.max(seal.live_ms);
-        for partial in &seal.partials {
-            if let Some(round) = self.partials.get_mut(&partial.round) {
-                let answers = round.entry(*shard).or_default();
-                answers.push((partial.metric.clone(), partial.rows.clone()));
-            }
-        }
-        self.collected_bytes += bytes;
-        self.collected.push(sealed);
+        self.rounds.answer(*shard, &seal.partials);
     }
 
     /// A record of a shard's log that is no seal: it only moves the cut.
     pub fn skip(&mut self, shard: u32, number: u64) {
-        self.ingested.insert(shard, number);
+        self.seals.skip(shard, number);
     }
 
     fn is_epoch_due(&self, now: Now) -> bool {
         self.revises_all
-            || now.monotonic >= self.epoch_due_at
-            || self.collected_bytes >= self.settings.early_bytes
-    }
-
-    /// The next epoch is not due before the interval has passed.
-    fn rest(&mut self, now: Now) {
-        self.epoch_due_at = now.monotonic + self.settings.interval;
+            || self.pace.is_epoch_due(now.monotonic)
+            || self.seals.bytes() >= self.settings.early_bytes
     }
 
     /// Whether an epoch would say anything, rounds aside. Rules alone wait for a first seal: before it, an epoch could
@@ -604,35 +416,23 @@ impl Machine {
             || self.has_feed_days()
             || !state.reference.is_empty() && self.has_unlisted_rules()
             || state.drained_to_ms != last.and_then(|last| last.drained_to_ms)
-            || self.collected.iter().any(|sealed| self.is_news(sealed))
-    }
-
-    /// Whether a seal says more than that time went on.
-    fn is_news(&self, sealed: &SealedRecord) -> bool {
-        let counted = &self.durable.state.counted;
-        let accounted = sealed.seal.inputs.iter().filter(|input| input.accounted);
-        let has_read = |input: &InputSeal| {
-            let key = (
-                sealed.shard,
-                input.input.topic.clone(),
-                input.input.partition,
-            );
-            counted.get(&key).map_or(0, |counters| counters.read) != input.counters.read
-        };
-        sealed.seal.has_content() || accounted.into_iter().any(has_read)
+            || self
+                .seals
+                .collected()
+                .iter()
+                .any(|sealed| state.is_news(sealed))
     }
 
     fn is_heartbeat_due(&self, now: Now) -> bool {
-        now.monotonic >= self.heartbeat_due_at
+        self.pace.is_heartbeat_due(now.monotonic)
             && self.durable.last.is_some()
-            && !self.collected.is_empty()
+            && !self.seals.collected().is_empty()
     }
 
     /// The newest epoch again, as far as the clocks have come now. Seals that say nothing else are done with.
     fn heartbeat(&mut self, now: Now) -> EpochRecord {
-        self.released += std::mem::take(&mut self.collected_bytes);
-        self.collected.clear();
-        self.durable.state.cut.clone_from(&self.ingested);
+        self.seals.release();
+        self.durable.state.cut.clone_from(self.seals.cut());
         self.durable.state.planner.finality = self.clocks();
         self.epoch_record(now)
     }
@@ -662,18 +462,11 @@ impl Machine {
         due.truncate(ROUNDS_PER_EPOCH);
         due.into_iter()
             .map(|key| {
-                self.next_round += 1;
-                self.partials.insert(self.next_round, BTreeMap::new());
                 // What is touched from now on is not in the answers for sure, so it is marked again.
                 self.durable.state.planner.opened(&key, now.wall_ms);
-                RoundRequest {
-                    round: self.next_round,
-                    metrics: Planner::metrics_of(&self.metrics, &key)
-                        .iter()
-                        .map(|metric| metric.name.clone())
-                        .collect(),
-                    key,
-                }
+                let metrics = Planner::metrics_of(&self.metrics, &key);
+                let names = metrics.iter().map(|metric| metric.name.clone());
+                self.rounds.open(key, names.collect())
             })
             .collect()
     }
@@ -726,17 +519,17 @@ impl Machine {
 
     /// The last seal of a shard that has been ingested.
     pub fn ingested(&self, shard: u32) -> u64 {
-        self.ingested.get(&shard).copied().unwrap_or(0)
+        self.seals.cut().get(&shard).copied().unwrap_or(0)
     }
 
     /// Payload bytes of seals ingested for the epoch under way.
     pub fn collected_bytes(&self) -> usize {
-        self.collected_bytes
+        self.seals.bytes()
     }
 
     /// Payload bytes of seals that need no more room, since the last call.
     pub fn take_released(&mut self) -> usize {
-        std::mem::take(&mut self.released)
+        self.seals.take_released()
     }
 
     /// Nothing is asked for, under way or left to say.
@@ -751,7 +544,7 @@ impl Machine {
     pub fn has_caught_up(&self) -> bool {
         (0..self.settings.shards).all(|shard| {
             let number = self.caught_up.get(&shard);
-            number.is_some_and(|number| self.ingested.get(&shard) >= Some(number))
+            number.is_some_and(|number| self.seals.cut().get(&shard) >= Some(number))
         })
     }
 
@@ -796,24 +589,6 @@ impl Machine {
     pub fn checkpoint(&self) -> &PublisherCheckpoint {
         &self.durable
     }
-
-    pub fn summary(&self) -> RunSummary {
-        let state = &self.durable.state;
-        let mut summary = RunSummary {
-            epoch: state.epoch,
-            rows: self.durable.published.rows(),
-            drained_to_ms: state.drained_to_ms,
-            ..RunSummary::default()
-        };
-        for counters in state.counted.values() {
-            summary.read += counters.read;
-            summary.accepted += counters.accepted;
-            summary.duplicate += counters.duplicate;
-            summary.too_late += counters.too_late;
-            summary.dead += counters.dead;
-        }
-        summary
-    }
 }
 
 /// What a machine is made of beside its log.
@@ -826,58 +601,6 @@ pub struct Given {
     pub rules: Vec<Box<dyn AlertRule>>,
     pub versions: BTreeMap<String, i64>,
 }
-
-impl Phase {
-    fn assembled(draft: Draft) -> Self {
-        Self::Assembled {
-            draft: Box::new(draft),
-            is_staging: false,
-        }
-    }
-
-    fn committing(intent: Arc<Intent>) -> Self {
-        Self::Committing {
-            remaining: intent.tables.keys().cloned().collect(),
-            intent,
-        }
-    }
-}
-
-impl PublisherCheckpoint {
-    /// The state after an intent that stands in the log.
-    fn restore_intent(&mut self, intent: &Intent) {
-        self.state = intent.state.clone();
-        for (metric, window, keys) in &intent.published {
-            self.published.accept(metric, *window, keys.clone());
-        }
-        self.grid.restore(&intent.feed);
-    }
-
-    /// The state after an epoch record that stands in the log. A heartbeat has moved cut and clocks beyond those of the
-    /// intent; the seals in between said nothing else, and need not be there any more.
-    fn restore_epoch(&mut self, epoch: EpochRecord) {
-        self.state.cut.clone_from(&epoch.cut);
-        self.state.clocks.clone_from(&epoch.clocks);
-        self.state.planner.finality = least_clocks(epoch.clocks.values());
-        self.last = Some(epoch);
-    }
-}
-
-/// Transitions that a seal lets leave, and the time their age is measured against (ms UTC).
-pub fn alerts_of_seal(shard: u32, number: u64, seal: &Seal) -> (Vec<Transition>, i64) {
-    let transitions = crate::alert::seal(&shard.to_string(), number, &mut seal.alerts.clone());
-    (transitions, live_or_clock(seal.live_ms, [&seal.clocks]))
-}
-
-/// What age limits of alerts are measured against: live time, else (files) the furthest of the clocks.
-fn live_or_clock<'c>(live_ms: Option<i64>, clocks: impl IntoIterator<Item = &'c Clocks>) -> i64 {
-    live_ms
-        .or_else(|| clocks.into_iter().flat_map(Clocks::values).copied().max())
-        .unwrap_or(i64::MIN)
-}
-
-/// Epochs between two looks at how many small files there are.
-const COMPACT_EVERY: i64 = 8;
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,11 @@
 //!              └───────────── outcome ─────────────┘
 //! ```
 //!
-//! * `machine`: which phase an epoch is in, and what comes next. Tested over every crash point.
+//! * `machine`: which phase an epoch is in, and what comes next; `phase`: their list. Tested over every crash point.
+//! * `event`: what the machine hears and asks for. `seal_queue`, `open_rounds`, `pace`: what it keeps of seals, rounds and time.
 //! * `plan`: which windows want a round, and what is final.
 //! * `assemble`, `sealed_rows`, `rows`, `feed`, `dead_letter`: what an epoch says, from seals and rounds.
+//! * `needs`: what of the storage housekeeping has to leave.
 //! * `record`: what stands in the publisher's log.
 //! * `io`: one action at a time, done to the log and the tables.
 //! * `lifecycle`: from running to ended. `driver`: the loop around all of it.
@@ -23,22 +25,26 @@
 mod assemble;
 mod dead_letter;
 mod driver;
+mod event;
 mod feed;
 mod io;
 mod lifecycle;
 mod machine;
 mod needs;
+mod open_rounds;
+mod pace;
+mod phase;
 mod plan;
 mod record;
 mod rows;
+mod seal_queue;
 mod sealed_rows;
 mod settings;
 
-pub use assemble::OWN_ALERTS;
+pub use assemble::{OWN_ALERTS, alerts_of_seal};
 pub use dead_letter::dead_letter_topic;
 pub use driver::{Channels, Delivery, Publisher};
 pub use feed::{CalendarDay, FeedDefinition};
-pub use machine::alerts_of_seal;
 pub use needs::StorageNeeds;
 pub use plan::{Lateness, Planner, RoundKey};
 pub use record::{EpochRecord, FinalUntil, LAYOUT, LOG, alerts_of, newest_epoch};

@@ -1,8 +1,12 @@
 //! What of a storage is still needed: told to whoever deletes the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::record::EpochRecord;
+use super::assemble::OWN_ALERTS;
+use super::record::{EpochRecord, Intent, LOG};
+use crate::shard::shard_log;
+use crate::sink::delivery_logs;
 
 /// What the publisher knows and housekeeping has to respect.
 #[derive(Debug, Clone, Default)]
@@ -15,4 +19,31 @@ pub struct StorageNeeds {
     pub cuts: BTreeMap<String, u64>,
     /// Records of epochs below this one have been delivered; the newest delivered epoch serves.
     pub delivered: Option<i64>,
+}
+
+/// Per log, the records below which neither the publisher at `cut` nor the alert sink needs any more. `alert_cursors` is how far
+/// the sink has read its sources for good (label → number).
+pub(super) fn cuts(
+    cut: &BTreeMap<u32, u64>,
+    alert_cursors: &BTreeMap<Arc<str>, u64>,
+) -> BTreeMap<String, u64> {
+    let read = |label: &str| alert_cursors.get(label).map_or(0, |cursor| cursor + 1);
+    let shards = cut
+        .iter()
+        .map(|(shard, number)| (shard_log(*shard), (*number).min(read(&shard.to_string()))));
+    let own = (LOG.to_owned(), read(OWN_ALERTS));
+    let sinks = delivery_logs().map(|(name, _)| (name.to_owned(), u64::MAX));
+    shards.chain([own]).chain(sinks).collect()
+}
+
+/// Files that an open intent has staged, by table.
+pub(super) fn staged_paths(intent: &Intent) -> BTreeMap<String, BTreeSet<String>> {
+    intent
+        .tables
+        .iter()
+        .map(|(table, changes)| {
+            let paths = changes.staged_paths().map(str::to_owned);
+            (table.clone(), paths.collect())
+        })
+        .collect()
 }

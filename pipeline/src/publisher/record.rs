@@ -7,13 +7,15 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 
+use super::event::SealedRecord;
 use super::feed::{FeedChange, FeedGrid};
 use super::plan::{Planner, RoundKey};
+use super::settings::RunSummary;
 use crate::alert::Transition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
-use crate::shard::{Clocks, least_clocks};
+use crate::shard::{Clocks, InputSeal, least_clocks};
 use crate::sink::RecordFile;
 use crate::table::TableChanges;
 use crate::time::Zone;
@@ -77,6 +79,20 @@ impl PublisherState {
         let clocks = least_clocks(self.clocks.values());
         self.planner.due(zone, &clocks, 0, 0, true)
     }
+
+    /// Whether a seal says more than that time went on.
+    pub(super) fn is_news(&self, sealed: &SealedRecord) -> bool {
+        let accounted = sealed.seal.inputs.iter().filter(|input| input.accounted);
+        let has_read = |input: &InputSeal| {
+            let key = (
+                sealed.shard,
+                input.input.topic.clone(),
+                input.input.partition,
+            );
+            self.counted.get(&key).map_or(0, |counters| counters.read) != input.counters.read
+        };
+        sealed.seal.has_content() || accounted.into_iter().any(has_read)
+    }
 }
 
 /// Everything that outlives the publisher's process: a checkpoint of its log.
@@ -86,6 +102,45 @@ pub struct PublisherCheckpoint {
     pub published: Published,
     pub last: Option<EpochRecord>,
     pub grid: FeedGrid,
+}
+
+impl PublisherCheckpoint {
+    /// The state after an intent that stands in the log.
+    pub(super) fn restore_intent(&mut self, intent: &Intent) {
+        self.state = intent.state.clone();
+        for (metric, window, keys) in &intent.published {
+            self.published.accept(metric, *window, keys.clone());
+        }
+        self.grid.restore(&intent.feed);
+    }
+
+    /// The state after an epoch record that stands in the log. A heartbeat has moved cut and clocks beyond those of the
+    /// intent; the seals in between said nothing else, and need not be there any more.
+    pub(super) fn restore_epoch(&mut self, epoch: EpochRecord) {
+        self.state.cut.clone_from(&epoch.cut);
+        self.state.clocks.clone_from(&epoch.clocks);
+        self.state.planner.finality = least_clocks(epoch.clocks.values());
+        self.last = Some(epoch);
+    }
+
+    /// What the storage has counted so far.
+    pub fn summary(&self) -> RunSummary {
+        let state = &self.state;
+        let mut summary = RunSummary {
+            epoch: state.epoch,
+            rows: self.published.rows(),
+            drained_to_ms: state.drained_to_ms,
+            ..RunSummary::default()
+        };
+        for counters in state.counted.values() {
+            summary.read += counters.read;
+            summary.accepted += counters.accepted;
+            summary.duplicate += counters.duplicate;
+            summary.too_late += counters.too_late;
+            summary.dead += counters.dead;
+        }
+        summary
+    }
 }
 
 /// Rows of `table` for windows of this kind that end at or before the instant are final (K7).

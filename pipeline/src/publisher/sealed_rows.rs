@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::assemble::TableRows;
-use super::machine::{Machine, SealedRecord};
+use super::event::SealedRecord;
+use super::machine::Machine;
 use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow,
     WatermarkRow, event_rows, fact_rows, plain_rows,
@@ -20,7 +21,7 @@ impl Machine {
         let shards = self.settings.shards;
         let (mut dead, mut late, mut counted) = (Vec::new(), Vec::new(), Vec::new());
         let mut orphans = Vec::new();
-        for pending in &self.collected {
+        for pending in self.seals.collected() {
             let (seal, shard) = (&pending.seal, pending.shard);
             for (topic, ipc) in &seal.events {
                 let table = format!("events.{}", topic.name());
@@ -108,7 +109,7 @@ impl Machine {
     ) -> Result<()> {
         let emitted_at = TimestampMs::from_ms(wall_ms).as_micros();
         let mut newest: BTreeMap<u32, &SealedRecord> = BTreeMap::new();
-        for pending in &self.collected {
+        for pending in self.seals.collected() {
             newest.insert(pending.shard, pending);
         }
         let mut watermarks = Vec::new();

@@ -72,7 +72,7 @@ impl AlertCheckpoint {
     /// Puts transitions into their outbox; says where they are to be sent.
     pub(super) fn add(&mut self, added: &AddedTransitions) -> Vec<Dispatch> {
         let outbox = self.outboxes.entry(added.source.clone()).or_default();
-        outbox.add_routed(&added.transitions, added.at_ms)
+        outbox.add(&added.transitions, added.at_ms)
     }
 
     /// Keeps attempts until the publisher has confirmed the record that holds them.
@@ -91,7 +91,7 @@ impl AlertCheckpoint {
     pub(super) fn settle(&mut self, settled: &SettledDelivery) -> bool {
         self.outboxes
             .get_mut(&settled.source)
-            .is_some_and(|outbox| outbox.settle_one(settled.sequence, &settled.destination))
+            .is_some_and(|outbox| outbox.settle(settled.sequence, &settled.destination))
     }
 
     pub(super) fn advance(&mut self, source: &Arc<str>, number: u64) {

@@ -122,7 +122,7 @@ impl AlertOutboxState {
         &self.whole.attempts
     }
 
-    /// What a new owner sends first, by source and in order ([`Outbox::take_over`](super::Outbox::take_over)).
+    /// What a new owner sends first, by source and in order (`Outbox::take_over`).
     pub(super) fn take_over(&mut self, routes: &Routes) -> Vec<(Arc<str>, Dispatch)> {
         let outboxes = self.whole.outboxes.iter();
         let strangers: Vec<_> = outboxes
@@ -138,7 +138,7 @@ impl AlertOutboxState {
         for stranger in strangers {
             self.settle_one(stranger);
         }
-        let outboxes = self.whole.outboxes.iter_mut();
+        let outboxes = self.whole.outboxes.iter();
         outboxes
             .flat_map(|(source, outbox)| {
                 let dispatches = outbox.take_over(routes).into_iter();

@@ -14,16 +14,16 @@
 //!
 //! * [`AlertDelivery`]: transitions of all [`AlertSource`]s. Its outbox holds what is not yet acknowledged by whom; its cursors
 //!   say how far each source is known, so that a restart reads what the sources have sealed since.
-//! * [`AlertSink`] sends one transition. Order, retries and expiry are those of a [`DestinationQueue`], one for each source and
+//! * [`AlertSink`] sends one transition. Order, retries and expiry are those of a queue, one for each source and
 //!   destination.
 //! * [`RecordDelivery`]: the records of an epoch, which [`stage_records`] has written into a file, epoch after epoch.
 //! * [`RecordSink`] sends records and names the first that did not arrive.
 //! * [`SinkEvent`]: what both tell their owner: attempts, delivered epochs, and an end that nobody asked for.
 //!
 //! Delivery is at least once, in order, under the same ids. Each delivery is one task that owns a log. It sends only within 5 s
-//! after it has appended to that log or read its end ([`SendLease`]), so that a former owner falls silent. What is acknowledged
+//! after it has appended to that log or read its end, so that a former owner falls silent. What is acknowledged
 //! and not yet in the log when the process dies is sent again. A new owner also repeats the latest state of keys that changed
-//! within ten minutes ([`Outbox::take_over`]): a receiver must not be left with an older one.
+//! within ten minutes: a receiver must not be left with an older one.
 //!
 //! A receiver or broker that is away holds up nothing but its own queue. Nothing that a record holds may stop its delivery: one
 //! that is refused for good is given up with an error in the log.
@@ -40,7 +40,6 @@ mod alert_outbox;
 mod alert_sink;
 mod alert_source;
 mod alert_topic;
-mod delivery;
 mod outbox;
 mod own_log;
 mod record_delivery;
@@ -56,16 +55,12 @@ pub use alert_delivery::AlertDelivery;
 pub use alert_sink::{AlertDestinations, AlertSink};
 pub use alert_source::{AlertSource, SourceTransitions};
 pub use alert_topic::KafkaAlertSink;
-pub use delivery::Deliverer;
-pub use outbox::{Dispatch, Outbox, Route, Routes};
+pub use outbox::{Route, Routes};
 pub use record_delivery::RecordDelivery;
 pub use record_file::{RecordFile, stage_records};
 pub use record_sink::{KafkaRecordSink, RecordSink, RecordSinkError, SinkRecord};
 pub use rows::{delivery_rows, transition_rows};
-pub use schedule::{
-    DeliveryAttempt, DeliveryOutcome, DeliveryStep, DestinationQueue, Schedule, SendLease,
-    SendResult,
-};
+pub use schedule::{DeliveryAttempt, DeliveryOutcome, Schedule, SendResult};
 pub use task::SinkEvent;
 pub use webhook::{Webhook, WebhookSettings};
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::schedule::DeliveryAttempt;
 use crate::alert::Transition;
 
 /// A new owner repeats the latest state of keys that changed within this time: the former owner may have sent what it never
@@ -58,14 +57,14 @@ pub(super) struct RoutedTransition {
 
 /// One transition on its way to one destination.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dispatch {
-    pub destination: Arc<str>,
-    pub transition: Arc<Transition>,
+pub(super) struct Dispatch {
+    pub(super) destination: Arc<str>,
+    pub(super) transition: Arc<Transition>,
 }
 
 /// See the module's page. Pure state: nothing in here sends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outbox {
+pub(super) struct Outbox {
     /// By sequence: order of sending.
     waiting: BTreeMap<i64, RoutedTransition>,
     /// The latest transition of each dedupe key that changed within [`REPEATED_AFTER_TAKE_OVER_MS`], and when.
@@ -73,19 +72,9 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Registers the transitions of a seal; `now_ms` is the seal's live time (files: clock). The answer may be sent once the
-    /// seal is durable.
-    pub fn add(
-        &mut self,
-        transitions: Vec<Transition>,
-        routes: &Routes,
-        now_ms: i64,
-    ) -> Vec<Dispatch> {
-        self.add_routed(&routes.route(transitions), now_ms)
-    }
-
-    /// The same with destinations that are known already.
-    pub(super) fn add_routed(&mut self, routed: &[RoutedTransition], now_ms: i64) -> Vec<Dispatch> {
+    /// Registers transitions; `now_ms` is their record's live time (files: clock). The answer may be sent once the record is
+    /// durable.
+    pub(super) fn add(&mut self, routed: &[RoutedTransition], now_ms: i64) -> Vec<Dispatch> {
         let mut dispatches = Vec::new();
         for each in routed {
             let transition = &each.transition;
@@ -106,15 +95,8 @@ impl Outbox {
         dispatches
     }
 
-    /// Registers a report; one that settles nothing, or something unknown, changes nothing.
-    pub fn settle(&mut self, report: &DeliveryAttempt) {
-        if report.outcome.is_settled() {
-            self.settle_one(report.sequence, &report.destination);
-        }
-    }
-
     /// Nothing further will be sent of `sequence` to `destination`. Says whether it was open.
-    pub(super) fn settle_one(&mut self, sequence: i64, destination: &str) -> bool {
+    pub(super) fn settle(&mut self, sequence: i64, destination: &str) -> bool {
         let Some(waiting) = self.waiting.get_mut(&sequence) else {
             return false;
         };
@@ -138,11 +120,8 @@ impl Outbox {
     }
 
     /// What a new owner sends first, in order: all that is not acknowledged, and the latest state of keys that changed within
-    /// ten minutes. Destinations that the configuration no longer has are forgotten.
-    pub fn take_over(&mut self, routes: &Routes) -> Vec<Dispatch> {
-        for (sequence, destination) in self.strangers(routes) {
-            self.settle_one(sequence, &destination);
-        }
+    /// ten minutes.
+    pub(super) fn take_over(&self, routes: &Routes) -> Vec<Dispatch> {
         let mut sending: BTreeMap<i64, RoutedTransition> = self.waiting.clone();
         for (_, transition) in self.recent.values() {
             let destinations = routes.of(transition);
@@ -160,15 +139,6 @@ impl Outbox {
             .flat_map(|waiting| dispatch(&waiting.destinations, &waiting.transition))
             .collect()
     }
-
-    /// Transitions that some destination has not acknowledged.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
 }
 
 fn dispatch<'a>(
@@ -184,7 +154,6 @@ fn dispatch<'a>(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use super::super::schedule::DeliveryOutcome;
     use super::*;
     use crate::alert::transition_fixture::{change, transition};
     use crate::alert::{AlertChange, seal};
@@ -198,20 +167,6 @@ mod tests {
 
     fn routes() -> Routes {
         Routes(vec![route("desk", &["A15"]), route("all", &[])])
-    }
-
-    fn report(sequence: i64, destination: &str, outcome: DeliveryOutcome) -> DeliveryAttempt {
-        DeliveryAttempt {
-            id: "x".into(),
-            sequence,
-            dedupe_key: "x".into(),
-            destination: destination.into(),
-            attempt: 1,
-            attempted_at_ms: 0,
-            outcome,
-            status: None,
-            error: None,
-        }
     }
 
     fn sent(dispatches: &[Dispatch]) -> Vec<(i64, &str)> {
@@ -232,44 +187,42 @@ mod tests {
     fn a_route_takes_its_rules_and_an_empty_one_takes_all() {
         let mut outbox = Outbox::default();
         let transitions = seal("0", 1, &mut vec![change("a"), margin()]);
-        let dispatches = outbox.add(transitions, &routes(), 0);
+        let dispatches = outbox.add(&routes().route(transitions), 0);
         assert_eq!(
             sent(&dispatches),
             [(65_536, "all"), (65_536, "desk"), (65_537, "all")]
         );
         let nowhere = outbox.add(
-            seal("0", 2, &mut vec![margin()]),
-            &Routes(vec![route("desk", &["A15"])]),
+            &Routes(vec![route("desk", &["A15"])]).route(seal("0", 2, &mut vec![margin()])),
             0,
         );
         assert!(nowhere.is_empty());
-        assert_eq!(outbox.len(), 2);
+        assert_eq!(outbox.waiting.len(), 2);
     }
 
     #[test]
     fn a_transition_stays_until_every_destination_is_settled() {
         let mut outbox = Outbox::default();
-        outbox.add(vec![transition(1)], &routes(), 0);
-        outbox.settle(&report(65_536, "desk", DeliveryOutcome::Retry));
-        outbox.settle(&report(65_536, "desk", DeliveryOutcome::Delivered));
-        outbox.settle(&report(65_536, "desk", DeliveryOutcome::Delivered));
-        outbox.settle(&report(99, "all", DeliveryOutcome::Delivered));
-        assert_eq!(outbox.len(), 1);
-        outbox.settle(&report(65_536, "all", DeliveryOutcome::Expired));
-        assert!(outbox.is_empty());
+        outbox.add(&routes().route(vec![transition(1)]), 0);
+        assert!(outbox.settle(65_536, "desk"));
+        assert!(!outbox.settle(65_536, "desk"));
+        assert!(!outbox.settle(99, "all"));
+        assert_eq!(outbox.waiting.len(), 1);
+        outbox.settle(65_536, "all");
+        assert!(outbox.waiting.is_empty());
     }
 
     #[test]
     fn a_new_owner_sends_what_is_open_and_the_latest_state_of_recent_keys_in_order() {
         let minute = 60_000;
         let mut outbox = Outbox::default();
-        outbox.add(vec![transition(1)], &routes(), 0); // open, its key's latest state follows
-        outbox.add(vec![transition(2)], &routes(), minute); // settled, but recent
+        outbox.add(&routes().route(vec![transition(1)]), 0); // open, its key's latest state follows
+        outbox.add(&routes().route(vec![transition(2)]), minute); // settled, but recent
         for destination in ["desk", "all"] {
-            outbox.settle(&report(2 * 65_536, destination, DeliveryOutcome::Delivered));
+            outbox.settle(2 * 65_536, destination);
         }
-        outbox.settle(&report(65_536, "all", DeliveryOutcome::Delivered));
-        let mut restored: Outbox =
+        outbox.settle(65_536, "all");
+        let restored: Outbox =
             postcard::from_bytes(&postcard::to_stdvec(&outbox).unwrap()).unwrap();
         assert_eq!(restored, outbox);
         assert_eq!(
@@ -278,8 +231,7 @@ mod tests {
         );
         // 11 minutes on, another key changes: the first is no longer recent
         outbox.add(
-            seal("0", 3, &mut vec![change("other")]),
-            &routes(),
+            &routes().route(seal("0", 3, &mut vec![change("other")])),
             12 * minute,
         );
         assert_eq!(
@@ -291,10 +243,15 @@ mod tests {
     #[test]
     fn a_destination_taken_from_the_configuration_is_forgotten() {
         let mut outbox = Outbox::default();
-        outbox.add(vec![transition(1)], &routes(), 0);
+        outbox.add(&routes().route(vec![transition(1)]), 0);
         let left = Routes(vec![route("all", &[])]);
+        let strangers = outbox.strangers(&left);
+        assert_eq!(strangers, [(65_536, "desk".into())]);
+        for (sequence, destination) in strangers {
+            outbox.settle(sequence, &destination);
+        }
         assert_eq!(sent(&outbox.take_over(&left)), [(65_536, "all")]);
-        outbox.settle(&report(65_536, "all", DeliveryOutcome::Delivered));
-        assert!(outbox.is_empty());
+        outbox.settle(65_536, "all");
+        assert!(outbox.waiting.is_empty());
     }
 }

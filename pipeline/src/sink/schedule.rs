@@ -9,13 +9,13 @@ use siphasher::sip::SipHasher13;
 
 use crate::alert::Transition;
 
-/// What an owner tells its lanes with every seal.
+/// The right to send, as the owner renews it with every record of its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendLease {
-    /// Sending is allowed up to this wall time (ms): 5 s after the owner has sealed or read the end of its log.
-    pub may_send_until_ms: i64,
+pub(super) struct SendLease {
+    /// Sending is allowed up to this wall time (ms): 5 s after the owner has appended to or read the end of its log.
+    pub(super) may_send_until_ms: i64,
     /// Live time (files: clock), against which age is measured; ms UTC.
-    pub live_ms: i64,
+    pub(super) live_ms: i64,
 }
 
 /// How a receiver took a transition.
@@ -133,17 +133,17 @@ impl Schedule {
 
 /// What a lane's owner is to do next.
 #[derive(Clone, Debug, PartialEq)]
-pub enum DeliveryStep {
+pub(super) enum DeliveryStep {
     Send(Arc<Transition>),
     /// Nothing before this wall time (ms).
     WaitUntil(i64),
-    /// Nothing until a transition or a pulse comes.
+    /// Nothing until a transition or a lease comes.
     Idle,
 }
 
 /// The queue of one destination. Only its head is ever tried, so a receiver sees transitions in the order of their seals.
 #[derive(Debug)]
-pub struct DestinationQueue {
+pub(super) struct DestinationQueue {
     destination: Arc<str>,
     schedule: Schedule,
     waiting: VecDeque<Arc<Transition>>,
@@ -156,7 +156,7 @@ pub struct DestinationQueue {
 }
 
 impl DestinationQueue {
-    pub fn new(destination: Arc<str>, schedule: Schedule) -> Self {
+    pub(super) fn new(destination: Arc<str>, schedule: Schedule) -> Self {
         Self {
             destination,
             schedule,
@@ -168,7 +168,7 @@ impl DestinationQueue {
         }
     }
 
-    pub fn push(&mut self, transition: Arc<Transition>) {
+    pub(super) fn push(&mut self, transition: Arc<Transition>) {
         self.waiting.push_back(transition);
     }
 
@@ -177,11 +177,11 @@ impl DestinationQueue {
     }
 
     /// What is not sent at all: everything for a receiver that is gone, and what is over the age limit.
-    pub fn settle_unsent(&mut self, wall_ms: i64, pulse: SendLease) -> Vec<DeliveryAttempt> {
+    pub(super) fn settle_unsent(&mut self, wall_ms: i64, lease: SendLease) -> Vec<DeliveryAttempt> {
         let oldest_ms = self
             .schedule
             .max_age_ms
-            .map_or(i64::MIN, |max_age| pulse.live_ms.saturating_sub(max_age));
+            .map_or(i64::MIN, |max_age| lease.live_ms.saturating_sub(max_age));
         let too_old = |transition: &Transition| transition.change.transitioned_at_ms < oldest_ms;
         let head = self.waiting.front().map(|head| head.sequence);
         let gone = self.gone;
@@ -219,21 +219,21 @@ impl DestinationQueue {
     }
 
     /// What to do at `wall_ms`. Call [`DestinationQueue::settle_unsent`] before.
-    pub fn next(&self, wall_ms: i64, pulse: SendLease) -> DeliveryStep {
+    pub(super) fn next(&self, wall_ms: i64, lease: SendLease) -> DeliveryStep {
         let Some(head) = self.waiting.front() else {
             return DeliveryStep::Idle;
         };
         if self.not_before_ms > wall_ms {
             return DeliveryStep::WaitUntil(self.not_before_ms);
         }
-        if wall_ms > pulse.may_send_until_ms {
+        if wall_ms > lease.may_send_until_ms {
             return DeliveryStep::Idle;
         }
         DeliveryStep::Send(head.clone())
     }
 
-    /// Takes in the answer to the head; `None` where nothing was under way.
-    pub fn answered(&mut self, answer: SendResult, wall_ms: i64) -> Option<DeliveryAttempt> {
+    /// Applies the answer to the head; `None` where nothing was under way.
+    pub(super) fn answered(&mut self, answer: SendResult, wall_ms: i64) -> Option<DeliveryAttempt> {
         let head = self.waiting.front()?.clone();
         let attempt = self.failures + 1;
         let (outcome, status, error, asked_ms) = match answer {

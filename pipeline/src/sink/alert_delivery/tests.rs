@@ -9,6 +9,8 @@ use object_store::memory::InMemory;
 use super::super::alert_sink::AlertSink;
 use super::super::outbox::Route;
 use super::super::schedule::{DeliveryOutcome, Schedule, SendResult};
+use super::super::webhook::Webhook;
+use super::super::webhook::tests::{SECRET, serve, settings};
 use super::*;
 use crate::alert::transition_fixture::{change, transition};
 use crate::alert::{AlertChange, seal};
@@ -72,21 +74,30 @@ impl AlertSink for Receiver {
 }
 
 fn to(receivers: &[(&str, &Arc<Receiver>)]) -> AlertDestinations {
+    let sinks = receivers.iter().map(|(name, receiver)| {
+        let sink: Arc<dyn AlertSink> = (*receiver).clone();
+        (*name, sink)
+    });
+    to_sinks(sinks)
+}
+
+fn to_sinks<'a>(
+    sinks: impl IntoIterator<Item = (&'a str, Arc<dyn AlertSink>)>,
+) -> AlertDestinations {
     let mut destinations = AlertDestinations::default();
     let schedule = Schedule {
         first_ms: 4,
         longest_ms: 8,
         ..Schedule::default()
     };
-    for (name, receiver) in receivers {
+    for (name, sink) in sinks {
         destinations.routes.0.push(Route {
-            destination: (*name).into(),
+            destination: name.into(),
             rules: Default::default(),
         });
-        let sink: Arc<dyn AlertSink> = (*receiver).clone();
         destinations
             .sinks
-            .push(((*name).into(), schedule.clone(), sink));
+            .push((name.into(), schedule.clone(), sink));
     }
     destinations
 }
@@ -174,7 +185,10 @@ async fn records_of(store: &Arc<dyn ObjectStore>) -> usize {
 #[tokio::test]
 async fn transitions_leave_in_order_and_attempts_are_reported() {
     let store = in_memory();
-    let (desk, topic) = (Receiver::new([Answer::Away]), Receiver::new([]));
+    let (desk, topic) = (
+        Receiver::new([Answer::Away, Answer::Away]),
+        Receiver::new([]),
+    );
     let mut owner = Owner::claim(&store, to(&[("desk", &desk), ("topic", &topic)])).await;
     owner.ingest(1);
     owner.ingest(2);
@@ -189,16 +203,39 @@ async fn transitions_leave_in_order_and_attempts_are_reported() {
         .collect();
     let expected = [
         ("A15-0-1-0", 1, DeliveryOutcome::Retry),
-        ("A15-0-1-0", 2, DeliveryOutcome::Delivered),
+        ("A15-0-1-0", 2, DeliveryOutcome::Retry),
+        ("A15-0-1-0", 3, DeliveryOutcome::Delivered),
         ("A15-0-2-0", 1, DeliveryOutcome::Delivered),
     ];
     assert_eq!(found, expected);
+    assert_eq!(
+        desk.seen(),
+        ["A15-0-1-0", "A15-0-1-0", "A15-0-1-0", "A15-0-2-0"]
+    );
     assert_eq!(topic.seen(), ["A15-0-1-0", "A15-0-2-0"]);
     owner.delivery.close().await.unwrap();
     assert!(
         owner.events.recv().await.is_none(),
         "an asked end is not reported"
     );
+}
+
+#[tokio::test]
+async fn a_real_receiver_gets_the_same_event_again_after_a_failure() {
+    let (url, requests) = serve(vec![
+        "HTTP/1.1 503 Busy\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ]);
+    let (settings, _dir) = settings(&url, SECRET);
+    let webhook: Arc<dyn AlertSink> = Arc::new(Webhook::open(&settings, true, "test").unwrap());
+    let mut owner = Owner::claim(&in_memory(), to_sinks([("desk", webhook)])).await;
+    owner.ingest(1);
+    let attempts = owner.settled().await;
+    let statuses: Vec<_> = attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(statuses, [Some(503), Some(200)]);
+    let (first, second) = (requests.recv().unwrap(), requests.recv().unwrap());
+    assert_eq!(first.body, second.body);
+    assert_eq!(first.headers["webhook-id"], second.headers["webhook-id"]);
 }
 
 #[tokio::test]

@@ -207,10 +207,10 @@ fn a_receiver_that_is_gone_gets_nothing_more() {
 #[test]
 fn nothing_is_sent_once_the_right_to_send_has_run_out() {
     let lane = lane(&[1]);
-    let pulse = SendLease {
+    let lease = SendLease {
         may_send_until_ms: 5_000,
         ..LIVE
     };
-    assert!(matches!(lane.next(5_000, pulse), DeliveryStep::Send(_)));
-    assert_eq!(lane.next(5_001, pulse), DeliveryStep::Idle);
+    assert!(matches!(lane.next(5_000, lease), DeliveryStep::Send(_)));
+    assert_eq!(lane.next(5_001, lease), DeliveryStep::Idle);
 }

@@ -1,0 +1,126 @@
+//! What the publisher's machine hears and what it asks for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+
+use super::assemble::TableRows;
+use super::feed::Cells;
+use super::plan::RoundKey;
+use super::record::{EpochRecord, Intent};
+use crate::shard::Seal;
+use crate::sink::{DeliveryAttempt, RecordFile, SinkRecord};
+use crate::table::TableChanges;
+use crate::time::Day;
+
+/// A durable seal of a shard.
+#[derive(Clone, Debug)]
+pub struct SealedRecord {
+    pub shard: u32,
+    pub number: u64,
+    pub seal: Arc<Seal>,
+    /// Length of its payload in the shard's log.
+    pub bytes: usize,
+}
+
+/// One round, as shards are asked to answer it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundRequest {
+    pub round: u64,
+    pub key: RoundKey,
+    pub metrics: Vec<String>,
+}
+
+/// One round, answered by all shards.
+#[derive(Clone, Debug)]
+pub struct RoundInput {
+    pub key: RoundKey,
+    /// Per shard: metric and its partial aggregate as Arrow IPC.
+    pub partials: BTreeMap<u32, Vec<(String, Bytes)>>,
+}
+
+/// What `public.sql` made of a round.
+#[derive(Clone, Debug)]
+pub struct RoundRows {
+    pub key: RoundKey,
+    /// Metric → its rows, all of the window.
+    pub rows: Vec<(String, RecordBatch)>,
+    /// What the day says of the feed's series, where the feed reads one of these metrics.
+    pub cells: Option<(Day, Cells)>,
+}
+
+/// What has happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A shard's seal is durable.
+    Sealed(SealedRecord),
+    /// A shard has sealed everything up to the ends seen at start, in seals up to `number`.
+    CaughtUp {
+        shard: u32,
+        number: u64,
+    },
+    /// Delivery of alerts was tried; record `number` of the alert sink's log holds it.
+    Attempted {
+        number: u64,
+        attempts: Vec<DeliveryAttempt>,
+    },
+    /// Records of all epochs up to this one are delivered.
+    Delivered {
+        epoch: i64,
+    },
+    Computed(Vec<RoundRows>),
+    Staged {
+        tables: BTreeMap<String, TableChanges>,
+        records: Option<RecordFile>,
+    },
+    /// The intent is record `number` of the publisher's log.
+    IntentSealed {
+        number: u64,
+    },
+    Committed {
+        table: String,
+        version: i64,
+    },
+    /// The epoch record is record `number` of the publisher's log.
+    Recorded {
+        number: u64,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Action {
+    /// Nothing before another event, or before [`Machine::due_at`].
+    Wait,
+    /// Ask all shards for their partial aggregates.
+    Ask(Vec<RoundRequest>),
+    /// Run the public queries over what all shards have answered.
+    Compute(Vec<RoundInput>),
+    /// Write files that nobody sees yet. `compacts` says whether small files of touched tables are to be merged as well.
+    Stage {
+        epoch: i64,
+        rows: TableRows,
+        records: Vec<SinkRecord>,
+        versions: BTreeMap<String, i64>,
+        compacts: bool,
+    },
+    SealIntent(Arc<Intent>),
+    Commit {
+        table: String,
+        epoch: i64,
+        changes: TableChanges,
+    },
+    Record(Box<EpochRecord>),
+}
+
+/// The two clocks a decision may look at. Neither decides what a row says.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Paces epochs.
+    pub monotonic: Instant,
+    /// Stamps rows and paces revisions, ms UTC.
+    pub wall_ms: i64,
+}
