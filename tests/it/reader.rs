@@ -1,6 +1,7 @@
 //! Reads a Kafka source as a shard would, and keeps what came.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use pipeline::error::{Error, Result};
@@ -50,8 +51,11 @@ impl Reader {
     pub fn poll(&mut self, max: usize) -> Result<usize> {
         let mut items = Vec::new();
         let watermarks = vec![0; self.inputs];
-        let wait = Duration::from_millis(200);
-        self.source.poll(wait, max, &watermarks, &mut items)?;
+        let began = wall::monotonic();
+        while items.is_empty() && began.elapsed() < Duration::from_millis(200) {
+            self.source.poll(max, &watermarks, &mut items)?;
+            thread::sleep(Duration::from_millis(1));
+        }
         let mut count = 0;
         for item in items {
             let input = item.input();

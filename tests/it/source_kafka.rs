@@ -39,7 +39,7 @@ fn reads_every_partition_in_order_to_its_end() {
         reader.records.contains_key(&3) && reader.is_at_end(3)
     });
     assert_eq!(reader.ends[&3].last().unwrap().0, 1);
-    Box::new(reader.source).close();
+    drop(reader);
 }
 
 #[test]

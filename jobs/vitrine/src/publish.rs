@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 use pipeline::kafka::{KafkaSettings, RecordSender, TopicPartition, partition_counts};
@@ -76,7 +75,7 @@ fn publish(
     let mut items = Vec::new();
     while (0..inputs.len()).any(|input| source.unread(input)) {
         items.clear();
-        source.poll(Duration::ZERO, POLL_RECORDS, &[], &mut items)?;
+        source.poll(POLL_RECORDS, &[], &mut items)?;
         for item in &items {
             let Item::Record(record) = item else {
                 continue;
@@ -194,6 +193,7 @@ fn key_of(topic: Topic, payload: &[u8]) -> Option<Cow<'_, str>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use pipeline::kafka::end_offsets;
     use rdkafka::consumer::{BaseConsumer, Consumer};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -29,6 +30,7 @@ pub enum Fault {
 pub struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     script: Arc<Mutex<VecDeque<(Fault, u8)>>>,
+    undeletable: Arc<Mutex<Option<Path>>>,
 }
 
 impl FaultyStore {
@@ -45,6 +47,7 @@ impl FaultyStore {
         Self {
             inner,
             script: Arc::new(Mutex::new(script.into_iter().collect())),
+            undeletable: Arc::default(),
         }
     }
 
@@ -54,6 +57,11 @@ impl FaultyStore {
             .lock()
             .unwrap()
             .extend(faults.into_iter().map(|fault| (fault, 0)));
+    }
+
+    /// From now on nothing below `folder` can be deleted.
+    pub fn fail_deletions_below(&self, folder: &str) {
+        *self.undeletable.lock().unwrap() = Some(Path::from(folder));
     }
 
     /// Faults that nobody met.
@@ -131,7 +139,15 @@ impl ObjectStore for FaultyStore {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let undeletable = self.undeletable.lock().unwrap().clone();
+        let Some(undeletable) = undeletable else {
+            return self.inner.delete_stream(locations);
+        };
+        let refused = locations.map(move |location| match location {
+            Ok(path) if path.prefix_matches(&undeletable) => Err(error()),
+            other => other,
+        });
+        self.inner.delete_stream(refused.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

@@ -51,4 +51,5 @@ pub use reader::{LogEntry, LogReader};
 pub use record::{ClaimId, LogPosition, RecordKind};
 pub use recover::Recovered;
 pub use store::{LogFolder, open_store};
-pub use trim::{Trimmed, trim, trimmable};
+pub(crate) use store::{delete_all, get_if_there};
+pub use trim::{Trimmed, trim};

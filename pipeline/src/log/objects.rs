@@ -11,7 +11,7 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt,
 use super::error;
 use super::protocol::{self, Found, Goal, ProtocolStep, PutAnswer};
 use super::record::{ClaimId, Damage, LogRecord, OtherVersion, RecordKind, Unreadable, decode};
-use super::store::{LogFolder, number_of};
+use super::store::{LogFolder, get_if_there, number_of, unless_missing};
 use crate::error::{Error, Result};
 use crate::time::{Backoff, retry};
 
@@ -67,11 +67,7 @@ impl Objects {
     /// The bytes of an object, `None` where there is none.
     pub async fn get(&self, path: &Path) -> Result<Option<Bytes>> {
         retry(self.backoff, "reading from a log", async || {
-            let answer = match self.store.get(path).await {
-                Ok(found) => found.bytes().await,
-                Err(error) => Err(error),
-            };
-            unless_missing(path, answer)
+            get_if_there(&self.store, path).await
         })
         .await
     }
@@ -184,15 +180,6 @@ impl Objects {
     /// The error of a record that another version wrote.
     pub fn other_version(&self, number: u64, found: OtherVersion) -> Error {
         error::other_version(self.folder.log(), format_args!("number={number}"), found)
-    }
-}
-
-/// `None` where the store answers that there is nothing.
-fn unless_missing<T>(path: &Path, answer: Result<T, StoreError>) -> Result<Option<T>> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error::store_failed(path)(error)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use object_store::{ObjectStore, ObjectStoreExt};
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::chain::Chain;
@@ -163,11 +163,16 @@ impl Log {
         self.objects.folder.log()
     }
 
-    /// Writes the state up to and with the last record, so that recovery begins there.
+    /// Whether this owner has appended anything behind its claim.
+    pub fn has_appended(&self) -> bool {
+        self.chain.last.number > self.chain.claim.number
+    }
+
+    /// Writes the state up to and with the last record, so that recovery begins there. False where the store is away: that
+    /// loses nothing, the older checkpoint and the records serve, so it is a warning and may be tried again later.
     ///
-    /// A failed checkpoint loses nothing: the older one and the records serve. Checkpoints of one claim at one number
-    /// replace each other.
-    pub async fn write_checkpoint(&mut self, payload: Bytes) -> Result<LogPosition> {
+    /// Checkpoints of one claim at one number replace each other.
+    pub async fn write_checkpoint(&mut self, payload: Bytes) -> Result<bool> {
         self.check()?;
         let covers = self.chain.last;
         let claim = self.chain.claim;
@@ -181,8 +186,14 @@ impl Log {
         let (bytes, _) = encode(place, &payload);
         let path = self.objects.folder.checkpoint(covers.number, claim);
         let put = self.objects.store.put(&path, bytes.into()).await;
-        put.map_err(error::store_failed(&path))?;
-        Ok(covers)
+        match put.map_err(error::store_failed(&path)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_retryable() => {
+                warn!(log = self.name(), %error, "checkpoint not written; a later one will be");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn check(&self) -> Result<()> {

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use object_store::ObjectStore;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 
+use super::error::store_failed;
 use super::fsync::FsyncStore;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Opens the storage of `[storage] url`; folders are made if missing.
 ///
-/// Only `file:///absolute/folder` so far. The store's root is that folder, and what it acknowledges survives power loss.
+/// Only `file:///absolute/folder`. The store's root is that folder, and what it acknowledges survives power loss.
 pub fn open_store(url: &str) -> Result<Arc<dyn ObjectStore>> {
     let folder = url
         .strip_prefix("file://")
@@ -22,6 +25,38 @@ pub fn open_store(url: &str) -> Result<Arc<dyn ObjectStore>> {
             )
         })?;
     Ok(Arc::new(FsyncStore::open(std::path::Path::new(folder))?))
+}
+
+/// The bytes of an object, `None` where there is none.
+pub(crate) async fn get_if_there(
+    store: &Arc<dyn ObjectStore>,
+    path: &Path,
+) -> Result<Option<Bytes>> {
+    let found = match store.get(path).await {
+        Ok(found) => found.bytes().await,
+        Err(error) => Err(error),
+    };
+    unless_missing(path, found)
+}
+
+/// Deletes objects. One that is gone already is as good as deleted: an earlier run may have been cut short.
+pub(crate) async fn delete_all(store: &Arc<dyn ObjectStore>, paths: Vec<Path>) -> Result<()> {
+    let names = paths.clone();
+    let deleted = store.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
+    deleted
+        .zip(stream::iter(names))
+        .map(|(deleted, path)| unless_missing(&path, deleted.map(drop)).map(drop))
+        .try_collect()
+        .await
+}
+
+/// `None` where the store answers that there is nothing.
+pub(super) fn unless_missing<T>(path: &Path, answer: Result<T, StoreError>) -> Result<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(store_failed(path)(error)),
+    }
 }
 
 /// The names of one log's objects.

@@ -10,21 +10,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
-use object_store::{Error as StoreError, ObjectMeta, ObjectStore};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+use serde::{Deserialize, Serialize};
 
-use super::error;
 use super::objects::Objects;
 use super::recover::usable_checkpoint;
+use super::store::delete_all;
 use crate::error::Result;
 use crate::time::wall;
 
 /// What has been deleted, or would be.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trimmed {
-    pub records: usize,
-    pub checkpoints: usize,
+    pub records: u64,
+    pub checkpoints: u64,
     pub bytes: u64,
+}
+
+impl Trimmed {
+    /// Adds what was deleted of another log.
+    pub fn add(&mut self, other: Self) {
+        self.records += other.records;
+        self.checkpoints += other.checkpoints;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Deletes what nobody needs any more of the log `name`, whose payloads have this layout.
@@ -42,12 +52,13 @@ pub async fn trim(
     let objects = Objects::new(Arc::clone(store), name, layout);
     let superfluous = Superfluous::find(&objects, cut, minimum_age).await?;
     let trimmed = superfluous.sum();
-    superfluous.delete(&objects).await?;
+    delete_all(store, superfluous.paths()).await?;
     Ok(trimmed)
 }
 
-/// What [`trim`] would delete now. Reads the two newest checkpoints whole, to see that they are usable.
-pub async fn trimmable(
+/// What [`trim`] would delete now.
+#[cfg(test)]
+pub(super) async fn trimmable(
     store: &Arc<dyn ObjectStore>,
     name: &str,
     layout: u16,
@@ -68,17 +79,21 @@ struct Superfluous {
 
 impl Superfluous {
     async fn find(objects: &Objects, cut: u64, minimum_age: Duration) -> Result<Self> {
+        let old_ms = wall::before_ms(minimum_age);
         let checkpoints = objects.list(&objects.folder.checkpoints()).await?;
+        let mut records = objects.list(&objects.folder.records()).await?;
+        records.retain(|(number, record)| {
+            *number < cut && record.last_modified.timestamp_millis() <= old_ms
+        });
+        // Checkpoints may be large: none is read where nothing could go.
+        if records.is_empty() && checkpoints.len() <= 2 {
+            return Ok(Self::default());
+        }
         let Some(kept) = second_usable(objects, &checkpoints).await? else {
             return Ok(Self::default());
         };
-        let minimum_age_ms = i64::try_from(minimum_age.as_millis()).unwrap_or(i64::MAX);
-        let old_ms = wall::now_ms().saturating_sub(minimum_age_ms);
-        let records = objects.list(&objects.folder.records()).await?;
         Ok(Self {
-            records: below(kept.min(cut), records)
-                .filter(|record| record.last_modified.timestamp_millis() <= old_ms)
-                .collect(),
+            records: below(kept, records).collect(),
             checkpoints: below(kept, checkpoints).collect(),
         })
     }
@@ -86,24 +101,15 @@ impl Superfluous {
     fn sum(&self) -> Trimmed {
         let all = self.records.iter().chain(&self.checkpoints);
         Trimmed {
-            records: self.records.len(),
-            checkpoints: self.checkpoints.len(),
+            records: self.records.len() as u64,
+            checkpoints: self.checkpoints.len() as u64,
             bytes: all.map(|object| object.size).sum(),
         }
     }
 
-    async fn delete(self, objects: &Objects) -> Result<()> {
+    fn paths(self) -> Vec<Path> {
         let all = self.records.into_iter().chain(self.checkpoints);
-        let paths: Vec<_> = all.map(|object| Ok(object.location)).collect();
-        let deleted = objects.store.delete_stream(stream::iter(paths).boxed());
-        deleted
-            .map(|each| match each {
-                // Somebody else has trimmed, too.
-                Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
-                Err(source) => Err(error::store_failed(objects.folder.records())(source)),
-            })
-            .try_collect()
-            .await
+        all.map(|object| object.location).collect()
     }
 }
 

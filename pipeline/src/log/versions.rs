@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::faulty::{Fault, FaultyStore};
 use super::record::{FORMAT, RecordPlace, decode, encode};
-use super::{Log, LogFolder, LogReader, trim, trimmable};
+use super::trim::trimmable;
+use super::{Log, LogFolder, LogReader, trim};
 use crate::error::{Error, ErrorKind};
 
 const NAME: &str = "shard-0";

@@ -70,6 +70,8 @@ pub struct Publisher {
     running_shards: usize,
     closes_at: Option<Instant>,
     needs: watch::Sender<StorageNeeds>,
+    /// Under which files are staged.
+    claim: u64,
     tables: Arc<Tables>,
 }
 
@@ -130,6 +132,7 @@ impl Publisher {
         }
         Ok(Self {
             machine,
+            claim: log.claim_id().number,
             io: Some(EpochIo {
                 store,
                 log,
@@ -160,7 +163,10 @@ impl Publisher {
 
     fn tell_needs(&self) {
         let cursors = self.delivery.alerts.durable_cursors();
-        self.needs.send_replace(self.machine.needs(&cursors));
+        self.needs.send_replace(StorageNeeds {
+            claim: Some(self.claim),
+            ..self.machine.needs(&cursors)
+        });
     }
 
     /// Publishes what the shards sealed behind the last cut, in epochs of bounded size and without rounds, before they go on.
@@ -241,7 +247,7 @@ impl Publisher {
                 on_epoch(newest);
             }
             channels.backlog.release(self.machine.take_released());
-            if work.is_none() && self.advance(&channels, *channels.stop.borrow())? {
+            if work.is_none() && self.advance(&mut channels)? {
                 continue;
             }
             let wait = self.wait(work.is_none());
@@ -388,7 +394,12 @@ impl Publisher {
     }
 
     /// Moves on towards the end; says whether the stage has changed.
-    fn advance(&mut self, channels: &Channels, is_signalled: bool) -> Result<bool> {
+    fn advance(&mut self, channels: &mut Channels) -> Result<bool> {
+        // Sinks report before they count down: what this number no longer holds is among the events.
+        let outstanding = self.delivery.alerts.outstanding() + self.delivery.records.outstanding();
+        while let Ok(event) = channels.sinks.try_recv() {
+            self.sink_reported(event)?;
+        }
         let now = now();
         let is_draining_to = match self.stage {
             Stage::Draining(to_ms) => Some(to_ms),
@@ -396,8 +407,8 @@ impl Publisher {
         };
         let facts = Facts {
             until: self.until,
-            is_signalled,
-            is_quiet: self.machine.is_quiet(now),
+            is_signalled: *channels.stop.borrow(),
+            is_quiet: self.stage.waits_for_quiet() && self.machine.is_quiet(now),
             is_between_epochs: self.machine.is_between_epochs(),
             has_caught_up: self.machine.has_caught_up(),
             drain_to_ms: match self.until {
@@ -407,8 +418,7 @@ impl Publisher {
             },
             has_drained: is_draining_to.is_some_and(|to_ms| self.machine.has_drained(to_ms)),
             has_running_shards: self.running_shards > 0,
-            has_deliveries: self.delivery.alerts.outstanding() > 0
-                || self.delivery.records.outstanding() > 0,
+            has_deliveries: outstanding > 0,
             is_out_of_patience: self.closes_at.is_some_and(|at| now.monotonic >= at),
         };
         let next = self.stage.next(&facts);
@@ -455,8 +465,9 @@ impl Publisher {
     }
 
     async fn checkpoint_if_due(&mut self) -> Result<()> {
-        if let (Some(io), Some(checkpoint)) = (&mut self.io, self.machine.due_checkpoint()) {
-            io.write_checkpoint(checkpoint).await?;
+        if let (Some(io), Some(checkpoint)) = (&mut self.io, self.machine.due_checkpoint())
+            && io.write_checkpoint(checkpoint).await?
+        {
             self.machine.checkpoint_written();
         }
         Ok(())
@@ -466,7 +477,8 @@ impl Publisher {
         let undelivered = self.delivery.records.outstanding();
         self.delivery.alerts.close().await?;
         self.delivery.records.close().await?;
-        if let Some(io) = &mut self.io {
+        // A checkpoint of a claim alone would say nothing new, and would let the newest epoch record be trimmed before it.
+        if let Some(io) = self.io.as_mut().filter(|io| io.log.has_appended()) {
             io.write_checkpoint(self.machine.checkpoint()).await?;
         }
         if undelivered > 0 {

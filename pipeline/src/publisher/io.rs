@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
-use serde::Serialize;
 
 use super::event::{Action, Event, RoundInput, RoundRows};
 use super::feed::{self, Cells, FeedDefinition};
-use super::record::{EpochRecord, Intent, PublisherCheckpoint, encode};
+use super::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::error::Result;
 use crate::log::Log;
 use crate::round::{Evaluator, Metric, evaluate_over, evaluate_public};
 use crate::shard::from_ipc;
 use crate::sink::stage_records;
-use crate::table::{TableChanges, TableSpec, Tables};
+use crate::table::{TableChanges, TableSpec, Tables, staging_tag};
 use crate::time::{Day, WindowKind};
 
 /// The publisher's hands. It is moved into the future of an action and comes back with the outcome.
@@ -27,13 +26,6 @@ pub(super) struct EpochIo {
     pub metrics: Arc<Vec<Metric>>,
     pub feed: Option<FeedDefinition>,
     pub evaluator: Evaluator,
-}
-
-/// The two kinds of records of the publisher's log, borrowed: encoded like `PublisherRecord`.
-#[derive(Serialize)]
-enum RecordRef<'r> {
-    Intent(&'r Intent),
-    Epoch(&'r EpochRecord),
 }
 
 impl EpochIo {
@@ -49,7 +41,7 @@ impl EpochIo {
                 versions,
                 compacts,
             } => {
-                let tag = format!("{}-{epoch}", self.log.claim_id().number);
+                let tag = staging_tag(self.log.claim_id().number, epoch);
                 let mut tables = BTreeMap::new();
                 for (table, batches) in &rows.0 {
                     let Some(spec) = self.specs.get(table) else {
@@ -68,7 +60,7 @@ impl EpochIo {
                 Event::Staged { tables, records }
             }
             Action::SealIntent(intent) => {
-                let payload = encode(&RecordRef::Intent(&intent))?;
+                let payload = encode(&PublisherRecord::Intent(intent))?;
                 Event::IntentSealed {
                     number: self.log.append(payload).await?,
                 }
@@ -82,7 +74,7 @@ impl EpochIo {
                 table,
             },
             Action::Record(record) => {
-                let payload = encode(&RecordRef::Epoch(&record))?;
+                let payload = encode(&PublisherRecord::Epoch(*record))?;
                 Event::Recorded {
                     number: self.log.append(payload).await?,
                 }
@@ -90,10 +82,9 @@ impl EpochIo {
         }))
     }
 
-    /// Writes the state up to and with the last record.
-    pub async fn write_checkpoint(&mut self, checkpoint: &PublisherCheckpoint) -> Result<()> {
-        self.log.write_checkpoint(encode(checkpoint)?).await?;
-        Ok(())
+    /// Writes the state up to and with the last record; says whether that was possible.
+    pub async fn write_checkpoint(&mut self, checkpoint: &PublisherCheckpoint) -> Result<bool> {
+        self.log.write_checkpoint(encode(checkpoint)?).await
     }
 
     async fn compute(&mut self, rounds: Vec<RoundInput>) -> Result<Vec<RoundRows>> {

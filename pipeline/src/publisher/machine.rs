@@ -72,8 +72,8 @@ pub struct Machine {
     /// Live time as last sealed; files have none.
     live_ms: Option<i64>,
     next_record: u64,
-    /// Epoch of the newest checkpoint.
-    checkpointed: i64,
+    /// Last record that the newest checkpoint covers.
+    checkpointed: u64,
     /// Shards run and answer rounds.
     has_shards: bool,
     /// Every touched window is revised, whenever its last round was.
@@ -99,14 +99,14 @@ impl Machine {
             mut rules,
             versions,
         } = given;
-        let checkpointed = checkpoint.state.epoch;
+        let checkpointed = records.first().map_or(next_record, |(first, _)| *first) - 1;
         let mut durable = checkpoint;
         let mut phase = Phase::Collecting;
         for (_, payload) in records {
             phase = match decode(payload)? {
                 PublisherRecord::Intent(intent) => {
                     durable.restore_intent(&intent);
-                    Phase::committing(Arc::new(*intent))
+                    Phase::committing(intent)
                 }
                 PublisherRecord::Epoch(epoch) => {
                     durable.restore_epoch(epoch);
@@ -167,6 +167,7 @@ impl Machine {
             _ => BTreeMap::new(),
         };
         StorageNeeds {
+            claim: None,
             newest_epoch: self.durable.last.clone(),
             open_intent,
             cuts: needs::cuts(&self.durable.state.cut, alert_cursors),
@@ -574,16 +575,16 @@ impl Machine {
         self.durable.last.as_ref()
     }
 
-    /// What a checkpoint holds, where one is due after this epoch.
+    /// What a checkpoint holds, where one is due after this record. Heartbeats count: a start would have to replay them.
     pub fn due_checkpoint(&self) -> Option<&PublisherCheckpoint> {
-        let epochs = self.durable.state.epoch - self.checkpointed;
-        let is_due = self.is_between_epochs() && epochs >= self.settings.checkpoint_every;
+        let records = self.next_record - 1 - self.checkpointed;
+        let is_due = self.is_between_epochs() && records >= self.settings.checkpoint_every;
         is_due.then_some(&self.durable)
     }
 
     /// The state as it is now stands in a checkpoint.
     pub fn checkpoint_written(&mut self) {
-        self.checkpointed = self.durable.state.epoch;
+        self.checkpointed = self.next_record - 1;
     }
 
     pub fn checkpoint(&self) -> &PublisherCheckpoint {

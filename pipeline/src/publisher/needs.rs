@@ -11,6 +11,8 @@ use crate::sink::delivery_logs;
 /// What the publisher knows and housekeeping has to respect.
 #[derive(Debug, Clone, Default)]
 pub struct StorageNeeds {
+    /// The claim of the running owner, under which files are being staged.
+    pub claim: Option<u64>,
     /// The newest epoch record; before there is one, no table is vacuumed.
     pub newest_epoch: Option<EpochRecord>,
     /// Files of an intent whose epoch record is not there yet: table → paths from its folder.

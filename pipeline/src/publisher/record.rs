@@ -30,7 +30,7 @@ pub const LAYOUT: u16 = 3;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum PublisherRecord {
     /// Everything that the epoch will make public. From here on it rolls forward.
-    Intent(Box<Intent>),
+    Intent(Arc<Intent>),
     /// The epoch is public: what every query sees. The same epoch again is a heartbeat: clocks and finality have moved on.
     Epoch(EpochRecord),
 }
@@ -189,7 +189,7 @@ pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRec
 /// The publisher's alerts that the record `payload` of its log lets leave, and the time their age is measured against.
 pub fn alerts_of(payload: &[u8]) -> Result<Option<(Vec<Transition>, i64)>> {
     Ok(match decode(payload)? {
-        PublisherRecord::Intent(intent) => Some((intent.alerts, intent.alerts_at_ms)),
+        PublisherRecord::Intent(intent) => Some((intent.alerts.clone(), intent.alerts_at_ms)),
         PublisherRecord::Epoch(_) => None,
     })
 }

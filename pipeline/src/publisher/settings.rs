@@ -31,8 +31,8 @@ pub struct PublisherSettings {
     pub bounds: BTreeMap<String, i64>,
     /// Alert rules that are loaded, for `ops.rules`.
     pub rules: Vec<RuleCard>,
-    /// Epochs between two checkpoints.
-    pub checkpoint_every: i64,
+    /// Records of the publisher's log between two checkpoints; an epoch makes two, a heartbeat one.
+    pub checkpoint_every: u64,
     /// Bytes of sealed records at which an epoch comes early.
     pub early_bytes: usize,
 }

@@ -23,7 +23,7 @@ use tracing::warn;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::store_failed;
+use crate::log::{get_if_there, store_failed};
 use crate::publisher::EpochRecord;
 use crate::time::wall;
 
@@ -180,15 +180,9 @@ pub async fn leases(store: &Arc<dyn ObjectStore>, now_ms: i64) -> Result<Leases>
             leases.lapsed.push(path);
             continue;
         }
-        let found = match store.get(&path).await {
-            Ok(found) => found.bytes().await,
-            Err(error) => Err(error),
-        };
-        let content = match found {
-            Ok(content) => content,
+        let Some(content) = get_if_there(store, &path).await? else {
             // Its reader has ended meanwhile.
-            Err(StoreError::NotFound { .. }) => continue,
-            Err(source) => return Err(store_failed(&path)(source)),
+            continue;
         };
         let content: LeaseContent = serde_json::from_slice(&content).map_err(Error::from_source(
             ErrorKind::Damaged,

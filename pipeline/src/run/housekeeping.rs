@@ -13,20 +13,18 @@
 //! done; it is one warning, and tried again the next time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt};
 use futures::{TryFutureExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::store_failed;
+use crate::log::{Trimmed, delete_all, get_if_there, store_failed, trim};
 use crate::publisher::{EpochRecord, StorageNeeds};
 use crate::query::leases;
 use crate::table::{Pins, Tables, Vacuumed};
@@ -66,18 +64,6 @@ pub struct LogToTrim {
     pub layout: u16,
 }
 
-/// What went from logs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrimmedLogs {
-    pub records: u64,
-    pub checkpoints: u64,
-    pub bytes: u64,
-}
-
-/// Trims one log to a cut; records have to be as old as the last argument says.
-pub type TrimLog =
-    Arc<dyn Fn(LogToTrim, u64, Duration) -> BoxFuture<'static, Result<TrimmedLogs>> + Send + Sync>;
-
 /// What went from `sinks/records`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedRecords {
@@ -91,7 +77,7 @@ pub struct Housekept {
     /// Wall clock, ms UTC.
     pub ran_at_ms: i64,
     pub tables: Vacuumed,
-    pub logs: TrimmedLogs,
+    pub logs: Trimmed,
     pub sink_records: DeletedRecords,
     /// Leases of readers that ended without saying so.
     pub leases: u64,
@@ -113,20 +99,14 @@ impl Housekept {
 /// The last run that was written down; `None` if there was none.
 pub async fn last_housekept(store: &Arc<dyn ObjectStore>) -> Result<Option<Housekept>> {
     let path = Path::from(LAST);
-    let found = match store.get(&path).await {
-        Ok(found) => found.bytes().await,
-        Err(error) => Err(error),
+    let Some(bytes) = get_if_there(store, &path).await? else {
+        return Ok(None);
     };
-    match found {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(Error::from_source(
-                ErrorKind::Damaged,
-                format!("path={path} cannot be read: delete it, housekeeping writes it anew"),
-            )),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(source) => Err(store_failed(&path)(source)),
-    }
+    let last = serde_json::from_slice(&bytes).map_err(Error::from_source(
+        ErrorKind::Damaged,
+        format!("path={path} cannot be read: delete it, housekeeping writes it anew"),
+    ))?;
+    Ok(Some(last))
 }
 
 /// Deletes what nobody needs any more.
@@ -135,14 +115,8 @@ pub struct Housekeeper {
     tables: Arc<Tables>,
     logs: Vec<LogToTrim>,
     settings: HousekeepingSettings,
-    trim: TrimLog,
-    state: Mutex<State>,
-}
-
-/// What runs tell each other.
-#[derive(Default)]
-struct State {
     recent: VecDeque<RecentEpoch>,
+    /// When a run was last written down.
     written: Option<Instant>,
 }
 
@@ -159,15 +133,14 @@ impl Housekeeper {
         tables: Arc<Tables>,
         logs: Vec<LogToTrim>,
         settings: HousekeepingSettings,
-        trim: TrimLog,
     ) -> Self {
         Self {
             store,
             tables,
             logs,
             settings,
-            trim,
-            state: Mutex::default(),
+            recent: VecDeque::new(),
+            written: None,
         }
     }
 
@@ -175,12 +148,16 @@ impl Housekeeper {
     ///
     /// The publisher starts it once it owns the storage and has rolled an open intent forward: before that nobody knows which
     /// staged files are still to be named.
-    pub async fn run(self, inputs: watch::Receiver<StorageNeeds>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(
+        mut self,
+        needs: watch::Receiver<StorageNeeds>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         while !*stop.borrow() {
             let one = async {
                 wall::sleep(self.settings.every).await;
-                let inputs = inputs.borrow().clone();
-                self.run_once(&inputs).await
+                let needs = needs.borrow().clone();
+                self.run_once(&needs).await
             };
             tokio::select! {
                 ran = one => match ran {
@@ -200,18 +177,27 @@ impl Housekeeper {
     }
 
     /// Does everything once. The error is that of the first part that failed; all others have been done then.
-    async fn run_once(&self, inputs: &StorageNeeds) -> Result<Housekept> {
+    async fn run_once(&mut self, needs: &StorageNeeds) -> Result<Housekept> {
         let mut done = Housekept {
             ran_at_ms: wall::now_ms(),
             ..Housekept::default()
         };
         let mut failure = None;
-        match self.leases(&mut done).await {
-            Ok(held) => self.tables(inputs, &held, &mut done, &mut failure).await,
+        match leases(&self.store, done.ran_at_ms).await {
+            Ok(leases) => {
+                self.tables(needs, &leases.held, &mut done, &mut failure)
+                    .await;
+                done.leases = leases.lapsed.len() as u64;
+                if let Err(error) = delete_all(&self.store, leases.lapsed).await {
+                    done.leases = 0;
+                    note(&mut failure, error);
+                }
+            }
+            // Without knowing what readers hold, no file may go.
             Err(error) => note(&mut failure, error),
         }
-        self.logs(inputs, &mut done, &mut failure).await;
-        if let Err(error) = self.sink_records(inputs, &mut done).await {
+        self.logs(needs, &mut done, &mut failure).await;
+        if let Err(error) = self.sink_records(needs, &mut done).await {
             note(&mut failure, error);
         }
         if let Err(error) = self.write(&done).await {
@@ -220,22 +206,14 @@ impl Housekeeper {
         failure.map_or(Ok(done), Err)
     }
 
-    /// What readers hold; leases that do not count go.
-    async fn leases(&self, done: &mut Housekept) -> Result<Vec<BTreeMap<String, i64>>> {
-        let leases = leases(&self.store, done.ran_at_ms).await?;
-        done.leases = leases.lapsed.len() as u64;
-        self.delete(leases.lapsed).await?;
-        Ok(leases.held)
-    }
-
     async fn tables(
-        &self,
-        inputs: &StorageNeeds,
+        &mut self,
+        needs: &StorageNeeds,
         held: &[BTreeMap<String, i64>],
         done: &mut Housekept,
         failure: &mut Option<Error>,
     ) {
-        let Some(newest) = &inputs.newest_epoch else {
+        let Some(newest) = &needs.newest_epoch else {
             return;
         };
         let recent = self.recent(newest);
@@ -245,7 +223,8 @@ impl Housekeeper {
                 versions: versions
                     .filter_map(|tables| tables.get(table).copied())
                     .collect(),
-                staged: inputs.open_intent.get(table).cloned().unwrap_or_default(),
+                staged: needs.open_intent.get(table).cloned().unwrap_or_default(),
+                claim: needs.claim,
             };
             let age = self.settings.minimum_age;
             match self.tables.vacuum(table, &pins, age).await {
@@ -256,9 +235,8 @@ impl Housekeeper {
     }
 
     /// The newest epoch's versions and those of the epochs that were the newest less than the minimum age ago.
-    fn recent(&self, newest: &EpochRecord) -> Vec<BTreeMap<String, i64>> {
-        let mut state = self.lock();
-        let recent = &mut state.recent;
+    fn recent(&mut self, newest: &EpochRecord) -> Vec<BTreeMap<String, i64>> {
+        let recent = &mut self.recent;
         let now = wall::monotonic();
         recent.retain(|old| now.duration_since(old.seen) < self.settings.minimum_age);
         match recent.back_mut() {
@@ -272,61 +250,43 @@ impl Housekeeper {
         recent.iter().map(|epoch| epoch.tables.clone()).collect()
     }
 
-    async fn logs(&self, inputs: &StorageNeeds, done: &mut Housekept, failure: &mut Option<Error>) {
-        for log in &self.logs {
-            let Some(cut) = inputs.cuts.get(&log.name) else {
+    async fn logs(&self, needs: &StorageNeeds, done: &mut Housekept, failure: &mut Option<Error>) {
+        for LogToTrim { name, layout } in &self.logs {
+            let Some(cut) = needs.cuts.get(name) else {
                 continue;
             };
-            match (self.trim)(log.clone(), *cut, self.settings.record_life).await {
-                Ok(trimmed) => {
-                    done.logs.records += trimmed.records;
-                    done.logs.checkpoints += trimmed.checkpoints;
-                    done.logs.bytes += trimmed.bytes;
-                }
+            match trim(&self.store, name, *layout, *cut, self.settings.record_life).await {
+                Ok(trimmed) => done.logs.add(trimmed),
                 Err(error) => note(failure, error),
             }
         }
     }
 
-    async fn sink_records(&self, inputs: &StorageNeeds, done: &mut Housekept) -> Result<()> {
-        let Some(delivered) = inputs.delivered else {
+    async fn sink_records(&self, needs: &StorageNeeds, done: &mut Housekept) -> Result<()> {
+        let Some(delivered) = needs.delivered else {
             return Ok(());
         };
         let folder = Path::from(SINK_RECORDS);
-        let life_ms = i64::try_from(self.settings.record_life.as_millis()).unwrap_or(i64::MAX);
-        let old_ms = done.ran_at_ms.saturating_sub(life_ms);
+        let old_ms = wall::before_ms(self.settings.record_life);
         let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>();
-        let mut going = Vec::new();
+        let (mut going, mut deleted) = (Vec::new(), DeletedRecords::default());
         for file in listed.map_err(store_failed(&folder)).await? {
             let is_delivered = epoch_of(&file.location).is_some_and(|epoch| epoch < delivered);
             if is_delivered && file.last_modified.timestamp_millis() <= old_ms {
-                done.sink_records.files += 1;
-                done.sink_records.bytes += file.size;
+                deleted.files += 1;
+                deleted.bytes += file.size;
                 going.push(file.location);
             }
         }
-        self.delete(going).await
-    }
-
-    async fn delete(&self, paths: Vec<Path>) -> Result<()> {
-        let deleted = self
-            .store
-            .delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
-        // Already gone is as good as gone: an earlier run may have been cut short.
-        deleted
-            .map(|each| match each {
-                Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
-                Err(source) => Err(store_failed("what is to be deleted")(source)),
-            })
-            .try_collect()
-            .await
+        delete_all(&self.store, going).await?;
+        done.sink_records = deleted;
+        Ok(())
     }
 
     /// Writes down a run in which something went, and one an hour otherwise: an idle service is to leave its storage alone.
-    async fn write(&self, done: &Housekept) -> Result<()> {
+    async fn write(&mut self, done: &Housekept) -> Result<()> {
         let is_recent = |written: Instant| written.elapsed() < WRITE_EVERY;
-        let written = self.lock().written;
-        if done.is_empty() && written.is_some_and(is_recent) {
+        if done.is_empty() && self.written.is_some_and(is_recent) {
             return Ok(());
         }
         let path = Path::from(LAST);
@@ -336,12 +296,8 @@ impl Housekeeper {
         ))?;
         let put = self.store.put(&path, text.into()).await;
         put.map_err(store_failed(&path))?;
-        self.lock().written = Some(wall::monotonic());
+        self.written = Some(wall::monotonic());
         Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::Sender;
-use futures::FutureExt;
 use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::housekeeping::{Housekeeper, HousekeepingSettings, LogToTrim, TrimLog, TrimmedLogs};
+use super::housekeeping::{Housekeeper, HousekeepingSettings, LogToTrim};
 use crate::alert::AlertRule;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
-use crate::log::{Log, trim};
+use crate::log::Log;
 use crate::publisher::{
     Channels, Delivery, EpochRecord, LAYOUT, LOG, OWN_ALERTS, Publisher, PublisherSettings,
     RunSummary, Sinks, Until, alerts_of, alerts_of_seal,
@@ -125,11 +124,10 @@ impl<R: ReferenceState, F> Process<R, F> {
             backlog,
         };
         let housekeeper = Housekeeper::new(
-            store.clone(),
+            store,
             publisher.tables(),
             logs_to_trim(count),
             HousekeepingSettings::default(),
-            trim_log(store),
         );
         let (end, ended) = watch::channel(false);
         let housekeeping = tokio::spawn(housekeeper.run(publisher.needs(), ended));
@@ -228,21 +226,6 @@ fn logs_to_trim(shards: u32) -> Vec<LogToTrim> {
         .chain(delivery_logs().map(|(name, layout)| (name.to_owned(), layout)))
         .map(|(name, layout)| LogToTrim { name, layout })
         .collect()
-}
-
-fn trim_log(store: Arc<dyn ObjectStore>) -> TrimLog {
-    Arc::new(move |log, cut, record_life| {
-        let store = store.clone();
-        async move {
-            let trimmed = trim(&store, &log.name, log.layout, cut, record_life).await?;
-            Ok(TrimmedLogs {
-                records: trimmed.records as u64,
-                checkpoints: trimmed.checkpoints as u64,
-                bytes: trimmed.bytes,
-            })
-        }
-        .boxed()
-    })
 }
 
 /// Where alerts come from: the seals of every shard, and the publisher's intents.

@@ -52,12 +52,6 @@ impl<R: ReferenceState> Shard<R> {
 
     /// Reads until told to stop. Ends with a seal and a checkpoint, or with the error that stopped it.
     pub fn run(mut self, mut source: Box<dyn Source>, channels: &ShardChannels) -> Result<()> {
-        let result = self.read(source.as_mut(), channels);
-        source.close();
-        result
-    }
-
-    fn read(&mut self, source: &mut dyn Source, channels: &ShardChannels) -> Result<()> {
         let mut items = Vec::new();
         let mut is_busy = false;
         let mut has_reported_caught_up = false;
@@ -72,7 +66,7 @@ impl<R: ReferenceState> Shard<R> {
             // A publisher that is behind slows reading; commands and rounds go on.
             if !channels.backlog.is_full() {
                 let watermarks = self.machine.watermarks();
-                source.poll(Duration::ZERO, POLL_RECORDS, &watermarks, &mut items)?;
+                source.poll(POLL_RECORDS, &watermarks, &mut items)?;
                 for item in items.drain(..) {
                     is_busy |= matches!(item, Item::Record(_));
                     self.machine.ingest(item);
@@ -95,21 +89,9 @@ impl<R: ReferenceState> Shard<R> {
 
     /// Takes all commands that wait: one seal answers many rounds. While nothing is read, waits for one.
     fn is_told_to_stop(&mut self, channels: &ShardChannels, is_busy: bool) -> Result<bool> {
-        let commands = &channels.commands;
-        let now = |commands: &Receiver<ShardCommand>| {
-            let received = commands.try_recv();
-            received.map_err(|error| match error {
-                crossbeam_channel::TryRecvError::Empty => RecvTimeoutError::Timeout,
-                crossbeam_channel::TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
-            })
-        };
-        let mut next = if is_busy {
-            now(commands)
-        } else {
-            commands.recv_timeout(POLL_WAIT)
-        };
+        let mut wait = if is_busy { Duration::ZERO } else { POLL_WAIT };
         loop {
-            match next {
+            match channels.commands.recv_timeout(wait) {
                 Ok(ShardCommand::Aggregate {
                     round,
                     window,
@@ -123,7 +105,7 @@ impl<R: ReferenceState> Shard<R> {
                 Ok(ShardCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(true),
                 Err(RecvTimeoutError::Timeout) => return Ok(false),
             }
-            next = now(commands);
+            wait = Duration::ZERO;
         }
     }
 
@@ -158,8 +140,9 @@ impl<R: ReferenceState> Shard<R> {
 
     fn write_checkpoint(&mut self) -> Result<()> {
         let payload = encode(&self.machine.checkpoint(wall::monotonic())?)?;
-        let at = self.runtime.block_on(self.log.write_checkpoint(payload))?;
-        self.last_checkpoint = at.number;
+        if self.runtime.block_on(self.log.write_checkpoint(payload))? {
+            self.last_checkpoint = self.log.last().number;
+        }
         Ok(())
     }
 }

@@ -73,14 +73,10 @@ impl OwnLog {
         self.uncovered >= CHECKPOINT_EVERY
     }
 
-    /// Writes the state up to the last record. A failure loses nothing: an older checkpoint and the records serve.
+    /// Writes the state up to the last record; where that fails, the next record tries again.
     pub(super) async fn write_checkpoint<C: Serialize>(&mut self, state: &C) -> Result<()> {
-        match self.log.write_checkpoint(payload(state)?).await {
-            Ok(_) => self.uncovered = 0,
-            Err(error) if error.is_retryable() => {
-                tracing::warn!(log = self.log.name(), %error, "checkpoint not written; the next record tries again");
-            }
-            Err(error) => return Err(error),
+        if self.log.write_checkpoint(payload(state)?).await? {
+            self.uncovered = 0;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::record_sink::SinkRecord;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::store_failed;
+use crate::log::{get_if_there, store_failed};
 
 /// Version of the frame and of the payload.
 const LAYOUT: u16 = 1;
@@ -64,15 +64,8 @@ pub(super) async fn read_records(
     file: &RecordFile,
 ) -> Result<Vec<SinkRecord>> {
     let path = Path::from(file.path.as_str());
-    let found = match store.get(&path).await {
-        Ok(found) => found.bytes().await,
-        Err(error) => Err(error),
-    };
-    let object = match found {
-        Ok(object) => object,
-        Err(StoreError::NotFound { .. }) => return Err(damaged(file, "the object is missing")),
-        Err(error) => return Err(store_failed(&path)(error)),
-    };
+    let object = get_if_there(store, &path).await?;
+    let object = object.ok_or_else(|| damaged(file, "the object is missing"))?;
     decode(file, &object)
 }
 

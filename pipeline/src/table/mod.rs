@@ -33,6 +33,6 @@ pub(crate) mod fixture;
 
 pub use commit::{Compaction, TableChanges};
 pub use files::DataFile;
-pub use stage::StagedFile;
+pub use stage::{StagedFile, staging_tag};
 pub use tables::{TableSpec, Tables};
 pub use vacuum::{Pins, Vacuumed};

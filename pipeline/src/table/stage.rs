@@ -47,6 +47,16 @@ pub(super) struct Encoded {
     bytes: Bytes,
 }
 
+/// What the names of everything carry that the owner with this claim stages for an epoch.
+pub fn staging_tag(claim: u64, epoch: i64) -> String {
+    format!("{claim}-{epoch}")
+}
+
+/// What the names of all files begin with that the owner with this claim stages.
+pub(super) fn staged_prefix(claim: u64) -> String {
+    format!("part-{claim}-")
+}
+
 const ROW_GROUP_ROWS: usize = 131_072;
 /// Six tries in 0.6 s.
 const STAGING: Backoff = Backoff {
@@ -57,7 +67,7 @@ const STAGING: Backoff = Backoff {
 impl Tables {
     /// Writes one file for each partition value in `batches`, sorted, and returns what a commit needs to name them.
     ///
-    /// `tag` (claim and epoch) goes into the names, for people. The files are durable when this returns; until a commit
+    /// `tag` ([`staging_tag`]) goes into the names: for people, and for vacuum, which leaves what the running owner stages. The files are durable when this returns; until a commit
     /// names them they are invisible, and if none ever does they are merely in the way. No rows, no files.
     pub async fn stage(
         &self,

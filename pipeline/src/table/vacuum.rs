@@ -3,7 +3,7 @@
 //! A file goes when all of this holds:
 //!
 //! * the newest version does not name it, and no version from the oldest pinned one on did ([`Pins::versions`]);
-//! * no open intent names it ([`Pins::staged`]);
+//! * no open intent names it ([`Pins::staged`]), and it is not an unnamed one of the owner that runs ([`Pins::claim`]);
 //! * it was replaced at least the minimum age ago; where no commit says so (a dead owner staged it), it is that old itself.
 //!
 //! When a file was replaced stands in the commit that did it. Commits are read once: back to the minimum age and to the oldest
@@ -13,7 +13,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use deltalake::kernel::Action;
-use futures::stream::{self, StreamExt};
 use futures::{TryFutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -21,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error;
 use super::files::{OpenTable, locations_of};
+use super::stage::staged_prefix;
 use super::tables::Tables;
 use crate::error::Result;
-use crate::log::store_failed;
+use crate::log::{delete_all, store_failed};
 use crate::time::wall;
 
 /// What a vacuum must leave in a table, whatever its age.
@@ -33,6 +33,8 @@ pub struct Pins {
     pub versions: BTreeSet<i64>,
     /// Files that an open intent names, as paths from the table's folder.
     pub staged: BTreeSet<String>,
+    /// The claim of the owner that runs: what it has staged and no version has named may still be named.
+    pub claim: Option<u64>,
 }
 
 /// What a vacuum did.
@@ -68,8 +70,7 @@ impl Tables {
         minimum_age: Duration,
     ) -> Result<Vacuumed> {
         let open = self.open(table)?;
-        let age_ms = i64::try_from(minimum_age.as_millis()).unwrap_or(i64::MAX);
-        let old_ms = wall::now_ms().saturating_sub(age_ms);
+        let old_ms = wall::before_ms(minimum_age);
         // Before the folder is listed: what is committed meanwhile is young, or an intent names it.
         let (newest, live) = {
             let mut versions = open.versions.lock().await;
@@ -91,6 +92,7 @@ impl Tables {
         let rule = VacuumRule {
             live: &live,
             staged: staged.map(|path| open.location(path)).collect(),
+            own_prefix: pins.claim.map(staged_prefix),
             removed: &removals.removed,
             is_complete,
             oldest_pin,
@@ -109,21 +111,12 @@ impl Tables {
                 Fate::Goes => {
                     vacuumed.files += 1;
                     vacuumed.bytes += file.size;
-                    going.push(Ok(file.location));
+                    going.push(file.location);
                 }
             }
         }
+        delete_all(&self.store, going).await?;
         removals.removed.retain(|path, _| waiting.contains(path));
-        drop(removals);
-        // Already gone is as good as gone: an earlier vacuum may have been cut short.
-        let deleted = self.store.delete_stream(stream::iter(going).boxed());
-        deleted
-            .map(|each| match each {
-                Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
-                Err(source) => Err(store_failed(&open.folder)(source)),
-            })
-            .try_collect::<()>()
-            .await?;
         Ok(vacuumed)
     }
 
@@ -168,6 +161,8 @@ enum Fate {
 struct VacuumRule<'a> {
     live: &'a HashSet<Path>,
     staged: HashSet<Path>,
+    /// What names of files begin with that the running owner has staged.
+    own_prefix: Option<String>,
     removed: &'a HashMap<Path, Removal>,
     /// Whether `removed` holds all that was removed after the oldest pinned version.
     is_complete: bool,
@@ -185,6 +180,13 @@ impl VacuumRule<'_> {
         if let Some(removal) = self.removed.get(path) {
             let is_free = removal.version <= self.oldest_pin && removal.at_ms <= self.old_ms;
             return if is_free { Fate::Goes } else { Fate::Waits };
+        }
+        // No clock decides about what is being staged: one that jumps would take it for old.
+        let name = path.filename().unwrap_or_default();
+        if let Some(own) = &self.own_prefix
+            && name.starts_with(own)
+        {
+            return Fate::Stays;
         }
         // Staged and never named, or removed longer ago than commits were read back.
         if file.last_modified.timestamp_millis() > self.old_ms {

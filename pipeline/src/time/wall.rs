@@ -13,6 +13,11 @@ pub fn now_ms() -> i64 {
     }
 }
 
+/// The instant `age` ago, ms UTC.
+pub fn before_ms(age: Duration) -> i64 {
+    now_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// A monotonic instant, for pacing and time-outs.
 pub fn monotonic() -> Instant {
     Instant::now()

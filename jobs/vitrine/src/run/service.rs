@@ -63,7 +63,7 @@ pub(crate) async fn process(
             lateness: by_topic(|topic| topic.allowed_lateness_ms),
             bounds: by_topic(|topic| topic.out_of_orderness_ms),
             rules: rules.cards(),
-            checkpoint_every: 64,
+            checkpoint_every: 128,
             heartbeat: HEARTBEAT,
             early_bytes: 64 << 20,
         },

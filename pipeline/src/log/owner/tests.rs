@@ -154,3 +154,22 @@ async fn a_damaged_record_at_my_number_stops() {
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     assert!(format!("{error:?}").contains("Truncated"), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_checkpoint_that_the_store_does_not_take_is_no_error_and_comes_later() {
+    let store = FaultyStore::new([]);
+    let (mut log, _) = claimed(&store, "a").await;
+    assert!(!log.has_appended(), "a claim says nothing of its own");
+    log.append(text("x")).await.unwrap();
+    assert!(log.has_appended());
+
+    store.then([Fault::WithoutEffect]);
+    assert!(!log.write_checkpoint(text("state")).await.unwrap());
+    assert_eq!(store.faults_left(), 0);
+    assert_eq!(log.append(text("y")).await.unwrap(), 3, "work goes on");
+    assert!(log.write_checkpoint(text("state")).await.unwrap());
+
+    let (log, recovered) = claimed(&store, "b").await;
+    assert!(recovered.checkpoint.is_some_and(|(at, _)| at.number == 3));
+    assert!(recovered.records.is_empty() && !log.has_appended());
+}

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -48,7 +49,7 @@ async fn damage(store: &Arc<dyn ObjectStore>, path: &Path) {
 }
 
 /// What goes, after a look that says the same and changes nothing; bytes are what the store has fewer.
-async fn trimmed(store: &Arc<dyn ObjectStore>, cut: u64, age: Duration) -> (usize, usize) {
+async fn trimmed(store: &Arc<dyn ObjectStore>, cut: u64, age: Duration) -> (u64, u64) {
     let before = bytes_in(store).await;
     let would = trimmable(store, NAME, LAYOUT, cut, age).await.unwrap();
     assert_eq!(bytes_in(store).await, before);

@@ -185,6 +185,27 @@ fn silence_costs_one_heartbeat_a_minute_and_moves_finality_on() {
 }
 
 #[test]
+fn a_checkpoint_comes_due_by_records_so_that_heartbeats_count() {
+    let mut durable = Durable::default();
+    let mut life = Life::begin(&mut durable, 0, None);
+    story(&mut life).unwrap();
+    let every = given().settings.checkpoint_every;
+    let mut minute = 0;
+    while (life.durable.log.len() as u64) < every {
+        assert!(life.machine.due_checkpoint().is_none());
+        minute += 1;
+        for shard in 0..SHARDS {
+            life.append(shard, quiet(shard, 3, 3 * DAY_MS + minute * 60_000));
+        }
+        life.settle().unwrap();
+    }
+    assert!(minute > 60, "most of these records are heartbeats");
+    assert!(life.machine.due_checkpoint().is_some());
+    life.machine.checkpoint_written();
+    assert!(life.machine.due_checkpoint().is_none());
+}
+
+#[test]
 fn seals_behind_the_cut_wait_for_the_next_epoch() {
     let mut durable = Durable::default();
     let mut life = Life::begin(&mut durable, 0, None);

@@ -2,12 +2,15 @@ use bytes::Bytes;
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::log::Log;
+use crate::log::faulty::FaultyStore;
 use crate::query::Lease;
 use crate::query::fixture::epoch_record;
 use crate::table::TableChanges;
 use crate::table::fixture::{JAN_5, rows, spec};
 
 const TABLE: &str = "test.everything";
+const LAYOUT: u16 = 3;
 
 /// Without waiting for any age.
 const AT_ONCE: HousekeepingSettings = HousekeepingSettings {
@@ -19,43 +22,40 @@ const AT_ONCE: HousekeepingSettings = HousekeepingSettings {
 struct Case {
     store: Arc<dyn ObjectStore>,
     tables: Arc<Tables>,
-    /// Trims that were asked for, as log, layout and cut.
-    trims: Arc<Mutex<Vec<(String, u16, u64)>>>,
 }
 
 impl Case {
     fn new() -> Self {
-        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        Self::over(Arc::new(InMemory::new()))
+    }
+
+    fn over(store: Arc<dyn ObjectStore>) -> Self {
         Self {
             tables: Arc::new(Tables::new(Arc::clone(&store))),
             store,
-            trims: Arc::default(),
         }
     }
 
-    /// Every trim of `shard-1` fails, any other one deletes two records.
     fn housekeeper(&self, settings: HousekeepingSettings) -> Housekeeper {
-        let trims = Arc::clone(&self.trims);
-        let trim: TrimLog = Arc::new(move |log, cut, _| {
-            let is_failing = log.name == "shard-1";
-            trims.lock().unwrap().push((log.name, log.layout, cut));
-            Box::pin(async move {
-                if is_failing {
-                    return Err(Error::new(ErrorKind::Unavailable, "away"));
-                }
-                Ok(TrimmedLogs {
-                    records: 2,
-                    checkpoints: 1,
-                    bytes: 100,
-                })
-            })
-        });
         let logs = ["shard-0", "shard-1", "publisher"].map(|name| LogToTrim {
             name: name.to_owned(),
-            layout: 3,
+            layout: LAYOUT,
         });
         let (store, tables) = (Arc::clone(&self.store), Arc::clone(&self.tables));
-        Housekeeper::new(store, tables, logs.into(), settings, trim)
+        Housekeeper::new(store, tables, logs.into(), settings)
+    }
+
+    /// A log with a claim, records 2 to 5, and a checkpoint at 3, 4 and 5.
+    async fn log(&self, name: &str, layout: u16) {
+        let store = Arc::clone(&self.store);
+        let (mut log, _) = Log::claim(store, name, layout, "owner").await.unwrap();
+        for number in 2..=5 {
+            log.append(Bytes::from(vec![number])).await.unwrap();
+            if number > 2 {
+                let written = log.write_checkpoint(Bytes::from_static(b"state")).await;
+                assert!(written.unwrap());
+            }
+        }
     }
 
     /// A table whose version 17 has 17 files that version 18 replaces by one.
@@ -92,7 +92,7 @@ impl Case {
     }
 }
 
-fn inputs(epoch: i64) -> StorageNeeds {
+fn needs(epoch: i64) -> StorageNeeds {
     StorageNeeds {
         newest_epoch: Some(epoch_record(epoch, [(TABLE, epoch)])),
         ..StorageNeeds::default()
@@ -105,7 +105,7 @@ async fn files_wait_for_leases_and_then_go() {
     case.compacted_table().await;
     let record = epoch_record(17, [(TABLE, 17)]);
     let lease = Lease::take(Arc::clone(&case.store), &record).await.unwrap();
-    let housekeeper = case.housekeeper(AT_ONCE);
+    let mut housekeeper = case.housekeeper(AT_ONCE);
     let idle = housekeeper
         .run_once(&StorageNeeds::default())
         .await
@@ -115,10 +115,10 @@ async fn files_wait_for_leases_and_then_go() {
         "no epoch is known"
     );
 
-    let held = housekeeper.run_once(&inputs(18)).await.unwrap();
+    let held = housekeeper.run_once(&needs(18)).await.unwrap();
     assert_eq!((held.tables.files, held.tables.waiting_files), (0, 17));
     lease.close().await;
-    let free = housekeeper.run_once(&inputs(18)).await.unwrap();
+    let free = housekeeper.run_once(&needs(18)).await.unwrap();
     assert_eq!((free.tables.files, free.tables.waiting_files), (17, 0));
     assert_eq!(free.tables.bytes, held.tables.waiting_bytes);
     assert_eq!(last_housekept(&case.store).await.unwrap(), Some(free));
@@ -128,15 +128,15 @@ async fn files_wait_for_leases_and_then_go() {
 async fn an_epoch_that_was_the_newest_lately_is_kept_for_readers_that_are_still_opening_it() {
     let case = Case::new();
     case.compacted_table().await;
-    let housekeeper = case.housekeeper(HousekeepingSettings::default());
+    let mut housekeeper = case.housekeeper(HousekeepingSettings::default());
     for epoch in [17, 17, 18] {
-        let done = housekeeper.run_once(&inputs(epoch)).await.unwrap();
+        let done = housekeeper.run_once(&needs(epoch)).await.unwrap();
         assert_eq!(done.tables.waiting_files, 17);
     }
     let recent = housekeeper.recent(&epoch_record(18, [(TABLE, 18)]));
     let versions: Vec<_> = recent.iter().map(|tables| tables[TABLE]).collect();
     assert_eq!(versions, [17, 18]);
-    let at_once = case.housekeeper(AT_ONCE);
+    let mut at_once = case.housekeeper(AT_ONCE);
     at_once.recent(&epoch_record(17, [(TABLE, 17)]));
     assert_eq!(at_once.recent(&epoch_record(18, [(TABLE, 18)])).len(), 1);
 }
@@ -150,12 +150,12 @@ async fn files_of_an_open_intent_stay() {
     let paths = staged.iter().map(|file| file.path.clone()).collect();
     let with_intent = StorageNeeds {
         open_intent: BTreeMap::from([(TABLE.to_owned(), paths)]),
-        ..inputs(18)
+        ..needs(18)
     };
-    let housekeeper = case.housekeeper(AT_ONCE);
+    let mut housekeeper = case.housekeeper(AT_ONCE);
     let done = housekeeper.run_once(&with_intent).await.unwrap();
     assert_eq!(done.tables.files, 17);
-    let done = housekeeper.run_once(&inputs(18)).await.unwrap();
+    let done = housekeeper.run_once(&needs(18)).await.unwrap();
     assert_eq!(done.tables.files, 1);
 }
 
@@ -165,23 +165,25 @@ async fn logs_with_a_cut_are_trimmed_and_a_failure_keeps_nothing_else_from_being
     case.compacted_table().await;
     case.put("sinks/records/00000000000000000003-00000000000000000004")
         .await;
-    let mut inputs = StorageNeeds {
+    case.log("shard-0", LAYOUT).await;
+    case.log("shard-1", LAYOUT + 1).await;
+    let mut needs = StorageNeeds {
         cuts: BTreeMap::from([("shard-0".to_owned(), 7), ("shard-1".to_owned(), 8)]),
         delivered: Some(5),
-        ..inputs(18)
+        ..needs(18)
     };
-    let housekeeper = case.housekeeper(AT_ONCE);
-    let error = housekeeper.run_once(&inputs).await.unwrap_err();
-    assert_eq!(error.to_string(), "away");
-    let asked = [("shard-0".to_owned(), 3, 7), ("shard-1".to_owned(), 3, 8)];
-    assert_eq!(*case.trims.lock().unwrap(), asked);
+    let mut housekeeper = case.housekeeper(AT_ONCE);
+    let error = housekeeper.run_once(&needs).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incompatible);
+    assert!(error.to_string().contains("shard-1"), "{error}");
     let done = last_housekept(&case.store).await.unwrap().unwrap();
-    assert_eq!((done.logs.records, done.logs.checkpoints), (2, 1));
+    assert_eq!((done.logs.records, done.logs.checkpoints), (3, 1));
     assert_eq!((done.tables.files, done.sink_records.files), (17, 1));
-    assert_eq!(done.bytes(), done.tables.bytes + 100 + 5);
+    assert!(done.logs.bytes > 0);
+    assert_eq!(done.bytes(), done.tables.bytes + done.logs.bytes + 5);
 
-    inputs.cuts.remove("shard-1");
-    assert_eq!(housekeeper.run_once(&inputs).await.unwrap().logs.records, 2);
+    needs.cuts.remove("shard-1");
+    assert!(housekeeper.run_once(&needs).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -192,22 +194,22 @@ async fn delivered_records_go_when_they_are_old() {
         case.put(&format!("sinks/records/{}", name(epoch))).await;
     }
     case.put("sinks/records/readme").await;
-    let inputs = StorageNeeds {
+    let needs = StorageNeeds {
         delivered: Some(6),
         ..StorageNeeds::default()
     };
-    let patient = case.housekeeper(HousekeepingSettings::default());
+    let mut patient = case.housekeeper(HousekeepingSettings::default());
     assert_eq!(
-        patient.run_once(&inputs).await.unwrap().sink_records.files,
+        patient.run_once(&needs).await.unwrap().sink_records.files,
         0
     );
-    let housekeeper = case.housekeeper(AT_ONCE);
+    let mut housekeeper = case.housekeeper(AT_ONCE);
     let nothing_known = housekeeper
         .run_once(&StorageNeeds::default())
         .await
         .unwrap();
     assert_eq!(nothing_known.sink_records.files, 0);
-    let done = housekeeper.run_once(&inputs).await.unwrap();
+    let done = housekeeper.run_once(&needs).await.unwrap();
     let expected = DeletedRecords {
         files: 2,
         bytes: 10,
@@ -223,7 +225,7 @@ async fn delivered_records_go_when_they_are_old() {
 async fn an_idle_service_writes_once_an_hour() {
     let case = Case::new();
     assert_eq!(last_housekept(&case.store).await.unwrap(), None);
-    let housekeeper = case.housekeeper(AT_ONCE);
+    let mut housekeeper = case.housekeeper(AT_ONCE);
     let first = housekeeper
         .run_once(&StorageNeeds::default())
         .await
@@ -236,7 +238,7 @@ async fn an_idle_service_writes_once_an_hour() {
     assert!(second.ran_at_ms > first.ran_at_ms);
     assert_eq!(last_housekept(&case.store).await.unwrap(), Some(first));
     let an_hour_ago = wall::monotonic().checked_sub(WRITE_EVERY).unwrap();
-    housekeeper.lock().written = Some(an_hour_ago);
+    housekeeper.written = Some(an_hour_ago);
     let third = housekeeper
         .run_once(&StorageNeeds::default())
         .await
@@ -247,24 +249,45 @@ async fn an_idle_service_writes_once_an_hour() {
 #[tokio::test]
 async fn it_runs_until_it_is_told_to_stop_whatever_fails() {
     let case = Case::new();
-    let (_inputs, receiver) = watch::channel(StorageNeeds {
+    case.log("shard-1", LAYOUT + 1).await;
+    let (needs, receiver) = watch::channel(StorageNeeds {
         cuts: BTreeMap::from([("shard-1".to_owned(), 8)]),
         ..StorageNeeds::default()
     });
     let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(case.housekeeper(AT_ONCE).run(receiver, stopped));
-    for _ in 0..2_000 {
-        if case.trims.lock().unwrap().len() >= 3 {
-            break;
-        }
+    let housekeeper = case.housekeeper(AT_ONCE);
+    let last = Path::from(LAST);
+    let running = tokio::spawn(housekeeper.run(receiver, stopped));
+    while case.store.head(&last).await.is_err() {
         wall::sleep(Duration::from_millis(5)).await;
     }
-    assert!(
-        case.trims.lock().unwrap().len() >= 3,
-        "it goes on after failures"
-    );
+    case.put("sinks/records/37-1").await;
+    let delivered = StorageNeeds {
+        delivered: Some(2),
+        cuts: BTreeMap::from([("shard-1".to_owned(), 8)]),
+        ..StorageNeeds::default()
+    };
+    needs.send(delivered).unwrap();
+    while !case.names("sinks/records").await.is_empty() {
+        wall::sleep(Duration::from_millis(5)).await;
+    }
     stop.send(true).unwrap();
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn where_lapsed_leases_cannot_be_deleted_files_go_all_the_same() {
+    let store = FaultyStore::new([]);
+    let case = Case::over(Arc::new(store.clone()));
+    case.compacted_table().await;
+    // Taken in 2024.
+    let lapsed = "leases/00000000000000000017-0190a0b0-0000-7000-8000-000000000000";
+    case.put(lapsed).await;
+    store.fail_deletions_below("leases");
+    let mut housekeeper = case.housekeeper(AT_ONCE);
+    housekeeper.run_once(&needs(18)).await.unwrap_err();
+    let done = last_housekept(&case.store).await.unwrap().unwrap();
+    assert_eq!((done.tables.files, done.leases), (17, 0));
 }
 
 #[test]

@@ -42,8 +42,4 @@ impl Merge {
     pub fn has(&self, input: usize) -> bool {
         self.heads.get(input).is_some_and(Option::is_some)
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
 }

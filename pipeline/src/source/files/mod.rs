@@ -11,8 +11,6 @@ mod recorded_at;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 use std::{fmt, fs, io};
 
 use self::merge::Merge;
@@ -30,8 +28,6 @@ pub struct FileSource {
     readers: Vec<FileReader>,
     merge: Merge,
     failed: bool,
-    /// All inputs have ended and that has been handed over once.
-    finished: bool,
 }
 
 impl FileSource {
@@ -56,7 +52,6 @@ impl FileSource {
             readers,
             merge,
             failed: false,
-            finished: false,
         })
     }
 
@@ -76,20 +71,10 @@ impl FileSource {
 }
 
 impl Source for FileSource {
-    /// The files' own order (K1) stands, so `watermarks` decide nothing. Every end is announced again on every poll; once
-    /// all files have ended that is all that happens, at the pace of `wait`.
-    fn poll(
-        &mut self,
-        wait: Duration,
-        max: usize,
-        _watermarks: &[i64],
-        out: &mut Vec<Item>,
-    ) -> Result<()> {
+    /// The files' own order (K1) stands, so `watermarks` decide nothing. Every end is announced again on every poll.
+    fn poll(&mut self, max: usize, _watermarks: &[i64], out: &mut Vec<Item>) -> Result<()> {
         if self.failed {
             return Err(stopped());
-        }
-        if self.finished {
-            thread::sleep(wait);
         }
         if let Err(error) = self.read(max, out) {
             self.failed = true;
@@ -106,15 +91,12 @@ impl Source for FileSource {
                 });
             }
         }
-        self.finished = self.merge.is_empty();
         Ok(())
     }
 
     fn unread(&self, input: usize) -> bool {
         self.failed || self.merge.has(input)
     }
-
-    fn close(self: Box<Self>) {}
 }
 
 /// Number of partitions that the files of the customer topics make: the highest file number + 1 (K1); 0 without any file.

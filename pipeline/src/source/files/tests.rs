@@ -38,7 +38,7 @@ fn read_all(source: &mut FileSource, sizes: &[usize]) -> (Vec<Record>, Vec<(usiz
     let mut records = Vec::new();
     for max in sizes.iter().cycle() {
         let mut items = Vec::new();
-        source.poll(Duration::ZERO, *max, &[], &mut items).unwrap();
+        source.poll(*max, &[], &mut items).unwrap();
         let mut ends = Vec::new();
         for item in items {
             match item {
@@ -234,7 +234,7 @@ fn a_file_that_breaks_off_gives_its_whole_lines_then_the_error() {
     write(dir.path(), "a/0.ndjson.gz", &bytes);
     let mut source = open(dir.path(), &[("a", 0)]);
     let mut items = Vec::new();
-    let mut poll = |source: &mut FileSource| source.poll(Duration::ZERO, 100, &[], &mut items);
+    let mut poll = |source: &mut FileSource| source.poll(100, &[], &mut items);
     let error = poll(&mut source).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains(" line=2:"), "{error}");

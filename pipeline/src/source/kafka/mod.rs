@@ -15,7 +15,6 @@ mod shared;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use rdkafka::consumer::Consumer;
@@ -126,21 +125,13 @@ impl KafkaSource {
 }
 
 impl Source for KafkaSource {
-    fn poll(
-        &mut self,
-        wait: Duration,
-        max: usize,
-        watermarks: &[i64],
-        out: &mut Vec<Item>,
-    ) -> Result<()> {
-        self.shared.take(wait, max, watermarks, out)
+    fn poll(&mut self, max: usize, watermarks: &[i64], out: &mut Vec<Item>) -> Result<()> {
+        self.shared.take(max, watermarks, out)
     }
 
     fn unread(&self, input: usize) -> bool {
         self.shared.unread(input)
     }
-
-    fn close(self: Box<Self>) {}
 }
 
 /// Ends the threads, then the client.

@@ -1,7 +1,7 @@
 //! Where the shard, the poll thread and the end watcher meet.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -9,7 +9,6 @@ use super::queue::{BufferLimits, Buffers};
 use crate::error::{Error, Result};
 use crate::source::error::stopped;
 use crate::source::{Item, Record};
-use crate::time::wall;
 
 struct ReadState {
     buffers: Buffers,
@@ -21,8 +20,6 @@ struct ReadState {
 /// The buffers behind a lock that is held for moves of records only, never while waiting for Kafka.
 pub(super) struct Shared {
     state: Mutex<ReadState>,
-    /// Something to take, or a failure.
-    arrived: Condvar,
     /// Wakes the poll thread; one pending signal says all there is to say.
     wake: Sender<()>,
 }
@@ -37,7 +34,6 @@ impl Shared {
                 failure: None,
                 stopped: false,
             }),
-            arrived: Condvar::new(),
             wake,
         };
         (shared, woken)
@@ -59,8 +55,6 @@ impl Shared {
         if let Some((next_offset, at)) = end {
             state.buffers.reach_end(input, next_offset, at);
         }
-        drop(state);
-        self.arrived.notify_one();
     }
 
     pub fn ends(&self) -> Vec<(usize, i64)> {
@@ -69,21 +63,17 @@ impl Shared {
 
     pub fn confirm_end(&self, input: usize, end_offset: i64, at: Instant) {
         self.lock().buffers.confirm_end(input, end_offset, at);
-        self.arrived.notify_one();
     }
 
     pub fn fail(&self, error: Error) {
         let mut state = self.lock();
         state.failure.get_or_insert(error);
         state.stopped = true;
-        drop(state);
-        self.arrived.notify_one();
     }
 
     pub fn stop(&self) {
         self.lock().stopped = true;
         self.wake();
-        self.arrived.notify_one();
     }
 
     pub fn is_stopped(&self) -> bool {
@@ -100,34 +90,16 @@ impl Shared {
         let _ = self.wake.try_send(());
     }
 
-    /// Takes what may be handed over, waiting for the first of it; a failure comes before what is still buffered.
-    pub fn take(
-        &self,
-        wait: Duration,
-        max: usize,
-        watermarks: &[i64],
-        out: &mut Vec<Item>,
-    ) -> Result<()> {
-        let began = wall::monotonic();
+    /// Takes what may be handed over; a failure comes before what is still buffered.
+    pub fn take(&self, max: usize, watermarks: &[i64], out: &mut Vec<Item>) -> Result<()> {
         let mut state = self.lock();
-        loop {
-            if state.stopped {
-                return Err(state.failure.take().unwrap_or_else(stopped));
-            }
-            if state.buffers.take(max, watermarks, out) {
-                drop(state);
-                self.wake();
-                return Ok(());
-            }
-            let left = wait.saturating_sub(wall::monotonic().duration_since(began));
-            if left.is_zero() {
-                return Ok(());
-            }
-            state = self
-                .arrived
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+        if state.stopped {
+            return Err(state.failure.take().unwrap_or_else(stopped));
         }
+        if state.buffers.take(max, watermarks, out) {
+            drop(state);
+            self.wake();
+        }
+        Ok(())
     }
 }

@@ -144,22 +144,11 @@ impl MemorySource {
 
 impl Source for MemorySource {
     /// The order of sending stands, so `watermarks` decide nothing.
-    fn poll(
-        &mut self,
-        wait: Duration,
-        max: usize,
-        _watermarks: &[i64],
-        out: &mut Vec<Item>,
-    ) -> Result<()> {
+    fn poll(&mut self, max: usize, _watermarks: &[i64], out: &mut Vec<Item>) -> Result<()> {
         // Asked before the lane is: what was sent before a rest is then in the lane.
         let at = wall::monotonic();
         let was_at_rest = self.work.is_at_rest();
-        let first = if wait.is_zero() || was_at_rest {
-            self.records.try_recv().ok()
-        } else {
-            self.records.recv_timeout(wait).ok()
-        };
-        let Some(first) = first else {
+        let Ok(first) = self.records.try_recv() else {
             let is_due = self
                 .confirmed_at
                 .is_none_or(|confirmed| at.duration_since(confirmed) >= CONFIRM_EVERY);
@@ -190,6 +179,4 @@ impl Source for MemorySource {
     fn unread(&self, _input: usize) -> bool {
         !(self.work.is_at_rest() && self.records.is_empty())
     }
-
-    fn close(self: Box<Self>) {}
 }

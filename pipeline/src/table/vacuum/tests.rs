@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 use object_store::memory::InMemory;
 
 use super::super::fixture::{JAN_5, rows, spec, tables};
-use super::super::{DataFile, TableChanges};
+use super::super::{DataFile, TableChanges, staging_tag};
 use super::*;
 use crate::error::ErrorKind;
 
@@ -109,6 +109,28 @@ async fn replaced_files_go_after_their_age_and_no_commit_is_written() {
     let files = heir.files_at(TABLE, 22).await.unwrap();
     assert_eq!(files.iter().map(|file| file.rows).sum::<u64>(), 21);
     assert!(read_all(&store, &files).await > 0);
+}
+
+#[tokio::test]
+async fn what_the_running_owner_stages_stays_however_old_a_clock_makes_it() {
+    let (store, tables) = in_memory().await;
+    commit_row(&tables, 1).await;
+    for claim in [4, 41] {
+        let row = rows(&[(JAN_5, "staged")]);
+        let tag = staging_tag(claim, 2);
+        tables.stage(&spec(), &[row], &tag).await.unwrap();
+    }
+    let running = Pins {
+        claim: Some(41),
+        ..Pins::default()
+    };
+    assert_eq!(vacuum(&tables, &running, NOW).await, (1, 0));
+    let left = listed(&store, "/window_date=2026-01-05").await;
+    let own: Vec<_> = left
+        .iter()
+        .filter(|path| path.contains("part-41-"))
+        .collect();
+    assert_eq!((left.len(), own.len()), (2, 1));
 }
 
 #[tokio::test]
@@ -283,6 +305,7 @@ fn every_fate() {
     let mut rule = VacuumRule {
         live: &live,
         staged: HashSet::from([Path::from("staged")]),
+        own_prefix: Some(staged_prefix(41)),
         removed: &removed,
         is_complete: true,
         oldest_pin: 8,
@@ -296,6 +319,8 @@ fn every_fate() {
         ("free", 0, Fate::Goes),
         ("unknown", 100, Fate::Goes),
         ("unknown", 101, Fate::Stays),
+        ("part-41-7-00000-x.zstd.parquet", 0, Fate::Stays),
+        ("part-4-7-00000-x.zstd.parquet", 0, Fate::Goes),
     ] {
         assert_eq!(
             rule.fate(&file(name, modified_ms)),

@@ -99,7 +99,7 @@ pub(super) fn given() -> Given {
             lateness: [("orders".to_owned(), DAY_MS)].into(),
             bounds: [("orders".to_owned(), 60_000)].into(),
             rules: Vec::new(),
-            checkpoint_every: 64,
+            checkpoint_every: 128,
             early_bytes: 1 << 20,
         },
         metrics: Arc::new(vec![metric()]),
@@ -260,7 +260,7 @@ impl<'d> Life<'d> {
                 }
                 Action::SealIntent(intent) => {
                     self.may_die()?;
-                    let record = PublisherRecord::Intent(Box::new((*intent).clone()));
+                    let record = PublisherRecord::Intent(intent);
                     Event::IntentSealed {
                         number: self.log(&record),
                     }
