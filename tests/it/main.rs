@@ -24,3 +24,4 @@ mod rule_book;
 mod sinks;
 mod source_faults;
 mod source_kafka;
+mod tree;
