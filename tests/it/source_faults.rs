@@ -93,7 +93,13 @@ fn stops_when_retention_overtakes_it() {
             .contains(&format!(" wanted_offset={next} ")),
         "{error}"
     );
-    assert_eq!(reader.poll(1).unwrap_err().kind(), ErrorKind::Internal);
+    // the failure is told once; after that the source says that it is at its end
+    let ended = reader.poll(1).unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::Internal);
+    assert_eq!(
+        ended.to_string(),
+        "the reading thread has ended: close the source and open it again"
+    );
 }
 
 #[test]
