@@ -3,6 +3,7 @@
 
 mod arrival;
 mod bad_input;
+mod bench_profile;
 mod cases;
 mod commands;
 mod demo;
