@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use pipeline::time::wall;
 use serde_json::Value;
 use tests::events::Events;
-use tests::oracle::{self, Actual};
+use tests::oracle;
 use tests::project::Project;
 
 /// Event files that several tests read, and what they must come to.
@@ -83,7 +83,7 @@ pub fn expect_with(events: &Events, reference: &Path, out: &Path) {
 
 /// No row of any public table differs, and none was written twice.
 pub fn assert_equal(project: &Project, expected: &Path) {
-    let comparison = oracle::compare(expected, Actual::Storage(&project.storage()), &[]).unwrap();
+    let comparison = oracle::compare(expected, &project.storage()).unwrap();
     print!("{}", comparison.report);
     assert!(comparison.equal, "{}", comparison.report);
     assert_no_revision_twice(project);

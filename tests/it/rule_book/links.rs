@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::{Found, documents, outside_of_fences, report};
-use crate::tree::top;
+use crate::tree::{texts, top};
 
 #[test]
 fn every_link_of_the_documents_leads_somewhere() {
@@ -32,6 +32,21 @@ fn every_link_of_the_documents_leads_somewhere() {
         &dead,
         "name the file as it is called now; links are relative to their document, paths in backticks to the repository",
     );
+}
+
+#[test]
+fn the_page_of_the_tests_names_every_file() {
+    let texts = texts();
+    let modules = texts["tests/it/main.rs"]
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let page = &texts["tests/src/lib.rs"];
+    let is_named = |module: &&str| {
+        page.contains(&format!("`it/{module}.rs`")) || page.contains(&format!("`it/{module}/`"))
+    };
+    let (named, missing): (Vec<&str>, Vec<&str>) = modules.partition(is_named);
+    assert!(named.len() > 20, "only {} modules found", named.len());
+    assert!(missing.is_empty(), "not in tests/src/lib.rs: {missing:?}");
 }
 
 fn top_folders() -> BTreeSet<String> {

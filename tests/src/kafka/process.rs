@@ -67,7 +67,7 @@ impl Process {
         Ok(Self { guard, signals })
     }
 
-    /// Sends a signal by its name: TERM, KILL, STOP, CONT.
+    /// Sends a signal by its name: KILL, STOP, CONT.
     pub fn signal(&mut self, name: &str) -> Result<()> {
         let signals = self.signals.as_mut().context("the broker is gone")?;
         writeln!(signals, "{name}").context("the broker is gone")
