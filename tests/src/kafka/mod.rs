@@ -32,6 +32,7 @@ use tempfile::TempDir;
 use self::clients::Clients;
 pub use self::clients::Message;
 use self::process::Process;
+pub use self::process::free_address;
 
 /// Starting took 6 s on two cores with builds beside it; a machine may be busier.
 const READY_WITHIN: Duration = Duration::from_secs(120);
