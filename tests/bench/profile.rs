@@ -9,8 +9,9 @@ use anyhow::{Context, Result, ensure};
 /// A stage and what the names of its functions hold.
 type Stage = (&'static str, &'static [&'static str]);
 
-/// A sample counts for the stage of its innermost function that has one.
-const STAGES: [Stage; 12] = [
+/// A sample counts for the stage of its innermost function that has one; of two stages that a function fits, the first counts.
+/// `it/bench_profile.rs` holds the marks against the tree.
+const STAGES: [Stage; 13] = [
     ("decode events", &["schemas::event"]),
     ("judge, deduplicate", &["pipeline::decode"]),
     (
@@ -20,14 +21,29 @@ const STAGES: [Stage; 12] = [
     ("stream.sql and panes", &["pipeline::pane"]),
     (
         "rounds: shard.sql, public.sql",
-        &["pipeline::round::evaluat", "ShardCore<W>::answer"],
+        &[
+            "pipeline::round::evaluat",
+            "pipeline::shard::state::ShardState<R>::aggregate",
+        ],
     ),
     ("rounds: what is new", &["pipeline::round::compare"]),
     ("demand feed", &["pipeline::publisher::feed"]),
-    ("records to Kafka", &["pipeline::table::outlet"]),
+    (
+        "records to Kafka",
+        &["pipeline::sink::record", "pipeline::kafka::producer"],
+    ),
     (
         "Parquet and Delta",
-        &["pipeline::table", "pipeline::publisher::rows"],
+        &[
+            "pipeline::table",
+            "pipeline::publisher::rows",
+            "pipeline::publisher::sealed_rows",
+            "pipeline::sink::rows",
+        ],
+    ),
+    (
+        "alerts: rules and deliveries",
+        &["pipeline::alert", "jobs::alerts", "pipeline::sink"],
     ),
     (
         "logs: encode, compress, fsync",

@@ -158,10 +158,10 @@ impl Report {
         writeln!(out, "## Where the time goes\n")?;
         writeln!(
             out,
-            "CPU seconds of Vitrine's threads by name, sampled every 50 ms: `shard-N` decode, judge, aggregate, seal and answer rounds; \
-             `vitrine` (the main thread) starts up and publishes; `tokio-rt-worker` is what both hand to the runtime (SQL, Parquet, \
-             Delta); `kafka-poll`, `rdk:…` and `producer…` are the way in from and out to Kafka. What threads did after they were last \
-             seen stands in a row of its own.\n"
+            "CPU seconds of Vitrine's threads by name, sampled every 50 ms: `shard-N` decode, judge, aggregate and seal; `vitrine` (the \
+             main thread) starts up and publishes; `tokio-rt-worker` is what both hand to the runtime (SQL, Parquet, Delta, fsync), \
+             with deliveries and housekeeping; `kafka-poll`, `kafka-ends`, `rdk:…` and `producer…` are the way in from and out to \
+             Kafka. What threads did after they were last seen stands in a row of its own.\n"
         )?;
         writeln!(out, "| threads | CPU s | share |\n|---|---:|---:|")?;
         for (name, cpu_s) in &used.threads {

@@ -213,12 +213,7 @@ fn nothing_takes_the_process_down_or_vanishes() {
             Ok(project.number("SELECT count(*) FROM events.orders")? == 4)
         })
         .unwrap();
-    running.signal("TERM").unwrap();
-    running
-        .wait(Duration::from_secs(60))
-        .unwrap()
-        .success()
-        .unwrap();
+    running.terminate(Duration::from_secs(60)).unwrap();
 
     let rows = project
         .query(r#"SELECT reason, value, "key", "offset", path FROM ops.dead_letters ORDER BY "offset""#)

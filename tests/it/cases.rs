@@ -44,7 +44,7 @@ fn shards_share_a_territory() {
     );
 }
 
-/// Visits and prices end three weeks before the run does: their ends do not hold back orders and cases.
+/// Visits and complaints end four weeks before orders and prices do, and do not hold them back.
 #[test]
 fn a_topic_ends_early() {
     let sample = Sample::simulate(
@@ -53,7 +53,7 @@ fn a_topic_ends_early() {
     );
     let folder = tempfile::tempdir().unwrap();
     let events = sample.events.copy(folder.path().join("events")).unwrap();
-    // 2026-01-12, a week after the first day: 28 days before the last
+    // midnight before 2026-01-12 in Shanghai: a week after the beginning, four weeks before the end
     let end_ms = 1_768_147_200_000;
     for topic in ["visits.v1", "complaints.v1"] {
         for (partition, lines) in events.partitions(topic).unwrap().into_iter().enumerate() {

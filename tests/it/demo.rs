@@ -1,7 +1,7 @@
 //! `vitrine demo`, as somebody meets it who has nothing installed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use pipeline::time::wall;
 use tempfile::TempDir;
 use tests::vitrine::{self, Vitrine};
+
+use crate::tree;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -90,7 +92,9 @@ fn a_demo_shows_rows_and_alerts_and_its_commands_can_be_pasted() {
     }
 
     // a few files a table: compaction keeps up with the epochs
-    let files = parquet_files(&dir.join("storage/tables"));
+    let tables = tree::files(&dir.join("storage/tables"));
+    let is_parquet = |path: &&PathBuf| path.extension().is_some_and(|end| end == "parquet");
+    let files = tables.iter().filter(is_parquet).count();
     assert!((10..200).contains(&files), "{files} Parquet files");
 
     let events = fs::read_to_string(dir.join("events/truth/summary.json")).unwrap();
@@ -112,16 +116,6 @@ fn a_demo_shows_rows_and_alerts_and_its_commands_can_be_pasted() {
     let refused = vitrine::run(args, &[], PATIENCE).unwrap();
     assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("--dir"), "{}", refused.stderr);
-}
-
-fn parquet_files(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| match entry.file_type().unwrap().is_dir() {
-            true => parquet_files(&entry.path()),
-            false => usize::from(entry.path().extension().is_some_and(|e| e == "parquet")),
-        })
-        .sum()
 }
 
 fn wait_for(demo: &Vitrine, text: &str) {

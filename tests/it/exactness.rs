@@ -5,6 +5,7 @@ use tests::kafka::Broker;
 use tests::project::Project;
 
 use crate::proof::{Sample, assert_breaches_fired, assert_equal, assert_verdicts};
+use crate::refusals::refused;
 
 #[test]
 fn files_come_to_what_the_oracle_computes() {
@@ -20,9 +21,8 @@ fn files_come_to_what_the_oracle_computes() {
     let before = project
         .value("SELECT max(epoch) FROM metrics_revisions.demand_orders")
         .unwrap();
-    let refused = project.finish(&["run", "--until-caught-up"]).unwrap();
-    assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("was drained"), "{}", refused.stderr);
+    let line = refused(&project, &["run", "--until-caught-up"], 2);
+    assert!(line.contains("was drained"), "{line}");
     project.run(&["run", "--drain"]).unwrap();
     let after = project
         .value("SELECT max(epoch) FROM metrics_revisions.demand_orders")

@@ -8,6 +8,7 @@ use tests::events::{Events, Line};
 use tests::project::Project;
 
 use crate::proof::number;
+use crate::refusals::refused;
 
 const DAY_MS: i64 = 86_400_000;
 /// Monday 2026-01-05, 10:00 in Shanghai.
@@ -61,16 +62,10 @@ fn k07_a_drain_goes_to_the_last_window_of_a_deadline_and_leaves_the_storage_clos
     let revisions = "SELECT count(*) FROM metrics_revisions.sla_compliance";
     let before = project.number(revisions).unwrap();
     for args in [&["run"][..], &["run", "--until-caught-up"]] {
-        let refused = project.finish(args).unwrap();
-        assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
-        let sentence = refused
-            .stderr
-            .lines()
-            .find(|line| line.starts_with("vitrine: "))
-            .unwrap();
+        let line = refused(&project, args, 2);
         assert!(
-            sentence.contains("was drained") && sentence.contains("run --drain"),
-            "{sentence}"
+            line.contains("was drained") && line.contains("run --drain"),
+            "{line}"
         );
     }
     let again = project.run(&["run", "--drain"]).unwrap().stdout;

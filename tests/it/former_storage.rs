@@ -10,6 +10,7 @@ use tests::events::Events;
 use tests::project::Project;
 
 use crate::refusals::refused;
+use crate::tree;
 
 /// `storage/` as version 0.1 left it (log format 1, seals of version 2), and in `ev/` the event files that it had read.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/storage-0.1.tar.zst");
@@ -25,20 +26,11 @@ fn unpack(into: &Path) {
 
 /// Every file below a folder, with its content's hash.
 fn hashes(folder: &Path) -> BTreeMap<PathBuf, String> {
-    let mut hashes = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let hash = Sha256::digest(fs::read(&path).unwrap());
-                hashes.insert(path, format!("{hash:x}"));
-            }
-        }
-    }
-    hashes
+    let hashed = |path: PathBuf| {
+        let digest = Sha256::digest(fs::read(&path).unwrap());
+        (path, format!("{digest:x}"))
+    };
+    tree::files(folder).into_iter().map(hashed).collect()
 }
 
 #[test]

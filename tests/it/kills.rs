@@ -1,6 +1,5 @@
 //! `kill -9` at random moments: the same tables, and no revision twice (P1, F2).
 
-use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tests::project::Project;
 use tests::vitrine::Vitrine;
 
 use crate::proof::{Sample, assert_equal, assert_verdicts, seed};
+use crate::tree;
 
 /// How often a run is killed before one may end.
 const KILLS: usize = 5;
@@ -79,10 +79,11 @@ fn kill_until_done(project: &Project, sample: &Sample) {
 
 /// Waits until `more` files have come to the storage; `None` if the run ended meanwhile, which has to be a good end.
 fn wait_for_files(running: Vitrine, storage: &Path, more: usize) -> Option<Vitrine> {
-    let before = files(storage);
+    let files = || tree::files(storage).len();
+    let before = files();
     let began = wall::monotonic();
     let mut running = running;
-    while files(storage) < before + more {
+    while files() < before + more {
         assert!(
             began.elapsed() < Duration::from_secs(120),
             "nothing is written"
@@ -94,18 +95,4 @@ fn wait_for_files(running: Vitrine, storage: &Path, more: usize) -> Option<Vitri
         thread::sleep(Duration::from_millis(10));
     }
     Some(running)
-}
-
-/// Files below a folder; those that come or go meanwhile may or may not count.
-fn files(folder: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return 0;
-    };
-    entries
-        .filter_map(Result::ok)
-        .map(|entry| match entry.file_type() {
-            Ok(kind) if kind.is_dir() => files(&entry.path()),
-            _ => 1,
-        })
-        .sum()
 }

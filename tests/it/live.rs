@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use tests::events::{Events, TOPICS, Topics, message};
 use tests::kafka::Broker;
 use tests::project::Project;
-use tests::vitrine::Vitrine;
 
 use crate::arrival::instant;
 use crate::bad_input::{NOON_MS, order};
@@ -18,6 +17,7 @@ use crate::cases::{self, EVENING_MS};
 use crate::kills::hurried;
 use crate::proof::{Sample, number};
 use crate::reader::{Reader, settings, starts};
+use crate::refusals::refused;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,12 +45,6 @@ pub fn send_between(
             broker.produce(name, messages).unwrap();
         }
     }
-}
-
-/// Ends a service as its operator would.
-pub fn terminate(running: Vitrine) {
-    running.signal("TERM").unwrap();
-    running.wait(PATIENCE).unwrap().success().unwrap();
 }
 
 fn complaint(kind: &str, event_id: &str, at: i64, more: Value) -> Vec<u8> {
@@ -159,7 +153,7 @@ fn silent_night(delay_ms: i64) {
     assert_ne!(said[0]["id"], said[1]["id"]);
     assert!(number(&said[0]["data"]["sequence"]) < number(&said[1]["data"]["sequence"]));
 
-    terminate(running);
+    running.terminate(PATIENCE).unwrap();
     let states = project
         .query("SELECT id, state FROM ops.alerts ORDER BY sequence")
         .unwrap();
@@ -208,7 +202,7 @@ fn windows_go_on_where_one_topic_has_fallen_silent() {
             )
             .unwrap();
     }
-    terminate(running);
+    running.terminate(PATIENCE).unwrap();
 }
 
 /// `--until-caught-up` is about what was there at start, all of it, and waits for nothing that comes later.
@@ -298,7 +292,6 @@ fn a_drain_goes_as_far_as_it_is_told() {
     let (days, pending, breached) = drain_to("2026-01-10T00:00:00.000Z");
     assert_eq!((days, pending.len(), breached), (vec![true, true], 0, 5));
     assert_eq!(project.number(fired).unwrap(), 1, "no alert fires twice");
-    let refused = project.finish(&["run"]).unwrap();
-    assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("was drained"), "{}", refused.stderr);
+    let line = refused(&project, &["run"], 2);
+    assert!(line.contains("was drained"), "{line}");
 }

@@ -3,6 +3,7 @@
 
 mod arrival;
 mod bad_input;
+mod bench_profile;
 mod cases;
 mod commands;
 mod demo;
@@ -24,3 +25,4 @@ mod rule_book;
 mod sinks;
 mod source_faults;
 mod source_kafka;
+mod tree;

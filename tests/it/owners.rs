@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use tests::events::{TOPICS, Topics, message};
 use tests::kafka::Broker;
 use tests::project::Project;
@@ -11,8 +10,9 @@ use tests::vitrine::Vitrine;
 use crate::arrival::instant;
 use crate::bad_input::{NOON_MS, order};
 use crate::kills::hurried;
-use crate::live::{send_between, terminate};
+use crate::live::send_between;
 use crate::proof::{Sample, assert_equal, expect};
+use crate::refusals::bad_end;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -25,14 +25,9 @@ fn a_signal_brings_a_last_epoch() {
     let project = Project::on_kafka(broker, &topics, reference.path())
         .unwrap()
         .set("VITRINE__EPOCH__INTERVAL", "1h");
-    let status = |project: &Project| -> anyhow::Result<Value> {
-        Ok(serde_json::from_str(
-            &project.run(&["status", "--json"])?.stdout,
-        )?)
-    };
     let mut sent = 0;
     for signal in ["TERM", "INT"] {
-        let before = status(&project).unwrap()["epoch"].clone();
+        let before = project.status().unwrap()["epoch"].clone();
         let orders = (sent..sent + 100).map(|n| order(&n.to_string(), NOON_MS + n).to_string());
         let orders = orders.map(|order| message(0, order.as_bytes()));
         broker.produce(topics.orders(), orders).unwrap();
@@ -40,10 +35,10 @@ fn a_signal_brings_a_last_epoch() {
         let running = project.start(&["run"]).unwrap();
         project
             .until("all is sealed", |project| {
-                Ok(status(project)?["totals"]["read"] == sent)
+                Ok(project.status()?["totals"]["read"] == sent)
             })
             .unwrap();
-        let sealed = status(&project).unwrap();
+        let sealed = project.status().unwrap();
         assert_eq!(sealed["epoch"]["epoch"], before["epoch"]);
         running.signal(signal).unwrap();
         let ended = running.wait(PATIENCE).unwrap().success().unwrap();
@@ -99,7 +94,7 @@ fn of_two_owners_the_first_ends_with_code_4() {
             Ok(project.number(read)? == records)
         })
         .unwrap();
-    terminate(third);
+    third.terminate(PATIENCE).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &expected);
     assert_eq!(project.number(read).unwrap(), records);
@@ -117,13 +112,6 @@ fn published_since(project: &Project, before: i64) -> i64 {
 }
 
 fn fenced(owner: Vitrine) {
-    let ended = owner.wait(PATIENCE).unwrap();
-    assert_eq!(ended.code(), Some(4), "{}", ended.stderr);
-    let last = ended.stderr.lines().last().unwrap();
-    assert!(
-        last.starts_with("vitrine: ") && last.contains("another owner took over"),
-        "{}",
-        ended.stderr
-    );
-    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    let line = bad_end(&owner.wait(PATIENCE).unwrap(), 4);
+    assert!(line.contains("another owner took over"), "{line}");
 }

@@ -1,20 +1,20 @@
 //! What is public is used: a function or constant that nothing outside its file names is no part of a crate's face.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::tree;
 
 /// Crates whose public items other code is to use. The binary and the tests have none.
 const CRATES: [&str; 4] = [
-    "schemas/src",
-    "pipeline/src",
-    "jobs/src",
-    "jobs/simulator/src",
+    "schemas/src/",
+    "pipeline/src/",
+    "jobs/src/",
+    "jobs/simulator/src/",
 ];
-const READERS: [&str; 4] = ["schemas/src", "pipeline/src", "jobs", "tests"];
+const READERS: [&str; 4] = ["schemas/src/", "pipeline/src/", "jobs/", "tests/"];
 
 /// What stays public without a user, and why.
-const EXCEPTIONS: [(&str, &str); 2] = [
+const EXCEPTIONS: [(&str, &str); 3] = [
     (
         "optional_text",
         "fact columns have one constructor for each kind of value",
@@ -23,23 +23,14 @@ const EXCEPTIONS: [(&str, &str); 2] = [
         "optional_decimal",
         "fact columns have one constructor for each kind of value",
     ),
+    (
+        "with_hours",
+        "units with other hours are part of the calendar; no operator has one yet",
+    ),
 ];
 
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn rust_files(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            files.push((path, code(&text)));
-        }
-    }
-}
+/// Path and text of a file.
+type File<'f> = (&'f str, &'f str);
 
 /// The text without comments and without re-exports, which use nothing.
 fn code(text: &str) -> String {
@@ -56,17 +47,15 @@ fn code(text: &str) -> String {
     code
 }
 
-/// Names of the public functions, constants and traits that a file defines before its tests.
+/// Names of the public functions, constants and traits that code defines.
 fn public_names(code: &str) -> Vec<String> {
-    let body = code.split("#[cfg(test)]").next().unwrap_or(code);
     let mut names = Vec::new();
-    for line in body.lines().map(str::trim_start) {
+    for line in code.lines().map(str::trim_start) {
         let Some(item) = line.strip_prefix("pub ") else {
             continue;
         };
-        let mut words = item
-            .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .filter(|word| !word.is_empty())
+        let mut words = tree::words(item)
+            .map(|(_, word)| word)
             .skip_while(|word| matches!(*word, "async" | "unsafe"));
         let (first, second) = (words.next(), words.next());
         match (first, second) {
@@ -78,24 +67,35 @@ fn public_names(code: &str) -> Vec<String> {
     names
 }
 
-fn words(code: &str) -> BTreeSet<&str> {
-    code.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .collect()
+/// Whether `other` holds unit tests of the module in `path`: `foo/tests.rs`, of `foo.rs` as of `foo/mod.rs`, and what lies in
+/// `foo/tests/`.
+fn is_own_test(path: &str, other: &str) -> bool {
+    let stem = path.trim_end_matches(".rs");
+    let module = stem
+        .strip_suffix("/mod")
+        .or_else(|| stem.strip_suffix("/lib"))
+        .unwrap_or(stem);
+    other
+        .strip_prefix(module)
+        .is_some_and(|rest| rest == "/tests.rs" || rest.starts_with("/tests/"))
 }
 
-/// Items of `files` in `folders` that no other file names; a file's own tests do not count.
-fn unused(files: &[(PathBuf, String)], is_of_a_crate: impl Fn(&Path) -> bool) -> Vec<String> {
-    let words: Vec<BTreeSet<&str>> = files.iter().map(|(_, code)| words(code)).collect();
+/// Items of `files` in crates that no other file names; a module's own tests do not count.
+fn unused(files: &[File<'_>], is_of_a_crate: impl Fn(&str) -> bool) -> Vec<String> {
+    let codes: Vec<String> = files.iter().map(|(_, text)| code(text)).collect();
+    let words: Vec<BTreeSet<&str>> = codes
+        .iter()
+        .map(|code| tree::words(code).map(|(_, word)| word).collect())
+        .collect();
     let mut unused = Vec::new();
-    for (path, code) in files.iter().filter(|(path, _)| is_of_a_crate(path)) {
-        let own_tests = path.with_extension("");
-        for name in public_names(code) {
+    for (path, text) in files.iter().filter(|(path, _)| is_of_a_crate(path)) {
+        for name in public_names(&code(&tree::without_tests(text))) {
             let is_used = files.iter().zip(&words).any(|((other, _), words)| {
-                other != path && !other.starts_with(&own_tests) && words.contains(name.as_str())
+                other != path && !is_own_test(path, other) && words.contains(name.as_str())
             });
             let is_excepted = EXCEPTIONS.iter().any(|(excepted, _)| *excepted == name);
             if !is_used && !is_excepted {
-                unused.push(format!("{}: {name}", path.display()));
+                unused.push(format!("{path}: {name}"));
             }
         }
     }
@@ -104,17 +104,9 @@ fn unused(files: &[(PathBuf, String)], is_of_a_crate: impl Fn(&Path) -> bool) ->
 
 #[test]
 fn every_public_function_is_used_outside_its_file() {
-    let mut files = Vec::new();
-    for folder in READERS {
-        rust_files(&top().join(folder), &mut files);
-    }
-    let crates = CRATES.map(|folder| top().join(folder));
+    let files: Vec<File<'_>> = READERS.into_iter().flat_map(tree::rust_files).collect();
     let unused = unused(&files, |path| {
-        let inside = crates
-            .iter()
-            .find_map(|folder| path.strip_prefix(folder).ok());
-        let is_test = |part: &std::ffi::OsStr| part == "tests" || part == "tests.rs";
-        inside.is_some_and(|path| !path.iter().any(is_test))
+        CRATES.iter().any(|folder| path.starts_with(*folder)) && !tree::is_unit_test(path)
     });
     assert!(
         unused.is_empty(),
@@ -126,18 +118,22 @@ fn every_public_function_is_used_outside_its_file() {
 
 #[test]
 fn an_item_that_nobody_names_is_noticed() {
-    let file = |name: &str, text: &str| (PathBuf::from(name), code(text));
     let files = [
-        file(
+        (
             "a.rs",
-            "/// like `used`\npub async fn used() {}\npub const fn dead() {}\npub struct Kept;\npub const LONELY: u8 = 1;",
+            "#[cfg(test)]\nmod tests;\n/// like `used`\npub async fn used() {}\npub const fn dead() {}\npub struct Kept;\n\
+             pub const LONELY: u8 = 1;\n#[cfg(test)]\npub fn fixture() {}",
         ),
-        file(
+        (
             "b.rs",
             "pub use a::{dead, LONELY};\nfn f() { a::used() }\n// LONELY",
         ),
-        file("a/tests.rs", "fn t() { dead() }"),
+        ("a/tests.rs", "fn t() { dead() }"),
+        ("c/mod.rs", "pub fn tested() {}\npub fn shared() {}"),
+        ("c/tests.rs", "fn t() { tested() }"),
+        ("c/tests/more.rs", "fn t() { tested() }"),
+        ("c/part.rs", "fn f() { shared() }"),
     ];
-    let found = unused(&files, |path| path == Path::new("a.rs"));
-    assert_eq!(found, ["a.rs: dead", "a.rs: LONELY"]);
+    let found = unused(&files, |path| matches!(path, "a.rs" | "c/mod.rs"));
+    assert_eq!(found, ["a.rs: dead", "a.rs: LONELY", "c/mod.rs: tested"]);
 }

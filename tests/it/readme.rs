@@ -1,20 +1,16 @@
 //! The README held to its word: its questions asked as a reader would, its tests and files looked for.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tests::vitrine;
 
+use crate::tree::{self, top};
+
 const LIMIT: Duration = Duration::from_secs(120);
 
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn readme() -> String {
-    fs::read_to_string(top().join("README.md")).unwrap()
+fn readme() -> &'static str {
+    &tree::texts()["README.md"]
 }
 
 fn questions() -> Vec<String> {
@@ -65,24 +61,8 @@ fn every_question_of_the_readme_has_an_answer() {
     }
 }
 
-/// All Rust sources, put together.
-fn sources(folder: &Path, text: &mut String) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&fs::read_to_string(&path).unwrap());
-        }
-    }
-}
-
 #[test]
 fn the_readme_names_what_is_there() {
-    let mut code = String::new();
-    for folder in ["schemas/src", "pipeline/src", "jobs", "tests/it"] {
-        sources(&top().join(folder), &mut code);
-    }
     let text = readme();
     let (_, proof) = text.split_once("| claim | test |").unwrap();
     let (proof, _) = proof.split_once("\n## ").unwrap();
@@ -94,7 +74,7 @@ fn the_readme_names_what_is_there() {
             if name.contains('/') {
                 assert!(top().join(name).is_file(), "{name} is no file");
             } else {
-                assert!(code.contains(&format!("fn {name}(")), "no test {name}");
+                assert!(tree::test_names().contains(name), "no test {name}");
             }
         }
     }

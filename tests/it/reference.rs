@@ -5,14 +5,14 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
-use tests::events::{Events, TOPICS, Topics, message};
+use tests::events::{Events, Topics, message};
 use tests::kafka::Broker;
 use tests::project::Project;
 
 use crate::bad_input::order;
 use crate::kills::hurried;
 use crate::proof::{assert_equal, expect_with};
+use crate::refusals::refused;
 
 /// Thursday 2026-01-08, 0:00 in Shanghai: when a customer moves.
 const MOVES: &str = "2026-01-07T16:00:00Z";
@@ -34,12 +34,8 @@ fn a_customer_moves_while_the_service_runs() {
     let project = hurried(Project::on_kafka(broker, &topics, &reference).unwrap())
         .set("VITRINE__EPOCH__INTERVAL", "500ms");
     let running = project.start(&["run"]).unwrap();
-    let lines: usize = TOPICS
-        .into_iter()
-        .flat_map(|topic| events.partitions(topic).unwrap())
-        .map(|lines| lines.len())
-        .sum();
-    settled(&project, lines as i64);
+    let records = events.count().unwrap() as i64;
+    settled(&project, records);
     let most = "SELECT customer_id FROM events.orders GROUP BY customer_id ORDER BY count(*) DESC, customer_id LIMIT 1";
     let customer = project.value(most).unwrap().as_str().unwrap().to_owned();
     let before = restated(&project);
@@ -55,7 +51,7 @@ fn a_customer_moves_while_the_service_runs() {
             Ok(!project.query(found)?.is_empty())
         })
         .unwrap();
-    settled(&project, lines as i64);
+    settled(&project, records);
     let days = project.query(found).unwrap();
     let from = MOVES.trim_end_matches('Z');
     assert!(
@@ -116,14 +112,8 @@ fn a_customer_moves_while_the_service_runs() {
 
     // killed, it comes back with what it had sealed; started anew it would not begin with a broken file
     running.kill().unwrap();
-    let refused = project.finish(&["run"]).unwrap();
-    assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
-    let line = refused.stderr.lines().last().unwrap();
-    assert!(
-        line.starts_with("vitrine: ") && line.contains(&place),
-        "{}",
-        refused.stderr
-    );
+    let line = refused(&project, &["run"], 2);
+    assert!(line.contains(&place), "{line}");
     fs::write(&file, &moved).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     let expected = folder.path().join("expected");
@@ -143,10 +133,9 @@ fn a_customer_moves_while_the_service_runs() {
 fn settled(project: &Project, records: i64) {
     project
         .until("nothing is left to publish", |project| {
-            let said = project.run(&["status", "--json"])?.stdout;
-            let status: Value = serde_json::from_str(&said)?;
             let public = "SELECT sum(read_n) FROM ops.conservation";
-            Ok(status["epoch"]["unrevised_windows"] == 0 && project.number(public)? == records)
+            Ok(project.status()?["epoch"]["unrevised_windows"] == 0
+                && project.number(public)? == records)
         })
         .unwrap();
 }

@@ -4,12 +4,17 @@ use std::fs;
 use std::net::TcpListener;
 
 use tests::events::Topics;
-use tests::kafka::Broker;
+use tests::kafka::{Broker, free_address};
 use tests::project::Project;
+use tests::vitrine::Finished;
 
-/// Runs to the bad end; exit code and the last line, which is the only one that begins with `vitrine:`.
+/// Runs to the bad end; what [`bad_end`] finds there.
 pub fn refused(project: &Project, args: &[&str], code: i32) -> String {
-    let ended = project.finish(args).unwrap();
+    bad_end(&project.finish(args).unwrap(), code)
+}
+
+/// The one line that begins with `vitrine:`, of a command that ended with this exit code and no panic.
+pub fn bad_end(ended: &Finished, code: i32) -> String {
     assert_eq!(ended.code(), Some(code), "{}", ended.stderr);
     let lines: Vec<&str> = ended
         .stderr
@@ -94,11 +99,7 @@ fn topics_that_are_not_partitioned_alike_are_refused() {
 
 #[test]
 fn a_broker_that_is_not_there_is_named() {
-    // a port that was free a moment ago
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = free_address().unwrap();
     let (_reference, project) = on_kafka();
     let project = project.set("VITRINE__SOURCE__BROKERS", free.to_string());
     let line = refused(&project, &["run"], 1);

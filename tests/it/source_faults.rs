@@ -1,6 +1,5 @@
 //! The Kafka source when brokers are away, requests fail, and events are gone.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use pipeline::error::ErrorKind;
@@ -9,19 +8,14 @@ use pipeline::time::wall;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use tests::kafka::{Broker, Message};
+use tests::kafka::{Broker, Message, free_address};
 
 use crate::reader::{Reader, open_error, settings, starts};
 
 #[test]
 fn says_that_no_broker_answers() {
-    // a port that was free a moment ago
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let mut settings = KafkaSettings::new(format!("127.0.0.1:{port}"), "test");
+    let free = free_address().unwrap();
+    let mut settings = KafkaSettings::new(free.to_string(), "test");
     settings.connect_timeout = Duration::from_secs(1);
     let began = wall::monotonic();
     let error = open_error(&settings, &starts("orders", &[0]));
@@ -29,7 +23,7 @@ fn says_that_no_broker_answers() {
     let said = error.to_string();
     assert!(said.starts_with("no broker answered within 1 s"), "{said}");
     assert!(
-        said.contains(&port.to_string()) && said.contains("Connection refused"),
+        said.contains(&free.port().to_string()) && said.contains("Connection refused"),
         "{said}"
     );
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -93,7 +87,13 @@ fn stops_when_retention_overtakes_it() {
             .contains(&format!(" wanted_offset={next} ")),
         "{error}"
     );
-    assert_eq!(reader.poll(1).unwrap_err().kind(), ErrorKind::Internal);
+    // the failure is told once; after that the source says that it is at its end
+    let ended = reader.poll(1).unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::Internal);
+    assert_eq!(
+        ended.to_string(),
+        "the reading thread has ended: close the source and open it again"
+    );
 }
 
 #[test]

@@ -76,6 +76,15 @@ impl Events {
             .collect()
     }
 
+    /// How many lines the topics hold together.
+    pub fn count(&self) -> Result<usize> {
+        let mut count = 0;
+        for topic in TOPICS {
+            count += self.partitions(topic)?.iter().map(Vec::len).sum::<usize>();
+        }
+        Ok(count)
+    }
+
     /// Puts other lines in the place of a partition's.
     pub fn write(&self, topic: &str, partition: usize, lines: &[Line]) -> Result<()> {
         let mut bytes = lines.join(&b'\n');

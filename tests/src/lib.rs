@@ -1,7 +1,7 @@
 //! What the end-to-end tests stand on: a real Kafka broker, the `vitrine` binary, and the oracle that judges it.
 //!
 //! ```text
-//! kafka     a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to stop and kill
+//! kafka     a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to kill and freeze
 //! events    event files: simulated, rewritten, sent to the broker
 //! project   a configuration and a storage of a test's own, and the commands on them
 //! vitrine   the binary, built and run as a user would, killed as an operator would not
@@ -16,15 +16,22 @@
 //! |---|---|
 //! | `it/exactness.rs` | 28 days from files and from Kafka, 70 days from files: no row differs, every verdict is the simulator's |
 //! | `it/finality.rs` | how far a drain goes, what is restated |
-//! | `it/kills.rs` | the same with five `kill -9`, on files and on Kafka |
+//! | `it/kills.rs` | the same rows with five `kill -9`, on files and on Kafka |
 //! | `it/arrival.rs` | the same rows from events in another order, and with prices last |
-//! | `it/cases.rs` | shared territories, a topic that ends early, a silent night, transactions, no reference data |
+//! | `it/cases.rs` | shared territories, topics that end early, a silent night, transactions, no reference data |
 //! | `it/live.rs` | a running service: deadlines by live time, a silent topic, how far `--until-caught-up` and `--drain-to` go |
 //! | `it/reference.rs`, `it/owners.rs` | reference data that change meanwhile; signals, and two owners of one storage |
 //! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
+//! | `it/former_storage.rs` | a storage of a former version is refused and left as it is, its events can be replayed |
+//! | `it/commands.rs`, `it/demo.rs` | simulate, publish, run, audit, status and check together; `vitrine demo` |
 //! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |
 //! | `it/sinks/` | alerts at receivers and in their topic, the demand feed: the same as in the tables, through faults and kills |
-//! | `it/source_*.rs` | the Kafka source by itself |
+//! | `it/source_kafka.rs`, `it/source_faults.rs` | the Kafka source by itself |
+//! | `it/readme.rs`, `it/rule_book.rs` | the README's queries and tests; ids, sections, links and tests that documents and code cite |
+//! | `it/layers.rs`, `it/public_items.rs`, `it/bench_profile.rs` | modules look upwards only, what is public is used, the profile's names exist |
+//!
+//! They share `it/proof.rs` (samples, and equality with the oracle), `it/reader.rs` (a topic, as a shard reads it) and `it/tree.rs` (the
+//! repository as text).
 //!
 //! Random choices come from a seed that is printed; `VITRINE_TEST_SEED` sets it. `VITRINE_BIN` names a binary that is to be
 //! tested instead of building one. The storage of a failed test is kept and named.

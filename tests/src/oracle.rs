@@ -40,28 +40,16 @@ pub fn compute(events: &Path, reference: &Path, out: &Path, more: &[&str]) -> Re
     Ok(())
 }
 
-/// The product's side of a comparison.
-pub enum Actual<'a> {
-    /// A storage folder: the latest revisions of its Delta tables.
-    Storage(&'a Path),
-    /// A folder with one `<table>.parquet` or `<table>.csv` each, as `vitrine sql` writes them.
-    Files(&'a Path),
-}
-
-/// Compares what [`compute`] left in `expected` with what the product made; `more` are further arguments (`--tables`, ...).
-pub fn compare(expected: &Path, actual: Actual<'_>, more: &[&str]) -> Result<Comparison> {
-    let (option, folder) = match actual {
-        Actual::Storage(folder) => ("--delta", folder),
-        Actual::Files(folder) => ("--actual", folder),
-    };
+/// Compares what [`compute`] left in `expected` with a storage folder: the latest revisions of its Delta tables.
+pub fn compare(expected: &Path, storage: &Path) -> Result<Comparison> {
     let args: [&OsStr; 5] = [
         "compare".as_ref(),
         "--expected".as_ref(),
         expected.as_ref(),
-        option.as_ref(),
-        folder.as_ref(),
+        "--delta".as_ref(),
+        storage.as_ref(),
     ];
-    let output = run(&args, more)?;
+    let output = run(&args, &[])?;
     let equal = match output.status.code() {
         Some(0) => true,
         Some(3) => false,

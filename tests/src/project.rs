@@ -142,6 +142,12 @@ impl Project {
         number.with_context(|| format!("not a whole number: {value} answers {query}"))
     }
 
+    /// The answer of `vitrine status --json`.
+    pub fn status(&self) -> Result<Value> {
+        let answer = self.run(&["status", "--json"])?;
+        Ok(serde_json::from_str(&answer.stdout)?)
+    }
+
     /// Asks until `done` says yes; before the first epoch its error means no.
     pub fn until(&self, what: &str, done: impl Fn(&Self) -> Result<bool>) -> Result<()> {
         let began = wall::monotonic();

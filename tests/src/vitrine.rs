@@ -147,6 +147,12 @@ impl Vitrine {
         self.wait(Duration::from_secs(10))
     }
 
+    /// Ends it as its operator would (SIGTERM), which has to be a good end.
+    pub fn terminate(self, at_most: Duration) -> Result<Finished> {
+        self.signal("TERM")?;
+        self.wait(at_most)?.success()
+    }
+
     /// Waits for its end; killed and an error if that takes longer than `at_most`.
     pub fn wait(mut self, at_most: Duration) -> Result<Finished> {
         let began = wall::monotonic();

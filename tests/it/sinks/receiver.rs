@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use pipeline::time::wall;
+use tests::kafka::free_address;
 use tokio::runtime::{Builder, Runtime};
 
 /// What becomes of a request.
@@ -59,9 +60,8 @@ pub struct Receiver {
 impl Receiver {
     /// An address at which nobody listens.
     pub fn closed() -> Self {
-        let held = TcpListener::bind("127.0.0.1:0").unwrap();
         Self {
-            address: held.local_addr().unwrap(),
+            address: free_address().unwrap(),
             book: Arc::default(),
             server: None,
         }

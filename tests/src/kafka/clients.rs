@@ -130,7 +130,7 @@ impl Clients {
         for (key, value) in config {
             topic = topic.set(key, value);
         }
-        // names of deleted topics, and brokers just started, need a moment
+        // a broker just started needs a moment
         until(&format!("topic {name} is made"), || {
             let made = block_on(self.admin.create_topics([&topic], &AdminOptions::new()))?;
             for result in made {
@@ -142,19 +142,6 @@ impl Clients {
         until(&format!("topic {name} has leaders"), || {
             let found = self.leaders(name)?;
             ensure!(found == Some(leaders), "{found:?} of {leaders}");
-            Ok(())
-        })
-    }
-
-    pub fn delete_topic(&self, name: &str) -> Result<()> {
-        for result in block_on(self.admin.delete_topics(&[name], &AdminOptions::new()))? {
-            if let Err((name, code)) = result {
-                bail!("deleting topic {name}: {code}");
-            }
-        }
-        until(&format!("topic {name} is gone"), || {
-            let found = self.leaders(name)?;
-            ensure!(found.is_none(), "still there");
             Ok(())
         })
     }

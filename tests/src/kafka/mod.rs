@@ -11,7 +11,7 @@
 //! # }
 //! ```
 //!
-//! Tests that stop, kill or freeze the broker start one of their own with [`Broker::start`]. A broker dies with the process
+//! Tests that kill or freeze the broker start one of their own with [`Broker::start`]. A broker dies with the process
 //! that started it, whatever happens to that.
 
 mod clients;
@@ -32,6 +32,7 @@ use tempfile::TempDir;
 use self::clients::Clients;
 pub use self::clients::Message;
 use self::process::Process;
+pub use self::process::free_address;
 
 /// Starting took 6 s on two cores with builds beside it; a machine may be busier.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -79,14 +80,15 @@ impl Broker {
         &self.address
     }
 
-    /// Stops the broker in order (SIGTERM). Its address and storage stay.
-    pub fn stop(&self) -> Result<()> {
-        self.end("TERM")
-    }
-
     /// Kills the broker (SIGKILL). Its address and storage stay.
     pub fn kill(&self) -> Result<()> {
-        self.end("KILL")
+        let mut held = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = held.as_mut().context("the broker is not running")?;
+        process.signal("KILL")?;
+        process.wait()?;
+        // only now: dropping a process removes its storage if it is still there to be guarded
+        *held = None;
+        Ok(())
     }
 
     /// Freezes the broker: it keeps its connections and answers nothing.
@@ -99,7 +101,7 @@ impl Broker {
         self.signal("CONT")
     }
 
-    /// Starts a stopped or killed broker and waits until it answers.
+    /// Starts a broker that does not run and waits until it answers.
     pub fn start_again(&self) -> Result<()> {
         let mut process = Process::start(&self.class_path, self.folder.path())?;
         let began = wall::monotonic();
@@ -121,18 +123,8 @@ impl Broker {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         process
             .as_mut()
-            .context("the broker is stopped")?
+            .context("the broker is not running")?
             .signal(name)
-    }
-
-    fn end(&self, signal: &str) -> Result<()> {
-        let mut held = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = held.as_mut().context("the broker is stopped")?;
-        process.signal(signal)?;
-        process.wait()?;
-        // only now: dropping a process removes its storage if it is still there to be guarded
-        *held = None;
-        Ok(())
     }
 
     /// Makes a topic of a name that begins with `name` and is used nowhere else; returns the name.
@@ -146,11 +138,6 @@ impl Broker {
     /// Makes a topic and waits until it can be used.
     pub fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
         self.clients.create_topic(name, partitions, config)
-    }
-
-    /// Deletes a topic and waits until it is gone.
-    pub fn delete_topic(&self, name: &str) -> Result<()> {
-        self.clients.delete_topic(name)
     }
 
     /// Deletes the records of a partition below an offset, as retention would.

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -67,7 +67,7 @@ impl Process {
         Ok(Self { guard, signals })
     }
 
-    /// Sends a signal by its name: TERM, KILL, STOP, CONT.
+    /// Sends a signal by its name: KILL, STOP, CONT.
     pub fn signal(&mut self, name: &str) -> Result<()> {
         let signals = self.signals.as_mut().context("the broker is gone")?;
         writeln!(signals, "{name}").context("the broker is gone")
@@ -143,6 +143,11 @@ broker.heartbeat.interval.ms=300
             .arg(&file),
     )?;
     Ok(format!("127.0.0.1:{broker}"))
+}
+
+/// An address of 127.0.0.1 at which nobody listened a moment ago.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// Two ports nobody listens on; held together so that they differ.
