@@ -62,11 +62,10 @@ pub fn policy() -> Result<Arc<Policy>> {
 /// # Errors
 /// A query whose header is wrong, or that reads what is not there.
 pub fn metrics() -> Result<Arc<Vec<Metric>>> {
-    let metrics = Metric::load_all(&crate::metrics::queries(), table_of);
-    Ok(Arc::new(metrics.map_err(Error::from_source(
-        ErrorKind::Configuration,
-        "the metrics cannot be loaded; `vitrine check` lists every problem",
-    ))?))
+    let metrics = Metric::load_all(&crate::metrics::queries(), table_of).map_err(|error| {
+        error.context("the metrics cannot be loaded; `vitrine check` lists every problem")
+    })?;
+    Ok(Arc::new(metrics))
 }
 
 /// Those of these queries that can be loaded, in such an order, and what is wrong with each of the others.
