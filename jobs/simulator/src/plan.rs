@@ -1,14 +1,18 @@
 //! The plan of a simulation, the receiver of its records, and its summary.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, Duration, NaiveDate};
 use chrono_tz::Tz;
 use schemas::time::{DurationMs, TimestampMs};
 use serde::Serialize;
 
 use super::error::Error;
 use super::truth::{Anomaly, DirtyRecord, SoldInterval};
+
+/// The years in which a plan has to stay: events before 2000 or after 9999 would not be valid (K4).
+const YEARS: RangeInclusive<i32> = 2000..=9998;
 
 /// What to simulate. The same plan gives the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +59,22 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// The last local day.
+    ///
+    /// # Errors
+    /// A plan without days, customers or partitions, or one that leaves the years 2000 to 9998.
+    pub fn last_day(&self) -> Result<NaiveDate, Error> {
+        self.validate()?;
+        let after_start = Duration::days(i64::from(self.days) - 1);
+        self.start
+            .checked_add_signed(after_start)
+            .filter(|last| YEARS.contains(&self.start.year()) && YEARS.contains(&last.year()))
+            .ok_or(Error::Calendar {
+                start: self.start,
+                days: self.days,
+            })
     }
 }
 

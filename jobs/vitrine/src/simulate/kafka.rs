@@ -4,7 +4,6 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use chrono::Duration;
 use pipeline::error::Error;
 use pipeline::kafka::{RecordSender, TopicPartition, partition_counts};
 use pipeline::time::{Zone, wall};
@@ -49,16 +48,17 @@ pub(super) fn run(
 }
 
 /// An event of tomorrow would be future-dated (K5).
-fn refuse_future_days(plan: &Plan, now_ms: i64) -> Result<(), CommandError> {
+fn refuse_future_days(plan: &Plan, now_ms: i64) -> anyhow::Result<()> {
+    let last = plan.last_day()?;
     let today = Zone(plan.zone).day_of(now_ms).date();
-    let last = plan.start + Duration::days(i64::from(plan.days) - 1);
     if last <= today {
         return Ok(());
     }
     Err(CommandError::Usage(format!(
         "the last simulated day is {last}, today is {today}: future events cannot be sent; choose an earlier --start or \
          fewer --days"
-    )))
+    ))
+    .into())
 }
 
 /// Keys are partitioned for the number of partitions of the plan; with another number in Kafka they would be misplaced.
@@ -159,6 +159,7 @@ mod tests {
     use rdkafka::mocking::MockCluster;
 
     use super::*;
+    use crate::exit;
 
     fn plan() -> Plan {
         Plan {
@@ -177,6 +178,14 @@ mod tests {
         let error = refuse_future_days(&plan(), evening).unwrap_err();
         assert!(error.to_string().contains("2026-01-06"), "{error}");
         assert!(refuse_future_days(&plan(), next_day).is_ok());
+    }
+
+    #[test]
+    fn a_plan_that_leaves_the_calendar_is_wrong_usage() {
+        for days in [0, 100_000_000, u32::MAX] {
+            let error = refuse_future_days(&Plan { days, ..plan() }, 0).unwrap_err();
+            assert_eq!(exit::code(&error), 2, "{error}");
+        }
     }
 
     #[test]
