@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 
 use chrono::{Datelike, Duration, NaiveDate};
 use chrono_tz::Tz;
-use schemas::time::{DurationMs, TimestampMs};
+use schemas::event::Topic;
+use schemas::time::TimestampMs;
 use serde::Serialize;
 
 use super::error::Error;
@@ -78,56 +79,6 @@ impl Plan {
     }
 }
 
-/// The four input topics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SimTopic {
-    Orders,
-    Visits,
-    Complaints,
-    Prices,
-}
-
-impl SimTopic {
-    pub const ALL: [Self; 4] = [Self::Orders, Self::Visits, Self::Complaints, Self::Prices];
-
-    /// Default topic name, which is also the folder of its event files.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Orders => "orders.v1",
-            Self::Visits => "visits.v1",
-            Self::Complaints => "complaints.v1",
-            Self::Prices => "prices.v1",
-        }
-    }
-
-    /// Position in [`SimTopic::ALL`].
-    pub fn index(self) -> usize {
-        self as usize
-    }
-
-    /// Whether a record's partition follows from an id in its payload; prices have none.
-    pub(crate) fn is_keyed(self) -> bool {
-        self != Self::Prices
-    }
-
-    /// The default bound (contract 2); a clean run keeps within it.
-    pub(crate) fn out_of_orderness(self) -> DurationMs {
-        match self {
-            Self::Orders => DurationMs::MINUTE,
-            Self::Complaints => DurationMs::from_secs(5),
-            Self::Visits | Self::Prices => DurationMs::from_minutes(10),
-        }
-    }
-
-    /// The default allowed lateness (contract 2); records of a dirty run beyond it are too late (K6).
-    pub(crate) fn allowed_lateness(self) -> DurationMs {
-        match self {
-            Self::Orders | Self::Complaints => DurationMs::from_days(2),
-            Self::Visits | Self::Prices => DurationMs::from_days(7),
-        }
-    }
-}
-
 /// Receives the records in the order in which they reach the logs.
 pub trait EventSink {
     /// One record. `payload` is a line without its line feed, `key` the Kafka key. `recorded_at` is the instant at which the
@@ -135,7 +86,7 @@ pub trait EventSink {
     /// of a dirty run.
     fn event(
         &mut self,
-        topic: SimTopic,
+        topic: Topic,
         partition: u32,
         key: Option<&str>,
         recorded_at: TimestampMs,

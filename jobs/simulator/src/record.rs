@@ -2,15 +2,15 @@
 
 use std::cmp::Ordering;
 
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 
-use super::plan::SimTopic;
 use super::verdict::EventId;
 
 /// A record that has not reached its log yet.
 #[derive(Clone)]
 pub(crate) struct SimulatedRecord {
-    pub topic: SimTopic,
+    pub topic: Topic,
     pub event_type: &'static str,
     pub partition: u32,
     pub key: Box<str>,

@@ -53,8 +53,8 @@ impl FaultInjector {
     }
 
     pub(crate) fn process(&mut self, record: SimulatedRecord, partitions: u32) -> Injection {
-        let bound = record.topic.out_of_orderness();
-        let horizon = bound + record.topic.allowed_lateness();
+        let bound = record.topic.default_out_of_orderness();
+        let horizon = bound + record.topic.default_allowed_lateness();
         let mut roll = self.random.below(1_000_000);
         let mut falls_in = |rate: u32| {
             let hit = roll < rate;

@@ -1,5 +1,6 @@
 //! The events of an order's steps (`DOMAIN.md` 3.2).
 
+use schemas::event::Topic;
 use schemas::money::Fen;
 use schemas::time::{DurationMs, TimestampMs};
 
@@ -8,7 +9,6 @@ use super::order::{Order, OrderEventKind, SimulatedLine};
 use crate::arrivals::Envelope;
 use crate::context::{SimulationContext, about_customer};
 use crate::payload::Payload;
-use crate::plan::SimTopic;
 use crate::world::{Customer, CustomerKind, World};
 
 /// Deliveries first entered with a wrong quantity and corrected at once, per mille.
@@ -38,8 +38,7 @@ impl OrderDesk {
             _ => false,
         };
         let (event_type, source) = name(step, customer);
-        let mut envelope =
-            about_customer(SimTopic::Orders, event_type, context.now, source, customer);
+        let mut envelope = about_customer(Topic::Orders, event_type, context.now, source, customer);
         envelope.actor_role = actor(step, customer);
         let area = context.world.area(customer);
         if matches!(step, OrderEventKind::Approved | OrderEventKind::Rejected) {

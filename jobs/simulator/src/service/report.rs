@@ -1,5 +1,6 @@
 //! The events of a case's steps (`DOMAIN.md` 3.4).
 
+use schemas::event::Topic;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::ServiceDesk;
@@ -8,7 +9,6 @@ use super::course::CaseEventKind;
 use super::intake::Desk;
 use crate::context::{SimulationContext, about_customer};
 use crate::payload::Payload;
-use crate::plan::SimTopic;
 use crate::world::{Customer, CustomerKind, World};
 
 impl ServiceDesk {
@@ -32,7 +32,7 @@ impl ServiceDesk {
             Desk::CallCentre => "CALL_CENTRE",
             Desk::Area(_) => "CRM",
         };
-        let mut envelope = about_customer(SimTopic::Complaints, name(step), now, source, customer);
+        let mut envelope = about_customer(Topic::Complaints, name(step), now, source, customer);
         envelope.unit_id = Some(case.intake.desk.unit_id(world));
         let agents = &world.organisation.agents;
         envelope.actor_id = Some(&agents[case.customer as usize % agents.len()]);

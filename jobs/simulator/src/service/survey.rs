@@ -1,12 +1,13 @@
 //! Satisfaction surveys: invitations and answers.
 
+use schemas::event::Topic;
+
 use super::ServiceDesk;
 use super::intake::Desk;
 use super::invitation::Invitation;
 use crate::agenda::Action;
 use crate::arrivals::Envelope;
 use crate::context::{SimulationContext, about_customer};
-use crate::plan::SimTopic;
 use crate::random::RandomGenerator;
 use crate::world::CustomerKind;
 
@@ -117,13 +118,7 @@ fn post(
     };
     let envelope = Envelope {
         unit_id: Some(invitation.desk.unit_id(context.world)),
-        ..about_customer(
-            SimTopic::Complaints,
-            event_type,
-            context.now,
-            "CRM",
-            customer,
-        )
+        ..about_customer(Topic::Complaints, event_type, context.now, "CRM", customer)
     };
     context.arrivals.post(&envelope, |payload| {
         payload

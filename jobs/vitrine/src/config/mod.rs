@@ -52,15 +52,15 @@ impl Config {
         Topic::ALL
             .into_iter()
             .map(|topic| {
-                let (name, time) = match topic {
-                    Topic::Orders => (&self.topics.orders, self.time.orders),
-                    Topic::Visits => (&self.topics.visits, self.time.visits),
-                    Topic::Complaints => (&self.topics.complaints, self.time.complaints),
-                    Topic::Prices => (&self.topics.prices, self.time.prices),
+                let time = match topic {
+                    Topic::Orders => self.time.orders,
+                    Topic::Visits => self.time.visits,
+                    Topic::Complaints => self.time.complaints,
+                    Topic::Prices => self.time.prices,
                 };
                 TopicSettings {
                     topic,
-                    name: name.clone(),
+                    name: self.topics.name(topic).to_owned(),
                     out_of_orderness_ms: ms(time.out_of_orderness),
                     allowed_lateness_ms: ms(time.allowed_lateness),
                     idle_after_ms: ms(time.idle_after),

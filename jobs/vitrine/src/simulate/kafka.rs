@@ -7,9 +7,10 @@ use std::time::Instant;
 use pipeline::error::Error;
 use pipeline::kafka::{RecordSender, TopicPartition, partition_counts};
 use pipeline::time::{Zone, wall};
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 use simulator::{
-    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulationSummary, SoldInterval, generate,
+    DirtyRecord, EventFiles, EventSink, Plan, SimulationSummary, SoldInterval, generate,
     write_reference,
 };
 
@@ -29,7 +30,7 @@ pub(super) fn run(
 ) -> anyhow::Result<SimulationSummary> {
     refuse_future_days(plan, wall::now_ms())?;
     let kafka = kafka_settings(config);
-    let topics = topics(config);
+    let topics = config.topics.inputs();
     let counts = partition_counts(&kafka, &topics)?;
     refuse_other_partitions(plan, &topics, &counts)?;
     write_reference(plan, &out.join("ref"))?;
@@ -77,17 +78,6 @@ fn refuse_other_partitions(
     Ok(())
 }
 
-/// Configured names, in the order of [`SimTopic::ALL`].
-pub(crate) fn topics(config: &Config) -> [&str; 4] {
-    let topics = &config.topics;
-    SimTopic::ALL.map(|topic| match topic {
-        SimTopic::Orders => topics.orders.as_str(),
-        SimTopic::Visits => topics.visits.as_str(),
-        SimTopic::Complaints => topics.complaints.as_str(),
-        SimTopic::Prices => topics.prices.as_str(),
-    })
-}
-
 /// Every partition of the topics: by topic, then number.
 pub(crate) fn topic_partitions(
     plan: &Plan,
@@ -119,7 +109,7 @@ struct KafkaEventSink<T> {
 impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
     fn event(
         &mut self,
-        topic: SimTopic,
+        topic: Topic,
         partition: u32,
         key: Option<&str>,
         recorded_at: TimestampMs,
@@ -133,7 +123,7 @@ impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
         // A line `null` is a tombstone (K2).
         let value = (payload != b"null").then_some(payload);
         let refused = |source: Error| simulator::Error::Sink {
-            topic: topic.folder(),
+            topic: topic.default_topic(),
             source: Box::new(source),
         };
         self.sender
@@ -192,7 +182,7 @@ mod tests {
     fn kafka_receives_what_the_files_hold() {
         let cluster = MockCluster::new(1).unwrap();
         let mut config = Config::default();
-        for topic in topics(&config) {
+        for topic in config.topics.inputs() {
             cluster.create_topic(topic, 2, 1).unwrap();
         }
         config.source.brokers = cluster.bootstrap_servers();
@@ -204,7 +194,7 @@ mod tests {
         .unwrap();
         assert_eq!(confirmed, summary.records);
 
-        let inputs = topic_partitions(&plan(), &topics(&config))
+        let inputs = topic_partitions(&plan(), &config.topics.inputs())
             .unwrap()
             .concat();
         let ends = end_offsets(&kafka_settings(&config), &inputs).unwrap();

@@ -9,7 +9,7 @@ use anyhow::Context;
 use chrono::NaiveDate;
 use simulator::{Plan, write_dir};
 
-pub(crate) use self::kafka::{topic_partitions, topics};
+pub(crate) use self::kafka::topic_partitions;
 use self::pace::{Pace, positive};
 use crate::config::Config;
 use crate::output::print_lines;
