@@ -9,7 +9,7 @@ use super::course::CaseEventKind;
 use super::intake::Desk;
 use crate::context::{SimulationContext, about_customer};
 use crate::payload::Payload;
-use crate::world::{Customer, CustomerKind, World};
+use crate::world::{Customer, World};
 
 impl ServiceDesk {
     pub(super) fn report(
@@ -199,11 +199,6 @@ fn write_opening(
         (_, 100..800) => "NORMAL",
         _ => "LOW",
     };
-    let asker = match customer.kind {
-        CustomerKind::Retailer => "RETAILER",
-        CustomerKind::KeyAccount => "KEY_ACCOUNT",
-        CustomerKind::EquipmentOwner => "EQUIPMENT_OWNER",
-    };
     // A case is opened during a call, but up to a minute after a message.
     let waited = if is_call {
         DurationMs::ZERO
@@ -214,7 +209,7 @@ fn write_opening(
         .text("case_kind", intake.kind)
         .text("channel", intake.channel)
         .text("category", intake.category)
-        .text("asker_kind", asker)
+        .text("asker_kind", customer.kind.name())
         .text("severity", severity)
         .instant("received_at", now - waited)
         .flag("answered", !intake.is_abandoned);
