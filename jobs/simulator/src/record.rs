@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use schemas::event::Topic;
+use schemas::event::{Reason, Topic};
 use schemas::time::TimestampMs;
 
 use super::verdict::EventId;
@@ -21,7 +21,7 @@ pub(crate) struct SimulatedRecord {
     /// Fault injection is off or has already processed it.
     pub is_settled: bool,
     /// Why it is a dead letter, if it is one.
-    pub flaw: Option<&'static str>,
+    pub flaw: Option<Reason>,
     /// Order of posting breaks ties of arrival.
     pub number: u64,
 }

@@ -44,7 +44,7 @@ impl<'s> RecordWriter<'s> {
         let offset = partition_state.next_offset;
         partition_state.next_offset += 1;
         let reason = match record.flaw {
-            Some(flaw) => Some(flaw),
+            Some(flaw) => Some(flaw.as_str()),
             None if self.labels_verdicts => {
                 partition_state
                     .accepted

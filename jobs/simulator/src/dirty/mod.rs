@@ -14,6 +14,7 @@
 
 mod flaws;
 
+use schemas::event::Reason;
 use schemas::time::DurationMs;
 
 use super::plan::Plan;
@@ -126,7 +127,7 @@ impl FaultInjector {
     fn damaged_copy(
         &mut self,
         record: &SimulatedRecord,
-        flaw: flaws::Flaw,
+        flaw: Reason,
         partitions: u32,
     ) -> Option<SimulatedRecord> {
         let mut copy = record.clone();
@@ -135,9 +136,8 @@ impl FaultInjector {
         copy.event_id[8] = 0x80 | copy.event_id[8] & 0x3f;
         let new_id = uuid_text(&copy.event_id);
         flaws::replace_once(&mut copy.payload, old_id.as_str(), new_id.as_str());
-        copy.flaw = Some(flaw.reason());
-        flaw.apply(&mut copy, partitions, &mut self.random)
-            .then_some(copy)
+        copy.flaw = Some(flaw);
+        flaws::damage(&mut copy, flaw, partitions, &mut self.random).then_some(copy)
     }
 }
 
