@@ -18,6 +18,7 @@ mod units;
 
 use pipeline::decode::TopicSettings;
 use schemas::event::Topic;
+use schemas::time::DurationMs;
 use serde::Deserialize;
 
 pub(crate) use load::load;
@@ -27,7 +28,6 @@ use sections::{
     AlertsConfig, EpochConfig, FeedsConfig, HttpConfig, LimitsConfig, ReferenceConfig,
     SourceConfig, SqlConfig, StorageConfig, TimeConfig, TopicsConfig,
 };
-pub(crate) use units::ms;
 
 /// A configuration, one field per section.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -61,9 +61,9 @@ impl Config {
                 TopicSettings {
                     topic,
                     name: self.topics.name(topic).to_owned(),
-                    out_of_orderness_ms: ms(time.out_of_orderness),
-                    allowed_lateness_ms: ms(time.allowed_lateness),
-                    idle_after_ms: ms(time.idle_after),
+                    out_of_orderness_ms: DurationMs::from_std(time.out_of_orderness).as_ms(),
+                    allowed_lateness_ms: DurationMs::from_std(time.allowed_lateness).as_ms(),
+                    idle_after_ms: DurationMs::from_std(time.idle_after).as_ms(),
                 }
             })
             .collect()

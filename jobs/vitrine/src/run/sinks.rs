@@ -10,8 +10,9 @@ use pipeline::publisher::{Sinks, dead_letter_topic};
 use pipeline::sink::{
     AlertDestinations, KafkaAlertSink, KafkaRecordSink, RecordSink, Route, Schedule, Webhook,
 };
+use schemas::time::DurationMs;
 
-use crate::config::{Config, ms};
+use crate::config::Config;
 
 /// The last part of `source` in alerts.
 const SOURCE: &str = "main";
@@ -58,7 +59,7 @@ fn destinations(
 ) -> anyhow::Result<AlertDestinations> {
     let mut destinations = AlertDestinations::default();
     let schedule = Schedule {
-        max_age_ms: Some(ms(config.alerts.max_age)),
+        max_age_ms: Some(DurationMs::from_std(config.alerts.max_age).as_ms()),
         ..Schedule::default()
     };
     for settings in &config.alerts.webhooks {
