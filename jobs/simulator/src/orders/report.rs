@@ -9,6 +9,7 @@ use super::order::{Order, OrderEventKind, SimulatedLine};
 use crate::arrivals::Envelope;
 use crate::context::{SimulationContext, about_customer};
 use crate::payload::Payload;
+use crate::verdict::EventId;
 use crate::world::{Customer, CustomerKind, World};
 
 /// Deliveries first entered with a wrong quantity and corrected at once, per mille.
@@ -46,12 +47,9 @@ impl OrderDesk {
             envelope.unit_id = Some(&area.unit_id);
         }
         let roll = self.random.below(1_000);
-        let world = context.world;
         if is_mistyped {
             let wrong = mistyped(order, step);
-            let wrong_id = context.arrivals.post(&envelope, |payload| {
-                write(payload, world, customer, &wrong, step, roll, context.now);
-            });
+            let wrong_id = post(context, &envelope, customer, &wrong, step, roll);
             envelope.corrects = Some(wrong_id);
         }
         post(context, &envelope, customer, order, step, roll);
@@ -65,11 +63,11 @@ fn post(
     order: &Order,
     step: OrderEventKind,
     roll: u32,
-) {
+) -> EventId {
     let (world, now) = (context.world, context.now);
     context.arrivals.post(envelope, |payload| {
         write(payload, world, customer, order, step, roll, now);
-    });
+    })
 }
 
 /// The same order with one quantity wrong.
