@@ -1,6 +1,7 @@
 //! What a storage holds: the object store itself, sessions over the newest epoch, archived reference data.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -8,7 +9,6 @@ use anyhow::{Context, bail};
 use jobs::catalogue;
 use jobs::reference::{ReferenceArchive, ReferenceData};
 use object_store::ObjectStore;
-use pipeline::error::ErrorKind;
 use pipeline::publisher::{EpochRecord, newest_epoch};
 use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
 use pipeline::query::{Engine, Lease, Session};
@@ -167,29 +167,40 @@ pub(crate) async fn reference_data(
     config: &Config,
     archive: &ReferenceArchive,
 ) -> anyhow::Result<Arc<ReferenceData>> {
-    let dir = &config.reference.dir;
-    let reference = archive.add(dir).await.map_err(|error| -> anyhow::Error {
-        match error.kind() {
-            // Files that somebody has to correct, as `vitrine check` reports too.
-            ErrorKind::Configuration => {
-                let message = format!("[reference] dir={}: {error}", dir.display());
-                CommandError::Usage(message).into()
-            }
-            _ => error.into(),
-        }
-    })?;
-    if !ReferenceData::folder_exists(dir)? {
-        tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
-    }
+    let dir = config.reference.dir.clone();
+    let (files, reference) = tokio::task::spawn_blocking(move || read_reference(&dir))
+        .await
+        .context("reading reference data stopped")?
+        // Files that somebody has to correct, as `vitrine check` reports too.
+        .map_err(|error| {
+            let dir = config.reference.dir.display();
+            CommandError::Usage(format!("[reference] dir={dir}: {error}"))
+        })?;
+    archive.add(files, &reference).await?;
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");
     }
     Ok(reference)
 }
 
+/// The files of a folder, and what they hold; nothing if there is no folder.
+fn read_reference(
+    dir: &Path,
+) -> jobs::error::Result<(BTreeMap<String, Vec<u8>>, Arc<ReferenceData>)> {
+    let files = if ReferenceData::folder_exists(dir)? {
+        ReferenceData::read_files(dir)?
+    } else {
+        tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
+        BTreeMap::new()
+    };
+    let reference = ReferenceData::from_files(&files)?;
+    Ok((files, Arc::new(reference)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use super::*;
 
@@ -211,6 +222,28 @@ mod tests {
             clocks: BTreeMap::new(),
             unrevised: Vec::new(),
         }
+    }
+
+    #[tokio::test]
+    async fn a_missing_folder_is_empty_reference_data_and_a_wrong_file_is_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(&folder);
+        config.reference.dir = folder.path().join("ref");
+        let archive = ReferenceArchive::new(object_store(&config).unwrap());
+        let empty = reference_data(&config, &archive).await.unwrap();
+        assert_eq!(empty.version(), ReferenceData::empty().version());
+
+        std::fs::create_dir(&config.reference.dir).unwrap();
+        let file = config.reference.dir.join("ref_sku.csv");
+        std::fs::write(&file, "sku_id,is_key_brand\nS1,perhaps\n").unwrap();
+        let error = reference_data(&config, &archive).await.err().unwrap();
+        let is_usage = matches!(error.downcast_ref(), Some(CommandError::Usage(_)));
+        assert!(is_usage, "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("[reference] dir=") && text.contains("ref_sku.csv:2"),
+            "{text}"
+        );
     }
 
     #[tokio::test]
