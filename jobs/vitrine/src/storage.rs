@@ -54,6 +54,11 @@ impl<'c> EpochReader<'c> {
         })
     }
 
+    /// The object store itself.
+    pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
     /// Pins the newest epoch, holds its files and opens it.
     pub(crate) async fn session(&self) -> anyhow::Result<Session> {
         Ok(self.newest().await?.1)
@@ -61,17 +66,33 @@ impl<'c> EpochReader<'c> {
 
     /// The same with the record of the epoch.
     pub(crate) async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
-        let Some(epoch) = newest_epoch(self.store.clone()).await? else {
-            bail!(
+        match self.newest_if_any().await? {
+            Some(newest) => Ok(newest),
+            None => bail!(
                 "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
                 self.config.storage.url
-            );
+            ),
+        }
+    }
+
+    /// The same; `None` if nothing has been published yet.
+    pub(crate) async fn newest_if_any(&self) -> anyhow::Result<Option<(EpochRecord, Session)>> {
+        let Some(epoch) = newest_epoch(self.store.clone()).await? else {
+            return Ok(None);
         };
         // Before anything of the epoch is read.
         let lease = self.lease(&epoch).await;
         let snapshot = self.snapshot(&epoch).await?;
         let session = Session::open(&snapshot, &self.engine).await?;
-        Ok((epoch, session.holding(lease)))
+        Ok(Some((epoch, session.holding(lease))))
+    }
+
+    /// The reference data that were in force in an epoch.
+    pub(crate) async fn reference(
+        &self,
+        epoch: &EpochRecord,
+    ) -> anyhow::Result<Arc<ReferenceData>> {
+        Ok(self.archive.read(&epoch.reference).await?)
     }
 
     /// The lease of the epoch; without one, what is replaced meanwhile is still kept for an hour.
@@ -138,7 +159,7 @@ impl<'c> EpochReader<'c> {
                     .collect(),
             });
         }
-        let reference = self.archive.read(&epoch.reference).await?;
+        let reference = self.reference(epoch).await?;
         Ok(Snapshot {
             epoch: epoch.epoch,
             committed_at_ms: epoch.committed_at_ms,
@@ -265,6 +286,19 @@ mod tests {
         drop(again);
         Arc::into_inner(first).unwrap().close().await;
         assert_eq!(leases(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_storage_without_an_epoch_has_no_newest_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder);
+        let reader = EpochReader::new(&config).unwrap();
+        assert!(reader.newest_if_any().await.unwrap().is_none());
+        let error = reader.newest().await.err().unwrap();
+        assert!(
+            error.to_string().contains("nothing has been published yet"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
