@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use pipeline::alert::AlertRule;
 use pipeline::error::ErrorKind;
 use pipeline::history::{KeyedHistory, KeyedOperator, PANE, WEIGHT};
@@ -62,11 +62,10 @@ pub fn policy() -> Result<Arc<Policy>> {
 /// # Errors
 /// A query whose header is wrong, or that reads what is not there.
 pub fn metrics() -> Result<Arc<Vec<Metric>>> {
-    let metrics = Metric::load_all(&crate::metrics::queries(), table_of);
-    Ok(Arc::new(metrics.map_err(Error::from_source(
-        ErrorKind::Configuration,
-        "the metrics cannot be loaded; `vitrine check` lists every problem",
-    ))?))
+    let metrics = Metric::load_all(&crate::metrics::queries(), table_of).map_err(|error| {
+        error.context("the metrics cannot be loaded; `vitrine check` lists every problem")
+    })?;
+    Ok(Arc::new(metrics))
 }
 
 /// Those of these queries that can be loaded, in such an order, and what is wrong with each of the others.
@@ -126,10 +125,6 @@ pub fn stored_tables(zone: Zone) -> Result<Vec<TableSpec>> {
 /// Corrections that name no event within reach are facts of the engine itself.
 fn orphans() -> Result<TableSpec> {
     let described = described("orphans")?;
-    let commented = |name: &str, data_type, comment: &str| {
-        let field = Field::new(name, data_type, false);
-        Arc::new(field.with_metadata(pipeline::columns::comment(comment)))
-    };
     let mut fields: Vec<_> = described.schema.fields().iter().cloned().collect();
     fields.push(commented(
         PANE,
@@ -141,11 +136,7 @@ fn orphans() -> Result<TableSpec> {
         DataType::Int64,
         "+1: an orphan, -1: no longer (权重)",
     ));
-    fields.push(commented(
-        "epoch",
-        DataType::Int64,
-        "Epoch that published it (发布批次)",
-    ));
+    fields.push(epoch_column());
     let metadata = described.schema.metadata().clone();
     Ok(TableSpec {
         schema_name: "facts".to_owned(),
@@ -154,6 +145,21 @@ fn orphans() -> Result<TableSpec> {
         partition_by: None,
         sort_by: vec![PANE.to_owned(), "event_id".to_owned()],
     })
+}
+
+/// A column that is never NULL.
+fn commented(name: &str, data_type: DataType, comment: &str) -> FieldRef {
+    let field = Field::new(name, data_type, false);
+    Arc::new(field.with_metadata(pipeline::columns::comment(comment)))
+}
+
+/// The column that every table of facts has beside those of its operator.
+fn epoch_column() -> FieldRef {
+    commented(
+        "epoch",
+        DataType::Int64,
+        "Epoch that published it (发布批次)",
+    )
 }
 
 /// A table or view of `ops` as `schemas` describes it.
@@ -225,10 +231,7 @@ fn stored(table: &TableDescription) -> TableSpec {
 fn fact_table(operator: &dyn KeyedOperator<RetailReference>) -> TableSpec {
     let schema = operator.schema();
     let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
-    let epoch = Field::new("epoch", DataType::Int64, false).with_metadata(
-        pipeline::columns::comment("Epoch that published it (发布批次)"),
-    );
-    fields.push(Arc::new(epoch));
+    fields.push(epoch_column());
     let first = schema.field(0).name().clone();
     TableSpec {
         schema_name: "facts".to_owned(),

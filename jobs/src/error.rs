@@ -1,41 +1,34 @@
-//! One error for the whole crate: what happened, of which kind it is, and what caused it.
+//! One error for the whole crate: an error of the engine, and every place of the input that is wrong.
 //!
-//! Kinds are those of the engine ([`ErrorKind`]): they tell whose fault it is and whether a later try may succeed. Where several
-//! places of the input are wrong, the error carries all of them as [`Problem`]s.
+//! [`EngineError`] has message, kind and cause; an error that comes from the engine keeps all three. Kinds are those of the engine
+//! ([`ErrorKind`]): they tell whose fault it is and whether a later try may succeed. Where several places of the input are wrong,
+//! the error carries all of them as [`Problem`]s.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-use pipeline::error::ErrorKind;
+use pipeline::error::{Error as EngineError, ErrorKind};
 
 /// Short for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something in this crate failed.
-pub struct Error(Box<Inner>);
-
-struct Inner {
-    kind: ErrorKind,
-    message: String,
+pub struct Error {
+    error: EngineError,
     problems: Vec<Problem>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            message: message.into(),
-            problems: Vec::new(),
-            source: None,
-        }))
+        EngineError::new(kind, message).into()
     }
 
     /// Files that somebody has to correct, with every place that is wrong.
     pub(crate) fn with_problems(message: impl Into<String>, problems: Vec<Problem>) -> Self {
-        let mut error = Self::new(ErrorKind::Configuration, message);
-        error.0.problems = problems;
-        error
+        Self {
+            error: EngineError::new(ErrorKind::Configuration, message),
+            problems,
+        }
     }
 
     /// For `map_err`: an error of this kind, caused by the one that is mapped.
@@ -43,27 +36,32 @@ impl Error {
         kind: ErrorKind,
         message: impl Into<String>,
     ) -> impl FnOnce(E) -> Self {
-        move |source| {
-            let mut error = Self::new(kind, message);
-            error.0.source = Some(source.into());
-            error
-        }
+        move |source| EngineError::new(kind, message).caused_by(source).into()
     }
 
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.error.kind()
     }
 
     /// Every place that is wrong; empty where the message says all.
     pub fn problems(&self) -> &[Problem] {
-        &self.0.problems
+        &self.problems
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        Self {
+            error,
+            problems: Vec::new(),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
-        for (index, problem) in self.0.problems.iter().enumerate() {
+        write!(f, "{}", self.error)?;
+        for (index, problem) in self.problems.iter().enumerate() {
             let separator = if index == 0 { ": " } else { "; " };
             write!(f, "{separator}{problem}")?;
         }
@@ -73,18 +71,18 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {self}", self.0.kind)?;
-        match &self.0.source {
+        write!(f, "{:?}: {self}", self.kind())?;
+        match self.source() {
             Some(source) => write!(f, ": {source:?}"),
             None => Ok(()),
         }
     }
 }
 
+/// The cause is that of the engine's error, whose own message is part of this one's.
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let source = self.0.source.as_deref()?;
-        Some(source)
+        self.error.source()
     }
 }
 
@@ -155,5 +153,18 @@ mod tests {
         assert_eq!(error.to_string(), "archive cannot be read");
         assert!(error.kind().is_retryable());
         assert_eq!(error.source().unwrap().to_string(), "disk is gone");
+    }
+
+    #[test]
+    fn an_error_of_the_engine_keeps_kind_message_and_cause() {
+        let cause = EngineError::new(ErrorKind::Internal, "no column=qty");
+        let error: Error = cause.context("the metrics cannot be loaded").into();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert_eq!(error.to_string(), "the metrics cannot be loaded");
+        assert_eq!(error.source().unwrap().to_string(), "no column=qty");
+        assert_eq!(
+            format!("{error:?}"),
+            "Internal: the metrics cannot be loaded: Internal: no column=qty"
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use arrow::error::ArrowError;
+use schemas::error::Fault;
 
 /// Short for results of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -31,17 +32,6 @@ pub enum ErrorKind {
     /// The dead-letter circuit breaker has opened: most records cannot be used.
     DeadLetters,
     /// A mistake in this program.
-    Internal,
-}
-
-/// Who has to act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// Whoever configured, asked or produced.
-    User,
-    /// Something outside this process.
-    External,
-    /// This program.
     Internal,
 }
 

@@ -134,6 +134,11 @@ impl DurationMs {
     pub fn from_std(duration: std::time::Duration) -> Self {
         Self(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
     }
+
+    /// The same as a standard duration, which has no sign: zero if this points into the past.
+    pub fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
+    }
 }
 
 impl fmt::Display for DurationMs {
@@ -342,6 +347,8 @@ mod tests {
             1
         );
         assert_eq!(DurationMs::from_std(Duration::MAX).as_ms(), i64::MAX);
+        assert_eq!(DurationMs::SECOND.to_std(), Duration::from_secs(1));
+        assert_eq!((-DurationMs::SECOND).to_std(), Duration::ZERO);
     }
 
     #[test]

@@ -5,13 +5,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use schemas::event::Topic;
 use schemas::partition::partition_of;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::dirty::{FaultInjector, Injection};
 use super::error::Error;
 use super::payload::Payload;
-use super::plan::{EventSink, Plan, SimTopic, SimulationSummary};
+use super::plan::{EventSink, Plan, SimulationSummary};
 use super::random::{RandomGenerator, Stream};
 use super::record::{SimulatedRecord, uuid_text};
 use super::truth::SoldInterval;
@@ -38,7 +39,7 @@ impl<'s> Subject<'s> {
 
 /// Everything an event has beside the fields of its type.
 pub(crate) struct Envelope<'e> {
-    pub topic: SimTopic,
+    pub topic: Topic,
     pub event_type: &'static str,
     pub occurred_at: TimestampMs,
     pub source: &'static str,
@@ -87,9 +88,9 @@ impl<'s> ArrivalQueue<'s> {
     ) -> EventId {
         // A correction is recorded after the event that it corrects, within the same bound. Delays in ms.
         let (least, most) = match (envelope.topic, envelope.corrects) {
-            (SimTopic::Orders, None) => (200, 20_000),
-            (SimTopic::Orders, Some(_)) => (25_000, 55_000),
-            (SimTopic::Complaints, _) => (50, 1_900),
+            (Topic::Orders, None) => (200, 20_000),
+            (Topic::Orders, Some(_)) => (25_000, 55_000),
+            (Topic::Complaints, _) => (50, 1_900),
             (_, None) => (5_000, 240_000),
             (_, Some(_)) => (300_000, 540_000),
         };

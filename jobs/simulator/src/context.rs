@@ -1,11 +1,11 @@
 //! What every actor of a simulation has access to.
 
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 
 use super::agenda::Agenda;
 use super::arrivals::{ArrivalQueue, Envelope, Subject};
 use super::days::SimulatedDay;
-use super::plan::SimTopic;
 use super::shelves::Shelves;
 use super::world::{Customer, World};
 
@@ -27,7 +27,7 @@ impl<'a> SimulationContext<'a, '_> {
 
 /// An envelope for an event about a customer, with the system as actor; callers override what differs.
 pub(crate) fn about_customer<'e>(
-    topic: SimTopic,
+    topic: Topic,
     event_type: &'static str,
     occurred_at: TimestampMs,
     source: &'static str,

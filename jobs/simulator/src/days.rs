@@ -59,14 +59,9 @@ pub(crate) struct WorkingDate {
 
 impl Days {
     /// # Errors
-    /// A plan that does not stay within the years 2000 to 9998.
+    /// Those of [`Plan::last_day`].
     pub(crate) fn of(plan: &Plan) -> Result<Self, Error> {
-        let last = plan
-            .start
-            .checked_add_signed(Duration::days(plan.days.into()));
-        if plan.start.year() < 2000 || last.is_none_or(|last| last.year() > 9998) {
-            return Err(Error::Calendar { days: plan.days });
-        }
+        plan.last_day()?;
         Ok(Self {
             calendar: Calendar::built_in(plan.zone),
             start: plan.start,
@@ -207,14 +202,21 @@ mod tests {
             days,
             ..Plan::default()
         };
-        assert!(matches!(
-            Days::of(&plan(1999, 1)),
-            Err(Error::Calendar { .. })
-        ));
-        assert!(matches!(
-            Days::of(&plan(2026, u32::MAX)),
-            Err(Error::Calendar { .. })
-        ));
+        for (year, days) in [
+            (1999, 1),
+            (2026, 100_000_000),
+            (2026, u32::MAX),
+            (9998, 93),
+            (9999, 1),
+        ] {
+            let refused = Days::of(&plan(year, days));
+            assert!(
+                matches!(refused, Err(Error::Calendar { .. })),
+                "{year} {days}"
+            );
+        }
+        let last = plan(9998, 92).last_day().unwrap();
+        assert_eq!(last.to_string(), "9998-12-31");
         let future = Days::of(&plan(2090, 7)).unwrap();
         assert_eq!(future.all().filter(|day| day.is_working).count(), 5);
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use schemas::error::Fault;
 use thiserror::Error;
 
@@ -12,8 +13,10 @@ pub enum Error {
     #[error("a plan needs at least one of each: setting={setting} value={value}")]
     Plan { setting: &'static str, value: u32 },
     /// Start date and number of days leave the calendar.
-    #[error("the plan leaves the calendar; start earlier or take fewer days: days={days}")]
-    Calendar { days: u32 },
+    #[error(
+        "the plan leaves the years 2000 to 9998; choose another start or fewer days: start={start} days={days}"
+    )]
+    Calendar { start: NaiveDate, days: u32 },
     /// A file or folder cannot be written.
     #[error("cannot write; check the folder and free space: path={path}")]
     Write {

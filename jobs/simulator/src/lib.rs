@@ -53,7 +53,7 @@ mod writer;
 mod tests;
 
 pub use error::Error;
-pub use plan::{EventSink, Plan, SimTopic, SimulationSummary};
+pub use plan::{EventSink, Plan, SimulationSummary};
 pub use reference::write_reference;
 pub use truth::{Anomaly, DirtyRecord, SoldInterval};
 pub use write::{EventFiles, write_dir};

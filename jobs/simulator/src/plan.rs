@@ -1,14 +1,19 @@
 //! The plan of a simulation, the receiver of its records, and its summary.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, Duration, NaiveDate};
 use chrono_tz::Tz;
-use schemas::time::{DurationMs, TimestampMs};
+use schemas::event::Topic;
+use schemas::time::TimestampMs;
 use serde::Serialize;
 
 use super::error::Error;
 use super::truth::{Anomaly, DirtyRecord, SoldInterval};
+
+/// The years in which a plan has to stay: events before 2000 or after 9999 would not be valid (K4).
+const YEARS: RangeInclusive<i32> = 2000..=9998;
 
 /// What to simulate. The same plan gives the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,55 +61,21 @@ impl Plan {
         }
         Ok(())
     }
-}
 
-/// The four input topics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SimTopic {
-    Orders,
-    Visits,
-    Complaints,
-    Prices,
-}
-
-impl SimTopic {
-    pub const ALL: [Self; 4] = [Self::Orders, Self::Visits, Self::Complaints, Self::Prices];
-
-    /// Default topic name, which is also the folder of its event files.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Orders => "orders.v1",
-            Self::Visits => "visits.v1",
-            Self::Complaints => "complaints.v1",
-            Self::Prices => "prices.v1",
-        }
-    }
-
-    /// Position in [`SimTopic::ALL`].
-    pub fn index(self) -> usize {
-        self as usize
-    }
-
-    /// Whether a record's partition follows from an id in its payload; prices have none.
-    pub(crate) fn is_keyed(self) -> bool {
-        self != Self::Prices
-    }
-
-    /// The default bound (contract 2); a clean run keeps within it.
-    pub(crate) fn out_of_orderness(self) -> DurationMs {
-        match self {
-            Self::Orders => DurationMs::MINUTE,
-            Self::Complaints => DurationMs::from_secs(5),
-            Self::Visits | Self::Prices => DurationMs::from_minutes(10),
-        }
-    }
-
-    /// The default allowed lateness (contract 2); records of a dirty run beyond it are too late (K6).
-    pub(crate) fn allowed_lateness(self) -> DurationMs {
-        match self {
-            Self::Orders | Self::Complaints => DurationMs::from_days(2),
-            Self::Visits | Self::Prices => DurationMs::from_days(7),
-        }
+    /// The last local day.
+    ///
+    /// # Errors
+    /// A plan without days, customers or partitions, or one that leaves the years 2000 to 9998.
+    pub fn last_day(&self) -> Result<NaiveDate, Error> {
+        self.validate()?;
+        let after_start = Duration::days(i64::from(self.days) - 1);
+        self.start
+            .checked_add_signed(after_start)
+            .filter(|last| YEARS.contains(&self.start.year()) && YEARS.contains(&last.year()))
+            .ok_or(Error::Calendar {
+                start: self.start,
+                days: self.days,
+            })
     }
 }
 
@@ -115,7 +86,7 @@ pub trait EventSink {
     /// of a dirty run.
     fn event(
         &mut self,
-        topic: SimTopic,
+        topic: Topic,
         partition: u32,
         key: Option<&str>,
         recorded_at: TimestampMs,

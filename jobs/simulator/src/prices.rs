@@ -1,11 +1,12 @@
 //! The price topic: list prices, promotions, and the prices that retailers charge.
 
+use schemas::event::Topic;
 use schemas::money::Fen;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::arrivals::{Envelope, Subject};
 use super::context::{SimulationContext, about_customer};
-use super::plan::{Plan, SimTopic};
+use super::plan::Plan;
 use super::random::{RandomGenerator, Stream};
 use super::world::{Customer, ListPrice, scaled_price};
 
@@ -109,7 +110,7 @@ impl PriceDesk {
         let mut post = |price, basis, corrects| {
             let customer = context.customer(collection.index);
             let mut envelope = about_customer(
-                SimTopic::Prices,
+                Topic::Prices,
                 "price.observed",
                 seen_at,
                 "FIELD_APP",
@@ -168,7 +169,7 @@ impl PriceDesk {
             .suggested;
         let (present, honest) = (self.random.permille(970), self.random.permille(980));
         let mut envelope = about_customer(
-            SimTopic::Prices,
+            Topic::Prices,
             "price.tag_checked",
             seen_at,
             "FIELD_APP",
@@ -217,7 +218,7 @@ fn announce(context: &mut SimulationContext<'_, '_>, price: &ListPrice) {
 
 fn of_sku<'e>(event_type: &'static str, occurred_at: TimestampMs, sku_id: &'e str) -> Envelope<'e> {
     Envelope {
-        topic: SimTopic::Prices,
+        topic: Topic::Prices,
         event_type,
         occurred_at,
         source: "PRICE_SYSTEM",

@@ -2,15 +2,15 @@
 
 use std::cmp::Ordering;
 
+use schemas::event::{Reason, Topic};
 use schemas::time::TimestampMs;
 
-use super::plan::SimTopic;
 use super::verdict::EventId;
 
 /// A record that has not reached its log yet.
 #[derive(Clone)]
 pub(crate) struct SimulatedRecord {
-    pub topic: SimTopic,
+    pub topic: Topic,
     pub event_type: &'static str,
     pub partition: u32,
     pub key: Box<str>,
@@ -21,7 +21,7 @@ pub(crate) struct SimulatedRecord {
     /// Fault injection is off or has already processed it.
     pub is_settled: bool,
     /// Why it is a dead letter, if it is one.
-    pub flaw: Option<&'static str>,
+    pub flaw: Option<Reason>,
     /// Order of posting breaks ties of arrival.
     pub number: u64,
 }

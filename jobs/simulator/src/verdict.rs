@@ -4,9 +4,8 @@
 
 use std::collections::HashMap;
 
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
-
-use super::plan::SimTopic;
 
 /// What one topic partition has accepted so far.
 #[derive(Default)]
@@ -27,12 +26,12 @@ impl Accepted {
     /// The reason not to accept a well-formed record; without one, the record is accepted and remembered.
     pub(crate) fn judge(
         &mut self,
-        topic: SimTopic,
+        topic: Topic,
         id: &EventId,
         occurred_at: TimestampMs,
     ) -> Option<&'static str> {
         let limit = self.highest.map_or(TimestampMs::MIN, |highest| {
-            highest - topic.out_of_orderness() - topic.allowed_lateness()
+            highest - topic.default_out_of_orderness() - topic.default_allowed_lateness()
         });
         if occurred_at < limit {
             return Some("too_late");
@@ -65,7 +64,7 @@ mod tests {
     fn k06_late_is_strictly_below_the_limit_and_only_accepted_records_move_it() {
         let mut orders = Accepted::default();
         let mut judge =
-            |id: u8, at| orders.judge(SimTopic::Orders, &[id; 16], TimestampMs::from_ms(at));
+            |id: u8, at| orders.judge(Topic::Orders, &[id; 16], TimestampMs::from_ms(at));
         assert_eq!(judge(1, SPAN), None);
         assert_eq!(judge(2, 0), None, "at the limit");
         assert_eq!(judge(3, -1), Some("too_late"));
@@ -82,7 +81,7 @@ mod tests {
     fn k06_a_forgotten_id_is_accepted_again() {
         let mut orders = Accepted::default();
         let mut judge =
-            |id: u8, at| orders.judge(SimTopic::Orders, &[id; 16], TimestampMs::from_ms(at));
+            |id: u8, at| orders.judge(Topic::Orders, &[id; 16], TimestampMs::from_ms(at));
         assert_eq!(judge(1, 0), None);
         assert_eq!(judge(2, SPAN), None);
         assert_eq!(judge(1, SPAN), Some("duplicate"), "still at the limit");

@@ -4,12 +4,13 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 use serde::Serialize;
 
 use super::error::Error;
 use super::generate;
-use super::plan::{EventSink, Plan, SimTopic, SimulationSummary};
+use super::plan::{EventSink, Plan, SimulationSummary};
 use super::reference::write_reference;
 use super::truth::{DirtyRecord, SoldInterval};
 
@@ -39,8 +40,8 @@ impl EventFiles {
     /// Creates the files of a plan under `out`; replaces those of an earlier run.
     pub fn create(plan: &Plan, out: &Path) -> Result<Self, Error> {
         let mut logs = Vec::new();
-        for topic in SimTopic::ALL {
-            let folder = out.join(topic.folder());
+        for topic in Topic::ALL {
+            let folder = out.join(topic.default_topic());
             create_empty(&folder)?;
             for partition in 0..plan.partitions {
                 logs.push(LineFile::create(
@@ -85,7 +86,7 @@ impl EventFiles {
 impl EventSink for EventFiles {
     fn event(
         &mut self,
-        topic: SimTopic,
+        topic: Topic,
         partition: u32,
         _key: Option<&str>,
         _recorded_at: TimestampMs,

@@ -1,7 +1,9 @@
 //! The last stage of a record: its offset, its label, the sink.
 
+use schemas::event::Topic;
+
 use super::error::Error;
-use super::plan::{EventSink, Plan, SimTopic, SimulationSummary};
+use super::plan::{EventSink, Plan, SimulationSummary};
 use super::record::{SimulatedRecord, uuid_text};
 use super::truth::{DirtyRecord, SoldInterval};
 use super::verdict::Accepted;
@@ -24,7 +26,7 @@ struct PartitionState {
 
 impl<'s> RecordWriter<'s> {
     pub(crate) fn new(plan: &Plan, sink: &'s mut dyn EventSink) -> Self {
-        let partitions = SimTopic::ALL.len() * plan.partitions as usize;
+        let partitions = Topic::ALL.len() * plan.partitions as usize;
         Self {
             sink,
             states: (0..partitions).map(|_| PartitionState::default()).collect(),
@@ -42,7 +44,7 @@ impl<'s> RecordWriter<'s> {
         let offset = partition_state.next_offset;
         partition_state.next_offset += 1;
         let reason = match record.flaw {
-            Some(flaw) => Some(flaw),
+            Some(flaw) => Some(flaw.as_str()),
             None if self.labels_verdicts => {
                 partition_state
                     .accepted
@@ -60,7 +62,7 @@ impl<'s> RecordWriter<'s> {
         if let Some(reason) = reason {
             let id = uuid_text(&record.event_id);
             self.sink.dirty(&DirtyRecord {
-                topic: topic.folder(),
+                topic: topic.default_topic(),
                 partition: record.partition,
                 offset,
                 event_id: contains(&record.payload, id.as_str().as_bytes()).then_some(id.as_str()),
@@ -82,7 +84,10 @@ impl<'s> RecordWriter<'s> {
     fn count(&mut self, record: &SimulatedRecord, reason: Option<&'static str>) {
         let summary = &mut self.summary;
         summary.records += 1;
-        *summary.by_topic.entry(record.topic.folder()).or_default() += 1;
+        *summary
+            .by_topic
+            .entry(record.topic.default_topic())
+            .or_default() += 1;
         *summary
             .by_verdict
             .entry(reason.unwrap_or("accepted"))

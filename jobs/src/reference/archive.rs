@@ -4,7 +4,6 @@
 //! then. A new version takes effect at a seal and runs its readers again.
 
 use std::collections::BTreeMap;
-use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -32,17 +31,16 @@ impl ReferenceArchive {
         }
     }
 
-    /// Reads `dir`, stores its files under their content hash, and returns the data. A missing folder is empty data.
+    /// Stores the files that `reference` was read from under its version.
     ///
     /// # Errors
-    /// Files that cannot be used, with every [`crate::error::Problem`]; a storage that cannot be written.
-    pub async fn add(&self, dir: &FilePath) -> Result<Arc<ReferenceData>> {
-        let files = if ReferenceData::folder_exists(dir)? {
-            ReferenceData::read_files(dir)?
-        } else {
-            BTreeMap::new()
-        };
-        let reference = Arc::new(ReferenceData::from_files(&files)?);
+    /// A storage that cannot be written.
+    pub async fn add(
+        &self,
+        files: BTreeMap<String, Vec<u8>>,
+        reference: &Arc<ReferenceData>,
+    ) -> Result<()> {
+        debug_assert_eq!(ReferenceData::version_of(&files), reference.version());
         for (name, bytes) in files {
             let path = folder(reference.version()).join(name);
             // Equal content under an equal name: writing it again changes nothing.
@@ -54,8 +52,8 @@ impl ReferenceArchive {
                     .map_err(Error::from_source(ErrorKind::Unavailable, message))?;
             }
         }
-        self.remember(&reference);
-        Ok(reference)
+        self.remember(reference);
+        Ok(())
     }
 
     /// Reads a version that was added earlier.
@@ -145,20 +143,22 @@ mod tests {
 
     use super::*;
 
+    /// Adds the file `ref_unit.csv` with one unit, and returns what it holds.
+    async fn add(archive: &ReferenceArchive, unit: &str) -> Arc<ReferenceData> {
+        let rows = format!(
+            "unit_id,unit_kind,parent_id,open_time,close_time,valid_from,valid_to\n{unit},CALL_CENTRE,,,,2020-01-01T00:00:00Z,\n"
+        );
+        let files = BTreeMap::from([("ref_unit.csv".to_owned(), rows.into_bytes())]);
+        let reference = Arc::new(ReferenceData::from_files(&files).unwrap());
+        archive.add(files, &reference).await.unwrap();
+        reference
+    }
+
     #[tokio::test]
     async fn a_version_can_be_read_after_the_files_have_changed() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("ref_unit.csv");
-        let rows = |unit: &str| {
-            format!(
-                "unit_id,unit_kind,parent_id,open_time,close_time,valid_from,valid_to\n{unit},CALL_CENTRE,,,,2020-01-01T00:00:00Z,\n"
-            )
-        };
         let archive = ReferenceArchive::new(Arc::new(InMemory::new()));
-        std::fs::write(&file, rows("U1")).unwrap();
-        let first = archive.add(dir.path()).await.unwrap();
-        std::fs::write(&file, rows("U2")).unwrap();
-        let second = archive.add(dir.path()).await.unwrap();
+        let first = add(&archive, "U1").await;
+        let second = add(&archive, "U2").await;
         assert_ne!(first.version(), second.version());
         let read = archive.read(first.version()).await.unwrap();
         assert_eq!(read.version(), first.version());
@@ -169,9 +169,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_missing_folder_is_empty_data_and_can_be_read_again() {
+    async fn empty_data_can_be_read_again() {
         let archive = ReferenceArchive::new(Arc::new(InMemory::new()));
-        let empty = archive.add(FilePath::new("/nowhere/at/all")).await.unwrap();
+        let empty = Arc::new(ReferenceData::empty());
+        archive.add(BTreeMap::new(), &empty).await.unwrap();
         let other = ReferenceArchive::new(archive.store.clone());
         assert!(other.read(empty.version()).await.is_ok());
     }

@@ -3,7 +3,10 @@
 //! 0 done · 1 failed · 2 wrong usage or configuration · 3 audit found a difference · 4 another owner took over ·
 //! 5 events are missing upstream.
 
-use pipeline::error::{Error, ErrorKind};
+use std::error::Error as StdError;
+
+use pipeline::error::ErrorKind;
+use schemas::error::Fault;
 
 /// An end of a command that the exit code tells apart from a failure.
 #[derive(Debug, thiserror::Error)]
@@ -25,15 +28,24 @@ impl CommandError {
     }
 }
 
-/// The exit code of a command that ended with this error.
+/// The exit code of a command that ended with this error: that of the outermost error that has one.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(code_of).unwrap_or(1)
+}
+
+/// The exit code of one error of a chain; `None` leaves the decision to its cause.
+fn code_of(error: &(dyn StdError + 'static)) -> Option<u8> {
     if let Some(error) = error.downcast_ref::<CommandError>() {
-        return error.code();
+        return Some(error.code());
     }
-    match error.downcast_ref::<Error>() {
-        Some(error) => of_kind(error.kind()),
-        None => 1,
+    if let Some(error) = error.downcast_ref::<pipeline::error::Error>() {
+        return Some(of_kind(error.kind()));
     }
+    if let Some(error) = error.downcast_ref::<jobs::error::Error>() {
+        return Some(of_kind(error.kind()));
+    }
+    let error = error.downcast_ref::<simulator::Error>()?;
+    (error.fault() == Fault::User).then_some(2)
 }
 
 fn of_kind(kind: ErrorKind) -> u8 {
@@ -49,8 +61,15 @@ fn of_kind(kind: ErrorKind) -> u8 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use anyhow::anyhow;
+    use jobs::reference::{ReferenceArchive, ReferenceData};
+    use object_store::memory::InMemory;
+    use pipeline::error::Error;
 
     use super::*;
 
@@ -73,13 +92,58 @@ mod tests {
             assert_eq!(code(&ended.into()), expected, "{kind:?} of a shard");
             let opened = anyhow::Error::from(error()).context("inputs cannot be opened");
             assert_eq!(code(&opened), expected, "{kind:?} with context");
+            // The simulator stops where its receiver fails: the code is the receiver's.
+            let stopped = simulator::Error::Sink {
+                topic: "orders.v1",
+                source: Box::new(error()),
+            };
+            assert_eq!(code(&stopped.into()), expected, "{kind:?} of a receiver");
         }
         for (error, expected) in [
             (CommandError::Usage("no such key".to_owned()).into(), 2),
             (CommandError::Differences(7).into(), 3),
             (anyhow!("no epoch yet"), 1),
+            (
+                anyhow::Error::from(CommandError::Differences(7)).context("audit"),
+                3,
+            ),
         ] {
             assert_eq!(code(&error), expected, "{error}");
         }
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_run_is_wrong_usage_and_a_full_disk_is_not() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        for (error, expected) in [
+            (
+                simulator::Error::Plan {
+                    setting: "days",
+                    value: 0,
+                },
+                2,
+            ),
+            (
+                simulator::Error::Write {
+                    path: "out".into(),
+                    source: full,
+                },
+                1,
+            ),
+        ] {
+            let text = error.to_string();
+            assert_eq!(code(&error.into()), expected, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn files_to_correct_are_configuration_and_lost_ones_are_not() {
+        let wrong = ReferenceData::load(Path::new("/nowhere/ref"))
+            .err()
+            .unwrap();
+        assert_eq!(code(&wrong.into()), 2);
+        let archive = ReferenceArchive::new(Arc::new(InMemory::new()));
+        let lost = archive.read("nowhere").await.err().unwrap();
+        assert_eq!(code(&lost.into()), 1);
     }
 }

@@ -104,7 +104,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Run(args) => run::run(&args, &config::load(file)?).await,
         Command::Simulate(args) => simulate::run(&args, &config::load(file)?).await,
-        Command::Check(args) => check::run(&args, file).await,
+        Command::Check(check::CheckArgs {}) => check::run(file).await,
         Command::Publish(args) => publish::run(&args, &config::load(file)?).await,
         Command::Audit(args) => audit::run(&args, &config::load(file)?).await,
         Command::Status(args) => status::run(&args, &config::load(file)?).await,

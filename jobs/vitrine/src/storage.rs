@@ -1,6 +1,7 @@
 //! What a storage holds: the object store itself, sessions over the newest epoch, archived reference data.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -8,7 +9,6 @@ use anyhow::{Context, bail};
 use jobs::catalogue;
 use jobs::reference::{ReferenceArchive, ReferenceData};
 use object_store::ObjectStore;
-use pipeline::error::ErrorKind;
 use pipeline::publisher::{EpochRecord, newest_epoch};
 use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
 use pipeline::query::{Engine, Lease, Session};
@@ -54,6 +54,11 @@ impl<'c> EpochReader<'c> {
         })
     }
 
+    /// The object store itself.
+    pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
     /// Pins the newest epoch, holds its files and opens it.
     pub(crate) async fn session(&self) -> anyhow::Result<Session> {
         Ok(self.newest().await?.1)
@@ -61,17 +66,33 @@ impl<'c> EpochReader<'c> {
 
     /// The same with the record of the epoch.
     pub(crate) async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
-        let Some(epoch) = newest_epoch(self.store.clone()).await? else {
-            bail!(
+        match self.newest_if_any().await? {
+            Some(newest) => Ok(newest),
+            None => bail!(
                 "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
                 self.config.storage.url
-            );
+            ),
+        }
+    }
+
+    /// The same; `None` if nothing has been published yet.
+    pub(crate) async fn newest_if_any(&self) -> anyhow::Result<Option<(EpochRecord, Session)>> {
+        let Some(epoch) = newest_epoch(self.store.clone()).await? else {
+            return Ok(None);
         };
         // Before anything of the epoch is read.
         let lease = self.lease(&epoch).await;
         let snapshot = self.snapshot(&epoch).await?;
         let session = Session::open(&snapshot, &self.engine).await?;
-        Ok((epoch, session.holding(lease)))
+        Ok(Some((epoch, session.holding(lease))))
+    }
+
+    /// The reference data that were in force in an epoch.
+    pub(crate) async fn reference(
+        &self,
+        epoch: &EpochRecord,
+    ) -> anyhow::Result<Arc<ReferenceData>> {
+        Ok(self.archive.read(&epoch.reference).await?)
     }
 
     /// The lease of the epoch; without one, what is replaced meanwhile is still kept for an hour.
@@ -138,7 +159,7 @@ impl<'c> EpochReader<'c> {
                     .collect(),
             });
         }
-        let reference = self.archive.read(&epoch.reference).await?;
+        let reference = self.reference(epoch).await?;
         Ok(Snapshot {
             epoch: epoch.epoch,
             committed_at_ms: epoch.committed_at_ms,
@@ -167,29 +188,40 @@ pub(crate) async fn reference_data(
     config: &Config,
     archive: &ReferenceArchive,
 ) -> anyhow::Result<Arc<ReferenceData>> {
-    let dir = &config.reference.dir;
-    let reference = archive.add(dir).await.map_err(|error| -> anyhow::Error {
-        match error.kind() {
-            // Files that somebody has to correct, as `vitrine check` reports too.
-            ErrorKind::Configuration => {
-                let message = format!("[reference] dir={}: {error}", dir.display());
-                CommandError::Usage(message).into()
-            }
-            _ => error.into(),
-        }
-    })?;
-    if !ReferenceData::folder_exists(dir)? {
-        tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
-    }
+    let dir = config.reference.dir.clone();
+    let (files, reference) = tokio::task::spawn_blocking(move || read_reference(&dir))
+        .await
+        .context("reading reference data stopped")?
+        // Files that somebody has to correct, as `vitrine check` reports too.
+        .map_err(|error| {
+            let dir = config.reference.dir.display();
+            CommandError::Usage(format!("[reference] dir={dir}: {error}"))
+        })?;
+    archive.add(files, &reference).await?;
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");
     }
     Ok(reference)
 }
 
+/// The files of a folder, and what they hold; nothing if there is no folder.
+fn read_reference(
+    dir: &Path,
+) -> jobs::error::Result<(BTreeMap<String, Vec<u8>>, Arc<ReferenceData>)> {
+    let files = if ReferenceData::folder_exists(dir)? {
+        ReferenceData::read_files(dir)?
+    } else {
+        tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
+        BTreeMap::new()
+    };
+    let reference = ReferenceData::from_files(&files)?;
+    Ok((files, Arc::new(reference)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use super::*;
 
@@ -214,6 +246,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_missing_folder_is_empty_reference_data_and_a_wrong_file_is_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(&folder);
+        config.reference.dir = folder.path().join("ref");
+        let archive = ReferenceArchive::new(object_store(&config).unwrap());
+        let empty = reference_data(&config, &archive).await.unwrap();
+        assert_eq!(empty.version(), ReferenceData::empty().version());
+
+        std::fs::create_dir(&config.reference.dir).unwrap();
+        let file = config.reference.dir.join("ref_sku.csv");
+        std::fs::write(&file, "sku_id,is_key_brand\nS1,perhaps\n").unwrap();
+        let error = reference_data(&config, &archive).await.err().unwrap();
+        let is_usage = matches!(error.downcast_ref(), Some(CommandError::Usage(_)));
+        assert!(is_usage, "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("[reference] dir=") && text.contains("ref_sku.csv:2"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
     async fn sessions_of_one_epoch_share_a_lease() {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder);
@@ -232,6 +286,19 @@ mod tests {
         drop(again);
         Arc::into_inner(first).unwrap().close().await;
         assert_eq!(leases(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_storage_without_an_epoch_has_no_newest_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder);
+        let reader = EpochReader::new(&config).unwrap();
+        assert!(reader.newest_if_any().await.unwrap().is_none());
+        let error = reader.newest().await.err().unwrap();
+        assert!(
+            error.to_string().contains("nothing has been published yet"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -27,9 +27,9 @@ pub use zone::CalendarZone;
 
 /// Office hours of a working day, half open: [open, close).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct WorkingHours {
-    pub open: NaiveTime,
-    pub close: NaiveTime,
+struct WorkingHours {
+    open: NaiveTime,
+    close: NaiveTime,
 }
 
 impl Default for WorkingHours {
@@ -80,19 +80,8 @@ impl Calendar {
         self
     }
 
-    /// The same calendar for a unit with other hours.
-    #[must_use]
-    pub fn with_hours(mut self, hours: WorkingHours) -> Self {
-        self.hours = hours;
-        self
-    }
-
     pub fn zone(&self) -> CalendarZone {
         self.zone
-    }
-
-    pub fn hours(&self) -> WorkingHours {
-        self.hours
     }
 
     /// The rows of the calendar by date.

@@ -122,7 +122,11 @@ fn clamp_keeps_working_hours_and_moves_other_instants_to_the_next_opening() {
         close: NaiveTime::from_hms_opt(23, 59, 59).unwrap(),
     };
     let at = local("2026-11-20 20:00");
-    assert_eq!(calendar().with_hours(all_day).clamp(at), Ok(at));
+    let calendar = Calendar {
+        hours: all_day,
+        ..calendar()
+    };
+    assert_eq!(calendar.clamp(at), Ok(at));
 }
 
 #[test]

@@ -30,8 +30,8 @@ impl Calendar {
         let mut date = self.zone().local_date(from);
         while from < to && self.zone().start_of(date) < to {
             if self.is_working_day(date)? {
-                let open = self.zone().instant(date.and_time(self.hours().open));
-                let close = self.zone().instant(date.and_time(self.hours().close));
+                let open = self.zone().instant(date.and_time(self.hours.open));
+                let close = self.zone().instant(date.and_time(self.hours.close));
                 total += (to.min(close) - from.max(open)).max(DurationMs::ZERO);
             }
             date = date + Days::new(1);
@@ -88,7 +88,7 @@ impl Calendar {
     }
 
     fn clamp_local(&self, local: NaiveDateTime) -> Result<NaiveDateTime, Error> {
-        let hours = self.hours();
+        let hours = self.hours;
         let date = local.date();
         if !self.is_working_day(date)? || local.time() >= hours.close {
             return Ok(self.next_working_day(date)?.and_time(hours.open));

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::time::DurationMs;
+
 /// One of the four input topics, in the order in which inputs are listed everywhere.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,6 +37,23 @@ impl Topic {
             Topic::Visits => "visits.v1",
             Topic::Complaints => "complaints.v1",
             Topic::Prices => "prices.v1",
+        }
+    }
+
+    /// How far events may be out of order unless the configuration says otherwise (contract 2).
+    pub const fn default_out_of_orderness(self) -> DurationMs {
+        match self {
+            Topic::Orders => DurationMs::MINUTE,
+            Topic::Complaints => DurationMs::from_secs(5),
+            Topic::Visits | Topic::Prices => DurationMs::from_minutes(10),
+        }
+    }
+
+    /// How late events may be beyond that unless the configuration says otherwise (contract 2); later ones are too late (K6).
+    pub const fn default_allowed_lateness(self) -> DurationMs {
+        match self {
+            Topic::Orders | Topic::Complaints => DurationMs::from_days(2),
+            Topic::Visits | Topic::Prices => DurationMs::from_days(7),
         }
     }
 

@@ -1,38 +1,24 @@
 //! Flaws that make a record a dead letter, one for each reason of K3 that a file can contain.
 
+use schemas::event::Reason;
 use schemas::time::{DurationMs, TimestampMs};
 
 use crate::random::RandomGenerator;
 use crate::record::SimulatedRecord;
 
 /// Rates, per million clean records.
-pub(super) const FLAWS: [(u32, Flaw); 10] = [
-    (150, Flaw::TooLarge),
-    (280, Flaw::InvalidUtf8),
-    (300, Flaw::Tombstone),
-    (1_000, Flaw::MalformedJson),
-    (900, Flaw::MissingField),
-    (200, Flaw::UnsupportedSchemaVersion),
-    (200, Flaw::UnknownEventType),
-    (900, Flaw::BadValue),
-    (500, Flaw::FutureDated),
-    (300, Flaw::MisplacedKey),
+pub(super) const FLAWS: [(u32, Reason); 10] = [
+    (150, Reason::TooLarge),
+    (280, Reason::InvalidUtf8),
+    (300, Reason::Tombstone),
+    (1_000, Reason::MalformedJson),
+    (900, Reason::MissingField),
+    (200, Reason::UnsupportedSchemaVersion),
+    (200, Reason::UnknownEventType),
+    (900, Reason::BadValue),
+    (500, Reason::FutureDated),
+    (300, Reason::MisplacedKey),
 ];
-
-/// What is wrong with a damaged record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flaw {
-    TooLarge,
-    InvalidUtf8,
-    Tombstone,
-    MalformedJson,
-    MissingField,
-    UnsupportedSchemaVersion,
-    UnknownEventType,
-    BadValue,
-    FutureDated,
-    MisplacedKey,
-}
 
 /// Most records over the size limit in a run: they take a megabyte each.
 const MOST_TOO_LARGE: u32 = 3;
@@ -53,9 +39,9 @@ pub(super) struct Flaws {
 
 impl Flaws {
     /// The first flaw whose share the roll falls in.
-    pub(super) fn choose(&mut self, mut falls_in: impl FnMut(u32) -> bool) -> Option<Flaw> {
+    pub(super) fn choose(&mut self, mut falls_in: impl FnMut(u32) -> bool) -> Option<Reason> {
         let (_, flaw) = *FLAWS.iter().find(|(rate, _)| falls_in(*rate))?;
-        if flaw == Flaw::TooLarge {
+        if flaw == Reason::TooLarge {
             self.too_large += 1;
             return (self.too_large <= MOST_TOO_LARGE).then_some(flaw);
         }
@@ -63,82 +49,66 @@ impl Flaws {
     }
 }
 
-impl Flaw {
-    /// The reason of K3.
-    pub(super) fn reason(self) -> &'static str {
-        match self {
-            Self::TooLarge => "too_large",
-            Self::InvalidUtf8 => "invalid_utf8",
-            Self::Tombstone => "tombstone",
-            Self::MalformedJson => "malformed_json",
-            Self::MissingField => "missing_field",
-            Self::UnsupportedSchemaVersion => "unsupported_schema_version",
-            Self::UnknownEventType => "unknown_event_type",
-            Self::BadValue => "bad_value",
-            Self::FutureDated => "future_dated",
-            Self::MisplacedKey => "misplaced_key",
+/// Damages the record so that it is a dead letter for this reason; false if that does not apply to it.
+pub(super) fn damage(
+    record: &mut SimulatedRecord,
+    reason: Reason,
+    partitions: u32,
+    random: &mut RandomGenerator,
+) -> bool {
+    let payload = &mut record.payload;
+    match reason {
+        Reason::TooLarge => {
+            let padding = "x".repeat(MAX_RECORD_BYTES);
+            insert_first(payload, &format!("\"trace_id\":\"{padding}\","));
+            true
         }
-    }
-
-    /// Damages the record; false if this flaw does not apply to it.
-    pub(super) fn apply(
-        self,
-        record: &mut SimulatedRecord,
-        partitions: u32,
-        random: &mut RandomGenerator,
-    ) -> bool {
-        let payload = &mut record.payload;
-        match self {
-            Self::TooLarge => {
-                let padding = "x".repeat(MAX_RECORD_BYTES);
-                insert_first(payload, &format!("\"trace_id\":\"{padding}\","));
-                true
-            }
-            Self::InvalidUtf8 => {
-                replace_value(payload, "source", "\"\u{1}\"") && {
-                    // Replaces the marker just set by a byte that no UTF-8 text contains.
-                    payload
-                        .iter_mut()
-                        .filter(|b| **b == 1)
-                        .for_each(|b| *b = 0xff);
-                    true
-                }
-            }
-            Self::Tombstone => {
-                *payload = b"null".as_slice().into();
-                true
-            }
-            Self::MalformedJson => {
-                damage_syntax(payload, random);
-                true
-            }
-            Self::MissingField => remove_required_field(record, random),
-            Self::UnsupportedSchemaVersion => replace_value(payload, "schema_version", "2"),
-            Self::UnknownEventType => replace_value(payload, "event_type", "\"order.teleported\""),
-            Self::BadValue => damage_value(record, random),
-            Self::FutureDated => {
-                // Only event types without observed instants may move far: others would be a `bad_value` first (K4).
-                let may_move_far = matches!(
-                    record.event_type,
-                    "order.confirmed" | "order.dispatched" | "case.resolved"
-                );
-                let occurred_at = if may_move_far && random.permille(300) {
-                    YEAR_2099
-                } else {
-                    let beyond = random.duration(DurationMs::SECOND, DurationMs::from_days(3));
-                    record.arrives_at + MAX_FUTURE_SKEW + beyond
-                };
-                replace_instant(payload, "occurred_at", occurred_at)
-            }
-            Self::MisplacedKey => {
-                let others = partitions - 1;
-                if others == 0 || !record.topic.is_keyed() {
-                    return false;
-                }
-                record.partition = (record.partition + 1 + random.below(others)) % partitions;
+        Reason::InvalidUtf8 => {
+            replace_value(payload, "source", "\"\u{1}\"") && {
+                // Replaces the marker just set by a byte that no UTF-8 text contains.
+                payload
+                    .iter_mut()
+                    .filter(|b| **b == 1)
+                    .for_each(|b| *b = 0xff);
                 true
             }
         }
+        Reason::Tombstone => {
+            *payload = b"null".as_slice().into();
+            true
+        }
+        Reason::MalformedJson => {
+            damage_syntax(payload, random);
+            true
+        }
+        Reason::MissingField => remove_required_field(record, random),
+        Reason::UnsupportedSchemaVersion => replace_value(payload, "schema_version", "2"),
+        Reason::UnknownEventType => replace_value(payload, "event_type", "\"order.teleported\""),
+        Reason::BadValue => damage_value(record, random),
+        Reason::FutureDated => {
+            // Only event types without observed instants may move far: others would be a `bad_value` first (K4).
+            let may_move_far = matches!(
+                record.event_type,
+                "order.confirmed" | "order.dispatched" | "case.resolved"
+            );
+            let occurred_at = if may_move_far && random.permille(300) {
+                YEAR_2099
+            } else {
+                let beyond = random.duration(DurationMs::SECOND, DurationMs::from_days(3));
+                record.arrives_at + MAX_FUTURE_SKEW + beyond
+            };
+            replace_instant(payload, "occurred_at", occurred_at)
+        }
+        Reason::MisplacedKey => {
+            let others = partitions - 1;
+            if others == 0 || !record.topic.is_keyed() {
+                return false;
+            }
+            record.partition = (record.partition + 1 + random.below(others)) % partitions;
+            true
+        }
+        // The keys of a file are the ids in its payloads (K1).
+        Reason::KeyMismatch => false,
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod flaws;
 
+use schemas::event::Reason;
 use schemas::time::DurationMs;
 
 use super::plan::Plan;
@@ -53,8 +54,8 @@ impl FaultInjector {
     }
 
     pub(crate) fn process(&mut self, record: SimulatedRecord, partitions: u32) -> Injection {
-        let bound = record.topic.out_of_orderness();
-        let horizon = bound + record.topic.allowed_lateness();
+        let bound = record.topic.default_out_of_orderness();
+        let horizon = bound + record.topic.default_allowed_lateness();
         let mut roll = self.random.below(1_000_000);
         let mut falls_in = |rate: u32| {
             let hit = roll < rate;
@@ -126,7 +127,7 @@ impl FaultInjector {
     fn damaged_copy(
         &mut self,
         record: &SimulatedRecord,
-        flaw: flaws::Flaw,
+        flaw: Reason,
         partitions: u32,
     ) -> Option<SimulatedRecord> {
         let mut copy = record.clone();
@@ -135,9 +136,8 @@ impl FaultInjector {
         copy.event_id[8] = 0x80 | copy.event_id[8] & 0x3f;
         let new_id = uuid_text(&copy.event_id);
         flaws::replace_once(&mut copy.payload, old_id.as_str(), new_id.as_str());
-        copy.flaw = Some(flaw.reason());
-        flaw.apply(&mut copy, partitions, &mut self.random)
-            .then_some(copy)
+        copy.flaw = Some(flaw);
+        flaws::damage(&mut copy, flaw, partitions, &mut self.random).then_some(copy)
     }
 }
 

@@ -3,13 +3,14 @@
 mod collection;
 mod staff;
 
+use schemas::event::Topic;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::agenda::Action;
 use super::arrivals::Envelope;
 use super::context::{SimulationContext, about_customer};
 use super::error::Error;
-use super::plan::{Plan, SimTopic};
+use super::plan::Plan;
 use super::prices::PriceDesk;
 use super::random::{RandomGenerator, Stream};
 use super::shelves::instant_of_count;
@@ -341,7 +342,7 @@ fn by_visitor<'e>(
 ) -> Envelope<'e> {
     let area = context.world.area(customer);
     let mut envelope = about_customer(
-        SimTopic::Visits,
+        Topic::Visits,
         event_type,
         occurred_at,
         "FIELD_APP",

@@ -1,11 +1,11 @@
 //! Reports of key-account specialists: sign-ins, monthly plans, appraisals.
 
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 
 use super::FieldForce;
 use crate::arrivals::{Envelope, Subject};
 use crate::context::SimulationContext;
-use crate::plan::SimTopic;
 use crate::world::Area;
 
 /// Sign-ins after 08:30, per mille.
@@ -88,7 +88,7 @@ fn by_staff<'e>(
     occurred_at: TimestampMs,
 ) -> Envelope<'e> {
     Envelope {
-        topic: SimTopic::Visits,
+        topic: Topic::Visits,
         event_type,
         occurred_at,
         source: "FIELD_APP",

@@ -1,5 +1,6 @@
 //! The events of an order's steps (`DOMAIN.md` 3.2).
 
+use schemas::event::Topic;
 use schemas::money::Fen;
 use schemas::time::{DurationMs, TimestampMs};
 
@@ -8,7 +9,7 @@ use super::order::{Order, OrderEventKind, SimulatedLine};
 use crate::arrivals::Envelope;
 use crate::context::{SimulationContext, about_customer};
 use crate::payload::Payload;
-use crate::plan::SimTopic;
+use crate::verdict::EventId;
 use crate::world::{Customer, CustomerKind, World};
 
 /// Deliveries first entered with a wrong quantity and corrected at once, per mille.
@@ -38,8 +39,7 @@ impl OrderDesk {
             _ => false,
         };
         let (event_type, source) = name(step, customer);
-        let mut envelope =
-            about_customer(SimTopic::Orders, event_type, context.now, source, customer);
+        let mut envelope = about_customer(Topic::Orders, event_type, context.now, source, customer);
         envelope.actor_role = actor(step, customer);
         let area = context.world.area(customer);
         if matches!(step, OrderEventKind::Approved | OrderEventKind::Rejected) {
@@ -47,12 +47,9 @@ impl OrderDesk {
             envelope.unit_id = Some(&area.unit_id);
         }
         let roll = self.random.below(1_000);
-        let world = context.world;
         if is_mistyped {
             let wrong = mistyped(order, step);
-            let wrong_id = context.arrivals.post(&envelope, |payload| {
-                write(payload, world, customer, &wrong, step, roll, context.now);
-            });
+            let wrong_id = post(context, &envelope, customer, &wrong, step, roll);
             envelope.corrects = Some(wrong_id);
         }
         post(context, &envelope, customer, order, step, roll);
@@ -66,11 +63,11 @@ fn post(
     order: &Order,
     step: OrderEventKind,
     roll: u32,
-) {
+) -> EventId {
     let (world, now) = (context.world, context.now);
     context.arrivals.post(envelope, |payload| {
         write(payload, world, customer, order, step, roll, now);
-    });
+    })
 }
 
 /// The same order with one quantity wrong.

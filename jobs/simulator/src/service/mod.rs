@@ -7,6 +7,7 @@ pub(crate) mod invitation;
 mod report;
 mod survey;
 
+use schemas::event::Topic;
 use schemas::time::DurationMs;
 
 use case::Case;
@@ -15,7 +16,7 @@ use intake::{Desk, Intake};
 use super::agenda::Action;
 use super::arrivals::{Envelope, Subject};
 use super::context::{SimulationContext, about_customer};
-use super::plan::{Plan, SimTopic};
+use super::plan::Plan;
 use super::random::{RandomGenerator, Stream};
 use super::world::CustomerKind;
 
@@ -170,13 +171,8 @@ impl ServiceDesk {
             ("im.received", received_at, "message_at", "CUSTOMER"),
             ("im.replied", received_at + wait, "replied_at", "CALL_AGENT"),
         ] {
-            let mut envelope = about_customer(
-                SimTopic::Complaints,
-                event_type,
-                at,
-                "CALL_CENTRE",
-                customer,
-            );
+            let mut envelope =
+                about_customer(Topic::Complaints, event_type, at, "CALL_CENTRE", customer);
             envelope.actor_role = role;
             envelope.unit_id = Some(unit.unit_id(context.world));
             context.arrivals.post(&envelope, |payload| {
@@ -190,13 +186,8 @@ impl ServiceDesk {
     fn notify(&mut self, context: &mut SimulationContext<'_, '_>, index: u32) {
         let customer = context.customer(index);
         let at = context.day.at(9, 0) + self.random.minutes(0, 480);
-        let mut envelope = about_customer(
-            SimTopic::Complaints,
-            "contact.outbound",
-            at,
-            "CRM",
-            customer,
-        );
+        let mut envelope =
+            about_customer(Topic::Complaints, "contact.outbound", at, "CRM", customer);
         envelope.unit_id = Some(&context.world.area(customer).unit_id);
         envelope.actor_role = "CLIENT_MANAGER";
         let kind = self.random.weighted(&[
@@ -227,7 +218,7 @@ impl ServiceDesk {
             let logged = heard - u32::from(heard > 0 && self.random.permille(40));
             let left_over = heard / 4;
             let envelope = Envelope {
-                topic: SimTopic::Complaints,
+                topic: Topic::Complaints,
                 event_type: "day.closed",
                 occurred_at: context.now + self.random.minutes(0, 50),
                 source: "CRM",

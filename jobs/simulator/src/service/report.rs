@@ -1,5 +1,6 @@
 //! The events of a case's steps (`DOMAIN.md` 3.4).
 
+use schemas::event::Topic;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::ServiceDesk;
@@ -8,8 +9,7 @@ use super::course::CaseEventKind;
 use super::intake::Desk;
 use crate::context::{SimulationContext, about_customer};
 use crate::payload::Payload;
-use crate::plan::SimTopic;
-use crate::world::{Customer, CustomerKind, World};
+use crate::world::{Customer, World};
 
 impl ServiceDesk {
     pub(super) fn report(
@@ -32,7 +32,7 @@ impl ServiceDesk {
             Desk::CallCentre => "CALL_CENTRE",
             Desk::Area(_) => "CRM",
         };
-        let mut envelope = about_customer(SimTopic::Complaints, name(step), now, source, customer);
+        let mut envelope = about_customer(Topic::Complaints, name(step), now, source, customer);
         envelope.unit_id = Some(case.intake.desk.unit_id(world));
         let agents = &world.organisation.agents;
         envelope.actor_id = Some(&agents[case.customer as usize % agents.len()]);
@@ -199,11 +199,6 @@ fn write_opening(
         (_, 100..800) => "NORMAL",
         _ => "LOW",
     };
-    let asker = match customer.kind {
-        CustomerKind::Retailer => "RETAILER",
-        CustomerKind::KeyAccount => "KEY_ACCOUNT",
-        CustomerKind::EquipmentOwner => "EQUIPMENT_OWNER",
-    };
     // A case is opened during a call, but up to a minute after a message.
     let waited = if is_call {
         DurationMs::ZERO
@@ -214,7 +209,7 @@ fn write_opening(
         .text("case_kind", intake.kind)
         .text("channel", intake.channel)
         .text("category", intake.category)
-        .text("asker_kind", asker)
+        .text("asker_kind", customer.kind.name())
         .text("severity", severity)
         .instant("received_at", now - waited)
         .flag("answered", !intake.is_abandoned);

@@ -1,14 +1,14 @@
 //! Satisfaction surveys: invitations and answers.
 
+use schemas::event::Topic;
+
 use super::ServiceDesk;
 use super::intake::Desk;
 use super::invitation::Invitation;
 use crate::agenda::Action;
 use crate::arrivals::Envelope;
 use crate::context::{SimulationContext, about_customer};
-use crate::plan::SimTopic;
 use crate::random::RandomGenerator;
-use crate::world::CustomerKind;
 
 /// Customers per mille and day who are invited without a case, and answers per mille of invitations.
 const INVITED: u32 = 70;
@@ -110,27 +110,16 @@ fn post(
     answers: &[(&str, Option<i64>)],
 ) {
     let customer = context.customer(invitation.customer);
-    let respondent = match customer.kind {
-        CustomerKind::Retailer => "RETAILER",
-        CustomerKind::KeyAccount => "KEY_ACCOUNT",
-        CustomerKind::EquipmentOwner => "EQUIPMENT_OWNER",
-    };
     let envelope = Envelope {
         unit_id: Some(invitation.desk.unit_id(context.world)),
-        ..about_customer(
-            SimTopic::Complaints,
-            event_type,
-            context.now,
-            "CRM",
-            customer,
-        )
+        ..about_customer(Topic::Complaints, event_type, context.now, "CRM", customer)
     };
     context.arrivals.post(&envelope, |payload| {
         payload
             .text("survey_id", &invitation.survey_id)
             .text("wave", &invitation.wave)
             .text("survey_tool", invitation.tool)
-            .text("respondent_kind", respondent)
+            .text("respondent_kind", customer.kind.name())
             .text_if("case_id", invitation.case_id.as_deref());
         if !answers.is_empty() {
             payload.list("answers", answers, |answer, (question, score)| {

@@ -170,7 +170,7 @@ fn reference_data_contain_the_ids_in_events_except_for_one_customer() {
 }
 
 #[test]
-fn an_empty_plan_is_refused_before_anything_is_written() {
+fn an_empty_or_endless_plan_is_refused_before_anything_is_written() {
     let dir = tempfile::tempdir().unwrap();
     for plan in [
         Plan { days: 0, ..demo() },
@@ -186,6 +186,12 @@ fn an_empty_plan_is_refused_before_anything_is_written() {
         let error = write_dir(&plan, dir.path()).unwrap_err();
         assert!(matches!(error, Error::Plan { value: 0, .. }), "{error}");
     }
+    let endless = Plan {
+        days: 100_000_000,
+        ..demo()
+    };
+    let error = write_dir(&endless, dir.path()).unwrap_err();
+    assert!(error.to_string().contains("days=100000000"), "{error}");
     assert!(contents(dir.path()).is_empty());
     let file = dir.path().join("in_the_way");
     fs::write(&file, "").unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
+use schemas::event::{EventBatchBuilder, Limits, Place, decode};
 use schemas::partition::partition_of;
 use schemas::time::DurationMs;
 
@@ -13,10 +13,6 @@ pub(super) const LIMITS: Limits = Limits {
     max_future_skew: DurationMs::from_minutes(5),
     max_record_bytes: 1_048_576,
 };
-
-pub(super) fn topic(topic: SimTopic) -> Topic {
-    Topic::ALL[topic.index()]
-}
 
 #[test]
 fn the_same_plan_gives_the_same_records_and_another_seed_others() {
@@ -62,14 +58,14 @@ fn records_are_in_order_of_arrival_and_clean_ones_record_it() {
 
 #[test]
 fn a_clean_run_keeps_within_the_bounds_of_disorder() {
-    let mut highest: BTreeMap<(SimTopic, u32), TimestampMs> = BTreeMap::new();
+    let mut highest: BTreeMap<(Topic, u32), TimestampMs> = BTreeMap::new();
     let mut is_disordered = false;
     for record in Run::of(&demo()).records {
         let occurred_at = instant(&record.json()["occurred_at"]);
         let highest = highest
             .entry((record.topic, record.partition))
             .or_insert(occurred_at);
-        assert!(occurred_at >= *highest - record.topic.out_of_orderness());
+        assert!(occurred_at >= *highest - record.topic.default_out_of_orderness());
         is_disordered |= occurred_at < *highest;
         *highest = occurred_at.max(*highest);
     }
@@ -80,15 +76,9 @@ fn a_clean_run_keeps_within_the_bounds_of_disorder() {
 fn every_clean_record_decodes_without_unknown_values_and_is_in_the_partition_of_its_key() {
     let plan = demo();
     let run = Run::of(&plan);
-    for topic_of_run in SimTopic::ALL {
-        let topic = topic(topic_of_run);
-        assert_eq!(topic.default_topic(), topic_of_run.folder());
+    for topic in Topic::ALL {
         let mut batch = EventBatchBuilder::new(topic);
-        for record in run
-            .records
-            .iter()
-            .filter(|record| record.topic == topic_of_run)
-        {
+        for record in run.records.iter().filter(|record| record.topic == topic) {
             let event = decode(topic, Some(&record.payload), &LIMITS).unwrap_or_else(|rejection| {
                 panic!(
                     "{rejection:?}: {}",
@@ -116,7 +106,7 @@ fn every_clean_record_decodes_without_unknown_values_and_is_in_the_partition_of_
         assert_eq!(
             unknown.null_count(),
             columns.num_rows(),
-            "unknown enum values in {topic_of_run:?}"
+            "unknown enum values in {topic:?}"
         );
     }
     assert_eq!(run.labels, []);

@@ -7,6 +7,7 @@ mod files;
 mod log;
 mod verdicts;
 
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use super::*;
 /// A record as the sink received it.
 #[derive(Clone, Debug, PartialEq)]
 struct Record {
-    topic: SimTopic,
+    topic: Topic,
     partition: u32,
     offset: u64,
     key: String,
@@ -58,13 +59,13 @@ struct Run {
     labels: Vec<Label>,
     sold: Vec<Sold>,
     summary: SimulationSummary,
-    offsets: std::collections::BTreeMap<(SimTopic, u32), u64>,
+    offsets: std::collections::BTreeMap<(Topic, u32), u64>,
 }
 
 impl EventSink for Run {
     fn event(
         &mut self,
-        topic: SimTopic,
+        topic: Topic,
         partition: u32,
         key: Option<&str>,
         recorded_at: TimestampMs,

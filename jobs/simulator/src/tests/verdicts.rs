@@ -6,7 +6,7 @@ use schemas::event::decode;
 use schemas::partition::partition_of;
 use schemas::time::{DurationMs, TimestampMs};
 
-use super::log::{LIMITS, topic};
+use super::log::LIMITS;
 use super::*;
 
 /// One topic partition: accepted `occurred_at` by id, and the highest of them.
@@ -19,9 +19,9 @@ struct PartitionState {
 fn judge(
     record: &Record,
     partitions: u32,
-    states: &mut BTreeMap<(SimTopic, u32), PartitionState>,
+    states: &mut BTreeMap<(Topic, u32), PartitionState>,
 ) -> Option<&'static str> {
-    let event = match decode(topic(record.topic), Some(&record.payload), &LIMITS) {
+    let event = match decode(record.topic, Some(&record.payload), &LIMITS) {
         Ok(event) => event,
         Err(rejection) => return Some(rejection.reason.as_str()),
     };
@@ -37,11 +37,9 @@ fn judge(
     }
     let state = states.entry((record.topic, record.partition)).or_default();
     let span = match record.topic {
-        SimTopic::Orders => DurationMs::from_days(2) + DurationMs::from_secs(60),
-        SimTopic::Complaints => DurationMs::from_days(2) + DurationMs::from_secs(5),
-        SimTopic::Visits | SimTopic::Prices => {
-            DurationMs::from_days(7) + DurationMs::from_secs(600)
-        }
+        Topic::Orders => DurationMs::from_days(2) + DurationMs::from_secs(60),
+        Topic::Complaints => DurationMs::from_days(2) + DurationMs::from_secs(5),
+        Topic::Visits | Topic::Prices => DurationMs::from_days(7) + DurationMs::from_secs(600),
     };
     let limit = state.highest - span;
     if occurred_at < limit {
@@ -75,7 +73,7 @@ fn k03_k06_labels_equal_independently_computed_verdicts() {
         for record in &run.records {
             if let Some(reason) = judge(record, partitions, &mut states) {
                 expected.push(Label {
-                    topic: record.topic.folder(),
+                    topic: record.topic.default_topic(),
                     partition: record.partition,
                     offset: record.offset,
                     reason,
@@ -132,17 +130,21 @@ fn a_dirty_run_has_accepted_records_beyond_the_bound_of_disorder() {
         .iter()
         .map(|label| (label.topic, label.partition, label.offset))
         .collect();
-    let mut highest: BTreeMap<(SimTopic, u32), TimestampMs> = BTreeMap::new();
+    let mut highest: BTreeMap<(Topic, u32), TimestampMs> = BTreeMap::new();
     let mut beyond = 0;
     for record in &run.records {
-        if labelled.contains(&(record.topic.folder(), record.partition, record.offset)) {
+        if labelled.contains(&(
+            record.topic.default_topic(),
+            record.partition,
+            record.offset,
+        )) {
             continue;
         }
         let occurred_at = instant(&record.json()["occurred_at"]);
         let highest = highest
             .entry((record.topic, record.partition))
             .or_insert(occurred_at);
-        beyond += u32::from(occurred_at < *highest - record.topic.out_of_orderness());
+        beyond += u32::from(occurred_at < *highest - record.topic.default_out_of_orderness());
         *highest = occurred_at.max(*highest);
     }
     assert!(beyond > 30, "beyond={beyond}");

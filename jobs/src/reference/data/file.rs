@@ -1,20 +1,15 @@
-//! Bytes of a reference file to typed columns.
-//!
-//! Both formats meet in [`typed`]: a column either has its type already (Parquet) or holds text that [`parse`] reads.
+//! Bytes of a reference file to columns of the types that its table has; both formats meet in [`typed`].
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, ListBuilder, StringArray, StringBuilder,
-    TimestampMicrosecondArray, new_null_array,
-};
-use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{Array, ArrayRef, StringArray, new_null_array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
-use chrono::{DateTime, NaiveDate};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::schema::{ColumnKind, ReferenceTable};
+use super::column::typed;
+use super::schema::ReferenceTable;
 use crate::error::Problem;
 
 /// The content of one file: the table's columns (missing ones NULL) and where each row was.
@@ -59,7 +54,7 @@ pub(super) fn read(
     let mut arrays = Vec::new();
     for (name, kind) in table.all_columns() {
         let required = table.key.contains(&name);
-        let array = match raw.columns.iter().find(|(header, _)| header == name) {
+        let column = match raw.columns.iter().find(|(header, _)| header == name) {
             Some((_, array)) => typed(array, kind, &mut |row, message| {
                 problems.push(Problem {
                     file: file.to_owned(),
@@ -68,14 +63,18 @@ pub(super) fn read(
                     message,
                 });
             }),
-            None if required => {
+            None if required => Err("the file lacks this column, which is required".to_owned()),
+            None => Ok(new_null_array(&kind.data_type(), raw.lines.len())),
+        };
+        let array = match column {
+            Ok(array) => array,
+            Err(message) => {
                 problems.push(Problem {
                     column: Some(name),
-                    ..Problem::of_file(file, "the file lacks this column, which is required")
+                    ..Problem::of_file(file, message)
                 });
                 continue;
             }
-            None => new_null_array(&kind.data_type(), raw.lines.len()),
         };
         if required {
             for row in (0..array.len()).filter(|row| array.is_null(*row)) {
@@ -153,68 +152,4 @@ fn parquet_columns(bytes: &[u8]) -> Result<Raw, Unreadable> {
         columns: names.zip(batch.columns().iter().cloned()).collect(),
         lines: (1..=batch.num_rows() as u64).collect(),
     })
-}
-
-/// `array` as a column of `kind`; a value that cannot be read is NULL and reported with its row.
-fn typed(array: &ArrayRef, kind: ColumnKind, report: &mut dyn FnMut(usize, String)) -> ArrayRef {
-    let wanted = kind.data_type();
-    if *array.data_type() != DataType::Utf8 || kind == ColumnKind::Text {
-        return cast(array, &wanted).unwrap_or_else(|error| {
-            if !array.is_empty() {
-                report(0, error.to_string());
-            }
-            new_null_array(&wanted, array.len())
-        });
-    }
-    let texts: Vec<Option<&str>> = array.as_string::<i32>().iter().collect();
-    match kind {
-        ColumnKind::Text => array.clone(),
-        ColumnKind::TextList => {
-            let mut lists = ListBuilder::new(StringBuilder::new());
-            for text in texts {
-                match text {
-                    Some(text) => lists.append_value(text.split('|').map(Some)),
-                    None => lists.append_null(),
-                }
-            }
-            Arc::new(lists.finish())
-        }
-        ColumnKind::Flag => Arc::new(BooleanArray::from(parse(&texts, report, |text| {
-            text.parse()
-                .map_err(|_| "is neither true nor false".to_owned())
-        }))),
-        ColumnKind::Date => Arc::new(Date32Array::from(parse(&texts, report, |text| {
-            let date: NaiveDate = text
-                .parse()
-                .map_err(|_| "is not a date YYYY-MM-DD".to_owned())?;
-            Ok(arrow::datatypes::Date32Type::from_naive_date(date))
-        }))),
-        ColumnKind::Instant => Arc::new(
-            TimestampMicrosecondArray::from(parse(&texts, report, |text| {
-                DateTime::parse_from_rfc3339(text)
-                    .map(|instant| instant.timestamp_micros())
-                    .map_err(|_| "is not an instant like 2026-01-05T00:00:00Z".to_owned())
-            }))
-            .with_timezone("UTC"),
-        ),
-    }
-}
-
-fn parse<T>(
-    texts: &[Option<&str>],
-    report: &mut dyn FnMut(usize, String),
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Vec<Option<T>> {
-    let mut values = Vec::with_capacity(texts.len());
-    for (row, text) in texts.iter().enumerate() {
-        values.push(match text.map(|text| (text, parse(text))) {
-            None => None,
-            Some((_, Ok(value))) => Some(value),
-            Some((text, Err(message))) => {
-                report(row, format!("`{text}` {message}"));
-                None
-            }
-        });
-    }
-    values
 }

@@ -1,14 +1,15 @@
 //! Reference data: versioned rows about customers, SKUs, places and units, read from files (contract, section 4).
 //!
 //! ```text
-//!  ref/ref_customer.csv ─ load ─ file ─▶ typed columns ─┬─▶ ref.* tables, as in the files
-//!                                 schema: which columns ├─▶ validity: key, instant → row (K8) ─▶ asof.* tables
-//!                                                       └─▶ customers ─▶ ReferenceData::customer, read for every fact
+//!  ref/ref_customer.csv ─ load ─ file ─ column ─▶ typed columns ─┬─▶ ref.* tables, as in the files
+//!                          schema: which columns, of which kinds ├─▶ validity: key, instant → row (K8) ─▶ asof.* tables
+//!                                                                └─▶ customers ─▶ ReferenceData::customer, read for every fact
 //! ```
 //!
 //! A set of files is one version, named by the hash of its content. A version never changes once it is read.
 
 mod calendar;
+mod column;
 mod customers;
 mod file;
 mod inconsistencies;

@@ -1,9 +1,10 @@
 //! Every metric row computed once more, in batch, from the accepted events.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jobs::catalogue;
-use jobs::reference::{ReferenceArchive, RetailReference};
+use jobs::reference::{ReferenceData, RetailReference};
 use pipeline::publisher::EpochRecord;
 use pipeline::query::Session;
 use pipeline::query::audit::{Audit, PublishedRows};
@@ -13,8 +14,8 @@ use schemas::event::Topic;
 use super::conservation;
 use super::report::AuditReport;
 use crate::config::Config;
+use crate::query;
 use crate::storage::EpochReader;
-use crate::{query, storage};
 
 /// Audits the newest epoch. `on_progress` receives how many windows have been recomputed, and of how many.
 pub(crate) async fn audit(
@@ -22,9 +23,11 @@ pub(crate) async fn audit(
     since_ms: Option<i64>,
     on_progress: impl FnMut(usize, usize),
 ) -> anyhow::Result<AuditReport> {
-    let (epoch, session) = EpochReader::new(config)?.newest().await?;
+    let reader = EpochReader::new(config)?;
+    let (epoch, session) = reader.newest().await?;
     let conservation = conservation::by_partition(&session).await?;
-    let mut recomputed = recompute(config, &epoch, &session).await?;
+    let reference = reader.reference(&epoch).await?;
+    let mut recomputed = recompute(config, &epoch, &session, reference).await?;
     let zone = Zone(config.time.zone);
     let mut published = BTreeMap::new();
     for metric in catalogue::metrics()?.iter() {
@@ -49,9 +52,8 @@ async fn recompute(
     config: &Config,
     epoch: &EpochRecord,
     session: &Session,
+    reference: Arc<ReferenceData>,
 ) -> anyhow::Result<Audit<RetailReference>> {
-    let archive = ReferenceArchive::new(storage::object_store(config)?);
-    let reference = archive.read(&epoch.reference).await?;
     let zone = Zone(config.time.zone);
     let metrics = catalogue::metrics()?;
     let policy = catalogue::policy()?;

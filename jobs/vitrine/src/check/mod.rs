@@ -26,7 +26,7 @@ Reads files only: it contacts no broker and opens no storage. Exit code 2 if the
 pub(crate) struct CheckArgs {}
 
 /// Runs the command.
-pub(crate) async fn run(_args: &CheckArgs, file: Option<&Path>) -> anyhow::Result<()> {
+pub(crate) async fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let parts = check(file).await;
     print_lines(parts.iter().flat_map(CheckedPart::lines))?;
     match parts.iter().map(|part| part.problems.len()).sum() {

@@ -18,6 +18,7 @@ mod units;
 
 use pipeline::decode::TopicSettings;
 use schemas::event::Topic;
+use schemas::time::DurationMs;
 use serde::Deserialize;
 
 pub(crate) use load::load;
@@ -27,7 +28,6 @@ use sections::{
     AlertsConfig, EpochConfig, FeedsConfig, HttpConfig, LimitsConfig, ReferenceConfig,
     SourceConfig, SqlConfig, StorageConfig, TimeConfig, TopicsConfig,
 };
-pub(crate) use units::ms;
 
 /// A configuration, one field per section.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -52,18 +52,18 @@ impl Config {
         Topic::ALL
             .into_iter()
             .map(|topic| {
-                let (name, time) = match topic {
-                    Topic::Orders => (&self.topics.orders, self.time.orders),
-                    Topic::Visits => (&self.topics.visits, self.time.visits),
-                    Topic::Complaints => (&self.topics.complaints, self.time.complaints),
-                    Topic::Prices => (&self.topics.prices, self.time.prices),
+                let time = match topic {
+                    Topic::Orders => self.time.orders,
+                    Topic::Visits => self.time.visits,
+                    Topic::Complaints => self.time.complaints,
+                    Topic::Prices => self.time.prices,
                 };
                 TopicSettings {
                     topic,
-                    name: name.clone(),
-                    out_of_orderness_ms: ms(time.out_of_orderness),
-                    allowed_lateness_ms: ms(time.allowed_lateness),
-                    idle_after_ms: ms(time.idle_after),
+                    name: self.topics.name(topic).to_owned(),
+                    out_of_orderness_ms: DurationMs::from_std(time.out_of_orderness).as_ms(),
+                    allowed_lateness_ms: DurationMs::from_std(time.allowed_lateness).as_ms(),
+                    idle_after_ms: DurationMs::from_std(time.idle_after).as_ms(),
                 }
             })
             .collect()

@@ -48,10 +48,10 @@ impl Default for SourceConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TopicsConfig {
-    pub(crate) orders: String,
-    pub(crate) visits: String,
-    pub(crate) complaints: String,
-    pub(crate) prices: String,
+    orders: String,
+    visits: String,
+    complaints: String,
+    prices: String,
     pub(crate) alerts: String,
     pub(crate) demand: String,
     /// Create missing output topics; input topics are never created.
@@ -70,6 +70,23 @@ impl Default for TopicsConfig {
             demand: "feeds.demand.v1".to_owned(),
             create_topics: true,
         }
+    }
+}
+
+impl TopicsConfig {
+    /// The configured name of an input topic.
+    pub(crate) fn name(&self, topic: Topic) -> &str {
+        match topic {
+            Topic::Orders => &self.orders,
+            Topic::Visits => &self.visits,
+            Topic::Complaints => &self.complaints,
+            Topic::Prices => &self.prices,
+        }
+    }
+
+    /// The configured names of the input topics, in the order of [`Topic::ALL`].
+    pub(crate) fn inputs(&self) -> [&str; 4] {
+        Topic::ALL.map(|topic| self.name(topic))
     }
 }
 
@@ -122,14 +139,9 @@ impl Default for TimeConfig {
 impl TopicTimeConfig {
     /// The defaults of `CONTRACT.md` 2.
     pub(crate) fn of(topic: Topic) -> Self {
-        let (bound_s, late_days) = match topic {
-            Topic::Orders => (60, 2),
-            Topic::Complaints => (5, 2),
-            Topic::Visits | Topic::Prices => (600, 7),
-        };
         Self {
-            out_of_orderness: Duration::from_secs(bound_s),
-            allowed_lateness: Duration::from_secs(late_days * 86_400),
+            out_of_orderness: topic.default_out_of_orderness().to_std(),
+            allowed_lateness: topic.default_allowed_lateness().to_std(),
             idle_after: Duration::from_secs(30),
         }
     }

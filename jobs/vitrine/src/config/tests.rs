@@ -127,6 +127,16 @@ fn the_environment_overrides_the_file_and_the_file_the_defaults() {
 }
 
 #[test]
+fn input_topics_have_their_configured_names() {
+    let config = with("[topics]\nvisits = \"field.v2\"\n", &[]).unwrap();
+    let names = ["orders.v1", "field.v2", "complaints.v1", "prices.v1"];
+    assert_eq!(config.topics.inputs(), names);
+    for settings in config.topic_settings() {
+        assert_eq!(config.topics.name(settings.topic), settings.name);
+    }
+}
+
+#[test]
 fn an_unknown_variable_is_refused_too() {
     let message = refusal("", &[("VITRINE__EPOCH__INTERVALL", "5s")]);
     assert!(message.contains("unknown key intervall"), "{message}");

@@ -7,11 +7,6 @@ use serde::de::{Deserialize, Deserializer, Error};
 
 use super::sections::TopicTimeConfig;
 
-/// Milliseconds of a configured duration.
-pub(crate) fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 /// `500ms`, `10s`, `5m`, `2h`, `7d`.
 pub(super) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(input)?;

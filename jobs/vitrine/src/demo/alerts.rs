@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use pipeline::query::Session;
+use schemas::time::TimestampMs;
 use serde::Deserialize;
 
 use crate::local_time;
@@ -112,7 +113,7 @@ impl AlertRow {
 }
 
 fn local(instant_us: i64, zone: Tz, format: &str) -> String {
-    local_time::local(instant_us.div_euclid(1_000), zone, format)
+    local_time::local(TimestampMs::from_micros(instant_us).as_ms(), zone, format)
 }
 
 fn minutes(ms: f64) -> String {

@@ -8,6 +8,7 @@ use pipeline::time::{Zone, wall};
 use simulator::Plan;
 
 use crate::config::Config;
+use crate::simulate::PlanArgs;
 
 /// Two shards show everything that several do; each further one costs the planning of its own queries.
 const PARTITIONS: u32 = 2;
@@ -24,12 +25,8 @@ pub(crate) struct DemoArgs {
     /// Folder to create; a folder that is not empty is refused
     #[arg(long, value_name = "DIR", default_value = "vitrine-demo")]
     pub(super) dir: PathBuf,
-    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=3660))]
-    pub(super) days: u32,
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    customers: u32,
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    simulated: PlanArgs,
     /// Process the simulated days, print the summary and end
     #[arg(long)]
     pub(super) once: bool,
@@ -38,23 +35,24 @@ pub(crate) struct DemoArgs {
 impl DemoArgs {
     /// The plan of the simulator: fixed days, or days that end today and go on.
     pub(super) fn plan(&self, config: &Config) -> Plan {
-        let today = Zone(config.time.zone).day_of(wall::now_ms()).date();
         let plan = Plan {
-            days: self.days,
-            customers: self.customers,
-            seed: self.seed,
             partitions: PARTITIONS,
-            zone: config.time.zone,
-            ..Plan::default()
+            ..self.simulated.plan(config.time.zone)
         };
         if self.once {
             return plan;
         }
+        let today = Zone(config.time.zone).day_of(wall::now_ms()).date();
         Plan {
-            start: today - Duration::days(self.days.into()),
-            days: self.days + DAYS_AHEAD,
+            start: today - Duration::days(self.days().into()),
+            days: self.days() + DAYS_AHEAD,
             ..plan
         }
+    }
+
+    /// The days that were asked for; a live plan has more.
+    pub(super) fn days(&self) -> u32 {
+        self.simulated.days
     }
 
     /// Prints to stderr what is simulated.
@@ -68,7 +66,8 @@ impl DemoArgs {
         } else {
             eprintln!(
                 "simulating {} days up to now, then live until Ctrl-C: {customers} customers, {} shards",
-                self.days, plan.partitions
+                self.days(),
+                plan.partitions
             );
         }
         eprintln!(

@@ -9,11 +9,12 @@ use pipeline::error::{Error, ErrorKind};
 use pipeline::kafka::TopicPartition;
 use pipeline::source::memory::{Outgoing, Producer};
 use pipeline::time::wall;
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
-use simulator::{DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SoldInterval, generate};
+use simulator::{DirtyRecord, EventFiles, EventSink, Plan, SoldInterval, generate};
 
 use crate::config::Config;
-use crate::simulate::{topic_partitions, topics};
+use crate::simulate::topic_partitions;
 
 /// The progress of the simulator.
 #[derive(Debug, Default)]
@@ -42,7 +43,7 @@ pub(super) fn feed(
 ) -> anyhow::Result<()> {
     let mut feeder = Feeder {
         files: EventFiles::create(plan, &config.source.dir)?,
-        topic_partitions: topic_partitions(plan, &topics(config))?,
+        topic_partitions: topic_partitions(plan, &config.topics.inputs())?,
         producer,
         is_live,
         progress,
@@ -83,11 +84,7 @@ const MAX_SLEEP_MS: i64 = 1_000;
 
 impl Feeder {
     /// Waits until the wall clock has reached `recorded_at`.
-    fn wait_for(
-        &mut self,
-        recorded_at: TimestampMs,
-        topic: SimTopic,
-    ) -> Result<(), simulator::Error> {
+    fn wait_for(&mut self, recorded_at: TimestampMs, topic: Topic) -> Result<(), simulator::Error> {
         while let ahead @ 1.. = (recorded_at - TimestampMs::from_ms(wall::now_ms())).as_ms() {
             self.progress.has_caught_up.store(true, Ordering::Relaxed);
             self.files.flush()?;
@@ -99,9 +96,9 @@ impl Feeder {
 }
 
 /// The error for a topic that no shard reads any more; see [`is_stop`].
-fn stopped(topic: SimTopic) -> impl FnOnce(Error) -> simulator::Error {
+fn stopped(topic: Topic) -> impl FnOnce(Error) -> simulator::Error {
     move |gone| simulator::Error::Sink {
-        topic: topic.folder(),
+        topic: topic.default_topic(),
         source: Box::new(gone),
     }
 }
@@ -110,7 +107,7 @@ impl EventSink for Feeder {
     /// Files first: a later run finds there what a shard has read, at the same offset.
     fn event(
         &mut self,
-        topic: SimTopic,
+        topic: Topic,
         partition: u32,
         key: Option<&str>,
         recorded_at: TimestampMs,

@@ -73,7 +73,7 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let watching = tokio::spawn(watcher::watch(
         config.clone(),
         plan.start,
-        args.days,
+        args.days(),
         progress,
         newest_epoch,
     ));
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         config: &config,
         config_file: folder.config_file(),
         plan: &plan,
-        days: args.days,
+        days: args.days(),
     };
     let was_stopped = *was_stopped.borrow();
     report.summary(&summary, began.elapsed(), was_stopped)?;

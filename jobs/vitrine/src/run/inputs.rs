@@ -10,7 +10,7 @@ use pipeline::source::files::{FileSource, file_partitions};
 use pipeline::source::kafka::KafkaSource;
 use pipeline::source::memory::{Broker, Producer};
 use pipeline::source::{Source, Start};
-use schemas::event::Limits;
+use schemas::event::{Limits, Topic};
 use schemas::time::DurationMs;
 
 use super::HEARTBEAT;
@@ -45,7 +45,7 @@ impl Inputs {
         let kept = kept_bytes(config);
         Ok(Self {
             keyed: file_partitions(&dir, &keyed_topics(config))?.max(1),
-            global: file_partitions(&dir, &[config.topics.prices.as_str()])?,
+            global: file_partitions(&dir, &[config.topics.name(Topic::Prices)])?,
             open: Arc::new(move |starts: &[Start]| {
                 let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, kept)?);
                 Ok(source)
@@ -57,7 +57,7 @@ impl Inputs {
     fn of_kafka(config: &Config) -> anyhow::Result<Self> {
         let settings = kafka_settings(config);
         let keyed = keyed_topics(config);
-        let names = [keyed.as_slice(), &[config.topics.prices.as_str()]].concat();
+        let names = [keyed.as_slice(), &[config.topics.name(Topic::Prices)]].concat();
         let counts = partition_counts(&settings, &names)?;
         if counts[..3].iter().any(|&count| count != counts[0]) {
             return Err(CommandError::Usage(format!(
@@ -101,8 +101,7 @@ impl Inputs {
 
 /// The customer topics, which have the same number of partitions.
 fn keyed_topics(config: &Config) -> [&str; 3] {
-    let topics = &config.topics;
-    [&topics.orders, &topics.visits, &topics.complaints].map(String::as_str)
+    [Topic::Orders, Topic::Visits, Topic::Complaints].map(|topic| config.topics.name(topic))
 }
 
 /// How much of a record is kept: one byte more than allowed shows that it is too large.

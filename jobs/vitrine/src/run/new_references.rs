@@ -1,9 +1,11 @@
 //! Reference data that change while the service runs: read once per epoch, archived, then handed to the process.
 //!
 //! Files are replaced one after the other, and copying takes time: only a content that two consecutive reads have found counts. Data
-//! that cannot be read change nothing and are reported once.
+//! that cannot be read change nothing and are reported once. Files are read and parsed on a thread of their own: those of the runtime
+//! must not block.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jobs::reference::{ReferenceArchive, ReferenceData};
@@ -16,60 +18,103 @@ use crate::config::Config;
 pub(super) fn new_references(
     config: &Config,
     archive: Arc<ReferenceArchive>,
-    in_force: String,
+    in_force: Arc<ReferenceData>,
 ) -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let (dir, interval) = (config.reference.dir.clone(), config.epoch.interval);
     // A folder that is missing at start has been reported.
-    let mut watch = FolderWatch::new(in_force, exists(&dir).err());
-    let mut parsed = None;
+    let mut watch = FolderWatch::new(in_force.version().to_owned(), exists(&dir).err());
+    let mut folder = ReferenceFolder::new(dir, in_force);
     tokio::spawn(async move {
         while !sender.is_closed() {
             wall::sleep(interval).await;
-            match watch.observe(version(&dir, &mut parsed)) {
-                Next::Wait => {}
-                Next::Warn(reason) => {
+            let read = tokio::task::spawn_blocking(move || {
+                let found = folder.read();
+                (folder, found)
+            });
+            let found = match read.await {
+                Ok((returned, found)) => {
+                    folder = returned;
+                    found
+                }
+                Err(error) => {
+                    tracing::error!(%error, "reference data are watched no longer; restart to see later changes");
+                    return;
+                }
+            };
+            match (watch.observe(version_of(&found)), found) {
+                (Next::Warn(reason), _) => {
                     tracing::warn!(
                         reason,
                         "the former version of the reference data stays in force"
                     );
                 }
-                Next::Apply(version) => match archive.add(&dir).await {
-                    Ok(added) if added.version() == version => {
-                        tracing::info!(version, "reference data have changed");
-                        watch.in_force.clone_from(&version);
-                        // Without a receiver the process has ended.
-                        let _ = sender.send(version);
+                (Next::Apply(version), Ok(content)) => {
+                    match archive.add(content.files, &content.data).await {
+                        Ok(()) => {
+                            tracing::info!(version, "reference data have changed");
+                            watch.in_force.clone_from(&version);
+                            // Without a receiver the process has ended.
+                            let _ = sender.send(version);
+                        }
+                        Err(error) => tracing::warn!(
+                            error = format!("{:#}", anyhow::Error::from(error)),
+                            "reference data cannot be archived; the former version stays in force"
+                        ),
                     }
-                    // They have changed again: the next reads decide.
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(
-                        error = format!("{:#}", anyhow::Error::from(error)),
-                        "reference data cannot be archived; the former version stays in force"
-                    ),
-                },
+                }
+                (Next::Wait | Next::Apply(_), _) => {}
             }
         }
     });
     receiver
 }
 
-/// The version of the files parsed last, and what is wrong with them.
-type Parsed = Option<(String, Result<(), String>)>;
+/// The files of the folder at one moment, and what they hold.
+struct FolderContent {
+    files: BTreeMap<String, Vec<u8>>,
+    data: Arc<ReferenceData>,
+}
 
-/// The version in the folder, or why there is none. Unchanged files are not parsed again.
-fn version(dir: &Path, parsed: &mut Parsed) -> Result<String, String> {
-    exists(dir)?;
-    let files = ReferenceData::read_files(dir).map_err(|error| error.to_string())?;
-    let version = ReferenceData::version_of(&files);
-    let result = match parsed.take().filter(|(last, _)| *last == version) {
-        Some((_, result)) => result,
-        None => ReferenceData::from_files(&files)
-            .map(|_| ())
-            .map_err(|error| error.to_string()),
-    };
-    *parsed = Some((version.clone(), result.clone()));
-    result.map(|()| version)
+fn version_of(found: &Result<FolderContent, String>) -> Result<String, String> {
+    match found {
+        Ok(content) => Ok(content.data.version().to_owned()),
+        Err(reason) => Err(reason.clone()),
+    }
+}
+
+/// The folder, and the content that was parsed last: unchanged files are not parsed again.
+struct ReferenceFolder {
+    dir: PathBuf,
+    version: String,
+    /// The data of this version, or what is wrong with them.
+    parsed: Result<Arc<ReferenceData>, String>,
+}
+
+impl ReferenceFolder {
+    /// A folder whose last content was `parsed`.
+    fn new(dir: PathBuf, parsed: Arc<ReferenceData>) -> Self {
+        Self {
+            dir,
+            version: parsed.version().to_owned(),
+            parsed: Ok(parsed),
+        }
+    }
+
+    /// What is in the folder now, or why it cannot be used.
+    fn read(&mut self) -> Result<FolderContent, String> {
+        exists(&self.dir)?;
+        let files = ReferenceData::read_files(&self.dir).map_err(|error| error.to_string())?;
+        let version = ReferenceData::version_of(&files);
+        if self.version != version {
+            self.parsed = ReferenceData::from_files(&files)
+                .map(Arc::new)
+                .map_err(|error| error.to_string());
+            self.version = version;
+        }
+        let data = self.parsed.clone()?;
+        Ok(FolderContent { files, data })
+    }
 }
 
 fn exists(dir: &Path) -> Result<(), String> {
@@ -129,8 +174,41 @@ impl FolderWatch {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn a_content_is_parsed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ref_sku.csv");
+        fs::write(&file, "sku_id\nS1\n").unwrap();
+        let in_force = Arc::new(ReferenceData::load(dir.path()).unwrap());
+        let mut folder = ReferenceFolder::new(dir.path().to_owned(), in_force.clone());
+        let unchanged = folder.read().unwrap();
+        assert!(Arc::ptr_eq(&unchanged.data, &in_force));
+
+        fs::write(&file, "sku_id\nS2\n").unwrap();
+        let changed = folder.read().unwrap();
+        assert_ne!(changed.data.version(), in_force.version());
+        assert_eq!(
+            ReferenceData::version_of(&changed.files),
+            changed.data.version()
+        );
+        let again = folder.read().unwrap();
+        assert!(Arc::ptr_eq(&again.data, &changed.data));
+
+        fs::write(&file, "brand_id\nB1\n").unwrap();
+        let reason = folder.read().err().unwrap();
+        assert!(reason.contains("ref_sku.csv"), "{reason}");
+        assert_eq!(folder.read().err().unwrap(), reason);
+
+        fs::remove_dir_all(dir.path()).unwrap();
+        let reason = folder.read().err().unwrap();
+        assert!(reason.contains("there is no folder"), "{reason}");
+    }
 
     fn looks(watch: &mut FolderWatch, found: &[Result<&str, &str>]) -> Vec<Next> {
         let found = found.iter().map(|look| match look {

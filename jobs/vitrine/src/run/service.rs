@@ -82,7 +82,7 @@ pub(crate) async fn process(
         references: archive.clone(),
         open_source: inputs.open,
         stop_offsets,
-        new_references: new_references(config, archive, version.clone()),
+        new_references: new_references(config, archive, reference),
         reference: version,
         owner: format!("pid {}", std::process::id()),
         shards,

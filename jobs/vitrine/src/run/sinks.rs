@@ -10,8 +10,9 @@ use pipeline::publisher::{Sinks, dead_letter_topic};
 use pipeline::sink::{
     AlertDestinations, KafkaAlertSink, KafkaRecordSink, RecordSink, Route, Schedule, Webhook,
 };
+use schemas::time::DurationMs;
 
-use crate::config::{Config, ms};
+use crate::config::Config;
 
 /// The last part of `source` in alerts.
 const SOURCE: &str = "main";
@@ -32,13 +33,7 @@ pub(super) async fn sinks(
         Some(kafka) => {
             let mut properties = kafka.properties.clone();
             properties.insert("bootstrap.servers".to_owned(), kafka.brokers.clone());
-            let mut names = vec![topics.alerts.clone(), topics.demand.clone()];
-            names.extend(
-                config
-                    .topic_settings()
-                    .iter()
-                    .map(|topic| dead_letter_topic(&topic.name)),
-            );
+            let names = output_topics(config);
             let record_sink =
                 KafkaRecordSink::open(&properties, &names, topics.create_topics).await?;
             Some(Arc::new(record_sink))
@@ -51,6 +46,18 @@ pub(super) async fn sinks(
     })
 }
 
+/// The topics that are written: they have to exist, or are created.
+fn output_topics(config: &Config) -> Vec<String> {
+    let topics = &config.topics;
+    let dead_letters = topics.inputs().map(dead_letter_topic);
+    let demand = config.feeds.demand.then(|| topics.demand.clone());
+    [topics.alerts.clone()]
+        .into_iter()
+        .chain(demand)
+        .chain(dead_letters)
+        .collect()
+}
+
 /// The webhooks of the configuration, and the alert topic if the events come from Kafka.
 fn destinations(
     config: &Config,
@@ -58,7 +65,7 @@ fn destinations(
 ) -> anyhow::Result<AlertDestinations> {
     let mut destinations = AlertDestinations::default();
     let schedule = Schedule {
-        max_age_ms: Some(ms(config.alerts.max_age)),
+        max_age_ms: Some(DurationMs::from_std(config.alerts.max_age).as_ms()),
         ..Schedule::default()
     };
     for settings in &config.alerts.webhooks {
@@ -93,4 +100,28 @@ fn destinations(
             .push((name, without_age_limit, Arc::new(sink)));
     }
     Ok(destinations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demand_topic_has_to_exist_only_for_its_feed() {
+        let mut config = Config::default();
+        let with_feed = output_topics(&config);
+        assert!(with_feed.contains(&config.topics.demand));
+        config.feeds.demand = false;
+        assert_eq!(
+            output_topics(&config),
+            [
+                "alerts.v1",
+                "orders.v1.dlq",
+                "visits.v1.dlq",
+                "complaints.v1.dlq",
+                "prices.v1.dlq"
+            ]
+        );
+        assert_eq!(with_feed.len(), 6);
+    }
 }

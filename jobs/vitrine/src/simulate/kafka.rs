@@ -4,13 +4,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use chrono::Duration;
 use pipeline::error::Error;
 use pipeline::kafka::{RecordSender, TopicPartition, partition_counts};
 use pipeline::time::{Zone, wall};
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 use simulator::{
-    DirtyRecord, EventFiles, EventSink, Plan, SimTopic, SimulationSummary, SoldInterval, generate,
+    DirtyRecord, EventFiles, EventSink, Plan, SimulationSummary, SoldInterval, generate,
     write_reference,
 };
 
@@ -30,7 +30,7 @@ pub(super) fn run(
 ) -> anyhow::Result<SimulationSummary> {
     refuse_future_days(plan, wall::now_ms())?;
     let kafka = kafka_settings(config);
-    let topics = topics(config);
+    let topics = config.topics.inputs();
     let counts = partition_counts(&kafka, &topics)?;
     refuse_other_partitions(plan, &topics, &counts)?;
     write_reference(plan, &out.join("ref"))?;
@@ -49,16 +49,17 @@ pub(super) fn run(
 }
 
 /// An event of tomorrow would be future-dated (K5).
-fn refuse_future_days(plan: &Plan, now_ms: i64) -> Result<(), CommandError> {
+fn refuse_future_days(plan: &Plan, now_ms: i64) -> anyhow::Result<()> {
+    let last = plan.last_day()?;
     let today = Zone(plan.zone).day_of(now_ms).date();
-    let last = plan.start + Duration::days(i64::from(plan.days) - 1);
     if last <= today {
         return Ok(());
     }
     Err(CommandError::Usage(format!(
         "the last simulated day is {last}, today is {today}: future events cannot be sent; choose an earlier --start or \
          fewer --days"
-    )))
+    ))
+    .into())
 }
 
 /// Keys are partitioned for the number of partitions of the plan; with another number in Kafka they would be misplaced.
@@ -75,17 +76,6 @@ fn refuse_other_partitions(
         }
     }
     Ok(())
-}
-
-/// Configured names, in the order of [`SimTopic::ALL`].
-pub(crate) fn topics(config: &Config) -> [&str; 4] {
-    let topics = &config.topics;
-    SimTopic::ALL.map(|topic| match topic {
-        SimTopic::Orders => topics.orders.as_str(),
-        SimTopic::Visits => topics.visits.as_str(),
-        SimTopic::Complaints => topics.complaints.as_str(),
-        SimTopic::Prices => topics.prices.as_str(),
-    })
 }
 
 /// Every partition of the topics: by topic, then number.
@@ -119,7 +109,7 @@ struct KafkaEventSink<T> {
 impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
     fn event(
         &mut self,
-        topic: SimTopic,
+        topic: Topic,
         partition: u32,
         key: Option<&str>,
         recorded_at: TimestampMs,
@@ -133,7 +123,7 @@ impl<T: FnMut(u64)> EventSink for KafkaEventSink<T> {
         // A line `null` is a tombstone (K2).
         let value = (payload != b"null").then_some(payload);
         let refused = |source: Error| simulator::Error::Sink {
-            topic: topic.folder(),
+            topic: topic.default_topic(),
             source: Box::new(source),
         };
         self.sender
@@ -159,6 +149,7 @@ mod tests {
     use rdkafka::mocking::MockCluster;
 
     use super::*;
+    use crate::exit;
 
     fn plan() -> Plan {
         Plan {
@@ -180,10 +171,18 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_that_leaves_the_calendar_is_wrong_usage() {
+        for days in [0, 100_000_000, u32::MAX] {
+            let error = refuse_future_days(&Plan { days, ..plan() }, 0).unwrap_err();
+            assert_eq!(exit::code(&error), 2, "{error}");
+        }
+    }
+
+    #[test]
     fn kafka_receives_what_the_files_hold() {
         let cluster = MockCluster::new(1).unwrap();
         let mut config = Config::default();
-        for topic in topics(&config) {
+        for topic in config.topics.inputs() {
             cluster.create_topic(topic, 2, 1).unwrap();
         }
         config.source.brokers = cluster.bootstrap_servers();
@@ -195,7 +194,7 @@ mod tests {
         .unwrap();
         assert_eq!(confirmed, summary.records);
 
-        let inputs = topic_partitions(&plan(), &topics(&config))
+        let inputs = topic_partitions(&plan(), &config.topics.inputs())
             .unwrap()
             .concat();
         let ends = end_offsets(&kafka_settings(&config), &inputs).unwrap();

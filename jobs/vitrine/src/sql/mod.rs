@@ -14,13 +14,14 @@ mod tests;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pipeline::query::Session;
 use pipeline::query::output::Format;
 
 use self::print::{ignore_broken_pipe, print_once};
 use crate::config::Config;
+use crate::exit::CommandError;
 use crate::storage::EpochReader;
 
 /// Arguments of `vitrine sql`.
@@ -59,11 +60,21 @@ impl SqlArgs {
     }
 }
 
+/// What a terminal cannot show.
+fn refuse_binary(format: Format) -> Result<(), CommandError> {
+    if format.is_binary() {
+        return Err(CommandError::Usage(format!(
+            "format={format} is binary; add --output FILE or redirect stdout"
+        )));
+    }
+    Ok(())
+}
+
 /// Runs the command.
 pub(crate) async fn run(args: &SqlArgs, config: &Config) -> Result<()> {
     let format = args.format();
-    if format.is_binary() && args.output.is_none() && io::stdout().is_terminal() {
-        bail!("format={format} is binary; add --output FILE or redirect stdout");
+    if args.output.is_none() && io::stdout().is_terminal() {
+        refuse_binary(format)?;
     }
     let reader = EpochReader::new(config)?;
     // Each query reads the newest epoch.

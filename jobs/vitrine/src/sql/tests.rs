@@ -122,6 +122,15 @@ fn the_format_is_the_argument_or_follows_the_file() {
 }
 
 #[test]
+fn binary_rows_on_a_terminal_are_wrong_usage() {
+    for format in Format::ALL {
+        let refused = refuse_binary(format).err().map(anyhow::Error::from);
+        let expected = format.is_binary().then_some(2);
+        assert_eq!(refused.as_ref().map(exit::code), expected, "{format}");
+    }
+}
+
+#[test]
 fn wrong_arguments_are_refused() {
     let error = Command::try_parse_from(["sql", "SELECT 1", "--format", "xml"])
         .unwrap_err()

@@ -16,21 +16,22 @@ use super::report::{
     EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, SealedShard, StatusReport,
 };
 use crate::config::{Config, SourceKind};
+use crate::query;
 use crate::run::kafka_settings;
 use crate::storage::EpochReader;
-use crate::{query, storage};
 
 /// How long a broker may take to answer.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Reads the storage, and the end offsets from the broker if there is one.
 pub(super) async fn status(config: &Config) -> anyhow::Result<StatusReport> {
-    let store = storage::object_store(config)?;
-    let shards = shards(&store).await.context("logs cannot be read")?;
+    let reader = EpochReader::new(config)?;
+    let store = reader.store();
+    let shards = shards(store).await.context("logs cannot be read")?;
     let mut report = StatusReport {
-        log_bytes: bytes_below(&store, "log").await?,
-        table_bytes: bytes_below(&store, "tables").await?,
-        housekeeping: housekeeping(&store).await,
+        log_bytes: bytes_below(store, "log").await?,
+        table_bytes: bytes_below(store, "tables").await?,
+        housekeeping: housekeeping(store).await,
         ..StatusReport::default()
     };
     for shard in &shards {
@@ -39,7 +40,7 @@ pub(super) async fn status(config: &Config) -> anyhow::Result<StatusReport> {
     if config.source.kind == SourceKind::Kafka {
         report.add_lag(config).await;
     }
-    report.add_epoch(config, &store).await?;
+    report.add_epoch(&reader).await?;
     Ok(report)
 }
 
@@ -116,17 +117,11 @@ impl StatusReport {
         }
     }
 
-    async fn add_epoch(
-        &mut self,
-        config: &Config,
-        store: &Arc<dyn ObjectStore>,
-    ) -> anyhow::Result<()> {
-        let newest = pipeline::publisher::newest_epoch(store.clone()).await?;
-        let Some(epoch) = newest else {
+    async fn add_epoch(&mut self, reader: &EpochReader<'_>) -> anyhow::Result<()> {
+        let Some((epoch, session)) = reader.newest_if_any().await? else {
             return Ok(());
         };
         self.set_epoch(&epoch);
-        let (_, session) = EpochReader::new(config)?.newest().await?;
         self.dead_letters = query::rows(
             &session,
             "SELECT topic, reason, COUNT(*) AS records FROM ops.dead_letters \
