@@ -13,7 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use pipeline::error::ErrorKind;
 use pipeline::shard::ReferenceStore;
 
-use super::{ReferenceData, RetailReference};
+use super::{ReferenceData, ReferenceFiles, RetailReference};
 use crate::error::{Error, Result};
 
 /// The archive of one storage.
@@ -35,11 +35,7 @@ impl ReferenceArchive {
     ///
     /// # Errors
     /// A storage that cannot be written.
-    pub async fn add(
-        &self,
-        files: BTreeMap<String, Vec<u8>>,
-        reference: &Arc<ReferenceData>,
-    ) -> Result<()> {
+    pub async fn add(&self, files: ReferenceFiles, reference: &Arc<ReferenceData>) -> Result<()> {
         debug_assert_eq!(ReferenceData::version_of(&files), reference.version());
         for (name, bytes) in files {
             let path = folder(reference.version()).join(name);
@@ -89,10 +85,7 @@ impl ReferenceArchive {
         Ok(reference)
     }
 
-    async fn archived_files(
-        &self,
-        version: &str,
-    ) -> Result<BTreeMap<String, Vec<u8>>, object_store::Error> {
+    async fn archived_files(&self, version: &str) -> Result<ReferenceFiles, object_store::Error> {
         let objects: Vec<_> = self
             .store
             .list(Some(&folder(version)))

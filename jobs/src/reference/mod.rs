@@ -17,7 +17,7 @@ mod list_price;
 mod state;
 
 pub use archive::ReferenceArchive;
-pub use data::ReferenceData;
 pub(crate) use data::UNKNOWN;
+pub use data::{ReferenceData, ReferenceFiles};
 pub(crate) use list_price::PriceType;
 pub use state::RetailReference;

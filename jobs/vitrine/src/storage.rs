@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use anyhow::{Context, bail};
 use jobs::catalogue;
-use jobs::reference::{ReferenceArchive, ReferenceData};
+use jobs::reference::{ReferenceArchive, ReferenceData, ReferenceFiles};
 use object_store::ObjectStore;
 use pipeline::publisher::{EpochRecord, newest_epoch};
 use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
@@ -205,14 +205,12 @@ pub(crate) async fn reference_data(
 }
 
 /// The files of a folder, and what they hold; nothing if there is no folder.
-fn read_reference(
-    dir: &Path,
-) -> jobs::error::Result<(BTreeMap<String, Vec<u8>>, Arc<ReferenceData>)> {
+fn read_reference(dir: &Path) -> jobs::error::Result<(ReferenceFiles, Arc<ReferenceData>)> {
     let files = if ReferenceData::folder_exists(dir)? {
         ReferenceData::read_files(dir)?
     } else {
         tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
-        BTreeMap::new()
+        ReferenceFiles::new()
     };
     let reference = ReferenceData::from_files(&files)?;
     Ok((files, Arc::new(reference)))
@@ -221,7 +219,6 @@ fn read_reference(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::path::Path;
 
     use super::*;
 

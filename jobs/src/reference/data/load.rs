@@ -14,6 +14,9 @@ use super::validity::Validity;
 use super::{calendar, customers};
 use crate::error::{Error, Problem, Result};
 
+/// The files of a reference folder, not parsed yet: name → content.
+pub type ReferenceFiles = BTreeMap<String, Vec<u8>>;
+
 const UNUSABLE: &str = "reference data cannot be read";
 
 impl ReferenceData {
@@ -31,8 +34,8 @@ impl ReferenceData {
     }
 
     /// The files of `dir` by name, not parsed yet.
-    pub fn read_files(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut files = BTreeMap::new();
+    pub fn read_files(dir: &Path) -> Result<ReferenceFiles> {
+        let mut files = ReferenceFiles::new();
         for entry in fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
             let path = entry.map_err(|error| unreadable(dir, &error))?.path();
             if let Some(name) = path.file_name().filter(|_| path.is_file()) {
@@ -44,7 +47,7 @@ impl ReferenceData {
     }
 
     /// Content hash of those of the files that are read: SHA-256 in hexadecimal.
-    pub fn version_of(files: &BTreeMap<String, Vec<u8>>) -> String {
+    pub fn version_of(files: &ReferenceFiles) -> String {
         let mut hash = Sha256::new();
         for (file, bytes) in files.iter().filter(|(file, _)| table_of(file).is_some()) {
             hash.update((file.len() as u64).to_le_bytes());
@@ -56,7 +59,7 @@ impl ReferenceData {
     }
 
     /// What [`ReferenceData::load`] reads, from file names and their bytes.
-    pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Self> {
+    pub fn from_files(files: &ReferenceFiles) -> Result<Self> {
         let mut data = Self::without_tables(Self::version_of(files));
         let mut problems = Vec::new();
         for (file, bytes) in files {

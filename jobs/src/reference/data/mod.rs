@@ -21,6 +21,7 @@ mod tests;
 mod validity;
 
 pub(crate) use customers::CustomerAt;
+pub use load::ReferenceFiles;
 pub use reference_data::ReferenceData;
 
 /// The value of a dimension about which reference data say nothing (K8).

@@ -4,11 +4,10 @@
 //! that cannot be read change nothing and are reported once. Files are read and parsed on a thread of their own: those of the runtime
 //! must not block.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jobs::reference::{ReferenceArchive, ReferenceData};
+use jobs::reference::{ReferenceArchive, ReferenceData, ReferenceFiles};
 use pipeline::time::wall;
 use tokio::sync::mpsc;
 
@@ -72,7 +71,7 @@ pub(super) fn new_references(
 
 /// The files of the folder at one moment, and what they hold.
 struct FolderContent {
-    files: BTreeMap<String, Vec<u8>>,
+    files: ReferenceFiles,
     data: Arc<ReferenceData>,
 }
 
