@@ -130,6 +130,12 @@ impl DurationMs {
         self.0
     }
 
+    /// Its length, whichever way it points; saturates.
+    #[inline]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
     /// Whole milliseconds of a duration; saturates.
     pub fn from_std(duration: std::time::Duration) -> Self {
         Self(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
@@ -235,6 +241,15 @@ impl Mul<i64> for DurationMs {
     }
 }
 
+impl Mul<DurationMs> for i64 {
+    type Output = DurationMs;
+
+    #[inline]
+    fn mul(self, duration: DurationMs) -> DurationMs {
+        duration * self
+    }
+}
+
 impl Neg for DurationMs {
     type Output = Self;
 
@@ -282,6 +297,7 @@ mod tests {
         assert_eq!(TimestampMs::MIN - TimestampMs::MAX, shortest);
         assert_eq!(longest + longest, longest);
         assert_eq!(shortest - longest, shortest);
+        assert_eq!(2 * longest, longest * 2);
         assert_eq!(longest * 2, longest);
         assert_eq!(longest * -2, shortest);
         assert_eq!(-shortest, longest);

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use pipeline::decode::KnownIds;
 use pipeline::time::wall;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::process::own_memory;
 
 /// Ids arrive as fast as one partition of a large retailer's topic may bring them.
 const IDS_PER_HOUR: u64 = 50_000;
-const HOUR_MS: i64 = 60 * 60 * 1000;
 
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 pub struct Remembered {
@@ -31,7 +31,11 @@ pub fn remember(ids: u64) -> Result<Remembered> {
     let mut known = KnownIds::default();
     for number in 0..ids {
         let hour = i64::try_from(number / IDS_PER_HOUR)?;
-        known.insert(&format!("{number:032x}"), hour * HOUR_MS, None);
+        known.insert(
+            &format!("{number:032x}"),
+            TimestampMs::from_ms(0) + hour * DurationMs::HOUR,
+            None,
+        );
     }
     let wall_s = began.elapsed().as_secs_f64();
     let resident_bytes = own_memory("VmRSS")?.saturating_sub(before);

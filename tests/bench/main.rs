@@ -121,7 +121,8 @@ fn measure(options: &Options) -> Result<()> {
         .map(|ids| ask(&["remember", &ids.to_string()]))
         .collect::<Result<Vec<_>>>()?;
 
-    let now = chrono::DateTime::from_timestamp_millis(pipeline::time::wall::now_ms())
+    let now = pipeline::time::wall::now()
+        .to_datetime()
         .context("the clock is out of range")?;
     let report = Report {
         at: now.format("%Y-%m-%d %H:%M UTC").to_string(),

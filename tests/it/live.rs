@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use pipeline::time::wall;
+use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 use tests::events::{Events, TOPICS, Topics, message};
 use tests::kafka::Broker;
@@ -21,9 +22,7 @@ use crate::refusals::refused;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
+const DAY_MS: i64 = DurationMs::DAY.as_ms();
 
 /// Sends what was recorded in `span`, of the topics that `goes_on` says.
 pub fn send_between(
@@ -47,24 +46,24 @@ pub fn send_between(
     }
 }
 
-fn complaint(kind: &str, event_id: &str, at: i64, more: Value) -> Vec<u8> {
-    cases::complaint(kind, event_id, at - EVENING_MS, more)
+fn complaint(kind: &str, event_id: &str, at: TimestampMs, more: Value) -> Vec<u8> {
+    cases::complaint(kind, event_id, at.as_ms() - EVENING_MS, more)
 }
 
 #[test]
 fn a_deadline_passes_by_live_time_and_a_stop_that_came_late_withdraws_the_alert() {
-    silent_night(0);
+    silent_night(DurationMs::ZERO);
 }
 
 /// Live time is the wall's, moved back by how long after their recording records reached Kafka.
 #[test]
 fn a_replayed_past_keeps_its_own_time() {
-    silent_night(300 * DAY_MS);
+    silent_night(DurationMs::from_days(300));
 }
 
-/// A case whose deadline and grace end a few seconds after the last record. What was recorded at t came to Kafka `delay_ms`
+/// A case whose deadline and grace end a few seconds after the last record. What was recorded at t came to Kafka `delay`
 /// later, so that its night is now, or lies long ago.
-fn silent_night(delay_ms: i64) {
+fn silent_night(delay: DurationMs) {
     let broker = Broker::shared().unwrap();
     let topics = Topics::create(broker, 1, &[]).unwrap();
     let reference = tempfile::tempdir().unwrap();
@@ -80,58 +79,55 @@ fn silent_night(delay_ms: i64) {
     let alerts = format!("{}.alerts", topics.orders());
     let mut alerts = Reader::open(&settings(broker), &starts(&alerts, &[0]));
 
-    let sent_ms = wall::now_ms();
-    let recorded_ms = sent_ms - delay_ms;
-    let due_ms = recorded_ms + 5_000;
-    let deadline_ms = due_ms - MINUTE_MS;
-    let ended_ms = deadline_ms - 10 * MINUTE_MS;
-    let received_ms = ended_ms - MINUTE_MS;
+    let sent_at = wall::now();
+    let recorded_at = sent_at - delay;
+    let due_at = recorded_at + DurationMs::from_secs(5);
+    let deadline = due_at - DurationMs::MINUTE;
+    let ended_at = deadline - DurationMs::from_minutes(10);
+    let received_at = ended_at - DurationMs::MINUTE;
     let lines = [
         // recorded at once: it was under way for longer, and δ is the shortest that anything was
         complaint(
             "case.opened",
             "opened",
-            received_ms,
+            received_at,
             json!({"case_kind": "COMPLAINT", "channel": "PHONE", "category": "PRICE", "answered": true,
-                   "received_at": received_ms}),
+                   "received_at": received_at}),
         ),
         complaint(
             "case.call_ended",
             "ended",
-            ended_ms,
-            json!({"call_ended_at": ended_ms, "recorded_at": recorded_ms}),
+            ended_at,
+            json!({"call_ended_at": ended_at, "recorded_at": recorded_at}),
         ),
     ];
-    let send = |line: &[u8], at_ms: i64| {
-        let record = message(0, line).at(at_ms);
+    let send = |line: &[u8], at: TimestampMs| {
+        let record = message(0, line).at(at.as_ms());
         broker.produce(topics.complaints(), [record]).unwrap();
     };
     for line in &lines {
-        send(line, sent_ms);
+        send(line, sent_at);
     }
-    if delay_ms == 0 {
+    if delay == DurationMs::ZERO {
         // a source whose clock is a year ahead does not take live time with it
-        let mut ahead = order("O1", sent_ms);
-        ahead["recorded_at"] = (sent_ms + 365 * DAY_MS).into();
-        let ahead = message(0, ahead.to_string().as_bytes()).at(sent_ms);
+        let mut ahead = order("O1", sent_at.as_ms());
+        ahead["recorded_at"] = (sent_at + DurationMs::from_days(365)).as_ms().into();
+        let ahead = message(0, ahead.to_string().as_bytes()).at(sent_at.as_ms());
         broker.produce(topics.orders(), [ahead]).unwrap();
     }
     alerts.until("the alert has fired", |reader| !reader.records.is_empty());
-    let fired_after = alerts.records[&0][0].timestamp_ms.unwrap() - sent_ms;
+    let fired_after = alerts.records[&0][0].timestamp.unwrap() - sent_at;
     // wall and monotonic clock may drift apart a little
     assert!(
-        (4_900..25_000).contains(&fired_after),
-        "due 5,000 ms after the last record, fired after {fired_after} ms"
+        (4_900..25_000).contains(&fired_after.as_ms()),
+        "due 5,000 ms after the last record, fired after {fired_after}"
     );
 
     // the department had been told in time; word of it was under way
-    let now_ms = wall::now_ms();
-    let told_ms = ended_ms + 5 * MINUTE_MS;
-    let told = json!({"recorded_at": now_ms - delay_ms});
-    send(
-        &complaint("case.dept_notified", "told", told_ms, told),
-        now_ms,
-    );
+    let now = wall::now();
+    let told_at = ended_at + DurationMs::from_minutes(5);
+    let told = json!({"recorded_at": now - delay});
+    send(&complaint("case.dept_notified", "told", told_at, told), now);
     alerts.until("the alert is withdrawn", |reader| {
         reader.records[&0].len() == 2
     });
@@ -147,8 +143,8 @@ fn silent_night(delay_ms: i64) {
             "{alert}"
         );
         assert_eq!(alert["subject"], "A15|CMP_DEPT_10M|C1|K1");
-        assert_eq!(alert["data"]["deadline"], deadline_ms);
-        assert_eq!(alert["data"]["first_fired_at"], due_ms);
+        assert_eq!(alert["data"]["deadline"], deadline.as_ms());
+        assert_eq!(alert["data"]["first_fired_at"], due_at.as_ms());
     }
     assert_ne!(said[0]["id"], said[1]["id"]);
     assert!(number(&said[0]["data"]["sequence"]) < number(&said[1]["data"]["sequence"]));
@@ -258,7 +254,12 @@ fn a_drain_goes_as_far_as_it_is_told() {
         broker.produce(topics.orders(), [record]).unwrap();
     }
     let opened = json!({"case_kind": "COMPLAINT", "channel": "WEB", "received_at": wednesday});
-    let opened = complaint("case.opened", "opened", wednesday, opened);
+    let opened = complaint(
+        "case.opened",
+        "opened",
+        TimestampMs::from_ms(wednesday),
+        opened,
+    );
     broker
         .produce(topics.complaints(), [message(0, &opened)])
         .unwrap();

@@ -229,7 +229,7 @@ pub fn number(value: &Value) -> i64 {
 pub fn seed() -> u64 {
     let given = std::env::var("VITRINE_TEST_SEED").ok();
     given.map_or_else(
-        || wall::now_ms().unsigned_abs(),
+        || wall::now().as_ms().unsigned_abs(),
         |text| text.parse().expect("VITRINE_TEST_SEED is a whole number"),
     )
 }

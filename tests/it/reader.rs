@@ -10,6 +10,7 @@ use pipeline::kafka::TopicPartition;
 use pipeline::source::kafka::KafkaSource;
 use pipeline::source::{Item, Record, Source, Start};
 use pipeline::time::wall;
+use schemas::time::TimestampMs;
 use tests::kafka::Broker;
 
 /// Longer than anything here takes on a busy machine.
@@ -50,7 +51,7 @@ impl Reader {
 
     pub fn poll(&mut self, max: usize) -> Result<usize> {
         let mut items = Vec::new();
-        let watermarks = vec![0; self.inputs];
+        let watermarks = vec![TimestampMs::from_ms(0); self.inputs];
         let began = wall::monotonic();
         while items.is_empty() && began.elapsed() < Duration::from_millis(200) {
             self.source.poll(max, &watermarks, &mut items)?;

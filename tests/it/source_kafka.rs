@@ -6,9 +6,13 @@ use pipeline::error::ErrorKind;
 use pipeline::kafka::TopicPartition;
 use pipeline::kafka::{end_offsets, partition_counts};
 use pipeline::source::{Source, TimestampKind};
+use schemas::time::TimestampMs;
 use tests::kafka::{Broker, Message};
 
 use crate::reader::{Reader, open_error, settings, starts};
+
+/// 2025-01-01 00:00 UTC.
+const NEW_YEAR: TimestampMs = TimestampMs::from_ms(1_735_689_600_000);
 
 #[test]
 fn reads_every_partition_in_order_to_its_end() {
@@ -50,7 +54,7 @@ fn hands_over_all_of_a_record() {
         .unwrap();
     let full = Message::new(0, "{}")
         .key("K1")
-        .at(1_735_689_600_000)
+        .at(NEW_YEAR.as_ms())
         .header("trace", Some(b"1"))
         .header("none", None);
     let long = vec![b'x'; 2_000_000];
@@ -70,7 +74,7 @@ fn hands_over_all_of_a_record() {
     };
     assert_eq!(full.key.as_deref(), Some(&b"K1"[..]));
     assert_eq!(full.payload.as_deref(), Some(&b"{}"[..]));
-    assert_eq!(full.timestamp_ms, Some(1_735_689_600_000));
+    assert_eq!(full.timestamp, Some(NEW_YEAR));
     assert_eq!(full.timestamp_kind, TimestampKind::CreateTime);
     assert_eq!(
         full.headers,
@@ -91,13 +95,13 @@ fn hands_over_all_of_a_record() {
         .topic("orders", 1, &[("message.timestamp.type", "LogAppendTime")])
         .unwrap();
     broker
-        .produce(&topic, [Message::new(0, "{}").at(1_735_689_600_000)])
+        .produce(&topic, [Message::new(0, "{}").at(NEW_YEAR.as_ms())])
         .unwrap();
     let mut reader = Reader::open(&settings, &starts(&topic, &[0]));
     reader.read_to_ends();
     let record = &reader.records[&0][0];
     assert_eq!(record.timestamp_kind, TimestampKind::LogAppendTime);
-    assert!(record.timestamp_ms.unwrap() > 1_735_689_600_000);
+    assert!(record.timestamp.unwrap() > NEW_YEAR);
 }
 
 #[test]

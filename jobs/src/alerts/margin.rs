@@ -20,6 +20,7 @@ use pipeline::alert::{
 use pipeline::columns::Columns;
 use pipeline::error::Result;
 use pipeline::publisher::RuleCard;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::rules::wrong_setting;
@@ -62,7 +63,7 @@ pub(super) struct MarginRule {
 /// The state of a retailer: its newest window, and its alert if one is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Retailer {
-    window_end_ms: i64,
+    window_end: TimestampMs,
     territory_id: Arc<str>,
     class_id: Arc<str>,
     open: Option<Open>,
@@ -71,14 +72,14 @@ struct Retailer {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Open {
     severity: Severity,
-    first_fired_at_ms: i64,
+    first_fired_at: TimestampMs,
 }
 
 /// A revision of one retailer's row.
 #[derive(Clone, Debug)]
 struct MarginRow {
-    window_start_ms: i64,
-    window_end_ms: i64,
+    window_start: TimestampMs,
+    window_end: TimestampMs,
     customer_id: Arc<str>,
     territory_id: Arc<str>,
     class_id: Arc<str>,
@@ -190,11 +191,11 @@ impl MarginRule {
         let counts = match known {
             // A row that is gone because the retailer changed territory has been replaced by another of the same window.
             Some(known) if is_gone => {
-                known.window_end_ms == row.window_end_ms
+                known.window_end == row.window_end
                     && known.territory_id == row.territory_id
                     && known.class_id == row.class_id
             }
-            Some(known) => known.window_end_ms <= row.window_end_ms,
+            Some(known) => known.window_end <= row.window_end,
             None => !is_gone,
         };
         if !counts {
@@ -202,11 +203,11 @@ impl MarginRule {
         }
         let open = known.and_then(|known| known.open);
         let level = self.classify(row);
-        let (state, open_now) = next(open, level, row.window_end_ms);
+        let (state, open_now) = next(open, level, row.window_end);
         self.retailers.insert(
             row.customer_id.clone(),
             Retailer {
-                window_end_ms: row.window_end_ms,
+                window_end: row.window_end,
                 territory_id: row.territory_id.clone(),
                 class_id: row.class_id.clone(),
                 open: open_now,
@@ -242,11 +243,11 @@ impl MarginRule {
             value,
             limit,
             about: AlertScope::Window {
-                start_ms: row.window_start_ms,
-                end_ms: row.window_end_ms,
+                start: row.window_start,
+                end: row.window_end,
             },
-            first_fired_at_ms: about.first_fired_at_ms,
-            transitioned_at_ms: row.window_end_ms,
+            first_fired_at: about.first_fired_at,
+            transitioned_at: row.window_end,
             // A margin follows from hundreds of observations; the row itself is the evidence.
             evidence: Vec::new(),
             owner_role: self.settings.owner_role.clone(),
@@ -256,13 +257,17 @@ impl MarginRule {
 }
 
 /// The state machine: how a margin changes an alert.
-fn next(open: Option<Open>, level: MarginLevel, at_ms: i64) -> (Option<AlertState>, Option<Open>) {
+fn next(
+    open: Option<Open>,
+    level: MarginLevel,
+    at: TimestampMs,
+) -> (Option<AlertState>, Option<Open>) {
     match (open, level) {
         (None, MarginLevel::Below(below)) => (
             Some(AlertState::Firing),
             Some(Open {
                 severity: below.severity,
-                first_fired_at_ms: at_ms,
+                first_fired_at: at,
             }),
         ),
         (Some(open), MarginLevel::Below(below)) if open.severity != below.severity => (
@@ -302,8 +307,8 @@ fn read(batch: &RecordBatch) -> Result<Vec<MarginRow>, ArrowError> {
     let n = columns.integer("n")?;
     let row = |row| {
         Some(MarginRow {
-            window_start_ms: window_start.get(row)?,
-            window_end_ms: window_end.get(row)?,
+            window_start: window_start.get(row)?,
+            window_end: window_end.get(row)?,
             customer_id: customer_id.shared(row)?,
             territory_id: territory_id.shared(row)?,
             class_id: class_id.shared(row)?,
@@ -323,7 +328,7 @@ fn read(batch: &RecordBatch) -> Result<Vec<MarginRow>, ArrowError> {
     }
     // By window, and within a window rows that hold before rows that are gone.
     rows.sort_by(|a, b| {
-        let key = |row: &MarginRow| (row.window_end_ms, row.customer_id.clone(), row.n <= 0);
+        let key = |row: &MarginRow| (row.window_end, row.customer_id.clone(), row.n <= 0);
         key(a).cmp(&key(b))
     });
     Ok(rows)
@@ -355,7 +360,7 @@ impl AlertRule for MarginRule {
         Vec::new()
     }
 
-    fn next_timer_ms(&self) -> Option<i64> {
+    fn next_timer(&self) -> Option<TimestampMs> {
         None
     }
 

@@ -24,6 +24,7 @@ use pipeline::columns::Columns;
 use pipeline::error::Result;
 use pipeline::history::WEIGHT;
 use pipeline::publisher::RuleCard;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use super::rules::wrong_setting;
@@ -47,7 +48,7 @@ pub(super) struct StepRule {
     policy: Arc<Policy>,
     watched: BTreeMap<StepKey, Watched>,
     /// When each watched step fires that has not fired yet; derived from `watched`.
-    due: BTreeSet<(i64, StepKey)>,
+    due: BTreeSet<(TimestampMs, StepKey)>,
 }
 
 /// (`customer_id`, `case_id`, `step_id`).
@@ -56,18 +57,18 @@ type StepKey = (Arc<str>, Arc<str>, Arc<str>);
 /// A step that is running, or has missed its deadline without a stop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Watched {
-    started_at_ms: i64,
-    deadline_ms: i64,
+    started_at: TimestampMs,
+    deadline: TimestampMs,
     unit_id: Arc<str>,
     evidence: Vec<Arc<str>>,
     /// Set while an alert is open.
-    first_fired_at_ms: Option<i64>,
+    first_fired_at: Option<TimestampMs>,
 }
 
 /// What one fact says of a step.
 struct StepFact {
     watched: Watched,
-    stopped_at_ms: Option<i64>,
+    stopped_at: Option<TimestampMs>,
     outcome: StepOutcome,
 }
 
@@ -77,9 +78,9 @@ impl StepFact {
     }
 
     /// Whether the step was missed and then stopped after its alert was due.
-    fn fired_and_resolved(&self, grace_ms: i64) -> bool {
-        let due_ms = self.watched.deadline_ms + grace_ms;
-        self.is_missed() && self.stopped_at_ms.is_some_and(|at_ms| at_ms > due_ms)
+    fn fired_and_resolved(&self, grace: DurationMs) -> bool {
+        let due = self.watched.deadline + grace;
+        self.is_missed() && self.stopped_at.is_some_and(|at| at > due)
     }
 }
 
@@ -173,13 +174,13 @@ impl StepRule {
             let fact = || {
                 Some(StepFact {
                     watched: Watched {
-                        started_at_ms: started_at.get(row)?,
-                        deadline_ms: deadline.get(row)?,
+                        started_at: started_at.get(row)?,
+                        deadline: deadline.get(row)?,
                         unit_id: unit_id.shared(row)?,
                         evidence: evidence.get(row),
-                        first_fired_at_ms: None,
+                        first_fired_at: None,
                     },
-                    stopped_at_ms: stopped_at.get(row),
+                    stopped_at: stopped_at.get(row),
                     outcome: StepOutcome::parse(outcome.get(row)?)?,
                 })
             };
@@ -188,11 +189,11 @@ impl StepRule {
                     "facts.{SLA_STEPS}: row={row} lacks an instant or a known outcome"
                 ))
             })?;
-            let grace_ms = self.grace_ms(&step);
+            let grace = self.grace(&step);
             // A fact may come before or after the one that it replaces.
             let update = updates.entry((customer, case, step)).or_default();
             if weight.get(row) < Some(0) {
-                update.was_resolved = fact.fired_and_resolved(grace_ms);
+                update.was_resolved = fact.fired_and_resolved(grace);
             } else {
                 update.fact = Some(fact);
             }
@@ -200,93 +201,86 @@ impl StepRule {
         Ok(updates)
     }
 
-    fn grace_ms(&self, step_id: &str) -> i64 {
-        self.policy.step(step_id).map_or(0, |step| step.grace_ms)
+    fn grace(&self, step_id: &str) -> DurationMs {
+        let step = self.policy.step(step_id);
+        step.map(|step| step.grace).unwrap_or_default()
     }
 
     /// Applies what is known of one step now.
     fn apply(&mut self, key: StepKey, update: StepUpdate, now: RuleTime) -> Vec<AlertChange> {
-        let grace_ms = self.grace_ms(&key.2);
+        let grace = self.grace(&key.2);
         let before = self.watched.remove(&key);
         if let Some(before) = &before {
-            self.due
-                .remove(&(before.deadline_ms + grace_ms, key.clone()));
+            self.due.remove(&(before.deadline + grace, key.clone()));
         }
-        let first_fired_at_ms = before.as_ref().and_then(|before| before.first_fired_at_ms);
-        let now_ms = now.furthest_ms();
+        let first_fired_at = before.as_ref().and_then(|before| before.first_fired_at);
+        let now = now.furthest();
         let Some(fact) = update.fact else {
-            return match first_fired_at_ms.zip(before) {
-                Some((fired_ms, before)) => {
-                    self.change(&key, &before, AlertState::Withdrawn, fired_ms, now_ms, None)
+            return match first_fired_at.zip(before) {
+                Some((fired, before)) => {
+                    self.change(&key, &before, AlertState::Withdrawn, fired, now, None)
                 }
                 None => Vec::new(),
             };
         };
-        let fires_and_resolves = fact.fired_and_resolved(grace_ms) && !update.was_resolved;
+        let fires_and_resolves = fact.fired_and_resolved(grace) && !update.was_resolved;
         let is_missed = fact.is_missed();
         let StepFact {
             mut watched,
-            stopped_at_ms,
+            stopped_at,
             ..
         } = fact;
-        let due_ms = watched.deadline_ms + grace_ms;
-        if !is_missed || stopped_at_ms.is_some() {
-            let elapsed = stopped_at_ms.map(|at_ms| at_ms - watched.started_at_ms);
+        let due = watched.deadline + grace;
+        if !is_missed || stopped_at.is_some() {
+            let elapsed = stopped_at.map(|at| at - watched.started_at);
             let mut changes = Vec::new();
-            if first_fired_at_ms.is_none() && fires_and_resolves {
-                changes.extend(self.firing(&key, &watched, due_ms));
+            if first_fired_at.is_none() && fires_and_resolves {
+                changes.extend(self.firing(&key, &watched, due));
             }
-            let fired_ms = first_fired_at_ms.or(fires_and_resolves.then_some(due_ms));
-            let (state, at_ms) = match (stopped_at_ms, fired_ms) {
-                (Some(stopped_ms), Some(fired_ms)) if is_missed => {
-                    (AlertState::Resolved, stopped_ms.max(fired_ms))
+            let fired = first_fired_at.or(fires_and_resolves.then_some(due));
+            let (state, at) = match (stopped_at, fired) {
+                (Some(stopped), Some(fired)) if is_missed => {
+                    (AlertState::Resolved, stopped.max(fired))
                 }
-                _ => (AlertState::Withdrawn, now_ms),
+                _ => (AlertState::Withdrawn, now),
             };
-            if let Some(fired_ms) = fired_ms {
-                changes.extend(self.change(&key, &watched, state, fired_ms, at_ms, elapsed));
+            if let Some(fired) = fired {
+                changes.extend(self.change(&key, &watched, state, fired, at, elapsed));
             }
             return changes;
         }
-        let moved = before.is_some_and(|before| before.deadline_ms != watched.deadline_ms);
-        let state = match first_fired_at_ms {
-            Some(_) if moved && now_ms >= due_ms => Some(AlertState::Updated),
+        let moved = before.is_some_and(|before| before.deadline != watched.deadline);
+        let state = match first_fired_at {
+            Some(_) if moved && now >= due => Some(AlertState::Updated),
             Some(_) if moved => Some(AlertState::Withdrawn),
             _ => None,
         };
         if state != Some(AlertState::Withdrawn) {
-            watched.first_fired_at_ms = first_fired_at_ms;
+            watched.first_fired_at = first_fired_at;
         }
-        if watched.first_fired_at_ms.is_none() {
-            self.due.insert((due_ms, key.clone()));
+        if watched.first_fired_at.is_none() {
+            self.due.insert((due, key.clone()));
         }
-        let changes = match state.zip(first_fired_at_ms) {
-            Some((state, fired_ms)) => self.change(&key, &watched, state, fired_ms, now_ms, None),
+        let changes = match state.zip(first_fired_at) {
+            Some((state, fired)) => self.change(&key, &watched, state, fired, now, None),
             None => Vec::new(),
         };
         self.watched.insert(key, watched);
         changes
     }
 
-    fn fire(&mut self, key: &StepKey, due_ms: i64) -> Vec<AlertChange> {
+    fn fire(&mut self, key: &StepKey, due: TimestampMs) -> Vec<AlertChange> {
         let Some(watched) = self.watched.get_mut(key) else {
             return Vec::new();
         };
-        watched.first_fired_at_ms = Some(due_ms);
+        watched.first_fired_at = Some(due);
         let watched = watched.clone();
-        self.firing(key, &watched, due_ms)
+        self.firing(key, &watched, due)
     }
 
-    fn firing(&self, key: &StepKey, watched: &Watched, due_ms: i64) -> Vec<AlertChange> {
-        let elapsed = due_ms - watched.started_at_ms;
-        self.change(
-            key,
-            watched,
-            AlertState::Firing,
-            due_ms,
-            due_ms,
-            Some(elapsed),
-        )
+    fn firing(&self, key: &StepKey, watched: &Watched, due: TimestampMs) -> Vec<AlertChange> {
+        let elapsed = due - watched.started_at;
+        self.change(key, watched, AlertState::Firing, due, due, Some(elapsed))
     }
 
     /// One change; none for a step that the table of steps no longer has.
@@ -295,9 +289,9 @@ impl StepRule {
         (customer_id, case_id, step_id): &StepKey,
         watched: &Watched,
         state: AlertState,
-        first_fired_at_ms: i64,
-        transitioned_at_ms: i64,
-        elapsed_ms: Option<i64>,
+        first_fired_at: TimestampMs,
+        transitioned_at: TimestampMs,
+        elapsed: Option<DurationMs>,
     ) -> Vec<AlertChange> {
         let Some(step) = self.policy.step(step_id) else {
             return Vec::new();
@@ -314,13 +308,13 @@ impl StepRule {
                 case_id.clone(),
                 watched.unit_id.clone(),
             ],
-            value: elapsed_ms.map(|ms| ms as f64),
-            limit: Some(step.limit_ms as f64),
+            value: elapsed.map(|elapsed| elapsed.as_ms() as f64),
+            limit: Some(step.limit.as_ms() as f64),
             about: AlertScope::Deadline {
-                at_ms: watched.deadline_ms,
+                at: watched.deadline,
             },
-            first_fired_at_ms,
-            transitioned_at_ms,
+            first_fired_at,
+            transitioned_at,
             evidence: watched.evidence.clone(),
             owner_role: step.owner_role.clone(),
             escalation_role: step.escalation_role.clone(),
@@ -353,20 +347,20 @@ impl AlertRule for StepRule {
     }
 
     fn tick(&mut self, now: RuleTime) -> Vec<AlertChange> {
-        let now_ms = now.furthest_ms();
+        let now = now.furthest();
         let mut changes = Vec::new();
-        while let Some((due_ms, key)) = self.due.pop_first() {
-            if due_ms > now_ms {
-                self.due.insert((due_ms, key));
+        while let Some((due, key)) = self.due.pop_first() {
+            if due > now {
+                self.due.insert((due, key));
                 break;
             }
-            changes.extend(self.fire(&key, due_ms));
+            changes.extend(self.fire(&key, due));
         }
         changes
     }
 
-    fn next_timer_ms(&self) -> Option<i64> {
-        self.due.first().map(|(due_ms, _)| *due_ms)
+    fn next_timer(&self) -> Option<TimestampMs> {
+        self.due.first().map(|(due, _)| *due)
     }
 
     fn save(&self) -> Result<Vec<u8>> {
@@ -378,8 +372,8 @@ impl AlertRule for StepRule {
         self.due = self
             .watched
             .iter()
-            .filter(|(_, watched)| watched.first_fired_at_ms.is_none())
-            .map(|(key, watched)| (watched.deadline_ms + self.grace_ms(&key.2), key.clone()))
+            .filter(|(_, watched)| watched.first_fired_at.is_none())
+            .map(|(key, watched)| (watched.deadline + self.grace(&key.2), key.clone()))
             .collect();
         Ok(())
     }

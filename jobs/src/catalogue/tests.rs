@@ -10,6 +10,7 @@ use arrow::util::display::array_value_to_string;
 use pipeline::shard::Clocks;
 use schemas::event::Topic;
 use schemas::money::Fen;
+use schemas::time::DurationMs;
 use serde_json::{Value, json};
 
 use super::*;
@@ -51,7 +52,8 @@ impl Shard {
     /// Ingests one batch of events; all clocks have passed.
     fn ingest(&mut self, topic: Topic, events: &[(&str, &str, Value)]) {
         let sets = self.state.clock_sets();
-        let clocks: Clocks = sets.into_keys().map(|set| (set, ms(AT) * 2)).collect();
+        let clock = ms(AT) + DurationMs::from_days(20_000);
+        let clocks: Clocks = sets.into_keys().map(|set| (set, clock)).collect();
         let batches = [(topic, batch(topic, events))];
         let applied = self.state.apply(&batches, &clocks, None);
         let effects = self.runtime.block_on(applied).unwrap();
@@ -228,7 +230,7 @@ fn k08_of_versions_of_one_instant_the_later_recorded_counts_and_then_the_later_i
         )
     };
     let amended = |event_id: &str, qty, recorded_after_ms| {
-        let more = json!({"recorded_at": ms(AT) + recorded_after_ms});
+        let more = json!({"recorded_at": ms(AT) + DurationMs::from_ms(recorded_after_ms)});
         ("order.amended", AT, order(event_id, qty, more))
     };
     let table = [

@@ -11,6 +11,7 @@ use pipeline::columns::{FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::sell_through::{ShelfKey, project_counts};
@@ -24,7 +25,7 @@ pub(crate) struct ClosingStockFact {
     pub territory_id: Arc<str>,
     pub class_id: Arc<str>,
     /// `counted_at` of the last count of the day.
-    pub instant_ms: i64,
+    pub instant: TimestampMs,
     pub stock_qty: i64,
     /// Counts of the day.
     pub counts_n: i64,
@@ -44,7 +45,7 @@ static TABLE: FactTable<ClosingStockFact> = FactTable::new(
             |f| &f.class_id,
         ),
         FactColumn::instant("instant", "When it was counted (盘点时间)", |f| {
-            f.instant_ms
+            f.instant
         }),
         FactColumn::integer("stock_qty", "Stock in base units (库存)", |f| f.stock_qty),
         FactColumn::integer("counts_n", "Counts of the day (盘点次数)", |f| {
@@ -58,15 +59,15 @@ impl Fact for ClosingStockFact {
         &TABLE
     }
 
-    fn instant_ms(&self) -> i64 {
-        self.instant_ms
+    fn instant(&self) -> TimestampMs {
+        self.instant
     }
 }
 
 /// One counted item.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StockCount {
-    pub counted_at_ms: i64,
+    pub counted_at: TimestampMs,
     pub qty: i64,
 }
 
@@ -95,8 +96,8 @@ impl Operator for ClosingStock {
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, StockCount),
     ) -> Result<()> {
-        project_counts(batch, &mut |row, key, counted_at_ms, qty| {
-            emit(row, key, StockCount { counted_at_ms, qty });
+        project_counts(batch, &mut |row, key, counted_at, qty| {
+            emit(row, key, StockCount { counted_at, qty });
         })
     }
 
@@ -109,22 +110,22 @@ impl Operator for ClosingStock {
     ) {
         let mut days: BTreeMap<_, (StockCount, i64)> = BTreeMap::new();
         for HistoryEntry { event: count, .. } in history {
-            let day = self.zone.day_of(count.counted_at_ms);
+            let day = self.zone.day_of(count.counted_at);
             let (last, counts_n) = days.entry(day).or_insert((*count, 0));
             *counts_n += 1;
             // The history is in the order of stamps: of equal instants the later entry counts.
-            if count.counted_at_ms >= last.counted_at_ms {
+            if count.counted_at >= last.counted_at {
                 *last = *count;
             }
         }
         for (last, counts_n) in days.into_values() {
-            let customer = context.reference.customer(&key.0, last.counted_at_ms);
+            let customer = context.reference.customer(&key.0, last.counted_at);
             out.push(ClosingStockFact {
                 customer_id: key.0.clone(),
                 sku_id: key.1.clone(),
                 territory_id: customer.territory_id.clone(),
                 class_id: customer.class_id.clone(),
-                instant_ms: last.counted_at_ms,
+                instant: last.counted_at,
                 stock_qty: last.qty,
                 counts_n,
             });

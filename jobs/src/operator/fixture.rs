@@ -6,16 +6,19 @@ use arrow::record_batch::RecordBatch;
 use chrono::DateTime;
 use pipeline::history::{EventOrder, HistoryEntry, Operator, OperatorContext};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
-use schemas::time::DurationMs;
+use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 
 use crate::reference::RetailReference;
 
 /// An instant written as RFC 3339.
-pub(crate) fn ms(text: &str) -> i64 {
-    DateTime::parse_from_rfc3339(text)
-        .unwrap()
-        .timestamp_millis()
+pub(crate) fn ms(text: &str) -> TimestampMs {
+    TimestampMs::from_datetime(DateTime::parse_from_rfc3339(text).unwrap().to_utc())
+}
+
+/// An instant as a number.
+pub(crate) const fn at(ms: i64) -> TimestampMs {
+    TimestampMs::from_ms(ms)
 }
 
 /// Accepted events of `topic`, from (event_type, occurred_at, further fields); ids are e0, e1, ...
@@ -65,12 +68,12 @@ pub(crate) fn projected<O: Operator>(
 }
 
 /// A history entry that is ordered by its instant alone.
-pub(crate) fn entry<E>(occurred_at_ms: i64, event: E) -> HistoryEntry<E> {
+pub(crate) fn entry<E>(occurred_at: TimestampMs, event: E) -> HistoryEntry<E> {
     HistoryEntry {
         stamp: EventOrder {
-            occurred_at_ms,
-            recorded_at_ms: occurred_at_ms,
-            event_id: format!("e{occurred_at_ms}").into(),
+            occurred_at,
+            recorded_at: occurred_at,
+            event_id: format!("e{}", occurred_at.as_ms()).into(),
             part: 0,
         },
         event,
@@ -84,7 +87,7 @@ pub(crate) fn facts_of<O: Operator<Reference = RetailReference>>(
     history: &[HistoryEntry<O::Event>],
     reference: &RetailReference,
 ) -> Vec<O::Fact> {
-    let mut context = OperatorContext::new(i64::MAX, reference);
+    let mut context = OperatorContext::new(TimestampMs::MAX, reference);
     let mut out = Vec::new();
     operator.facts(key, history, &mut context, &mut out);
     out

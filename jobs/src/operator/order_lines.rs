@@ -24,6 +24,7 @@ use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use schemas::money::Fen;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{PriceType, RetailReference, UNKNOWN};
@@ -59,7 +60,7 @@ pub(crate) struct OrderLineFact {
     pub order_id: Arc<str>,
     pub line_no: i64,
     pub kind: LineKind,
-    pub instant_ms: i64,
+    pub instant: TimestampMs,
     /// The event whose line this is.
     pub event_id: Arc<str>,
     pub sku_id: Arc<str>,
@@ -88,7 +89,7 @@ static TABLE: FactTable<OrderLineFact> = FactTable::new(
             "REQUESTED, ALLOCATED, DELIVERED, RETURNED, CANCELLED, UNMET (环节)",
             |f| f.kind.as_str(),
         ),
-        FactColumn::instant("instant", "When it counts (计入时间)", |f| f.instant_ms),
+        FactColumn::instant("instant", "When it counts (计入时间)", |f| f.instant),
         FactColumn::text("event_id", "Event whose line this is (事件)", |f| {
             &f.event_id
         }),
@@ -130,8 +131,8 @@ impl Fact for OrderLineFact {
         &TABLE
     }
 
-    fn instant_ms(&self) -> i64 {
-        self.instant_ms
+    fn instant(&self) -> TimestampMs {
+        self.instant
     }
 }
 
@@ -276,12 +277,12 @@ impl Operator for OrderLines {
             counted: counted.map_or(&[], |entry| &entry.event.lines),
         };
         if let (Some(version), Some(placed), None) = (counted, placed, cancellation) {
-            let at_ms = placed.stamp.occurred_at_ms;
-            order.count(LineKind::Requested, version, at_ms, context, out);
+            let at = placed.stamp.occurred_at;
+            order.count(LineKind::Requested, version, at, context, out);
         }
         if let (Some(version), Some(cancellation)) = (counted, cancellation) {
-            let at_ms = cancellation.stamp.occurred_at_ms;
-            order.count(LineKind::Cancelled, version, at_ms, context, out);
+            let at = cancellation.stamp.occurred_at;
+            order.count(LineKind::Cancelled, version, at, context, out);
         }
         if let Some(allocation) = allocation {
             order.unmet(allocation, context, out);
@@ -293,7 +294,7 @@ impl Operator for OrderLines {
                 OrderStep::Returned => LineKind::Returned,
                 OrderStep::Placed | OrderStep::Amended | OrderStep::Cancelled => continue,
             };
-            order.count(kind, entry, entry.stamp.occurred_at_ms, context, out);
+            order.count(kind, entry, entry.stamp.occurred_at, context, out);
         }
     }
 }
@@ -307,18 +308,18 @@ struct Order<'h> {
 }
 
 impl Order<'_> {
-    /// One fact for each line of `entry`, counting at `at_ms`.
+    /// One fact for each line of `entry`, counting at `at`.
     fn count(
         &self,
         kind: LineKind,
         entry: &HistoryEntry<OrderEvent>,
-        at_ms: i64,
+        at: TimestampMs,
         context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<OrderLineFact>,
     ) {
         for line in &entry.event.lines {
-            let mut fact = self.fact(kind, line, line.qty, entry, at_ms, context.reference);
-            match self.price(line, at_ms, context) {
+            let mut fact = self.fact(kind, line, line.qty, entry, at, context.reference);
+            match self.price(line, at, context) {
                 // Far beyond any order: saturates instead of wrapping around.
                 Some(price) => fact.value = price.saturating_mul(line.qty),
                 None => fact.unpriced_qty = line.qty,
@@ -339,7 +340,7 @@ impl Order<'_> {
             let sum = allocated.entry(line.line_no).or_default();
             *sum = sum.saturating_add(line.qty);
         }
-        let at_ms = allocation.stamp.occurred_at_ms;
+        let at = allocation.stamp.occurred_at;
         for line in self.counted {
             let left = allocated.entry(line.line_no).or_default();
             let met = line.qty.min(*left);
@@ -351,7 +352,7 @@ impl Order<'_> {
                     line,
                     missing,
                     allocation,
-                    at_ms,
+                    at,
                     context.reference,
                 ));
             }
@@ -364,17 +365,17 @@ impl Order<'_> {
         line: &OrderLine,
         qty: i64,
         entry: &HistoryEntry<OrderEvent>,
-        at_ms: i64,
+        at: TimestampMs,
         reference: &RetailReference,
     ) -> OrderLineFact {
         let (customer_id, order_id) = self.key;
-        let customer = reference.customer(customer_id, at_ms);
+        let customer = reference.customer(customer_id, at);
         OrderLineFact {
             customer_id: customer_id.clone(),
             order_id: order_id.clone(),
             line_no: line.line_no,
             kind,
-            instant_ms: at_ms,
+            instant: at,
             event_id: entry.stamp.event_id.clone(),
             sku_id: line.sku_id.clone(),
             territory_id: customer.territory_id.clone(),
@@ -391,7 +392,7 @@ impl Order<'_> {
     fn price(
         &self,
         line: &OrderLine,
-        at_ms: i64,
+        at: TimestampMs,
         context: &mut OperatorContext<'_, RetailReference>,
     ) -> Option<Fen> {
         let counted = || {
@@ -400,10 +401,10 @@ impl Order<'_> {
         };
         line.price.or_else(counted).or_else(|| {
             context.read(&line.sku_id);
-            let region = &context.reference.customer(&self.key.0, at_ms).region_code;
+            let region = &context.reference.customer(&self.key.0, at).region_code;
             context
                 .reference
-                .list_price(&line.sku_id, region, PriceType::Wholesale, at_ms)
+                .list_price(&line.sku_id, region, PriceType::Wholesale, at)
         })
     }
 }

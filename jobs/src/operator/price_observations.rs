@@ -19,6 +19,7 @@ use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
 use schemas::money::Fen;
 use schemas::partition::partition_of;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::sell_through::ShelfKey;
@@ -63,7 +64,7 @@ pub(crate) struct PriceObservationFact {
     pub territory_id: Arc<str>,
     pub class_id: Arc<str>,
     /// `observed_at`.
-    pub instant_ms: i64,
+    pub instant: TimestampMs,
     pub event_id: Arc<str>,
     pub price_basis: Arc<str>,
     pub state: ObservationState,
@@ -87,7 +88,7 @@ static TABLE: FactTable<PriceObservationFact> = FactTable::new(
         FactColumn::instant(
             "instant",
             "When the price was observed (采价时间)",
-            |f| f.instant_ms,
+            |f| f.instant,
         ),
         FactColumn::text("event_id", "Event that reported it (事件)", |f| {
             &f.event_id
@@ -118,15 +119,15 @@ impl Fact for PriceObservationFact {
         &TABLE
     }
 
-    fn instant_ms(&self) -> i64 {
-        self.instant_ms
+    fn instant(&self) -> TimestampMs {
+        self.instant
     }
 }
 
 /// One `price.observed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Observation {
-    pub observed_at_ms: i64,
+    pub observed_at: TimestampMs,
     pub price: Fen,
     pub price_basis: Arc<str>,
 }
@@ -169,7 +170,7 @@ impl Operator for PriceObservations {
             if !event_type.is(row, "price.observed") {
                 continue;
             }
-            if let (Some(customer), Some(sku), Some(price_fen), Some(observed_at_ms)) = (
+            if let (Some(customer), Some(sku), Some(price_fen), Some(observed_at)) = (
                 customer_id.shared(row),
                 sku_id.shared(row),
                 price_fen.get(row),
@@ -177,7 +178,7 @@ impl Operator for PriceObservations {
             ) {
                 let price_basis = price_basis.shared(row).unwrap_or_else(|| UNKNOWN.into());
                 let observation = Observation {
-                    observed_at_ms,
+                    observed_at,
                     price: Fen::from_fen(price_fen),
                     price_basis,
                 };
@@ -202,22 +203,22 @@ impl Operator for PriceObservations {
         let mut last_of_day = BTreeMap::new();
         for entry in history {
             let event = &entry.event;
-            let at_ms = event.observed_at_ms;
-            let customer = context.reference.customer(customer_id, at_ms);
+            let at = event.observed_at;
+            let customer = context.reference.customer(customer_id, at);
             let suggested = context.reference.list_price(
                 sku_id,
                 &customer.region_code,
                 PriceType::SuggestedRetail,
-                at_ms,
+                at,
             );
             let state = ObservationState::classify(event.price, suggested);
             if state == ObservationState::Valid && *event.price_basis == *SELLING {
                 let last = last_of_day
-                    .entry(self.zone.day_of(at_ms))
-                    .or_insert((at_ms, out.len()));
+                    .entry(self.zone.day_of(at))
+                    .or_insert((at, out.len()));
                 // The history is in the order of stamps: of equal instants the later entry counts.
-                if at_ms >= last.0 {
-                    *last = (at_ms, out.len());
+                if at >= last.0 {
+                    *last = (at, out.len());
                 }
             }
             out.push(PriceObservationFact {
@@ -225,7 +226,7 @@ impl Operator for PriceObservations {
                 sku_id: sku_id.clone(),
                 territory_id: customer.territory_id.clone(),
                 class_id: customer.class_id.clone(),
-                instant_ms: at_ms,
+                instant: at,
                 event_id: entry.stamp.event_id.clone(),
                 price_basis: event.price_basis.clone(),
                 state,

@@ -16,13 +16,14 @@ use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
-use pipeline::time::{DAY_MS, Zone};
+use pipeline::time::Zone;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::reference::RetailReference;
 
 /// The longest interval that is used, itself included (K12).
-const MAX_INTERVAL_MS: i64 = 14 * DAY_MS;
+const MAX_INTERVAL: DurationMs = DurationMs::from_days(14);
 
 /// One in DECIMAL(38, 6).
 const MILLION: i128 = 1_000_000;
@@ -35,7 +36,7 @@ pub(crate) struct SellThroughFact {
     pub territory_id: Arc<str>,
     pub class_id: Arc<str>,
     /// Where the part begins; `t2` of a negative interval.
-    pub instant_ms: i64,
+    pub instant: TimestampMs,
     /// In millionths of a base unit.
     pub sell_through_qty: i128,
     /// 1 for a part of a used interval, also if nothing was sold.
@@ -58,9 +59,7 @@ static TABLE: FactTable<SellThroughFact> = FactTable::new(
             "Retailer class at the second count (客户类别)",
             |f| &f.class_id,
         ),
-        FactColumn::instant("instant", "Where the part begins (起点)", |f| {
-            f.instant_ms
-        }),
+        FactColumn::instant("instant", "Where the part begins (起点)", |f| f.instant),
         FactColumn::decimal(
             "sell_through_qty",
             "Quantity sold, split by time, K11 (销量)",
@@ -84,15 +83,15 @@ impl Fact for SellThroughFact {
         &TABLE
     }
 
-    fn instant_ms(&self) -> i64 {
-        self.instant_ms
+    fn instant(&self) -> TimestampMs {
+        self.instant
     }
 }
 
 /// What happened to the stock of one SKU at one retailer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum StockEvent {
-    Counted { counted_at_ms: i64, qty: i64 },
+    Counted { counted_at: TimestampMs, qty: i64 },
     Delivered { qty: i64 },
     Returned { qty: i64 },
 }
@@ -127,8 +126,8 @@ impl Operator for SellThrough {
     ) -> Result<()> {
         match topic {
             "orders" => project_movements(batch, emit),
-            _ => project_counts(batch, &mut |row, key, counted_at_ms, qty| {
-                emit(row, key, StockEvent::Counted { counted_at_ms, qty });
+            _ => project_counts(batch, &mut |row, key, counted_at, qty| {
+                emit(row, key, StockEvent::Counted { counted_at, qty });
             }),
         }
     }
@@ -144,42 +143,39 @@ impl Operator for SellThrough {
         let mut movements = history.iter().filter_map(movement).peekable();
         for pair in counts(history).windows(2) {
             let (from, to) = (pair[0], pair[1]);
-            while movements
-                .next_if(|(at_ms, _)| *at_ms <= from.at_ms)
-                .is_some()
-            {}
+            while movements.next_if(|(at, _)| *at <= from.at).is_some() {}
             let mut sold = i128::from(from.qty) - i128::from(to.qty);
-            while let Some((_, qty)) = movements.next_if(|(at_ms, _)| *at_ms <= to.at_ms) {
+            while let Some((_, qty)) = movements.next_if(|(at, _)| *at <= to.at) {
                 sold += qty;
             }
-            if to.at_ms - from.at_ms > MAX_INTERVAL_MS {
+            if to.at - from.at > MAX_INTERVAL {
                 continue;
             }
-            let customer = context.reference.customer(&key.0, to.at_ms);
-            let fact = |instant_ms, sell_through_qty, parts_n| SellThroughFact {
+            let customer = context.reference.customer(&key.0, to.at);
+            let fact = |instant, sell_through_qty, parts_n| SellThroughFact {
                 customer_id: key.0.clone(),
                 sku_id: key.1.clone(),
                 territory_id: customer.territory_id.clone(),
                 class_id: customer.class_id.clone(),
-                instant_ms,
+                instant,
                 sell_through_qty,
                 parts_n,
                 negative_intervals: 1 - parts_n,
             };
             if sold < 0 {
-                out.push(fact(to.at_ms, 0, 0));
+                out.push(fact(to.at, 0, 0));
                 continue;
             }
-            let parts = split_by_day(sold, from.at_ms, to.at_ms, self.zone);
-            out.extend(parts.map(|(begin_ms, part)| fact(begin_ms, part, 1)));
+            let parts = split_by_day(sold, from.at, to.at, self.zone);
+            out.extend(parts.map(|(begin, part)| fact(begin, part, 1)));
         }
     }
 }
 
-/// Calls `emit(row, key, counted_at_ms, qty)` for each counted item in a batch of visit events, in order.
+/// Calls `emit(row, key, counted_at, qty)` for each counted item in a batch of visit events, in order.
 pub(super) fn project_counts(
     batch: &RecordBatch,
-    emit: &mut dyn FnMut(usize, ShelfKey, i64, i64),
+    emit: &mut dyn FnMut(usize, ShelfKey, TimestampMs, i64),
 ) -> Result<()> {
     let columns = Columns::of(batch);
     let event_type = columns.text("event_type")?;
@@ -196,10 +192,10 @@ pub(super) fn project_counts(
             continue;
         };
         for item in stock.range(row) {
-            if let (Some(sku), Some(qty), Some(counted_at_ms)) =
+            if let (Some(sku), Some(qty), Some(counted_at)) =
                 (sku_id.shared(item), qty.get(item), counted_at.get(item))
             {
-                emit(row, (customer.clone(), sku), counted_at_ms, qty);
+                emit(row, (customer.clone(), sku), counted_at, qty);
             }
         }
     }
@@ -249,7 +245,7 @@ fn project_movements(
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Count {
-    at_ms: i64,
+    at: TimestampMs,
     qty: i64,
 }
 
@@ -258,53 +254,53 @@ fn counts(history: &[HistoryEntry<StockEvent>]) -> Vec<Count> {
     let mut counts: Vec<Count> = history
         .iter()
         .filter_map(|entry| match entry.event {
-            StockEvent::Counted { counted_at_ms, qty } => Some(Count {
-                at_ms: counted_at_ms,
+            StockEvent::Counted { counted_at, qty } => Some(Count {
+                at: counted_at,
                 qty,
             }),
             _ => None,
         })
         .collect();
     // The sort is stable: counts of one instant keep the order of their stamps, and the last of them stays.
-    counts.sort_by_key(|count| count.at_ms);
+    counts.sort_by_key(|count| count.at);
     counts.reverse();
-    counts.dedup_by_key(|count| count.at_ms);
+    counts.dedup_by_key(|count| count.at);
     counts.reverse();
     counts
 }
 
 /// When stock changed by a delivery or return, and by how much.
-fn movement(entry: &HistoryEntry<StockEvent>) -> Option<(i64, i128)> {
+fn movement(entry: &HistoryEntry<StockEvent>) -> Option<(TimestampMs, i128)> {
     let qty = match entry.event {
         StockEvent::Delivered { qty } => i128::from(qty),
         StockEvent::Returned { qty } => -i128::from(qty),
         StockEvent::Counted { .. } => return None,
     };
-    Some((entry.stamp.occurred_at_ms, qty))
+    Some((entry.stamp.occurred_at, qty))
 }
 
 /// K11: the parts of `qty` by local day, as (begin of the part, millionths); they sum to `qty` exactly.
 fn split_by_day(
     qty: i128,
-    from_ms: i64,
-    to_ms: i64,
+    from: TimestampMs,
+    to: TimestampMs,
     zone: Zone,
-) -> impl Iterator<Item = (i64, i128)> {
-    let length = i128::from(to_ms - from_ms);
+) -> impl Iterator<Item = (TimestampMs, i128)> {
+    let length = i128::from((to - from).as_ms());
     // c(e): what is sold by e, rounded half up; nothing here is negative.
-    let sold_by = move |edge_ms: i64| {
-        let elapsed = i128::from(edge_ms - from_ms);
+    let sold_by = move |edge: TimestampMs| {
+        let elapsed = i128::from((edge - from).as_ms());
         (2 * qty * MILLION * elapsed + length) / (2 * length)
     };
-    let mut begin_ms = from_ms;
+    let mut begin = from;
     std::iter::from_fn(move || {
-        if begin_ms >= to_ms {
+        if begin >= to {
             return None;
         }
-        let next_day_ms = zone.start_ms(zone.day_of(begin_ms).plus(1));
-        let end_ms = next_day_ms.min(to_ms);
-        let part = (begin_ms, sold_by(end_ms) - sold_by(begin_ms));
-        begin_ms = end_ms;
+        let next_day = zone.start(zone.day_of(begin).plus(1));
+        let end = next_day.min(to);
+        let part = (begin, sold_by(end) - sold_by(begin));
+        begin = end;
         Some(part)
     })
 }

@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{RetailReference, UNKNOWN};
@@ -19,7 +20,7 @@ const SATISFIED_FROM: i64 = 4;
 /// One scored answer; dimensions of the customer as of its instant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SurveyAnswer {
-    pub instant_ms: i64,
+    pub instant: TimestampMs,
     pub event_id: Arc<str>,
     pub survey_id: Arc<str>,
     pub question_id: Arc<str>,
@@ -36,7 +37,7 @@ static TABLE: FactTable<SurveyAnswer> = FactTable::new(
     "Scored answers of surveys (满意度评分)",
     &[
         FactColumn::instant("instant", "When it was answered, UTC (答复时间)", |f| {
-            f.instant_ms
+            f.instant
         }),
         FactColumn::text("event_id", "Event that reported it (事件)", |f| {
             &f.event_id
@@ -78,8 +79,8 @@ impl Fact for SurveyAnswer {
         &TABLE
     }
 
-    fn instant_ms(&self) -> i64 {
-        self.instant_ms
+    fn instant(&self) -> TimestampMs {
+        self.instant
     }
 }
 
@@ -155,15 +156,15 @@ impl Operator for SurveyAnswers {
     ) {
         let unknown = || Arc::from(UNKNOWN);
         for entry in history {
-            let instant_ms = entry.stamp.occurred_at_ms;
-            let customer = context.reference.customer(customer_id, instant_ms);
+            let instant = entry.stamp.occurred_at;
+            let customer = context.reference.customer(customer_id, instant);
             let event = &entry.event;
             out.extend(
                 event
                     .answers
                     .iter()
                     .map(|(question_id, score)| SurveyAnswer {
-                        instant_ms,
+                        instant,
                         event_id: entry.stamp.event_id.clone(),
                         survey_id: survey_id.clone(),
                         question_id: question_id.clone(),
@@ -186,7 +187,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::fixture::{batch, entry, facts_of, projected};
+    use crate::operator::fixture::{at, batch, entry, facts_of, projected};
     use crate::reference::fixture::one_customer;
 
     #[test]
@@ -226,14 +227,14 @@ mod tests {
             answers: vec![("Q0".into(), score)],
         };
         // The customer's class changes from A to B at ms 1000.
-        let history = [entry(999, answered(3)), entry(1_000, answered(4))];
+        let history = [entry(at(999), answered(3)), entry(at(1_000), answered(4))];
         let key = ("C1".into(), "S1".into());
         let facts = facts_of(&SurveyAnswers, &key, &history, &one_customer());
         let found: Vec<_> = facts
             .iter()
             .map(|f| {
                 (
-                    f.instant_ms,
+                    f.instant,
                     &*f.class_id,
                     &*f.unit_id,
                     &*f.survey_tool,
@@ -244,8 +245,8 @@ mod tests {
         assert_eq!(
             found,
             [
-                (999, "A", UNKNOWN, UNKNOWN, 3),
-                (1_000, "B", UNKNOWN, UNKNOWN, 4)
+                (at(999), "A", UNKNOWN, UNKNOWN, 3),
+                (at(1_000), "B", UNKNOWN, UNKNOWN, 4)
             ]
         );
         let rows = SurveyAnswer::table().batch(&facts).unwrap();

@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{RetailReference, UNKNOWN};
@@ -16,7 +17,7 @@ use crate::reference::{RetailReference, UNKNOWN};
 /// One invitation; dimensions of the customer as of its sending.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SurveyInvitation {
-    pub instant_ms: i64,
+    pub instant: TimestampMs,
     pub event_id: Arc<str>,
     pub survey_id: Arc<str>,
     pub unit_id: Arc<str>,
@@ -33,7 +34,7 @@ static TABLE: FactTable<SurveyInvitation> = FactTable::new(
         FactColumn::instant(
             "instant",
             "When it was sent first, UTC (发出时间)",
-            |f| f.instant_ms,
+            |f| f.instant,
         ),
         FactColumn::text("event_id", "Event that sent it (事件)", |f| &f.event_id),
         FactColumn::text("survey_id", "Invitation of one respondent (调查)", |f| {
@@ -72,8 +73,8 @@ impl Fact for SurveyInvitation {
         &TABLE
     }
 
-    fn instant_ms(&self) -> i64 {
-        self.instant_ms
+    fn instant(&self) -> TimestampMs {
+        self.instant
     }
 }
 
@@ -150,11 +151,9 @@ impl Operator for SurveyInvitations {
         let Some((stamp, unit_id, survey_tool)) = sent else {
             return;
         };
-        let customer = context
-            .reference
-            .customer(customer_id, stamp.occurred_at_ms);
+        let customer = context.reference.customer(customer_id, stamp.occurred_at);
         out.push(SurveyInvitation {
-            instant_ms: stamp.occurred_at_ms,
+            instant: stamp.occurred_at,
             event_id: stamp.event_id.clone(),
             survey_id: survey_id.clone(),
             unit_id: unit_id.clone().unwrap_or_else(|| UNKNOWN.into()),
@@ -176,7 +175,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::fixture::{batch, entry, facts_of, projected};
+    use crate::operator::fixture::{at, batch, entry, facts_of, projected};
     use crate::reference::fixture::one_customer;
 
     fn sent() -> InvitationEvent {
@@ -187,11 +186,11 @@ mod tests {
     }
 
     /// (instant, class, answered) of the facts of one invitation.
-    fn facts(history: &[HistoryEntry<InvitationEvent>]) -> Vec<(i64, String, bool)> {
+    fn facts(history: &[HistoryEntry<InvitationEvent>]) -> Vec<(TimestampMs, String, bool)> {
         let key = ("C1".into(), "S1".into());
         facts_of(&SurveyInvitations, &key, history, &one_customer())
             .into_iter()
-            .map(|f| (f.instant_ms, f.class_id.to_string(), f.is_answered))
+            .map(|f| (f.instant, f.class_id.to_string(), f.is_answered))
             .collect()
     }
 
@@ -242,7 +241,7 @@ mod tests {
                 unit_id: unit_id.map(Into::into),
                 survey_tool: Some("PHONE".into()),
             };
-            let history = [entry(999, sent)];
+            let history = [entry(at(999), sent)];
             let found = facts_of(&SurveyInvitations, &key, &history, &one_customer());
             assert_eq!(
                 (&*found[0].unit_id, &*found[0].survey_tool),
@@ -254,21 +253,24 @@ mod tests {
     #[test]
     fn k17_a_survey_id_is_one_invitation_at_its_first_sending() {
         // The customer's class changes from A to B at ms 1000.
-        assert_eq!(facts(&[entry(999, sent())]), [(999, "A".into(), false)]);
-        let reminded = [entry(999, sent()), entry(5_000, sent())];
-        assert_eq!(facts(&reminded), [(999, "A".into(), false)]);
+        assert_eq!(
+            facts(&[entry(at(999), sent())]),
+            [(at(999), "A".into(), false)]
+        );
+        let reminded = [entry(at(999), sent()), entry(at(5_000), sent())];
+        assert_eq!(facts(&reminded), [(at(999), "A".into(), false)]);
     }
 
     #[test]
     fn k17_an_answer_counts_whenever_it_comes_but_not_without_an_invitation() {
-        let answered = |at_ms| entry(at_ms, InvitationEvent::Answered);
+        let answered = |ms| entry(at(ms), InvitationEvent::Answered);
         assert_eq!(
-            facts(&[entry(999, sent()), answered(9_000)]),
-            [(999, "A".into(), true)]
+            facts(&[entry(at(999), sent()), answered(9_000)]),
+            [(at(999), "A".into(), true)]
         );
         assert_eq!(
-            facts(&[answered(5), entry(999, sent())]),
-            [(999, "A".into(), true)]
+            facts(&[answered(5), entry(at(999), sent())]),
+            [(at(999), "A".into(), true)]
         );
         assert!(facts(&[answered(5)]).is_empty());
         assert!(facts(&[]).is_empty());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use pipeline::history::EventOrder;
 use schemas::money::Fen;
+use schemas::time::TimestampMs;
 
 use super::list_price::Announcement;
 use super::{PriceType, ReferenceData, RetailReference};
@@ -30,24 +31,24 @@ pub(crate) fn one_customer() -> RetailReference {
     )])))
 }
 
-/// Announces a list price that holds from `valid_from_ms` on, by an event `id` of that instant.
+/// Announces a list price that holds from `valid_from` on, by an event `id` of that instant.
 pub(crate) fn list_price(
     reference: &mut RetailReference,
     id: &str,
     (sku_id, region_code, price_type): (&str, &str, PriceType),
     price_fen: i64,
-    valid_from_ms: i64,
-    valid_to_ms: Option<i64>,
+    valid_from: TimestampMs,
+    valid_to: Option<TimestampMs>,
 ) {
     let announcement = Announcement {
         region_code: region_code.into(),
         price_type,
         price: Fen::from_fen(price_fen),
-        valid_from_ms,
-        valid_to_ms,
+        valid_from,
+        valid_to,
         stamp: EventOrder {
-            occurred_at_ms: valid_from_ms,
-            recorded_at_ms: valid_from_ms,
+            occurred_at: valid_from,
+            recorded_at: valid_from,
             event_id: id.into(),
             part: 0,
         },

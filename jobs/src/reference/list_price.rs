@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::columns::Columns;
 use pipeline::history::EventOrder;
 use schemas::money::Fen;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 /// Which price a list price sets.
@@ -45,8 +46,8 @@ pub(super) struct Announcement {
     pub region_code: Arc<str>,
     pub price_type: PriceType,
     pub price: Fen,
-    pub valid_from_ms: i64,
-    pub valid_to_ms: Option<i64>,
+    pub valid_from: TimestampMs,
+    pub valid_to: Option<TimestampMs>,
     pub stamp: EventOrder,
 }
 
@@ -84,7 +85,7 @@ impl ListPrices {
             if skip.get(row) == Some(&true) || !event_type.is(row, "price.list_set") {
                 continue;
             }
-            let (Some(sku), Some(id), Some(price_fen), Some(valid_from_ms)) = (
+            let (Some(sku), Some(id), Some(price_fen), Some(valid_from)) = (
                 sku_id.shared(row),
                 event_id.shared(row),
                 price_fen.get(row),
@@ -100,11 +101,11 @@ impl ListPrices {
                 region_code: region_code.unwrap_or_else(|| ALL_REGIONS.into()),
                 price_type,
                 price: Fen::from_fen(price_fen),
-                valid_from_ms,
-                valid_to_ms: valid_to.get(row),
+                valid_from,
+                valid_to: valid_to.get(row),
                 stamp: EventOrder {
-                    occurred_at_ms: occurred_at.get(row).unwrap_or(i64::MIN),
-                    recorded_at_ms: recorded_at.get(row).unwrap_or(i64::MIN),
+                    occurred_at: occurred_at.get(row).unwrap_or(TimestampMs::MIN),
+                    recorded_at: recorded_at.get(row).unwrap_or(TimestampMs::MIN),
                     event_id: id,
                     part: 0,
                 },
@@ -133,21 +134,21 @@ impl ListPrices {
         announcements.push(announcement);
     }
 
-    /// The price in force in `region_code` at `at_ms`: the region's own, else that of [`ALL_REGIONS`].
+    /// The price in force in `region_code` at `at`: the region's own, else that of [`ALL_REGIONS`].
     pub(super) fn at(
         &self,
         sku_id: &str,
         region_code: &str,
         price_type: PriceType,
-        at_ms: i64,
+        at: TimestampMs,
     ) -> Option<Fen> {
         let announcements = self.by_sku.get(sku_id)?;
-        let in_force = |region| price_in_force(announcements, region, price_type, at_ms);
+        let in_force = |region| price_in_force(announcements, region, price_type, at);
         in_force(region_code).or_else(|| in_force(ALL_REGIONS))
     }
 
-    /// Table `asof.list_price`: all prices in force at `at_ms`, also those of [`ALL_REGIONS`] where a region has its own.
-    pub(super) fn as_of(&self, at_ms: i64) -> Result<RecordBatch, ArrowError> {
+    /// Table `asof.list_price`: all prices in force at `at`, also those of [`ALL_REGIONS`] where a region has its own.
+    pub(super) fn as_of(&self, at: TimestampMs) -> Result<RecordBatch, ArrowError> {
         let mut rows = Vec::new();
         for (sku, announcements) in &self.by_sku {
             let mut scopes: Vec<_> = announcements
@@ -157,7 +158,7 @@ impl ListPrices {
             scopes.sort();
             scopes.dedup();
             for (region, price_type) in scopes {
-                let price = price_in_force(announcements, region, price_type, at_ms);
+                let price = price_in_force(announcements, region, price_type, at);
                 rows.extend(price.map(|price| (sku, region, price_type.as_str(), price)));
             }
         }
@@ -194,14 +195,14 @@ fn price_in_force(
     announcements: &[Announcement],
     region_code: &str,
     price_type: PriceType,
-    at_ms: i64,
+    at: TimestampMs,
 ) -> Option<Fen> {
     announcements
         .iter()
         .filter(|a| *a.region_code == *region_code && a.price_type == price_type)
-        .filter(|a| a.valid_from_ms <= at_ms)
-        .max_by(|a, b| (a.valid_from_ms, &a.stamp).cmp(&(b.valid_from_ms, &b.stamp)))
-        .filter(|a| a.valid_to_ms.is_none_or(|to_ms| at_ms < to_ms))
+        .filter(|a| a.valid_from <= at)
+        .max_by(|a, b| (a.valid_from, &a.stamp).cmp(&(b.valid_from, &b.stamp)))
+        .filter(|a| a.valid_to.is_none_or(|to| at < to))
         .map(|a| a.price)
 }
 

@@ -6,6 +6,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::error::Result;
 use pipeline::history::ReferenceState;
 use schemas::money::Fen;
+use schemas::time::TimestampMs;
 
 use super::data::{CustomerAt, ReferenceData};
 use super::list_price::{ListPrices, PriceType};
@@ -31,20 +32,20 @@ impl RetailReference {
         }
     }
 
-    /// The customer's attributes at `at_ms`; all [`super::UNKNOWN`] where no version is in force.
-    pub(crate) fn customer(&self, customer_id: &str, at_ms: i64) -> &CustomerAt {
-        self.data.customer(customer_id, at_ms)
+    /// The customer's attributes at `at`; all [`super::UNKNOWN`] where no version is in force.
+    pub(crate) fn customer(&self, customer_id: &str, at: TimestampMs) -> &CustomerAt {
+        self.data.customer(customer_id, at)
     }
 
-    /// The list price in force for a customer of `region_code` at `at_ms` (K19).
+    /// The list price in force for a customer of `region_code` at `at` (K19).
     pub(crate) fn list_price(
         &self,
         sku_id: &str,
         region_code: &str,
         price_type: PriceType,
-        at_ms: i64,
+        at: TimestampMs,
     ) -> Option<Fen> {
-        self.list_prices.at(sku_id, region_code, price_type, at_ms)
+        self.list_prices.at(sku_id, region_code, price_type, at)
     }
 }
 
@@ -62,9 +63,9 @@ impl ReferenceState for RetailReference {
         Ok(self.list_prices.apply(batch, skip, removed)?)
     }
 
-    fn as_of(&self, instant_ms: i64) -> Result<Vec<(&'static str, RecordBatch)>> {
-        let mut tables = self.data.as_of(instant_ms)?;
-        tables.push(("list_price", self.list_prices.as_of(instant_ms)?));
+    fn as_of(&self, instant: TimestampMs) -> Result<Vec<(&'static str, RecordBatch)>> {
+        let mut tables = self.data.as_of(instant)?;
+        tables.push(("list_price", self.list_prices.as_of(instant)?));
         Ok(tables)
     }
 

@@ -162,7 +162,7 @@ impl<'c> EpochReader<'c> {
         let reference = self.reference(epoch).await?;
         Ok(Snapshot {
             epoch: epoch.epoch,
-            committed_at_ms: epoch.committed_at_ms,
+            committed_at: epoch.committed_at,
             zone: self.config.time.zone,
             tables: pinned,
             finality: epoch
@@ -171,7 +171,7 @@ impl<'c> EpochReader<'c> {
                 .map(|row| Finality {
                     table: row.table.clone(),
                     window_kind: row.window_kind.clone(),
-                    final_until_ms: row.until_ms,
+                    final_until: row.until,
                 })
                 .collect(),
             reference: reference
@@ -220,6 +220,8 @@ fn read_reference(dir: &Path) -> jobs::error::Result<(ReferenceFiles, Arc<Refere
 mod tests {
     use std::collections::BTreeMap;
 
+    use schemas::time::TimestampMs;
+
     use super::*;
 
     fn config(folder: &tempfile::TempDir) -> Config {
@@ -231,12 +233,12 @@ mod tests {
     fn epoch(epoch: i64) -> EpochRecord {
         EpochRecord {
             epoch,
-            committed_at_ms: 0,
+            committed_at: TimestampMs::from_ms(0),
             cut: BTreeMap::new(),
             tables: BTreeMap::new(),
             finality: Vec::new(),
             reference: String::new(),
-            drained_to_ms: None,
+            drained_to: None,
             clocks: BTreeMap::new(),
             unrevised: Vec::new(),
         }

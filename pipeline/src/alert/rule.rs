@@ -1,6 +1,7 @@
 //! What an author of an alert rule writes against.
 
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 
 use super::transition::AlertChange;
 use crate::error::Result;
@@ -21,16 +22,16 @@ pub enum RuleInput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleTime {
     /// Clock of the input's topics.
-    pub clock_ms: i64,
+    pub clock: TimestampMs,
     /// Live time; files have none.
-    pub live_ms: Option<i64>,
+    pub live_time: Option<TimestampMs>,
 }
 
 impl RuleTime {
     /// The clock or live time, whichever is further: what timers run on (K22).
-    pub fn furthest_ms(self) -> i64 {
-        self.live_ms
-            .map_or(self.clock_ms, |live_ms| live_ms.max(self.clock_ms))
+    pub fn furthest(self) -> TimestampMs {
+        self.live_time
+            .map_or(self.clock, |live_time| live_time.max(self.clock))
     }
 }
 
@@ -55,7 +56,7 @@ pub trait AlertRule: Send {
     fn tick(&mut self, now: RuleTime) -> Vec<AlertChange>;
 
     /// The earliest instant at which [`AlertRule::tick`] could say something (ms UTC, on the clock or live time).
-    fn next_timer_ms(&self) -> Option<i64>;
+    fn next_timer(&self) -> Option<TimestampMs>;
 
     /// Open alerts and timers, for a base.
     fn save(&self) -> Result<Vec<u8>>;
@@ -67,12 +68,13 @@ pub trait AlertRule: Send {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::fixture::at;
 
     #[test]
     fn k22_timers_run_on_the_clock_or_live_time_whichever_is_further() {
-        let at = |clock_ms, live_ms| RuleTime { clock_ms, live_ms }.furthest_ms();
-        assert_eq!(at(5, Some(9)), 9);
-        assert_eq!(at(9, Some(5)), 9);
-        assert_eq!(at(5, None), 5);
+        let furthest = |clock, live_time| RuleTime { clock, live_time }.furthest();
+        assert_eq!(furthest(at(5), Some(at(9))), at(9));
+        assert_eq!(furthest(at(9), Some(at(5))), at(9));
+        assert_eq!(furthest(at(5), None), at(5));
     }
 }

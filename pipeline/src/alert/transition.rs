@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 /// Where an alert stands after a transition.
@@ -54,8 +55,13 @@ impl Severity {
 /// What an alert measures itself against: a window of a metric or a deadline (ms UTC).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlertScope {
-    Window { start_ms: i64, end_ms: i64 },
-    Deadline { at_ms: i64 },
+    Window {
+        start: TimestampMs,
+        end: TimestampMs,
+    },
+    Deadline {
+        at: TimestampMs,
+    },
 }
 
 /// What a rule has decided; it becomes a [`Transition`] with its seal.
@@ -74,11 +80,11 @@ pub struct AlertChange {
     /// What it is held against.
     pub limit: Option<f64>,
     pub about: AlertScope,
-    /// Instant of the first transition of this episode (ms UTC, event time).
-    pub first_fired_at_ms: i64,
-    /// Instant of this transition in event time (ms UTC): when the condition came to hold or ceased to, not when we noticed.
+    /// Instant of the first transition of this episode (event time).
+    pub first_fired_at: TimestampMs,
+    /// Instant of this transition in event time: when the condition came to hold or ceased to, not when we noticed.
     /// The age limit of deliveries reads it, so that a replay of old events wakes nobody.
-    pub transitioned_at_ms: i64,
+    pub transitioned_at: TimestampMs,
     /// Event ids behind it.
     pub evidence: Vec<Arc<str>>,
     pub owner_role: Arc<str>,
@@ -124,8 +130,8 @@ impl Transition {
     pub fn cloud_event(&self, source: &str) -> Result<Vec<u8>, serde_json::Error> {
         let change = &self.change;
         let (window_start, window_end, deadline) = match change.about {
-            AlertScope::Window { start_ms, end_ms } => (Some(start_ms), Some(end_ms), None),
-            AlertScope::Deadline { at_ms } => (None, None, Some(at_ms)),
+            AlertScope::Window { start, end } => (Some(start), Some(end), None),
+            AlertScope::Deadline { at } => (None, None, Some(at)),
         };
         serde_json::to_vec(&CloudEvent {
             specversion: "1.0",
@@ -133,7 +139,7 @@ impl Transition {
             source: &format!("vitrine/{source}"),
             event_type: &format!("vitrine.alert.{}.v1", change.state.as_str()),
             subject: &change.dedupe_key,
-            time: rfc3339(change.transitioned_at_ms),
+            time: rfc3339(change.transitioned_at),
             datacontenttype: "application/json",
             data: AlertData {
                 sequence: self.sequence,
@@ -147,7 +153,7 @@ impl Transition {
                 window_start,
                 window_end,
                 deadline,
-                first_fired_at: change.first_fired_at_ms,
+                first_fired_at: change.first_fired_at,
                 evidence: &change.evidence,
                 owner_role: &change.owner_role,
                 escalation_role: &change.escalation_role,
@@ -158,8 +164,9 @@ impl Transition {
 }
 
 /// CloudEvents asks for RFC 3339; an instant outside the calendar has none.
-fn rfc3339(instant_ms: i64) -> Option<String> {
-    chrono::DateTime::from_timestamp_millis(instant_ms)
+fn rfc3339(instant: TimestampMs) -> Option<String> {
+    instant
+        .to_datetime()
         .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
 }
 
@@ -189,12 +196,12 @@ struct AlertData<'a> {
     value: Option<f64>,
     limit: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    window_start: Option<i64>,
+    window_start: Option<TimestampMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    window_end: Option<i64>,
+    window_end: Option<TimestampMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    deadline: Option<i64>,
-    first_fired_at: i64,
+    deadline: Option<TimestampMs>,
+    first_fired_at: TimestampMs,
     evidence: &'a [Arc<str>],
     owner_role: &'a str,
     escalation_role: &'a str,
@@ -207,6 +214,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::time::fixture::at;
 
     pub(crate) fn change(dedupe_key: &str) -> AlertChange {
         AlertChange {
@@ -218,9 +226,9 @@ pub(crate) mod tests {
             subjects: vec!["C1".into(), "case-1".into()],
             value: None,
             limit: Some(600_000.0),
-            about: AlertScope::Deadline { at_ms: 600_000 },
-            first_fired_at_ms: 660_000,
-            transitioned_at_ms: 660_000,
+            about: AlertScope::Deadline { at: at(600_000) },
+            first_fired_at: at(660_000),
+            transitioned_at: at(660_000),
             evidence: vec!["e1".into()],
             owner_role: "CALL_AGENT".into(),
             escalation_role: "SERVICE_DESK_MANAGER".into(),
@@ -296,8 +304,8 @@ pub(crate) mod tests {
     fn a_window_stands_in_place_of_the_deadline() {
         let mut windowed = change("A01|C1");
         windowed.about = AlertScope::Window {
-            start_ms: 1,
-            end_ms: 2,
+            start: at(1),
+            end: at(2),
         };
         let body = seal("publisher", 1, &mut vec![windowed])[0]
             .cloud_event("x")

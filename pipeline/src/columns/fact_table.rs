@@ -42,8 +42,8 @@ enum Value<F: 'static> {
     TextList(fn(&F) -> &[Arc<str>]),
     Integer(fn(&F) -> i64),
     OptionalInteger(fn(&F) -> Option<i64>),
-    Instant(fn(&F) -> i64),
-    OptionalInstant(fn(&F) -> Option<i64>),
+    Instant(fn(&F) -> TimestampMs),
+    OptionalInstant(fn(&F) -> Option<TimestampMs>),
     Decimal(fn(&F) -> i128),
     OptionalDecimal(fn(&F) -> Option<i128>),
     Flag(fn(&F) -> bool),
@@ -92,7 +92,11 @@ impl<F> FactColumn<F> {
     }
 
     /// An instant, given in ms UTC.
-    pub const fn instant(name: &'static str, comment: &'static str, get: fn(&F) -> i64) -> Self {
+    pub const fn instant(
+        name: &'static str,
+        comment: &'static str,
+        get: fn(&F) -> TimestampMs,
+    ) -> Self {
         Self::new(name, comment, Value::Instant(get))
     }
 
@@ -100,7 +104,7 @@ impl<F> FactColumn<F> {
     pub const fn optional_instant(
         name: &'static str,
         comment: &'static str,
-        get: fn(&F) -> Option<i64>,
+        get: fn(&F) -> Option<TimestampMs>,
     ) -> Self {
         Self::new(name, comment, Value::OptionalInstant(get))
     }
@@ -154,13 +158,11 @@ impl<F> FactColumn<F> {
             Value::Integer(get) => Arc::new(Int64Array::from_iter_values(rows.map(get))),
             Value::OptionalInteger(get) => Arc::new(rows.map(get).collect::<Int64Array>()),
             Value::Instant(get) => Arc::new(
-                TimestampMicrosecondArray::from_iter_values(
-                    rows.map(|fact| TimestampMs::from_ms(get(fact)).as_micros()),
-                )
-                .with_timezone("UTC"),
+                TimestampMicrosecondArray::from_iter_values(rows.map(|fact| get(fact).as_micros()))
+                    .with_timezone("UTC"),
             ),
             Value::OptionalInstant(get) => Arc::new(
-                rows.map(|fact| get(fact).map(|ms| TimestampMs::from_ms(ms).as_micros()))
+                rows.map(|fact| get(fact).map(TimestampMs::as_micros))
                     .collect::<TimestampMicrosecondArray>()
                     .with_timezone("UTC"),
             ),
@@ -228,9 +230,10 @@ impl<F> FactTable<F> {
 mod tests {
     use super::super::Columns;
     use super::*;
+    use crate::time::fixture::at;
 
     struct Everything {
-        at_ms: i64,
+        at: TimestampMs,
         text: Option<&'static str>,
         millionths: Option<i128>,
         evidence: Vec<Arc<str>>,
@@ -242,12 +245,12 @@ mod tests {
             FactColumn::text("text", "text", |f| f.text.unwrap_or("none")),
             FactColumn::optional_text("text_or_null", "text", |f| f.text),
             FactColumn::text_list("evidence", "event ids", |f| &f.evidence),
-            FactColumn::integer("number", "ms", |f| f.at_ms),
+            FactColumn::integer("number", "ms", |f| f.at.as_ms()),
             FactColumn::optional_integer("number_or_null", "length", |f| {
                 f.text.map(|text| text.len() as i64)
             }),
-            FactColumn::instant("at", "when", |f| f.at_ms),
-            FactColumn::optional_instant("at_or_null", "when", |f| f.text.map(|_| f.at_ms)),
+            FactColumn::instant("at", "when", |f| f.at),
+            FactColumn::optional_instant("at_or_null", "when", |f| f.text.map(|_| f.at)),
             FactColumn::decimal("amount", "fen", |f| f.millionths.unwrap_or(0)),
             FactColumn::optional_decimal("amount_or_null", "fen", |f| f.millionths),
             FactColumn::flag("known", "whether there is a text", |f| f.text.is_some()),
@@ -258,13 +261,13 @@ mod tests {
     fn what_is_written_is_read_back() {
         let facts = [
             Everything {
-                at_ms: 1_700_000_000_123,
+                at: at(1_700_000_000_123),
                 text: Some("Q0"),
                 millionths: Some(-1_500_000),
                 evidence: vec!["a".into(), "b".into()],
             },
             Everything {
-                at_ms: -1,
+                at: at(-1),
                 text: None,
                 millionths: None,
                 evidence: vec![],
@@ -281,10 +284,10 @@ mod tests {
         for name in ["at", "at_or_null"] {
             assert_eq!(
                 columns.instant(name).unwrap().get(0),
-                Some(1_700_000_000_123)
+                Some(at(1_700_000_000_123))
             );
         }
-        assert_eq!(columns.instant("at").unwrap().get(1), Some(-1));
+        assert_eq!(columns.instant("at").unwrap().get(1), Some(at(-1)));
         assert_eq!(columns.instant("at_or_null").unwrap().get(1), None);
         let amount = columns.decimal("amount_or_null").unwrap();
         assert_eq!((amount.get(0), amount.get(1)), (Some(-1_500_000), None));

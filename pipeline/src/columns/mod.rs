@@ -52,12 +52,12 @@ impl<'a> EventHead<'a> {
         self.event_id.value(row)
     }
 
-    pub fn occurred_at_ms(&self, row: usize) -> i64 {
-        TimestampMs::from_micros(self.occurred_at.value(row)).as_ms()
+    pub fn occurred_at(&self, row: usize) -> TimestampMs {
+        TimestampMs::from_micros(self.occurred_at.value(row))
     }
 
-    pub fn recorded_at_ms(&self, row: usize) -> i64 {
-        TimestampMs::from_micros(self.recorded_at.value(row)).as_ms()
+    pub fn recorded_at(&self, row: usize) -> TimestampMs {
+        TimestampMs::from_micros(self.recorded_at.value(row))
     }
 
     pub fn corrects(&self, row: usize) -> Option<&'a str> {

@@ -14,6 +14,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Fields, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 
 /// The columns of a batch, or of the items of a list column.
 #[derive(Clone, Copy)]
@@ -174,11 +175,11 @@ impl IntegerColumn {
 pub struct InstantColumn<'a>(&'a arrow::array::PrimitiveArray<TimestampMicrosecondType>);
 
 impl InstantColumn<'_> {
-    /// The instant of `row` in ms UTC, or `None` where it is NULL.
-    pub fn get(&self, row: usize) -> Option<i64> {
+    /// The instant of `row` or `None` where it is NULL.
+    pub fn get(&self, row: usize) -> Option<TimestampMs> {
         self.0
             .is_valid(row)
-            .then(|| self.0.value(row).div_euclid(1_000))
+            .then(|| TimestampMs::from_micros(self.0.value(row)))
     }
 }
 
@@ -319,7 +320,8 @@ mod tests {
         let line = columns.integer("line_no").unwrap();
         assert_eq!(every(|r| line.get(r)), [Some(1), None, Some(-3)]);
         let at = columns.instant("at").unwrap();
-        assert_eq!(every(|r| at.get(r)), [Some(1), None, Some(-1)]);
+        let ms = |row| at.get(row).map(TimestampMs::as_ms);
+        assert_eq!(every(ms), [Some(1), None, Some(-1)]);
         let answered = columns.flag("answered").unwrap();
         assert_eq!(every(|r| answered.get(r)), [Some(true), None, Some(false)]);
     }

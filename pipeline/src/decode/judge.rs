@@ -2,11 +2,11 @@
 
 use schemas::event::{Event, Limits, Reason, Rejection, Topic, decode};
 use schemas::partition::partition_of;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use super::known::KnownIds;
 use crate::source::{Record, TimestampKind};
-use crate::time::DAY_MS;
 
 /// What configuration says of one topic.
 #[derive(Clone, Debug)]
@@ -14,9 +14,9 @@ pub struct TopicSettings {
     pub topic: Topic,
     /// Its name at the broker, or its folder.
     pub name: String,
-    pub out_of_orderness_ms: i64,
-    pub allowed_lateness_ms: i64,
-    pub idle_after_ms: i64,
+    pub out_of_orderness: DurationMs,
+    pub allowed_lateness: DurationMs,
+    pub idle_after: DurationMs,
 }
 
 /// How producers place keys.
@@ -70,8 +70,8 @@ impl Counters {
 /// What a base keeps of a judge.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct JudgeState {
-    pub highest_ms: Option<i64>,
-    pub known: Vec<(u128, i64)>,
+    pub highest: Option<TimestampMs>,
+    pub known: Vec<(u128, TimestampMs)>,
     pub counters: Counters,
 }
 
@@ -83,7 +83,7 @@ pub struct InputJudge {
     partitioner: Partitioner,
     partition: u32,
     partitions: u32,
-    highest_ms: Option<i64>,
+    highest: Option<TimestampMs>,
     known: KnownIds,
     counters: Counters,
 }
@@ -104,14 +104,14 @@ impl InputJudge {
             partitioner,
             partition,
             partitions,
-            highest_ms: state.highest_ms,
+            highest: state.highest,
             known: KnownIds::load(state.known),
             counters: state.counters,
         }
     }
 
-    pub fn highest_ms(&self) -> Option<i64> {
-        self.highest_ms
+    pub fn highest(&self) -> Option<TimestampMs> {
+        self.highest
     }
 
     pub fn counters(&self) -> Counters {
@@ -128,16 +128,16 @@ impl InputJudge {
 
     pub fn save(&self) -> JudgeState {
         JudgeState {
-            highest_ms: self.highest_ms,
+            highest: self.highest,
             known: self.known.save(),
             counters: self.counters,
         }
     }
 
     /// K6: what occurred before this is too late, and an id accepted before it is forgotten.
-    pub fn limit_ms(&self) -> Option<i64> {
-        self.highest_ms.map(|highest| {
-            highest - self.settings.out_of_orderness_ms - self.settings.allowed_lateness_ms
+    pub fn limit(&self) -> Option<TimestampMs> {
+        self.highest.map(|highest| {
+            highest - self.settings.out_of_orderness - self.settings.allowed_lateness
         })
     }
 
@@ -148,7 +148,7 @@ impl InputJudge {
         match &verdict {
             Verdict::Accepted(event) => {
                 self.counters.accepted += 1;
-                self.remember(event.event_id(), event.occurred_at().as_ms());
+                self.remember(event.event_id(), event.occurred_at());
             }
             Verdict::Duplicate => self.counters.duplicate += 1,
             Verdict::TooLate(_) => self.counters.too_late += 1,
@@ -163,9 +163,9 @@ impl InputJudge {
     }
 
     /// Remembers an accepted event; recovery calls it for the events of sealed records.
-    pub fn remember(&mut self, event_id: &str, occurred_at_ms: i64) {
-        self.highest_ms = self.highest_ms.max(Some(occurred_at_ms));
-        self.known.insert(event_id, occurred_at_ms, self.limit_ms());
+    pub fn remember(&mut self, event_id: &str, occurred_at: TimestampMs) {
+        self.highest = self.highest.max(Some(occurred_at));
+        self.known.insert(event_id, occurred_at, self.limit());
     }
 
     fn verdict<'p>(&self, record: &'p Record) -> Verdict<'p> {
@@ -182,8 +182,8 @@ impl InputJudge {
         {
             return Verdict::Dead(Rejection::new(reason, ""));
         }
-        let limit = self.limit_ms();
-        if limit.is_some_and(|limit| event.occurred_at().as_ms() < limit) {
+        let limit = self.limit();
+        if limit.is_some_and(|limit| event.occurred_at() < limit) {
             return Verdict::TooLate(event);
         }
         if self.known.contains(event.event_id(), limit) {
@@ -194,18 +194,18 @@ impl InputJudge {
 
     /// K5.
     fn is_future_dated(&self, record: &Record, event: &Event<'_>) -> bool {
-        let skew = self.limits.max_future_skew.as_ms();
-        let occurred_at = event.occurred_at().as_ms();
+        let skew = self.limits.max_future_skew;
+        let occurred_at = event.occurred_at();
         let allowed_after_broker = match record.timestamp_kind {
             TimestampKind::None => None,
-            TimestampKind::CreateTime => Some(DAY_MS),
+            TimestampKind::CreateTime => Some(DurationMs::DAY),
             TimestampKind::LogAppendTime => Some(skew),
         };
-        let after_broker = record.timestamp_ms.zip(allowed_after_broker);
-        occurred_at > event.recorded_at().as_ms().saturating_add(skew)
+        let after_broker = record.timestamp.zip(allowed_after_broker);
+        occurred_at > event.recorded_at() + skew
             // A producer may have written any number as its time.
             || after_broker
-                .is_some_and(|(broker, allowed)| occurred_at > broker.saturating_add(allowed))
+                .is_some_and(|(broker, allowed)| occurred_at > broker + allowed)
     }
 
     /// `misplaced_key` before `key_mismatch` (K3). Files have no record key: the payload's id is the key (K1).

@@ -1,9 +1,10 @@
 //! Exact deduplication with bounded memory (K6).
 
 use std::collections::{BTreeMap, HashMap};
-
-use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
+
+use schemas::time::{DurationMs, TimestampMs};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// Ids of one topic-partition whose accepted record's `occurred_at` is not below the limit.
 ///
@@ -13,31 +14,29 @@ use std::hash::Hasher;
 /// by hour 16, the rest is room to grow).
 #[derive(Clone, Debug, Default)]
 pub struct KnownIds {
-    by_hash: HashMap<u128, i64>,
+    by_hash: HashMap<u128, TimestampMs>,
     by_hour: BTreeMap<i64, Vec<u128>>,
 }
 
-const HOUR_MS: i64 = 3_600_000;
-
 impl KnownIds {
     /// Whether an accepted record with this id has an `occurred_at` at or above the limit.
-    pub fn contains(&self, event_id: &str, limit_ms: Option<i64>) -> bool {
+    pub fn contains(&self, event_id: &str, limit: Option<TimestampMs>) -> bool {
         self.by_hash
             .get(&hash(event_id))
-            .is_some_and(|&at| limit_ms.is_none_or(|limit| at >= limit))
+            .is_some_and(|&at| limit.is_none_or(|limit| at >= limit))
     }
 
     /// Remembers an accepted id and forgets hours that lie below the limit.
-    pub fn insert(&mut self, event_id: &str, occurred_at_ms: i64, limit_ms: Option<i64>) {
+    pub fn insert(&mut self, event_id: &str, occurred_at: TimestampMs, limit: Option<TimestampMs>) {
         let id = hash(event_id);
-        self.by_hash.insert(id, occurred_at_ms);
+        self.by_hash.insert(id, occurred_at);
         self.by_hour
-            .entry(occurred_at_ms.div_euclid(HOUR_MS))
+            .entry(hour_of(occurred_at))
             .or_default()
             .push(id);
-        let Some(limit) = limit_ms else { return };
+        let Some(limit) = limit else { return };
         while let Some(hour) = self.by_hour.first_entry() {
-            if (hour.key() + 1) * HOUR_MS > limit {
+            if *hour.key() >= hour_of(limit) {
                 break;
             }
             for id in hour.remove() {
@@ -58,24 +57,25 @@ impl KnownIds {
     }
 
     /// Hashes and times, for a base.
-    pub fn save(&self) -> Vec<(u128, i64)> {
+    pub fn save(&self) -> Vec<(u128, TimestampMs)> {
         let mut ids: Vec<_> = self.by_hash.iter().map(|(&id, &at)| (id, at)).collect();
         ids.sort_unstable();
         ids
     }
 
-    pub fn load(ids: Vec<(u128, i64)>) -> Self {
+    pub fn load(ids: Vec<(u128, TimestampMs)>) -> Self {
         let mut known = Self::default();
         for (id, at) in ids {
             known.by_hash.insert(id, at);
-            known
-                .by_hour
-                .entry(at.div_euclid(HOUR_MS))
-                .or_default()
-                .push(id);
+            known.by_hour.entry(hour_of(at)).or_default().push(id);
         }
         known
     }
+}
+
+/// Hours since 1970.
+fn hour_of(at: TimestampMs) -> i64 {
+    at.as_ms().div_euclid(DurationMs::HOUR.as_ms())
 }
 
 fn hash(event_id: &str) -> u128 {
@@ -92,11 +92,11 @@ mod tests {
     fn k06_pruning_changes_no_verdict() {
         let mut known = KnownIds::default();
         for hour in 0..100 {
-            let at = hour * HOUR_MS;
-            known.insert(&format!("e{hour}"), at, Some(at - 10 * HOUR_MS));
+            let at = TimestampMs::from_ms(0) + DurationMs::HOUR * hour;
+            known.insert(&format!("e{hour}"), at, Some(at - DurationMs::HOUR * 10));
         }
         assert!(known.len() < 15);
-        let limit = Some(90 * HOUR_MS);
+        let limit = Some(TimestampMs::from_ms(0) + DurationMs::HOUR * 90);
         assert!(known.contains("e90", limit));
         assert!(
             !known.contains("e89", limit),

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// How far apart the two `occurred_at` may lie, K23 and K24.
-const REACH_MS: i64 = 35 * 86_400_000;
+const REACH: DurationMs = DurationMs::from_days(35);
 
 /// What one accepted event says of itself; columns of its batch.
 #[derive(Clone, Debug)]
 pub struct Correction<'a> {
     pub event_id: &'a str,
-    pub occurred_at_ms: i64,
+    pub occurred_at: TimestampMs,
     /// Customer, else SKU, staff member or unit: corrections do not reach across.
     pub scope: Option<&'a str>,
     /// The event that this one replaces.
@@ -24,20 +25,20 @@ pub struct Correction<'a> {
 pub struct Orphan {
     pub event_id: Arc<str>,
     pub corrects: Arc<str>,
-    pub occurred_at_ms: i64,
+    pub occurred_at: TimestampMs,
     pub weight: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Seen {
-    occurred_at_ms: i64,
+    occurred_at: TimestampMs,
     scope: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Naming {
     by: Arc<str>,
-    occurred_at_ms: i64,
+    occurred_at: TimestampMs,
     scope: Option<Arc<str>>,
 }
 
@@ -72,7 +73,7 @@ impl Corrections {
             let id: Arc<str> = event.event_id.into();
             let scope: Option<Arc<str>> = event.scope.map(Into::into);
             let seen = Seen {
-                occurred_at_ms: event.occurred_at_ms,
+                occurred_at: event.occurred_at,
                 scope: scope.clone(),
             };
             outcome.skip.push(self.is_named(&id, &seen));
@@ -89,7 +90,7 @@ impl Corrections {
             let target: Arc<str> = target.into();
             let naming = Naming {
                 by: id.clone(),
-                occurred_at_ms: event.occurred_at_ms,
+                occurred_at: event.occurred_at,
                 scope,
             };
             if self.names_something(&naming, &target) {
@@ -145,14 +146,14 @@ impl Naming {
         // An event that names itself corrects nothing.
         self.by != *target
             && self.scope == seen.scope
-            && (self.occurred_at_ms - seen.occurred_at_ms).abs() <= REACH_MS
+            && (self.occurred_at - seen.occurred_at).abs() <= REACH
     }
 
     fn orphan(&self, target: &Arc<str>, weight: i64) -> Orphan {
         Orphan {
             event_id: self.by.clone(),
             corrects: target.clone(),
-            occurred_at_ms: self.occurred_at_ms,
+            occurred_at: self.occurred_at,
             weight,
         }
     }
@@ -161,11 +162,12 @@ impl Naming {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::fixture::ms;
 
-    fn event<'a>(id: &'a str, at: i64, corrects: Option<&'a str>) -> Correction<'a> {
+    fn event<'a>(id: &'a str, ms: i64, corrects: Option<&'a str>) -> Correction<'a> {
         Correction {
             event_id: id,
-            occurred_at_ms: at,
+            occurred_at: TimestampMs::from_ms(ms),
             scope: Some("c1"),
             corrects,
         }
@@ -203,7 +205,7 @@ mod tests {
         let a = event("a", 0, None);
         let b = event("b", 10, Some("a"));
         let c = event("c", 20, Some("b"));
-        let far = event("far", REACH_MS + 11, Some("b"));
+        let far = event("far", REACH.as_ms() + 11, Some("b"));
         let lost = event("lost", 30, Some("nobody"));
         let selfish = event("selfish", 30, Some("selfish"));
         let all = [a, b, c, far, lost, selfish];
@@ -245,14 +247,14 @@ mod tests {
     #[test]
     fn k23_k24_a_correction_reaches_35_days_back_and_ahead_and_no_further() {
         for (apart, reaches) in [
-            (REACH_MS, true),
-            (-REACH_MS, true),
-            (REACH_MS + 1, false),
-            (-REACH_MS - 1, false),
+            (REACH, true),
+            (-REACH, true),
+            (REACH + ms(1), false),
+            (-REACH - ms(1), false),
         ] {
             let both = || {
-                let named = event("a", 2 * REACH_MS, None);
-                (named, event("b", 2 * REACH_MS + apart, Some("a")))
+                let named = event("a", (2 * REACH).as_ms(), None);
+                (named, event("b", (2 * REACH + apart).as_ms(), Some("a")))
             };
             let expected: (&[&str], &[&str]) = if reaches {
                 (&["b"], &[])
@@ -265,7 +267,7 @@ mod tests {
             let (named, by) = both();
             assert_eq!(end_state(&[vec![by], vec![named]]), found, "{apart}");
         }
-        assert_eq!(REACH_MS, 35 * 24 * 3_600_000);
+        assert_eq!(REACH, ms(35 * 24 * 3_600_000));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 
 use super::operator::{EventOrder, Fact, HistoryEntry, Operator, OperatorContext};
 use crate::columns;
@@ -49,11 +50,11 @@ pub trait KeyedOperator<R>: Send {
     /// Every key runs again (new reference data, or after loading a base).
     fn touch_all(&mut self);
     /// Runs the touched keys and those whose timer the clock has reached.
-    fn run(&mut self, clock_ms: i64, reference: &R) -> Result<Option<Changelog>>;
+    fn run(&mut self, clock: TimestampMs, reference: &R) -> Result<Option<Changelog>>;
     /// Keys with a history.
     fn keys(&self) -> usize;
     /// The earliest timer.
-    fn next_timer_ms(&self) -> Option<i64>;
+    fn next_timer(&self) -> Option<TimestampMs>;
     fn save(&self) -> Result<Vec<u8>>;
     /// Takes back what [`KeyedOperator::save`] gave and marks every key as touched: facts are computed anew.
     fn load(&mut self, bytes: &[u8]) -> Result<()>;
@@ -63,7 +64,7 @@ struct KeyState<E, F> {
     history: Vec<HistoryEntry<E>>,
     /// What was emitted and holds, sorted.
     facts: Vec<F>,
-    timer_ms: Option<i64>,
+    timer: Option<TimestampMs>,
     reads: Vec<Arc<str>>,
 }
 
@@ -72,7 +73,7 @@ impl<E, F> Default for KeyState<E, F> {
         Self {
             history: Vec::new(),
             facts: Vec::new(),
-            timer_ms: None,
+            timer: None,
             reads: Vec::new(),
         }
     }
@@ -85,7 +86,7 @@ pub struct KeyedHistory<O: Operator> {
     /// Which keys an event went to, so that a correction finds it.
     places: HashMap<Arc<str>, Vec<O::Key>>,
     touched: BTreeSet<O::Key>,
-    timers: BTreeSet<(i64, O::Key)>,
+    timers: BTreeSet<(TimestampMs, O::Key)>,
     readers: HashMap<Arc<str>, HashSet<O::Key>>,
     schema: SchemaRef,
     zone: Zone,
@@ -132,7 +133,7 @@ impl<O: Operator> KeyedHistory<O> {
     fn recompute(
         &mut self,
         key: &O::Key,
-        clock_ms: i64,
+        clock: TimestampMs,
         reference: &O::Reference,
         out: &mut Vec<(O::Fact, i64)>,
     ) {
@@ -140,22 +141,22 @@ impl<O: Operator> KeyedHistory<O> {
             return;
         };
         let mut facts = Vec::with_capacity(slot.facts.len() + 1);
-        let mut call = OperatorContext::new(clock_ms, reference);
+        let mut call = OperatorContext::new(clock, reference);
         self.operator
             .facts(key, &slot.history, &mut call, &mut facts);
         facts.sort_unstable();
         difference(&slot.facts, &facts, out);
         slot.facts = facts;
 
-        let (reads, timer_ms) = call.into_requests();
-        if slot.timer_ms != timer_ms {
-            if let Some(old) = slot.timer_ms {
+        let (reads, timer) = call.into_requests();
+        if slot.timer != timer {
+            if let Some(old) = slot.timer {
                 self.timers.remove(&(old, key.clone()));
             }
-            if let Some(new) = timer_ms {
+            if let Some(new) = timer {
                 self.timers.insert((new, key.clone()));
             }
-            slot.timer_ms = timer_ms;
+            slot.timer = timer;
         }
         if slot.reads != reads {
             for gone in slot.reads.iter().filter(|read| !reads.contains(read)) {
@@ -171,7 +172,7 @@ impl<O: Operator> KeyedHistory<O> {
             }
             slot.reads = reads;
         }
-        if slot.history.is_empty() && slot.facts.is_empty() && slot.timer_ms.is_none() {
+        if slot.history.is_empty() && slot.facts.is_empty() && slot.timer.is_none() {
             self.slots.remove(key);
         }
     }
@@ -180,9 +181,7 @@ impl<O: Operator> KeyedHistory<O> {
         let rows = O::Fact::table().batch(facts)?;
         let mut arrays: Vec<ArrayRef> = rows.columns().to_vec();
         arrays.push(Arc::new(Date32Array::from_iter_values(
-            facts
-                .iter()
-                .map(|fact| self.zone.day_of(fact.instant_ms()).0),
+            facts.iter().map(|fact| self.zone.day_of(fact.instant()).0),
         )));
         arrays.push(Arc::new(Int64Array::from(weights)));
         RecordBatch::try_new(self.schema.clone(), arrays)
@@ -235,8 +234,8 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
             last = Some((row, event_id.clone(), part));
             let entry = HistoryEntry {
                 stamp: EventOrder {
-                    occurred_at_ms: head.occurred_at_ms(row),
-                    recorded_at_ms: head.recorded_at_ms(row),
+                    occurred_at: head.occurred_at(row),
+                    recorded_at: head.recorded_at(row),
                     event_id: event_id.clone(),
                     part,
                 },
@@ -265,14 +264,14 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
         self.touched.extend(self.slots.keys().cloned());
     }
 
-    fn run(&mut self, clock_ms: i64, reference: &O::Reference) -> Result<Option<Changelog>> {
-        while let Some((at_ms, _)) = self.timers.first() {
-            if *at_ms > clock_ms {
+    fn run(&mut self, clock: TimestampMs, reference: &O::Reference) -> Result<Option<Changelog>> {
+        while let Some((at, _)) = self.timers.first() {
+            if *at > clock {
                 break;
             }
             if let Some((_, key)) = self.timers.pop_first() {
                 if let Some(slot) = self.slots.get_mut(&key) {
-                    slot.timer_ms = None;
+                    slot.timer = None;
                 }
                 self.touched.insert(key);
             }
@@ -280,7 +279,7 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
         let mut changes = Vec::new();
         for key in std::mem::take(&mut self.touched) {
             let before = changes.len();
-            self.recompute(&key, clock_ms, reference, &mut changes);
+            self.recompute(&key, clock, reference, &mut changes);
             debug_assert!(changes.len() >= before);
         }
         if changes.is_empty() {
@@ -304,8 +303,8 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
         self.slots.len()
     }
 
-    fn next_timer_ms(&self) -> Option<i64> {
-        self.timers.first().map(|(at_ms, _)| *at_ms)
+    fn next_timer(&self) -> Option<TimestampMs> {
+        self.timers.first().map(|(at, _)| *at)
     }
 
     fn save(&self) -> Result<Vec<u8>> {

@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::columns::FactTable;
@@ -12,8 +13,8 @@ use crate::error::Result;
 /// The total order of events: (`occurred_at`, `recorded_at`, `event_id`), K8.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 pub struct EventOrder {
-    pub occurred_at_ms: i64,
-    pub recorded_at_ms: i64,
+    pub occurred_at: TimestampMs,
+    pub recorded_at: TimestampMs,
     pub event_id: Arc<str>,
     /// Which entry of its event this is (an event with five lines may leave five entries).
     pub part: u32,
@@ -28,20 +29,20 @@ pub struct HistoryEntry<E> {
 
 /// What a call of [`Operator::facts`] may see beside the history, and what it may ask for.
 pub struct OperatorContext<'a, R> {
-    /// How far event time has come for the operator's topics (ms UTC). Decides *when*, never *what*.
-    pub clock_ms: i64,
+    /// How far event time has come for the operator's topics. Decides *when*, never *what*.
+    pub clock: TimestampMs,
     pub reference: &'a R,
     reads: Vec<Arc<str>>,
-    timer_ms: Option<i64>,
+    timer: Option<TimestampMs>,
 }
 
 impl<'a, R> OperatorContext<'a, R> {
-    pub fn new(clock_ms: i64, reference: &'a R) -> Self {
+    pub fn new(clock: TimestampMs, reference: &'a R) -> Self {
         Self {
-            clock_ms,
+            clock,
             reference,
             reads: Vec::new(),
-            timer_ms: None,
+            timer: None,
         }
     }
 
@@ -52,14 +53,14 @@ impl<'a, R> OperatorContext<'a, R> {
         }
     }
 
-    /// Asks to be called again once the clock has reached `instant_ms`; the earliest instant asked for counts.
-    pub fn register_timer(&mut self, instant_ms: i64) {
-        self.timer_ms = Some(self.timer_ms.map_or(instant_ms, |now| now.min(instant_ms)));
+    /// Asks to be called again once the clock has reached `instant`; the earliest instant asked for counts.
+    pub fn register_timer(&mut self, instant: TimestampMs) {
+        self.timer = Some(self.timer.map_or(instant, |now| now.min(instant)));
     }
 
     /// Dependencies declared and the timer asked for.
-    pub fn into_requests(self) -> (Vec<Arc<str>>, Option<i64>) {
-        (self.reads, self.timer_ms)
+    pub fn into_requests(self) -> (Vec<Arc<str>>, Option<TimestampMs>) {
+        (self.reads, self.timer)
     }
 }
 
@@ -67,8 +68,8 @@ impl<'a, R> OperatorContext<'a, R> {
 pub trait Fact: Clone + Ord + Send + 'static {
     /// Its columns.
     fn table() -> &'static FactTable<Self>;
-    /// The instant at which it counts; decides its pane (ms UTC).
-    fn instant_ms(&self) -> i64;
+    /// The instant at which it counts; decides its pane.
+    fn instant(&self) -> TimestampMs;
 }
 
 /// A pure function from the history of one key to facts; see the module's page.
@@ -120,8 +121,8 @@ pub trait ReferenceState: Send + 'static {
         removed: &[Arc<str>],
     ) -> Result<Vec<Arc<str>>>;
 
-    /// Tables `asof.<name>` as they stand at `instant_ms`, for `shard.sql` and `public.sql`.
-    fn as_of(&self, instant_ms: i64) -> Result<Vec<(&'static str, RecordBatch)>>;
+    /// Tables `asof.<name>` as they stand at `instant`, for `shard.sql` and `public.sql`.
+    fn as_of(&self, instant: TimestampMs) -> Result<Vec<(&'static str, RecordBatch)>>;
 
     /// What it learnt from events, for a base (reference data are files and not part of it).
     fn save(&self) -> Result<Vec<u8>>;

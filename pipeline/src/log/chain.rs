@@ -59,6 +59,7 @@ impl Chain {
 mod tests {
     use super::*;
     use crate::log::record::{RecordPlace, decode, encode};
+    use crate::time::fixture::at;
 
     fn record(kind: RecordKind, number: u64, claim: ClaimId, previous: [u8; 32]) -> LogRecord {
         let place = RecordPlace {
@@ -67,7 +68,7 @@ mod tests {
             number,
             claim,
             previous,
-            put_at_ms: 0,
+            put_at: at(0),
         };
         decode(&encode(place, b"payload").0, 1).expect("decodes")
     }

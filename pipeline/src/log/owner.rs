@@ -225,7 +225,7 @@ fn place(
         number,
         claim,
         previous,
-        put_at_ms: wall::now_ms(),
+        put_at: wall::now(),
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use object_store::ObjectStore;
+use schemas::time::TimestampMs;
 
 use super::objects::Objects;
 use super::record::{ClaimId, LogRecord, RecordKind};
@@ -21,7 +22,7 @@ pub struct LogEntry {
     pub claim: ClaimId,
     pub hash: [u8; 32],
     /// Wall clock of the put, ms UTC.
-    pub put_at_ms: i64,
+    pub put_at: TimestampMs,
     pub payload: Bytes,
 }
 
@@ -32,7 +33,7 @@ impl From<LogRecord> for LogEntry {
             kind: record.header.kind,
             claim: record.header.claim,
             hash: record.hash,
-            put_at_ms: record.header.put_at_ms,
+            put_at: record.header.put_at,
             payload: record.payload,
         }
     }

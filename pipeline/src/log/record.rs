@@ -16,6 +16,7 @@
 //! from a damaged record.
 
 use bytes::Bytes;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -64,7 +65,7 @@ pub struct RecordHeader {
     /// Hash of the record before; of a checkpoint: of the record it covers.
     pub previous: [u8; 32],
     /// Wall clock of the put, ms UTC. For people; nothing decides by it.
-    pub put_at_ms: i64,
+    pub put_at: TimestampMs,
     payload_bytes: u64,
     stored_bytes: u64,
     stored_sha256: [u8; 32],
@@ -83,7 +84,7 @@ impl RecordHeader {
         bytes.extend_from_slice(&self.claim.number.to_le_bytes());
         bytes.extend_from_slice(&self.claim.nonce.to_le_bytes());
         bytes.extend_from_slice(&self.previous);
-        bytes.extend_from_slice(&self.put_at_ms.to_le_bytes());
+        bytes.extend_from_slice(&self.put_at.as_ms().to_le_bytes());
         bytes.extend_from_slice(&self.payload_bytes.to_le_bytes());
         bytes.extend_from_slice(&self.stored_bytes.to_le_bytes());
         bytes.extend_from_slice(&self.stored_sha256);
@@ -112,7 +113,7 @@ impl RecordHeader {
                 nonce: u128::from_le_bytes(take(bytes)?),
             },
             previous: take(bytes)?,
-            put_at_ms: i64::from_le_bytes(take(bytes)?),
+            put_at: TimestampMs::from_ms(i64::from_le_bytes(take(bytes)?)),
             payload_bytes: u64::from_le_bytes(take(bytes)?),
             stored_bytes: u64::from_le_bytes(take(bytes)?),
             stored_sha256: take(bytes)?,
@@ -192,7 +193,7 @@ pub struct RecordPlace {
     pub number: u64,
     pub claim: ClaimId,
     pub previous: [u8; 32],
-    pub put_at_ms: i64,
+    pub put_at: TimestampMs,
 }
 
 /// Encodes a record and returns its bytes with its hash.
@@ -208,7 +209,7 @@ pub fn encode(place: RecordPlace, payload: &[u8]) -> (Bytes, [u8; 32]) {
         number: place.number,
         claim: place.claim,
         previous: place.previous,
-        put_at_ms: place.put_at_ms,
+        put_at: place.put_at,
         payload_bytes: payload.len() as u64,
         stored_bytes: stored.len() as u64,
         stored_sha256: Sha256::digest(stored).into(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::objects::Objects;
@@ -79,11 +80,11 @@ struct Superfluous {
 
 impl Superfluous {
     async fn find(objects: &Objects, cut: u64, minimum_age: Duration) -> Result<Self> {
-        let old_ms = wall::before_ms(minimum_age);
+        let old = wall::before(minimum_age);
         let checkpoints = objects.list(&objects.folder.checkpoints()).await?;
         let mut records = objects.list(&objects.folder.records()).await?;
         records.retain(|(number, record)| {
-            *number < cut && record.last_modified.timestamp_millis() <= old_ms
+            *number < cut && TimestampMs::from_datetime(record.last_modified) <= old
         });
         // Checkpoints may be large: none is read where nothing could go.
         if records.is_empty() && checkpoints.len() <= 2 {

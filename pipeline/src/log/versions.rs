@@ -47,7 +47,7 @@ fn as_version(bytes: &Bytes, format: u16, layout: u16) -> Bytes {
         number: record.header.number,
         claim: record.header.claim,
         previous: record.header.previous,
-        put_at_ms: record.header.put_at_ms,
+        put_at: record.header.put_at,
     };
     with_format(&encode(place, &record.payload).0, format)
 }

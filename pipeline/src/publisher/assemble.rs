@@ -6,11 +6,13 @@ use arrow::array::{ArrayRef, Date32Array, Int64Array};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
+use schemas::time::TimestampMs;
+
 use super::dead_letter::dead_letter_record;
 use super::event::{Now, RoundRows};
 use super::feed::{self, Cells, FeedChange, FeedDefinition};
 use super::machine::Machine;
-use super::plan::final_until_ms;
+use super::plan::final_until;
 use super::rows::{RevisionStamp, metric_rows};
 use crate::alert::{self, AlertChange, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
@@ -57,7 +59,7 @@ impl Machine {
         let mut records = self.dead_letter_records();
         let feed = self.feed_rows(
             cells.collect(),
-            (epoch, now.wall_ms),
+            (epoch, now.wall_time),
             &mut rows,
             &mut published,
             &mut records,
@@ -66,7 +68,7 @@ impl Machine {
         let alerts = alert::seal(OWN_ALERTS, self.next_record(), &mut changes);
         self.alert_rows(&alerts, epoch, &mut rows)?;
         self.sealed_rows(epoch, &mut rows)?;
-        self.epoch_rows(epoch, now.wall_ms, &mut rows)?;
+        self.epoch_rows(epoch, now.wall_time, &mut rows)?;
         Ok(Draft {
             epoch,
             rows,
@@ -100,23 +102,26 @@ impl Machine {
                 if changes.keys.is_empty() {
                     continue;
                 }
-                let until = final_until_ms(
+                let until = final_until(
                     metric,
                     &self.durable.state.planner.finality,
                     &self.settings.lateness,
                 );
-                let was_final = until.is_some_and(|until| window.end_ms(zone) <= until);
+                let was_final = until.is_some_and(|until| window.end(zone) <= until);
                 let stamp = RevisionStamp {
                     window,
                     zone,
                     restated: was_final && self.durable.published.knows(name, window),
-                    emitted_at_ms: now.wall_ms,
+                    emitted_at: now.wall_time,
                     epoch,
                 };
                 let batch = metric_rows(&changes, &metric.table, &stamp)?;
                 let time = RuleTime {
-                    clock_ms: clocks.get(&round.key.clock).copied().unwrap_or(i64::MIN),
-                    live_ms: None,
+                    clock: clocks
+                        .get(&round.key.clock)
+                        .copied()
+                        .unwrap_or(TimestampMs::MIN),
+                    live_time: None,
                 };
                 for rule in &mut self.rules {
                     if reads(rule.input(), name, window) {
@@ -141,10 +146,10 @@ impl Machine {
         let attempts = std::mem::take(&mut self.attempts);
         let at = transitions
             .iter()
-            .map(|transition| transition.change.transitioned_at_ms);
-        let tried = attempts.iter().map(|attempt| attempt.attempted_at_ms);
-        let transitions_at: Vec<i64> = at.collect();
-        let attempts_at: Vec<i64> = tried.collect();
+            .map(|transition| transition.change.transitioned_at);
+        let tried = attempts.iter().map(|attempt| attempt.attempted_at);
+        let transitions_at: Vec<TimestampMs> = at.collect();
+        let attempts_at: Vec<TimestampMs> = tried.collect();
         self.add_dated(
             rows,
             "ops.alerts",
@@ -161,20 +166,20 @@ impl Machine {
         )
     }
 
-    /// Adds rows with their epoch and the local dates of `instants` (ms UTC).
+    /// Adds rows with their epoch and the local dates of `instants`.
     fn add_dated(
         &self,
         rows: &mut TableRows,
         table: &str,
         batch: &RecordBatch,
-        instants: &[i64],
+        instants: &[TimestampMs],
         epoch: i64,
     ) -> Result<()> {
         let Some(schema) = self.schemas.get(table) else {
             return Ok(());
         };
         let zone = self.settings.zone;
-        let days = instants.iter().map(|&ms| zone.day_of(ms).0);
+        let days = instants.iter().map(|&instant| zone.day_of(instant).0);
         let epochs: ArrayRef = Arc::new(Int64Array::from(vec![epoch; instants.len()]));
         let dates: ArrayRef = Arc::new(Date32Array::from_iter_values(days));
         rows.add(
@@ -188,7 +193,7 @@ impl Machine {
     fn feed_rows(
         &mut self,
         days: Vec<(Day, Cells)>,
-        (epoch, wall_ms): (i64, i64),
+        (epoch, wall_time): (i64, TimestampMs),
         rows: &mut TableRows,
         published: &mut Revisions,
         records: &mut Vec<SinkRecord>,
@@ -212,7 +217,7 @@ impl Machine {
             &mut self.durable.grid,
             &self.durable.published,
             &schema,
-            (epoch, wall_ms),
+            (epoch, wall_time),
             final_before,
         )?;
         self.add_plain(rows, "feeds.status", &step.status)?;
@@ -250,7 +255,7 @@ impl Machine {
         let clock = self.clocks().get(&clock_key(&metric.clock)).copied()?;
         let by_clock = self.settings.zone.day_of(clock).plus(-1);
         let grid = &self.durable.grid;
-        match self.durable.state.drained_to_ms {
+        match self.durable.state.drained_to {
             None => Some(by_clock),
             Some(_) => grid
                 .last_day()
@@ -263,8 +268,8 @@ impl Machine {
     fn final_before(&self, feed: &FeedDefinition) -> Option<Day> {
         let metric = self.metric_of(feed)?;
         let clocks = &self.durable.state.planner.finality;
-        let until_ms = final_until_ms(metric, clocks, &self.settings.lateness)?;
-        let by_clock = self.settings.zone.day_of(until_ms);
+        let until = final_until(metric, clocks, &self.settings.lateness)?;
+        let by_clock = self.settings.zone.day_of(until);
         let waiting = self.waiting_days(metric).next();
         Some(waiting.map_or(by_clock, |day| by_clock.min(day)))
     }
@@ -304,18 +309,18 @@ fn reads(input: RuleInput, metric: &str, window: Window) -> bool {
         if name == metric && window_kind == window.kind.as_str())
 }
 
-/// Transitions that a seal lets leave, and the time their age is measured against (ms UTC).
-pub fn alerts_of_seal(shard: u32, number: u64, seal: &Seal) -> (Vec<Transition>, i64) {
+/// Transitions that a seal lets leave, and the time their age is measured against.
+pub fn alerts_of_seal(shard: u32, number: u64, seal: &Seal) -> (Vec<Transition>, TimestampMs) {
     let transitions = alert::seal(&shard.to_string(), number, &mut seal.alerts.clone());
-    (transitions, live_or_clock(seal.live_ms, [&seal.clocks]))
+    (transitions, live_or_clock(seal.live_time, [&seal.clocks]))
 }
 
 /// What age limits of alerts are measured against: live time, else (files) the furthest of the clocks.
 pub(super) fn live_or_clock<'c>(
-    live_ms: Option<i64>,
+    live_time: Option<TimestampMs>,
     clocks: impl IntoIterator<Item = &'c Clocks>,
-) -> i64 {
-    live_ms
+) -> TimestampMs {
+    live_time
         .or_else(|| clocks.into_iter().flat_map(Clocks::values).copied().max())
-        .unwrap_or(i64::MIN)
+        .unwrap_or(TimestampMs::MIN)
 }

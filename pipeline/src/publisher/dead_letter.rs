@@ -19,7 +19,7 @@ pub(super) fn dead_letter_record(letter: &DeadLetter) -> SinkRecord {
     add("topic", letter.input.topic.clone());
     add("partition", letter.input.partition.to_string());
     add("offset", letter.offset.to_string());
-    if let Some(ms) = letter.timestamp_ms {
+    if let Some(ms) = letter.timestamp {
         add("timestamp", ms.to_string());
     }
     SinkRecord {

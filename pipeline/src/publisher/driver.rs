@@ -329,7 +329,7 @@ impl Publisher {
                 OWN_ALERTS,
                 number,
                 intent.alerts.clone(),
-                intent.alerts_at_ms,
+                intent.alerts_at,
             );
             self.delivery.alerts.confirm(intent.state.attempts_cut);
             if let Some(file) = intent.state.undelivered.get(&intent.state.epoch) {
@@ -356,10 +356,10 @@ impl Publisher {
                 seal,
                 bytes,
             }) => {
-                let (transitions, at_ms) = alerts_of_seal(shard, number, &seal);
+                let (transitions, at) = alerts_of_seal(shard, number, &seal);
                 self.delivery
                     .alerts
-                    .ingest(&shard.to_string(), number, transitions, at_ms);
+                    .ingest(&shard.to_string(), number, transitions, at);
                 let sealed = SealedRecord {
                     shard,
                     number,
@@ -402,7 +402,7 @@ impl Publisher {
         }
         let now = now();
         let is_draining_to = match self.stage {
-            Stage::Draining(to_ms) => Some(to_ms),
+            Stage::Draining(to) => Some(to),
             _ => None,
         };
         let facts = Facts {
@@ -411,12 +411,12 @@ impl Publisher {
             is_quiet: self.stage.waits_for_quiet() && self.machine.is_quiet(now),
             is_between_epochs: self.machine.is_between_epochs(),
             has_caught_up: self.machine.has_caught_up(),
-            drain_to_ms: match self.until {
-                Until::DrainedTo(to_ms) => Some(to_ms),
-                Until::Drained => self.machine.drain_instant_ms(),
+            drain_to: match self.until {
+                Until::DrainedTo(to) => Some(to),
+                Until::Drained => self.machine.drain_instant(),
                 Until::Stopped | Until::CaughtUp => None,
             },
-            has_drained: is_draining_to.is_some_and(|to_ms| self.machine.has_drained(to_ms)),
+            has_drained: is_draining_to.is_some_and(|to| self.machine.has_drained(to)),
             has_running_shards: self.running_shards > 0,
             has_deliveries: outstanding > 0,
             is_out_of_patience: self.closes_at.is_some_and(|at| now.monotonic >= at),
@@ -427,8 +427,8 @@ impl Publisher {
         }
         self.stage = next;
         match next {
-            Stage::Draining(to_ms) => {
-                command_all(&channels.commands, &ShardCommand::Drain { to_ms });
+            Stage::Draining(to) => {
+                command_all(&channels.commands, &ShardCommand::Drain { to });
             }
             Stage::Revising => self.machine.revise_all(true),
             Stage::Stopping => {
@@ -504,6 +504,6 @@ fn command_all(commands: &[Sender<ShardCommand>], command: &ShardCommand) {
 fn now() -> Now {
     Now {
         monotonic: wall::monotonic(),
-        wall_ms: wall::now_ms(),
+        wall_time: wall::now(),
     }
 }

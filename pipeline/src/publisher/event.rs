@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
+use schemas::time::TimestampMs;
 
 use super::assemble::TableRows;
 use super::feed::Cells;
@@ -122,5 +123,5 @@ pub struct Now {
     /// Paces epochs.
     pub monotonic: Instant,
     /// Stamps rows and paces revisions, ms UTC.
-    pub wall_ms: i64,
+    pub wall_time: TimestampMs,
 }

@@ -8,13 +8,14 @@
 //! ```
 
 use super::settings::Until;
+use schemas::time::TimestampMs;
 
 /// See the module's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Running,
     /// Event time is moved on to this instant (ms UTC).
-    Draining(i64),
+    Draining(TimestampMs),
     /// Every touched window that has ended is revised.
     Revising,
     /// Shards have been told to seal what they have and to end.
@@ -39,7 +40,7 @@ pub(super) struct Facts {
     pub is_between_epochs: bool,
     pub has_caught_up: bool,
     /// The instant to which event time is to be moved on, as far as that is known now.
-    pub drain_to_ms: Option<i64>,
+    pub drain_to: Option<TimestampMs>,
     /// All clocks have come to the instant of [`Stage::Draining`].
     pub has_drained: bool,
     pub has_running_shards: bool,
@@ -59,11 +60,11 @@ impl Stage {
         match self {
             Self::Running | Self::Draining(_) | Self::Revising if is_stopping => Self::Stopping,
             Self::Running if facts.has_caught_up && facts.until != Until::Stopped => {
-                facts.drain_to_ms.map_or(Self::Revising, Self::Draining)
+                facts.drain_to.map_or(Self::Revising, Self::Draining)
             }
             // Draining may bring facts further on, and with them a later last instant.
-            Self::Draining(to_ms) if facts.has_drained => match facts.drain_to_ms {
-                Some(further_ms) if further_ms > to_ms => Self::Draining(further_ms),
+            Self::Draining(to) if facts.has_drained => match facts.drain_to {
+                Some(further) if further > to => Self::Draining(further),
                 _ => Self::Revising,
             },
             Self::Revising if facts.is_quiet => Self::Stopping,
@@ -79,6 +80,7 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::fixture::at;
 
     const WAITING: Facts = Facts {
         until: Until::Drained,
@@ -86,7 +88,7 @@ mod tests {
         is_quiet: false,
         is_between_epochs: false,
         has_caught_up: false,
-        drain_to_ms: Some(10),
+        drain_to: Some(at(10)),
         has_drained: false,
         has_running_shards: true,
         has_deliveries: true,
@@ -102,14 +104,14 @@ mod tests {
                     has_caught_up: true,
                     ..WAITING
                 },
-                Stage::Draining(10),
+                Stage::Draining(at(10)),
             ),
             (
                 Stage::Running,
                 Facts {
                     has_caught_up: true,
                     until: Until::CaughtUp,
-                    drain_to_ms: None,
+                    drain_to: None,
                     ..WAITING
                 },
                 Stage::Revising,
@@ -124,15 +126,15 @@ mod tests {
                 Stage::Running,
             ),
             (
-                Stage::Draining(5),
+                Stage::Draining(at(5)),
                 Facts {
                     has_drained: true,
                     ..WAITING
                 },
-                Stage::Draining(10),
+                Stage::Draining(at(10)),
             ),
             (
-                Stage::Draining(10),
+                Stage::Draining(at(10)),
                 Facts {
                     has_drained: true,
                     ..WAITING
@@ -206,7 +208,7 @@ mod tests {
             is_between_epochs: true,
             ..signalled
         };
-        for stage in [Stage::Running, Stage::Draining(10), Stage::Revising] {
+        for stage in [Stage::Running, Stage::Draining(at(10)), Stage::Revising] {
             assert_eq!(stage.next(&signalled), stage);
             assert_eq!(stage.next(&between), Stage::Stopping);
         }

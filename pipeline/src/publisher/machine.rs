@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::assemble::live_or_clock;
 use super::event::{Action, Event, Now, RoundRequest, SealedRecord};
@@ -70,7 +71,7 @@ pub struct Machine {
     delivered: Option<i64>,
     caught_up: BTreeMap<u32, u64>,
     /// Live time as last sealed; files have none.
-    live_ms: Option<i64>,
+    live_time: Option<TimestampMs>,
     next_record: u64,
     /// Last record that the newest checkpoint covers.
     checkpointed: u64,
@@ -119,7 +120,7 @@ impl Machine {
         }
         Ok(Self {
             seals: SealQueue::new(durable.state.cut.clone()),
-            rounds: OpenRounds::new(now.wall_ms),
+            rounds: OpenRounds::new(now.wall_time),
             pace: Pace::new(&settings, now.monotonic),
             settings,
             metrics,
@@ -134,7 +135,7 @@ impl Machine {
             attempts_cut: 0,
             delivered: None,
             caught_up: BTreeMap::new(),
-            live_ms: None,
+            live_time: None,
             next_record,
             checkpointed,
             has_shards: false,
@@ -333,7 +334,7 @@ impl Machine {
             tables,
             feed: draft.feed,
             alerts: draft.alerts,
-            alerts_at_ms: self.live_or_clock_ms(),
+            alerts_at: self.live_or_clock(),
         }));
         Ok(())
     }
@@ -391,9 +392,9 @@ impl Machine {
             state.planner.touch_reference(&self.metrics);
         }
         state.clocks.insert(*shard, seal.clocks.clone());
-        state.drained_to_ms = state.drained_to_ms.max(seal.drained_to_ms);
+        state.drained_to = state.drained_to.max(seal.drained_to);
         state.reference.clone_from(&seal.reference);
-        self.live_ms = self.live_ms.max(seal.live_ms);
+        self.live_time = self.live_time.max(seal.live_time);
         self.rounds.answer(*shard, &seal.partials);
     }
 
@@ -416,7 +417,7 @@ impl Machine {
         !self.attempts.is_empty()
             || self.has_feed_days()
             || !state.reference.is_empty() && self.has_unlisted_rules()
-            || state.drained_to_ms != last.and_then(|last| last.drained_to_ms)
+            || state.drained_to != last.and_then(|last| last.drained_to)
             || self
                 .seals
                 .collected()
@@ -442,12 +443,12 @@ impl Machine {
         let state = &self.durable.state;
         EpochRecord {
             epoch: state.epoch,
-            committed_at_ms: now.wall_ms,
+            committed_at: now.wall_time,
             cut: state.cut.clone(),
             tables: self.versions.clone(),
             finality: self.finality(),
             reference: state.reference.clone(),
-            drained_to_ms: state.drained_to_ms,
+            drained_to: state.drained_to,
             clocks: state.clocks.clone(),
             unrevised: state.unrevised(self.settings.zone),
         }
@@ -464,7 +465,7 @@ impl Machine {
         due.into_iter()
             .map(|key| {
                 // What is touched from now on is not in the answers for sure, so it is marked again.
-                self.durable.state.planner.opened(&key, now.wall_ms);
+                self.durable.state.planner.opened(&key, now.wall_time);
                 let metrics = Planner::metrics_of(&self.metrics, &key);
                 let names = metrics.iter().map(|metric| metric.name.clone());
                 self.rounds.open(key, names.collect())
@@ -473,15 +474,13 @@ impl Machine {
     }
 
     fn due(&self, now: Now) -> Vec<RoundKey> {
-        let revise_every = self.settings.revise_every.as_millis();
-        let revise_every_ms = i64::try_from(revise_every).unwrap_or(i64::MAX);
-        self.durable.state.planner.due(
-            self.settings.zone,
-            &self.clocks(),
-            now.wall_ms,
-            revise_every_ms,
-            self.revises_all,
-        )
+        let (planner, zone) = (&self.durable.state.planner, self.settings.zone);
+        let clocks = self.clocks();
+        if self.revises_all {
+            return planner.changed(zone, &clocks);
+        }
+        let revise_every = DurationMs::from_std(self.settings.revise_every);
+        planner.due(zone, &clocks, now.wall_time, revise_every)
     }
 
     /// Whether windows wait for a round.
@@ -500,8 +499,8 @@ impl Machine {
     }
 
     /// What the age of the publisher's own alerts is measured against.
-    fn live_or_clock_ms(&self) -> i64 {
-        live_or_clock(self.live_ms, self.durable.state.clocks.values())
+    fn live_or_clock(&self) -> TimestampMs {
+        live_or_clock(self.live_time, self.durable.state.clocks.values())
     }
 
     pub(super) fn finality(&self) -> Vec<FinalUntil> {
@@ -550,16 +549,16 @@ impl Machine {
     }
 
     /// All clocks of all shards have come to this instant (ms UTC).
-    pub fn has_drained(&self, to_ms: i64) -> bool {
+    pub fn has_drained(&self, to: TimestampMs) -> bool {
         (0..self.settings.shards).all(|shard| {
             let clocks = self.durable.state.clocks.get(&shard);
-            clocks.is_some_and(|clocks| clocks.values().all(|&clock| clock >= to_ms))
+            clocks.is_some_and(|clocks| clocks.values().all(|&clock| clock >= to))
         })
     }
 
     /// K7: the last instant at which a window that holds a fact becomes final (ms UTC).
-    pub fn drain_instant_ms(&self) -> Option<i64> {
-        self.durable.state.planner.drain_instant_ms(
+    pub fn drain_instant(&self) -> Option<TimestampMs> {
+        self.durable.state.planner.drain_instant(
             &self.metrics,
             self.settings.zone,
             &self.settings.lateness,

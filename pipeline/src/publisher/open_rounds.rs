@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use schemas::time::TimestampMs;
 
 use super::event::{RoundInput, RoundRequest};
 use super::plan::RoundKey;
@@ -17,9 +18,9 @@ pub(super) struct OpenRounds {
 
 impl OpenRounds {
     /// A shard that still answers a round of a former publisher must not be taken for one of ours: numbers begin at the time.
-    pub fn new(wall_ms: i64) -> Self {
+    pub fn new(wall_time: TimestampMs) -> Self {
         Self {
-            last: u64::try_from(wall_ms).unwrap_or_default() << 16,
+            last: u64::try_from(wall_time.as_ms()).unwrap_or_default() << 16,
             answers: BTreeMap::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use super::feed::FeedDefinition;
@@ -18,15 +19,15 @@ pub struct RoundKey {
     pub window: Window,
 }
 
-/// The largest allowed lateness per topic, ms.
-pub type Lateness = BTreeMap<String, i64>;
+/// The largest allowed lateness per topic.
+pub type Lateness = BTreeMap<String, DurationMs>;
 
 /// What has been touched, what has been computed and when.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Planner {
     dirty: BTreeSet<RoundKey>,
-    /// Windows that had a round, with the wall clock of the last one (ms UTC; paces revisions only).
-    ran: BTreeMap<RoundKey, i64>,
+    /// Windows that had a round, with the wall clock of the last one (paces revisions only).
+    ran: BTreeMap<RoundKey, TimestampMs>,
     /// The last day with a fact, per shard and metric with panes.
     last_days: BTreeMap<u32, BTreeMap<String, Day>>,
     /// The highest clock seen by a round, per clock: what had ended before it is what `restated` is judged by.
@@ -80,38 +81,36 @@ impl Planner {
         self.dirty.extend(again);
     }
 
-    /// Windows that ended before their clock and changed since their last round: at once the first time, later every
-    /// `revise_every_ms`, or all of them with `force`.
+    /// Windows that ended before their clock and changed since their last round.
+    pub fn changed(&self, zone: Zone, clocks: &Clocks) -> Vec<RoundKey> {
+        let has_ended = |key: &&RoundKey| {
+            clocks
+                .get(&key.clock)
+                .is_some_and(|&clock| clock >= key.window.end(zone))
+        };
+        self.dirty.iter().filter(has_ended).cloned().collect()
+    }
+
+    /// Those of them whose round is due: at once the first time, later every `revise_every`.
     pub fn due(
         &self,
         zone: Zone,
         clocks: &Clocks,
-        now_ms: i64,
-        revise_every_ms: i64,
-        force: bool,
+        now: TimestampMs,
+        revise_every: DurationMs,
     ) -> Vec<RoundKey> {
-        self.dirty
-            .iter()
-            .filter(|key| {
-                clocks
-                    .get(&key.clock)
-                    .is_some_and(|&clock| clock >= key.window.end_ms(zone))
-            })
-            .filter(|key| {
-                force
-                    || self
-                        .ran
-                        .get(key)
-                        .is_none_or(|&ran| now_ms - ran >= revise_every_ms)
-            })
-            .cloned()
-            .collect()
+        let mut due = self.changed(zone, clocks);
+        due.retain(|key| {
+            let last = self.ran.get(key);
+            last.is_none_or(|&ran| now - ran >= revise_every)
+        });
+        due
     }
 
     /// A round has answered for what was touched before it was opened.
-    pub fn opened(&mut self, key: &RoundKey, now_ms: i64) {
+    pub fn opened(&mut self, key: &RoundKey, now: TimestampMs) {
         self.dirty.remove(key);
-        self.ran.insert(key.clone(), now_ms);
+        self.ran.insert(key.clone(), now);
     }
 
     /// Metrics of a round, in the order of loading.
@@ -125,12 +124,12 @@ impl Planner {
     }
 
     /// K7: the last instant at which a window that holds a fact becomes final, over all metrics.
-    pub fn drain_instant_ms(
+    pub fn drain_instant(
         &self,
         metrics: &[Metric],
         zone: Zone,
         lateness: &Lateness,
-    ) -> Option<i64> {
+    ) -> Option<TimestampMs> {
         let mut last = None;
         for metric in metrics {
             for panes in &metric.reads_panes {
@@ -140,7 +139,7 @@ impl Planner {
                 };
                 for kind in &metric.windows {
                     for window in kind.reading(day, 0) {
-                        last = last.max(Some(window.end_ms(zone) + wait_ms(metric, lateness)));
+                        last = last.max(Some(window.end(zone) + wait(metric, lateness)));
                     }
                 }
             }
@@ -150,20 +149,20 @@ impl Planner {
 }
 
 /// K7: from a window's end to its being final: look-ahead and the largest lateness of the metric's topics.
-fn wait_ms(metric: &Metric, lateness: &Lateness) -> i64 {
+fn wait(metric: &Metric, lateness: &Lateness) -> DurationMs {
     let late = metric
         .clock
         .iter()
         .filter_map(|topic| lateness.get(topic))
         .max();
-    i64::from(metric.look_ahead_days) * crate::time::DAY_MS + late.copied().unwrap_or(0)
+    DurationMs::from_days(i64::from(metric.look_ahead_days)) + late.copied().unwrap_or_default()
 }
 
-/// Windows of `metric` that end at or before this instant are final (ms UTC).
-pub fn final_until_ms(metric: &Metric, clocks: &Clocks, lateness: &Lateness) -> Option<i64> {
+/// Windows of `metric` that end at or before this instant are final.
+pub fn final_until(metric: &Metric, clocks: &Clocks, lateness: &Lateness) -> Option<TimestampMs> {
     clocks
         .get(&clock_key(&metric.clock))
-        .map(|clock| clock - wait_ms(metric, lateness))
+        .map(|&clock| clock - wait(metric, lateness))
 }
 
 /// What every table's finality is at these clocks (K7).
@@ -175,7 +174,7 @@ pub fn finality(
 ) -> Vec<FinalUntil> {
     let mut all = Vec::new();
     for metric in metrics {
-        let Some(until_ms) = final_until_ms(metric, clocks, lateness) else {
+        let Some(until) = final_until(metric, clocks, lateness) else {
             continue;
         };
         for kind in &metric.windows {
@@ -188,7 +187,7 @@ pub fn finality(
             all.extend(tables.into_iter().flatten().map(|table| FinalUntil {
                 table,
                 window_kind: kind.to_string(),
-                until_ms,
+                until,
             }));
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use object_store::ObjectStore;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::event::SealedRecord;
@@ -47,7 +48,7 @@ pub struct Intent {
     /// The publisher's own alerts; they leave once the intent is sealed.
     pub alerts: Vec<Transition>,
     /// Live time (files: the furthest clock) against which their age is measured, ms UTC.
-    pub alerts_at_ms: i64,
+    pub alerts_at: TimestampMs,
 }
 
 /// The publisher's state but for the revisions, small enough to stand in every intent.
@@ -68,7 +69,7 @@ pub struct PublisherState {
     /// Last record of the alert sink's log whose attempts are in `ops.deliveries`.
     pub attempts_cut: u64,
     /// Event time was moved on beyond the inputs' ends.
-    pub drained_to_ms: Option<i64>,
+    pub drained_to: Option<TimestampMs>,
     /// Conservation: what the last seal ingested had counted, per shard and input.
     pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
 }
@@ -77,7 +78,7 @@ impl PublisherState {
     /// Windows that have ended for all shards and were touched after their last round.
     pub(super) fn unrevised(&self, zone: Zone) -> Vec<RoundKey> {
         let clocks = least_clocks(self.clocks.values());
-        self.planner.due(zone, &clocks, 0, 0, true)
+        self.planner.changed(zone, &clocks)
     }
 
     /// Whether a seal says more than that time went on.
@@ -129,7 +130,7 @@ impl PublisherCheckpoint {
         let mut summary = RunSummary {
             epoch: state.epoch,
             rows: self.published.rows(),
-            drained_to_ms: state.drained_to_ms,
+            drained_to: state.drained_to,
             ..RunSummary::default()
         };
         for counters in state.counted.values() {
@@ -148,20 +149,20 @@ impl PublisherCheckpoint {
 pub struct FinalUntil {
     pub table: String,
     pub window_kind: String,
-    pub until_ms: i64,
+    pub until: TimestampMs,
 }
 
 /// The newest one is what every query pins: all tables agree (P3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochRecord {
     pub epoch: i64,
-    pub committed_at_ms: i64,
+    pub committed_at: TimestampMs,
     pub cut: BTreeMap<u32, u64>,
     /// Table (`schema.name`) → Delta version.
     pub tables: BTreeMap<String, i64>,
     pub finality: Vec<FinalUntil>,
     pub reference: String,
-    pub drained_to_ms: Option<i64>,
+    pub drained_to: Option<TimestampMs>,
     /// How far each shard had come at the cut.
     pub clocks: BTreeMap<u32, Clocks>,
     /// Windows that have ended and whose rows do not show the newest facts yet (`[epoch] revise_every`).
@@ -187,9 +188,9 @@ pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRec
 }
 
 /// The publisher's alerts that the record `payload` of its log lets leave, and the time their age is measured against.
-pub fn alerts_of(payload: &[u8]) -> Result<Option<(Vec<Transition>, i64)>> {
+pub fn alerts_of(payload: &[u8]) -> Result<Option<(Vec<Transition>, TimestampMs)>> {
     Ok(match decode(payload)? {
-        PublisherRecord::Intent(intent) => Some((intent.alerts.clone(), intent.alerts_at_ms)),
+        PublisherRecord::Intent(intent) => Some((intent.alerts.clone(), intent.alerts_at)),
         PublisherRecord::Epoch(_) => None,
     })
 }

@@ -46,7 +46,7 @@ pub fn event_rows(
                 instant(&batch, "occurred_at")?
                     .values()
                     .iter()
-                    .map(|us| zone.day_of(us.div_euclid(1000)).0),
+                    .map(|us| zone.day_of(TimestampMs::from_micros(*us)).0),
             );
             conform(
                 &batch,
@@ -80,7 +80,7 @@ pub struct RevisionStamp {
     pub window: Window,
     pub zone: Zone,
     pub restated: bool,
-    pub emitted_at_ms: i64,
+    pub emitted_at: TimestampMs,
     pub epoch: i64,
 }
 
@@ -91,10 +91,9 @@ pub fn metric_rows(
     stamp: &RevisionStamp,
 ) -> Result<RecordBatch, ArrowError> {
     let rows = changes.rows.num_rows();
-    let at = |ms: i64| -> ArrayRef {
+    let at = |instant: TimestampMs| -> ArrayRef {
         Arc::new(
-            TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(ms).as_micros(); rows])
-                .with_timezone("UTC"),
+            TimestampMicrosecondArray::from(vec![instant.as_micros(); rows]).with_timezone("UTC"),
         )
     };
     conform(
@@ -105,8 +104,8 @@ pub fn metric_rows(
                 "window_kind",
                 Arc::new(StringArray::from(vec![stamp.window.kind.as_str(); rows])),
             ),
-            ("window_start", at(stamp.window.start_ms(stamp.zone))),
-            ("window_end", at(stamp.window.end_ms(stamp.zone))),
+            ("window_start", at(stamp.window.start(stamp.zone))),
+            ("window_end", at(stamp.window.end(stamp.zone))),
             (
                 "window_date",
                 Arc::new(Date32Array::from(vec![stamp.window.first.0; rows])),
@@ -119,7 +118,7 @@ pub fn metric_rows(
                 "restated",
                 Arc::new(BooleanArray::from(vec![stamp.restated; rows])),
             ),
-            ("emitted_at", at(stamp.emitted_at_ms)),
+            ("emitted_at", at(stamp.emitted_at)),
             ("epoch", epoch_column(rows, stamp.epoch)),
         ],
     )
@@ -193,15 +192,13 @@ impl DeadLetterRow {
         shard: u32,
         epoch: i64,
         zone: Zone,
-        sealed_at_ms: i64,
+        sealed_at: TimestampMs,
     ) -> Self {
         Self {
             topic: topic.to_owned(),
             partition: letter.input.partition,
             offset: letter.offset,
-            broker_at: letter
-                .timestamp_ms
-                .map(|ms| TimestampMs::from_ms(ms).as_micros()),
+            broker_at: letter.timestamp.map(TimestampMs::as_micros),
             reason: letter.reason.as_str(),
             path: letter.path.clone(),
             value: letter.value.as_ref().map(hex::encode),
@@ -217,7 +214,7 @@ impl DeadLetterRow {
             shard,
             epoch,
             event_date: zone
-                .day_of(letter.timestamp_ms.unwrap_or(sealed_at_ms))
+                .day_of(letter.timestamp.unwrap_or(sealed_at))
                 .date()
                 .to_string(),
         }
@@ -249,12 +246,12 @@ impl LateRow {
             event_id: late.event_id.clone(),
             event_type: late.event_type.clone(),
             scope: late.scope.clone(),
-            occurred_at: TimestampMs::from_ms(late.occurred_at_ms).as_micros(),
-            recorded_at: TimestampMs::from_ms(late.recorded_at_ms).as_micros(),
-            limit_at: TimestampMs::from_ms(late.limit_ms).as_micros(),
+            occurred_at: late.occurred_at.as_micros(),
+            recorded_at: late.recorded_at.as_micros(),
+            limit_at: late.limit.as_micros(),
             shard,
             epoch,
-            event_date: zone.day_of(late.occurred_at_ms).date().to_string(),
+            event_date: zone.day_of(late.occurred_at).date().to_string(),
         }
     }
 }
@@ -277,8 +274,8 @@ impl OrphanFact {
             topic: orphan.topic.name(),
             event_id: orphan.event_id.clone(),
             corrects: orphan.corrects.clone(),
-            occurred_at: TimestampMs::from_ms(orphan.occurred_at_ms).as_micros(),
-            pane: zone.day_of(orphan.occurred_at_ms).date().to_string(),
+            occurred_at: orphan.occurred_at.as_micros(),
+            pane: zone.day_of(orphan.occurred_at).date().to_string(),
             weight: orphan.weight,
             epoch,
         }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use schemas::event::Topic;
+use schemas::time::{DurationMs, TimestampMs};
+
 use super::assemble::TableRows;
 use super::event::SealedRecord;
 use super::machine::Machine;
@@ -11,8 +14,6 @@ use super::rows::{
 };
 use crate::error::Result;
 use crate::kafka::TopicPartition;
-use schemas::event::Topic;
-use schemas::time::TimestampMs;
 
 impl Machine {
     /// Events, facts and what became of every record, from the seals of this epoch.
@@ -51,7 +52,7 @@ impl Machine {
                     shard,
                     epoch,
                     zone,
-                    seal.sealed_at_ms,
+                    seal.sealed_at,
                 )
             }));
             late.extend(
@@ -88,9 +89,9 @@ impl Machine {
                     duplicate_n: now.duplicate - before.duplicate,
                     dead_letter_n: now.dead - before.dead,
                     too_late_n: now.too_late - before.too_late,
-                    sealed_at: TimestampMs::from_ms(seal.sealed_at_ms).as_micros(),
+                    sealed_at: seal.sealed_at.as_micros(),
                     epoch,
-                    event_date: zone.day_of(seal.sealed_at_ms).date().to_string(),
+                    event_date: zone.day_of(seal.sealed_at).date().to_string(),
                 });
             }
         }
@@ -104,10 +105,10 @@ impl Machine {
     pub(super) fn epoch_rows(
         &mut self,
         epoch: i64,
-        wall_ms: i64,
+        wall_time: TimestampMs,
         rows: &mut TableRows,
     ) -> Result<()> {
-        let emitted_at = TimestampMs::from_ms(wall_ms).as_micros();
+        let emitted_at = wall_time.as_micros();
         let mut newest: BTreeMap<u32, &SealedRecord> = BTreeMap::new();
         for pending in self.seals.collected() {
             newest.insert(pending.shard, pending);
@@ -116,13 +117,15 @@ impl Machine {
         for (shard, pending) in newest {
             for input in pending.seal.inputs.iter().filter(|input| input.accounted) {
                 let topic = topic_of(&input.input, &self.settings.topic_names);
-                let bound = self.settings.bounds.get(topic).copied().unwrap_or(0);
-                let late = self.settings.lateness.get(topic).copied().unwrap_or(0);
-                let at = |less: i64| {
-                    input
-                        .highest_ms
-                        .map(|ms| TimestampMs::from_ms(ms - less).as_micros())
-                };
+                let bound = self.settings.bounds.get(topic).copied().unwrap_or_default();
+                let late = self
+                    .settings
+                    .lateness
+                    .get(topic)
+                    .copied()
+                    .unwrap_or_default();
+                let at =
+                    |less: DurationMs| input.highest.map(|highest| (highest - less).as_micros());
                 watermarks.push(WatermarkRow {
                     epoch,
                     shard,
@@ -137,7 +140,7 @@ impl Machine {
             }
         }
         self.add_plain(rows, "ops.watermarks", &watermarks)?;
-        self.rule_rows(epoch, wall_ms, rows)?;
+        self.rule_rows(epoch, wall_time, rows)?;
         let Some(last) = &self.durable.last else {
             return Ok(());
         };
@@ -147,7 +150,7 @@ impl Machine {
             .iter()
             .map(|(table, version)| EpochRow {
                 epoch: last.epoch,
-                committed_at: TimestampMs::from_ms(last.committed_at_ms).as_micros(),
+                committed_at: last.committed_at.as_micros(),
                 table_name: table.clone(),
                 version: *version,
                 cut: cut.clone(),
@@ -159,7 +162,7 @@ impl Machine {
             .map(|row| FinalityRow {
                 table_name: row.table.clone(),
                 window_kind: row.window_kind.clone(),
-                final_until: TimestampMs::from_ms(row.until_ms).as_micros(),
+                final_until: row.until.as_micros(),
                 epoch: last.epoch,
             })
             .collect();
@@ -178,7 +181,7 @@ impl Machine {
     pub(super) fn rule_rows(
         &mut self,
         epoch: i64,
-        wall_ms: i64,
+        wall_time: TimestampMs,
         rows: &mut TableRows,
     ) -> Result<()> {
         let mut new = Vec::new();
@@ -187,7 +190,7 @@ impl Machine {
             if self.durable.state.rules_listed.insert(listed) {
                 new.push(RuleRow {
                     card: card.clone(),
-                    loaded_at: TimestampMs::from_ms(wall_ms).as_micros(),
+                    loaded_at: wall_time.as_micros(),
                     epoch,
                 });
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::event::Topic;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::feed::FeedDefinition;
 use super::plan::Lateness;
@@ -28,7 +29,7 @@ pub struct PublisherSettings {
     /// `allowed_lateness` per topic, ms.
     pub lateness: Lateness,
     /// `out_of_orderness` per topic, ms.
-    pub bounds: BTreeMap<String, i64>,
+    pub bounds: BTreeMap<String, DurationMs>,
     /// Alert rules that are loaded, for `ops.rules`.
     pub rules: Vec<RuleCard>,
     /// Records of the publisher's log between two checkpoints; an epoch makes two, a heartbeat one.
@@ -54,7 +55,7 @@ pub enum Until {
     /// Once everything that was there at start has been published.
     CaughtUp,
     /// The same, then event time is moved on to this instant (ms UTC).
-    DrainedTo(i64),
+    DrainedTo(TimestampMs),
     /// The same, to the last instant of K7.
     Drained,
 }
@@ -69,5 +70,5 @@ pub struct RunSummary {
     pub too_late: u64,
     pub dead: u64,
     pub rows: usize,
-    pub drained_to_ms: Option<i64>,
+    pub drained_to: Option<TimestampMs>,
 }

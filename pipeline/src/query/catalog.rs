@@ -9,6 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use chrono_tz::Tz;
 use object_store::path::Path;
+use schemas::time::TimestampMs;
 
 use crate::columns::COMMENT;
 
@@ -17,7 +18,7 @@ use crate::columns::COMMENT;
 pub struct Snapshot {
     pub epoch: i64,
     /// When the epoch record was written, ms UTC.
-    pub committed_at_ms: i64,
+    pub committed_at: TimestampMs,
     /// The business zone, in which local dates are meant.
     pub zone: Tz,
     pub tables: Vec<PinnedTable>,
@@ -56,14 +57,14 @@ pub struct PinnedFile {
     pub rows: Option<u64>,
 }
 
-/// Rows of `table` for windows of this kind that end at or before `final_until_ms` are final (K7).
+/// Rows of `table` for windows of this kind that end at or before `final_until` are final (K7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finality {
     /// With its schema, as in `ops.finality`: `metrics.demand_orders`.
     pub table: String,
     pub window_kind: String,
     /// ms UTC.
-    pub final_until_ms: i64,
+    pub final_until: TimestampMs,
 }
 
 /// A view: a query with a name.

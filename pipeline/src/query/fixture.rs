@@ -12,29 +12,29 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewText};
 use super::session::{Engine, Session};
 use crate::columns::comment;
 use crate::publisher::EpochRecord;
-
-const DAY_MS: i64 = 86_400_000;
+use crate::time::fixture::at;
 
 /// Midnight of 2026-01-05 in Shanghai, ms UTC.
-pub const MONDAY_MS: i64 = 1_767_542_400_000;
+pub const MONDAY: TimestampMs = at(1_767_542_400_000);
 
 /// The record of an epoch that pins these versions and says nothing else.
 pub fn epoch_record<const N: usize>(epoch: i64, tables: [(&str, i64); N]) -> EpochRecord {
     EpochRecord {
         epoch,
-        committed_at_ms: MONDAY_MS,
+        committed_at: MONDAY,
         cut: Default::default(),
         tables: tables
             .map(|(table, version)| (table.to_owned(), version))
             .into(),
         finality: Vec::new(),
         reference: String::new(),
-        drained_to_ms: None,
+        drained_to: None,
         clocks: Default::default(),
         unrevised: Vec::new(),
     }
@@ -84,7 +84,7 @@ impl Fixture {
     }
 
     fn metrics(&mut self) {
-        let day = |n: i64| (MONDAY_MS + n * DAY_MS) * 1000;
+        let day = |n: i64| (MONDAY + n * DurationMs::DAY).as_micros();
         let rows = |revision: i32, rows: &[(i64, &str, i64, i64)]| {
             let instants = |end: i64| {
                 let of = rows.iter().map(move |row| day(row.0 + end));
@@ -158,7 +158,7 @@ impl Fixture {
         let finality = |table: &str| Finality {
             table: table.to_owned(),
             window_kind: "D1".to_owned(),
-            final_until_ms: MONDAY_MS + DAY_MS,
+            final_until: MONDAY + DurationMs::DAY,
         };
         self.snapshot.finality = vec![
             finality("metrics.demand_orders"),
@@ -256,7 +256,7 @@ impl Fixture {
 fn empty() -> Snapshot {
     Snapshot {
         epoch: 7,
-        committed_at_ms: MONDAY_MS,
+        committed_at: MONDAY,
         zone: chrono_tz::Asia::Shanghai,
         tables: Vec::new(),
         finality: Vec::new(),

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -28,26 +29,26 @@ use crate::publisher::EpochRecord;
 use crate::time::wall;
 
 const FOLDER: &str = "leases";
-/// A lease whose object is older than this does not count, ms.
-const LIFE_MS: i64 = 60_000;
+/// A lease whose object is older than this does not count.
+const LIFE: DurationMs = DurationMs::MINUTE;
 
 /// How often a lease is renewed and how long it may be held.
 #[derive(Debug, Clone, Copy)]
 struct LeaseTimes {
     renew_every: Duration,
-    limit_ms: i64,
+    limit: DurationMs,
 }
 
 const TIMES: LeaseTimes = LeaseTimes {
     renew_every: Duration::from_secs(20),
-    limit_ms: 24 * 3_600_000,
+    limit: DurationMs::DAY,
 };
 
 /// The files of one epoch are held while this lives.
 #[derive(Debug)]
 pub struct Lease {
     epoch: i64,
-    until_ms: i64,
+    until: TimestampMs,
     /// Dropped to end the renewal, which then deletes the object.
     end: oneshot::Sender<()>,
     renewal: JoinHandle<()>,
@@ -64,7 +65,7 @@ impl Lease {
         epoch: &EpochRecord,
         times: LeaseTimes,
     ) -> Result<Self> {
-        let taken_at_ms = wall::now_ms();
+        let taken_at = wall::now();
         let content = LeaseContent {
             tables: epoch.tables.clone(),
         };
@@ -73,17 +74,17 @@ impl Lease {
             "a lease cannot be encoded",
         ))?;
         let object = LeaseObject {
-            path: path_of(epoch.epoch, taken_at_ms),
+            path: path_of(epoch.epoch, taken_at),
             content: content.into(),
             store,
         };
         object.put().await.map_err(store_failed(&object.path))?;
-        let until_ms = taken_at_ms.saturating_add(times.limit_ms);
+        let until = taken_at + times.limit;
         let (end, ended) = oneshot::channel();
-        let renewal = tokio::spawn(object.renew(times.renew_every, until_ms, ended));
+        let renewal = tokio::spawn(object.renew(times.renew_every, until, ended));
         Ok(Self {
             epoch: epoch.epoch,
-            until_ms,
+            until,
             end,
             renewal,
         })
@@ -96,7 +97,7 @@ impl Lease {
 
     /// Whether it has been held for as long as it may be: it holds nothing any more.
     pub fn is_over(&self) -> bool {
-        wall::now_ms() >= self.until_ms
+        wall::now() >= self.until
     }
 
     /// Deletes the object before it returns. A lease that is merely dropped does it soon after, if the runtime still runs.
@@ -127,14 +128,14 @@ impl LeaseObject {
         Ok(())
     }
 
-    async fn renew(self, every: Duration, until_ms: i64, mut ended: oneshot::Receiver<()>) {
+    async fn renew(self, every: Duration, until: TimestampMs, mut ended: oneshot::Receiver<()>) {
         let mut is_failing = false;
         loop {
             tokio::select! {
                 _ = &mut ended => break,
                 () = wall::sleep(every) => {}
             }
-            if wall::now_ms() >= until_ms {
+            if wall::now() >= until {
                 warn!(lease = %self.path, "held for as long as a lease may be: files of its epoch may go now, open the newest epoch");
                 break;
             }
@@ -161,8 +162,8 @@ pub struct Leases {
     pub lapsed: Vec<Path>,
 }
 
-/// Reads all leases as of `now_ms`. An error where one that counts cannot be read: what it holds is then unknown.
-pub async fn leases(store: &Arc<dyn ObjectStore>, now_ms: i64) -> Result<Leases> {
+/// Reads all leases as of `now`. An error where one that counts cannot be read: what it holds is then unknown.
+pub async fn leases(store: &Arc<dyn ObjectStore>, now: TimestampMs) -> Result<Leases> {
     let folder = Path::from(FOLDER);
     let listed: Vec<_> = store
         .list(Some(&folder))
@@ -172,11 +173,11 @@ pub async fn leases(store: &Arc<dyn ObjectStore>, now_ms: i64) -> Result<Leases>
     let mut leases = Leases::default();
     for object in listed {
         let path = object.location;
-        let Some(taken_at_ms) = taken_at_ms(&path) else {
+        let Some(taken_at) = taken_at(&path) else {
             continue;
         };
-        let renewed_at_ms = object.last_modified.timestamp_millis();
-        if !counts(taken_at_ms, renewed_at_ms, now_ms) {
+        let renewed_at = TimestampMs::from_datetime(object.last_modified);
+        if !counts(taken_at, renewed_at, now) {
             leases.lapsed.push(path);
             continue;
         }
@@ -193,25 +194,24 @@ pub async fn leases(store: &Arc<dyn ObjectStore>, now_ms: i64) -> Result<Leases>
     Ok(leases)
 }
 
-fn counts(taken_at_ms: i64, renewed_at_ms: i64, now_ms: i64) -> bool {
-    let since = |ms: i64| now_ms.saturating_sub(ms);
-    since(renewed_at_ms) < LIFE_MS && since(taken_at_ms) < TIMES.limit_ms
+fn counts(taken_at: TimestampMs, renewed_at: TimestampMs, now: TimestampMs) -> bool {
+    now - renewed_at < LIFE && now - taken_at < TIMES.limit
 }
 
-fn path_of(epoch: i64, taken_at_ms: i64) -> Path {
-    let ms = taken_at_ms.unsigned_abs();
+fn path_of(epoch: i64, taken_at: TimestampMs) -> Path {
+    let ms = taken_at.as_ms().unsigned_abs();
     let nanos = u32::try_from(ms % 1_000 * 1_000_000).unwrap_or_default();
     let id = Uuid::new_v7(Timestamp::from_unix(NoContext, ms / 1_000, nanos));
     Path::from(FOLDER).join(format!("{epoch:020}-{id}"))
 }
 
 /// When the lease of that name was taken, ms UTC; `None` for a foreign object.
-fn taken_at_ms(path: &Path) -> Option<i64> {
+fn taken_at(path: &Path) -> Option<TimestampMs> {
     let (epoch, id) = path.filename()?.split_once('-')?;
     let is_epoch = epoch.len() == 20 && epoch.bytes().all(|digit| digit.is_ascii_digit());
     let (seconds, nanos) = Uuid::parse_str(id).ok()?.get_timestamp()?.to_unix();
     let ms = i64::try_from(seconds).ok()?.checked_mul(1_000)? + i64::from(nanos / 1_000_000);
-    is_epoch.then_some(ms)
+    is_epoch.then_some(TimestampMs::from_ms(ms))
 }
 
 #[cfg(test)]

@@ -120,9 +120,7 @@ impl Loading<'_> {
         let finality = &self.snapshot.finality;
         let tables = StringArray::from_iter_values(finality.iter().map(|f| &f.table));
         let kinds = StringArray::from_iter_values(finality.iter().map(|f| &f.window_kind));
-        let until = finality
-            .iter()
-            .map(|f| f.final_until_ms.saturating_mul(1000));
+        let until = finality.iter().map(|f| f.final_until.as_micros());
         let until = TimestampMicrosecondArray::from_iter_values(until).with_timezone("UTC");
         let epoch = Int64Array::from(vec![self.snapshot.epoch; finality.len()]);
         let rows = RecordBatch::try_from_iter([

@@ -13,6 +13,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 use object_store::ObjectStore;
+use schemas::time::TimestampMs;
 
 use super::catalog::{Comments, Snapshot};
 use super::lease::Lease;
@@ -56,7 +57,7 @@ impl Engine {
 pub struct Session {
     ctx: SessionContext,
     epoch: i64,
-    committed_at_ms: i64,
+    committed_at: TimestampMs,
     names: Names,
     comments: Arc<Comments>,
     lease: Option<Arc<Lease>>,
@@ -77,7 +78,7 @@ impl Session {
         Ok(Self {
             ctx,
             epoch: snapshot.epoch,
-            committed_at_ms: snapshot.committed_at_ms,
+            committed_at: snapshot.committed_at,
             names: loaded.names,
             comments: loaded.comments,
             lease: None,
@@ -104,8 +105,8 @@ impl Session {
     }
 
     /// When the epoch was committed, ms UTC.
-    pub fn committed_at_ms(&self) -> i64 {
-        self.committed_at_ms
+    pub fn committed_at(&self) -> TimestampMs {
+        self.committed_at
     }
 
     /// What there is to ask for.

@@ -1,7 +1,5 @@
 //! The texts of the views that every epoch has: the latest revision of each row, and the facts that hold.
 
-use chrono::DateTime;
-
 use super::catalog::{Finality, PinnedTable, Snapshot, ViewText};
 use crate::columns::COMMENT;
 
@@ -98,7 +96,7 @@ fn is_final(table: &PinnedTable, snapshot: &Snapshot) -> String {
         let cases: String = finality
             .iter()
             .map(|f| {
-                let until = f.final_until_ms.saturating_mul(1000);
+                let until = f.final_until.as_micros();
                 format!(
                     " WHEN '{}' THEN \"window_end\" <= arrow_cast({until}, 'Timestamp(Microsecond, Some(\"UTC\"))')",
                     f.window_kind.replace('\'', "''")
@@ -110,7 +108,7 @@ fn is_final(table: &PinnedTable, snapshot: &Snapshot) -> String {
     let day = finality
         .iter()
         .find(|f| f.window_kind == "D1")
-        .and_then(|f| DateTime::from_timestamp_millis(f.final_until_ms));
+        .and_then(|f| f.final_until.to_datetime());
     match day {
         Some(until) if table.has("ds") => {
             format!(

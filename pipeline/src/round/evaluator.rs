@@ -33,8 +33,8 @@ pub struct Evaluator {
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     window: Window,
-    start_ms: i64,
-    end_ms: i64,
+    start: TimestampMs,
+    end: TimestampMs,
 }
 
 /// A parameter of the texts: its name, its type and its value.
@@ -43,11 +43,8 @@ type Parameter = (&'static str, DataType, fn(&Bounds) -> ScalarValue);
 /// Longer names first: one is the beginning of another.
 fn parameters() -> [Parameter; 5] {
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    fn at(ms: i64) -> ScalarValue {
-        ScalarValue::TimestampMicrosecond(
-            Some(TimestampMs::from_ms(ms).as_micros()),
-            Some("UTC".into()),
-        )
+    fn at(instant: TimestampMs) -> ScalarValue {
+        ScalarValue::TimestampMicrosecond(Some(instant.as_micros()), Some("UTC".into()))
     }
     [
         ("window_start_date", DataType::Date32, |bounds| {
@@ -56,12 +53,8 @@ fn parameters() -> [Parameter; 5] {
         ("window_end_date", DataType::Date32, |bounds| {
             ScalarValue::Date32(Some(bounds.window.end.0))
         }),
-        (
-            "window_start",
-            instant.clone(),
-            |bounds| at(bounds.start_ms),
-        ),
-        ("window_end", instant, |bounds| at(bounds.end_ms)),
+        ("window_start", instant.clone(), |bounds| at(bounds.start)),
+        ("window_end", instant, |bounds| at(bounds.end)),
         ("window_kind", DataType::Utf8, |bounds| {
             ScalarValue::from(bounds.window.kind.as_str())
         }),
@@ -110,8 +103,8 @@ impl Evaluator {
         }
         *self.bounds.lock().unwrap_or_else(PoisonError::into_inner) = Some(Bounds {
             window,
-            start_ms: window.start_ms(self.zone),
-            end_ms: window.end_ms(self.zone),
+            start: window.start(self.zone),
+            end: window.end(self.zone),
         });
     }
 

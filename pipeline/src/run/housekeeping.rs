@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use futures::{TryFutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
@@ -75,7 +76,8 @@ pub struct DeletedRecords {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Housekept {
     /// Wall clock, ms UTC.
-    pub ran_at_ms: i64,
+    #[serde(rename = "ran_at_ms")]
+    pub ran_at: TimestampMs,
     pub tables: Vacuumed,
     pub logs: Trimmed,
     pub sink_records: DeletedRecords,
@@ -179,11 +181,11 @@ impl Housekeeper {
     /// Does everything once. The error is that of the first part that failed; all others have been done then.
     async fn run_once(&mut self, needs: &StorageNeeds) -> Result<Housekept> {
         let mut done = Housekept {
-            ran_at_ms: wall::now_ms(),
+            ran_at: wall::now(),
             ..Housekept::default()
         };
         let mut failure = None;
-        match leases(&self.store, done.ran_at_ms).await {
+        match leases(&self.store, done.ran_at).await {
             Ok(leases) => {
                 self.tables(needs, &leases.held, &mut done, &mut failure)
                     .await;
@@ -267,12 +269,12 @@ impl Housekeeper {
             return Ok(());
         };
         let folder = Path::from(SINK_RECORDS);
-        let old_ms = wall::before_ms(self.settings.record_life);
+        let old = wall::before(self.settings.record_life);
         let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>();
         let (mut going, mut deleted) = (Vec::new(), DeletedRecords::default());
         for file in listed.map_err(store_failed(&folder)).await? {
             let is_delivered = epoch_of(&file.location).is_some_and(|epoch| epoch < delivered);
-            if is_delivered && file.last_modified.timestamp_millis() <= old_ms {
+            if is_delivered && TimestampMs::from_datetime(file.last_modified) <= old {
                 deleted.files += 1;
                 deleted.bytes += file.size;
                 going.push(file.location);

@@ -177,7 +177,7 @@ impl<R: ReferenceState, F> Process<R, F> {
         )
         .await?;
         let may_go_on = matches!(self.until, Until::Drained | Until::DrainedTo(_));
-        if restored.drained_to_ms().is_some() && !may_go_on {
+        if restored.drained_to().is_some() && !may_go_on {
             return Err(Error::new(
                 ErrorKind::Incompatible,
                 "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; \

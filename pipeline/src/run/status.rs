@@ -76,19 +76,21 @@ pub async fn bytes_below(store: &Arc<dyn ObjectStore>, folder: &str) -> Result<u
 mod tests {
     use bytes::Bytes;
     use object_store::memory::InMemory;
+    use schemas::time::TimestampMs;
 
     use super::*;
     use crate::error::ErrorKind;
     use crate::log::Log;
     use crate::shard::Clocks;
+    use crate::time::fixture::at;
 
-    fn seal(sealed_at_ms: i64) -> Seal {
+    fn seal(sealed_at: TimestampMs) -> Seal {
         Seal {
             inputs: Vec::new(),
             clocks: Clocks::new(),
-            live_ms: None,
-            delay_ms: None,
-            drained_to_ms: None,
+            live_time: None,
+            delay: None,
+            drained_to: None,
             reference: String::new(),
             events: Vec::new(),
             facts: Vec::new(),
@@ -100,7 +102,7 @@ mod tests {
             reference_changed: false,
             partials: Vec::new(),
             alerts: Vec::new(),
-            sealed_at_ms,
+            sealed_at,
         }
     }
 
@@ -117,8 +119,8 @@ mod tests {
         let (mut log, _) = Log::claim(store.clone(), "shard-0", LAYOUT, "first")
             .await
             .unwrap();
-        append(&mut log, &seal(1)).await;
-        let number = append(&mut log, &seal(2)).await;
+        append(&mut log, &seal(at(1))).await;
+        let number = append(&mut log, &seal(at(2))).await;
         log.write_checkpoint(Bytes::from_static(b"state"))
             .await
             .unwrap();
@@ -131,8 +133,8 @@ mod tests {
 
         let found = shards(&store).await.unwrap();
         assert_eq!(found.len(), 2);
-        let (at, last) = found[0].last.as_ref().unwrap();
-        assert_eq!((*at, last.sealed_at_ms), (number, 2));
+        let (newest, last) = found[0].last.as_ref().unwrap();
+        assert_eq!((*newest, last.sealed_at), (number, at(2)));
         assert!(found[0].checkpoint_bytes.unwrap() > 5);
         assert!(found[1].last.is_none() && found[1].checkpoint_bytes.is_none());
         assert!(bytes_below(&store, "log").await.unwrap() > 0);
@@ -145,7 +147,7 @@ mod tests {
         let (mut log, _) = Log::claim(store.clone(), "shard-0", LAYOUT + 1, "later")
             .await
             .unwrap();
-        append(&mut log, &seal(1)).await;
+        append(&mut log, &seal(at(1))).await;
         let error = shards(&store).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Incompatible);
         let said = error.to_string();

@@ -24,20 +24,20 @@ pub(super) struct MicroBatch {
 }
 
 impl MicroBatch {
-    /// What became of a record. `limit_ms` is the instant below which it would have been too late.
+    /// What became of a record. `limit` is the instant below which it would have been too late.
     pub fn add(
         &mut self,
         input: &ShardInput,
         record: &Record,
         verdict: Verdict<'_>,
-        limit_ms: i64,
+        limit: TimestampMs,
     ) {
         match verdict {
             Verdict::Accepted(event) => {
                 let place = Place {
                     partition: input.id.partition,
                     offset: record.offset,
-                    timestamp: record.timestamp_ms.map(TimestampMs::from_ms),
+                    timestamp: record.timestamp,
                 };
                 self.builders
                     .entry(input.topic)
@@ -50,14 +50,14 @@ impl MicroBatch {
                 event_id: event.event_id().to_owned(),
                 event_type: event.event_type().to_owned(),
                 scope: event.scope().map(str::to_owned),
-                occurred_at_ms: event.occurred_at().as_ms(),
-                recorded_at_ms: event.recorded_at().as_ms(),
-                limit_ms,
+                occurred_at: event.occurred_at(),
+                recorded_at: event.recorded_at(),
+                limit,
             }),
             Verdict::Dead(rejection) if input.is_accounted => self.dead_letters.push(DeadLetter {
                 input: input.id.clone(),
                 offset: record.offset,
-                timestamp_ms: record.timestamp_ms,
+                timestamp: record.timestamp,
                 reason: rejection.reason,
                 path: rejection.path,
                 value: record.payload.clone(),

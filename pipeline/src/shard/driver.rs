@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use schemas::time::TimestampMs;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -46,8 +47,8 @@ impl<R: ReferenceState> Shard<R> {
     }
 
     /// The instant to which an earlier run drained this shard, ms UTC.
-    pub fn drained_to_ms(&self) -> Option<i64> {
-        self.machine.drained_to_ms()
+    pub fn drained_to(&self) -> Option<TimestampMs> {
+        self.machine.drained_to()
     }
 
     /// Reads until told to stop. Ends with a seal and a checkpoint, or with the error that stopped it.
@@ -97,8 +98,8 @@ impl<R: ReferenceState> Shard<R> {
                     window,
                     metrics,
                 }) => self.machine.request(round, window, metrics),
-                Ok(ShardCommand::Drain { to_ms }) => {
-                    self.machine.drain(to_ms);
+                Ok(ShardCommand::Drain { to }) => {
+                    self.machine.drain(to);
                     self.seal(channels)?;
                 }
                 Ok(ShardCommand::Reference { version }) => self.switch_reference(&version)?,
@@ -119,7 +120,7 @@ impl<R: ReferenceState> Shard<R> {
 
     fn seal(&mut self, channels: &ShardChannels) -> Result<()> {
         let runtime = self.runtime.clone();
-        let sealing = self.machine.seal(wall::monotonic(), wall::now_ms());
+        let sealing = self.machine.seal(wall::monotonic(), wall::now());
         let seal = runtime.block_on(sealing)?;
         let payload = encode(&seal)?;
         let bytes = payload.len();

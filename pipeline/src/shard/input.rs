@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemas::event::Topic;
+use schemas::time::TimestampMs;
 
 use super::seal::{Clocks, InputSeal};
 use super::settings::ShardSettings;
@@ -22,7 +23,7 @@ pub(super) struct ShardInput {
     pub next_offset: i64,
     pub is_at_end: bool,
     /// Live time of its last end-of-partition event; files have none.
-    pub end_live_ms: Option<i64>,
+    pub end_live_time: Option<TimestampMs>,
     /// The end seen at start; `None` for files (their end is their end).
     pub stop_offset: Option<i64>,
     pub has_reached_stop_offset: bool,
@@ -35,11 +36,11 @@ impl ShardInput {
         let settings = self.judge.settings();
         InputTime {
             topic: self.topic_index,
-            highest_ms: self.judge.highest_ms(),
-            bound_ms: settings.out_of_orderness_ms,
-            idle_after_ms: settings.idle_after_ms,
+            highest: self.judge.highest(),
+            bound: settings.out_of_orderness,
+            idle_after: settings.idle_after,
             at_end: self.is_at_end,
-            end_live_ms: self.end_live_ms,
+            end_live_time: self.end_live_time,
         }
     }
 }
@@ -84,7 +85,7 @@ impl Inputs {
                 ),
                 next_offset: sealed.map_or(0, |(inputs, _)| inputs[index].next_offset),
                 is_at_end: false,
-                end_live_ms: None,
+                end_live_time: None,
                 stop_offset: stop_offsets.and_then(|ends| ends.get(index)).copied(),
                 has_reached_stop_offset: false,
                 id,
@@ -113,11 +114,11 @@ impl Inputs {
             .collect()
     }
 
-    /// Event time reached by each input, ms UTC; `i64::MIN` before its first record.
-    pub fn watermarks(&self) -> Vec<i64> {
+    /// Event time reached by each input, [`TimestampMs::MIN`] before its first record.
+    pub fn watermarks(&self) -> Vec<TimestampMs> {
         let inputs = self.all.iter();
         inputs
-            .map(|input| input.time().watermark_ms().unwrap_or(i64::MIN))
+            .map(|input| input.time().watermark().unwrap_or(TimestampMs::MIN))
             .collect()
     }
 
@@ -125,13 +126,13 @@ impl Inputs {
     pub fn clocks(
         &self,
         before: &Clocks,
-        live_ms: Option<i64>,
-        drained_to_ms: Option<i64>,
+        live_time: Option<TimestampMs>,
+        drained_to: Option<TimestampMs>,
     ) -> Clocks {
         let times: Vec<InputTime> = self.all.iter().map(ShardInput::time).collect();
         let mut clocks = before.clone();
         for (key, topics) in &self.clock_sets {
-            if let Some(reached) = clock(&times, topics, live_ms).max(drained_to_ms) {
+            if let Some(reached) = clock(&times, topics, live_time).max(drained_to) {
                 let clock = clocks.entry(key.clone()).or_insert(reached);
                 *clock = (*clock).max(reached);
             }
@@ -145,7 +146,7 @@ impl Inputs {
             InputSeal {
                 input: input.id.clone(),
                 next_offset: input.next_offset,
-                highest_ms: input.judge.highest_ms(),
+                highest: input.judge.highest(),
                 at_end: input.is_at_end,
                 counters: input.judge.counters(),
                 accounted: input.is_accounted,

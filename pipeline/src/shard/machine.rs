@@ -11,6 +11,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use schemas::time::TimestampMs;
 
 use super::batch::MicroBatch;
 use super::circuit::DeadLetterCircuit;
@@ -43,7 +44,7 @@ pub struct ShardMachine<R: ReferenceState> {
     pub(super) alerts: Vec<AlertChange>,
     pub(super) clocks: Clocks,
     pub(super) live: LiveTime,
-    pub(super) drained_to_ms: Option<i64>,
+    pub(super) drained_to: Option<TimestampMs>,
     /// Version of the reference data in force.
     pub(super) reference: String,
     circuit: DeadLetterCircuit,
@@ -68,7 +69,7 @@ impl<R: ReferenceState> ShardMachine<R> {
             requests: Vec::new(),
             alerts: Vec::new(),
             clocks: Clocks::new(),
-            drained_to_ms: None,
+            drained_to: None,
             reference,
             circuit: DeadLetterCircuit::default(),
             last_seal_at: now,
@@ -84,14 +85,14 @@ impl<R: ReferenceState> ShardMachine<R> {
         self.inputs.starts()
     }
 
-    /// Event time reached by each input, ms UTC: sources read first what is furthest behind.
-    pub fn watermarks(&self) -> Vec<i64> {
+    /// Event time reached by each input, sources read first what is furthest behind.
+    pub fn watermarks(&self) -> Vec<TimestampMs> {
         self.inputs.watermarks()
     }
 
-    /// The instant to which event time was moved on, ms UTC.
-    pub fn drained_to_ms(&self) -> Option<i64> {
-        self.drained_to_ms
+    /// The instant to which event time was moved on.
+    pub fn drained_to(&self) -> Option<TimestampMs> {
+        self.drained_to
     }
 
     /// Everything up to the ends that were seen at start has been read.
@@ -110,12 +111,12 @@ impl<R: ReferenceState> ShardMachine<R> {
         match item {
             Item::Record(record) => self.ingest_record(&record),
             Item::End { input, at, .. } => {
-                let live_ms = self.live.at(at);
+                let live_time = self.live.at(at);
                 if let Some(input) = self.inputs.all.get_mut(input) {
                     self.batch.changes += usize::from(!input.is_at_end);
                     input.is_at_end = true;
                     input.has_reached_stop_offset = true;
-                    input.end_live_ms = live_ms;
+                    input.end_live_time = live_time;
                 }
             }
         }
@@ -129,18 +130,18 @@ impl<R: ReferenceState> ShardMachine<R> {
         input.has_reached_stop_offset |= input.stop_offset.is_some_and(has_reached);
         self.batch.changes += 1;
         self.batch.bytes += record.payload.as_ref().map_or(0, Bytes::len);
-        let limit_ms = input.judge.limit_ms().unwrap_or(i64::MIN);
+        let limit = input.judge.limit().unwrap_or(TimestampMs::MIN);
         let verdict = input.judge.judge(record);
         self.circuit.count(match &verdict {
             Verdict::Dead(rejection) => Some(rejection.reason),
             _ => None,
         });
-        if let (Verdict::Accepted(event), Some(timestamp_ms)) = (&verdict, record.timestamp_ms) {
+        if let (Verdict::Accepted(event), Some(timestamp)) = (&verdict, record.timestamp) {
             self.live
-                .observe(record.input, timestamp_ms, event.recorded_at().as_ms());
+                .observe(record.input, timestamp, event.recorded_at());
         }
         self.batch
-            .add(&self.inputs.all[record.input], record, verdict, limit_ms);
+            .add(&self.inputs.all[record.input], record, verdict, limit);
     }
 
     /// The next seal answers this round.
@@ -152,13 +153,13 @@ impl<R: ReferenceState> ShardMachine<R> {
         });
     }
 
-    /// Moves event time on to this instant (ms UTC), with the next seal.
-    pub fn drain(&mut self, to_ms: i64) {
-        self.drained_to_ms = self.drained_to_ms.max(Some(to_ms));
+    /// Moves event time on to this instant, with the next seal.
+    pub fn drain(&mut self, to: TimestampMs) {
+        self.drained_to = self.drained_to.max(Some(to));
         self.batch.changes += 1;
     }
 
-    /// Puts other reference data in force, with the next seal; says whether that is a change.
+    /// Puts other reference data in force, with the next seal.
     pub fn replace_reference(&mut self, version: &str, reference: R) -> Result<()> {
         self.state.replace_reference(reference)?;
         version.clone_into(&mut self.reference);
@@ -189,15 +190,13 @@ impl<R: ReferenceState> ShardMachine<R> {
             return waited >= settings.seal_every || self.inputs.are_at_end();
         }
         // Nothing came, but time went on: a timer may be due, a window may have ended.
-        let live_ms = self.live.at(now);
-        let clocks = self
-            .inputs
-            .clocks(&self.clocks, live_ms, self.drained_to_ms);
+        let live_time = self.live.at(now);
+        let clocks = self.inputs.clocks(&self.clocks, live_time, self.drained_to);
         if clocks == self.clocks {
             return false;
         }
-        let furthest = clocks.values().copied().max().max(live_ms);
-        let passes_timer = self.state.next_timer_ms().is_some_and(|timer| {
+        let furthest = clocks.values().copied().max().max(live_time);
+        let passes_timer = self.state.next_timer().is_some_and(|timer| {
             furthest >= Some(timer) && self.clocks.values().any(|&before| before < timer)
         });
         let passes_day = ends_a_day(self.state.zone(), &self.clocks, &clocks);
@@ -207,13 +206,11 @@ impl<R: ReferenceState> ShardMachine<R> {
 
     /// What the next record of the log is to hold. The micro-batch goes on empty; its effects are part of the state already,
     /// so a seal that cannot be made durable ends the shard.
-    pub async fn seal(&mut self, now: Instant, wall_ms: i64) -> Result<Seal> {
-        let live_ms = self.live.at(now);
-        let clocks = self
-            .inputs
-            .clocks(&self.clocks, live_ms, self.drained_to_ms);
+    pub async fn seal(&mut self, now: Instant, wall_time: TimestampMs) -> Result<Seal> {
+        let live_time = self.live.at(now);
+        let clocks = self.inputs.clocks(&self.clocks, live_time, self.drained_to);
         let batches = self.batch.finish_events();
-        let effects = self.state.apply(&batches, &clocks, live_ms).await?;
+        let effects = self.state.apply(&batches, &clocks, live_time).await?;
         let mut partials = Vec::new();
         for request in std::mem::take(&mut self.requests) {
             let answers = self
@@ -238,9 +235,9 @@ impl<R: ReferenceState> ShardMachine<R> {
         Ok(Seal {
             inputs: self.inputs.seals(),
             clocks,
-            live_ms,
-            delay_ms: self.live.delay_ms(),
-            drained_to_ms: self.drained_to_ms,
+            live_time,
+            delay: self.live.delay(),
+            drained_to: self.drained_to,
             reference: self.reference.clone(),
             events: batches
                 .iter()
@@ -259,7 +256,7 @@ impl<R: ReferenceState> ShardMachine<R> {
             reference_changed: effects.reference_changed,
             partials,
             alerts,
-            sealed_at_ms: wall_ms,
+            sealed_at: wall_time,
         })
     }
 
@@ -269,9 +266,9 @@ impl<R: ReferenceState> ShardMachine<R> {
             inputs: self.inputs.seals(),
             judges: self.inputs.judges(),
             clocks: self.clocks.clone(),
-            live_ms: self.live.at(now),
-            delay_ms: self.live.delay_ms(),
-            drained_to_ms: self.drained_to_ms,
+            live_time: self.live.at(now),
+            delay: self.live.delay(),
+            drained_to: self.drained_to,
             reference: self.reference.clone(),
             state: self.state.save()?.into(),
         })

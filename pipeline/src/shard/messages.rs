@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::time::TimestampMs;
+
 use super::seal::Seal;
 use crate::error::Result;
 use crate::time::Window;
@@ -16,7 +18,7 @@ pub enum ShardCommand {
         metrics: Vec<String>,
     },
     /// Move event time on to this instant (ms UTC) as if nothing more came; only once all inputs have ended.
-    Drain { to_ms: i64 },
+    Drain { to: TimestampMs },
     /// Put this version of the reference data in force with the next seal.
     Reference { version: String },
     /// Seal what there is, write a checkpoint and end.

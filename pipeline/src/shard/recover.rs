@@ -104,15 +104,15 @@ impl<R: ReferenceState> ShardMachine<R> {
         let inputs = Inputs::new(&settings, sealed, stop_offsets, state.clock_sets())?;
         if let Some(checkpoint) = &checkpoint {
             let ShardCheckpoint {
-                clocks, live_ms, ..
+                clocks, live_time, ..
             } = checkpoint;
-            state.load(&checkpoint.state, clocks, *live_ms).await?;
+            state.load(&checkpoint.state, clocks, *live_time).await?;
         }
         let mut machine = Self::new(settings, state, inputs, version, wall::monotonic());
         if let Some(checkpoint) = checkpoint {
             machine.clocks = checkpoint.clocks;
-            machine.drained_to_ms = checkpoint.drained_to_ms;
-            machine.live = LiveTime::new(machine.inputs.all.len(), checkpoint.delay_ms);
+            machine.drained_to = checkpoint.drained_to;
+            machine.live = LiveTime::new(machine.inputs.all.len(), checkpoint.delay);
         }
         Ok(machine)
     }
@@ -128,14 +128,14 @@ impl<R: ReferenceState> ShardMachine<R> {
         }
         let effects = self
             .state
-            .apply(&batches, &seal.clocks, seal.live_ms)
+            .apply(&batches, &seal.clocks, seal.live_time)
             .await?;
         self.alerts.extend(effects.alerts);
         self.alerts
             .drain(..self.alerts.len().min(seal.alerts.len()));
         self.clocks = seal.clocks;
-        self.drained_to_ms = seal.drained_to_ms;
-        self.live = LiveTime::new(self.inputs.all.len(), seal.delay_ms);
+        self.drained_to = seal.drained_to;
+        self.live = LiveTime::new(self.inputs.all.len(), seal.delay);
         Ok(())
     }
 }
@@ -156,7 +156,7 @@ fn replay_inputs(seal: &Seal, inputs: &mut Inputs) -> Result<Vec<(Topic, RecordB
                 for input in of_row {
                     input
                         .judge
-                        .remember(head.event_id(row), head.occurred_at_ms(row));
+                        .remember(head.event_id(row), head.occurred_at(row));
                 }
             }
             batches.push((*topic, batch));

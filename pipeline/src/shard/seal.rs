@@ -11,6 +11,7 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use schemas::event::{Reason, Topic};
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertChange;
@@ -22,8 +23,8 @@ use crate::time::{Day, Window};
 /// Version of this layout; it stands in the frame of each record.
 pub const LAYOUT: u16 = 3;
 
-/// Event time per set of topics (`complaints`, `orders+visits`): how far each has come, ms UTC.
-pub type Clocks = BTreeMap<String, i64>;
+/// Event time per set of topics (`complaints`, `orders+visits`): how far each has come.
+pub type Clocks = BTreeMap<String, TimestampMs>;
 
 /// How far all shards have come: the minimum of each clock that all of them have.
 pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks {
@@ -33,7 +34,7 @@ pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks 
         .reduce(|least, clocks| {
             least
                 .into_iter()
-                .filter_map(|(key, ms)| clocks.get(&key).map(|other| (key, ms.min(*other))))
+                .filter_map(|(key, at)| clocks.get(&key).map(|other| (key, at.min(*other))))
                 .collect()
         })
         .unwrap_or_default()
@@ -47,11 +48,11 @@ pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks 
 pub struct Seal {
     pub inputs: Vec<InputSeal>,
     pub clocks: Clocks,
-    pub live_ms: Option<i64>,
+    pub live_time: Option<TimestampMs>,
     /// δ of live time.
-    pub delay_ms: Option<i64>,
+    pub delay: Option<DurationMs>,
     /// Event time was moved on to this instant although inputs had ended (`run --drain`).
-    pub drained_to_ms: Option<i64>,
+    pub drained_to: Option<TimestampMs>,
     /// Content hash of the reference data in force.
     pub reference: String,
     /// Accepted events, Arrow IPC, one wide batch a topic.
@@ -70,7 +71,7 @@ pub struct Seal {
     pub partials: Vec<PartialAggregate>,
     /// Alerts to send once this record is durable.
     pub alerts: Vec<AlertChange>,
-    pub sealed_at_ms: i64,
+    pub sealed_at: TimestampMs,
 }
 
 /// Where one input stands after the seal.
@@ -78,7 +79,7 @@ pub struct Seal {
 pub struct InputSeal {
     pub input: TopicPartition,
     pub next_offset: i64,
-    pub highest_ms: Option<i64>,
+    pub highest: Option<TimestampMs>,
     pub at_end: bool,
     /// Since the beginning; the seal's own are the difference to the one before.
     pub counters: Counters,
@@ -91,7 +92,7 @@ pub struct InputSeal {
 pub struct DeadLetter {
     pub input: TopicPartition,
     pub offset: i64,
-    pub timestamp_ms: Option<i64>,
+    pub timestamp: Option<TimestampMs>,
     pub reason: Reason,
     pub path: String,
     pub value: Option<Bytes>,
@@ -107,9 +108,9 @@ pub struct LateEvent {
     pub event_id: String,
     pub event_type: String,
     pub scope: Option<String>,
-    pub occurred_at_ms: i64,
-    pub recorded_at_ms: i64,
-    pub limit_ms: i64,
+    pub occurred_at: TimestampMs,
+    pub recorded_at: TimestampMs,
+    pub limit: TimestampMs,
 }
 
 /// A correction that names nothing within reach, or (weight −1) no longer does so (K23).
@@ -118,7 +119,7 @@ pub struct OrphanRow {
     pub topic: Topic,
     pub event_id: String,
     pub corrects: String,
-    pub occurred_at_ms: i64,
+    pub occurred_at: TimestampMs,
     pub weight: i64,
 }
 
@@ -138,9 +139,9 @@ pub struct ShardCheckpoint {
     pub inputs: Vec<InputSeal>,
     pub judges: Vec<crate::decode::JudgeState>,
     pub clocks: Clocks,
-    pub live_ms: Option<i64>,
-    pub delay_ms: Option<i64>,
-    pub drained_to_ms: Option<i64>,
+    pub live_time: Option<TimestampMs>,
+    pub delay: Option<DurationMs>,
+    pub drained_to: Option<TimestampMs>,
     pub reference: String,
     pub state: Bytes,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use schemas::event::Topic;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Clocks, OrphanRow};
@@ -134,7 +135,7 @@ impl<R: ReferenceState> ShardState<R> {
         &mut self,
         batches: &[(Topic, RecordBatch)],
         clocks: &Clocks,
-        live_ms: Option<i64>,
+        live_time: Option<TimestampMs>,
     ) -> Result<Effects> {
         let mut effects = Effects::default();
         for (topic, batch) in batches {
@@ -144,12 +145,12 @@ impl<R: ReferenceState> ShardState<R> {
         for index in 0..self.stages.len() {
             let stage = &mut self.stages[index];
             let name = stage.name();
-            let clock_ms = clocks
+            let clock = clocks
                 .get(&clock_key(stage.topics()))
                 .copied()
-                .unwrap_or(i64::MIN);
-            let difference = stage.run(clock_ms, &self.reference).map_err(not_applied)?;
-            let now = RuleTime { clock_ms, live_ms };
+                .unwrap_or(TimestampMs::MIN);
+            let difference = stage.run(clock, &self.reference).map_err(not_applied)?;
+            let now = RuleTime { clock, live_time };
             if let Some(difference) = &difference {
                 self.add_to_panes(name, &difference.facts).await?;
             }
@@ -189,7 +190,7 @@ impl<R: ReferenceState> ShardState<R> {
             .or_default()
             .apply((0..batch.num_rows()).map(|row| Correction {
                 event_id: head.event_id(row),
-                occurred_at_ms: head.occurred_at_ms(row),
+                occurred_at: head.occurred_at(row),
                 scope: head.scope(row),
                 corrects: head.corrects(row),
             }));
@@ -199,7 +200,7 @@ impl<R: ReferenceState> ShardState<R> {
                 topic,
                 event_id: orphan.event_id.to_string(),
                 corrects: orphan.corrects.to_string(),
-                occurred_at_ms: orphan.occurred_at_ms,
+                occurred_at: orphan.occurred_at,
                 weight: orphan.weight,
             }));
         let changed = self
@@ -258,7 +259,10 @@ impl<R: ReferenceState> ShardState<R> {
             evaluator.table("panes", &panes.metric, rows)?;
         }
         if needed.iter().any(|metric| metric.reads_as_of) {
-            for (name, rows) in self.reference.as_of(window.end_ms(self.zone) - 1)? {
+            for (name, rows) in self
+                .reference
+                .as_of(window.end(self.zone) - DurationMs::from_ms(1))?
+            {
                 evaluator.table("asof", name, rows)?;
             }
         }
@@ -286,9 +290,9 @@ impl<R: ReferenceState> ShardState<R> {
     }
 
     /// When the next timer or rule wants to run, by its clock.
-    pub fn next_timer_ms(&self) -> Option<i64> {
-        let timers = self.stages.iter().filter_map(|stage| stage.next_timer_ms());
-        let rules = self.rules.iter().filter_map(|rule| rule.next_timer_ms());
+    pub fn next_timer(&self) -> Option<TimestampMs> {
+        let timers = self.stages.iter().filter_map(|stage| stage.next_timer());
+        let rules = self.rules.iter().filter_map(|rule| rule.next_timer());
         timers.chain(rules).min()
     }
 
@@ -334,7 +338,7 @@ impl<R: ReferenceState> ShardState<R> {
         &mut self,
         bytes: &[u8],
         clocks: &Clocks,
-        live_ms: Option<i64>,
+        live_time: Option<TimestampMs>,
     ) -> Result<()> {
         let saved: Saved = postcard::from_bytes(bytes)?;
         self.reference.load(&saved.reference)?;
@@ -344,7 +348,7 @@ impl<R: ReferenceState> ShardState<R> {
                 stage.load(state)?;
             }
         }
-        self.apply(&[], clocks, live_ms).await?;
+        self.apply(&[], clocks, live_time).await?;
         // Last: recomputing the facts must not look like news to the rules.
         for (rule, state) in self.rules.iter_mut().zip(&saved.rules) {
             rule.load(state)?;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use object_store::ObjectStore;
+use schemas::time::TimestampMs;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
@@ -76,7 +77,7 @@ impl AlertDelivery {
         }
         let reachable: BTreeSet<_> = sinks.iter().map(|(name, ..)| name.clone()).collect();
         let mut lanes = AlertLanes::new(sinks);
-        lanes.reach(state.live_ms());
+        lanes.reach(state.live_time());
         let outstanding = Arc::new(AtomicUsize::new(0));
         for (source, dispatch) in state.take_over(&routes) {
             let is_reachable = reachable.contains(&dispatch.destination);
@@ -109,8 +110,8 @@ impl AlertDelivery {
     }
 
     /// Registers a durable record of a source: its transitions may leave. Numbers of a source rise; one that is known already
-    /// changes nothing. `at_ms` is what ages are measured against from now on, if it is later than before.
-    pub fn ingest(&self, label: &str, number: u64, transitions: Vec<Transition>, at_ms: i64) {
+    /// changes nothing. `at` is what ages are measured against from now on, if it is later than before.
+    pub fn ingest(&self, label: &str, number: u64, transitions: Vec<Transition>, at: TimestampMs) {
         // Held until the record is on its way, so that records arrive in their order.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.get(label).is_some_and(|known| *known >= number) {
@@ -128,7 +129,7 @@ impl AlertDelivery {
             source,
             number,
             transitions,
-            at_ms: Some(at_ms),
+            at: Some(at),
         }));
     }
 
@@ -238,15 +239,11 @@ impl Driver {
 
     /// Starts what may leave; says how long nothing else is to be done.
     fn send(&mut self) -> Duration {
-        let now_ms = wall::now_ms();
-        let leased_until_ms = self.log.leased_until_ms();
-        let next_ms = self
-            .lanes
-            .start_due(now_ms, leased_until_ms, &mut self.attempts);
+        let now = wall::now();
+        let leased_until = self.log.leased_until();
+        let next = self.lanes.start_due(now, leased_until, &mut self.attempts);
         self.register();
-        let retry_in = next_ms.map(|next_ms| {
-            Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0))
-        });
+        let retry_in = next.map(|next| (next - now).to_std());
         let record_in = self.state.record_due_in(self.log.since_append());
         let look_in = self.log.look_in(self.lanes.is_waiting());
         [retry_in, record_in]
@@ -260,7 +257,7 @@ impl Driver {
             Some(Command::Ingest(record)) => {
                 let source = record.source.clone();
                 let dispatches = self.state.ingest(record);
-                self.lanes.reach(self.state.live_ms());
+                self.lanes.reach(self.state.live_time());
                 for dispatch in dispatches {
                     self.lanes.push(&source, dispatch);
                 }

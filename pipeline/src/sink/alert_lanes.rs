@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use schemas::time::TimestampMs;
 
 use super::alert_sink::{AlertSink, log_attempt};
 use super::outbox::Dispatch;
@@ -22,7 +23,7 @@ pub(super) struct AlertLanes {
     sinks: BTreeMap<Arc<str>, (Schedule, Arc<dyn AlertSink>)>,
     lanes: BTreeMap<LaneKey, Lane>,
     under_way: FuturesUnordered<BoxFuture<'static, (LaneKey, SendResult)>>,
-    live_ms: i64,
+    live_time: TimestampMs,
 }
 
 struct Lane {
@@ -43,7 +44,7 @@ impl AlertLanes {
                 .collect(),
             lanes: BTreeMap::new(),
             under_way: FuturesUnordered::new(),
-            live_ms: i64::MIN,
+            live_time: TimestampMs::MIN,
         }
     }
 
@@ -64,53 +65,53 @@ impl AlertLanes {
         lane.is_unchecked = true;
     }
 
-    /// Measures ages against `live_ms` from now on, if that is later. To be called before a record's transitions are queued:
+    /// Measures ages against `live_time` from now on, if that is later. To be called before a record's transitions are queued:
     /// what it decided long after the fact would leave as if it were new.
-    pub(super) fn reach(&mut self, live_ms: i64) {
-        if live_ms > self.live_ms {
-            self.live_ms = live_ms;
+    pub(super) fn reach(&mut self, live_time: TimestampMs) {
+        if live_time > self.live_time {
+            self.live_time = live_time;
             for lane in self.lanes.values_mut() {
                 lane.is_unchecked = true;
             }
         }
     }
 
-    /// Starts what is due at `now_ms` and says when the next retry is; what is settled without being sent goes to `attempts`.
+    /// Starts what is due at `now` and says when the next retry is; what is settled without being sent goes to `attempts`.
     pub(super) fn start_due(
         &mut self,
-        now_ms: i64,
-        leased_until_ms: i64,
+        now: TimestampMs,
+        leased_until: TimestampMs,
         attempts: &mut Vec<(LaneKey, DeliveryAttempt)>,
-    ) -> Option<i64> {
+    ) -> Option<TimestampMs> {
         let lease = SendLease {
-            may_send_until_ms: leased_until_ms,
-            live_ms: self.live_ms,
+            may_send_until: leased_until,
+            live_time: self.live_time,
         };
-        let mut next_ms: Option<i64> = None;
+        let mut next: Option<TimestampMs> = None;
         for (key, lane) in &mut self.lanes {
             if lane.is_sending {
                 continue;
             }
             if std::mem::take(&mut lane.is_unchecked) {
-                for attempt in lane.queue.settle_unsent(now_ms, lease) {
+                for attempt in lane.queue.settle_unsent(now, lease) {
                     log_attempt(&attempt);
                     attempts.push((key.clone(), attempt));
                 }
             }
-            match lane.queue.next(now_ms, lease) {
+            match lane.queue.next(now, lease) {
                 DeliveryStep::Idle => {}
-                DeliveryStep::WaitUntil(until_ms) => {
-                    next_ms = Some(next_ms.map_or(until_ms, |next_ms| next_ms.min(until_ms)));
+                DeliveryStep::WaitUntil(until) => {
+                    next = Some(next.map_or(until, |next| next.min(until)));
                 }
                 DeliveryStep::Send(transition) => {
                     lane.is_sending = true;
                     let (key, sink) = (key.clone(), lane.sink.clone());
-                    let send = async move { (key, sink.send(&transition, now_ms).await) };
+                    let send = async move { (key, sink.send(&transition, now).await) };
                     self.under_way.push(send.boxed());
                 }
             }
         }
-        next_ms
+        next
     }
 
     /// Waits for the next answer; `None` where nothing is under way. Dropping the future loses nothing.
@@ -121,7 +122,7 @@ impl AlertLanes {
             lane.is_sending = false;
             lane.is_unchecked |= answer == SendResult::Gone;
             // A pause begins when the answer is in, or a time-out would be repeated at once.
-            if let Some(attempt) = lane.queue.answered(answer, wall::now_ms()) {
+            if let Some(attempt) = lane.queue.answered(answer, wall::now()) {
                 log_attempt(&attempt);
                 return Some((key, attempt));
             }
@@ -145,6 +146,7 @@ mod tests {
     use super::*;
     use crate::alert::Transition;
     use crate::alert::transition_fixture::transition;
+    use crate::time::fixture::at;
 
     /// Gives its answers in turn and knows what it was sent.
     struct Receiver {
@@ -154,7 +156,7 @@ mod tests {
 
     #[async_trait]
     impl AlertSink for Receiver {
-        async fn send(&self, transition: &Transition, _wall_ms: i64) -> SendResult {
+        async fn send(&self, transition: &Transition, _wall_time: TimestampMs) -> SendResult {
             self.seen.lock().unwrap().push(transition.sequence / 65_536);
             self.answers.lock().unwrap().remove(0)
         }
@@ -186,9 +188,9 @@ mod tests {
     }
 
     /// What was settled without being sent.
-    fn start(lanes: &mut AlertLanes, leased_until_ms: i64) -> Vec<(i64, DeliveryOutcome)> {
+    fn start(lanes: &mut AlertLanes, leased_until: TimestampMs) -> Vec<(i64, DeliveryOutcome)> {
         let mut attempts = Vec::new();
-        lanes.start_due(1_000, leased_until_ms, &mut attempts);
+        lanes.start_due(at(1_000), leased_until, &mut attempts);
         let settled = attempts.iter();
         settled
             .map(|(_, attempt)| (attempt.sequence / 65_536, attempt.outcome))
@@ -199,10 +201,10 @@ mod tests {
     async fn nothing_leaves_without_the_lease() {
         let (mut lanes, receiver) = lanes(vec![accepted()], &[1]);
         for expired in [i64::MIN, 999] {
-            assert_eq!(start(&mut lanes, expired), []);
+            assert_eq!(start(&mut lanes, at(expired)), []);
             assert!(lanes.answer().await.is_none() && lanes.is_waiting());
         }
-        start(&mut lanes, 1_000);
+        start(&mut lanes, at(1_000));
         let (key, attempt) = lanes.answer().await.unwrap();
         assert_eq!((&*key.0, &*key.1), ("0", "desk"));
         assert_eq!(attempt.outcome, DeliveryOutcome::Delivered);
@@ -213,27 +215,33 @@ mod tests {
     #[tokio::test]
     async fn what_is_under_way_does_not_expire_but_what_is_behind_it_does() {
         let (mut lanes, receiver) = lanes(vec![accepted()], &[1, 2]);
-        start(&mut lanes, 1_000);
-        lanes.reach(i64::MAX);
-        assert_eq!(start(&mut lanes, 1_000), []);
+        start(&mut lanes, at(1_000));
+        lanes.reach(at(i64::MAX));
+        assert_eq!(start(&mut lanes, at(1_000)), []);
         let (_, attempt) = lanes.answer().await.unwrap();
         let outcome = (attempt.sequence / 65_536, attempt.outcome);
         assert_eq!(outcome, (1, DeliveryOutcome::Delivered));
         let expired = (2, DeliveryOutcome::Expired);
-        assert_eq!(start(&mut lanes, 1_000), [expired]);
+        assert_eq!(start(&mut lanes, at(1_000)), [expired]);
         // A time before the latest changes nothing.
-        lanes.reach(0);
+        lanes.reach(at(0));
         lanes.push(&"0".into(), dispatch("desk", 3));
-        assert_eq!(start(&mut lanes, 1_000), [(3, DeliveryOutcome::Expired)]);
+        assert_eq!(
+            start(&mut lanes, at(1_000)),
+            [(3, DeliveryOutcome::Expired)]
+        );
         assert_eq!(*receiver.seen.lock().unwrap(), [1]);
     }
 
     #[tokio::test]
     async fn a_receiver_that_is_gone_gets_nothing_more() {
         let (mut lanes, receiver) = lanes(vec![SendResult::Gone], &[1, 2]);
-        start(&mut lanes, 1_000);
+        start(&mut lanes, at(1_000));
         lanes.answer().await.unwrap();
-        assert_eq!(start(&mut lanes, 1_000), [(2, DeliveryOutcome::Refused)]);
+        assert_eq!(
+            start(&mut lanes, at(1_000)),
+            [(2, DeliveryOutcome::Refused)]
+        );
         assert_eq!(*receiver.seen.lock().unwrap(), [1]);
         lanes.push(&"0".into(), dispatch("nobody", 3));
         assert!(!lanes.is_waiting());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::outbox::{Dispatch, Outbox, RoutedTransition};
@@ -19,7 +20,7 @@ pub(super) struct AlertLogRecord {
     /// Source → the number up to which its records are known; those that moved.
     pub(super) cursors: BTreeMap<Arc<str>, u64>,
     /// What ages are measured against, if it is later than before.
-    pub(super) live_ms: Option<i64>,
+    pub(super) live_time: Option<TimestampMs>,
     pub(super) added: Vec<AddedTransitions>,
     pub(super) settled: Vec<SettledDelivery>,
     /// Rows of `ops.deliveries` that the publisher is still to write.
@@ -30,7 +31,7 @@ pub(super) struct AlertLogRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct AddedTransitions {
     pub(super) source: Arc<str>,
-    pub(super) at_ms: i64,
+    pub(super) at: TimestampMs,
     pub(super) transitions: Vec<RoutedTransition>,
 }
 
@@ -48,7 +49,7 @@ pub(super) struct AlertCheckpoint {
     /// One a source: sequences rise within a source, and so within a dedupe key.
     pub(super) outboxes: BTreeMap<Arc<str>, Outbox>,
     pub(super) cursors: BTreeMap<Arc<str>, u64>,
-    pub(super) live_ms: Option<i64>,
+    pub(super) live_time: Option<TimestampMs>,
     /// Number of the record that holds them → attempts that the publisher has not confirmed.
     pub(super) attempts: BTreeMap<u64, Vec<DeliveryAttempt>>,
 }
@@ -66,13 +67,13 @@ impl AlertCheckpoint {
         for (source, number) in &record.cursors {
             self.advance(source, *number);
         }
-        self.live_ms = self.live_ms.max(record.live_ms);
+        self.live_time = self.live_time.max(record.live_time);
     }
 
     /// Puts transitions into their outbox; says where they are to be sent.
     pub(super) fn add(&mut self, added: &AddedTransitions) -> Vec<Dispatch> {
         let outbox = self.outboxes.entry(added.source.clone()).or_default();
-        outbox.add(&added.transitions, added.at_ms)
+        outbox.add(&added.transitions, added.at)
     }
 
     /// Keeps attempts until the publisher has confirmed the record that holds them.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::time::TimestampMs;
+
 use super::alert_log::{AddedTransitions, AlertCheckpoint, AlertLogRecord, SettledDelivery};
 use super::outbox::{Dispatch, RoutedTransition, Routes};
 use super::schedule::DeliveryAttempt;
@@ -22,7 +24,7 @@ pub(super) struct SourceRecord {
     pub(super) number: u64,
     pub(super) transitions: Vec<RoutedTransition>,
     /// What ages are measured against; `None` where the record says nothing of alerts.
-    pub(super) at_ms: Option<i64>,
+    pub(super) at: Option<TimestampMs>,
 }
 
 /// The outboxes of all sources and their cursors, with the changes that are to go into the log's next record.
@@ -66,8 +68,8 @@ impl AlertOutboxState {
     }
 
     /// What ages are measured against: the latest of all sources.
-    pub(super) fn live_ms(&self) -> i64 {
-        self.whole.live_ms.unwrap_or(i64::MIN)
+    pub(super) fn live_time(&self) -> TimestampMs {
+        self.whole.live_time.unwrap_or(TimestampMs::MIN)
     }
 
     /// Registers a record of a source and says what may be sent. One that is known already changes nothing.
@@ -76,23 +78,23 @@ impl AlertOutboxState {
             source,
             number,
             transitions,
-            at_ms,
+            at,
         } = record;
         if number <= self.cursor(&source) {
             return Vec::new();
         }
         self.whole.advance(&source, number);
         self.unsealed.cursors.insert(source.clone(), number);
-        if at_ms > self.whole.live_ms {
-            self.whole.live_ms = at_ms;
-            self.unsealed.live_ms = at_ms;
+        if at > self.whole.live_time {
+            self.whole.live_time = at;
+            self.unsealed.live_time = at;
         }
         if transitions.is_empty() {
             return Vec::new();
         }
         let added = AddedTransitions {
             source,
-            at_ms: at_ms.unwrap_or(i64::MIN),
+            at: at.unwrap_or(TimestampMs::MIN),
             transitions,
         };
         let dispatches = self.whole.add(&added);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use schemas::time::TimestampMs;
 
 use super::outbox::Routes;
 use super::schedule::{DeliveryAttempt, DeliveryOutcome, Schedule, SendResult};
@@ -11,8 +12,8 @@ use crate::alert::Transition;
 /// Somewhere transitions can be sent. Errors are answers and carry no secret.
 #[async_trait]
 pub trait AlertSink: Send + Sync + 'static {
-    /// One attempt, bounded in time. `wall_ms` is the moment of sending.
-    async fn send(&self, transition: &Transition, wall_ms: i64) -> SendResult;
+    /// One attempt, bounded in time. `wall_time` is the moment of sending.
+    async fn send(&self, transition: &Transition, wall_time: TimestampMs) -> SendResult;
 }
 
 /// Where alerts go: which rules to which destination, and how each destination is reached.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
+use schemas::time::TimestampMs;
 
 use super::alert_outbox::SourceRecord;
 use super::outbox::Routes;
@@ -15,7 +16,7 @@ const READS_AT_ONCE: usize = 16;
 
 /// The transitions of a record and the time that their age is measured against, ms; `None` for a record that has nothing to
 /// do with alerts.
-pub type SourceTransitions = Option<(Vec<Transition>, i64)>;
+pub type SourceTransitions = Option<(Vec<Transition>, TimestampMs)>;
 
 /// Where transitions come from: a log and how to find them in its records.
 #[derive(Clone, Debug)]
@@ -58,12 +59,12 @@ impl AlertSource {
                     .map_err(|error| error.context(self.place(number)))?,
                 RecordKind::Claim | RecordKind::Checkpoint => None,
             };
-            let (transitions, at_ms) = transitions.unzip();
+            let (transitions, at) = transitions.unzip();
             found(SourceRecord {
                 source: source.clone(),
                 number,
                 transitions: routes.route(transitions.unwrap_or_default()),
-                at_ms,
+                at,
             });
         }
         Ok(())

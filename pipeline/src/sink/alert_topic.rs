@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::producer::FutureRecord;
+use schemas::time::TimestampMs;
 
 use super::alert_sink::AlertSink;
 use super::schedule::SendResult;
@@ -51,7 +52,7 @@ impl KafkaAlertSink {
 
 #[async_trait]
 impl AlertSink for KafkaAlertSink {
-    async fn send(&self, transition: &Transition, _wall_ms: i64) -> SendResult {
+    async fn send(&self, transition: &Transition, _wall_time: TimestampMs) -> SendResult {
         let Ok(body) = transition.cloud_event(&self.source) else {
             return SendResult::Refused {
                 status: None,
@@ -67,7 +68,7 @@ impl AlertSink for KafkaAlertSink {
             Err(error) => SendResult::Unavailable {
                 status: None,
                 error: error.to_string(),
-                retry_after_ms: None,
+                retry_after: None,
             },
         }
     }
@@ -83,6 +84,7 @@ mod tests {
 
     use super::*;
     use crate::alert::transition_fixture::transition;
+    use crate::time::fixture::at;
 
     #[tokio::test]
     async fn a_transition_arrives_under_its_dedupe_key() {
@@ -95,7 +97,7 @@ mod tests {
             "test",
         )
         .unwrap();
-        let answer = topic.send(&transition(7), 0).await;
+        let answer = topic.send(&transition(7), at(0)).await;
         assert_eq!(answer, SendResult::Accepted { status: None });
 
         let consumer: BaseConsumer = ClientConfig::new()

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Transition;
 
 /// A new owner repeats the latest state of keys that changed within this time: the former owner may have sent what it never
 /// heard back about, and a receiver must not be left with an older state.
-const REPEATED_AFTER_TAKE_OVER_MS: i64 = 10 * 60 * 1_000;
+const REPEATED_AFTER_TAKE_OVER: DurationMs = DurationMs::from_minutes(10);
 
 /// A destination and which rules go there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,20 +68,20 @@ pub(super) struct Dispatch {
 pub(super) struct Outbox {
     /// By sequence: order of sending.
     waiting: BTreeMap<i64, RoutedTransition>,
-    /// The latest transition of each dedupe key that changed within [`REPEATED_AFTER_TAKE_OVER_MS`], and when.
-    recent: BTreeMap<Arc<str>, (i64, Arc<Transition>)>,
+    /// The latest transition of each dedupe key that changed within [`REPEATED_AFTER_TAKE_OVER`], and when.
+    recent: BTreeMap<Arc<str>, (TimestampMs, Arc<Transition>)>,
 }
 
 impl Outbox {
-    /// Registers transitions; `now_ms` is their record's live time (files: clock). The answer may be sent once the record is
+    /// Registers transitions; `now` is their record's live time (files: clock). The answer may be sent once the record is
     /// durable.
-    pub(super) fn add(&mut self, routed: &[RoutedTransition], now_ms: i64) -> Vec<Dispatch> {
+    pub(super) fn add(&mut self, routed: &[RoutedTransition], now: TimestampMs) -> Vec<Dispatch> {
         let mut dispatches = Vec::new();
         for each in routed {
             let transition = &each.transition;
             self.recent.insert(
                 transition.change.dedupe_key.clone(),
-                (now_ms, transition.clone()),
+                (now, transition.clone()),
             );
             if each.destinations.is_empty() {
                 continue;
@@ -88,10 +89,8 @@ impl Outbox {
             dispatches.extend(dispatch(&each.destinations, transition));
             self.waiting.insert(transition.sequence, each.clone());
         }
-        let is_recent =
-            |changed_ms: i64| changed_ms.saturating_add(REPEATED_AFTER_TAKE_OVER_MS) >= now_ms;
-        self.recent
-            .retain(|_, (changed_ms, _)| is_recent(*changed_ms));
+        let is_recent = |changed: TimestampMs| changed + REPEATED_AFTER_TAKE_OVER >= now;
+        self.recent.retain(|_, (changed, _)| is_recent(*changed));
         dispatches
     }
 
@@ -157,6 +156,7 @@ mod tests {
     use super::*;
     use crate::alert::transition_fixture::{change, transition};
     use crate::alert::{AlertChange, seal};
+    use crate::time::fixture::at;
 
     fn route(destination: &str, rules: &[&str]) -> Route {
         Route {
@@ -187,14 +187,14 @@ mod tests {
     fn a_route_takes_its_rules_and_an_empty_one_takes_all() {
         let mut outbox = Outbox::default();
         let transitions = seal("0", 1, &mut vec![change("a"), margin()]);
-        let dispatches = outbox.add(&routes().route(transitions), 0);
+        let dispatches = outbox.add(&routes().route(transitions), at(0));
         assert_eq!(
             sent(&dispatches),
             [(65_536, "all"), (65_536, "desk"), (65_537, "all")]
         );
         let nowhere = outbox.add(
             &Routes(vec![route("desk", &["A15"])]).route(seal("0", 2, &mut vec![margin()])),
-            0,
+            at(0),
         );
         assert!(nowhere.is_empty());
         assert_eq!(outbox.waiting.len(), 2);
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_transition_stays_until_every_destination_is_settled() {
         let mut outbox = Outbox::default();
-        outbox.add(&routes().route(vec![transition(1)]), 0);
+        outbox.add(&routes().route(vec![transition(1)]), at(0));
         assert!(outbox.settle(65_536, "desk"));
         assert!(!outbox.settle(65_536, "desk"));
         assert!(!outbox.settle(99, "all"));
@@ -216,8 +216,8 @@ mod tests {
     fn a_new_owner_sends_what_is_open_and_the_latest_state_of_recent_keys_in_order() {
         let minute = 60_000;
         let mut outbox = Outbox::default();
-        outbox.add(&routes().route(vec![transition(1)]), 0); // open, its key's latest state follows
-        outbox.add(&routes().route(vec![transition(2)]), minute); // settled, but recent
+        outbox.add(&routes().route(vec![transition(1)]), at(0)); // open, its key's latest state follows
+        outbox.add(&routes().route(vec![transition(2)]), at(minute)); // settled, but recent
         for destination in ["desk", "all"] {
             outbox.settle(2 * 65_536, destination);
         }
@@ -232,7 +232,7 @@ mod tests {
         // 11 minutes on, another key changes: the first is no longer recent
         outbox.add(
             &routes().route(seal("0", 3, &mut vec![change("other")])),
-            12 * minute,
+            at(12 * minute),
         );
         assert_eq!(
             sent(&outbox.take_over(&routes())),
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_destination_taken_from_the_configuration_is_forgotten() {
         let mut outbox = Outbox::default();
-        outbox.add(&routes().route(vec![transition(1)]), 0);
+        outbox.add(&routes().route(vec![transition(1)]), at(0));
         let left = Routes(vec![route("all", &[])]);
         let strangers = outbox.strangers(&left);
         assert_eq!(strangers, [(65_536, "desk".into())]);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use object_store::ObjectStore;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -36,7 +37,7 @@ pub(super) struct OwnLog {
     uncovered: u64,
     /// Wall time up to which the lease lasts. The monotonic clock, by which [`Log::unconfirmed_for`] counts, stands still
     /// while the machine sleeps.
-    leased_until_ms: i64,
+    leased_until: TimestampMs,
 }
 
 impl OwnLog {
@@ -53,7 +54,7 @@ impl OwnLog {
             log,
             appended_at: wall::monotonic(),
             uncovered: restored.records.len() as u64,
-            leased_until_ms: i64::MIN,
+            leased_until: TimestampMs::MIN,
         };
         own.extend_lease();
         Ok((own, restored))
@@ -107,11 +108,11 @@ impl OwnLog {
     }
 
     /// Up to which wall time sending is allowed.
-    pub(super) fn leased_until_ms(&self) -> i64 {
+    pub(super) fn leased_until(&self) -> TimestampMs {
         if self.log.unconfirmed_for() < SEND_LEASE {
-            self.leased_until_ms
+            self.leased_until
         } else {
-            i64::MIN
+            TimestampMs::MIN
         }
     }
 
@@ -121,8 +122,7 @@ impl OwnLog {
     }
 
     fn extend_lease(&mut self) {
-        let lease_ms = i64::try_from(SEND_LEASE.as_millis()).unwrap_or(0);
-        self.leased_until_ms = wall::now_ms().saturating_add(lease_ms);
+        self.leased_until = wall::now() + DurationMs::from_std(SEND_LEASE);
     }
 }
 
@@ -221,8 +221,8 @@ mod tests {
     async fn the_lease_begins_with_the_claim_and_a_look_is_due_before_it_ends() {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let (mut log, _) = claim(&store, 1).await.unwrap();
-        let left_ms = log.leased_until_ms() - wall::now_ms();
-        assert!((1_000..=5_000).contains(&left_ms), "{left_ms}");
+        let left = log.leased_until() - wall::now();
+        assert!((1_000..=5_000).contains(&left.as_ms()), "{left}");
         assert!(log.look_in(true) <= LOOK_WHILE_SENDING);
         assert!(log.look_in(false) > LOOK_WHILE_SENDING);
         // Nothing is read before it is due.

@@ -231,7 +231,7 @@ impl Driver {
                     let read = async move { Attempt::Read(read_records(&store, &file).await) };
                     self.attempt = Some(read.boxed());
                 }
-                RecordStep::Send { .. } if wall::now_ms() > self.log.leased_until_ms() => {
+                RecordStep::Send { .. } if wall::now() > self.log.leased_until() => {
                     self.log.look_now().await?;
                 }
                 RecordStep::Send { from, count } => {

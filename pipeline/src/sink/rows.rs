@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
 
 use super::schedule::DeliveryAttempt;
 use crate::alert::{AlertChange, AlertScope, Transition};
@@ -31,7 +32,7 @@ pub fn transition_rows(transitions: &[Transition]) -> Result<RecordBatch, ArrowE
             transitions.iter().map(|t| get(&t.change)),
         ))
     };
-    let about = |get: fn(AlertScope) -> Option<i64>| {
+    let about = |get: fn(AlertScope) -> Option<TimestampMs>| {
         instants(transitions.iter().map(move |t| get(t.change.about)))
     };
     let versions = transitions
@@ -59,14 +60,14 @@ pub fn transition_rows(transitions: &[Transition]) -> Result<RecordBatch, ArrowE
         (
             "window_start",
             about(|a| match a {
-                AlertScope::Window { start_ms, .. } => Some(start_ms),
+                AlertScope::Window { start, .. } => Some(start),
                 AlertScope::Deadline { .. } => None,
             }),
         ),
         (
             "window_end",
             about(|a| match a {
-                AlertScope::Window { end_ms, .. } => Some(end_ms),
+                AlertScope::Window { end, .. } => Some(end),
                 AlertScope::Deadline { .. } => None,
             }),
         ),
@@ -74,20 +75,16 @@ pub fn transition_rows(transitions: &[Transition]) -> Result<RecordBatch, ArrowE
             "deadline",
             about(|a| match a {
                 AlertScope::Window { .. } => None,
-                AlertScope::Deadline { at_ms } => Some(at_ms),
+                AlertScope::Deadline { at } => Some(at),
             }),
         ),
         (
             "first_fired_at",
-            instants(transitions.iter().map(|t| Some(t.change.first_fired_at_ms))),
+            instants(transitions.iter().map(|t| Some(t.change.first_fired_at))),
         ),
         (
             "transitioned_at",
-            instants(
-                transitions
-                    .iter()
-                    .map(|t| Some(t.change.transitioned_at_ms)),
-            ),
+            instants(transitions.iter().map(|t| Some(t.change.transitioned_at))),
         ),
         ("evidence", lists(|c| &c.evidence)),
         ("owner_role", texts(|t| &t.change.owner_role)),
@@ -110,7 +107,7 @@ pub fn delivery_rows(reports: &[DeliveryAttempt]) -> Result<RecordBatch, ArrowEr
         ("attempt", Arc::new(Int32Array::from_iter_values(attempts))),
         (
             "attempted_at",
-            instants(reports.iter().map(|r| Some(r.attempted_at_ms))),
+            instants(reports.iter().map(|r| Some(r.attempted_at))),
         ),
         ("outcome", texts(|r| Some(r.outcome.as_str()))),
         (
@@ -123,9 +120,10 @@ pub fn delivery_rows(reports: &[DeliveryAttempt]) -> Result<RecordBatch, ArrowEr
     ])
 }
 
-fn instants(ms: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+fn instants(values: impl Iterator<Item = Option<TimestampMs>>) -> ArrayRef {
     Arc::new(
-        ms.map(|ms| ms.map(|ms| ms.saturating_mul(1_000)))
+        values
+            .map(|value| value.map(TimestampMs::as_micros))
             .collect::<TimestampMicrosecondArray>()
             .with_timezone("UTC"),
     )
@@ -195,7 +193,7 @@ mod tests {
             dedupe_key: "A15|C1|case-1".into(),
             destination: "desk".into(),
             attempt: 2,
-            attempted_at_ms: 5,
+            attempted_at: TimestampMs::from_ms(5),
             outcome: DeliveryOutcome::Retry,
             status: Some(503),
             error: None,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
@@ -12,10 +13,10 @@ use crate::alert::Transition;
 /// The right to send, as the owner renews it with every record of its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SendLease {
-    /// Sending is allowed up to this wall time (ms): 5 s after the owner has appended to or read the end of its log.
-    pub(super) may_send_until_ms: i64,
-    /// Live time (files: clock), against which age is measured; ms UTC.
-    pub(super) live_ms: i64,
+    /// Sending is allowed up to this wall time: 5 s after the owner has appended to or read the end of its log.
+    pub(super) may_send_until: TimestampMs,
+    /// Live time (files: clock), against which age is measured.
+    pub(super) live_time: TimestampMs,
 }
 
 /// How a receiver took a transition.
@@ -31,7 +32,7 @@ pub enum SendResult {
     Unavailable {
         status: Option<u16>,
         error: String,
-        retry_after_ms: Option<i64>,
+        retry_after: Option<DurationMs>,
     },
 }
 
@@ -73,8 +74,8 @@ pub struct DeliveryAttempt {
     pub destination: Arc<str>,
     /// Of this owner, from 1; a transition that was never tried (too old, hook gone) has the attempt it would have been.
     pub attempt: u32,
-    /// Wall time when its end was known, ms.
-    pub attempted_at_ms: i64,
+    /// Wall time when its end was known.
+    pub attempted_at: TimestampMs,
     pub outcome: DeliveryOutcome,
     /// HTTP status, if there was an answer.
     pub status: Option<u16>,
@@ -86,16 +87,16 @@ pub struct DeliveryAttempt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// Delay after the first failure, doubled after each further one.
-    pub first_ms: i64,
+    pub first: DurationMs,
     /// Longest delay of our own.
-    pub longest_ms: i64,
+    pub longest: DurationMs,
     /// Longest `Retry-After` that is honoured.
-    pub longest_asked_ms: i64,
+    pub longest_asked: DurationMs,
     /// A receiver that answers and refuses (3xx, most 4xx) is asked this often, then the next transition has its turn:
     /// one body that it cannot digest must not hold back the others until it expires.
     pub refusals: u32,
     /// Transitions that came about longer ago than this are not sent; `None`: however old.
-    pub max_age_ms: Option<i64>,
+    pub max_age: Option<DurationMs>,
     /// Spreads the retries of many owners; the same seed gives the same delays.
     pub seed: u64,
 }
@@ -103,11 +104,11 @@ pub struct Schedule {
 impl Default for Schedule {
     fn default() -> Self {
         Self {
-            first_ms: 1_000,
-            longest_ms: 300_000,
-            longest_asked_ms: 3_600_000,
+            first: DurationMs::SECOND,
+            longest: DurationMs::from_minutes(5),
+            longest_asked: DurationMs::HOUR,
             refusals: 8,
-            max_age_ms: Some(24 * 3_600_000),
+            max_age: Some(DurationMs::DAY),
             seed: 0,
         }
     }
@@ -115,19 +116,17 @@ impl Default for Schedule {
 
 impl Schedule {
     /// Delay after failure number `attempt` of `id`: between half and the whole of the doubled delay.
-    fn delay_ms(&self, destination: &str, id: &str, attempt: u32) -> i64 {
+    fn delay(&self, destination: &str, id: &str, attempt: u32) -> DurationMs {
         let doublings = attempt.saturating_sub(1).min(40);
-        let whole = self
-            .first_ms
-            .saturating_mul(1 << doublings)
-            .clamp(1, self.longest_ms.max(1));
+        let longest = self.longest.max(DurationMs::from_ms(1));
+        let whole = (self.first * (1 << doublings)).clamp(DurationMs::from_ms(1), longest);
         let mut hasher = SipHasher13::new_with_keys(self.seed, u64::from(attempt));
         hasher.write(destination.as_bytes());
         hasher.write_u8(0xff);
         hasher.write(id.as_bytes());
-        let half = whole / 2;
-        let spread = u64::try_from(whole - half).unwrap_or(0) + 1;
-        half + i64::try_from(hasher.finish() % spread).unwrap_or(0)
+        let half = DurationMs::from_ms(whole.as_ms() / 2);
+        let spread = (whole - half).as_ms().unsigned_abs() + 1;
+        half + DurationMs::from_ms((hasher.finish() % spread).cast_signed())
     }
 }
 
@@ -135,8 +134,8 @@ impl Schedule {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum DeliveryStep {
     Send(Arc<Transition>),
-    /// Nothing before this wall time (ms).
-    WaitUntil(i64),
+    /// Nothing before this wall time.
+    WaitUntil(TimestampMs),
     /// Nothing until a transition or a lease comes.
     Idle,
 }
@@ -150,7 +149,7 @@ pub(super) struct DestinationQueue {
     /// Failures of the head.
     failures: u32,
     refusals: u32,
-    not_before_ms: i64,
+    not_before: TimestampMs,
     /// The receiver said that it is gone for good (410); until the service restarts.
     gone: bool,
 }
@@ -163,7 +162,7 @@ impl DestinationQueue {
             waiting: VecDeque::new(),
             failures: 0,
             refusals: 0,
-            not_before_ms: i64::MIN,
+            not_before: TimestampMs::MIN,
             gone: false,
         }
     }
@@ -177,12 +176,16 @@ impl DestinationQueue {
     }
 
     /// What is not sent at all: everything for a receiver that is gone, and what is over the age limit.
-    pub(super) fn settle_unsent(&mut self, wall_ms: i64, lease: SendLease) -> Vec<DeliveryAttempt> {
-        let oldest_ms = self
+    pub(super) fn settle_unsent(
+        &mut self,
+        wall_time: TimestampMs,
+        lease: SendLease,
+    ) -> Vec<DeliveryAttempt> {
+        let oldest = self
             .schedule
-            .max_age_ms
-            .map_or(i64::MIN, |max_age| lease.live_ms.saturating_sub(max_age));
-        let too_old = |transition: &Transition| transition.change.transitioned_at_ms < oldest_ms;
+            .max_age
+            .map_or(TimestampMs::MIN, |max_age| lease.live_time - max_age);
+        let too_old = |transition: &Transition| transition.change.transitioned_at < oldest;
         let head = self.waiting.front().map(|head| head.sequence);
         let gone = self.gone;
         let (unsent, waiting): (VecDeque<_>, _) = std::mem::take(&mut self.waiting)
@@ -205,7 +208,7 @@ impl DestinationQueue {
                 self.report(
                     transition,
                     attempt,
-                    wall_ms,
+                    wall_time,
                     outcome,
                     None,
                     Some(error.to_owned()),
@@ -218,33 +221,39 @@ impl DestinationQueue {
         reports
     }
 
-    /// What to do at `wall_ms`. Call [`DestinationQueue::settle_unsent`] before.
-    pub(super) fn next(&self, wall_ms: i64, lease: SendLease) -> DeliveryStep {
+    /// What to do at `wall_time`. Call [`DestinationQueue::settle_unsent`] before.
+    pub(super) fn next(&self, wall_time: TimestampMs, lease: SendLease) -> DeliveryStep {
         let Some(head) = self.waiting.front() else {
             return DeliveryStep::Idle;
         };
-        if self.not_before_ms > wall_ms {
-            return DeliveryStep::WaitUntil(self.not_before_ms);
+        if self.not_before > wall_time {
+            return DeliveryStep::WaitUntil(self.not_before);
         }
-        if wall_ms > lease.may_send_until_ms {
+        if wall_time > lease.may_send_until {
             return DeliveryStep::Idle;
         }
         DeliveryStep::Send(head.clone())
     }
 
     /// Applies the answer to the head; `None` where nothing was under way.
-    pub(super) fn answered(&mut self, answer: SendResult, wall_ms: i64) -> Option<DeliveryAttempt> {
+    pub(super) fn answered(
+        &mut self,
+        answer: SendResult,
+        wall_time: TimestampMs,
+    ) -> Option<DeliveryAttempt> {
         let head = self.waiting.front()?.clone();
         let attempt = self.failures + 1;
-        let (outcome, status, error, asked_ms) = match answer {
-            SendResult::Accepted { status } => (DeliveryOutcome::Delivered, status, None, 0),
+        let (outcome, status, error, asked) = match answer {
+            SendResult::Accepted { status } => {
+                (DeliveryOutcome::Delivered, status, None, DurationMs::ZERO)
+            }
             SendResult::Gone => {
                 self.gone = true;
                 (
                     DeliveryOutcome::Refused,
                     Some(410),
                     Some("the receiver is gone (410)".to_owned()),
-                    0,
+                    DurationMs::ZERO,
                 )
             }
             SendResult::Refused { status, error } => {
@@ -254,29 +263,29 @@ impl DestinationQueue {
                 } else {
                     DeliveryOutcome::Retry
                 };
-                (outcome, status, Some(error), 0)
+                (outcome, status, Some(error), DurationMs::ZERO)
             }
             SendResult::Unavailable {
                 status,
                 error,
-                retry_after_ms,
+                retry_after,
             } => (
                 DeliveryOutcome::Retry,
                 status,
                 Some(error),
-                retry_after_ms
-                    .unwrap_or(0)
-                    .min(self.schedule.longest_asked_ms),
+                retry_after
+                    .unwrap_or_default()
+                    .min(self.schedule.longest_asked),
             ),
         };
-        let report = self.report(&head, attempt, wall_ms, outcome, status, error);
+        let report = self.report(&head, attempt, wall_time, outcome, status, error);
         if outcome.is_settled() {
             self.waiting.pop_front();
             self.start_afresh();
         } else {
             self.failures = attempt;
-            let own_ms = self.schedule.delay_ms(&self.destination, &head.id, attempt);
-            self.not_before_ms = wall_ms.saturating_add(own_ms.max(asked_ms));
+            let own = self.schedule.delay(&self.destination, &head.id, attempt);
+            self.not_before = wall_time + own.max(asked);
         }
         Some(report)
     }
@@ -284,14 +293,14 @@ impl DestinationQueue {
     fn start_afresh(&mut self) {
         self.failures = 0;
         self.refusals = 0;
-        self.not_before_ms = i64::MIN;
+        self.not_before = TimestampMs::MIN;
     }
 
     fn report(
         &self,
         transition: &Transition,
         attempt: u32,
-        wall_ms: i64,
+        wall_time: TimestampMs,
         outcome: DeliveryOutcome,
         status: Option<u16>,
         error: Option<String>,
@@ -302,7 +311,7 @@ impl DestinationQueue {
             dedupe_key: transition.change.dedupe_key.clone(),
             destination: self.destination.clone(),
             attempt,
-            attempted_at_ms: wall_ms,
+            attempted_at: wall_time,
             outcome,
             status,
             error,

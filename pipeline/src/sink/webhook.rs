@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url};
+use schemas::time::{DurationMs, TimestampMs};
 use serde::Deserialize;
 
 use super::address::Guard;
@@ -112,8 +113,13 @@ impl Webhook {
         })
     }
 
-    async fn post(&self, id: &str, body: Vec<u8>, wall_ms: i64) -> Result<SendResult, Failure> {
-        let timestamp = wall_ms.div_euclid(1_000);
+    async fn post(
+        &self,
+        id: &str,
+        body: Vec<u8>,
+        wall_time: TimestampMs,
+    ) -> Result<SendResult, Failure> {
+        let timestamp = wall_time.as_ms().div_euclid(DurationMs::SECOND.as_ms());
         let signature = self
             .signer
             .sign(id, timestamp, &body)
@@ -128,7 +134,7 @@ impl Webhook {
             .body(body)
             .send()
             .await?;
-        Ok(classify(response.status(), response.headers(), wall_ms))
+        Ok(classify(response.status(), response.headers(), wall_time))
     }
 }
 
@@ -147,9 +153,9 @@ impl From<reqwest::Error> for Failure {
 
 #[async_trait]
 impl AlertSink for Webhook {
-    async fn send(&self, transition: &Transition, wall_ms: i64) -> SendResult {
+    async fn send(&self, transition: &Transition, wall_time: TimestampMs) -> SendResult {
         let posted = match transition.cloud_event(&self.source) {
-            Ok(body) => self.post(&transition.id, body, wall_ms).await,
+            Ok(body) => self.post(&transition.id, body, wall_time).await,
             Err(_) => Err(Failure::Body),
         };
         posted.unwrap_or_else(|failure| match failure {
@@ -160,7 +166,7 @@ impl AlertSink for Webhook {
             Failure::Transport(error) => SendResult::Unavailable {
                 status: None,
                 error: causes(&error),
-                retry_after_ms: None,
+                retry_after: None,
             },
         })
     }
@@ -208,7 +214,7 @@ fn read_secret(settings: &WebhookSettings) -> Result<standardwebhooks::Webhook> 
 }
 
 /// What a status means for us.
-fn classify(status: StatusCode, headers: &HeaderMap, wall_ms: i64) -> SendResult {
+fn classify(status: StatusCode, headers: &HeaderMap, wall_time: TimestampMs) -> SendResult {
     let code = status.as_u16();
     match code {
         200..=299 => SendResult::Accepted { status: Some(code) },
@@ -216,7 +222,7 @@ fn classify(status: StatusCode, headers: &HeaderMap, wall_ms: i64) -> SendResult
         408 | 425 | 429 | 500.. => SendResult::Unavailable {
             status: Some(code),
             error: format!("status={code}"),
-            retry_after_ms: retry_after_ms(headers, wall_ms),
+            retry_after: retry_after(headers, wall_time),
         },
         _ => SendResult::Refused {
             status: Some(code),
@@ -226,16 +232,16 @@ fn classify(status: StatusCode, headers: &HeaderMap, wall_ms: i64) -> SendResult
 }
 
 /// `Retry-After`, in seconds or as a date of HTTP.
-fn retry_after_ms(headers: &HeaderMap, wall_ms: i64) -> Option<i64> {
+fn retry_after(headers: &HeaderMap, wall_time: TimestampMs) -> Option<DurationMs> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked_ms = match value.parse::<u32>() {
-        Ok(seconds) => i64::from(seconds) * 1_000,
+    let asked = match value.parse::<u32>() {
+        Ok(seconds) => DurationMs::from_secs(i64::from(seconds)),
         Err(_) => {
             let until = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-            until.timestamp_millis() - wall_ms
+            TimestampMs::from_datetime(until.to_utc()) - wall_time
         }
     };
-    Some(asked_ms.max(0))
+    Some(asked.max(DurationMs::ZERO))
 }
 
 /// An error with its causes; the outermost alone says only that a request failed.

@@ -22,16 +22,18 @@ mod record;
 
 pub use record::{Item, Record, Start, TimestampKind};
 
+use schemas::time::TimestampMs;
+
 use crate::error::Result;
 
 /// The inputs of one shard, read by that shard's thread. Dropping it stops reading and frees threads and connections.
 pub trait Source: Send {
     /// Appends up to `max` records, and what ends were reached or confirmed; waits for nothing.
     ///
-    /// `watermarks[i]` is the event time reached by input `i` in ms (`i64::MIN` before its first record): the input that is
+    /// `watermarks[i]` is the event time reached by input `i` (`TimestampMs::MIN` before its first record): the input that is
     /// furthest behind goes first. Nothing appended means that nothing has come. After an error the source is to be
     /// dropped; what was appended before it is good.
-    fn poll(&mut self, max: usize, watermarks: &[i64], out: &mut Vec<Item>) -> Result<()>;
+    fn poll(&mut self, max: usize, watermarks: &[TimestampMs], out: &mut Vec<Item>) -> Result<()>;
 
     /// Whether the input has records that have been read ahead, or is not known to be at its end.
     fn unread(&self, input: usize) -> bool;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use bytes::Bytes;
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::TopicPartition;
@@ -51,7 +52,7 @@ pub struct Record {
     /// Bytes of the payload before cutting; 0 for a tombstone.
     pub payload_len: u64,
     /// Milliseconds since the epoch, UTC, in the years 1970 to 9999.
-    pub timestamp_ms: Option<i64>,
+    pub timestamp: Option<TimestampMs>,
     pub timestamp_kind: TimestampKind,
     pub headers: Vec<(String, Option<Bytes>)>,
 }
@@ -65,7 +66,7 @@ impl fmt::Debug for Record {
             .field("key_len", &self.key.as_ref().map(Bytes::len))
             .field("payload_len", &self.payload_len)
             .field("tombstone", &self.payload.is_none())
-            .field("timestamp_ms", &self.timestamp_ms)
+            .field("timestamp_ms", &self.timestamp)
             .field("timestamp_kind", &self.timestamp_kind)
             .field("headers", &self.headers.len())
             .finish()
@@ -99,6 +100,7 @@ impl Item {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::fixture::at;
 
     #[test]
     fn debug_of_a_record_shows_no_content() {
@@ -108,7 +110,7 @@ mod tests {
             key: Some(Bytes::from_static(b"13800138000")),
             payload: Some(Bytes::from_static(b"{\"name\":\"Li\"}")),
             payload_len: 13,
-            timestamp_ms: Some(5),
+            timestamp: Some(at(5)),
             timestamp_kind: TimestampKind::CreateTime,
             headers: vec![("who".into(), Some(Bytes::from_static(b"Li")))],
         };

@@ -107,7 +107,7 @@ async fn try_commit(
         .with_application_transaction(Transaction::new_with_last_update(
             APP_ID,
             epoch,
-            Some(wall::now_ms()),
+            Some(wall::now().as_ms()),
         ))
         // Conflicts come back as errors: looking again is ours to do. So are checkpoints and cleaning, see `maintain`.
         .with_max_retries(0)
@@ -169,7 +169,7 @@ fn add(file: &StagedFile, data_change: bool) -> Add {
         path: file.path.clone(),
         partition_values: file.partition.iter().cloned().collect(),
         size: i64::try_from(file.size).unwrap_or(i64::MAX),
-        modification_time: file.staged_at_ms,
+        modification_time: file.staged_at.as_ms(),
         data_change,
         stats: Some(file.stats.clone()),
         ..Add::default()
@@ -180,7 +180,7 @@ fn remove(file: &DataFile) -> Remove {
     Remove {
         path: file.path.clone(),
         data_change: false,
-        deletion_timestamp: Some(wall::now_ms()),
+        deletion_timestamp: Some(wall::now().as_ms()),
         extended_file_metadata: Some(true),
         partition_values: Some(file.partition_values.clone().into_iter().collect()),
         size: i64::try_from(file.size).ok(),

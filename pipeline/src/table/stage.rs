@@ -15,6 +15,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ pub struct StagedFile {
     /// Delta's statistics as JSON.
     pub stats: String,
     /// Wall clock, ms UTC.
-    pub staged_at_ms: i64,
+    pub staged_at: TimestampMs,
 }
 
 /// A file before it is put.
@@ -236,7 +237,7 @@ impl PartitionRows {
             size: bytes.len() as u64,
             rows: self.rows.num_rows() as u64,
             stats: stats_json(&self.rows, &spec.sort_by),
-            staged_at_ms: wall::now_ms(),
+            staged_at: wall::now(),
         };
         Ok(Encoded { file, bytes })
     }

@@ -16,6 +16,7 @@ use deltalake::kernel::Action;
 use futures::{TryFutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::error;
@@ -70,7 +71,7 @@ impl Tables {
         minimum_age: Duration,
     ) -> Result<Vacuumed> {
         let open = self.open(table)?;
-        let old_ms = wall::before_ms(minimum_age);
+        let old = wall::before(minimum_age);
         // Before the folder is listed: what is committed meanwhile is young, or an intent names it.
         let (newest, live) = {
             let mut versions = open.versions.lock().await;
@@ -85,9 +86,7 @@ impl Tables {
 
         let oldest_pin = pins.versions.first().map_or(newest, |pin| newest.min(*pin));
         let mut removals = open.removals.lock().await;
-        let is_complete = removals
-            .read(self, &open, newest, oldest_pin, old_ms)
-            .await?;
+        let is_complete = removals.read(self, &open, newest, oldest_pin, old).await?;
         let staged = pins.staged.iter();
         let rule = VacuumRule {
             live: &live,
@@ -96,7 +95,7 @@ impl Tables {
             removed: &removals.removed,
             is_complete,
             oldest_pin,
-            old_ms,
+            old,
         };
         let mut vacuumed = Vacuumed::default();
         let (mut going, mut waiting) = (Vec::new(), HashSet::new());
@@ -167,8 +166,8 @@ struct VacuumRule<'a> {
     /// Whether `removed` holds all that was removed after the oldest pinned version.
     is_complete: bool,
     oldest_pin: i64,
-    /// What happened at this instant or before is old, ms UTC.
-    old_ms: i64,
+    /// What happened at this instant or before is old.
+    old: TimestampMs,
 }
 
 impl VacuumRule<'_> {
@@ -178,7 +177,7 @@ impl VacuumRule<'_> {
             return Fate::Stays;
         }
         if let Some(removal) = self.removed.get(path) {
-            let is_free = removal.version <= self.oldest_pin && removal.at_ms <= self.old_ms;
+            let is_free = removal.version <= self.oldest_pin && removal.at <= self.old;
             return if is_free { Fate::Goes } else { Fate::Waits };
         }
         // No clock decides about what is being staged: one that jumps would take it for old.
@@ -189,7 +188,7 @@ impl VacuumRule<'_> {
             return Fate::Stays;
         }
         // Staged and never named, or removed longer ago than commits were read back.
-        if file.last_modified.timestamp_millis() > self.old_ms {
+        if TimestampMs::from_datetime(file.last_modified) > self.old {
             Fate::Stays
         } else if self.is_complete {
             Fate::Goes
@@ -203,8 +202,8 @@ impl VacuumRule<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Removal {
     version: i64,
-    /// When the store took that commit, ms UTC.
-    at_ms: i64,
+    /// When the store took that commit.
+    at: TimestampMs,
 }
 
 /// What this process has read of removals; files that are gone are forgotten.
@@ -219,12 +218,12 @@ pub(super) struct Removals {
 struct ReadBack {
     newest: i64,
     oldest: i64,
-    /// When the oldest of them was committed, ms UTC.
-    oldest_at_ms: i64,
+    /// When the oldest of them was committed.
+    oldest_at: TimestampMs,
 }
 
 impl Removals {
-    /// Reads commits up to `newest`, and back to the one at `old_ms` and to the one after `oldest_pin`.
+    /// Reads commits up to `newest`, and back to the one at `old` and to the one after `oldest_pin`.
     ///
     /// False where commits that it needs are gone from the Delta log.
     async fn read(
@@ -233,12 +232,12 @@ impl Removals {
         open: &OpenTable,
         newest: i64,
         oldest_pin: i64,
-        old_ms: i64,
+        old: TimestampMs,
     ) -> Result<bool> {
         let nothing = ReadBack {
             newest,
             oldest: newest + 1,
-            oldest_at_ms: i64::MAX,
+            oldest_at: TimestampMs::MAX,
         };
         let mut read = self.read.unwrap_or(nothing);
         for version in read.newest + 1..=newest {
@@ -250,12 +249,12 @@ impl Removals {
             read.newest = version;
         }
         // Version 0 makes the table and removes nothing.
-        while read.oldest > 1 && (read.oldest > oldest_pin + 1 || read.oldest_at_ms > old_ms) {
-            let Some(at_ms) = self.read_commit(tables, open, read.oldest - 1).await? else {
+        while read.oldest > 1 && (read.oldest > oldest_pin + 1 || read.oldest_at > old) {
+            let Some(at) = self.read_commit(tables, open, read.oldest - 1).await? else {
                 break;
             };
             read.oldest -= 1;
-            read.oldest_at_ms = at_ms;
+            read.oldest_at = at;
         }
         self.read = Some(read);
         Ok(read.oldest <= 1 || read.oldest <= oldest_pin + 1)
@@ -267,14 +266,14 @@ impl Removals {
         tables: &Tables,
         open: &OpenTable,
         version: i64,
-    ) -> Result<Option<i64>> {
+    ) -> Result<Option<TimestampMs>> {
         let entry = open.location(&format!("_delta_log/{version:020}.json"));
         let found = match tables.store.get(&entry).await {
             Ok(found) => found,
             Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(source) => return Err(store_failed(&entry)(source)),
         };
-        let at_ms = found.meta.last_modified.timestamp_millis();
+        let at = TimestampMs::from_datetime(found.meta.last_modified);
         let bytes = found.bytes().await.map_err(store_failed(&entry))?;
         let number = version.unsigned_abs();
         let actions = deltalake::logstore::get_actions(number, &bytes);
@@ -285,13 +284,13 @@ impl Removals {
             let removal = self
                 .removed
                 .entry(open.location(&remove.path))
-                .or_insert(Removal { version, at_ms });
+                .or_insert(Removal { version, at });
             // A file that came back (somebody restored a version) was removed again by the later one.
             if removal.version < version {
-                *removal = Removal { version, at_ms };
+                *removal = Removal { version, at };
             }
         }
-        Ok(Some(at_ms))
+        Ok(Some(at))
     }
 }
 

@@ -100,7 +100,7 @@ where
             what,
             %error,
             cause = error.source(),
-            pause_ms = pause.as_millis() as u64,
+            pause = pause.as_millis() as u64,
             "failed; trying again"
         );
         if pause.is_zero() {

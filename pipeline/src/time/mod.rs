@@ -13,5 +13,16 @@ pub use live::LiveTime;
 pub use window::{Window, WindowKind};
 pub use zone::{Day, Zone};
 
-/// Milliseconds of a day without a change of clocks; for limits, never for windows.
-pub const DAY_MS: i64 = 86_400_000;
+/// Instants and lengths of time from literals. For tests.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use schemas::time::{DurationMs, TimestampMs};
+
+    pub(crate) const fn at(ms: i64) -> TimestampMs {
+        TimestampMs::from_ms(ms)
+    }
+
+    pub(crate) const fn ms(ms: i64) -> DurationMs {
+        DurationMs::from_ms(ms)
+    }
+}

@@ -5,17 +5,20 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since the epoch, UTC.
-pub fn now_ms() -> i64 {
+use schemas::time::{DurationMs, TimestampMs};
+
+/// The wall clock.
+pub fn now() -> TimestampMs {
+    let epoch = TimestampMs::from_ms(0);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+        Ok(since) => epoch + DurationMs::from_std(since),
+        Err(before) => epoch - DurationMs::from_std(before.duration()),
     }
 }
 
-/// The instant `age` ago, ms UTC.
-pub fn before_ms(age: Duration) -> i64 {
-    now_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+/// The instant `age` ago.
+pub fn before(age: Duration) -> TimestampMs {
+    now() - DurationMs::from_std(age)
 }
 
 /// A monotonic instant, for pacing and time-outs.

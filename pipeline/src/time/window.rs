@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{Datelike, Months, NaiveDate};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::{Day, Zone};
@@ -110,12 +111,12 @@ impl Window {
         self.end.0 - self.first.0
     }
 
-    pub fn start_ms(self, zone: Zone) -> i64 {
-        zone.start_ms(self.first)
+    pub fn start(self, zone: Zone) -> TimestampMs {
+        zone.start(self.first)
     }
 
-    pub fn end_ms(self, zone: Zone) -> i64 {
-        zone.start_ms(self.end)
+    pub fn end(self, zone: Zone) -> TimestampMs {
+        zone.start(self.end)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Local days: the pane grid of every metric.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 /// A local calendar date, as days since 1970-01-01 (Arrow's `Date32`).
@@ -38,64 +39,64 @@ impl Day {
     }
 }
 
+const START_OF_YEAR_1: TimestampMs = TimestampMs::from_ms(-62_135_596_800_000);
+const END_OF_YEAR_9999: TimestampMs = TimestampMs::from_ms(253_402_300_799_999);
+
 /// The business zone: where days begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Zone(pub Tz);
 
 impl Zone {
-    /// The local date of an instant (ms UTC); one outside the years 1 to 9999 is taken for the nearest inside.
-    pub fn day_of(self, instant_ms: i64) -> Day {
+    /// The local date of an instant; one outside the years 1 to 9999 is taken for the nearest inside.
+    pub fn day_of(self, instant: TimestampMs) -> Day {
         // Of the last instants that chrono knows it has no local date: asking for one panics.
-        let instant_ms = instant_ms.clamp(-62_135_596_800_000, 253_402_300_799_999);
-        let utc = DateTime::<Utc>::from_timestamp_millis(instant_ms).unwrap_or_default();
+        let instant = instant.clamp(START_OF_YEAR_1, END_OF_YEAR_9999);
+        let utc = instant.to_datetime().unwrap_or_default();
         Day::from_date(utc.with_timezone(&self.0).date_naive())
     }
 
-    /// The first instant of a local date (ms UTC); where midnight does not exist, the first that does.
-    pub fn start_ms(self, day: Day) -> i64 {
+    /// The first instant of a local date; where midnight does not exist, the first that does.
+    pub fn start(self, day: Day) -> TimestampMs {
         let midnight = day.date().and_time(NaiveTime::MIN);
         (0..=24)
             .find_map(|quarter| {
                 let local = midnight + chrono::Duration::minutes(15 * quarter);
                 self.0.from_local_datetime(&local).earliest()
             })
-            .map_or(i64::from(day.0) * super::DAY_MS, |start| {
-                start.timestamp_millis()
-            })
+            .map_or_else(
+                || TimestampMs::from_ms(0) + DurationMs::from_days(i64::from(day.0)),
+                |start| TimestampMs::from_datetime(start.with_timezone(&Utc)),
+            )
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::fixture::at;
 
     #[test]
     fn week_edge_of_the_domain_reference() {
         let zone = Zone(chrono_tz::Asia::Shanghai);
-        let at = |text: &str| {
-            DateTime::parse_from_rfc3339(text)
-                .unwrap()
-                .timestamp_millis()
-        };
+        let at = |text: &str| TimestampMs::from_datetime(text.parse().unwrap());
         let monday = |text: &str| zone.day_of(at(text)).monday().date().to_string();
         assert_eq!(monday("2026-11-22T15:59:59Z"), "2026-11-16");
         assert_eq!(monday("2026-11-22T16:00:00Z"), "2026-11-23");
         let day = zone.day_of(at("2026-11-22T16:00:00Z"));
-        assert_eq!(zone.start_ms(day), at("2026-11-22T16:00:00Z"));
+        assert_eq!(zone.start(day), at("2026-11-22T16:00:00Z"));
     }
 
     #[test]
     fn a_day_without_midnight_starts_at_its_first_instant() {
         let zone = Zone(chrono_tz::America::Santiago);
         let day = Day::from_date(NaiveDate::from_ymd_opt(2024, 9, 8).unwrap());
-        let start = DateTime::<Utc>::from_timestamp_millis(zone.start_ms(day)).unwrap();
-        assert_eq!(start.to_rfc3339(), "2024-09-08T04:00:00+00:00");
+        assert_eq!(zone.start(day).to_string(), "2024-09-08T04:00:00.000Z");
     }
 
     #[test]
     fn every_number_is_on_some_day() {
         for zone in [chrono_tz::Asia::Shanghai, chrono_tz::America::Santiago] {
-            let days = [i64::MIN, -1, 0, i64::MAX].map(|instant_ms| Zone(zone).day_of(instant_ms));
+            let days = [i64::MIN, -1, 0, i64::MAX].map(|instant| Zone(zone).day_of(at(instant)));
             assert!(days.is_sorted(), "{days:?}");
             assert!(days[0] < days[1] && days[2] < days[3], "{days:?}");
         }

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use pipeline::time::wall;
+use schemas::time::TimestampMs;
 use tests::kafka::free_address;
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,7 +31,7 @@ pub struct Request {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
-    pub received_ms: i64,
+    pub received_at: TimestampMs,
     pub answer: Answer,
 }
 
@@ -120,7 +121,7 @@ async fn receive(
             path: uri.path().to_owned(),
             headers,
             body,
-            received_ms: wall::now_ms(),
+            received_at: wall::now(),
             answer,
         });
         answer

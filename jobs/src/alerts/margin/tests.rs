@@ -1,13 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use schemas::time::DurationMs;
 
 use super::super::rules::{A01, parse};
 use super::*;
 
 const NOW: RuleTime = RuleTime {
-    clock_ms: 0,
-    live_ms: None,
+    clock: TimestampMs::from_ms(0),
+    live_time: None,
 };
 
 /// A row of customer C1 in window number `week`: (week, territory, sales in fen, margin in fen, SKUs, n).
@@ -106,7 +107,7 @@ fn k22_each_revision_is_classified_and_9_5_per_cent_resolves() {
 fn a_transition_has_value_limit_subjects_and_window() {
     let mut rule = rule();
     let first = rule.observe(&batch(&[margin(850)]), NOW).unwrap().remove(0);
-    let day = 86_400_000;
+    let day = |number| TimestampMs::from_ms(0) + DurationMs::from_days(number);
     assert_eq!((first.value, first.limit), (Some(0.085), Some(0.09)));
     assert_eq!(&*first.dedupe_key, "A01|C1");
     let subjects: Vec<&str> = first.subjects.iter().map(|id| &**id).collect();
@@ -114,8 +115,8 @@ fn a_transition_has_value_limit_subjects_and_window() {
     assert_eq!(
         first.about,
         AlertScope::Window {
-            start_ms: -21 * day,
-            end_ms: 7 * day
+            start: day(-21),
+            end: day(7)
         }
     );
     let resolved = rule
@@ -124,8 +125,8 @@ fn a_transition_has_value_limit_subjects_and_window() {
         .remove(0);
     assert_eq!((resolved.value, resolved.limit), (Some(0.1), Some(0.095)));
     assert_eq!(
-        (resolved.first_fired_at_ms, resolved.transitioned_at_ms),
-        (7 * day, 14 * day)
+        (resolved.first_fired_at, resolved.transitioned_at),
+        (day(7), day(14))
     );
 }
 
@@ -185,7 +186,7 @@ fn k22_windows_of_another_length_than_28_days_are_ignored() {
     let mut rule = rule();
     let changes = rule.observe(&kinds(&[margin(100)], "W1"), NOW).unwrap();
     assert!(changes.is_empty());
-    assert_eq!(rule.next_timer_ms(), None);
+    assert_eq!(rule.next_timer(), None);
     assert!(rule.tick(NOW).is_empty());
 }
 

@@ -14,10 +14,15 @@ use crate::operator::fixture;
 use crate::operator::sla::{Sla, SlaStep};
 use crate::reference::{ReferenceData, RetailReference};
 
-const MINUTE: i64 = 60_000;
-/// Deadline and grace of the steps in these tests, in minutes.
+/// Deadline of the steps in these tests, and deadline plus grace, in minutes.
 const DEADLINE: i64 = 10;
 const DUE: i64 = 11;
+
+const ONE_MS: DurationMs = DurationMs::from_ms(1);
+
+fn minute(number: i64) -> TimestampMs {
+    TimestampMs::from_ms(0) + DurationMs::from_minutes(number)
+}
 
 fn rule() -> StepRule {
     let policy = Arc::new(Policy::built_in().unwrap());
@@ -26,8 +31,8 @@ fn rule() -> StepRule {
 
 fn clock(minutes: i64) -> RuleTime {
     RuleTime {
-        clock_ms: minutes * MINUTE,
-        live_ms: None,
+        clock: minute(minutes),
+        live_time: None,
     }
 }
 
@@ -41,12 +46,12 @@ fn fact(outcome: StepOutcome, stopped_minute: Option<i64>) -> SlaStep {
         category: "DELIVERY".into(),
         unit_id: "U1".into(),
         owner_role: "CALL_AGENT".into(),
-        started_at_ms: 0,
-        deadline_ms: DEADLINE * MINUTE,
-        warned_at_ms: None,
-        stopped_at_ms: stopped_minute.map(|minute| minute * MINUTE),
+        started_at: minute(0),
+        deadline: minute(DEADLINE),
+        warned_at: None,
+        stopped_at: stopped_minute.map(minute),
         outcome,
-        overrun_ms: None,
+        overrun: None,
         evidence: vec!["e1".into()],
     }
 }
@@ -97,10 +102,10 @@ fn k22_it_fires_at_deadline_plus_grace_with_no_event_and_once() {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(rule.next_timer_ms(), Some(DUE * MINUTE));
+    assert_eq!(rule.next_timer(), Some(minute(DUE)));
     let just_before = RuleTime {
-        clock_ms: DUE * MINUTE - 1,
-        live_ms: Some(DUE * MINUTE - 1),
+        clock: minute(DUE) - ONE_MS,
+        live_time: Some(minute(DUE) - ONE_MS),
     };
     assert!(rule.tick(just_before).is_empty());
     let changes = rule.tick(clock(DUE));
@@ -114,62 +119,66 @@ fn k22_it_fires_at_deadline_plus_grace_with_no_event_and_once() {
         value: Some(660_000.0),
         limit: Some(600_000.0),
         about: AlertScope::Deadline {
-            at_ms: DEADLINE * MINUTE,
+            at: minute(DEADLINE),
         },
-        first_fired_at_ms: DUE * MINUTE,
-        transitioned_at_ms: DUE * MINUTE,
+        first_fired_at: minute(DUE),
+        transitioned_at: minute(DUE),
         evidence: vec!["e1".into()],
         owner_role: "CALL_AGENT".into(),
         escalation_role: "SERVICE_DESK_MANAGER".into(),
     };
     assert_eq!(changes, [expected]);
     assert!(rule.tick(clock(100)).is_empty());
-    assert_eq!(rule.next_timer_ms(), None);
+    assert_eq!(rule.next_timer(), None);
 }
 
 #[test]
 fn k22_the_clock_or_live_time_fires_it_whichever_is_first() {
     let mut rule = rule();
     let now = RuleTime {
-        clock_ms: 0,
-        live_ms: Some(DUE * MINUTE),
+        clock: minute(0),
+        live_time: Some(minute(DUE)),
     };
     let changes = rule.observe(&weighted(&[(pending(), 1)]), now).unwrap();
     assert_eq!(states(&changes), [AlertState::Firing]);
 
     // The clock may be further, as after a drain; live time then delays nothing.
-    for live_ms in [None, Some(0)] {
+    for live_time in [None, Some(minute(0))] {
         let mut rule = self::rule();
         let now = RuleTime {
-            clock_ms: DUE * MINUTE,
-            live_ms,
+            clock: minute(DUE),
+            live_time,
         };
         let changes = rule.observe(&weighted(&[(pending(), 1)]), now).unwrap();
-        assert_eq!(states(&changes), [AlertState::Firing], "{live_ms:?}");
+        assert_eq!(states(&changes), [AlertState::Firing], "{live_time:?}");
     }
 }
 
 #[test]
 fn k22_each_step_has_a_grace_of_its_own() {
-    for (grace, grace_ms) in [("5s", 5_000), ("60s", 60_000), ("30m", 1_800_000)] {
+    for (written, grace) in [
+        ("5s", DurationMs::from_secs(5)),
+        ("60s", DurationMs::from_secs(60)),
+        ("30m", DurationMs::from_minutes(30)),
+    ] {
         let text = include_str!("../../../sla/steps.toml");
         let (before, of_step) = text.split_once("\"CMP_DEPT_10M\"").unwrap();
-        let of_step = of_step.replacen("grace = \"60s\"", &format!("grace = \"{grace}\""), 1);
+        let of_step = of_step.replacen("grace = \"60s\"", &format!("grace = \"{written}\""), 1);
         let policy = Policy::parse(&format!("{before}\"CMP_DEPT_10M\"{of_step}")).unwrap();
         let settings = parse("A15", A15).unwrap();
         let mut rule = StepRule::new(settings, Arc::new(policy)).unwrap();
         rule.observe(&weighted(&[(pending(), 1)]), clock(1))
             .unwrap();
-        let due_ms = DEADLINE * MINUTE + grace_ms;
-        let at = |clock_ms| RuleTime {
-            clock_ms,
-            live_ms: None,
+        let due = minute(DEADLINE) + grace;
+        let at = |clock| RuleTime {
+            clock,
+            live_time: None,
         };
-        assert!(rule.tick(at(due_ms - 1)).is_empty(), "{grace}");
+        assert!(rule.tick(at(due - ONE_MS)).is_empty(), "{written}");
         assert_eq!(
-            states(&rule.tick(at(due_ms))),
+            states(&rule.tick(at(due))),
             [AlertState::Firing],
-            "{grace}"
+            "{written}"
         );
     }
 }
@@ -201,7 +210,7 @@ fn a_stop_before_it_fires_cancels_the_timer() {
         rule.observe(&weighted(&[(pending(), 1)]), clock(1))
             .unwrap();
         assert_eq!(replaced(&mut rule, pending(), stopped, clock(10)), []);
-        assert_eq!(rule.next_timer_ms(), None);
+        assert_eq!(rule.next_timer(), None);
         assert!(rule.tick(clock(100)).is_empty());
     }
 }
@@ -215,16 +224,16 @@ fn a_late_stop_resolves_with_the_time_it_took() {
     assert_eq!(resolved.state, AlertState::Resolved);
     assert_eq!(resolved.value, Some(25.0 * 60_000.0));
     assert_eq!(
-        (resolved.first_fired_at_ms, resolved.transitioned_at_ms),
-        (DUE * MINUTE, 25 * MINUTE)
+        (resolved.first_fired_at, resolved.transitioned_at),
+        (minute(DUE), minute(25))
     );
     // A stop within the grace that became known too late: resolved, but not before it fired.
     let mut rule = fired();
     let batch = weighted(&[(pending(), -1), (fact(StepOutcome::Breached, Some(10)), 1)]);
     let resolved = rule.observe(&batch, clock(30)).unwrap().remove(0);
     assert_eq!(
-        (resolved.state, resolved.transitioned_at_ms),
-        (AlertState::Resolved, DUE * MINUTE)
+        (resolved.state, resolved.transitioned_at),
+        (AlertState::Resolved, minute(DUE))
     );
 }
 
@@ -236,8 +245,8 @@ fn a_late_stop_that_becomes_known_with_its_breach_fires_and_resolves_once() {
     let mut rule = rule();
     let changes = rule.observe(&weighted(&[(late(), 1)]), clock(30)).unwrap();
     assert_eq!(states(&changes), both);
-    assert_eq!(changes[0].transitioned_at_ms, DUE * MINUTE);
-    assert_eq!(changes[1].transitioned_at_ms, 25 * MINUTE);
+    assert_eq!(changes[0].transitioned_at, minute(DUE));
+    assert_eq!(changes[1].transitioned_at, minute(25));
     let mut watched = self::rule();
     watched
         .observe(&weighted(&[(pending(), 1)]), clock(1))
@@ -250,7 +259,7 @@ fn a_late_stop_that_becomes_known_with_its_breach_fires_and_resolves_once() {
     };
     for rule in [&mut rule, &mut watched] {
         assert_eq!(replaced(rule, late(), other.clone(), clock(31)), []);
-        assert_eq!(rule.next_timer_ms(), None);
+        assert_eq!(rule.next_timer(), None);
     }
 }
 
@@ -270,7 +279,7 @@ fn an_alert_that_was_wrong_is_withdrawn() {
         .observe(&weighted(&[(pending(), -1)]), clock(40))
         .unwrap();
     assert_eq!(states(&gone), [AlertState::Withdrawn]);
-    assert_eq!(gone[0].transitioned_at_ms, 40 * MINUTE);
+    assert_eq!(gone[0].transitioned_at, minute(40));
 }
 
 #[test]
@@ -282,7 +291,7 @@ fn the_deadline_passing_does_not_change_an_open_alert() {
 #[test]
 fn a_moved_deadline_withdraws_or_updates() {
     let moved = |minutes: i64| SlaStep {
-        deadline_ms: minutes * MINUTE,
+        deadline: minute(minutes),
         ..pending()
     };
     let mut rule = fired();
@@ -292,14 +301,14 @@ fn a_moved_deadline_withdraws_or_updates() {
     );
     let again = rule.tick(clock(61));
     assert_eq!(states(&again), [AlertState::Firing]);
-    assert_eq!(again[0].first_fired_at_ms, 61 * MINUTE, "another episode");
+    assert_eq!(again[0].first_fired_at, minute(61), "another episode");
 
     let mut rule = fired();
     assert_eq!(
         replaced(&mut rule, pending(), moved(20), clock(40)),
         [AlertState::Updated]
     );
-    assert_eq!(rule.next_timer_ms(), None);
+    assert_eq!(rule.next_timer(), None);
 }
 
 #[test]
@@ -311,7 +320,7 @@ fn timers_and_open_alerts_survive_a_restart() {
     for (before, expected) in [(waiting, vec![AlertState::Firing]), (fired(), vec![])] {
         let mut after = rule();
         after.load(&before.save().unwrap()).unwrap();
-        assert_eq!(after.next_timer_ms(), before.next_timer_ms());
+        assert_eq!(after.next_timer(), before.next_timer());
         // The owner replays the facts that hold.
         let replayed = after
             .observe(&weighted(&[(pending(), 1)]), clock(5))
@@ -354,28 +363,23 @@ fn golden_timer_from_events() {
     let mut ingest =
         |rule: &mut StepRule, events: &[(&str, &str, serde_json::Value)], time: &str| {
             let now = RuleTime {
-                clock_ms: at(time),
-                live_ms: None,
+                clock: at(time),
+                live_time: None,
             };
             let batch = fixture::batch(Topic::Complaints, events);
             let skip = vec![false; batch.num_rows()];
             cases.insert("complaints", &batch, &skip, &[]).unwrap();
-            match cases.run(now.clock_ms, &reference).unwrap() {
+            match cases.run(now.clock, &reference).unwrap() {
                 Some(changelog) => rule.observe(&changelog.facts, now).unwrap(),
                 None => rule.tick(now),
             }
         };
     assert!(ingest(&mut rule, &events, "10:00:00").is_empty());
-    assert_eq!(rule.next_timer_ms(), Some(at("10:11:00")));
+    assert_eq!(rule.next_timer(), Some(at("10:11:00")));
     assert!(ingest(&mut rule, &[], "10:10:59").is_empty());
     let fired = ingest(&mut rule, &[], "10:11:00");
     assert_eq!(states(&fired), [AlertState::Firing]);
-    assert_eq!(
-        fired[0].about,
-        AlertScope::Deadline {
-            at_ms: at("10:10:00")
-        }
-    );
+    assert_eq!(fired[0].about, AlertScope::Deadline { at: at("10:10:00") });
 
     let notified = [(
         "case.dept_notified",
@@ -405,7 +409,7 @@ fn any_fact() -> impl Strategy<Value = SlaStep> {
     ];
     (outcome, prop::option::of(0..30_i64), 5..25_i64).prop_map(|(outcome, stopped, deadline)| {
         SlaStep {
-            deadline_ms: deadline * MINUTE,
+            deadline: minute(deadline),
             ..fact(outcome, stopped)
         }
     })
@@ -417,20 +421,20 @@ proptest! {
     #[test]
     fn alerts_open_and_close_in_turn(steps in prop::collection::vec((any_fact(), 0..5_i64), 1..12)) {
         let mut rule = rule();
-        let mut minute = 0;
+        let mut now = 0;
         let mut before: Option<SlaStep> = None;
         let mut is_open = false;
         for (after, pause) in steps {
-            minute += pause;
+            now += pause;
             let mut facts: Vec<_> = before.take().map(|fact| (fact, -1)).into_iter().collect();
             facts.push((after.clone(), 1));
-            for change in rule.observe(&weighted(&facts), clock(minute)).unwrap() {
+            for change in rule.observe(&weighted(&facts), clock(now)).unwrap() {
                 prop_assert_eq!(is_open, change.state != AlertState::Firing);
                 is_open = matches!(change.state, AlertState::Firing | AlertState::Updated);
             }
             let is_missed = matches!(after.outcome, StepOutcome::Pending | StepOutcome::Breached);
-            let is_due = after.deadline_ms + MINUTE <= minute * MINUTE;
-            prop_assert_eq!(is_open, is_missed && after.stopped_at_ms.is_none() && is_due);
+            let is_due = after.deadline + DurationMs::MINUTE <= minute(now);
+            prop_assert_eq!(is_open, is_missed && after.stopped_at.is_none() && is_due);
             before = Some(after);
         }
     }

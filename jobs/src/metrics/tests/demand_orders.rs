@@ -21,7 +21,7 @@ fn fact(
         order_id: order.into(),
         line_no: 1,
         kind,
-        instant_ms: ms(at),
+        instant: ms(at),
         event_id: "e".into(),
         sku_id: "S1".into(),
         territory_id: "T1".into(),

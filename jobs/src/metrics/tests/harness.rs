@@ -13,6 +13,7 @@ use pipeline::history::{Fact, PANE, ReferenceState as _, WEIGHT};
 use pipeline::pane::{LinearPlan, PaneStore};
 use pipeline::round::{Evaluator, Metric, evaluate_public, evaluate_shard};
 use pipeline::time::{Day, Window, WindowKind, Zone};
+use schemas::time::DurationMs;
 
 use crate::catalogue;
 use crate::metrics::queries;
@@ -59,7 +60,7 @@ impl Harness {
         fields.push(Arc::new(Field::new(WEIGHT, DataType::Int64, false)));
         let schema = Arc::new(Schema::new(fields));
         let mut columns = F::table().batch(facts).unwrap().columns().to_vec();
-        let days = facts.iter().map(|fact| ZONE.day_of(fact.instant_ms()).0);
+        let days = facts.iter().map(|fact| ZONE.day_of(fact.instant()).0);
         columns.push(Arc::new(Date32Array::from_iter_values(days)) as ArrayRef);
         columns.push(Arc::new(Int64Array::from(vec![1; facts.len()])));
         let batch = RecordBatch::try_new(schema.clone(), columns).unwrap();
@@ -101,7 +102,8 @@ impl Harness {
 
         let mut evaluator = Evaluator::new(ZONE);
         evaluator.open(window);
-        for (table, batch) in reference.as_of(window.end_ms(ZONE) - 1).unwrap() {
+        let last = window.end(ZONE) - DurationMs::from_ms(1);
+        for (table, batch) in reference.as_of(last).unwrap() {
             evaluator.table("asof", table, batch).unwrap();
         }
         let earliest = end.plus(-window.length().max(metric.look_back_days));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use schemas::money::Fen;
+use schemas::time::TimestampMs;
 
 use super::harness::{Harness, ZONE, rows};
 use crate::operator::closing_stock::ClosingStockFact;
@@ -20,6 +21,8 @@ const WEEK: (&str, &str) = ("2026-11-16", "2026-11-23");
 const IN_WEEK: &str = "2026-11-17T10:00:00+08:00";
 const IN_SPAN: &str = "2026-10-26T00:00:00+08:00";
 const TOO_EARLY: &str = "2026-10-25T23:59:59+08:00";
+/// Before all of them.
+const LONG_AGO: TimestampMs = TimestampMs::from_ms(0);
 
 /// C1 to C3 in territory T1, C4 in T2, all in region R1.
 fn reference() -> RetailReference {
@@ -47,7 +50,7 @@ impl Facts {
             order_id: "O1".into(),
             line_no: 1,
             kind: LineKind::Delivered,
-            instant_ms: ms(at),
+            instant: ms(at),
             event_id: "e".into(),
             sku_id: sku.into(),
             territory_id: "as of the delivery".into(),
@@ -68,7 +71,7 @@ impl Facts {
             sku_id: sku.into(),
             territory_id: "as of the count".into(),
             class_id: "as of the count".into(),
-            instant_ms: ms(at),
+            instant: ms(at),
             sell_through_qty: millionths.unwrap_or(0),
             parts_n: i64::from(millionths.is_some()),
             negative_intervals: i64::from(millionths.is_none()),
@@ -82,7 +85,7 @@ impl Facts {
             sku_id: sku.into(),
             territory_id: "as of the count".into(),
             class_id: "as of the count".into(),
-            instant_ms: ms(at),
+            instant: ms(at),
             stock_qty: 0,
             counts_n: 1,
         });
@@ -95,7 +98,7 @@ impl Facts {
             sku_id: sku.into(),
             territory_id: "as of the observation".into(),
             class_id: "as of the observation".into(),
-            instant_ms: ms(at),
+            instant: ms(at),
             event_id: "e".into(),
             price_basis: "SELLING".into(),
             state: ObservationState::Valid,
@@ -222,7 +225,7 @@ fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
         "p",
         ("suggested", "ALL", PriceType::SuggestedRetail),
         700,
-        0,
+        LONG_AGO,
         None,
     );
     list_price(
@@ -230,17 +233,17 @@ fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
         "q",
         ("suggested", "R1", PriceType::SuggestedRetail),
         701,
-        0,
+        LONG_AGO,
         None,
     );
     // Not in force yet at the window's last millisecond.
-    let end_ms = ms("2026-11-23T00:00:00+08:00");
+    let end = ms("2026-11-23T00:00:00+08:00");
     list_price(
         &mut reference,
         "r",
         ("suggested", "R1", PriceType::SuggestedRetail),
         999,
-        end_ms,
+        end,
         None,
     );
     let mut facts = Facts::default();
@@ -280,7 +283,7 @@ fn k16_cost_is_that_of_deliveries_by_quantity_then_the_list_price() {
             sku,
             (sku, "ALL", PriceType::Wholesale),
             80,
-            0,
+            LONG_AGO,
             None,
         );
     }
@@ -317,7 +320,7 @@ fn k16_a_row_without_price_or_cost_is_not_in_the_sums() {
         "w",
         ("no price", "ALL", PriceType::Wholesale),
         80,
-        0,
+        LONG_AGO,
         None,
     );
     list_price(
@@ -325,7 +328,7 @@ fn k16_a_row_without_price_or_cost_is_not_in_the_sums() {
         "s",
         ("suggested", "ALL", PriceType::SuggestedRetail),
         50,
-        0,
+        LONG_AGO,
         None,
     );
     list_price(
@@ -333,7 +336,7 @@ fn k16_a_row_without_price_or_cost_is_not_in_the_sums() {
         "t",
         ("suggested", "ALL", PriceType::Wholesale),
         40,
-        0,
+        LONG_AGO,
         None,
     );
     let facts = Facts::default()

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::time::DurationMs;
+
 use super::harness::{Harness, rows};
 use crate::operator::fixture::ms;
 use crate::operator::sla::{SlaStep, StepOutcome};
@@ -17,7 +19,7 @@ fn reference() -> RetailReference {
 
 fn answer(at: &str, unit_id: &str, score: i64) -> SurveyAnswer {
     SurveyAnswer {
-        instant_ms: ms(at),
+        instant: ms(at),
         event_id: at.into(),
         survey_id: "S1".into(),
         question_id: "Q0".into(),
@@ -32,9 +34,9 @@ fn answer(at: &str, unit_id: &str, score: i64) -> SurveyAnswer {
 
 /// Answers at 12:00 on the Wednesday this many weeks before that of [`WEEK`].
 fn weeks_before(weeks: i64, scores: &[i64]) -> Vec<SurveyAnswer> {
-    let wednesday = ms("2026-03-04T12:00:00+08:00") - weeks * 7 * 86_400_000;
+    let wednesday = ms("2026-03-04T12:00:00+08:00") - DurationMs::from_days(7 * weeks);
     let one = |score: &i64| SurveyAnswer {
-        instant_ms: wednesday,
+        instant: wednesday,
         ..answer("2026-03-04T12:00:00+08:00", "U1", *score)
     };
     scores.iter().map(one).collect()
@@ -151,7 +153,7 @@ fn m18_the_trend_weighs_weeks_and_not_answers() {
 #[test]
 fn k17_response_counts_in_the_window_of_the_sending() {
     let invitation = |at: &str, is_answered| SurveyInvitation {
-        instant_ms: ms(at),
+        instant: ms(at),
         event_id: at.into(),
         survey_id: at.into(),
         unit_id: "U1".into(),
@@ -183,7 +185,7 @@ fn k17_response_counts_in_the_window_of_the_sending() {
     assert_eq!(rows(&found, &columns), ["U1 4 1 0.25 4"]);
 }
 
-fn step(at: &str, step_id: &str, outcome: StepOutcome, overrun_ms: Option<i64>) -> SlaStep {
+fn step(at: &str, step_id: &str, outcome: StepOutcome, overrun: Option<DurationMs>) -> SlaStep {
     SlaStep {
         customer_id: "C1".into(),
         case_id: at.into(),
@@ -192,19 +194,19 @@ fn step(at: &str, step_id: &str, outcome: StepOutcome, overrun_ms: Option<i64>) 
         category: "DELIVERY".into(),
         unit_id: "U1".into(),
         owner_role: "CALL_AGENT".into(),
-        started_at_ms: ms(at) - 600_000,
-        deadline_ms: ms(at),
-        warned_at_ms: None,
-        stopped_at_ms: None,
+        started_at: ms(at) - DurationMs::from_minutes(10),
+        deadline: ms(at),
+        warned_at: None,
+        stopped_at: None,
         outcome,
-        overrun_ms,
+        overrun,
         evidence: vec![],
     }
 }
 
 #[test]
 fn m19_steps_count_at_their_deadline_and_only_those_that_apply() {
-    let dept = |at, outcome, overrun_ms| step(at, "CMP_DEPT_10M", outcome, overrun_ms);
+    let dept = |at, outcome, overrun| step(at, "CMP_DEPT_10M", outcome, overrun);
     let mut harness = Harness::new();
     harness.stream(
         "sla_compliance",
@@ -214,7 +216,7 @@ fn m19_steps_count_at_their_deadline_and_only_those_that_apply() {
             dept(
                 "2026-03-03T12:00:00+08:00",
                 StepOutcome::Breached,
-                Some(5_000),
+                Some(DurationMs::from_secs(5)),
             ),
             dept("2026-03-03T13:00:00+08:00", StepOutcome::Breached, None),
             dept("2026-03-03T14:00:00+08:00", StepOutcome::Pending, None),

@@ -17,11 +17,11 @@ fn harness(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Harness, Reta
     let key: ShelfKey = ("C1".into(), "S1".into());
     let mut history = Vec::new();
     for (at, qty) in counts {
-        let counted_at_ms = ms(at);
+        let counted_at = ms(at);
         history.push(entry(
-            counted_at_ms,
+            counted_at,
             StockEvent::Counted {
-                counted_at_ms,
+                counted_at,
                 qty: *qty,
             },
         ));
@@ -43,7 +43,7 @@ fn harness(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Harness, Reta
             entry(
                 ms(at),
                 StockCount {
-                    counted_at_ms: ms(at),
+                    counted_at: ms(at),
                     qty: *qty,
                 },
             )

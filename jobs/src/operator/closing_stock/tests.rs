@@ -4,19 +4,16 @@ use super::*;
 use crate::operator::fixture::{entry, facts_of, ms};
 use crate::reference::fixture::one_customer;
 
-/// (instant, stock, counts) of the facts of counts (occurred at, counted at, quantity).
-fn facts(counts: &[(i64, &str, i64)]) -> Vec<(i64, i64, i64)> {
+/// (instant, stock, counts) of the facts of counts (occurred at this ms, counted at, quantity).
+fn facts(counts: &[(i64, &str, i64)]) -> Vec<(TimestampMs, i64, i64)> {
     let history: Vec<_> = counts
         .iter()
-        .map(|(occurred_at_ms, counted_at, qty)| {
-            let counted_at_ms = ms(counted_at);
-            entry(
-                *occurred_at_ms,
-                StockCount {
-                    counted_at_ms,
-                    qty: *qty,
-                },
-            )
+        .map(|(occurred_ms, counted_at, qty)| {
+            let count = StockCount {
+                counted_at: ms(counted_at),
+                qty: *qty,
+            };
+            entry(TimestampMs::from_ms(*occurred_ms), count)
         })
         .collect();
     let operator = ClosingStock {
@@ -26,7 +23,7 @@ fn facts(counts: &[(i64, &str, i64)]) -> Vec<(i64, i64, i64)> {
     let found = facts_of(&operator, &key, &history, &one_customer());
     found
         .iter()
-        .map(|f| (f.instant_ms, f.stock_qty, f.counts_n))
+        .map(|f| (f.instant, f.stock_qty, f.counts_n))
         .collect()
 }
 

@@ -3,6 +3,7 @@
 use pipeline::history::EventOrder;
 use proptest::prelude::*;
 use schemas::event::Topic;
+use schemas::time::DurationMs;
 use serde_json::json;
 
 use super::LineKind::*;
@@ -13,13 +14,14 @@ use crate::reference::fixture::{list_price, one_customer};
 /// (line_no, quantity, price)
 type ShortLine = (i64, i64, Option<i64>);
 
-/// An event `(instant, step, lines)`; line 7 is of SKU `S7`.
-fn entry(at_ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<OrderEvent> {
+/// An event `(instant in ms, step, lines)`; line 7 is of SKU `S7`.
+fn entry(ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<OrderEvent> {
+    let occurred_at = TimestampMs::from_ms(ms);
     HistoryEntry {
         stamp: EventOrder {
-            occurred_at_ms: at_ms,
-            recorded_at_ms: at_ms,
-            event_id: format!("e{at_ms}").into(),
+            occurred_at,
+            recorded_at: occurred_at,
+            event_id: format!("e{ms}").into(),
             part: 0,
         },
         event: OrderEvent {
@@ -43,7 +45,7 @@ fn facts_in(
     history: &[HistoryEntry<OrderEvent>],
 ) -> Vec<OrderLineFact> {
     let mut out = Vec::new();
-    let mut context = OperatorContext::new(i64::MAX, reference);
+    let mut context = OperatorContext::new(TimestampMs::MAX, reference);
     let key = ("C1".into(), "O1".into());
     OrderLines.facts(&key, history, &mut context, &mut out);
     out
@@ -53,11 +55,11 @@ fn facts(history: &[HistoryEntry<OrderEvent>]) -> Vec<OrderLineFact> {
     facts_in(&one_customer(), history)
 }
 
-/// (instant, line, quantity, value) of the facts of a kind.
+/// (instant in ms, line, quantity, value) of the facts of a kind.
 fn of(kind: LineKind, facts: &[OrderLineFact]) -> Vec<(i64, i64, i64, i64)> {
     let facts = facts.iter().filter(|fact| fact.kind == kind);
     facts
-        .map(|f| (f.instant_ms, f.line_no, f.qty, f.value.as_fen()))
+        .map(|f| (f.instant.as_ms(), f.line_no, f.qty, f.value.as_fen()))
         .collect()
 }
 
@@ -138,8 +140,9 @@ fn an_order_that_begins_with_its_allocation_has_no_counted_version() {
 fn k10_the_price_is_the_lines_own_then_the_counted_versions_then_the_list_price_then_none() {
     let mut reference = one_customer();
     let wholesale = |sku| (sku, "R1", PriceType::Wholesale);
-    list_price(&mut reference, "p", wholesale("S3"), 30, 0, None);
-    list_price(&mut reference, "q", wholesale("S3"), 31, 3, None);
+    let at = TimestampMs::from_ms;
+    list_price(&mut reference, "p", wholesale("S3"), 30, at(0), None);
+    list_price(&mut reference, "q", wholesale("S3"), 31, at(3), None);
     let history = [
         entry(
             1,
@@ -164,12 +167,12 @@ fn k10_the_price_is_the_lines_own_then_the_counted_versions_then_the_list_price_
     let unpriced = found.iter().filter(|fact| fact.unpriced_qty == 1);
     assert_eq!(unpriced.map(|f| f.line_no).collect::<Vec<_>>(), [4, 4]);
 
-    let mut context = OperatorContext::new(i64::MAX, &reference);
+    let mut context = OperatorContext::new(TimestampMs::MAX, &reference);
     let key = ("C1".into(), "O1".into());
     OrderLines.facts(&key, &history, &mut context, &mut Vec::new());
-    let (reads, timer_ms) = context.into_requests();
+    let (reads, timer) = context.into_requests();
     assert_eq!(reads, ["S3".into(), "S4".into()] as [Arc<str>; 2]);
-    assert_eq!(timer_ms, None);
+    assert_eq!(timer, None);
 }
 
 #[test]
@@ -249,7 +252,7 @@ fn k09_events_are_projected_to_steps_with_their_quantity_and_a_rejection_is_none
 /// K24: an event of an order counts however late it comes.
 #[test]
 fn k24_an_order_has_no_look_back() {
-    let years = 3 * 366 * 86_400_000;
+    let years = DurationMs::from_days(3 * 366).as_ms();
     let history = [
         entry(1, OrderStep::Placed, &[(1, 10, Some(5))]),
         entry(years, OrderStep::Allocated, &[(1, 6, None)]),

@@ -1,10 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use schemas::event::Topic;
+use schemas::time::DurationMs;
 use serde_json::json;
 
 use super::*;
-use crate::operator::fixture::{batch, entry, facts_of, ms, projected};
+use crate::operator::fixture::{at, batch, entry, facts_of, ms, projected};
 use crate::reference::fixture::{list_price, one_customer};
 
 fn operator() -> PriceObservations {
@@ -20,15 +21,15 @@ fn key() -> ShelfKey {
 }
 
 fn observed(
-    occurred_at_ms: i64,
-    at: &str,
+    occurred_at: TimestampMs,
+    observed_at: &str,
     basis: &str,
     price_fen: i64,
 ) -> HistoryEntry<Observation> {
     entry(
-        occurred_at_ms,
+        occurred_at,
         Observation {
-            observed_at_ms: ms(at),
+            observed_at: ms(observed_at),
             price: Fen::from_fen(price_fen),
             price_basis: basis.into(),
         },
@@ -57,12 +58,12 @@ fn k14_the_bounds_are_included_and_no_suggested_price_means_no_quarantine() {
 #[test]
 fn k14_an_observation_is_classified_again_when_the_list_price_changes() {
     let mut reference = one_customer();
-    let history = [observed(1, "2026-01-07T02:00:00Z", "SELLING", 1_000)];
+    let history = [observed(at(1), "2026-01-07T02:00:00Z", "SELLING", 1_000)];
     let state =
         |reference: &RetailReference| facts_of(&operator(), &key(), &history, reference)[0].state;
     assert_eq!(state(&reference), ObservationState::Valid);
     let suggested = ("S1", "R1", PriceType::SuggestedRetail);
-    list_price(&mut reference, "p", suggested, 100, 0, None);
+    list_price(&mut reference, "p", suggested, 100, at(0), None);
     assert_eq!(state(&reference), ObservationState::Outlier);
     list_price(
         &mut reference,
@@ -74,7 +75,7 @@ fn k14_an_observation_is_classified_again_when_the_list_price_changes() {
     );
     assert_eq!(state(&reference), ObservationState::Valid);
 
-    let mut context = OperatorContext::new(0, &reference);
+    let mut context = OperatorContext::new(at(0), &reference);
     operator().facts(&key(), &history, &mut context, &mut Vec::new());
     assert_eq!(context.into_requests().0, ["S1".into()] as [Arc<str>; 1]);
 }
@@ -87,16 +88,16 @@ fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
         "p",
         ("S1", "ALL", PriceType::SuggestedRetail),
         100,
-        0,
+        at(0),
         None,
     );
     let history = [
-        observed(1, "2026-01-07T08:00:00Z", "SELLING", 90),
-        observed(2, "2026-01-07T08:00:00Z", "SELLING", 91),
-        observed(3, "2026-01-07T07:00:00Z", "SELLING", 92),
-        observed(4, "2026-01-07T09:00:00Z", "BUYBACK", 93),
-        observed(5, "2026-01-07T10:00:00Z", "SELLING", 9_000),
-        observed(6, "2026-01-07T16:00:00Z", "SELLING", 94),
+        observed(at(1), "2026-01-07T08:00:00Z", "SELLING", 90),
+        observed(at(2), "2026-01-07T08:00:00Z", "SELLING", 91),
+        observed(at(3), "2026-01-07T07:00:00Z", "SELLING", 92),
+        observed(at(4), "2026-01-07T09:00:00Z", "BUYBACK", 93),
+        observed(at(5), "2026-01-07T10:00:00Z", "SELLING", 9_000),
+        observed(at(6), "2026-01-07T16:00:00Z", "SELLING", 94),
     ];
     let found = facts_of(&operator(), &key(), &history, &reference);
     let marked = found.iter().filter(|fact| fact.is_last_of_day);
@@ -109,17 +110,17 @@ fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
 
 #[test]
 fn only_observations_are_projected_and_a_missing_basis_is_unknown() {
-    let at = "2026-01-07T02:00:00Z";
-    let seen = json!({"sku_id": "S1", "price_fen": 95, "observed_at": ms(at) - 5});
+    let morning = "2026-01-07T02:00:00Z";
+    let seen = json!({"sku_id": "S1", "price_fen": 95, "observed_at": ms(morning) - DurationMs::from_ms(5)});
     let mut selling = seen.clone();
     selling["price_basis"] = json!("SELLING");
     let tag = json!({"sku_id": "S1", "tag_present": true});
     let events = batch(
         Topic::Prices,
         &[
-            ("price.observed", at, seen),
-            ("price.tag_checked", at, tag),
-            ("price.observed", at, selling),
+            ("price.observed", morning, seen),
+            ("price.tag_checked", morning, tag),
+            ("price.observed", morning, selling),
         ],
     );
     let found = projected(&operator(), Topic::Prices, &events);
@@ -129,14 +130,14 @@ fn only_observations_are_projected_and_a_missing_basis_is_unknown() {
         .collect();
     assert_eq!(bases, [(0, UNKNOWN), (2, SELLING)]);
     assert_eq!(
-        (found[0].2.observed_at_ms, found[0].2.price.as_fen()),
-        (ms(at) - 5, 95)
+        (found[0].2.observed_at, found[0].2.price.as_fen()),
+        (ms(morning) - DurationMs::from_ms(5), 95)
     );
 }
 
 #[test]
 fn exactly_one_shard_publishes_the_facts_of_a_customer() {
-    let history = [observed(1, "2026-01-07T08:00:00Z", "SELLING", 90)];
+    let history = [observed(at(1), "2026-01-07T08:00:00Z", "SELLING", 90)];
     let facts = facts_of(&operator(), &key(), &history, &one_customer());
     let publishing = (0..4).filter(|shard| {
         let operator = PriceObservations {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use pipeline::history::HistoryEntry;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 /// How long the end of an answered call is awaited before the receipt of the case counts as the end of the contact (K18).
-const AWAIT_CALL_END_MS: i64 = 2 * 3_600_000;
+const AWAIT_CALL_END: DurationMs = DurationMs::from_hours(2);
 
 /// What an event reports of its case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,12 +16,12 @@ pub(crate) enum CaseEvent {
         kind: Arc<str>,
         category: Option<Arc<str>>,
         unit_id: Option<Arc<str>>,
-        received_at_ms: i64,
+        received_at: TimestampMs,
         /// A phone call that was taken, so that its end will be reported.
         is_answered_call: bool,
     },
     CallEnded {
-        at_ms: i64,
+        at: TimestampMs,
     },
     Answered {
         at_once: bool,
@@ -39,7 +40,7 @@ pub(crate) enum CaseEvent {
     PromiseKept {
         promise_id: Arc<str>,
         is_reply: bool,
-        at_ms: i64,
+        at: TimestampMs,
     },
     CalledBack,
     Withdrawn,
@@ -70,7 +71,7 @@ pub(crate) enum Mark {
 /// An instant and the event that reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
-    pub at_ms: i64,
+    pub at: TimestampMs,
     pub event_id: Arc<str>,
 }
 
@@ -79,7 +80,7 @@ pub(super) struct Moment {
 pub(super) enum ContactEnd {
     At(Moment),
     /// The call may still be going on; from this instant on the receipt counts.
-    AwaitedUntil(i64),
+    AwaitedUntil(TimestampMs),
 }
 
 /// The input for deciding the steps of a case.
@@ -98,8 +99,8 @@ pub(super) struct Case {
 
 impl Case {
     /// Reads a history in order; `None` while no event has opened the case. Of several openings or call ends the first counts.
-    pub(super) fn read(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Option<Self> {
-        let mut case = history.iter().find_map(|entry| opened(entry, clock_ms))?;
+    pub(super) fn read(history: &[HistoryEntry<CaseEvent>], clock: TimestampMs) -> Option<Self> {
+        let mut case = history.iter().find_map(|entry| opened(entry, clock))?;
         if let Some(ended) = history.iter().find_map(call_ended) {
             case.contact_end = ContactEnd::At(ended);
         }
@@ -109,7 +110,7 @@ impl Case {
                 CaseEvent::Withdrawn => case.withdrawn = true,
                 event => {
                     for mark in marks(event, history) {
-                        case.set(*mark, moment(entry, at_ms(entry)));
+                        case.set(*mark, moment(entry, at(entry)));
                     }
                 }
             }
@@ -134,29 +135,29 @@ impl Case {
     /// Keeps the earliest moment; of equal ones the first in the history.
     fn set(&mut self, mark: Mark, moment: Moment) {
         match self.marks.iter_mut().find(|(known, _)| *known == mark) {
-            Some((_, first)) if first.at_ms <= moment.at_ms => {}
+            Some((_, first)) if first.at <= moment.at => {}
             Some((_, first)) => *first = moment,
             None => self.marks.push((mark, moment)),
         }
     }
 }
 
-fn opened(entry: &HistoryEntry<CaseEvent>, clock_ms: i64) -> Option<Case> {
+fn opened(entry: &HistoryEntry<CaseEvent>, clock: TimestampMs) -> Option<Case> {
     let CaseEvent::Opened {
         kind,
         category,
         unit_id,
-        received_at_ms,
+        received_at,
         is_answered_call,
     } = &entry.event
     else {
         return None;
     };
-    let awaited_until_ms = received_at_ms.saturating_add(AWAIT_CALL_END_MS);
-    let contact_end = if *is_answered_call && clock_ms < awaited_until_ms {
-        ContactEnd::AwaitedUntil(awaited_until_ms)
+    let awaited_until = *received_at + AWAIT_CALL_END;
+    let contact_end = if *is_answered_call && clock < awaited_until {
+        ContactEnd::AwaitedUntil(awaited_until)
     } else {
-        ContactEnd::At(moment(entry, *received_at_ms))
+        ContactEnd::At(moment(entry, *received_at))
     };
     Some(Case {
         kind: kind.clone(),
@@ -172,14 +173,14 @@ fn opened(entry: &HistoryEntry<CaseEvent>, clock_ms: i64) -> Option<Case> {
 
 fn call_ended(entry: &HistoryEntry<CaseEvent>) -> Option<Moment> {
     match entry.event {
-        CaseEvent::CallEnded { at_ms } => Some(moment(entry, at_ms)),
+        CaseEvent::CallEnded { at } => Some(moment(entry, at)),
         _ => None,
     }
 }
 
-fn moment(entry: &HistoryEntry<CaseEvent>, at_ms: i64) -> Moment {
+fn moment(entry: &HistoryEntry<CaseEvent>, at: TimestampMs) -> Moment {
     Moment {
-        at_ms,
+        at,
         event_id: entry.stamp.event_id.clone(),
     }
 }
@@ -214,9 +215,9 @@ fn promised_reply(promise_id: &Arc<str>, history: &[HistoryEntry<CaseEvent>]) ->
 }
 
 /// The instant at which an event counts: for a kept promise when it was kept, otherwise when the event occurred.
-fn at_ms(entry: &HistoryEntry<CaseEvent>) -> i64 {
+fn at(entry: &HistoryEntry<CaseEvent>) -> TimestampMs {
     match entry.event {
-        CaseEvent::PromiseKept { at_ms, .. } => at_ms,
-        _ => entry.stamp.occurred_at_ms,
+        CaseEvent::PromiseKept { at, .. } => at,
+        _ => entry.stamp.occurred_at,
     }
 }

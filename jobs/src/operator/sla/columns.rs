@@ -66,12 +66,12 @@ impl<'a> CaseColumns<'a> {
                 kind: self.case_kind.shared(row)?,
                 category: self.category.shared(row),
                 unit_id: self.unit_id.shared(row),
-                received_at_ms: self.received_at.get(row)?,
+                received_at: self.received_at.get(row)?,
                 is_answered_call: self.channel.is(row, "PHONE")
                     && self.answered.get(row) != Some(false),
             },
             "case.call_ended" => CaseEvent::CallEnded {
-                at_ms: self.call_ended_at.get(row)?,
+                at: self.call_ended_at.get(row)?,
             },
             "case.answered" => CaseEvent::Answered {
                 at_once: self.at_once.get(row) == Some(true),
@@ -90,7 +90,7 @@ impl<'a> CaseColumns<'a> {
             "promise.kept" => CaseEvent::PromiseKept {
                 promise_id: self.promise_id.shared(row)?,
                 is_reply: self.promise_kind.is(row, "REPLY"),
-                at_ms: self.kept_at.get(row)?,
+                at: self.kept_at.get(row)?,
             },
             "callback.attempted"
                 if self.base.is(row, "CASE") && self.outcome.is(row, "REACHED") =>
@@ -108,6 +108,7 @@ impl<'a> CaseColumns<'a> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use schemas::event::Topic;
+    use schemas::time::{DurationMs, TimestampMs};
     use serde_json::json;
 
     use super::super::{Policy, Sla};
@@ -115,8 +116,8 @@ mod tests {
     use crate::operator::fixture::{batch, ms, projected};
 
     /// Minutes after 10:00.
-    fn at(minutes: i64) -> i64 {
-        ms("2026-03-03T10:00:00+08:00") + minutes * 60_000
+    fn at(minutes: i64) -> TimestampMs {
+        ms("2026-03-03T10:00:00+08:00") + DurationMs::from_minutes(minutes)
     }
 
     #[test]
@@ -162,13 +163,13 @@ mod tests {
             kind: kind.into(),
             category: None,
             unit_id: None,
-            received_at_ms: at(-5),
+            received_at: at(-5),
             is_answered_call,
         };
         let expected = [
             opened("COMPLAINT", true),
             opened("RESCUE", false),
-            CaseEvent::CallEnded { at_ms: at(-1) },
+            CaseEvent::CallEnded { at: at(-1) },
             CaseEvent::DeptNotified { has_resolver: true },
             CaseEvent::CustomerInformed {
                 of_notice_result: false,
@@ -176,7 +177,7 @@ mod tests {
             CaseEvent::PromiseKept {
                 promise_id: "P1".into(),
                 is_reply: true,
-                at_ms: at(-2),
+                at: at(-2),
             },
             CaseEvent::CalledBack,
             CaseEvent::Withdrawn,

@@ -97,19 +97,18 @@ impl Operator for Sla {
         context: &mut OperatorContext<'_, RetailReference>,
         out: &mut Vec<SlaStep>,
     ) {
-        let Some(case) = Case::read(history, context.clock_ms) else {
+        let Some(case) = Case::read(history, context.clock) else {
             return;
         };
         for step in self.policy.steps_of(&case.kind) {
-            let (fact, timer_ms) =
-                steps::decide(step, customer_id, case_id, &case, context.clock_ms);
+            let (fact, timer) = steps::decide(step, customer_id, case_id, &case, context.clock);
             out.extend(fact);
-            if let Some(instant_ms) = timer_ms {
-                context.register_timer(instant_ms);
+            if let Some(instant) = timer {
+                context.register_timer(instant);
             }
         }
-        if let ContactEnd::AwaitedUntil(until_ms) = case.contact_end {
-            context.register_timer(until_ms);
+        if let ContactEnd::AwaitedUntil(until) = case.contact_end {
+            context.register_timer(until);
         }
     }
 }

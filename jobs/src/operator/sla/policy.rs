@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pipeline::alert::Severity;
 use pipeline::error::ErrorKind;
+use schemas::time::DurationMs;
 use serde::{Deserialize, Deserializer};
 
 use super::case::Mark;
@@ -30,18 +31,18 @@ pub(crate) struct StepDefinition {
     pub case_kinds: Vec<Arc<str>>,
     pub start: Mark,
     /// Time after the end of the contact at which the step starts while its start is missing.
-    #[serde(default, rename = "fall_back", deserialize_with = "some_duration_ms")]
-    pub fall_back_ms: Option<i64>,
+    #[serde(default, deserialize_with = "some_duration")]
+    pub fall_back: Option<DurationMs>,
     /// Any of these stops it.
     pub stop: Vec<Mark>,
-    #[serde(rename = "limit", deserialize_with = "duration_ms")]
-    pub limit_ms: i64,
+    #[serde(deserialize_with = "duration")]
+    pub limit: DurationMs,
     pub clock: LimitClock,
     /// Part of the limit after which a pending step raises a warning, in thousandths.
     #[serde(rename = "early_warning", deserialize_with = "thousandths")]
     pub early_warning_thousandths: i64,
-    #[serde(rename = "grace", deserialize_with = "duration_ms")]
-    pub grace_ms: i64,
+    #[serde(deserialize_with = "duration")]
+    pub grace: DurationMs,
     pub owner_role: Arc<str>,
     pub escalation_role: Arc<str>,
     pub severity: Severity,
@@ -49,8 +50,8 @@ pub(crate) struct StepDefinition {
 
 impl StepDefinition {
     /// Time from the start to the early warning.
-    pub(crate) fn warning_ms(&self) -> i64 {
-        self.limit_ms * self.early_warning_thousandths / 1_000
+    pub(crate) fn warning(&self) -> DurationMs {
+        DurationMs::from_ms((self.limit * self.early_warning_thousandths).as_ms() / 1_000)
     }
 }
 
@@ -121,29 +122,29 @@ fn fault(step: &StepDefinition) -> Option<&'static str> {
     if step.stop.is_empty() {
         return Some("stop is empty; name the marks that stop the step");
     }
-    if step.limit_ms == 0 {
+    if step.limit == DurationMs::ZERO {
         return Some("limit is zero; give the step some time");
     }
-    if step.start == Mark::ContactEnded && step.fall_back_ms.is_some() {
+    if step.start == Mark::ContactEnded && step.fall_back.is_some() {
         return Some("fall_back has no effect, for every contact ends; remove it");
     }
     None
 }
 
-fn duration_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DurationMs, D::Error> {
     let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text)
-        .ok()
-        .and_then(|duration| i64::try_from(duration.as_millis()).ok())
-        .ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`{text}` is not a duration like \"60s\", \"30m\" or \"12h\""
-            ))
-        })
+    let duration = humantime::parse_duration(&text).map_err(|_| {
+        serde::de::Error::custom(format!(
+            "`{text}` is not a duration like \"60s\", \"30m\" or \"12h\""
+        ))
+    })?;
+    Ok(DurationMs::from_std(duration))
 }
 
-fn some_duration_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    duration_ms(deserializer).map(Some)
+fn some_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DurationMs>, D::Error> {
+    duration(deserializer).map(Some)
 }
 
 fn thousandths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
@@ -169,7 +170,7 @@ mod tests {
         let steps = |kind: &str| -> Vec<(String, i64)> {
             policy
                 .steps_of(kind)
-                .map(|step| (step.step_id.to_string(), step.limit_ms / 60_000))
+                .map(|step| (step.step_id.to_string(), step.limit.as_ms() / 60_000))
                 .collect()
         };
         let expected = |prefix: &str| -> Vec<(String, i64)> {
@@ -188,8 +189,12 @@ mod tests {
         assert!(steps("ENQUIRY").is_empty());
         let dept = policy.step("RSC_DEPT_10M").unwrap();
         assert_eq!(
-            (dept.warning_ms(), dept.grace_ms, dept.severity),
-            (480_000, 60_000, Severity::S1)
+            (dept.warning(), dept.grace, dept.severity),
+            (
+                DurationMs::from_minutes(8),
+                DurationMs::MINUTE,
+                Severity::S1
+            )
         );
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pipeline::columns::{FactColumn, FactTable};
 use pipeline::history::Fact;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::case::{Case, ContactEnd, Moment};
 use super::policy::StepDefinition;
@@ -59,14 +60,14 @@ pub(crate) struct SlaStep {
     pub category: Arc<str>,
     pub unit_id: Arc<str>,
     pub owner_role: Arc<str>,
-    pub started_at_ms: i64,
-    pub deadline_ms: i64,
+    pub started_at: TimestampMs,
+    pub deadline: TimestampMs,
     /// When the early warning was due with the step still pending.
-    pub warned_at_ms: Option<i64>,
-    pub stopped_at_ms: Option<i64>,
+    pub warned_at: Option<TimestampMs>,
+    pub stopped_at: Option<TimestampMs>,
     pub outcome: StepOutcome,
     /// How late a breached step was stopped.
-    pub overrun_ms: Option<i64>,
+    pub overrun: Option<DurationMs>,
     /// Events that opened the case, started and stopped the step.
     pub evidence: Vec<Arc<str>>,
 }
@@ -94,18 +95,16 @@ static TABLE: FactTable<SlaStep> = FactTable::new(
             |f| &f.owner_role,
         ),
         FactColumn::instant("started_at", "When the step started, UTC (开始)", |f| {
-            f.started_at_ms
+            f.started_at
         }),
-        FactColumn::instant("deadline", "When it is due, UTC (时限)", |f| {
-            f.deadline_ms
-        }),
+        FactColumn::instant("deadline", "When it is due, UTC (时限)", |f| f.deadline),
         FactColumn::optional_instant(
             "warned_at",
             "When the early warning was due with the step pending, UTC (预警)",
-            |f| f.warned_at_ms,
+            |f| f.warned_at,
         ),
         FactColumn::optional_instant("stopped_at", "When it was stopped, UTC (停止)", |f| {
-            f.stopped_at_ms
+            f.stopped_at
         }),
         FactColumn::text(
             "outcome",
@@ -115,7 +114,7 @@ static TABLE: FactTable<SlaStep> = FactTable::new(
         FactColumn::optional_integer(
             "overrun_ms",
             "How late a breached step was stopped, in milliseconds (超时)",
-            |f| f.overrun_ms,
+            |f| f.overrun.map(DurationMs::as_ms),
         ),
         FactColumn::text_list("evidence", "Events that decide it (证据)", |f| {
             &f.evidence
@@ -128,8 +127,8 @@ impl Fact for SlaStep {
         &TABLE
     }
 
-    fn instant_ms(&self) -> i64 {
-        self.deadline_ms
+    fn instant(&self) -> TimestampMs {
+        self.deadline
     }
 }
 
@@ -139,40 +138,40 @@ pub(super) fn decide(
     customer_id: &Arc<str>,
     case_id: &Arc<str>,
     case: &Case,
-    clock_ms: i64,
-) -> (Option<SlaStep>, Option<i64>) {
+    clock: TimestampMs,
+) -> (Option<SlaStep>, Option<TimestampMs>) {
     let Some(start) = start(step, case) else {
-        let ContactEnd::AwaitedUntil(until_ms) = case.contact_end else {
+        let ContactEnd::AwaitedUntil(until) = case.contact_end else {
             return (None, None);
         };
-        return (None, Some(until_ms));
+        return (None, Some(until));
     };
-    let deadline_ms = start.at_ms.saturating_add(step.limit_ms);
-    let warning_ms = start.at_ms.saturating_add(step.warning_ms());
+    let deadline = start.at + step.limit;
+    let warning = start.at + step.warning();
     let stop = stop(step, case);
-    let stopped_by = |limit_ms: i64| stop.is_some_and(|stop| stop.at_ms <= limit_ms);
+    let stopped_by = |limit: TimestampMs| stop.is_some_and(|stop| stop.at <= limit);
 
     let outcome = if case.withdrawn {
         StepOutcome::Void
     } else if case.answered_at_once {
         StepOutcome::NotApplicable
-    } else if stopped_by(deadline_ms) {
+    } else if stopped_by(deadline) {
         StepOutcome::Met
-    } else if clock_ms > deadline_ms {
+    } else if clock > deadline {
         StepOutcome::Breached
     } else {
         StepOutcome::Pending
     };
     let counts = !matches!(outcome, StepOutcome::Void | StepOutcome::NotApplicable);
     // A stop after the warning proves that the step was pending then, wherever the clock is.
-    let is_past_warning = clock_ms >= warning_ms || stop.is_some();
-    let is_warned = counts && is_past_warning && !stopped_by(warning_ms);
-    let timer_ms = (outcome == StepOutcome::Pending).then(|| {
+    let is_past_warning = clock >= warning || stop.is_some();
+    let is_warned = counts && is_past_warning && !stopped_by(warning);
+    let timer = (outcome == StepOutcome::Pending).then(|| {
         if !is_past_warning {
-            warning_ms
+            warning
         } else {
             // A clock at the deadline has not passed it.
-            deadline_ms.saturating_add(1)
+            deadline + DurationMs::from_ms(1)
         }
     });
     let mut evidence = vec![case.opened_by.clone()];
@@ -189,17 +188,17 @@ pub(super) fn decide(
         category: case.category.clone().unwrap_or_else(|| UNKNOWN.into()),
         unit_id: case.unit_id.clone().unwrap_or_else(|| UNKNOWN.into()),
         owner_role: step.owner_role.clone(),
-        started_at_ms: start.at_ms,
-        deadline_ms,
-        warned_at_ms: is_warned.then_some(warning_ms),
-        stopped_at_ms: stop.map(|stop| stop.at_ms),
+        started_at: start.at,
+        deadline,
+        warned_at: is_warned.then_some(warning),
+        stopped_at: stop.map(|stop| stop.at),
         outcome,
-        overrun_ms: stop
+        overrun: stop
             .filter(|_| outcome == StepOutcome::Breached)
-            .map(|stop| stop.at_ms - deadline_ms),
+            .map(|stop| stop.at - deadline),
         evidence,
     };
-    (Some(fact), timer_ms)
+    (Some(fact), timer)
 }
 
 /// The moment of the mark that starts the step, else its fall-back; `None` while neither is known.
@@ -207,12 +206,12 @@ fn start(step: &StepDefinition, case: &Case) -> Option<Moment> {
     if let Some(start) = case.first(step.start) {
         return Some(start.clone());
     }
-    let fall_back_ms = step.fall_back_ms?;
+    let fall_back = step.fall_back?;
     let ContactEnd::At(contact_end) = &case.contact_end else {
         return None;
     };
     Some(Moment {
-        at_ms: contact_end.at_ms.saturating_add(fall_back_ms),
+        at: contact_end.at + fall_back,
         event_id: contact_end.event_id.clone(),
     })
 }
@@ -222,5 +221,5 @@ fn stop<'a>(step: &StepDefinition, case: &'a Case) -> Option<&'a Moment> {
     step.stop
         .iter()
         .filter_map(|mark| case.first(*mark))
-        .min_by_key(|moment| moment.at_ms)
+        .min_by_key(|moment| moment.at)
 }

@@ -2,6 +2,7 @@
 
 use pipeline::history::{EventOrder, Fact};
 use proptest::prelude::*;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::*;
 use crate::operator::fixture::ms;
@@ -9,12 +10,15 @@ use crate::reference::ReferenceData;
 
 mod k18;
 
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
+const ONE_MS: DurationMs = DurationMs::from_ms(1);
 
 /// Minutes after 10:00, when calls end in these tests.
-fn at(minutes: i64) -> i64 {
-    ms("2026-03-03T10:00:00+08:00") + minutes * MINUTE
+fn at(minutes: i64) -> TimestampMs {
+    ms("2026-03-03T10:00:00+08:00") + DurationMs::from_minutes(minutes)
+}
+
+fn whole_minutes(duration: DurationMs) -> i64 {
+    duration.as_ms() / DurationMs::MINUTE.as_ms()
 }
 
 fn opened(kind: &str) -> CaseEvent {
@@ -22,13 +26,13 @@ fn opened(kind: &str) -> CaseEvent {
         kind: kind.into(),
         category: Some("DELIVERY".into()),
         unit_id: Some("U1".into()),
-        received_at_ms: at(-5),
+        received_at: at(-5),
         is_answered_call: true,
     }
 }
 
 fn ended() -> CaseEvent {
-    CaseEvent::CallEnded { at_ms: at(0) }
+    CaseEvent::CallEnded { at: at(0) }
 }
 
 const NOTIFIED: CaseEvent = CaseEvent::DeptNotified {
@@ -45,8 +49,8 @@ fn history(events: &[(i64, CaseEvent)]) -> Vec<HistoryEntry<CaseEvent>> {
         .enumerate()
         .map(|(index, (minutes, event))| HistoryEntry {
             stamp: EventOrder {
-                occurred_at_ms: at(*minutes),
-                recorded_at_ms: at(*minutes),
+                occurred_at: at(*minutes),
+                recorded_at: at(*minutes),
                 event_id: format!("e{index}").into(),
                 part: 0,
             },
@@ -57,11 +61,14 @@ fn history(events: &[(i64, CaseEvent)]) -> Vec<HistoryEntry<CaseEvent>> {
     entries
 }
 
-/// Facts of a case when the clock is at `clock_ms`, and the registered timer.
-fn decided(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> (Vec<SlaStep>, Option<i64>) {
+/// Facts of a case when the clock is at `clock`, and the registered timer.
+fn decided(
+    history: &[HistoryEntry<CaseEvent>],
+    clock: TimestampMs,
+) -> (Vec<SlaStep>, Option<TimestampMs>) {
     let operator = Sla::new(Arc::new(Policy::built_in().unwrap()));
     let reference = RetailReference::new(Arc::new(ReferenceData::empty()));
-    let mut context = OperatorContext::new(clock_ms, &reference);
+    let mut context = OperatorContext::new(clock, &reference);
     let mut facts = Vec::new();
     operator.facts(
         &("C1".into(), "case-1".into()),
@@ -75,17 +82,17 @@ fn decided(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> (Vec<SlaStep>,
 /// (step without its prefix, deadline in minutes after the call, outcome, overrun in minutes).
 fn outcomes(
     events: &[(i64, CaseEvent)],
-    clock_ms: i64,
+    clock: TimestampMs,
 ) -> Vec<(String, i64, StepOutcome, Option<i64>)> {
-    decided(&history(events), clock_ms)
+    decided(&history(events), clock)
         .0
         .iter()
         .map(|fact| {
             (
                 fact.step_id[4..].to_owned(),
-                (fact.deadline_ms - at(0)) / MINUTE,
+                whole_minutes(fact.deadline - at(0)),
                 fact.outcome,
-                fact.overrun_ms.map(|ms| ms / MINUTE),
+                fact.overrun.map(whole_minutes),
             )
         })
         .collect()
@@ -101,7 +108,7 @@ fn row(
 }
 
 fn outcome(events: &[(i64, CaseEvent)], step: &str) -> StepOutcome {
-    outcomes(events, i64::MAX)
+    outcomes(events, TimestampMs::MAX)
         .into_iter()
         .find(|row| row.0 == step)
         .unwrap()
@@ -120,7 +127,7 @@ fn m19_chain_golden_values() {
         (day - 10, CaseEvent::CalledBack),
     ];
     assert_eq!(
-        outcomes(&events, i64::MAX),
+        outcomes(&events, TimestampMs::MAX),
         [
             row("PROMISE_30M", 30, StepOutcome::Breached, Some(1)),
             row("DEPT_10M", 10, StepOutcome::Met, None),
@@ -161,35 +168,33 @@ fn m19_timer_golden_values_without_an_event_after_the_call() {
         expected(0),
         "a clock at the deadline has not passed it"
     );
-    assert_eq!(outcomes(&events, at(10) + 1), expected(1));
-    assert_eq!(outcomes(&events, at(30) + 1), expected(3));
-    assert_eq!(outcomes(&events, at(12 * 60 + 10) + 1), expected(4));
-    assert_eq!(outcomes(&events, i64::MAX), expected(5));
+    assert_eq!(outcomes(&events, at(10) + ONE_MS), expected(1));
+    assert_eq!(outcomes(&events, at(30) + ONE_MS), expected(3));
+    assert_eq!(outcomes(&events, at(12 * 60 + 10) + ONE_MS), expected(4));
+    assert_eq!(outcomes(&events, TimestampMs::MAX), expected(5));
 }
 
 #[test]
 fn timers_are_registered_for_every_warning_and_deadline() {
     let case = history(&[(-5, opened("COMPLAINT")), (0, ended())]);
     let mut instants = Vec::new();
-    let mut clock_ms = at(0);
-    while let (_, Some(timer_ms)) = decided(&case, clock_ms) {
-        assert!(
-            timer_ms > clock_ms,
-            "a timer that is due at once would never end"
-        );
-        instants.push(timer_ms - at(0));
-        clock_ms = timer_ms;
+    let mut clock = at(0);
+    while let (_, Some(timer)) = decided(&case, clock) {
+        assert!(timer > clock, "a timer that is due at once would never end");
+        instants.push(timer - at(0));
+        clock = timer;
     }
+    let minutes = DurationMs::from_minutes;
     let expected = [
-        8 * MINUTE,
-        10 * MINUTE + 1,
-        24 * MINUTE, // of the promise
-        26 * MINUTE, // of informing, from the fall-back start
-        30 * MINUTE + 1,
-        10 * MINUTE + 12 * HOUR / 10 * 8,
-        12 * HOUR + 10 * MINUTE + 1,
-        24 * HOUR / 10 * 8,
-        24 * HOUR + 1,
+        minutes(8),
+        minutes(10) + ONE_MS,
+        minutes(24), // of the promise
+        minutes(26), // of informing, from the fall-back start
+        minutes(30) + ONE_MS,
+        minutes(10 + 12 * 60 / 10 * 8),
+        minutes(12 * 60 + 10) + ONE_MS,
+        minutes(24 * 60 / 10 * 8),
+        minutes(24 * 60) + ONE_MS,
     ];
     assert_eq!(instants, expected);
 }
@@ -204,7 +209,7 @@ fn a_rescue_needs_a_resolver_but_any_notification_starts_the_next_steps() {
         (12, named),
         (24, INFORMED),
     ];
-    let found = outcomes(&events, i64::MAX);
+    let found = outcomes(&events, TimestampMs::MAX);
     assert_eq!(
         found[1],
         row("DEPT_10M", 10, StepOutcome::Breached, Some(2))
@@ -215,13 +220,13 @@ fn a_rescue_needs_a_resolver_but_any_notification_starts_the_next_steps() {
 #[test]
 fn without_an_opening_there_are_no_steps() {
     assert!(
-        decided(&history(&[(0, ended()), (1, NOTIFIED)]), i64::MAX)
+        decided(&history(&[(0, ended()), (1, NOTIFIED)]), TimestampMs::MAX)
             .0
             .is_empty()
     );
-    assert!(decided(&[], i64::MAX).0.is_empty());
+    assert!(decided(&[], TimestampMs::MAX).0.is_empty());
     assert!(
-        decided(&history(&[(-5, opened("ENQUIRY"))]), i64::MAX)
+        decided(&history(&[(-5, opened("ENQUIRY"))]), TimestampMs::MAX)
             .0
             .is_empty()
     );
@@ -230,12 +235,12 @@ fn without_an_opening_there_are_no_steps() {
 #[test]
 fn a_warning_appears_once_it_is_due_and_the_step_is_pending() {
     let base = [(-5, opened("COMPLAINT")), (0, ended())];
-    let warned = |events: &[(i64, CaseEvent)], clock_ms| {
-        decided(&history(events), clock_ms).0[1]
-            .warned_at_ms
-            .map(|ms| (ms - at(0)) / MINUTE)
+    let warned = |events: &[(i64, CaseEvent)], clock| {
+        decided(&history(events), clock).0[1]
+            .warned_at
+            .map(|warned_at| whole_minutes(warned_at - at(0)))
     };
-    assert_eq!(warned(&base, at(8) - 1), None);
+    assert_eq!(warned(&base, at(8) - ONE_MS), None);
     assert_eq!(warned(&base, at(8)), Some(8));
     let notified_at = |minutes| [base.to_vec(), vec![(minutes, NOTIFIED)]].concat();
     assert_eq!(warned(&notified_at(8), at(60)), None);
@@ -257,7 +262,7 @@ fn evidence_and_dimensions() {
         (&*fact.unit_id, &*fact.category, &*fact.owner_role),
         ("U1", "DELIVERY", "CALL_AGENT")
     );
-    assert_eq!(fact.stopped_at_ms, Some(at(8)));
+    assert_eq!(fact.stopped_at, Some(at(8)));
     let evidence: Vec<&str> = fact.evidence.iter().map(|id| &**id).collect();
     assert_eq!(evidence, ["e0", "e1", "e2"]);
     assert_eq!(SlaStep::table().batch(&facts).unwrap().num_rows(), 5);
@@ -266,7 +271,7 @@ fn evidence_and_dimensions() {
 fn any_event() -> impl Strategy<Value = (i64, CaseEvent)> {
     let event = prop_oneof![
         Just(opened("COMPLAINT")),
-        (0..40_i64).prop_map(|minutes| CaseEvent::CallEnded { at_ms: at(minutes) }),
+        (0..40_i64).prop_map(|minutes| CaseEvent::CallEnded { at: at(minutes) }),
         Just(NOTIFIED),
         Just(INFORMED),
         Just(CaseEvent::ProgressChecked),
@@ -285,14 +290,14 @@ proptest! {
         first_clock in -20..3_000_i64,
     ) {
         let case = history(&events);
-        let last = decided(&case, i64::MAX).0;
-        let (mut facts, mut timer_ms) = decided(&case, at(first_clock));
-        while let Some(clock_ms) = timer_ms {
+        let last = decided(&case, TimestampMs::MAX).0;
+        let (mut facts, mut timer) = decided(&case, at(first_clock));
+        while let Some(clock) = timer {
             let is_decided = |fact: &SlaStep| fact.outcome != StepOutcome::Pending;
-            (facts, timer_ms) = decided(&case, clock_ms);
+            (facts, timer) = decided(&case, clock);
             for fact in facts.iter().filter(|fact| is_decided(fact)) {
                 let same = last.iter().find(|known| known.step_id == fact.step_id);
-                if fact.started_at_ms == same.unwrap().started_at_ms {
+                if fact.started_at == same.unwrap().started_at {
                     prop_assert_eq!(fact.outcome, same.unwrap().outcome);
                 }
             }

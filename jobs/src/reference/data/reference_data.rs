@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use schemas::calendar::CalendarRow;
+use schemas::time::TimestampMs;
 
 use super::UNKNOWN;
 use super::customers::CustomerAt;
@@ -80,18 +81,18 @@ impl ReferenceData {
         self.tables.iter().find(|loaded| loaded.table.name == name)
     }
 
-    /// The customer's version in force at `at_ms`; all [`UNKNOWN`] where there is none.
-    pub(crate) fn customer(&self, customer_id: &str, at_ms: i64) -> &CustomerAt {
+    /// The customer's version in force at `at`; all [`UNKNOWN`] where there is none.
+    pub(crate) fn customer(&self, customer_id: &str, at: TimestampMs) -> &CustomerAt {
         self.table(schema::CUSTOMER)
-            .and_then(|loaded| loaded.validity.row_at(customer_id, at_ms))
+            .and_then(|loaded| loaded.validity.row_at(customer_id, at))
             .map_or(&self.unknown_customer, |row| &self.customers[row])
     }
 
-    /// Tables `asof.<name>`: the rows in force at `instant_ms` without the columns of validity; texts are [`UNKNOWN`] instead of NULL.
+    /// Tables `asof.<name>`: the rows in force at `instant` without the columns of validity; texts are [`UNKNOWN`] instead of NULL.
     /// A table without a file has no rows.
     pub(crate) fn as_of(
         &self,
-        instant_ms: i64,
+        instant: TimestampMs,
     ) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
         let mut tables = Vec::new();
         for table in TABLES {
@@ -100,7 +101,7 @@ impl ReferenceData {
             };
             let batch = match self.table(table.name) {
                 Some(loaded) => {
-                    let rows = UInt32Array::from(loaded.validity.rows_at(instant_ms));
+                    let rows = UInt32Array::from(loaded.validity.rows_at(instant));
                     take_record_batch(&loaded.batch, &rows)?
                 }
                 None => RecordBatch::new_empty(Arc::new(file_schema(table))),

@@ -5,13 +5,17 @@ use std::path::Path;
 
 use arrow::array::{Array, AsArray};
 use pipeline::columns::Columns;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::schema::{CALENDAR, TABLES};
 use super::*;
 use crate::error::Problem;
 use crate::reference::fixture;
 
-const DAY_MS: i64 = 86_400_000;
+/// The beginning of the day this many days after 1 January 1970, UTC.
+fn day(days: i64) -> TimestampMs {
+    TimestampMs::from_ms(0) + days * DurationMs::DAY
+}
 
 fn broken(files: &[(&str, &str)]) -> Vec<String> {
     let files = files
@@ -31,24 +35,25 @@ C2,RETAILER,,,,,,,
 #[test]
 fn k08_the_version_in_force_counts_and_without_one_all_is_unknown() {
     let reference = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
-    let class = |customer: &str, at_ms| reference.customer(customer, at_ms).class_id.to_string();
-    assert_eq!(class("C1", -1), UNKNOWN);
-    assert_eq!(class("C1", 0), "A");
-    assert_eq!(class("C1", DAY_MS - 1), "A");
-    assert_eq!(class("C1", DAY_MS), UNKNOWN);
-    assert_eq!(class("C1", 2 * DAY_MS), "B");
-    assert_eq!(class("C1", 1_000 * DAY_MS), "B");
-    let first = reference.customer("C1", 0);
+    let one_ms = DurationMs::from_ms(1);
+    let class = |customer: &str, at| reference.customer(customer, at).class_id.to_string();
+    assert_eq!(class("C1", day(0) - one_ms), UNKNOWN);
+    assert_eq!(class("C1", day(0)), "A");
+    assert_eq!(class("C1", day(1) - one_ms), "A");
+    assert_eq!(class("C1", day(1)), UNKNOWN);
+    assert_eq!(class("C1", day(2)), "B");
+    assert_eq!(class("C1", day(1_000)), "B");
+    let first = reference.customer("C1", day(0));
     assert!(first.is_known && first.is_sample && *first.area_unit_id == *UNKNOWN);
-    let open = reference.customer("C2", -1_000 * DAY_MS);
+    let open = reference.customer("C2", day(-1_000));
     assert!(open.is_known && !open.is_sample && *open.territory_id == *UNKNOWN);
-    assert!(!reference.customer("C3", 0).is_known);
+    assert!(!reference.customer("C3", day(0)).is_known);
 }
 
 #[test]
 fn as_of_tables_have_one_row_per_subject_and_no_null_text() {
     let reference = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
-    let tables = reference.as_of(2 * DAY_MS).unwrap();
+    let tables = reference.as_of(day(2)).unwrap();
     let names: Vec<_> = tables.iter().map(|(name, _)| *name).collect();
     assert_eq!(
         names,
@@ -125,7 +130,7 @@ fn overlapping_versions_and_dangling_ids_are_inconsistencies() {
         ]
     );
     // Of two in force at once, the one that began last decides.
-    let february = 1_769_990_400_000;
+    let february = TimestampMs::from_ms(1_769_990_400_000);
     assert_eq!(*reference.customer("C1", february).territory_id, *"T9");
 }
 
@@ -170,7 +175,7 @@ fn parquet_and_csv_give_the_same_table() {
     writer.close().unwrap();
     let parquet = ReferenceData::load(folder.path()).unwrap();
     assert_eq!(parquet.tables().next().unwrap().1, batch);
-    assert_eq!(parquet.customer("C1", 0), csv.customer("C1", 0));
+    assert_eq!(parquet.customer("C1", day(0)), csv.customer("C1", day(0)));
 }
 
 #[test]
@@ -179,8 +184,8 @@ fn a_missing_folder_is_an_error_and_without_files_every_dimension_is_unknown() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("/nowhere/ref"), "{error}");
-    assert!(!ReferenceData::empty().customer("C1", 0).is_known);
-    assert_eq!(ReferenceData::empty().as_of(0).unwrap().len(), 5);
+    assert!(!ReferenceData::empty().customer("C1", day(0)).is_known);
+    assert_eq!(ReferenceData::empty().as_of(day(0)).unwrap().len(), 5);
 }
 
 #[test]

@@ -7,14 +7,15 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use pipeline::columns::Columns;
+use schemas::time::TimestampMs;
 
 use super::schema::{ReferenceTable, VALID_FROM, VALID_TO};
 
 #[derive(Clone, Copy, Debug)]
 struct Version {
-    from_ms: i64,
+    from: TimestampMs,
     /// Exclusive.
-    to_ms: i64,
+    to: TimestampMs,
     row: usize,
 }
 
@@ -50,8 +51,8 @@ impl Validity {
                 key.push_str(&part.value(row).to_string());
             }
             let version = Version {
-                from_ms: from.get(row).unwrap_or(i64::MIN),
-                to_ms: to.get(row).unwrap_or(i64::MAX),
+                from: from.get(row).unwrap_or(TimestampMs::MIN),
+                to: to.get(row).unwrap_or(TimestampMs::MAX),
                 row,
             };
             match versions.get_mut(key.as_str()) {
@@ -62,21 +63,21 @@ impl Validity {
             }
         }
         for known in versions.values_mut() {
-            known.sort_by_key(|version| (version.from_ms, version.row));
+            known.sort_by_key(|version| (version.from, version.row));
         }
         Ok(Self { versions })
     }
 
     /// The row with `valid_from <= at < valid_to`; of several the one that began last.
-    pub(super) fn row_at(&self, key: &str, at_ms: i64) -> Option<usize> {
-        in_force(self.versions.get(key)?, at_ms)
+    pub(super) fn row_at(&self, key: &str, at: TimestampMs) -> Option<usize> {
+        in_force(self.versions.get(key)?, at)
     }
 
-    /// All rows in force at `at_ms`, one per subject, in the order of the file.
-    pub(super) fn rows_at(&self, at_ms: i64) -> Vec<u32> {
+    /// All rows in force at `at`, one per subject, in the order of the file.
+    pub(super) fn rows_at(&self, at: TimestampMs) -> Vec<u32> {
         let versions = self.versions.values();
         let mut rows: Vec<u32> = versions
-            .filter_map(|versions| in_force(versions, at_ms))
+            .filter_map(|versions| in_force(versions, at))
             .map(|row| row as u32)
             .collect();
         rows.sort_unstable();
@@ -93,7 +94,7 @@ impl Validity {
         let mut pairs = Vec::new();
         for versions in self.versions.values() {
             for pair in versions.windows(2) {
-                if pair[1].from_ms < pair[0].to_ms {
+                if pair[1].from < pair[0].to {
                     pairs.push((pair[0].row, pair[1].row));
                 }
             }
@@ -102,10 +103,10 @@ impl Validity {
     }
 }
 
-fn in_force(versions: &[Version], at_ms: i64) -> Option<usize> {
-    let begun = versions.partition_point(|version| version.from_ms <= at_ms);
+fn in_force(versions: &[Version], at: TimestampMs) -> Option<usize> {
+    let begun = versions.partition_point(|version| version.from <= at);
     let mut begun = versions[..begun].iter().rev();
     begun
-        .find(|version| at_ms < version.to_ms)
+        .find(|version| at < version.to)
         .map(|version| version.row)
 }

@@ -10,6 +10,7 @@ mod recompute;
 mod report;
 
 use chrono::{DateTime, Utc};
+use schemas::time::TimestampMs;
 
 pub(crate) use self::recompute::audit;
 use crate::config::Config;
@@ -32,9 +33,9 @@ pub(crate) struct AuditArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: &AuditArgs, config: &Config) -> anyhow::Result<()> {
-    let since_ms = args.since.map(|since| since.timestamp_millis());
+    let since = args.since.map(TimestampMs::from_datetime);
     let mut progress = Progress::new("recomputed", None);
-    let report = audit(config, since_ms, |done, total| {
+    let report = audit(config, since, |done, total| {
         progress.update(done as u64, &format!("of {total} windows"));
     })
     .await?;

@@ -10,6 +10,7 @@ use pipeline::query::Session;
 use pipeline::query::audit::{Audit, PublishedRows};
 use pipeline::time::Zone;
 use schemas::event::Topic;
+use schemas::time::TimestampMs;
 
 use super::conservation;
 use super::report::AuditReport;
@@ -20,7 +21,7 @@ use crate::storage::EpochReader;
 /// Audits the newest epoch. `on_progress` receives how many windows have been recomputed, and of how many.
 pub(crate) async fn audit(
     config: &Config,
-    since_ms: Option<i64>,
+    since: Option<TimestampMs>,
     on_progress: impl FnMut(usize, usize),
 ) -> anyhow::Result<AuditReport> {
     let reader = EpochReader::new(config)?;
@@ -40,9 +41,7 @@ pub(crate) async fn audit(
     Ok(AuditReport {
         epoch: epoch.epoch,
         conservation,
-        tables: recomputed
-            .compare(&published, since_ms, on_progress)
-            .await?,
+        tables: recomputed.compare(&published, since, on_progress).await?,
         unrevised: recomputed.unrevised(),
     })
 }

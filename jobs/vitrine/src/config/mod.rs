@@ -61,9 +61,9 @@ impl Config {
                 TopicSettings {
                     topic,
                     name: self.topics.name(topic).to_owned(),
-                    out_of_orderness_ms: DurationMs::from_std(time.out_of_orderness).as_ms(),
-                    allowed_lateness_ms: DurationMs::from_std(time.allowed_lateness).as_ms(),
-                    idle_after_ms: DurationMs::from_std(time.idle_after).as_ms(),
+                    out_of_orderness: DurationMs::from_std(time.out_of_orderness),
+                    allowed_lateness: DurationMs::from_std(time.allowed_lateness),
+                    idle_after: DurationMs::from_std(time.idle_after),
                 }
             })
             .collect()

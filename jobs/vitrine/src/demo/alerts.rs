@@ -113,7 +113,7 @@ impl AlertRow {
 }
 
 fn local(instant_us: i64, zone: Tz, format: &str) -> String {
-    local_time::local(TimestampMs::from_micros(instant_us).as_ms(), zone, format)
+    local_time::local(TimestampMs::from_micros(instant_us), zone, format)
 }
 
 fn minutes(ms: f64) -> String {

@@ -42,7 +42,7 @@ impl DemoArgs {
         if self.once {
             return plan;
         }
-        let today = Zone(config.time.zone).day_of(wall::now_ms()).date();
+        let today = Zone(config.time.zone).day_of(wall::now()).date();
         Plan {
             start: today - Duration::days(self.days().into()),
             days: self.days() + DAYS_AHEAD,

@@ -21,12 +21,19 @@ use crate::simulate::topic_partitions;
 pub(super) struct FeedProgress {
     /// Events sent.
     pub(super) events: AtomicU64,
-    /// `recorded_at` of the last event, ms UTC; 0 before the first.
-    pub(super) recorded_at_ms: AtomicI64,
+    /// In ms; see [`FeedProgress::recorded_at`].
+    recorded_at: AtomicI64,
     /// A live run has caught up with the wall clock.
     pub(super) has_caught_up: AtomicBool,
     /// No more events will come.
     pub(super) is_finished: AtomicBool,
+}
+
+impl FeedProgress {
+    /// `recorded_at` of the last event; 1970 before the first.
+    pub(super) fn recorded_at(&self) -> TimestampMs {
+        TimestampMs::from_ms(self.recorded_at.load(Ordering::Relaxed))
+    }
 }
 
 /// Simulates `plan` to files and broker; returns when the plan is over or no shard reads any more.
@@ -85,7 +92,7 @@ const MAX_SLEEP_MS: i64 = 1_000;
 impl Feeder {
     /// Waits until the wall clock has reached `recorded_at`.
     fn wait_for(&mut self, recorded_at: TimestampMs, topic: Topic) -> Result<(), simulator::Error> {
-        while let ahead @ 1.. = (recorded_at - TimestampMs::from_ms(wall::now_ms())).as_ms() {
+        while let ahead @ 1.. = (recorded_at - wall::now()).as_ms() {
             self.progress.has_caught_up.store(true, Ordering::Relaxed);
             self.files.flush()?;
             let rest = Duration::from_millis(ahead.min(MAX_SLEEP_MS).unsigned_abs());
@@ -121,7 +128,7 @@ impl EventSink for Feeder {
         let record = Outgoing {
             key: key.map(|key| Bytes::copy_from_slice(key.as_bytes())),
             payload: Some(Bytes::copy_from_slice(payload)),
-            created_at_ms: self.is_live.then(wall::now_ms),
+            created_at: self.is_live.then(wall::now),
         };
         let topic_partition = &self.topic_partitions[topic.index()][partition as usize];
         self.producer
@@ -129,7 +136,7 @@ impl EventSink for Feeder {
             .map_err(stopped(topic))?;
         self.progress.events.fetch_add(1, Ordering::Relaxed);
         self.progress
-            .recorded_at_ms
+            .recorded_at
             .store(recorded_at.as_ms(), Ordering::Relaxed);
         Ok(())
     }

@@ -50,7 +50,7 @@ pub(super) async fn watch(
             let message = format!("days, {events} events; computing windows, epoch {epoch}");
             progress.update(days.into(), &message);
         } else {
-            let day = zone.day_of(feed.recorded_at_ms.load(Ordering::Relaxed));
+            let day = zone.day_of(feed.recorded_at());
             let done = (day.date() - start).num_days().clamp(0, days.into());
             let message = format!("days, {events} events, epoch {epoch}");
             progress.update(done.unsigned_abs(), &message);
@@ -91,12 +91,12 @@ async fn follow(
 }
 
 fn show_epoch(config: &Config, feed: &FeedProgress, epoch: i64) {
-    let clock = |instant_ms| local(instant_ms, config.time.zone, "%H:%M:%S");
+    let clock = |instant| local(instant, config.time.zone, "%H:%M:%S");
     eprintln!(
         "{}  epoch {epoch}, {} events, the last recorded at {}",
-        clock(wall::now_ms()),
+        clock(wall::now()),
         HumanCount(feed.events.load(Ordering::Relaxed)),
-        clock(feed.recorded_at_ms.load(Ordering::Relaxed)),
+        clock(feed.recorded_at()),
     );
 }
 

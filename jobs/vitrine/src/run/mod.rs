@@ -14,8 +14,9 @@ mod sinks;
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use pipeline::publisher::{RunSummary, Until};
+use schemas::time::TimestampMs;
 use tokio::sync::watch;
 
 pub(crate) use self::inputs::{Inputs, kafka_settings};
@@ -50,7 +51,7 @@ impl RunArgs {
         match (self.until_caught_up, self.drain, self.drain_to) {
             (true, ..) => Until::CaughtUp,
             (_, true, _) => Until::Drained,
-            (.., Some(instant)) => Until::DrainedTo(instant.timestamp_millis()),
+            (.., Some(instant)) => Until::DrainedTo(TimestampMs::from_datetime(instant)),
             _ => Until::Stopped,
         }
     }
@@ -76,10 +77,6 @@ pub(crate) async fn run(args: &RunArgs, config: &Config) -> anyhow::Result<()> {
 }
 
 fn lines(summary: &RunSummary) -> Vec<String> {
-    let drained_to = summary
-        .drained_to_ms
-        .and_then(DateTime::from_timestamp_millis)
-        .map(|instant| instant.to_rfc3339_opts(SecondsFormat::Millis, true));
     let counts = format!(
         "epoch {}: read {} = accepted {} + duplicate {} + too late {} + dead letters {}; {} metric rows",
         summary.epoch,
@@ -90,7 +87,8 @@ fn lines(summary: &RunSummary) -> Vec<String> {
         summary.dead,
         summary.rows
     );
-    drained_to
+    summary
+        .drained_to
         .map(|instant| format!("drained to {instant}"))
         .into_iter()
         .chain([counts])

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use jobs::alerts::AlertRules;
 use jobs::catalogue;
 use jobs::reference::{ReferenceArchive, RetailReference};
+use pipeline::decode::TopicSettings;
 use pipeline::publisher::{EpochRecord, PublisherSettings, RunSummary, Until};
 use pipeline::run::process::Process;
 use pipeline::shard::ShardSettings;
 use pipeline::time::Zone;
+use schemas::time::DurationMs;
 use tokio::sync::watch;
 
 use super::HEARTBEAT;
@@ -40,7 +42,7 @@ pub(crate) async fn process(
         (Some(kafka), _) => Some(stop_offsets(kafka, &shards)?),
     };
     let topics = config.topic_settings();
-    let by_topic = |pick: fn(&pipeline::decode::TopicSettings) -> i64| -> BTreeMap<String, i64> {
+    let by_topic = |pick: fn(&TopicSettings) -> DurationMs| -> BTreeMap<String, DurationMs> {
         topics
             .iter()
             .map(|topic| (topic.topic.name().to_owned(), pick(topic)))
@@ -60,8 +62,8 @@ pub(crate) async fn process(
                 .iter()
                 .map(|topic| (topic.name.clone(), topic.topic))
                 .collect(),
-            lateness: by_topic(|topic| topic.allowed_lateness_ms),
-            bounds: by_topic(|topic| topic.out_of_orderness_ms),
+            lateness: by_topic(|topic| topic.allowed_lateness),
+            bounds: by_topic(|topic| topic.out_of_orderness),
             rules: rules.cards(),
             checkpoint_every: 128,
             heartbeat: HEARTBEAT,

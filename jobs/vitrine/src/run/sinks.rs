@@ -65,7 +65,7 @@ fn destinations(
 ) -> anyhow::Result<AlertDestinations> {
     let mut destinations = AlertDestinations::default();
     let schedule = Schedule {
-        max_age_ms: Some(DurationMs::from_std(config.alerts.max_age).as_ms()),
+        max_age: Some(DurationMs::from_std(config.alerts.max_age)),
         ..Schedule::default()
     };
     for settings in &config.alerts.webhooks {
@@ -92,7 +92,7 @@ fn destinations(
         });
         // The topic gets every alert, however old.
         let without_age_limit = Schedule {
-            max_age_ms: None,
+            max_age: None,
             ..Schedule::default()
         };
         destinations

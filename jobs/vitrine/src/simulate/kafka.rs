@@ -28,7 +28,7 @@ pub(super) fn run(
     pace: Pace,
     on_progress: impl FnMut(u64),
 ) -> anyhow::Result<SimulationSummary> {
-    refuse_future_days(plan, wall::now_ms())?;
+    refuse_future_days(plan, wall::now())?;
     let kafka = kafka_settings(config);
     let topics = config.topics.inputs();
     let counts = partition_counts(&kafka, &topics)?;
@@ -49,9 +49,9 @@ pub(super) fn run(
 }
 
 /// An event of tomorrow would be future-dated (K5).
-fn refuse_future_days(plan: &Plan, now_ms: i64) -> anyhow::Result<()> {
+fn refuse_future_days(plan: &Plan, now: TimestampMs) -> anyhow::Result<()> {
     let last = plan.last_day()?;
-    let today = Zone(plan.zone).day_of(now_ms).date();
+    let today = Zone(plan.zone).day_of(now).date();
     if last <= today {
         return Ok(());
     }
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn future_days_are_refused_and_today_is_not() {
         // 2026-01-05 23:59 and 2026-01-06 00:01 in Shanghai
-        let (evening, next_day) = (1_767_628_740_000, 1_767_628_860_000);
+        let [evening, next_day] = [1_767_628_740_000, 1_767_628_860_000].map(TimestampMs::from_ms);
         let error = refuse_future_days(&plan(), evening).unwrap_err();
         assert!(error.to_string().contains("2026-01-06"), "{error}");
         assert!(refuse_future_days(&plan(), next_day).is_ok());
@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn a_plan_that_leaves_the_calendar_is_wrong_usage() {
         for days in [0, 100_000_000, u32::MAX] {
-            let error = refuse_future_days(&Plan { days, ..plan() }, 0).unwrap_err();
+            let plan = Plan { days, ..plan() };
+            let error = refuse_future_days(&plan, TimestampMs::from_ms(0)).unwrap_err();
             assert_eq!(exit::code(&error), 2, "{error}");
         }
     }

@@ -64,9 +64,9 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
 
-    fn due(pace: Pace, recorded_at_ms: &[i64]) -> Vec<u128> {
+    fn due(pace: Pace, recorded_ms: &[i64]) -> Vec<u128> {
         let mut pacer = Pacer::new(pace);
-        recorded_at_ms
+        recorded_ms
             .iter()
             .map(|&ms| pacer.due(TimestampMs::from_ms(ms)).as_millis())
             .collect()

@@ -88,6 +88,6 @@ fn part_of(file: &Path) -> PathBuf {
 
 /// The epoch of a session and when it was committed.
 pub(super) fn epoch_of(session: &Session) -> String {
-    let committed_at = local(session.committed_at_ms(), Tz::UTC, "%Y-%m-%dT%H:%M:%SZ");
+    let committed_at = local(session.committed_at(), Tz::UTC, "%Y-%m-%dT%H:%M:%SZ");
     format!("epoch={} of {committed_at}", session.epoch())
 }

@@ -8,6 +8,7 @@ use object_store::memory::InMemory;
 use pipeline::error::{Error, ErrorKind};
 use pipeline::query::Engine;
 use pipeline::query::catalog::{Snapshot, ViewText};
+use schemas::time::TimestampMs;
 
 use super::print::epoch_of;
 use super::print::print;
@@ -24,7 +25,7 @@ pub(super) async fn session() -> Session {
     };
     let snapshot = Snapshot {
         epoch: 7,
-        committed_at_ms: 1_767_542_400_000,
+        committed_at: TimestampMs::from_ms(1_767_542_400_000),
         zone: chrono_tz::Asia::Shanghai,
         tables: Vec::new(),
         finality: Vec::new(),

@@ -11,6 +11,7 @@ use pipeline::publisher::EpochRecord;
 use pipeline::run::housekeeping::last_housekept;
 use pipeline::run::status::{ShardStatus, bytes_below, shards};
 use pipeline::time::wall;
+use schemas::time::DurationMs;
 
 use super::report::{
     EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, SealedShard, StatusReport,
@@ -48,7 +49,7 @@ pub(super) async fn status(config: &Config) -> anyhow::Result<StatusReport> {
 async fn housekeeping(store: &Arc<dyn ObjectStore>) -> Option<HousekeepingStatus> {
     match last_housekept(store).await {
         Ok(last) => last.map(|done| HousekeepingStatus {
-            age_ms: wall::now_ms() - done.ran_at_ms,
+            age: wall::now() - done.ran_at,
             done,
         }),
         Err(error) => {
@@ -64,13 +65,13 @@ impl StatusReport {
         self.shards.push(SealedShard {
             shard: shard.shard,
             seal: last.map(|(number, _)| *number),
-            sealed_at_ms: last.map(|(_, seal)| seal.sealed_at_ms),
+            sealed_at: last.map(|(_, seal)| seal.sealed_at),
             state_bytes: shard.checkpoint_bytes,
         });
-        let bounds: BTreeMap<String, i64> = config
+        let bounds: BTreeMap<String, DurationMs> = config
             .topic_settings()
             .into_iter()
-            .map(|topic| (topic.name, topic.out_of_orderness_ms))
+            .map(|topic| (topic.name, topic.out_of_orderness))
             .collect();
         let inputs = last.into_iter().flat_map(|(_, seal)| &seal.inputs);
         for input in inputs.filter(|input| input.accounted) {
@@ -80,8 +81,8 @@ impl StatusReport {
                 topic: input.input.topic.clone(),
                 partition: input.input.partition,
                 next_offset: input.next_offset,
-                watermark_ms: input
-                    .highest_ms
+                watermark: input
+                    .highest
                     .zip(bound)
                     .map(|(highest, bound)| highest - bound),
                 at_end: input.at_end,
@@ -142,9 +143,9 @@ impl StatusReport {
     fn set_epoch(&mut self, epoch: &EpochRecord) {
         self.epoch = Some(EpochStatus {
             epoch: epoch.epoch,
-            committed_at_ms: epoch.committed_at_ms,
-            age_ms: wall::now_ms() - epoch.committed_at_ms,
-            drained_to_ms: epoch.drained_to_ms,
+            committed_at: epoch.committed_at,
+            age: wall::now() - epoch.committed_at,
+            drained_to: epoch.drained_to,
             unrevised_windows: epoch.unrevised.len(),
         });
         self.finality = epoch
@@ -153,7 +154,7 @@ impl StatusReport {
             .map(|row| FinalUntil {
                 table: row.table.clone(),
                 window_kind: row.window_kind.clone(),
-                until_ms: row.until_ms,
+                until: row.until,
             })
             .collect();
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
 use chrono_tz::Tz;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::report::{
     EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, OpenAlert, SealedShard, StatusReport,
@@ -35,7 +36,7 @@ pub(super) fn page(report: &StatusReport, zone: Tz) -> String {
     if !report.finality.is_empty() {
         let rows = finality(&report.finality)
             .into_iter()
-            .map(|(table, kinds, until_ms)| vec![table, kinds, local(until_ms, zone)]);
+            .map(|(table, kinds, until)| vec![table, kinds, local(until, zone)]);
         lines.push(table(&["table", "windows", "final until"], rows));
     }
     if !report.dead_letters.is_empty() {
@@ -59,11 +60,11 @@ fn epoch(epoch: Option<&EpochStatus>, zone: Tz) -> Vec<String> {
     let mut lines = vec![format!(
         "epoch {}, published {} ago ({})",
         epoch.epoch,
-        span(epoch.age_ms),
-        local(epoch.committed_at_ms, zone)
+        span(epoch.age),
+        local(epoch.committed_at, zone)
     )];
-    if let Some(instant_ms) = epoch.drained_to_ms {
-        lines.push(format!("drained to {}", local(instant_ms, zone)));
+    if let Some(instant) = epoch.drained_to {
+        lines.push(format!("drained to {}", local(instant, zone)));
     }
     if epoch.unrevised_windows > 0 {
         lines.push(format!(
@@ -76,15 +77,15 @@ fn epoch(epoch: Option<&EpochStatus>, zone: Tz) -> Vec<String> {
 
 /// When housekeeping last ran, what went, and what stays for a while.
 fn housekeeping(last: Option<&HousekeepingStatus>, zone: Tz) -> String {
-    let Some(HousekeepingStatus { age_ms, done }) = last else {
+    let Some(HousekeepingStatus { age, done }) = last else {
         return "housekeeping: never".to_owned();
     };
     format!(
         "housekeeping: {} ago ({})\n  \
          deleted: {} table files ({}), {} log records and {} checkpoints ({}), {} delivered sink files ({}), {} leases\n  \
          waiting: {} replaced table files ({}), until they are old enough and no reader holds them",
-        span(*age_ms),
-        local(done.ran_at_ms, zone),
+        span(*age),
+        local(done.ran_at, zone),
         done.tables.files,
         ByteSize(done.tables.bytes),
         done.logs.records,
@@ -103,7 +104,7 @@ fn shards(shards: &[SealedShard], zone: Tz) -> String {
         vec![
             shard.shard.to_string(),
             or_dash(shard.seal, |seal| seal.to_string()),
-            or_dash(shard.sealed_at_ms, |ms| local(ms, zone)),
+            or_dash(shard.sealed_at, |instant| local(instant, zone)),
             or_dash(shard.state_bytes, |bytes| ByteSize(bytes).to_string()),
         ]
     });
@@ -116,7 +117,7 @@ fn inputs(inputs: &[InputStatus], zone: Tz) -> String {
             input.shard.to_string(),
             format!("{}/{}", input.topic, input.partition),
             input.next_offset.to_string(),
-            or_dash(input.watermark_ms, |ms| local(ms, zone)),
+            or_dash(input.watermark, |instant| local(instant, zone)),
             if input.at_end { "yes" } else { "no" }.to_owned(),
             or_dash(input.lag, |lag| lag.to_string()),
         ]
@@ -142,7 +143,7 @@ fn open_alerts(alerts: &[OpenAlert], zone: Tz) -> Vec<String> {
             alert.severity.clone(),
             alert.rule_id.clone(),
             alert.subject.clone(),
-            local(alert.first_fired_at_ms, zone),
+            local(alert.first_fired_at, zone),
         ]
     });
     lines.push(table(&["severity", "rule", "subject", "since"], rows));
@@ -159,26 +160,26 @@ fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), show)
 }
 
-fn local(instant_ms: i64, zone: Tz) -> String {
-    local_time::local(instant_ms, zone, "%Y-%m-%d %H:%M:%S")
+fn local(instant: TimestampMs, zone: Tz) -> String {
+    local_time::local(instant, zone, "%Y-%m-%d %H:%M:%S")
 }
 
 /// One line for all window kinds of a table that are final until the same instant.
-fn finality(rows: &[FinalUntil]) -> Vec<(String, String, i64)> {
-    let mut lines: BTreeMap<(&str, i64), Vec<&str>> = BTreeMap::new();
+fn finality(rows: &[FinalUntil]) -> Vec<(String, String, TimestampMs)> {
+    let mut lines: BTreeMap<(&str, TimestampMs), Vec<&str>> = BTreeMap::new();
     for row in rows {
-        let kinds = lines.entry((&row.table, row.until_ms)).or_default();
+        let kinds = lines.entry((&row.table, row.until)).or_default();
         kinds.push(&row.window_kind);
     }
     lines
         .into_iter()
-        .map(|((table, until_ms), kinds)| (table.to_owned(), kinds.join(" "), until_ms))
+        .map(|((table, until), kinds)| (table.to_owned(), kinds.join(" "), until))
         .collect()
 }
 
 /// `42s`, `5m 3s`, `2h 5m`, `3d 4h`.
-fn span(ms: i64) -> String {
-    let s = ms.max(0) / 1000;
+fn span(duration: DurationMs) -> String {
+    let s = duration.to_std().as_secs();
     match s {
         0..60 => format!("{s}s"),
         60..3600 => format!("{}m {}s", s / 60, s % 60),
@@ -216,6 +217,9 @@ mod tests {
     use super::super::report::{ReasonCount, Totals};
     use super::*;
 
+    /// 2026-01-05 00:00 in Shanghai.
+    const MIDNIGHT: TimestampMs = TimestampMs::from_ms(1_767_542_400_000);
+
     #[test]
     fn an_empty_storage_has_no_epoch() {
         let page = page(&StatusReport::default(), chrono_tz::Asia::Shanghai);
@@ -231,15 +235,15 @@ mod tests {
         let report = StatusReport {
             epoch: Some(EpochStatus {
                 epoch: 12,
-                committed_at_ms: 1_767_542_400_000,
-                age_ms: 65_000,
-                drained_to_ms: None,
+                committed_at: MIDNIGHT,
+                age: DurationMs::from_secs(65),
+                drained_to: None,
                 unrevised_windows: 2,
             }),
             shards: vec![SealedShard {
                 shard: 0,
                 seal: Some(40),
-                sealed_at_ms: Some(1_767_542_400_000),
+                sealed_at: Some(MIDNIGHT),
                 state_bytes: None,
             }],
             inputs: vec![InputStatus {
@@ -247,7 +251,7 @@ mod tests {
                 topic: "orders.v1".to_owned(),
                 partition: 0,
                 next_offset: 1234,
-                watermark_ms: Some(1_767_542_340_000),
+                watermark: Some(MIDNIGHT - DurationMs::MINUTE),
                 at_end: true,
                 lag: None,
             }],
@@ -268,13 +272,13 @@ mod tests {
                 rule_id: "A01".to_owned(),
                 severity: "S2".to_owned(),
                 state: "firing".to_owned(),
-                first_fired_at_ms: 1_767_542_400_000,
+                first_fired_at: MIDNIGHT,
             }],
             finality: ["D1", "W1"]
                 .map(|kind| FinalUntil {
                     table: "metrics.sell_through".to_owned(),
                     window_kind: kind.to_owned(),
-                    until_ms: 1_767_542_400_000,
+                    until: MIDNIGHT,
                 })
                 .into(),
             ..StatusReport::default()
@@ -298,7 +302,8 @@ mod tests {
 
     #[test]
     fn spans_have_two_units_at_most() {
-        let spans = [-5, 59_999, 60_000, 3_600_000, 90_000_000].map(span);
+        let spans =
+            [-5, 59_999, 60_000, 3_600_000, 90_000_000].map(|ms| span(DurationMs::from_ms(ms)));
         assert_eq!(spans, ["0s", "59s", "1m 0s", "1h 0m", "1d 1h"]);
     }
 }

@@ -1,6 +1,7 @@
 //! What `vitrine status` reports; its JSON is for scripts.
 
 use pipeline::run::housekeeping::Housekept;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 /// The state of a storage and its inputs. Instants are ms UTC.
@@ -25,7 +26,8 @@ pub(super) struct StatusReport {
 /// The last run of housekeeping in which something went, or a later one within the hour.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct HousekeepingStatus {
-    pub(super) age_ms: i64,
+    #[serde(rename = "age_ms")]
+    pub(super) age: DurationMs,
     #[serde(flatten)]
     pub(super) done: Housekept,
 }
@@ -33,10 +35,13 @@ pub(super) struct HousekeepingStatus {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct EpochStatus {
     pub(super) epoch: i64,
-    pub(super) committed_at_ms: i64,
-    pub(super) age_ms: i64,
+    #[serde(rename = "committed_at_ms")]
+    pub(super) committed_at: TimestampMs,
+    #[serde(rename = "age_ms")]
+    pub(super) age: DurationMs,
     /// Event time was advanced to this instant (`run --drain`).
-    pub(super) drained_to_ms: Option<i64>,
+    #[serde(rename = "drained_to_ms")]
+    pub(super) drained_to: Option<TimestampMs>,
     /// Windows that ended and wait for their next revision.
     pub(super) unrevised_windows: usize,
 }
@@ -45,7 +50,8 @@ pub(super) struct EpochStatus {
 pub(super) struct SealedShard {
     pub(super) shard: u32,
     pub(super) seal: Option<u64>,
-    pub(super) sealed_at_ms: Option<i64>,
+    #[serde(rename = "sealed_at_ms")]
+    pub(super) sealed_at: Option<TimestampMs>,
     pub(super) state_bytes: Option<u64>,
 }
 
@@ -55,7 +61,8 @@ pub(super) struct InputStatus {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) next_offset: i64,
-    pub(super) watermark_ms: Option<i64>,
+    #[serde(rename = "watermark_ms")]
+    pub(super) watermark: Option<TimestampMs>,
     pub(super) at_end: bool,
     pub(super) lag: Option<i64>,
 }
@@ -83,7 +90,8 @@ pub(super) struct OpenAlert {
     pub(super) rule_id: String,
     pub(super) severity: String,
     pub(super) state: String,
-    pub(super) first_fired_at_ms: i64,
+    #[serde(rename = "first_fired_at_ms")]
+    pub(super) first_fired_at: TimestampMs,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -91,5 +99,6 @@ pub(super) struct FinalUntil {
     pub(super) table: String,
     pub(super) window_kind: String,
     /// Windows that end here or earlier are final.
-    pub(super) until_ms: i64,
+    #[serde(rename = "until_ms")]
+    pub(super) until: TimestampMs,
 }

@@ -2,24 +2,27 @@
 
 use bytes::Bytes;
 use schemas::time::DurationMs;
+use schemas::time::TimestampMs;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::time::fixture::{at, ms};
 
 /// 2026-01-06 09:00 in Shanghai.
 const NINE: i64 = 1_767_661_200_000;
 const SKEW: i64 = 300_000;
+const DAY: i64 = DurationMs::DAY.as_ms();
 /// How far below the highest a record of these tests may lie: `out_of_orderness` + `allowed_lateness`.
-const SPAN: i64 = 60_000 + 2 * DAY_MS;
+const SPAN: i64 = 60_000 + 2 * DAY;
 const PARTITIONS: u32 = 4;
 
 fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
     let settings = TopicSettings {
         topic,
         name: topic.default_topic().to_owned(),
-        out_of_orderness_ms: 60_000,
-        allowed_lateness_ms: 2 * DAY_MS,
-        idle_after_ms: 30_000,
+        out_of_orderness: ms(60_000),
+        allowed_lateness: 2 * DurationMs::DAY,
+        idle_after: ms(30_000),
     };
     let limits = Limits {
         max_future_skew: DurationMs::from_ms(SKEW),
@@ -56,17 +59,17 @@ fn line(payload: Vec<u8>) -> Record {
         key: None,
         payload_len: payload.len() as u64,
         payload: Some(Bytes::from(payload)),
-        timestamp_ms: None,
+        timestamp: None,
         timestamp_kind: TimestampKind::None,
         headers: Vec::new(),
     }
 }
 
-/// A record of Kafka, sent at `timestamp_ms`.
-fn sent(payload: Vec<u8>, key: &str, kind: TimestampKind, timestamp_ms: i64) -> Record {
+/// A record of Kafka, sent at `timestamp`.
+fn sent(payload: Vec<u8>, key: &str, kind: TimestampKind, timestamp: TimestampMs) -> Record {
     Record {
         key: Some(Bytes::copy_from_slice(key.as_bytes())),
-        timestamp_ms: Some(timestamp_ms),
+        timestamp: Some(timestamp),
         timestamp_kind: kind,
         ..line(payload)
     }
@@ -115,11 +118,11 @@ fn k03_behind_the_values_come_future_then_place_then_key_then_late_then_duplicat
     ];
     for (changes, occurred_at, key, expected) in table {
         let payload = order("known", occurred_at, changes);
-        let record = sent(payload, key, TimestampKind::CreateTime, NINE);
+        let record = sent(payload, key, TimestampKind::CreateTime, at(NINE));
         assert_eq!(said(&mut judge, &record), expected);
     }
     let again = order("later", NINE + SPAN, json!({}));
-    let record = sent(again, "C1", TimestampKind::CreateTime, NINE + SPAN);
+    let record = sent(again, "C1", TimestampKind::CreateTime, at(NINE + SPAN));
     assert_eq!(said(&mut judge, &record), "duplicate");
 
     let counters = judge.counters();
@@ -161,7 +164,7 @@ fn k01_the_key_of_a_line_is_its_payloads_id() {
             order("e", NINE, json!({})),
             "",
             TimestampKind::CreateTime,
-            NINE,
+            at(NINE),
         )
     };
     assert_eq!(said(&mut orders(), &keyless), "key_mismatch");
@@ -200,32 +203,32 @@ fn k05_by_kafka_the_timestamp_bounds_it_too() {
         (LogAppendTime, SKEW, "accepted"),
         (LogAppendTime, SKEW + 1, "future_dated"),
         (CreateTime, SKEW + 1, "accepted"),
-        (CreateTime, DAY_MS, "accepted"),
-        (CreateTime, DAY_MS + 1, "future_dated"),
+        (CreateTime, DAY, "accepted"),
+        (CreateTime, DAY + 1, "future_dated"),
     ] {
         let payload = || order("e", NINE + ahead, json!({}));
-        let record = sent(payload(), "C1", kind, NINE);
+        let record = sent(payload(), "C1", kind, at(NINE));
         assert_eq!(said(&mut orders(), &record), expected, "{kind:?} {ahead}");
         // What a timestamp says is no matter to files.
         assert_eq!(said(&mut orders(), &line(payload())), "accepted");
     }
     // The first rule holds beside the second.
     let payload = order("e", NINE, json!({"recorded_at": NINE - SKEW - 1}));
-    let record = sent(payload, "C1", CreateTime, NINE);
+    let record = sent(payload, "C1", CreateTime, at(NINE));
     assert_eq!(said(&mut orders(), &record), "future_dated");
 }
 
 #[test]
 fn k05_no_wall_clock_has_a_say() {
     // 2001 and 2096: a replay of either is judged as it was when it came.
-    for at in [980_000_000_000, 3_980_000_000_000] {
+    for instant in [980_000_000_000, 3_980_000_000_000] {
         let record = sent(
-            order("e", at, json!({})),
+            order("e", instant, json!({})),
             "C1",
             TimestampKind::LogAppendTime,
-            at,
+            at(instant),
         );
-        assert_eq!(said(&mut orders(), &record), "accepted", "{at}");
+        assert_eq!(said(&mut orders(), &record), "accepted", "{instant}");
     }
 }
 
@@ -233,9 +236,10 @@ fn k05_no_wall_clock_has_a_say() {
 fn k05_a_timestamp_that_no_clock_shows_is_compared_like_any_other() {
     use TimestampKind::{CreateTime, LogAppendTime};
     for kind in [CreateTime, LogAppendTime] {
-        let at = |timestamp_ms| sent(order("e", NINE, json!({})), "C1", kind, timestamp_ms);
-        assert_eq!(said(&mut orders(), &at(i64::MAX)), "accepted");
-        assert_eq!(said(&mut orders(), &at(i64::MIN)), "future_dated");
+        let sent_at = |timestamp| sent(order("e", NINE, json!({})), "C1", kind, timestamp);
+        let (last, first) = (sent_at(TimestampMs::MAX), sent_at(TimestampMs::MIN));
+        assert_eq!(said(&mut orders(), &last), "accepted");
+        assert_eq!(said(&mut orders(), &first), "future_dated");
     }
 }
 
@@ -256,7 +260,7 @@ fn k06_late_is_strictly_below_the_limit_that_accepted_records_move() {
     assert_eq!(said_of(&mut judge, "e", NINE), "accepted");
     // Nor does an earlier record take it back.
     assert_eq!(said_of(&mut judge, "f", NINE - 1), "too_late");
-    assert_eq!(judge.highest_ms(), Some(NINE + SPAN));
+    assert_eq!(judge.highest(), Some(at(NINE + SPAN)));
     // Another partition has heard nothing of all that.
     assert_eq!(said_of(&mut orders(), "c", NINE - 1), "accepted");
 }

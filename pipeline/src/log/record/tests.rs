@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::versions::with_format;
+use crate::time::fixture::at;
 
 const LAYOUT: u16 = 3;
 
@@ -15,7 +16,7 @@ fn place(number: u64) -> RecordPlace {
             nonce: 0x1234_5678_9abc,
         },
         previous: [7; 32],
-        put_at_ms: 1_767_571_200_000,
+        put_at: at(1_767_571_200_000),
     }
 }
 
@@ -29,7 +30,7 @@ fn what_goes_in_comes_out_compressed_or_not() {
         assert_eq!(record.position(), LogPosition { number: 9, hash });
         assert_eq!(record.header.claim, place(9).claim);
         assert_eq!(record.header.previous, [7; 32]);
-        assert_eq!(record.header.put_at_ms, 1_767_571_200_000);
+        assert_eq!(record.header.put_at, at(1_767_571_200_000));
     }
     assert!(
         encode(place(9), &[0; 100_000]).0.len() < 1_000,

@@ -32,7 +32,7 @@ impl FeedGrid {
         feed: &FeedDefinition,
         changed: &[Day],
         final_before: Day,
-        (epoch, now_ms): (i64, i64),
+        (epoch, now): (i64, TimestampMs),
     ) -> Vec<StatusRow> {
         let (Some(first), Some(complete)) = (self.days.keys().next(), self.last_complete) else {
             return Vec::new();
@@ -57,7 +57,7 @@ impl FeedGrid {
                     rows,
                     checksum,
                     sequence: self.sequence,
-                    emitted_at: TimestampMs::from_ms(now_ms).as_micros(),
+                    emitted_at: now.as_micros(),
                     epoch,
                 }
             })

@@ -311,7 +311,7 @@ pub fn step(
     grid: &mut FeedGrid,
     published: &Published,
     table: &SchemaRef,
-    (epoch, as_of_ms): (i64, i64),
+    (epoch, as_of): (i64, TimestampMs),
     final_before: Option<Day>,
 ) -> Result<FeedStep> {
     let metric = feed.metric();
@@ -337,9 +337,9 @@ pub fn step(
         if changes.keys.is_empty() {
             continue;
         }
-        let batch = table_rows(feed, &changes, day, table, epoch, as_of_ms).map_err(&wrong)?;
+        let batch = table_rows(feed, &changes, day, table, epoch, as_of).map_err(&wrong)?;
         if let Some(topic) = &feed.topic {
-            let records = records(feed, grid, &changes, (day, epoch, as_of_ms), topic);
+            let records = records(feed, grid, &changes, (day, epoch, as_of), topic);
             step.records.extend(records.map_err(&wrong)?);
         }
         step.rows.push(batch);
@@ -349,7 +349,7 @@ pub fn step(
     if let Some(final_before) = final_before {
         let changed = step.published.iter().map(|(_, window, _)| window.first);
         let changed: Vec<Day> = changed.collect();
-        step.status = grid.controls(feed, &changed, final_before, (epoch, as_of_ms));
+        step.status = grid.controls(feed, &changed, final_before, (epoch, as_of));
     }
     if let Some(topic) = &feed.topic {
         let records = step.status.iter().map(|row| row.record(topic));
@@ -364,13 +364,11 @@ fn table_rows(
     day: Day,
     table: &SchemaRef,
     epoch: i64,
-    as_of_ms: i64,
+    as_of: TimestampMs,
 ) -> Result<RecordBatch, ArrowError> {
     let rows = changes.rows.num_rows();
     let kind = (feed.calendar)(day);
-    let as_of =
-        TimestampMicrosecondArray::from(vec![TimestampMs::from_ms(as_of_ms).as_micros(); rows])
-            .with_timezone("UTC");
+    let as_of = TimestampMicrosecondArray::from(vec![as_of.as_micros(); rows]).with_timezone("UTC");
     conform(
         &changes.rows,
         table,

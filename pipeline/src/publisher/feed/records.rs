@@ -3,6 +3,7 @@
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
+use schemas::time::TimestampMs;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -18,7 +19,7 @@ pub(super) fn records(
     feed: &FeedDefinition,
     grid: &mut FeedGrid,
     changes: &RowChanges,
-    (day, epoch, as_of_ms): (Day, i64, i64),
+    (day, epoch, as_of): (Day, i64, TimestampMs),
     topic: &str,
 ) -> Result<Vec<SinkRecord>, ArrowError> {
     let rows = &changes.rows;
@@ -45,7 +46,7 @@ pub(super) fn records(
                 flag: flag.value(row),
                 is_zero_filled: filled.value(row),
                 revision: changes.revisions[row],
-                as_of_ms,
+                as_of,
             })
         });
         let value = value
@@ -77,7 +78,7 @@ struct Body<'a> {
     flag: bool,
     is_zero_filled: bool,
     revision: i32,
-    as_of_ms: i64,
+    as_of: TimestampMs,
 }
 
 impl Serialize for Body<'_> {
@@ -91,7 +92,7 @@ impl Serialize for Body<'_> {
         map.serialize_entry(&self.feed.flag, &self.flag)?;
         map.serialize_entry(ZERO_FILLED, &self.is_zero_filled)?;
         map.serialize_entry("revision", &self.revision)?;
-        map.serialize_entry("as_of", &self.as_of_ms)?;
+        map.serialize_entry("as_of", &self.as_of)?;
         map.end()
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::fixture::at;
 
 fn feed() -> FeedDefinition {
     FeedDefinition {
@@ -51,7 +52,7 @@ fn read(steps: &[Vec<(Day, Cells)>], last: i32) -> BTreeMap<(String, i32), i64> 
             &mut grid,
             &published,
             &table(),
-            (index as i64 + 1, 0),
+            (index as i64 + 1, at(0)),
             None,
         )
         .unwrap();
@@ -129,7 +130,7 @@ fn a_day_is_final_once_and_restated_when_it_changes_after_that() {
             grid.update(day, cells);
         }
         grid.complete(Day(3));
-        let at = (1, 0);
+        let at = (1, at(0));
         let step = step(
             &feed,
             &mut grid,

@@ -7,28 +7,32 @@ mod life;
 use std::time::Duration;
 
 use super::*;
-use life::{DAY_MS, Died, Durable, Life, SHARDS, given, quiet, seal};
+use crate::time::fixture::{at, ms};
+use life::{Died, Durable, Life, SHARDS, given, quiet, seal};
 
 /// Three rounds of seals, a window that ends, a late change to it, and a minute of silence.
 fn story(life: &mut Life<'_>) -> Result<(), Died> {
-    let steps: [(u64, i64, bool); 3] =
-        [(1, 1_000, true), (2, DAY_MS, false), (3, DAY_MS + 1, true)];
-    for (read, clock_ms, touches) in steps {
+    let steps: [(u64, TimestampMs, bool); 3] = [
+        (1, at(1_000), true),
+        (2, at(0) + DurationMs::DAY, false),
+        (3, at(1) + DurationMs::DAY, true),
+    ];
+    for (read, clock, touches) in steps {
         for shard in 0..SHARDS {
             let known = life.durable.shards.get(&shard);
             let last = known.and_then(|seals| seals.last());
             if last.is_some_and(|seal| seal.inputs[0].counters.read >= read) {
                 continue;
             }
-            life.append(shard, seal(shard, read, clock_ms, touches));
+            life.append(shard, seal(shard, read, clock, touches));
         }
         // A revision of a window may come five minutes after the one before it.
         life.now.monotonic += Duration::from_secs(300);
-        life.now.wall_ms += 300_000;
+        life.now.wall_time += ms(300_000);
         life.settle()?;
     }
     for shard in 0..SHARDS {
-        life.append(shard, quiet(shard, 3, DAY_MS + 60_000));
+        life.append(shard, quiet(shard, 3, at(60_000) + DurationMs::DAY));
     }
     life.now.monotonic += Duration::from_secs(60);
     life.settle()
@@ -163,7 +167,8 @@ fn silence_costs_one_heartbeat_a_minute_and_moves_finality_on() {
     let before = life.machine.last().unwrap().clone();
     for minute in 1..=10 {
         for shard in 0..SHARDS {
-            life.append(shard, quiet(shard, 3, 3 * DAY_MS + minute * 60_000));
+            let clock = at(0) + 3 * DurationMs::DAY + minute * DurationMs::MINUTE;
+            life.append(shard, quiet(shard, 3, clock));
         }
         for _ in 0..6 {
             life.settle().unwrap();
@@ -176,7 +181,7 @@ fn silence_costs_one_heartbeat_a_minute_and_moves_finality_on() {
     );
     let after = life.machine.last().unwrap().clone();
     assert_eq!((after.epoch, &after.tables), (before.epoch, &before.tables));
-    assert!(after.finality[0].until_ms > before.finality[0].until_ms);
+    assert!(after.finality[0].until > before.finality[0].until);
     assert_eq!(after.unrevised, Vec::new());
     // A start goes on from the heartbeat's cut.
     let again = Life::begin(&mut durable, 0, None);
@@ -195,7 +200,8 @@ fn a_checkpoint_comes_due_by_records_so_that_heartbeats_count() {
         assert!(life.machine.due_checkpoint().is_none());
         minute += 1;
         for shard in 0..SHARDS {
-            life.append(shard, quiet(shard, 3, 3 * DAY_MS + minute * 60_000));
+            let clock = at(0) + 3 * DurationMs::DAY + minute * DurationMs::MINUTE;
+            life.append(shard, quiet(shard, 3, clock));
         }
         life.settle().unwrap();
     }
@@ -210,13 +216,13 @@ fn seals_behind_the_cut_wait_for_the_next_epoch() {
     let mut durable = Durable::default();
     let mut life = Life::begin(&mut durable, 0, None);
     for shard in 0..SHARDS {
-        life.append(shard, seal(shard, 1, 1_000, true));
+        life.append(shard, seal(shard, 1, at(1_000), true));
     }
     life.now.monotonic += Duration::from_secs(10);
     let Action::Stage { .. } = life.machine.next(life.now).unwrap() else {
         panic!("an epoch is due");
     };
-    life.append(0, seal(0, 2, 2_000, true));
+    life.append(0, seal(0, 2, at(2_000), true));
     assert_eq!(life.machine.ingested(0), 1, "the cut stands");
     let event = Event::Staged {
         tables: BTreeMap::new(),
@@ -227,7 +233,7 @@ fn seals_behind_the_cut_wait_for_the_next_epoch() {
         panic!("staged");
     };
     assert_eq!(intent.state.cut, BTreeMap::from([(0, 1), (1, 1)]));
-    assert_eq!(intent.state.clocks[&0]["orders"], 1_000);
+    assert_eq!(intent.state.clocks[&0]["orders"], at(1_000));
     let now = life.now;
     life.machine
         .apply(Event::IntentSealed { number: 1 }, now)

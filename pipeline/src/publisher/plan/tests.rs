@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
+use schemas::time::TimestampMs;
 
 use super::*;
-use crate::time::DAY_MS;
+use crate::time::fixture::{at, ms};
 
 const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
 
@@ -41,7 +42,7 @@ fn sales() -> Metric {
 
 fn lateness() -> Lateness {
     let days = [("orders", 2), ("visits", 7), ("complaints", 2)];
-    days.map(|(topic, days)| (topic.to_owned(), days * DAY_MS))
+    days.map(|(topic, days)| (topic.to_owned(), days * DurationMs::DAY))
         .into()
 }
 
@@ -49,28 +50,28 @@ fn day(text: &str) -> Day {
     Day::from_date(text.parse().unwrap())
 }
 
-fn start_ms(text: &str) -> i64 {
-    ZONE.start_ms(day(text))
+fn start(text: &str) -> TimestampMs {
+    ZONE.start(day(text))
 }
 
 #[test]
 fn k07_final_is_window_end_plus_look_ahead_plus_the_largest_lateness_of_the_topics_read() {
-    assert_eq!(wait_ms(&demand(), &lateness()), 2 * DAY_MS);
-    assert_eq!(wait_ms(&sales(), &lateness()), (14 + 7) * DAY_MS);
+    assert_eq!(wait(&demand(), &lateness()), 2 * DurationMs::DAY);
+    assert_eq!(wait(&sales(), &lateness()), (14 + 7) * DurationMs::DAY);
 
     // The window that ends on the 12th is final from the instant on at which the metric's own clock stands 21 days behind its end.
-    let final_until = |clock_ms| {
+    let until = |clock| {
         let clocks = Clocks::from([
-            ("orders".to_owned(), i64::MAX),
-            ("orders+visits".to_owned(), clock_ms),
+            ("orders".to_owned(), TimestampMs::MAX),
+            ("orders+visits".to_owned(), clock),
         ]);
-        final_until_ms(&sales(), &clocks, &lateness()).unwrap()
+        final_until(&sales(), &clocks, &lateness()).unwrap()
     };
-    let end_ms = start_ms("2026-01-12");
-    assert!(final_until(start_ms("2026-02-02")) >= end_ms);
-    assert!(final_until(start_ms("2026-02-02") - 1) < end_ms);
+    let end = start("2026-01-12");
+    assert!(until(start("2026-02-02")) >= end);
+    assert!(until(start("2026-02-02") - ms(1)) < end);
     // Nothing is final by a clock that nobody has seen.
-    assert_eq!(final_until_ms(&sales(), &Clocks::new(), &lateness()), None);
+    assert_eq!(final_until(&sales(), &Clocks::new(), &lateness()), None);
 }
 
 #[test]
@@ -82,22 +83,22 @@ fn k07_a_drain_goes_to_the_last_of_all_windows_that_hold_a_fact() {
         for (shard, (metric, on)) in (0..).zip(touched) {
             planner.holds(shard, [((*metric).to_owned(), day(on))].into());
         }
-        planner.drain_instant_ms(&metrics, ZONE, &lateness())
+        planner.drain_instant(&metrics, ZONE, &lateness())
     };
     assert_eq!(drained_to(&[]), None, "nothing to wait for");
     // Wednesday: its week ends on Monday the 12th, later than its day.
     let wednesday = ("demand", "2026-01-07");
-    assert_eq!(drained_to(&[wednesday]), Some(start_ms("2026-01-14")));
+    assert_eq!(drained_to(&[wednesday]), Some(start("2026-01-14")));
     // What came before it, and whichever came first, changes nothing.
     let monday = ("demand", "2026-01-05");
     for touched in [[wednesday, monday], [monday, wednesday]] {
-        assert_eq!(drained_to(&touched), Some(start_ms("2026-01-14")));
+        assert_eq!(drained_to(&touched), Some(start("2026-01-14")));
     }
     // The metric that waits longest decides, even for an earlier week, unless another's facts lie beyond that.
     let sold = ("sales", "2026-01-01");
-    assert_eq!(drained_to(&[wednesday, sold]), Some(start_ms("2026-01-26")));
+    assert_eq!(drained_to(&[wednesday, sold]), Some(start("2026-01-26")));
     let far = ("demand", "2026-03-01");
-    assert_eq!(drained_to(&[far, sold]), Some(start_ms("2026-03-04")));
+    assert_eq!(drained_to(&[far, sold]), Some(start("2026-03-04")));
 }
 
 #[test]
@@ -107,12 +108,12 @@ fn k07_windows_that_hop_hold_a_fact_until_the_last_one_that_begins_before_it() {
     planner.holds(0, [("margin".to_owned(), day("2026-01-05"))].into());
     // The last one begins on that Monday itself.
     assert_eq!(
-        planner.drain_instant_ms(&hopping, ZONE, &lateness()),
-        Some(start_ms("2026-02-02") + 2 * DAY_MS)
+        planner.drain_instant(&hopping, ZONE, &lateness()),
+        Some(start("2026-02-02") + 2 * DurationMs::DAY)
     );
     // Its only fact is taken back.
     planner.holds(0, BTreeMap::new());
-    assert_eq!(planner.drain_instant_ms(&hopping, ZONE, &lateness()), None);
+    assert_eq!(planner.drain_instant(&hopping, ZONE, &lateness()), None);
 }
 
 #[test]
@@ -120,16 +121,20 @@ fn a_window_is_due_once_its_clock_has_passed_its_end_and_again_when_it_changes()
     let metrics = [demand()];
     let mut planner = Planner::default();
     planner.touch(&metrics, "demand", &[day("2026-01-07")]);
-    let due = |planner: &Planner, clock_ms, now_ms, force| -> Vec<String> {
-        let clocks = Clocks::from([("orders".to_owned(), clock_ms)]);
-        let keys = planner.due(ZONE, &clocks, now_ms, 1_000, force);
+    let due = |planner: &Planner, clock, now, force| -> Vec<String> {
+        let clocks = Clocks::from([("orders".to_owned(), clock)]);
+        let keys = if force {
+            planner.changed(ZONE, &clocks)
+        } else {
+            planner.due(ZONE, &clocks, now, DurationMs::SECOND)
+        };
         keys.iter().map(|key| key.window.kind.to_string()).collect()
     };
-    let end_ms = start_ms("2026-01-08");
-    assert!(due(&planner, end_ms - 1, 0, true).is_empty());
-    assert_eq!(due(&planner, end_ms, 0, false), ["D1"]);
+    let end = start("2026-01-08");
+    assert!(due(&planner, end - ms(1), at(0), true).is_empty());
+    assert_eq!(due(&planner, end, at(0), false), ["D1"]);
     assert_eq!(
-        due(&planner, start_ms("2026-01-12"), 0, false),
+        due(&planner, start("2026-01-12"), at(0), false),
         ["D1", "W1"]
     );
 
@@ -137,10 +142,13 @@ fn a_window_is_due_once_its_clock_has_passed_its_end_and_again_when_it_changes()
         clock: "orders".to_owned(),
         window: WindowKind::D1.reading(day("2026-01-07"), 0)[0],
     };
-    planner.opened(&key, 5_000);
-    assert!(due(&planner, end_ms, 6_000, true).is_empty(), "nothing new");
+    planner.opened(&key, at(5_000));
+    assert!(
+        due(&planner, end, at(6_000), true).is_empty(),
+        "nothing new"
+    );
     planner.touch(&metrics, "demand", &[day("2026-01-07")]);
-    assert!(due(&planner, end_ms, 5_999, false).is_empty(), "too soon");
-    assert_eq!(due(&planner, end_ms, 6_000, false), ["D1"]);
-    assert_eq!(due(&planner, end_ms, 5_001, true), ["D1"]);
+    assert!(due(&planner, end, at(5_999), false).is_empty(), "too soon");
+    assert_eq!(due(&planner, end, at(6_000), false), ["D1"]);
+    assert_eq!(due(&planner, end, at(5_001), true), ["D1"]);
 }

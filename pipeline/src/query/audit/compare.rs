@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
+use schemas::time::TimestampMs;
 
 use crate::columns;
 use crate::columns::conform;
@@ -51,7 +52,7 @@ impl PublishedRows {
         let kinds = kinds.as_string::<i32>();
         let starts = columns::instant(&rows, "window_start")?;
         let ends = columns::instant(&rows, "window_end")?;
-        let day = |us: i64| zone.day_of(us.div_euclid(1000));
+        let day = |us: i64| zone.day_of(TimestampMs::from_micros(us));
         let mut windows: BTreeMap<Window, Vec<u32>> = BTreeMap::new();
         for (row, number) in (0..rows.num_rows()).zip(0_u32..) {
             let (first, end): (Day, Day) = (day(starts.value(row)), day(ends.value(row)));

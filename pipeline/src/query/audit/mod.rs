@@ -20,6 +20,7 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use schemas::event::{Topic, arrow_schema};
+use schemas::time::TimestampMs;
 
 pub use compare::{PublishedRows, TableAudit};
 
@@ -80,23 +81,22 @@ impl<R: ReferenceState> Audit<R> {
         Ok(effects)
     }
 
-    /// Recomputes every window that ended before its clock (and after `since_ms`) and compares it with `published`, by metric.
+    /// Recomputes every window that ended before its clock (and after `since`) and compares it with `published`, by metric.
     ///
     /// `told` hears how many windows are done, and of how many. A published window that holds no fact any more is compared
     /// with no rows at all.
     pub async fn compare(
         &mut self,
         published: &BTreeMap<String, PublishedRows>,
-        since_ms: Option<i64>,
+        since: Option<TimestampMs>,
         mut told: impl FnMut(usize, usize),
     ) -> Result<Vec<TableAudit>> {
         let (zone, metrics) = (self.zone, self.metrics.clone());
-        let is_asked_for =
-            |window: Window| since_ms.is_none_or(|since| window.end_ms(zone) > since);
+        let is_asked_for = |window: Window| since.is_none_or(|since| window.end(zone) > since);
         let clocks = least_clocks(self.clocks.values());
         let due: Vec<RoundKey> = self
             .planner
-            .due(self.zone, &clocks, 0, 0, true)
+            .changed(self.zone, &clocks)
             .into_iter()
             .filter(|key| is_asked_for(key.window) && !self.unrevised.contains(key))
             .collect();

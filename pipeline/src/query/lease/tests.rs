@@ -3,10 +3,11 @@ use object_store::memory::InMemory;
 use super::super::fixture::epoch_record;
 use super::*;
 use crate::log::faulty::{Fault, FaultyStore};
+use crate::time::fixture::{at, ms};
 
 const SHORT: LeaseTimes = LeaseTimes {
     renew_every: Duration::from_millis(5),
-    limit_ms: 3_600_000,
+    limit: ms(3_600_000),
 };
 
 fn store() -> Arc<dyn ObjectStore> {
@@ -36,7 +37,7 @@ async fn a_lease_holds_the_versions_of_its_epoch_until_it_is_closed() {
     let second = epoch_record(42, [("metrics.sell_through", 8)]);
     let second = Lease::take(Arc::clone(&store), &second).await.unwrap();
     assert_eq!((first.epoch(), first.is_over()), (41, false));
-    let found = leases(&store, wall::now_ms()).await.unwrap();
+    let found = leases(&store, wall::now()).await.unwrap();
     let versions: Vec<_> = found
         .held
         .iter()
@@ -47,7 +48,7 @@ async fn a_lease_holds_the_versions_of_its_epoch_until_it_is_closed() {
     assert!(name.starts_with("leases/00000000000000000041-"), "{name}");
 
     first.close().await;
-    assert_eq!(leases(&store, wall::now_ms()).await.unwrap().held.len(), 1);
+    assert_eq!(leases(&store, wall::now()).await.unwrap().held.len(), 1);
     drop(second);
     assert!(until(async || objects(&store).await.is_empty()).await);
 }
@@ -73,7 +74,7 @@ async fn it_is_renewed_while_it_lives_and_through_errors() {
 async fn its_limit_ends_it() {
     let store = store();
     let times = LeaseTimes {
-        limit_ms: 20,
+        limit: ms(20),
         ..SHORT
     };
     let lease = Lease::take_for(Arc::clone(&store), &epoch_record(1, []), times)
@@ -106,9 +107,12 @@ async fn a_lease_of_a_dead_reader_lapses_and_foreign_objects_are_left_alone() {
         .put(&Path::from("leases/notes.txt"), Bytes::new().into())
         .await
         .unwrap();
-    let now_ms = wall::now_ms();
-    assert_eq!(leases(&store, now_ms + 59_000).await.unwrap().held.len(), 1);
-    let found = leases(&store, now_ms + 61_000).await.unwrap();
+    let now = wall::now();
+    assert_eq!(
+        leases(&store, now + ms(59_000)).await.unwrap().held.len(),
+        1
+    );
+    let found = leases(&store, now + ms(61_000)).await.unwrap();
     assert_eq!((found.held.len(), found.lapsed.len()), (0, 1));
     lease.close().await;
 }
@@ -116,21 +120,21 @@ async fn a_lease_of_a_dead_reader_lapses_and_foreign_objects_are_left_alone() {
 #[tokio::test]
 async fn one_that_counts_and_cannot_be_read_is_named() {
     let store = store();
-    let path = path_of(3, wall::now_ms());
+    let path = path_of(3, wall::now());
     store
         .put(&path, Bytes::from_static(b"{").into())
         .await
         .unwrap();
-    let error = leases(&store, wall::now_ms()).await.unwrap_err();
+    let error = leases(&store, wall::now()).await.unwrap_err();
     assert!(error.to_string().contains(path.as_ref()), "{error}");
-    assert!(leases(&store, wall::now_ms() + LIFE_MS).await.is_ok());
+    assert!(leases(&store, wall::now() + LIFE).await.is_ok());
 }
 
 #[test]
 fn a_name_says_when_it_was_taken() {
-    let taken = 1_767_571_200_123;
+    let taken = at(1_767_571_200_123);
     let path = path_of(7, taken);
-    assert_eq!(taken_at_ms(&path), Some(taken));
+    assert_eq!(taken_at(&path), Some(taken));
     for foreign in [
         "leases/7-x",
         "leases/readme",
@@ -138,13 +142,13 @@ fn a_name_says_when_it_was_taken() {
         "leases/00000000000000000007-9f0e2d3c-6a74-4f58-9d3a-5b1f2e9c7a10",
         "leases/7-019b8c2e-0000-7000-8000-000000000000",
     ] {
-        assert_eq!(taken_at_ms(&Path::from(foreign)), None, "{foreign}");
+        assert_eq!(taken_at(&Path::from(foreign)), None, "{foreign}");
     }
 }
 
 #[test]
 fn a_lease_counts_while_it_is_renewed_for_a_day_at_most() {
-    let day = TIMES.limit_ms;
+    let day = TIMES.limit.as_ms();
     for (taken, renewed, now, is_counting) in [
         (0, 0, 59_999, true),
         (0, 0, 60_000, false),
@@ -153,7 +157,7 @@ fn a_lease_counts_while_it_is_renewed_for_a_day_at_most() {
         (10, 10, 0, true),
     ] {
         assert_eq!(
-            counts(taken, renewed, now),
+            counts(at(taken), at(renewed), at(now)),
             is_counting,
             "{taken} {renewed} {now}"
         );

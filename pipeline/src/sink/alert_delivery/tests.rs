@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::memory::InMemory;
+use schemas::time::TimestampMs;
 
 use super::super::alert_sink::AlertSink;
+use super::super::alert_source::SourceTransitions;
 use super::super::outbox::Route;
 use super::super::schedule::{DeliveryOutcome, Schedule, SendResult};
 use super::super::webhook::Webhook;
@@ -16,6 +18,7 @@ use crate::alert::transition_fixture::{change, transition};
 use crate::alert::{AlertChange, seal};
 use crate::error::{Error, ErrorKind};
 use crate::log::{Log, LogReader, RecordKind};
+use crate::time::fixture::{at, ms};
 
 /// A receiver that answers by a script and accepts what comes after it; it remembers the ids.
 #[derive(Default)]
@@ -57,7 +60,7 @@ impl Receiver {
 
 #[async_trait]
 impl AlertSink for Receiver {
-    async fn send(&self, transition: &Transition, _wall_ms: i64) -> SendResult {
+    async fn send(&self, transition: &Transition, _wall_time: TimestampMs) -> SendResult {
         self.seen.lock().unwrap().push(transition.id.to_string());
         let answer = self.script.lock().unwrap().pop_front();
         match answer {
@@ -67,7 +70,7 @@ impl AlertSink for Receiver {
             Some(Answer::Away) => SendResult::Unavailable {
                 status: None,
                 error: "down".into(),
-                retry_after_ms: None,
+                retry_after: None,
             },
         }
     }
@@ -86,8 +89,8 @@ fn to_sinks<'a>(
 ) -> AlertDestinations {
     let mut destinations = AlertDestinations::default();
     let schedule = Schedule {
-        first_ms: 4,
-        longest_ms: 8,
+        first: ms(4),
+        longest: ms(8),
         ..Schedule::default()
     };
     for (name, sink) in sinks {
@@ -130,7 +133,7 @@ impl Owner {
     /// Ingests record `number` of source 0 with one transition.
     fn ingest(&self, number: u64) {
         self.delivery
-            .ingest("0", number, vec![transition(number)], 700_000);
+            .ingest("0", number, vec![transition(number)], at(700_000));
     }
 
     /// Waits until nothing is outstanding; gives all attempts so far.
@@ -253,7 +256,7 @@ async fn what_hangs_holds_up_nobody_else() {
     // Another source does not wait for the head of this one.
     owner
         .delivery
-        .ingest("1", 1, seal("1", 1, &mut vec![change("x")]), 700_000);
+        .ingest("1", 1, seal("1", 1, &mut vec![change("x")]), at(700_000));
     assert_eq!(slow.attempts(2).await, ["A15-0-1-0", "A15-1-1-0"]);
 }
 
@@ -269,7 +272,9 @@ async fn what_was_under_way_is_sent_again_under_the_same_id() {
     }
     // Another key, eleven minutes later, so that the first is not recent.
     let later = seal("0", 2, &mut vec![change("other")]);
-    owner.delivery.ingest("0", 2, later, 700_000 + 11 * 60_000);
+    owner
+        .delivery
+        .ingest("0", 2, later, at(700_000 + 11 * 60_000));
     desk.attempts(2).await;
     owner.delivery.close().await.unwrap();
 
@@ -294,7 +299,7 @@ async fn an_alert_is_as_old_as_its_record_says() {
     let day_and_more = 700_000 + 25 * 3_600_000;
     owner
         .delivery
-        .ingest("0", 1, vec![transition(1)], day_and_more);
+        .ingest("0", 1, vec![transition(1)], at(day_and_more));
     let attempts = owner.settled().await;
     assert_eq!(attempts[0].outcome, DeliveryOutcome::Expired);
     assert_eq!(desk.seen(), [""; 0]);
@@ -310,7 +315,7 @@ async fn an_idle_service_writes_nothing_and_a_busy_one_a_record_a_second() {
     let desk = Receiver::new([]);
     let mut owner = Owner::claim(&store, to(&[("desk", &desk)])).await;
     for number in 1..=512 {
-        owner.delivery.ingest("0", number, Vec::new(), 700_000);
+        owner.delivery.ingest("0", number, Vec::new(), at(700_000));
     }
     wall::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(records_of(&store).await, 0);
@@ -327,7 +332,7 @@ async fn an_idle_service_writes_nothing_and_a_busy_one_a_record_a_second() {
         (1..=seconds + 2).contains(&records),
         "records={records} seconds={seconds}"
     );
-    owner.delivery.ingest("0", 701, Vec::new(), 700_000);
+    owner.delivery.ingest("0", 701, Vec::new(), at(700_000));
     owner.delivery.close().await.unwrap();
     assert_eq!(
         records_of(&store).await,
@@ -339,10 +344,10 @@ async fn an_idle_service_writes_nothing_and_a_busy_one_a_record_a_second() {
 }
 
 /// The payload of a source's record in these tests: what a rule decided.
-fn transitions(label: &str, number: u64, payload: &[u8]) -> Result<Option<(Vec<Transition>, i64)>> {
+fn transitions(label: &str, number: u64, payload: &[u8]) -> Result<SourceTransitions> {
     let mut changes: Vec<AlertChange> = postcard::from_bytes(payload)?;
-    let at_ms = 700_000;
-    Ok((!changes.is_empty()).then(|| (seal(label, number, &mut changes), at_ms)))
+    let at = at(700_000);
+    Ok((!changes.is_empty()).then(|| (seal(label, number, &mut changes), at)))
 }
 
 fn source() -> AlertSource {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use schemas::time::DurationMs;
 
 use super::super::outbox::Route;
 use super::super::schedule::DeliveryOutcome;
 use super::*;
 use crate::alert::seal;
 use crate::alert::transition_fixture::change;
-
-const HOUR_MS: i64 = 3_600_000;
+use crate::time::fixture::at;
 
 fn routes() -> Routes {
     let route = |destination: &str, rules: &[&str]| Route {
@@ -27,7 +27,7 @@ fn record(source: &str, number: u64) -> SourceRecord {
         source: source.into(),
         number,
         transitions: routes().route(seal(source, number, &mut changes)),
-        at_ms: Some(i64::try_from(number).unwrap() * HOUR_MS),
+        at: Some(at(0) + number.cast_signed() * DurationMs::HOUR),
     }
 }
 
@@ -46,7 +46,7 @@ fn attempt(number: u64, destination: &str, outcome: DeliveryOutcome) -> Delivery
         dedupe_key: "x".into(),
         destination: destination.into(),
         attempt: 1,
-        attempted_at_ms: 0,
+        attempted_at: at(0),
         outcome,
         status: None,
         error: None,
@@ -223,18 +223,18 @@ fn a_record_that_is_known_changes_nothing() {
 #[test]
 fn ages_are_measured_against_the_latest_record_of_all_sources() {
     let mut state = AlertOutboxState::default();
-    assert_eq!(state.live_ms(), i64::MIN);
+    assert_eq!(state.live_time(), at(i64::MIN));
     state.ingest(empty("0", 9));
     state.ingest(empty("1", 2));
     let silent = SourceRecord {
-        at_ms: None,
+        at: None,
         ..empty("1", 3)
     };
     state.ingest(silent);
-    assert_eq!(state.live_ms(), 9 * HOUR_MS);
+    assert_eq!(state.live_time(), at(0) + 9 * DurationMs::HOUR);
     let restored =
         AlertOutboxState::restore(None, state.unsealed().cloned().map(|record| (1, record)));
-    assert_eq!(restored.live_ms(), 9 * HOUR_MS);
+    assert_eq!(restored.live_time(), at(0) + 9 * DurationMs::HOUR);
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn a_record_holds_changes_only() {
     }
     let record = state.unsealed().unwrap();
     assert_eq!((record.settled.len(), record.added.len()), (1, 0));
-    assert!(record.cursors.is_empty() && record.live_ms.is_none());
+    assert!(record.cursors.is_empty() && record.live_time.is_none());
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::alert::transition_fixture::transition;
+use crate::time::fixture::{at, ms};
+use schemas::time::{DurationMs, TimestampMs};
 
 /// The transitions of the tests came about at 660 s, event time.
 const LIVE: SendLease = SendLease {
-    may_send_until_ms: i64::MAX,
-    live_ms: 700_000,
+    may_send_until: TimestampMs::MAX,
+    live_time: at(700_000),
 };
 
 fn lane(numbers: &[u64]) -> DestinationQueue {
@@ -17,11 +19,11 @@ fn lane(numbers: &[u64]) -> DestinationQueue {
     lane
 }
 
-fn unavailable(retry_after_ms: Option<i64>) -> SendResult {
+fn unavailable(retry_after: Option<DurationMs>) -> SendResult {
     SendResult::Unavailable {
         status: Some(503),
         error: "status=503".into(),
-        retry_after_ms,
+        retry_after,
     }
 }
 
@@ -32,8 +34,8 @@ fn refused() -> SendResult {
     }
 }
 
-fn sent(lane: &DestinationQueue, wall_ms: i64) -> Option<i64> {
-    match lane.next(wall_ms, LIVE) {
+fn sent(lane: &DestinationQueue, wall_time: TimestampMs) -> Option<i64> {
+    match lane.next(wall_time, LIVE) {
         DeliveryStep::Send(transition) => Some(transition.sequence / 65_536),
         _ => None,
     }
@@ -42,46 +44,46 @@ fn sent(lane: &DestinationQueue, wall_ms: i64) -> Option<i64> {
 #[test]
 fn one_after_another_in_the_order_of_their_seals() {
     let mut lane = lane(&[1, 2]);
-    assert_eq!(sent(&lane, 0), Some(1));
+    assert_eq!(sent(&lane, at(0)), Some(1));
     let report = lane
-        .answered(SendResult::Accepted { status: Some(204) }, 5)
+        .answered(SendResult::Accepted { status: Some(204) }, at(5))
         .unwrap();
     assert_eq!(
-        (report.outcome, report.attempt, report.attempted_at_ms),
-        (DeliveryOutcome::Delivered, 1, 5)
+        (report.outcome, report.attempt, report.attempted_at),
+        (DeliveryOutcome::Delivered, 1, at(5))
     );
-    assert_eq!(sent(&lane, 5), Some(2));
-    lane.answered(SendResult::Accepted { status: None }, 6);
-    assert_eq!(lane.next(6, LIVE), DeliveryStep::Idle);
-    assert_eq!(lane.answered(unavailable(None), 7), None);
+    assert_eq!(sent(&lane, at(5)), Some(2));
+    lane.answered(SendResult::Accepted { status: None }, at(6));
+    assert_eq!(lane.next(at(6), LIVE), DeliveryStep::Idle);
+    assert_eq!(lane.answered(unavailable(None), at(7)), None);
 }
 
 #[test]
 fn a_failed_head_is_repeated_with_growing_delays_and_holds_back_the_rest() {
     let mut lane = lane(&[1, 2]);
-    let mut wall_ms = 0;
+    let mut wall_time = at(0);
     for attempt in 1..=12_u32 {
-        assert_eq!(sent(&lane, wall_ms), Some(1));
-        let report = lane.answered(unavailable(None), wall_ms).unwrap();
+        assert_eq!(sent(&lane, wall_time), Some(1));
+        let report = lane.answered(unavailable(None), wall_time).unwrap();
         assert_eq!(
             (report.outcome, report.attempt),
             (DeliveryOutcome::Retry, attempt)
         );
-        let DeliveryStep::WaitUntil(until_ms) = lane.next(wall_ms, LIVE) else {
+        let DeliveryStep::WaitUntil(until) = lane.next(wall_time, LIVE) else {
             panic!("no pause after a failure");
         };
         let whole = (1_000 << (attempt - 1)).min(300_000);
-        let pause = until_ms - wall_ms;
+        let pause = until - wall_time;
         assert!(
-            (whole / 2..=whole).contains(&pause),
+            (whole / 2..=whole).contains(&pause.as_ms()),
             "attempt={attempt} pause={pause}"
         );
-        assert_eq!(sent(&lane, until_ms - 1), None);
-        wall_ms = until_ms;
+        assert_eq!(sent(&lane, until - ms(1)), None);
+        wall_time = until;
     }
-    lane.answered(SendResult::Accepted { status: Some(200) }, wall_ms);
+    lane.answered(SendResult::Accepted { status: Some(200) }, wall_time);
     assert_eq!(
-        sent(&lane, wall_ms),
+        sent(&lane, wall_time),
         Some(2),
         "the next one does not inherit the pause"
     );
@@ -94,7 +96,7 @@ fn jitter_differs_by_transition_destination_and_seed_and_is_repeatable() {
             seed,
             ..Schedule::default()
         }
-        .delay_ms(destination, id, 9)
+        .delay(destination, id, 9)
     };
     assert_eq!(delay(1, "desk", "a"), delay(1, "desk", "a"));
     let others = [
@@ -107,10 +109,10 @@ fn jitter_differs_by_transition_destination_and_seed_and_is_repeatable() {
 
 #[test]
 fn a_retry_after_is_honoured_within_bounds() {
-    for (asked_ms, pause_ms) in [(60_000, 60_000), (86_400_000, 3_600_000)] {
+    for (asked, pause) in [(60_000, 60_000), (86_400_000, 3_600_000)] {
         let mut lane = lane(&[1]);
-        lane.answered(unavailable(Some(asked_ms)), 0);
-        assert_eq!(lane.next(0, LIVE), DeliveryStep::WaitUntil(pause_ms));
+        lane.answered(unavailable(Some(ms(asked))), at(0));
+        assert_eq!(lane.next(at(0), LIVE), DeliveryStep::WaitUntil(at(pause)));
     }
 }
 
@@ -119,14 +121,14 @@ fn a_body_that_is_refused_again_and_again_makes_way() {
     let mut lane = lane(&[1, 2]);
     let mut outcomes = Vec::new();
     for attempt in 0..8 {
-        let report = lane.answered(refused(), attempt).unwrap();
+        let report = lane.answered(refused(), at(attempt)).unwrap();
         outcomes.push(report.outcome);
     }
     assert_eq!(outcomes[..7], [DeliveryOutcome::Retry; 7]);
     assert_eq!(outcomes[7], DeliveryOutcome::Refused);
-    assert_eq!(sent(&lane, 8), Some(2));
+    assert_eq!(sent(&lane, at(8)), Some(2));
     assert_eq!(
-        lane.answered(refused(), 9).unwrap().outcome,
+        lane.answered(refused(), at(9)).unwrap().outcome,
         DeliveryOutcome::Retry
     );
 }
@@ -135,64 +137,64 @@ fn a_body_that_is_refused_again_and_again_makes_way() {
 fn an_unavailable_receiver_is_never_given_up_before_the_age_limit() {
     let mut lane = lane(&[1]);
     for attempt in 0..1_000 {
-        let report = lane.answered(unavailable(None), attempt).unwrap();
+        let report = lane.answered(unavailable(None), at(attempt)).unwrap();
         assert_eq!(report.outcome, DeliveryOutcome::Retry);
     }
     let late = SendLease {
-        live_ms: 660_000 + 24 * 3_600_000 + 1,
+        live_time: at(660_000 + 24 * 3_600_000 + 1),
         ..LIVE
     };
-    let reports = lane.settle_unsent(1_000, late);
+    let reports = lane.settle_unsent(at(1_000), late);
     assert_eq!(
         (reports[0].outcome, reports[0].attempt),
         (DeliveryOutcome::Expired, 1_001)
     );
-    assert_eq!(lane.next(1_000, late), DeliveryStep::Idle);
+    assert_eq!(lane.next(at(1_000), late), DeliveryStep::Idle);
 }
 
 #[test]
 fn old_transitions_are_recorded_and_not_sent() {
     let mut recent = transition(2);
-    recent.change.transitioned_at_ms += 1;
+    recent.change.transitioned_at += ms(1);
     let mut lane = lane(&[1]);
     lane.push(Arc::new(recent));
     let at_the_limit = SendLease {
-        live_ms: 660_000 + 24 * 3_600_000,
+        live_time: at(660_000 + 24 * 3_600_000),
         ..LIVE
     };
-    assert!(lane.settle_unsent(0, at_the_limit).is_empty());
+    assert!(lane.settle_unsent(at(0), at_the_limit).is_empty());
     let past = SendLease {
-        live_ms: at_the_limit.live_ms + 1,
+        live_time: at_the_limit.live_time + ms(1),
         ..LIVE
     };
-    let reports = lane.settle_unsent(0, past);
+    let reports = lane.settle_unsent(at(0), past);
     let outcomes: Vec<_> = reports
         .iter()
         .map(|r| (r.sequence / 65_536, r.outcome))
         .collect();
     assert_eq!(outcomes, [(1, DeliveryOutcome::Expired)]);
-    assert_eq!(sent(&lane, 0), Some(2));
+    assert_eq!(sent(&lane, at(0)), Some(2));
 
     let mut unlimited = DestinationQueue::new(
         "alerts.v1".into(),
         Schedule {
-            max_age_ms: None,
+            max_age: None,
             ..Schedule::default()
         },
     );
     unlimited.push(Arc::new(transition(1)));
-    assert!(unlimited.settle_unsent(0, past).is_empty());
+    assert!(unlimited.settle_unsent(at(0), past).is_empty());
 }
 
 #[test]
 fn a_receiver_that_is_gone_gets_nothing_more() {
     let mut lane = lane(&[1, 2]);
     assert_eq!(
-        lane.answered(SendResult::Gone, 0).unwrap().outcome,
+        lane.answered(SendResult::Gone, at(0)).unwrap().outcome,
         DeliveryOutcome::Refused
     );
     lane.push(Arc::new(transition(3)));
-    let reports = lane.settle_unsent(1, LIVE);
+    let reports = lane.settle_unsent(at(1), LIVE);
     let settled: Vec<_> = reports
         .iter()
         .map(|r| (r.sequence / 65_536, r.outcome))
@@ -201,16 +203,16 @@ fn a_receiver_that_is_gone_gets_nothing_more() {
         settled,
         [(2, DeliveryOutcome::Refused), (3, DeliveryOutcome::Refused)]
     );
-    assert_eq!(lane.next(1, LIVE), DeliveryStep::Idle);
+    assert_eq!(lane.next(at(1), LIVE), DeliveryStep::Idle);
 }
 
 #[test]
 fn nothing_is_sent_once_the_right_to_send_has_run_out() {
     let lane = lane(&[1]);
     let lease = SendLease {
-        may_send_until_ms: 5_000,
+        may_send_until: at(5_000),
         ..LIVE
     };
-    assert!(matches!(lane.next(5_000, lease), DeliveryStep::Send(_)));
-    assert_eq!(lane.next(5_001, lease), DeliveryStep::Idle);
+    assert!(matches!(lane.next(at(5_000), lease), DeliveryStep::Send(_)));
+    assert_eq!(lane.next(at(5_001), lease), DeliveryStep::Idle);
 }

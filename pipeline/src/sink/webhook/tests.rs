@@ -8,6 +8,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::alert::transition_fixture::transition;
+use crate::time::fixture::{at, ms};
 
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -81,8 +82,8 @@ fn open(url: &str) -> Webhook {
 #[tokio::test]
 async fn a_receiver_can_verify_what_it_gets() {
     let (url, requests) = serve(vec!["HTTP/1.1 204 No Content\r\n\r\n"]);
-    let now_ms = crate::time::wall::now_ms();
-    let answer = open(&url).send(&transition(7), now_ms).await;
+    let now = crate::time::wall::now();
+    let answer = open(&url).send(&transition(7), now).await;
     assert_eq!(answer, SendResult::Accepted { status: Some(204) });
     let request = requests.recv().unwrap();
     assert_eq!(request.path, "/hook/secret-path");
@@ -105,10 +106,10 @@ async fn every_kind_of_answer_is_understood() {
         status: Some(status),
         error: format!("status={status}"),
     };
-    let unavailable = |status: u16, retry_after_ms| SendResult::Unavailable {
+    let unavailable = |status: u16, retry_after| SendResult::Unavailable {
         status: Some(status),
         error: format!("status={status}"),
-        retry_after_ms,
+        retry_after,
     };
     for (raw, expected) in [
         (
@@ -120,7 +121,7 @@ async fn every_kind_of_answer_is_understood() {
         ("HTTP/1.1 500 Oops\r\n\r\n", unavailable(500, None)),
         (
             "HTTP/1.1 429 Slow\r\nRetry-After: 120\r\n\r\n",
-            unavailable(429, Some(120_000)),
+            unavailable(429, Some(ms(120_000))),
         ),
         // The length is a lie and the connection closes early: the head is all that counts.
         (
@@ -129,7 +130,11 @@ async fn every_kind_of_answer_is_understood() {
         ),
     ] {
         let (url, _requests) = serve(vec![raw]);
-        assert_eq!(open(&url).send(&transition(1), 0).await, expected, "{raw}");
+        assert_eq!(
+            open(&url).send(&transition(1), at(0)).await,
+            expected,
+            "{raw}"
+        );
     }
 }
 
@@ -148,7 +153,7 @@ async fn an_endless_body_is_not_read() {
         }
         written.send(bytes).unwrap();
     });
-    let answer = open(&url).send(&transition(1), 0).await;
+    let answer = open(&url).send(&transition(1), at(0)).await;
     assert_eq!(answer, SendResult::Accepted { status: Some(200) });
     // The client closes the connection in the background: that takes time, not a blocked thread.
     let mut sent = None;
@@ -171,8 +176,8 @@ async fn a_receiver_that_is_down_is_unavailable_and_the_error_keeps_the_url_to_i
     let SendResult::Unavailable {
         status: None,
         error,
-        retry_after_ms: None,
-    } = open(&url).send(&transition(1), 0).await
+        retry_after: None,
+    } = open(&url).send(&transition(1), at(0)).await
     else {
         panic!("a closed port took an alert");
     };
@@ -196,7 +201,7 @@ async fn private_addresses_are_refused_by_literal_and_by_name() {
 
     let (named, _dir) = settings("http://localhost:9/", SECRET);
     let webhook = Webhook::open(&named, false, "test").unwrap();
-    let SendResult::Unavailable { error, .. } = webhook.send(&transition(1), 0).await else {
+    let SendResult::Unavailable { error, .. } = webhook.send(&transition(1), at(0)).await else {
         panic!("localhost was reached");
     };
     assert!(error.contains("allow_private_addresses"), "{error}");
@@ -207,13 +212,13 @@ fn retry_after_is_read_in_seconds_and_as_a_date() {
     let asked = |value: &str| {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, value.parse().unwrap());
-        retry_after_ms(&headers, 784_111_777_000 - 5_000)
+        retry_after(&headers, at(784_111_777_000 - 5_000))
     };
-    assert_eq!(asked("7"), Some(7_000));
-    assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(5_000));
-    assert_eq!(asked("Sun, 06 Nov 1994 08:49:30 GMT"), Some(0));
+    assert_eq!(asked("7"), Some(ms(7_000)));
+    assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(ms(5_000)));
+    assert_eq!(asked("Sun, 06 Nov 1994 08:49:30 GMT"), Some(ms(0)));
     assert_eq!(asked("soon"), None);
-    assert_eq!(retry_after_ms(&HeaderMap::new(), 0), None);
+    assert_eq!(retry_after(&HeaderMap::new(), at(0)), None);
 }
 
 #[test]

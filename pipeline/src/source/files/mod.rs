@@ -13,6 +13,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
+use schemas::time::TimestampMs;
+
 use self::merge::Merge;
 use self::reader::FileReader;
 use super::error::stopped;
@@ -72,7 +74,7 @@ impl FileSource {
 
 impl Source for FileSource {
     /// The files' own order (K1) stands, so `watermarks` decide nothing. Every end is announced again on every poll.
-    fn poll(&mut self, max: usize, _watermarks: &[i64], out: &mut Vec<Item>) -> Result<()> {
+    fn poll(&mut self, max: usize, _watermarks: &[TimestampMs], out: &mut Vec<Item>) -> Result<()> {
         if self.failed {
             return Err(stopped());
         }

@@ -87,7 +87,7 @@ impl FileReader {
             key: None,
             payload_len: if tombstone { 0 } else { line.len },
             payload: (!tombstone).then(|| Bytes::from(line.bytes)),
-            timestamp_ms: None,
+            timestamp: None,
             timestamp_kind: TimestampKind::None,
             headers: Vec::new(),
         };

@@ -19,6 +19,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::Sender;
 use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
+use schemas::time::TimestampMs;
 
 use self::end_watcher::EndWatcher;
 use self::poll_thread::{AssignedPartition, PollThread};
@@ -125,7 +126,7 @@ impl KafkaSource {
 }
 
 impl Source for KafkaSource {
-    fn poll(&mut self, max: usize, watermarks: &[i64], out: &mut Vec<Item>) -> Result<()> {
+    fn poll(&mut self, max: usize, watermarks: &[TimestampMs], out: &mut Vec<Item>) -> Result<()> {
         self.shared.take(max, watermarks, out)
     }
 

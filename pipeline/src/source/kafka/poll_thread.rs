@@ -14,6 +14,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, Timestamp};
+use schemas::time::TimestampMs;
 
 use super::shared::Shared;
 use crate::error::Result;
@@ -203,14 +204,14 @@ fn available(consumer: &KafkaConsumer, input: &TopicPartition) -> [Option<i64>; 
 /// The instant itself, or the nearest from 1970 to the last day but one of the year 9999: a producer may write any number as its
 /// time, and neither arithmetic nor a calendar column behind this has to bear them all. No verdict changes by it: events lie in
 /// the years 2000 to 9999 (K4, K5).
-fn on_a_calendar(timestamp_ms: i64) -> i64 {
-    timestamp_ms.clamp(0, 253_402_214_399_999)
+fn on_a_calendar(ms: i64) -> TimestampMs {
+    TimestampMs::from_ms(ms.clamp(0, 253_402_214_399_999))
 }
 
 /// Copies a message out of librdkafka's memory, the payload as far as it is kept.
 fn detach(input: usize, message: &BorrowedMessage<'_>, max_kept_bytes: usize) -> Record {
     let payload = message.payload();
-    let (timestamp_kind, timestamp_ms) = match message.timestamp() {
+    let (timestamp_kind, timestamp) = match message.timestamp() {
         Timestamp::NotAvailable => (TimestampKind::None, None),
         Timestamp::CreateTime(ms) => (TimestampKind::CreateTime, Some(on_a_calendar(ms))),
         Timestamp::LogAppendTime(ms) => (TimestampKind::LogAppendTime, Some(on_a_calendar(ms))),
@@ -222,7 +223,7 @@ fn detach(input: usize, message: &BorrowedMessage<'_>, max_kept_bytes: usize) ->
         payload: payload
             .map(|bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(max_kept_bytes)])),
         payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
-        timestamp_ms,
+        timestamp,
         timestamp_kind,
         headers: message.headers().map_or_else(Vec::new, |headers| {
             headers

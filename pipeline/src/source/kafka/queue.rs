@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use schemas::time::{DurationMs, TimestampMs};
+
 use crate::source::{Item, Record};
 
 /// How much may be held per input, and how far inputs may drift apart.
@@ -109,15 +111,15 @@ impl Buffers {
     ///
     /// The input with the lowest watermark goes first. None goes whose watermark is more than the alignment above that of
     /// an input which may still have something earlier; inputs that are caught up hold nobody back.
-    pub fn take(&mut self, max: usize, watermarks: &[i64], out: &mut Vec<Item>) -> bool {
+    pub fn take(&mut self, max: usize, watermarks: &[TimestampMs], out: &mut Vec<Item>) -> bool {
         let before = out.len();
-        let watermark = |input: usize| watermarks.get(input).copied().unwrap_or(i64::MIN);
-        let alignment_ms = i64::try_from(self.limits.alignment.as_millis()).unwrap_or(i64::MAX);
+        let watermark = |input: usize| watermarks.get(input).copied().unwrap_or(TimestampMs::MIN);
+        let alignment = DurationMs::from_std(self.limits.alignment);
         let latest = (0..self.lanes.len())
             .filter(|input| !self.lanes[*input].is_caught_up())
             .map(watermark)
             .min()
-            .map_or(i64::MAX, |lowest| lowest.saturating_add(alignment_ms));
+            .map_or(TimestampMs::MAX, |lowest| lowest + alignment);
 
         let mut order: Vec<usize> = (0..self.lanes.len())
             .filter(|input| !self.lanes[*input].records.is_empty() && watermark(*input) <= latest)

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
+use schemas::time::TimestampMs;
 
 use super::queue::{BufferLimits, Buffers};
 use crate::error::{Error, Result};
@@ -91,7 +92,7 @@ impl Shared {
     }
 
     /// Takes what may be handed over; a failure comes before what is still buffered.
-    pub fn take(&self, max: usize, watermarks: &[i64], out: &mut Vec<Item>) -> Result<()> {
+    pub fn take(&self, max: usize, watermarks: &[TimestampMs], out: &mut Vec<Item>) -> Result<()> {
         let mut state = self.lock();
         if state.stopped {
             return Err(state.failure.take().unwrap_or_else(stopped));

@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
+use schemas::time::TimestampMs;
 
 use super::error::{out_of_range, stopped};
 use super::{Item, Record, Source, Start};
@@ -144,7 +145,7 @@ impl MemorySource {
 
 impl Source for MemorySource {
     /// The order of sending stands, so `watermarks` decide nothing.
-    fn poll(&mut self, max: usize, _watermarks: &[i64], out: &mut Vec<Item>) -> Result<()> {
+    fn poll(&mut self, max: usize, _watermarks: &[TimestampMs], out: &mut Vec<Item>) -> Result<()> {
         // Asked before the lane is: what was sent before a rest is then in the lane.
         let at = wall::monotonic();
         let was_at_rest = self.work.is_at_rest();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use schemas::time::TimestampMs;
 
 use super::Work;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,7 +27,7 @@ pub struct Outgoing {
     /// `None` is a tombstone (K2).
     pub payload: Option<Bytes>,
     /// `CreateTime`, ms UTC; without one the readers see a source that has none, as files are.
-    pub created_at_ms: Option<i64>,
+    pub created_at: Option<TimestampMs>,
 }
 
 /// One partition: its next offset, and who reads it at which index of theirs.
@@ -85,8 +86,8 @@ impl Producer {
                     .as_ref()
                     .map_or(0, |bytes| bytes.len() as u64),
                 payload: record.payload.clone(),
-                timestamp_ms: record.created_at_ms,
-                timestamp_kind: match record.created_at_ms {
+                timestamp: record.created_at,
+                timestamp_kind: match record.created_at {
                     Some(_) => TimestampKind::CreateTime,
                     None => TimestampKind::None,
                 },

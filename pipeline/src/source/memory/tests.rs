@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::*;
 use crate::error::ErrorKind;
 use crate::source::TimestampKind;
+use crate::time::fixture::at;
 
 const NO_WAIT: Duration = Duration::ZERO;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ fn text(payload: &str) -> Outgoing {
     Outgoing {
         key: Some(Bytes::from_static(b"C1")),
         payload: Some(Bytes::copy_from_slice(payload.as_bytes())),
-        created_at_ms: None,
+        created_at: None,
     }
 }
 
@@ -217,7 +218,7 @@ fn timestamps_are_the_senders_or_none() {
     let stamped = Outgoing {
         key: None,
         payload: None,
-        created_at_ms: Some(5),
+        created_at: Some(at(5)),
     };
     producer.send(&to, stamped).unwrap();
     let items = poll(&mut source);
@@ -225,12 +226,12 @@ fn timestamps_are_the_senders_or_none() {
         panic!("two records, not {items:?}");
     };
     assert_eq!(
-        (plain.timestamp_ms, plain.timestamp_kind),
+        (plain.timestamp, plain.timestamp_kind),
         (None, TimestampKind::None)
     );
     assert_eq!(
-        (stamped.timestamp_ms, stamped.timestamp_kind),
-        (Some(5), TimestampKind::CreateTime)
+        (stamped.timestamp, stamped.timestamp_kind),
+        (Some(at(5)), TimestampKind::CreateTime)
     );
     assert!(
         stamped.payload.is_none() && stamped.payload_len == 0,

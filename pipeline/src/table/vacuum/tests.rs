@@ -5,11 +5,13 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
+use schemas::time::TimestampMs;
 
 use super::super::fixture::{JAN_5, rows, spec, tables};
 use super::super::{DataFile, TableChanges, staging_tag};
 use super::*;
 use crate::error::ErrorKind;
+use crate::time::fixture::at;
 
 const TABLE: &str = "test.everything";
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -277,29 +279,29 @@ async fn commits_that_are_gone_from_the_delta_log_leave_files_waiting() {
         store.delete(&entry).await.unwrap();
     }
     let mut removals = Removals::default();
-    let is_complete = removals.read(&tables, &open, 21, 20, i64::MAX);
+    let is_complete = removals.read(&tables, &open, 21, 20, at(i64::MAX));
     assert!(
         !is_complete.await.unwrap(),
         "what came after 20 is not known"
     );
-    let is_complete = removals.read(&tables, &open, 21, 21, i64::MAX);
+    let is_complete = removals.read(&tables, &open, 21, 21, at(i64::MAX));
     assert!(is_complete.await.unwrap());
 }
 
 #[test]
 fn every_fate() {
-    let file = |name: &str, modified_ms: i64| ObjectMeta {
+    let file = |name: &str, modified: TimestampMs| ObjectMeta {
         location: Path::from(name),
-        last_modified: chrono::DateTime::from_timestamp_millis(modified_ms).unwrap(),
+        last_modified: modified.to_datetime().unwrap(),
         size: 1,
         e_tag: None,
         version: None,
     };
-    let removal = |version, at_ms| Removal { version, at_ms };
+    let removal = |version, at| Removal { version, at };
     let removed = HashMap::from([
-        (Path::from("pinned"), removal(9, 10)),
-        (Path::from("young"), removal(8, 101)),
-        (Path::from("free"), removal(8, 100)),
+        (Path::from("pinned"), removal(9, at(10))),
+        (Path::from("young"), removal(8, at(101))),
+        (Path::from("free"), removal(8, at(100))),
     ]);
     let live = HashSet::from([Path::from("live")]);
     let mut rule = VacuumRule {
@@ -309,9 +311,9 @@ fn every_fate() {
         removed: &removed,
         is_complete: true,
         oldest_pin: 8,
-        old_ms: 100,
+        old: at(100),
     };
-    for (name, modified_ms, fate) in [
+    for (name, modified, fate) in [
         ("live", 0, Fate::Stays),
         ("staged", 0, Fate::Stays),
         ("pinned", 0, Fate::Waits),
@@ -323,12 +325,12 @@ fn every_fate() {
         ("part-4-7-00000-x.zstd.parquet", 0, Fate::Goes),
     ] {
         assert_eq!(
-            rule.fate(&file(name, modified_ms)),
+            rule.fate(&file(name, at(modified))),
             fate,
-            "{name} {modified_ms}"
+            "{name} {modified}"
         );
     }
     rule.is_complete = false;
-    assert_eq!(rule.fate(&file("unknown", 100)), Fate::Waits);
-    assert_eq!(rule.fate(&file("free", 100)), Fate::Goes);
+    assert_eq!(rule.fate(&file("unknown", at(100))), Fate::Waits);
+    assert_eq!(rule.fate(&file("free", at(100))), Fate::Goes);
 }

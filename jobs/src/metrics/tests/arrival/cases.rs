@@ -2,20 +2,21 @@
 
 use pipeline::round::Metric;
 use pipeline::time::{Window, WindowKind};
+use schemas::time::DurationMs;
 use serde_json::{Value, json};
 
-use super::event::{CUSTOMERS, Event, at};
+use super::event::{CUSTOMERS, Event, at, start_of};
 use super::public::Revised;
 use super::service::Service;
 use super::{metrics_for, runtime};
 use crate::metrics::tests::harness::{ZONE, rows};
 
-const TEN: i64 = 10 * 3_600_000;
+const TEN: DurationMs = DurationMs::from_hours(10);
 const NEVER_TOO_LATE: i64 = 400;
 
 /// The window of this kind that ends after this many days.
 fn ending(kind: WindowKind, day: i64) -> Window {
-    let end = ZONE.day_of(at(day, 0));
+    let end = ZONE.day_of(start_of(day));
     let length = match kind {
         WindowKind::D1 => 1,
         WindowKind::W1 => 7,
@@ -30,7 +31,7 @@ fn ending(kind: WindowKind, day: i64) -> Window {
 
 /// The windows of one metric among `revised`, as the number of days after which they end.
 fn ends(revised: &[Revised], metric: &str) -> Vec<i32> {
-    let first = ZONE.day_of(at(0, 0));
+    let first = ZONE.day_of(start_of(0));
     let of_metric = revised.iter().filter(|(name, _)| name == metric);
     of_metric
         .map(|(_, window)| window.end.0 - first.0)
@@ -62,15 +63,15 @@ fn count(day: i64, qty: i64) -> Event {
 /// A list price announced on day 20.
 fn list_price(price_type: &str, price_fen: i64, from_day: i64) -> Event {
     let fields = json!({
-        "sku_id": "S1", "price_type": price_type, "price_fen": price_fen, "valid_from": at(from_day, 0),
+        "sku_id": "S1", "price_type": price_type, "price_fen": price_fen, "valid_from": start_of(from_day),
     });
     Event::new("price.list_set", at(20, TEN), None, fields)
 }
 
 fn price_observed(customer: usize, day: i64, price_fen: i64) -> Event {
-    let at_ms = at(day, TEN);
-    let fields = json!({"sku_id": "S1", "price_fen": price_fen, "price_basis": "SELLING", "observed_at": at_ms});
-    Event::new("price.observed", at_ms, Some(customer), fields)
+    let observed_at = at(day, TEN);
+    let fields = json!({"sku_id": "S1", "price_fen": price_fen, "price_basis": "SELLING", "observed_at": observed_at});
+    Event::new("price.observed", observed_at, Some(customer), fields)
 }
 
 /// Operators (values of lines, quarantine) and queries (price and cost of a margin) read list prices; the median of a territory reads
@@ -80,7 +81,7 @@ fn prices_that_arrive_last_revise_the_rows_published_without_them() {
     runtime().block_on(async {
         let mut service =
             service(&["demand_orders", "retailer_margin_by_sku"], WindowKind::W1).await;
-        let clock_ms = at(14, 0);
+        let clock = start_of(14);
         let found = |service: &Service| {
             let week = ending(WindowKind::W1, 7);
             let demand = service.public.window("demand_orders", week).unwrap();
@@ -120,7 +121,7 @@ fn prices_that_arrive_last_revise_the_rows_published_without_them() {
             count(0, 5),
             count(6, 3),
         ];
-        service.ingest(events, clock_ms).await;
+        service.ingest(events, clock).await;
         assert_eq!(
             found(&service),
             ("0 0 18".to_owned(), "NONE  NONE".to_owned())
@@ -156,7 +157,7 @@ fn prices_that_arrive_last_revise_the_rows_published_without_them() {
             ),
         ] {
             let what = format!("{price:?}");
-            let revised = service.ingest(vec![price], clock_ms).await;
+            let revised = service.ingest(vec![price], clock).await;
             // The weeks that hold days 0 to 6 or look back to them.
             assert_eq!(ends(&revised, "retailer_margin_by_sku"), [7, 14], "{what}");
             assert_eq!(
@@ -179,7 +180,7 @@ fn answers_that_arrive_after_later_trends_revise_them() {
             Event::new("survey.answered", at(7 * week + 2, TEN), Some(0), fields)
         };
         let mut service = service(&["satisfaction"], WindowKind::W1).await;
-        let clock_ms = at(80, 0);
+        let clock = start_of(80);
         let slope = |service: &Service, week: i64| {
             let week = ending(WindowKind::W1, 7 * (week + 1));
             let rows_of_week = service.public.window("satisfaction", week).unwrap();
@@ -188,12 +189,12 @@ fn answers_that_arrive_after_later_trends_revise_them() {
         let all_but_the_third = (0..=10)
             .filter(|week| *week != 2)
             .map(|week| answer(week, 3));
-        service.ingest(all_but_the_third.collect(), clock_ms).await;
+        service.ingest(all_but_the_third.collect(), clock).await;
         // Five of the six weeks up to week 5 have answers, seven of the eight up to week 9.
         assert_eq!(slope(&service, 5), "");
         assert_eq!(slope(&service, 9), "0.0");
 
-        let revised = service.ingest(vec![answer(2, 5)], clock_ms).await;
+        let revised = service.ingest(vec![answer(2, 5)], clock).await;
         // Weeks 3 and 4 still have fewer than six weeks, week 10 looks back to week 3 only.
         let weeks: Vec<i32> = ends(&revised, "satisfaction")
             .into_iter()
@@ -216,9 +217,9 @@ fn a_late_delivery_revises_the_margins_of_four_windows() {
             order("order.delivered", day, line)
         };
         let mut service = service(&["retailer_margin_by_sku"], WindowKind::H28).await;
-        let clock_ms = at(42, 0);
-        service.ingest(vec![delivered(1, 100), price_observed(0, 1, 120)], clock_ms).await;
-        let revised = service.ingest(vec![delivered(2, 60)], clock_ms).await;
+        let clock = start_of(42);
+        service.ingest(vec![delivered(1, 100), price_observed(0, 1, 120)], clock).await;
+        let revised = service.ingest(vec![delivered(2, 60)], clock).await;
         assert_eq!(ends(&revised, "retailer_margin_by_sku"), [7, 14, 21, 28]);
         for day in [7, 14, 21, 28] {
             let window = ending(WindowKind::H28, day);
@@ -241,8 +242,8 @@ fn a_row_whose_only_event_is_corrected_is_removed() {
             )
         };
         let mut service = service(&["demand_orders"], WindowKind::D1).await;
-        let clock_ms = at(14, 0);
-        service.ingest(vec![placed(0)], clock_ms).await;
+        let clock = start_of(14);
+        service.ingest(vec![placed(0)], clock).await;
         let day = |service: &Service, end: i64| {
             service
                 .public
@@ -251,7 +252,7 @@ fn a_row_whose_only_event_is_corrected_is_removed() {
         assert!(day(&service, 1).is_some());
         let mut correction = placed(2);
         correction.corrects = super::event::Corrects::Any(0);
-        service.ingest(vec![correction], clock_ms).await;
+        service.ingest(vec![correction], clock).await;
         assert!(day(&service, 1).is_none());
         assert_eq!(
             rows(&day(&service, 3).unwrap(), &["requested_qty", "orders"]),

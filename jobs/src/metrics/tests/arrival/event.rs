@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use pipeline::time::DAY_MS;
 use schemas::event::Topic;
 use schemas::partition::partition_of;
+use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 
 use crate::operator::fixture::ms;
@@ -27,10 +27,15 @@ pub(super) static CUSTOMERS: LazyLock<[String; 3]> = LazyLock::new(|| {
     })
 });
 
-/// An instant this many days and milliseconds after the beginning of Monday, 2 March 2026, in Shanghai.
-pub(super) fn at(day: i64, ms_of_day: i64) -> i64 {
-    static MONDAY_MS: LazyLock<i64> = LazyLock::new(|| ms("2026-03-02T00:00:00+08:00"));
-    *MONDAY_MS + day * DAY_MS + ms_of_day
+/// The instant this many days after the beginning of Monday, 2 March 2026, in Shanghai.
+pub(super) fn start_of(day: i64) -> TimestampMs {
+    static MONDAY: LazyLock<TimestampMs> = LazyLock::new(|| ms("2026-03-02T00:00:00+08:00"));
+    *MONDAY + day * DurationMs::DAY
+}
+
+/// The instant of this time on that day.
+pub(super) fn at(day: i64, time_of_day: DurationMs) -> TimestampMs {
+    start_of(day) + time_of_day
 }
 
 /// Two versions of the reference data: in the second, retailer 1 moves after eight days and retailer 2 is of class B from the start.
@@ -68,8 +73,8 @@ pub(super) enum Corrects {
 #[derive(Clone)]
 pub(super) struct Event {
     pub event_type: &'static str,
-    pub occurred_at_ms: i64,
-    pub recorded_at_ms: i64,
+    pub occurred_at: TimestampMs,
+    pub recorded_at: TimestampMs,
     /// Index in [`CUSTOMERS`]; list prices have none.
     pub customer: Option<usize>,
     pub corrects: Corrects,
@@ -80,14 +85,14 @@ pub(super) struct Event {
 impl Event {
     pub(super) fn new(
         event_type: &'static str,
-        occurred_at_ms: i64,
+        occurred_at: TimestampMs,
         customer: Option<usize>,
         fields: Value,
     ) -> Self {
         Self {
             event_type,
-            occurred_at_ms,
-            recorded_at_ms: occurred_at_ms,
+            occurred_at,
+            recorded_at: occurred_at,
             customer,
             corrects: Corrects::Nothing,
             fields,
@@ -126,8 +131,8 @@ impl Event {
             "event_id": id(number),
             "event_type": self.event_type,
             "schema_version": 1,
-            "occurred_at": self.occurred_at_ms,
-            "recorded_at": self.recorded_at_ms,
+            "occurred_at": self.occurred_at,
+            "recorded_at": self.recorded_at,
         });
         if let Some(customer) = self.customer {
             record["customer_id"] = CUSTOMERS[customer].as_str().into();
@@ -161,8 +166,10 @@ pub(super) fn id(number: usize) -> String {
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days = (self.occurred_at_ms - at(0, 0)).div_euclid(DAY_MS);
-        let minutes = (self.occurred_at_ms - at(days, 0)) as f64 / 60_000.0;
+        let since_monday = self.occurred_at - start_of(0);
+        let days = since_monday.as_ms().div_euclid(DurationMs::DAY.as_ms());
+        let time_of_day = self.occurred_at - start_of(days);
+        let minutes = time_of_day.as_ms() as f64 / DurationMs::MINUTE.as_ms() as f64;
         write!(f, "{} day {days} minute {minutes}", self.event_type)?;
         if let Some(customer) = self.customer {
             write!(f, " {}", CUSTOMERS[customer])?;

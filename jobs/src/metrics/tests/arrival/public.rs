@@ -19,6 +19,7 @@ use pipeline::round::{Evaluator, Metric, Published, evaluate_public};
 use pipeline::shard::Effects;
 use pipeline::shard::{Clocks, least_clocks};
 use pipeline::time::Window;
+use schemas::time::TimestampMs;
 
 use super::event::SHARDS;
 use super::shard::TestShard;
@@ -165,7 +166,7 @@ impl PublicState {
             return Vec::new();
         }
         let clocks = least_clocks(self.clocks.values());
-        self.planner.due(ZONE, &clocks, 0, 0, true)
+        self.planner.changed(ZONE, &clocks)
     }
 
     /// Runs at most this many of the rounds that are due, beginning with the one at `from` (modulo their number).
@@ -181,7 +182,7 @@ impl PublicState {
         due.truncate(at_most);
         let mut revised = Vec::new();
         for key in due {
-            self.planner.opened(&key, 0);
+            self.planner.opened(&key, TimestampMs::default());
             revised.extend(self.run_round(shards, &key).await);
         }
         revised
@@ -255,8 +256,8 @@ impl PublicState {
 
 fn with_window(rows: &RecordBatch, window: Window) -> RecordBatch {
     let n = rows.num_rows();
-    let instant = |ms: i64| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from(vec![ms * 1000; n]).with_timezone("UTC"))
+    let instant = |at: TimestampMs| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from(vec![at.as_micros(); n]).with_timezone("UTC"))
     };
     let kind: ArrayRef = Arc::new(StringArray::from(vec![window.kind.as_str(); n]));
     let schema = rows.schema();
@@ -264,8 +265,8 @@ fn with_window(rows: &RecordBatch, window: Window) -> RecordBatch {
     let own = own.map(|(field, column)| (field.name().as_str(), column.clone(), true));
     let added = [
         ("window_kind", kind, true),
-        ("window_start", instant(window.start_ms(ZONE)), true),
-        ("window_end", instant(window.end_ms(ZONE)), true),
+        ("window_start", instant(window.start(ZONE)), true),
+        ("window_end", instant(window.end(ZONE)), true),
     ];
     RecordBatch::try_from_iter_with_nullable(own.chain(added)).unwrap()
 }

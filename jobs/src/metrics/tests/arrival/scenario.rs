@@ -6,8 +6,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use schemas::event::Topic;
+use schemas::time::{DurationMs, TimestampMs};
 
-use super::event::{Event, SHARDS, at};
+use super::event::{Event, SHARDS, start_of};
 use super::strategy;
 
 /// An event and its positions in the scenario, between 0 and `u16::MAX`.
@@ -27,7 +28,7 @@ pub(super) enum Operation {
     /// These shards seal. Those of their clocks that are marked (bit by bit) move to the instant, even if far too early; none moves back.
     Seal {
         shards: [bool; SHARDS as usize],
-        clock_ms: i64,
+        clock: TimestampMs,
         clocks: u8,
     },
     /// The publisher runs a few of the rounds that are due, beginning with this one (modulo their number).
@@ -120,9 +121,10 @@ impl Scenario {
         match self.disorder {
             Disorder::Any => i64::from(position),
             Disorder::UpTo { days, .. } => {
-                let late_ms = i64::from(position) * (at(days, 0) - at(0, 0)) / LAST;
-                let span_ms = at(7 * strategy::WEEKS + days, 0) - at(0, 0);
-                (event.occurred_at_ms + late_ms - at(0, 0)) * LAST / span_ms
+                let late_ms = i64::from(position) * DurationMs::from_days(days).as_ms() / LAST;
+                let span = strategy::end() + DurationMs::from_days(days) - start_of(0);
+                let arrives_at = event.occurred_at + DurationMs::from_ms(late_ms);
+                (arrives_at - start_of(0)).as_ms() * LAST / span.as_ms()
             }
         }
     }
@@ -167,11 +169,11 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just([true, false]),
         1 => Just([false, true]),
     ];
-    let clock_ms = prop_oneof![3 => strategy::instant(), 1 => Just(strategy::end_ms())];
+    let clock = prop_oneof![3 => strategy::instant(), 1 => Just(strategy::end())];
     let clocks = prop_oneof![1 => Just(u8::MAX), 1 => any::<u8>()];
     prop_oneof![
         2 => Just(Operation::Cut),
-        6 => (shards, clock_ms, clocks).prop_map(|(shards, clock_ms, clocks)| Operation::Seal { shards, clock_ms, clocks }),
+        6 => (shards, clock, clocks).prop_map(|(shards, clock, clocks)| Operation::Seal { shards, clock, clocks }),
         3 => any::<u8>().prop_map(|from| Operation::Rounds { from: from.into() }),
         1 => shard.clone().prop_map(|shard| Operation::Checkpoint { shard }),
         2 => shard.clone().prop_map(|shard| Operation::Crash { shard }),

@@ -8,6 +8,7 @@ use pipeline::publisher::EpochRecord;
 use pipeline::query::audit::Audit;
 use pipeline::round::Metric;
 use schemas::event::{EventBatchBuilder, Place, Topic, decode};
+use schemas::time::TimestampMs;
 
 use super::event::{Event, SHARDS, id};
 use super::public::{PublicState, Revised, WeightSums};
@@ -51,7 +52,7 @@ impl Service {
         for shard in &mut service.shards {
             shard.switch_reference(1);
         }
-        service.seal_all(strategy::end_ms()).await;
+        service.seal_all(strategy::end()).await;
         service.run_rounds().await;
         service
     }
@@ -67,12 +68,12 @@ impl Service {
             Operation::Cut => self.shards.iter_mut().for_each(TestShard::cut),
             Operation::Seal {
                 shards,
-                clock_ms,
+                clock,
                 clocks,
             } => {
                 for (shard, _) in shards.iter().enumerate().filter(|(_, seals)| **seals) {
                     let moves = |place: usize| clocks & (1 << (place % 8)) != 0;
-                    self.seal(shard, clock_ms, moves).await;
+                    self.seal(shard, clock, moves).await;
                 }
             }
             Operation::Rounds { from } => {
@@ -80,7 +81,7 @@ impl Service {
                 public.run_rounds(shards, from, ROUNDS_AT_ONCE).await;
             }
             Operation::Checkpoint { shard } => {
-                self.seal(shard, i64::MIN, |_| false).await;
+                self.seal(shard, TimestampMs::MIN, |_| false).await;
                 self.shards[shard].write_checkpoint();
             }
             Operation::Crash { shard } => self.shards[shard].crash(&self.events).await,
@@ -88,16 +89,16 @@ impl Service {
         }
     }
 
-    async fn seal(&mut self, shard: usize, clock_ms: i64, moves: impl Fn(usize) -> bool) {
-        let effects = self.shards[shard].seal(clock_ms, moves).await;
+    async fn seal(&mut self, shard: usize, clock: TimestampMs, moves: impl Fn(usize) -> bool) {
+        let effects = self.shards[shard].seal(clock, moves).await;
         self.public
             .ingest(shard, &effects, &self.shards[shard].clocks);
     }
 
     /// All shards seal, and all their clocks move to the instant.
-    pub(super) async fn seal_all(&mut self, clock_ms: i64) {
+    pub(super) async fn seal_all(&mut self, clock: TimestampMs) {
         for shard in 0..self.shards.len() {
-            self.seal(shard, clock_ms, |_| true).await;
+            self.seal(shard, clock, |_| true).await;
         }
     }
 
@@ -108,7 +109,7 @@ impl Service {
     }
 
     /// Reads the records of these events in this order, then seals all shards and runs every round that is due.
-    pub(super) async fn ingest(&mut self, events: Vec<Event>, clock_ms: i64) -> Vec<Revised> {
+    pub(super) async fn ingest(&mut self, events: Vec<Event>, clock: TimestampMs) -> Vec<Revised> {
         let first = self.events.len();
         self.events.extend(events);
         for number in first..self.events.len() {
@@ -120,7 +121,7 @@ impl Service {
                 }
             }
         }
-        self.seal_all(clock_ms).await;
+        self.seal_all(clock).await;
         self.run_rounds().await
     }
 
@@ -177,7 +178,7 @@ impl Service {
         let mut numbers = shard.accepted.clone();
         numbers.sort_by_key(|&number| {
             let event = &self.events[number];
-            (event.occurred_at_ms, event.recorded_at_ms, id(number))
+            (event.occurred_at, event.recorded_at, id(number))
         });
         let mut builders: BTreeMap<Topic, EventBatchBuilder> = BTreeMap::new();
         for number in numbers {
@@ -204,12 +205,12 @@ impl Service {
     fn epoch(&self) -> EpochRecord {
         EpochRecord {
             epoch: 1,
-            committed_at_ms: 0,
+            committed_at: TimestampMs::default(),
             cut: BTreeMap::new(),
             tables: BTreeMap::new(),
             finality: Vec::new(),
             reference: String::new(),
-            drained_to_ms: None,
+            drained_to: None,
             clocks: self.public.clocks.clone(),
             unrevised: Vec::new(),
         }

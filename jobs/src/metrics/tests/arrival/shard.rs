@@ -12,9 +12,9 @@ use pipeline::round::Metric;
 use pipeline::shard::{Clocks, OrphanRow, from_ipc, to_ipc};
 use pipeline::shard::{Effects, ShardState};
 use pipeline::source::{Record, TimestampKind};
-use pipeline::time::{DAY_MS, Day};
+use pipeline::time::Day;
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic};
-use schemas::time::DurationMs;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::event::{Event, SHARDS, id, reference};
 use crate::alerts::AlertRules;
@@ -122,9 +122,9 @@ fn judges(
             let settings = TopicSettings {
                 topic,
                 name: topic.default_topic().to_owned(),
-                out_of_orderness_ms: 0,
-                allowed_lateness_ms: allowed_days * DAY_MS,
-                idle_after_ms: 0,
+                out_of_orderness: DurationMs::ZERO,
+                allowed_lateness: DurationMs::from_days(allowed_days),
+                idle_after: DurationMs::ZERO,
             };
             let state = states.remove(&(topic, partition)).unwrap_or_default();
             let partitioner = Partitioner::Murmur2;
@@ -165,7 +165,7 @@ impl TestShard {
             key: None,
             payload_len: payload.len() as u64,
             payload: Some(Bytes::from(payload)),
-            timestamp_ms: None,
+            timestamp: None,
             timestamp_kind: TimestampKind::None,
             headers: Vec::new(),
         };
@@ -201,12 +201,16 @@ impl TestShard {
     }
 
     /// Seals what was read. The clocks of the topic sets that `moves` names move to the instant unless they are beyond it.
-    pub(super) async fn seal(&mut self, clock_ms: i64, moves: impl Fn(usize) -> bool) -> Effects {
+    pub(super) async fn seal(
+        &mut self,
+        instant: TimestampMs,
+        moves: impl Fn(usize) -> bool,
+    ) -> Effects {
         self.cut();
         for (place, key) in self.state.clock_sets().into_keys().enumerate() {
             if moves(place) {
-                let clock = self.clocks.entry(key).or_insert(clock_ms);
-                *clock = (*clock).max(clock_ms);
+                let clock = self.clocks.entry(key).or_insert(instant);
+                *clock = (*clock).max(instant);
             }
         }
         let batches = std::mem::take(&mut self.batches);
@@ -317,7 +321,7 @@ impl TestShard {
             let partition = u32::try_from(partitions.get(row).unwrap()).unwrap();
             let input = (topic, partition);
             let judge = self.judges.get_mut(&input).unwrap();
-            judge.remember(head.event_id(row), head.occurred_at_ms(row));
+            judge.remember(head.event_id(row), head.occurred_at(row));
         }
     }
 }

@@ -4,45 +4,57 @@
 //! intervals between counts, cases with steps, prices that overtake each other, and many events of one instant. Instants lie at
 //! edges: midnight, Sunday to Monday, 8, 10 and 30 minutes (early warning and limits of `sla/steps.toml`), 14 days between counts.
 
-use pipeline::time::DAY_MS;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use schemas::time::{DurationMs, TimestampMs};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::event::{Corrects, Event, SKUS, at};
-
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
-const TEN: i64 = 10 * HOUR;
+use super::event::{Corrects, Event, SKUS, at, start_of};
 
 const DAYS: &[i64] = &[0, 3, 6, 7, 14, 16];
 /// Cases are short: their events interact only if they lie on few days.
 const DAYS_OF_CASES: &[i64] = &[6, 14];
-const TIMES: &[i64] = &[
-    0,
-    TEN,
-    TEN + 8 * MINUTE,
-    TEN + 10 * MINUTE,
-    TEN + 30 * MINUTE,
-    DAY_MS - 1,
+const TIMES: &[DurationMs] = &[
+    DurationMs::ZERO,
+    after_ten(0),
+    after_ten(8),
+    after_ten(10),
+    after_ten(30),
+    DurationMs::from_ms(DurationMs::DAY.as_ms() - 1),
 ];
+/// How long after its event it was recorded.
+const RECORDED_AFTER: &[DurationMs] = &[DurationMs::ZERO, DurationMs::HOUR];
 /// How long before its event something was counted, observed or received.
-const AGO: &[i64] = &[0, 8 * MINUTE, 26 * HOUR];
+const AGO: &[DurationMs] = &[
+    DurationMs::ZERO,
+    DurationMs::from_minutes(8),
+    DurationMs::from_hours(26),
+];
 /// Beyond the two hours for which the end of a call is awaited, and short enough that deadlines lie on few days.
-const AGO_OF_CASES: &[i64] = &[0, 8 * MINUTE, 3 * HOUR];
+const AGO_OF_CASES: &[DurationMs] = &[
+    DurationMs::ZERO,
+    DurationMs::from_minutes(8),
+    DurationMs::from_hours(3),
+];
 
 /// Weeks that have events. When they are over, all clocks have passed every window and deadline in them.
-pub(super) const WEEKS: i64 = 3;
+const WEEKS: i64 = 3;
+
+/// The time of day this many minutes after 10:00.
+const fn after_ten(minutes: i64) -> DurationMs {
+    DurationMs::from_minutes(10 * 60 + minutes)
+}
 
 /// The instant at which these weeks are over.
-pub(super) fn end_ms() -> i64 {
-    at(7 * WEEKS, 0)
+pub(super) fn end() -> TimestampMs {
+    start_of(7 * WEEKS)
 }
 
 /// An instant of an event or a clock.
-pub(super) fn instant() -> impl Strategy<Value = i64> {
+pub(super) fn instant() -> impl Strategy<Value = TimestampMs> {
     (select(DAYS), select(TIMES)).prop_map(|(day, time)| at(day, time))
 }
 
@@ -61,9 +73,9 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         2 => (0..40_usize).prop_map(Corrects::SameScope),
         1 => (0..40_usize).prop_map(Corrects::Any),
     ];
-    (what, corrects, select(&[0, HOUR][..])).prop_map(|(mut event, corrects, later)| {
+    (what, corrects, select(RECORDED_AFTER)).prop_map(|(mut event, corrects, later)| {
         event.corrects = corrects;
-        event.recorded_at_ms += later;
+        event.recorded_at += later;
         event
     })
 }
@@ -77,9 +89,9 @@ fn sku() -> impl Strategy<Value = &'static str> {
 }
 
 /// Adds the field `name` if there is a value.
-fn with(mut fields: Value, name: &str, value: Option<impl Into<Value>>) -> Value {
+fn with(mut fields: Value, name: &str, value: Option<impl Serialize>) -> Value {
     if let Some(value) = value {
-        fields[name] = value.into();
+        fields[name] = json!(value);
     }
     fields
 }
@@ -113,10 +125,10 @@ fn order() -> impl Strategy<Value = Event> {
     ];
     let order_id = prop_oneof![3 => Just("O1"), 1 => Just("O2")];
     (step, order_id, instant(), customer()).prop_map(
-        |((event_type, fields), order_id, at_ms, customer)| {
+        |((event_type, fields), order_id, occurred_at, customer)| {
             Event::new(
                 event_type,
-                at_ms,
+                occurred_at,
                 customer,
                 with(fields, "order_id", Some(order_id)),
             )
@@ -126,13 +138,13 @@ fn order() -> impl Strategy<Value = Event> {
 
 fn count() -> impl Strategy<Value = Event> {
     let items = vec((sku(), 0..20_i64, select(AGO)), 1..=2);
-    (items, instant(), customer()).prop_map(|(items, at_ms, customer)| {
+    (items, instant(), customer()).prop_map(|(items, occurred_at, customer)| {
         let stock: Vec<Value> = items
             .into_iter()
-            .map(|(sku_id, qty, ago)| json!({"sku_id": sku_id, "qty": qty, "counted_at": at_ms - ago}))
+            .map(|(sku_id, qty, ago)| json!({"sku_id": sku_id, "qty": qty, "counted_at": occurred_at - ago}))
             .collect();
         let fields = json!({"collection_id": "I1", "stock": stock});
-        Event::new("visit.info_collected", at_ms, customer, fields)
+        Event::new("visit.info_collected", occurred_at, customer, fields)
     })
 }
 
@@ -140,15 +152,15 @@ fn count() -> impl Strategy<Value = Event> {
 fn list_price() -> impl Strategy<Value = Event> {
     let region = prop_oneof![2 => Just(None), 1 => Just(Some("R1")), 1 => Just(Some("R2"))];
     let price_type = select(&["WHOLESALE", "SUGGESTED_RETAIL"][..]);
-    let valid_from = prop_oneof![Just(at(-10, 0)), instant()];
+    let valid_from = prop_oneof![Just(start_of(-10)), instant()];
     let valid_to = option::weighted(0.1, instant());
     (sku(), region, price_type, 50..150_i64, valid_from, valid_to, instant()).prop_map(
-        |(sku_id, region, price_type, price_fen, valid_from, valid_to, at_ms)| {
+        |(sku_id, region, price_type, price_fen, valid_from, valid_to, occurred_at)| {
             let fields = json!({
                 "sku_id": sku_id, "price_type": price_type, "price_fen": price_fen, "valid_from": valid_from,
             });
             let fields = with(with(fields, "region_code", region), "valid_to", valid_to);
-            Event::new("price.list_set", at_ms, None, fields)
+            Event::new("price.list_set", occurred_at, None, fields)
         },
     )
 }
@@ -165,12 +177,12 @@ fn price_observed() -> impl Strategy<Value = Event> {
         instant(),
         customer(),
     )
-        .prop_map(|(sku_id, price_fen, basis, ago, at_ms, customer)| {
+        .prop_map(|(sku_id, price_fen, basis, ago, occurred_at, customer)| {
             let fields =
-                json!({"sku_id": sku_id, "price_fen": price_fen, "observed_at": at_ms - ago});
+                json!({"sku_id": sku_id, "price_fen": price_fen, "observed_at": occurred_at - ago});
             Event::new(
                 "price.observed",
-                at_ms,
+                occurred_at,
                 customer,
                 with(fields, "price_basis", basis),
             )
@@ -204,7 +216,7 @@ fn case() -> impl Strategy<Value = Event> {
     });
     let closed = select(&["WITHDRAWN", "SOLVED"][..])
         .prop_map(|kind| ("case.closed", json!({"resolution_kind": kind}), None));
-    let promise = json!({"promise_id": "M1", "promise_kind": "REPLY", "due_at": at(20, 0)});
+    let promise = json!({"promise_id": "M1", "promise_kind": "REPLY", "due_at": start_of(20)});
     let callback = json!({"callback_id": "B1", "base": "CASE", "base_ref": "K1", "ordinal": 1, "outcome": "REACHED"});
     let step = prop_oneof![
         5 => opened,
@@ -220,13 +232,13 @@ fn case() -> impl Strategy<Value = Event> {
     ];
     let when = (select(DAYS_OF_CASES), select(TIMES)).prop_map(|(day, time)| at(day, time));
     (step, select(AGO_OF_CASES), when, customer()).prop_map(
-        |((event_type, fields, observed), ago, at_ms, customer)| {
+        |((event_type, fields, observed), ago, occurred_at, customer)| {
             let fields = with(fields, "case_id", Some("K1"));
             let fields = match observed {
-                Some(name) => with(fields, name, Some(at_ms - ago)),
+                Some(name) => with(fields, name, Some(occurred_at - ago)),
                 None => fields,
             };
-            Event::new(event_type, at_ms, customer, fields)
+            Event::new(event_type, occurred_at, customer, fields)
         },
     )
 }
@@ -238,9 +250,9 @@ fn survey() -> impl Strategy<Value = Event> {
     });
     let step = prop_oneof![1 => Just(("survey.sent", json!({}))), 2 => answered];
     (step, option::of(Just("PHONE")), instant(), customer()).prop_map(
-        |((event_type, fields), tool, at_ms, customer)| {
+        |((event_type, fields), tool, occurred_at, customer)| {
             let fields = with(with(fields, "survey_id", Some("V1")), "survey_tool", tool);
-            Event::new(event_type, at_ms, customer, fields)
+            Event::new(event_type, occurred_at, customer, fields)
         },
     )
 }

@@ -1,6 +1,5 @@
 //! K18, clause by clause.
 
-use chrono::DateTime;
 use schemas::event::Topic;
 use serde_json::{Value, json};
 
@@ -11,8 +10,7 @@ use crate::operator::fixture::{batch, entry, projected};
 fn case_history(events: &[(i64, &str, Value)]) -> Vec<HistoryEntry<CaseEvent>> {
     let instants: Vec<String> = events
         .iter()
-        .map(|(minutes, ..)| DateTime::from_timestamp_millis(at(*minutes)).unwrap())
-        .map(|at| at.to_rfc3339())
+        .map(|(minutes, ..)| at(*minutes).to_string())
         .collect();
     let events: Vec<(&str, &str, Value)> = events
         .iter()
@@ -43,12 +41,12 @@ fn call_ended() -> (i64, &'static str, Value) {
     (0, "case.call_ended", json!({"call_ended_at": at(0)}))
 }
 
-/// When each step that is known at `clock_ms` started, in minutes after 10:00.
-fn starts(history: &[HistoryEntry<CaseEvent>], clock_ms: i64) -> Vec<i64> {
-    let (facts, _) = decided(history, clock_ms);
+/// When each step that is known at `clock` started, in minutes after 10:00.
+fn starts(history: &[HistoryEntry<CaseEvent>], clock: TimestampMs) -> Vec<i64> {
+    let (facts, _) = decided(history, clock);
     let minutes = facts
         .iter()
-        .map(|fact| (fact.started_at_ms - at(0)) / MINUTE);
+        .map(|fact| whole_minutes(fact.started_at - at(0)));
     minutes.collect()
 }
 
@@ -84,12 +82,14 @@ fn k18_the_first_stop_counts_by_its_instant_and_not_by_its_arrival() {
     let kept = |minutes| CaseEvent::PromiseKept {
         promise_id: "P".into(),
         is_reply: true,
-        at_ms: at(minutes),
+        at: at(minutes),
     };
     let stopped_at = |more: &[(i64, CaseEvent)], step: usize| {
         let history = history(&[base.to_vec(), more.to_vec()].concat());
-        let at_ms = decided(&history, i64::MAX).0[step].stopped_at_ms.unwrap();
-        (at_ms - at(0)) / MINUTE
+        let stopped = decided(&history, TimestampMs::MAX).0[step]
+            .stopped_at
+            .unwrap();
+        whole_minutes(stopped - at(0))
     };
     // The promise was kept before the customer was informed, and reported after it.
     assert_eq!(stopped_at(&[(25, INFORMED), (40, kept(20))], 0), 20);
@@ -101,7 +101,7 @@ fn k18_the_first_stop_counts_by_its_instant_and_not_by_its_arrival() {
     // A late stop does not become a timely one when another follows.
     let late = [base.to_vec(), vec![(11, NOTIFIED), (12, NOTIFIED)]].concat();
     assert_eq!(
-        outcomes(&late, i64::MAX)[1],
+        outcomes(&late, TimestampMs::MAX)[1],
         row("DEPT_10M", 10, StepOutcome::Breached, Some(1))
     );
 }
@@ -119,18 +119,18 @@ fn k18_resolved_closed_and_reopened_neither_stop_nor_restart() {
         with_closings.push((minutes, event_type, json!({})));
     }
     with_closings[3].2 = json!({"resolution_kind": "SOLVED"});
-    for clock_ms in [at(5), at(60), i64::MAX] {
-        let found = decided(&case_history(&with_closings), clock_ms);
-        assert_eq!(found, decided(&case_history(&plain), clock_ms));
+    for clock in [at(5), at(60), TimestampMs::MAX] {
+        let found = decided(&case_history(&with_closings), clock);
+        assert_eq!(found, decided(&case_history(&plain), clock));
         assert_eq!(found.0.len(), 5);
     }
     // Nor does reopening revive a withdrawn case.
     let mut withdrawn = plain;
     withdrawn.push((2, "case.closed", json!({"resolution_kind": "WITHDRAWN"})));
     withdrawn.push((3, "case.reopened", json!({})));
-    let (facts, timer_ms) = decided(&case_history(&withdrawn), at(5));
+    let (facts, timer) = decided(&case_history(&withdrawn), at(5));
     assert!(facts.iter().all(|fact| fact.outcome == StepOutcome::Void));
-    assert_eq!((facts.len(), timer_ms), (5, None));
+    assert_eq!((facts.len(), timer), (5, None));
 }
 
 #[test]
@@ -140,14 +140,14 @@ fn k18_the_unit_is_that_of_the_opening() {
         (1, "case.dept_notified", json!({"unit_id": "U9"})),
         (2, "case.transferred", json!({"unit_id": "U8"})),
     ]);
-    let (facts, _) = decided(&history, i64::MAX);
+    let (facts, _) = decided(&history, TimestampMs::MAX);
     assert_eq!(facts.len(), 5);
     assert!(facts.iter().all(|fact| *fact.unit_id == *"U1"));
     // If the opening names no unit, a unit in a later event does not replace it.
     let mut opened = case_opened("WEB", None);
     opened.2["unit_id"] = Value::Null;
     let history = case_history(&[opened, (1, "case.dept_notified", json!({"unit_id": "U9"}))]);
-    let (facts, _) = decided(&history, i64::MAX);
+    let (facts, _) = decided(&history, TimestampMs::MAX);
     assert!(facts.iter().all(|fact| *fact.unit_id == *"UNKNOWN"));
 }
 
@@ -161,7 +161,7 @@ fn k24_a_case_has_no_look_back() {
         (years, NOTIFIED),
         (years + 19, INFORMED),
     ];
-    let found = outcomes(&events, i64::MAX);
+    let found = outcomes(&events, TimestampMs::MAX);
     let overrun = Some(years - 10);
     assert_eq!(
         found[1],
@@ -204,7 +204,7 @@ fn k18_a_promise_stops_when_it_was_kept_and_only_if_it_was_to_reply() {
     let kept = |is_reply, minutes| CaseEvent::PromiseKept {
         promise_id: "P".into(),
         is_reply,
-        at_ms: at(minutes),
+        at: at(minutes),
     };
     for (is_made_as_reply, kept_as_reply, kept_at, expected) in [
         (true, false, 29, StepOutcome::Met),
@@ -226,9 +226,9 @@ fn k18_a_promise_stops_when_it_was_kept_and_only_if_it_was_to_reply() {
 #[test]
 fn k18_the_end_of_an_answered_call_is_awaited_for_two_hours() {
     let events = [(-5, opened("COMPLAINT"))];
-    let (facts, timer_ms) = decided(&history(&events), at(115) - 1);
+    let (facts, timer) = decided(&history(&events), at(115) - ONE_MS);
     assert!(facts.is_empty());
-    assert_eq!(timer_ms, Some(at(115)));
+    assert_eq!(timer, Some(at(115)));
     // Then the receipt counts, five minutes before 10:00.
     let found = outcomes(&events, at(115));
     assert_eq!(found[1], row("DEPT_10M", 5, StepOutcome::Breached, None));
@@ -282,10 +282,10 @@ fn k18_answered_at_once_is_not_applicable_and_withdrawn_is_void() {
         (&later, StepOutcome::Breached),
         (&withdrawn, StepOutcome::Void),
     ] {
-        let found = outcomes(events, i64::MAX);
+        let found = outcomes(events, TimestampMs::MAX);
         assert!(found.iter().all(|row| row.2 == expected), "{found:?}");
     }
-    let (facts, timer_ms) = decided(&history(&at_once), at(1));
-    assert_eq!(timer_ms, None);
-    assert!(facts.iter().all(|fact| fact.warned_at_ms.is_none()));
+    let (facts, timer) = decided(&history(&at_once), at(1));
+    assert_eq!(timer, None);
+    assert!(facts.iter().all(|fact| fact.warned_at.is_none()));
 }

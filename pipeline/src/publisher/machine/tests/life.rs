@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use schemas::event::{Reason, Topic};
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::super::{Given, Machine};
 use crate::decode::Counters;
@@ -22,10 +23,10 @@ use crate::publisher::settings::PublisherSettings;
 use crate::round::Metric;
 use crate::shard::{DeadLetter, InputSeal, PartialAggregate, Seal, from_ipc, to_ipc};
 use crate::table::{StagedFile, TableChanges};
+use crate::time::fixture::{at, ms};
 use crate::time::{WindowKind, Zone, wall};
 
 pub(super) const ZONE: Zone = Zone(chrono_tz::UTC);
-pub(super) const DAY_MS: i64 = crate::time::DAY_MS;
 pub(super) const SHARDS: u32 = 2;
 
 /// What survives a crash: the publisher's log, the tables' commits, the shards' logs.
@@ -96,8 +97,8 @@ pub(super) fn given() -> Given {
             revise_every: Duration::from_secs(300),
             heartbeat: Duration::from_secs(60),
             topic_names: vec![("orders.v1".to_owned(), Topic::Orders)],
-            lateness: [("orders".to_owned(), DAY_MS)].into(),
-            bounds: [("orders".to_owned(), 60_000)].into(),
+            lateness: [("orders".to_owned(), DurationMs::DAY)].into(),
+            bounds: [("orders".to_owned(), ms(60_000))].into(),
             rules: Vec::new(),
             checkpoint_every: 128,
             early_bytes: 1 << 20,
@@ -111,21 +112,21 @@ pub(super) fn given() -> Given {
     }
 }
 
-/// A seal of `read` records so far, the last of them rejected, with the clock of orders at `clock_ms`.
-pub(super) fn seal(shard: u32, read: u64, clock_ms: i64, touches: bool) -> Seal {
+/// A seal of `read` records so far, the last of them rejected, with the clock of orders at `clock`.
+pub(super) fn seal(shard: u32, read: u64, clock: TimestampMs, touches: bool) -> Seal {
     let input = TopicPartition::new("orders.v1", shard.cast_signed());
     let letter = DeadLetter {
         input: input.clone(),
         offset: read.cast_signed() - 1,
-        timestamp_ms: None,
+        timestamp: None,
         reason: Reason::MalformedJson,
         path: String::new(),
         value: Some("{".into()),
         key: None,
         headers: Vec::new(),
     };
-    let day = ZONE.day_of(0);
-    let mut seal = quiet(shard, read, clock_ms);
+    let day = ZONE.day_of(at(0));
+    let mut seal = quiet(shard, read, clock);
     seal.dead_letters = vec![letter];
     if touches {
         seal.touched = [("demand".to_owned(), vec![day])].into();
@@ -135,12 +136,12 @@ pub(super) fn seal(shard: u32, read: u64, clock_ms: i64, touches: bool) -> Seal 
 }
 
 /// A seal that says only how far time has come.
-pub(super) fn quiet(shard: u32, read: u64, clock_ms: i64) -> Seal {
+pub(super) fn quiet(shard: u32, read: u64, clock: TimestampMs) -> Seal {
     Seal {
         inputs: vec![InputSeal {
             input: TopicPartition::new("orders.v1", shard.cast_signed()),
             next_offset: read.cast_signed(),
-            highest_ms: Some(clock_ms),
+            highest: Some(clock),
             at_end: true,
             counters: Counters {
                 read,
@@ -149,10 +150,10 @@ pub(super) fn quiet(shard: u32, read: u64, clock_ms: i64) -> Seal {
             },
             accounted: true,
         }],
-        clocks: [("orders".to_owned(), clock_ms)].into(),
-        live_ms: None,
-        delay_ms: None,
-        drained_to_ms: None,
+        clocks: [("orders".to_owned(), clock)].into(),
+        live_time: None,
+        delay: None,
+        drained_to: None,
         reference: "r".to_owned(),
         events: Vec::new(),
         facts: Vec::new(),
@@ -164,7 +165,7 @@ pub(super) fn quiet(shard: u32, read: u64, clock_ms: i64) -> Seal {
         reference_changed: false,
         partials: Vec::new(),
         alerts: Vec::new(),
-        sealed_at_ms: clock_ms,
+        sealed_at: clock,
     }
 }
 
@@ -178,7 +179,7 @@ impl<'d> Life<'d> {
     pub(super) fn begin(durable: &'d mut Durable, point: usize, dies_at: Option<usize>) -> Self {
         let now = Now {
             monotonic: wall::monotonic() + Duration::from_secs(3_600 * durable.crashes as u64),
-            wall_ms: 1_000,
+            wall_time: at(1_000),
         };
         let next = durable.log.last().map_or(1, |(number, _)| number + 1);
         let checkpoint = PublisherCheckpoint::default();
@@ -240,7 +241,7 @@ impl<'d> Life<'d> {
     /// Acts until there is nothing to do but wait, with time going on by an interval.
     pub(super) fn settle(&mut self) -> Result<(), Died> {
         self.now.monotonic += Duration::from_secs(10);
-        self.now.wall_ms += 10_000;
+        self.now.wall_time += ms(10_000);
         loop {
             let action = self.machine.next(self.now).unwrap();
             let event = match action {
@@ -323,7 +324,7 @@ impl<'d> Life<'d> {
                     size: 0,
                     rows: 0,
                     stats: String::new(),
-                    staged_at_ms: 0,
+                    staged_at: at(0),
                 });
                 (table.clone(), changes)
             })
@@ -335,8 +336,8 @@ impl<'d> Life<'d> {
         for shard in 0..SHARDS {
             let seals = &self.durable.shards[&shard];
             let read = seals.last().unwrap().inputs[0].counters.read;
-            let clock_ms = seals.last().unwrap().clocks["orders"];
-            let mut answer = quiet(shard, read, clock_ms);
+            let clock = seals.last().unwrap().clocks["orders"];
+            let mut answer = quiet(shard, read, clock);
             answer.partials = requests
                 .iter()
                 .map(|request| PartialAggregate {

@@ -124,7 +124,10 @@ fn two_rows_of_one_key_are_an_error() {
 
 #[test]
 fn published_rows_are_found_by_their_window() {
-    let day = |text: &str| ZONE.start_ms(Day::from_date(text.parse().unwrap())) * 1000;
+    let day = |text: &str| {
+        let start = ZONE.start(Day::from_date(text.parse().unwrap()));
+        start.as_micros()
+    };
     let instants = |days: [&str; 2]| -> ArrayRef {
         Arc::new(TimestampMicrosecondArray::from(days.map(day).to_vec()).with_timezone("UTC"))
     };

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use schemas::time::TimestampMs;
 
 use super::{BufferLimits, Buffers};
 use crate::source::{Item, Record, TimestampKind};
@@ -26,7 +27,7 @@ fn record(input: usize, offset: i64, bytes: usize) -> Record {
         key: None,
         payload: Some(Bytes::from(vec![b'x'; bytes])),
         payload_len: bytes as u64,
-        timestamp_ms: None,
+        timestamp: None,
         timestamp_kind: TimestampKind::None,
         headers: Vec::new(),
     }
@@ -39,7 +40,12 @@ fn records(input: usize, offsets: std::ops::Range<i64>) -> Vec<Record> {
 /// Records as (input, offset), ends as (input, -next_offset).
 fn take(buffers: &mut Buffers, max: usize, watermarks: &[i64]) -> Vec<(usize, i64)> {
     let mut out = Vec::new();
-    let any = buffers.take(max, watermarks, &mut out);
+    let watermarks: Vec<_> = watermarks
+        .iter()
+        .copied()
+        .map(TimestampMs::from_ms)
+        .collect();
+    let any = buffers.take(max, &watermarks, &mut out);
     assert_eq!(any, !out.is_empty());
     out.iter()
         .map(|item| match item {
@@ -126,7 +132,7 @@ fn an_end_is_confirmed_by_the_same_offset_only() {
     let at = |seconds| now + Duration::from_secs(seconds);
     let ends = |buffers: &mut Buffers| -> Vec<(i64, Instant)> {
         let mut out = Vec::new();
-        buffers.take(9, &[0], &mut out);
+        buffers.take(9, &[TimestampMs::MIN], &mut out);
         out.iter()
             .filter_map(|item| match item {
                 Item::End {
@@ -179,7 +185,7 @@ proptest! {
         let now = wall::monotonic();
         let check = |buffers: &mut Buffers, taken: &mut [i64; 3], max: usize| {
             // event time = 60 ms a record, so that alignment matters
-            let watermarks = taken.map(|n| if n == 0 { NONE_YET } else { n * 60 });
+            let watermarks = taken.map(|n| if n == 0 { NONE_YET } else { n * 60 }).map(TimestampMs::from_ms);
             let mut out = Vec::new();
             buffers.take(max, &watermarks, &mut out);
             let mut count = 0;
