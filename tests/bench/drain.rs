@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What reading the topic once took, from its first fetch to its last record: the mean of ten passes.
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
-pub struct Drained {
+pub(crate) struct Drained {
     pub records: u64,
     pub wall_s: f64,
     pub cpu_s: f64,
@@ -32,7 +32,7 @@ pub struct Drained {
 ///
 /// Each pass has a consumer of its own, connected before its time begins: a consumer that is assigned anew waits for the long poll
 /// that it left open at the end of the topic.
-pub fn drain(address: &str, topic: &str, decodes: bool) -> Result<Drained> {
+pub(crate) fn drain(address: &str, topic: &str, decodes: bool) -> Result<Drained> {
     let mut events = decodes.then(|| EventBatchBuilder::new(Topic::Orders));
     let (mut records, mut wall_s, mut cpu_s) = (0, 0.0, 0.0);
     for _ in 0..PASSES {

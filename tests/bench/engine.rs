@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 /// A run from start to exit.
 #[derive(Clone, Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     pub wall_s: f64,
     pub used: Used,
     /// Bytes of logs and of tables that it left.
@@ -36,7 +36,7 @@ pub struct Ran {
 
 /// Runs `vitrine run --until-caught-up`, and checks by its books that it has done the work.
 /// `profiled`: its stacks are sampled too, where there is `perf`; that costs time of its own.
-pub fn run(broker: &Broker, topics: &Topics, sent: &Sent, profiled: bool) -> Result<Ran> {
+pub(crate) fn run(broker: &Broker, topics: &Topics, sent: &Sent, profiled: bool) -> Result<Ran> {
     let reference = tempfile::tempdir()?;
     orders::write_reference(reference.path())?;
     let project = Project::on_kafka(broker, topics, reference.path())?.set(

@@ -12,20 +12,20 @@ use crate::process::own_memory;
 const IDS_PER_HOUR: u64 = 50_000;
 
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
-pub struct Remembered {
+pub(crate) struct Remembered {
     pub ids: u64,
     pub resident_bytes: u64,
     pub wall_s: f64,
 }
 
 impl Remembered {
-    pub fn bytes_per_id(&self) -> f64 {
+    pub(crate) fn bytes_per_id(&self) -> f64 {
         self.resident_bytes as f64 / self.ids as f64
     }
 }
 
 /// Remembers `ids` of them; nothing is forgotten. Only in a process that has done nothing else is the difference theirs.
-pub fn remember(ids: u64) -> Result<Remembered> {
+pub(crate) fn remember(ids: u64) -> Result<Remembered> {
     let before = own_memory("VmRSS")?;
     let began = wall::monotonic();
     let mut known = KnownIds::default();

@@ -14,26 +14,26 @@ use tests::kafka::Message;
 const START_MS: i64 = 1_767_542_400_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const DAYS: i64 = 30;
-pub const PARTITIONS: u32 = 4;
-pub const CUSTOMERS: u32 = 20_000;
-pub const SKUS: u32 = 300;
+pub(crate) const PARTITIONS: u32 = 4;
+pub(crate) const CUSTOMERS: u32 = 20_000;
+pub(crate) const SKUS: u32 = 300;
 /// How long before it is recorded an order may have happened: the disorder of the topic.
 const DISORDER_MS: i64 = 150_000;
 /// `[time.orders] out_of_orderness` under which no order can be late.
-pub const OUT_OF_ORDERNESS: &str = "5m";
+pub(crate) const OUT_OF_ORDERNESS: &str = "5m";
 /// One record in so many is sent a second time, the same bytes, within the disorder.
 const DUPLICATE_ONE_IN: u32 = 100;
 
 /// What was generated so far.
 #[derive(Copy, Clone, Debug, Default)]
-pub struct Sent {
+pub(crate) struct Sent {
     pub records: u64,
     pub duplicates: u64,
     pub bytes: u64,
 }
 
 /// The records of a run, in the order in which they are sent: same count and seed, same bytes.
-pub struct Orders {
+pub(crate) struct Orders {
     dice: ChaCha8Rng,
     count: u64,
     made: u64,
@@ -44,7 +44,7 @@ pub struct Orders {
 
 impl Orders {
     /// `count` records, duplicates included, spread evenly over 30 days.
-    pub fn new(count: u64, seed: u64) -> Self {
+    pub(crate) fn new(count: u64, seed: u64) -> Self {
         Self {
             dice: ChaCha8Rng::seed_from_u64(seed),
             count,
@@ -131,7 +131,7 @@ impl Iterator for Orders {
 }
 
 /// Customers in 120 territories and 9 classes, and the SKUs, so that rows have the grain they have in use.
-pub fn write_reference(dir: &Path) -> Result<()> {
+pub(crate) fn write_reference(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir)?;
     let mut customers = "customer_id,status,class_id,territory_id,valid_from,valid_to\n".to_owned();
     for customer in 0..CUSTOMERS {

@@ -34,12 +34,12 @@ fn stat(path: &Path) -> Result<Stat> {
 }
 
 /// User and system time of this process so far, in seconds; it advances in ticks of 10 ms.
-pub fn own_cpu_s() -> Result<f64> {
+pub(crate) fn own_cpu_s() -> Result<f64> {
     Ok(stat(Path::new("/proc/self/stat"))?.cpu_s)
 }
 
 /// A line of `/proc/self/status` that counts kB, in bytes: `VmHWM` the peak, `VmRSS` what is resident now.
-pub fn own_memory(line: &str) -> Result<u64> {
+pub(crate) fn own_memory(line: &str) -> Result<u64> {
     memory(Path::new("/proc/self/status"), line)
 }
 
@@ -54,7 +54,7 @@ fn memory(status: &Path, line: &str) -> Result<u64> {
 }
 
 /// Watches a process until it ends.
-pub struct Watch {
+pub(crate) struct Watch {
     id: u32,
     cpu_s: f64,
     peak_bytes: u64,
@@ -64,7 +64,7 @@ pub struct Watch {
 
 /// What a process used from its start to its end.
 #[derive(Clone, Debug)]
-pub struct Used {
+pub(crate) struct Used {
     pub cpu_s: f64,
     pub peak_bytes: u64,
     /// CPU seconds per group of threads, most first; a group's names differ in their number only.
@@ -72,7 +72,7 @@ pub struct Used {
 }
 
 impl Watch {
-    pub fn new(id: u32) -> Self {
+    pub(crate) fn new(id: u32) -> Self {
         Self {
             id,
             cpu_s: 0.0,
@@ -82,7 +82,7 @@ impl Watch {
     }
 
     /// Looks once; says whether the process has ended. Call before it is waited for: the kernel keeps the sum for its parent.
-    pub fn has_ended(&mut self) -> Result<bool> {
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
         let folder = Path::new("/proc").join(self.id.to_string());
         let all = stat(&folder.join("stat"))?;
         self.cpu_s = all.cpu_s;
@@ -105,7 +105,7 @@ impl Watch {
         Ok(false)
     }
 
-    pub fn used(self) -> Used {
+    pub(crate) fn used(self) -> Used {
         let mut groups: BTreeMap<String, f64> = BTreeMap::new();
         for (name, cpu_s) in self.threads.into_values() {
             *groups.entry(group(&name)).or_default() += cpu_s;

@@ -64,14 +64,14 @@ const LIBRARIES: [Stage; 3] = [
 const OTHER: &str = "everything else";
 
 /// Samples a process until it ends.
-pub struct Profile {
+pub(crate) struct Profile {
     perf: Child,
     data: tempfile::NamedTempFile,
 }
 
 impl Profile {
     /// `None` where there is no `perf`.
-    pub fn start(process: u32) -> Result<Option<Self>> {
+    pub(crate) fn start(process: u32) -> Result<Option<Self>> {
         let data = tempfile::NamedTempFile::new()?;
         let perf = Command::new("perf")
             .args(["record", "--freq", "99", "--call-graph", "dwarf,16384"])
@@ -84,7 +84,7 @@ impl Profile {
     }
 
     /// Share of the samples per stage, most first. To be called once the process has ended.
-    pub fn stages(mut self) -> Result<Vec<(&'static str, f64)>> {
+    pub(crate) fn stages(mut self) -> Result<Vec<(&'static str, f64)>> {
         ensure!(self.perf.wait()?.success(), "perf has failed");
         shares(&script(self.data.path())?)
     }

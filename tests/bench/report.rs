@@ -13,7 +13,7 @@ use crate::orders::{CUSTOMERS, OUT_OF_ORDERNESS, PARTITIONS, SKUS, Sent};
 const MB: f64 = 1e6;
 
 /// All that one run of the benchmark found.
-pub struct Report {
+pub(crate) struct Report {
     pub at: String,
     pub seed: u64,
     pub sent: Sent,
@@ -29,7 +29,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn to_markdown(&self) -> Result<String> {
+    pub(crate) fn to_markdown(&self) -> Result<String> {
         let mut out = String::new();
         let Sent {
             records,

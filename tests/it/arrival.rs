@@ -90,7 +90,7 @@ fn same_rows(events: &Events, sample: &Sample) {
     assert_equal(&project, &sample.expected);
 }
 
-pub fn instant(line: &[u8], field: &str) -> i64 {
+pub(crate) fn instant(line: &[u8], field: &str) -> i64 {
     let event: Value = serde_json::from_slice(line).unwrap();
     event[field].as_i64().unwrap()
 }

@@ -11,10 +11,10 @@ use crate::proof::number;
 use crate::reader::{Reader, settings, starts};
 
 /// Noon of 2026-01-05 in Shanghai.
-pub const NOON_MS: i64 = 1_767_585_600_000;
+pub(crate) const NOON_MS: i64 = 1_767_585_600_000;
 
 /// An order of customer C1 that nothing is wrong with.
-pub fn order(event_id: &str, at: i64) -> Value {
+pub(crate) fn order(event_id: &str, at: i64) -> Value {
     json!({
         "event_id": event_id, "event_type": "order.placed", "schema_version": 1,
         "occurred_at": at, "recorded_at": at, "customer_id": "C1", "order_id": event_id,

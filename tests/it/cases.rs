@@ -92,10 +92,10 @@ fn a_topic_ends_early() {
 }
 
 /// Monday 2026-01-05, 22:00 in Shanghai.
-pub const EVENING_MS: i64 = 1_767_621_600_000;
+pub(crate) const EVENING_MS: i64 = 1_767_621_600_000;
 
 /// An event of case K1, so long after the evening; recorded when it happened unless `more` says otherwise.
-pub fn complaint(kind: &str, event_id: &str, after_ms: i64, more: Value) -> Vec<u8> {
+pub(crate) fn complaint(kind: &str, event_id: &str, after_ms: i64, more: Value) -> Vec<u8> {
     let at = EVENING_MS + after_ms;
     let mut event = json!({
         "event_id": event_id, "event_type": kind, "schema_version": 1, "occurred_at": at, "recorded_at": at,
@@ -109,7 +109,7 @@ pub fn complaint(kind: &str, event_id: &str, after_ms: i64, more: Value) -> Vec<
 }
 
 /// A complaint by phone whose department is never told, and then nothing until morning.
-pub fn silent_night(folder: &Path) -> Events {
+pub(crate) fn silent_night(folder: &Path) -> Events {
     let events = Events::in_folder(folder.join("events"));
     fs::create_dir_all(events.reference()).unwrap();
     let opened = json!({"case_kind": "COMPLAINT", "channel": "PHONE", "category": "PRICE", "answered": true,

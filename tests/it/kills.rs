@@ -38,7 +38,7 @@ fn five_kills_on_kafka() {
 }
 
 /// Many small seals and epochs, so that there is more to be killed in.
-pub fn hurried(project: Project) -> Project {
+pub(crate) fn hurried(project: Project) -> Project {
     project
         .set("VITRINE__EPOCH__SEAL_EVERY", "200ms")
         .set("VITRINE__EPOCH__INTERVAL", "1s")

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const DAY_MS: i64 = DurationMs::DAY.as_ms();
 
 /// Sends what was recorded in `span`, of the topics that `goes_on` says.
-pub fn send_between(
+pub(crate) fn send_between(
     events: &Events,
     broker: &Broker,
     topics: &Topics,

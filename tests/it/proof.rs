@@ -11,7 +11,7 @@ use tests::oracle;
 use tests::project::Project;
 
 /// Event files that several tests read, and what they must come to.
-pub struct Sample {
+pub(crate) struct Sample {
     pub events: Events,
     pub expected: PathBuf,
     /// Held while this process lives: another test run would write the same folder.
@@ -20,7 +20,7 @@ pub struct Sample {
 
 impl Sample {
     /// Simulates into the folder for temporary files of this test binary, where the last run's are overwritten.
-    pub fn simulate(name: &str, args: &[&str]) -> Self {
+    pub(crate) fn simulate(name: &str, args: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let folder = root.join(name);
         let lock = File::create(root.join(format!("{name}.lock"))).unwrap();
@@ -40,7 +40,7 @@ impl Sample {
     }
 
     /// 28 days of 500 retailers with disorder, duplicates, malformed and late records.
-    pub fn four_weeks() -> &'static Self {
+    pub(crate) fn four_weeks() -> &'static Self {
         static SAMPLE: OnceLock<Sample> = OnceLock::new();
         SAMPLE.get_or_init(|| {
             Self::simulate(
@@ -59,7 +59,7 @@ impl Sample {
     }
 
     /// 21 days of few retailers, clean: for cases that change the files.
-    pub fn three_weeks() -> &'static Self {
+    pub(crate) fn three_weeks() -> &'static Self {
         static SAMPLE: OnceLock<Sample> = OnceLock::new();
         SAMPLE.get_or_init(|| {
             Self::simulate(
@@ -71,18 +71,18 @@ impl Sample {
 }
 
 /// Has the oracle compute what `events` must come to.
-pub fn expect(events: &Events, out: &Path) {
+pub(crate) fn expect(events: &Events, out: &Path) {
     expect_with(events, &events.reference(), out);
 }
 
 /// The same with other reference data.
-pub fn expect_with(events: &Events, reference: &Path, out: &Path) {
+pub(crate) fn expect_with(events: &Events, reference: &Path, out: &Path) {
     fs::create_dir_all(out).unwrap();
     oracle::compute(events.dir(), reference, out, &["--clock-max"]).unwrap();
 }
 
 /// No row of any public table differs, and none was written twice.
-pub fn assert_equal(project: &Project, expected: &Path) {
+pub(crate) fn assert_equal(project: &Project, expected: &Path) {
     let comparison = oracle::compare(expected, &project.storage()).unwrap();
     print!("{}", comparison.report);
     assert!(comparison.equal, "{}", comparison.report);
@@ -90,7 +90,7 @@ pub fn assert_equal(project: &Project, expected: &Path) {
 }
 
 /// No two rows with the same key, window and revision.
-pub fn assert_no_revision_twice(project: &Project) {
+pub(crate) fn assert_no_revision_twice(project: &Project) {
     for table in schemas::table::metric_tables() {
         assert!(
             !table.key.contains(&"revision"),
@@ -112,7 +112,7 @@ pub fn assert_no_revision_twice(project: &Project) {
 }
 
 /// Every missed notice to a department that was not stopped within the grace (60 s) fired, however the events were cut into seals.
-pub fn assert_breaches_fired(project: &Project) {
+pub(crate) fn assert_breaches_fired(project: &Project) {
     let missed = "FROM ops.sla_steps AS s WHERE s.step_id IN ('CMP_DEPT_10M', 'RSC_DEPT_10M') AND s.outcome = 'BREACHED' \
                   AND (s.stopped_at IS NULL OR s.stopped_at > s.deadline + INTERVAL '60 seconds')";
     let fired = "SELECT 1 FROM ops.alerts AS a WHERE a.rule_id = 'A15' AND a.state = 'firing' AND a.deadline = s.deadline \
@@ -126,7 +126,7 @@ pub fn assert_breaches_fired(project: &Project) {
 }
 
 /// Dead letters, late events and duplicates are those of `truth/dirty.ndjson`, and every record has one verdict (P4).
-pub fn assert_verdicts(project: &Project, events: &Events) {
+pub(crate) fn assert_verdicts(project: &Project, events: &Events) {
     let mut late = Vec::new();
     let mut dead = Vec::new();
     let mut duplicates = 0;
@@ -216,7 +216,7 @@ pub fn assert_verdicts(project: &Project, events: &Events) {
 }
 
 /// A whole number, whichever way the row's format spells it.
-pub fn number(value: &Value) -> i64 {
+pub(crate) fn number(value: &Value) -> i64 {
     match value {
         Value::String(text) => text.parse().unwrap(),
         value => value
@@ -226,7 +226,7 @@ pub fn number(value: &Value) -> i64 {
 }
 
 /// The seed of this run's random choices: `VITRINE_TEST_SEED`, else the clock's.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let given = std::env::var("VITRINE_TEST_SEED").ok();
     given.map_or_else(
         || wall::now().as_ms().unsigned_abs(),

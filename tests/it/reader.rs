@@ -16,11 +16,11 @@ use tests::kafka::Broker;
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn settings(broker: &Broker) -> KafkaSettings {
+pub(crate) fn settings(broker: &Broker) -> KafkaSettings {
     KafkaSettings::new(broker.address(), "test")
 }
 
-pub fn starts(topic: &str, offsets: &[i64]) -> Vec<Start> {
+pub(crate) fn starts(topic: &str, offsets: &[i64]) -> Vec<Start> {
     offsets
         .iter()
         .zip(0..)
@@ -29,7 +29,7 @@ pub fn starts(topic: &str, offsets: &[i64]) -> Vec<Start> {
 }
 
 /// A source and everything it has handed over.
-pub struct Reader {
+pub(crate) struct Reader {
     pub source: KafkaSource,
     pub records: BTreeMap<usize, Vec<Record>>,
     pub ends: BTreeMap<usize, Vec<(i64, Instant)>>,
@@ -39,7 +39,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn open(settings: &KafkaSettings, starts: &[Start]) -> Self {
+    pub(crate) fn open(settings: &KafkaSettings, starts: &[Start]) -> Self {
         Self {
             source: KafkaSource::open(settings, starts).unwrap(),
             records: BTreeMap::new(),
@@ -49,7 +49,7 @@ impl Reader {
         }
     }
 
-    pub fn poll(&mut self, max: usize) -> Result<usize> {
+    pub(crate) fn poll(&mut self, max: usize) -> Result<usize> {
         let mut items = Vec::new();
         let watermarks = vec![TimestampMs::from_ms(0); self.inputs];
         let began = wall::monotonic();
@@ -77,7 +77,7 @@ impl Reader {
         Ok(count)
     }
 
-    pub fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let began = wall::monotonic();
         while !done(self) {
             self.poll(1000).unwrap();
@@ -88,12 +88,12 @@ impl Reader {
     /// Whether the end of an input has been told, and no record after it.
     ///
     /// `Source::unread` knows of an end before it is told.
-    pub fn is_at_end(&self, input: usize) -> bool {
+    pub(crate) fn is_at_end(&self, input: usize) -> bool {
         self.at_end.contains(&input)
     }
 
     /// Reads until every input is at its end; those ends.
-    pub fn read_to_ends(&mut self) -> Vec<i64> {
+    pub(crate) fn read_to_ends(&mut self) -> Vec<i64> {
         self.until("all inputs are at their ends", |reader| {
             (0..reader.inputs).all(|input| reader.is_at_end(input))
         });
@@ -102,7 +102,7 @@ impl Reader {
             .collect()
     }
 
-    pub fn failure(&mut self) -> Error {
+    pub(crate) fn failure(&mut self) -> Error {
         let began = wall::monotonic();
         loop {
             if let Err(error) = self.poll(1000) {
@@ -112,12 +112,12 @@ impl Reader {
         }
     }
 
-    pub fn offsets(&self, input: usize) -> Vec<i64> {
+    pub(crate) fn offsets(&self, input: usize) -> Vec<i64> {
         let records = self.records.get(&input).map_or(&[][..], Vec::as_slice);
         records.iter().map(|record| record.offset).collect()
     }
 
-    pub fn payloads(&self, input: usize) -> Vec<&str> {
+    pub(crate) fn payloads(&self, input: usize) -> Vec<&str> {
         self.records[&input]
             .iter()
             .map(|record| std::str::from_utf8(record.payload.as_ref().unwrap()).unwrap())
@@ -125,7 +125,7 @@ impl Reader {
     }
 }
 
-pub fn open_error(settings: &KafkaSettings, starts: &[Start]) -> Error {
+pub(crate) fn open_error(settings: &KafkaSettings, starts: &[Start]) -> Error {
     match KafkaSource::open(settings, starts) {
         Ok(_) => panic!("opened"),
         Err(error) => error,

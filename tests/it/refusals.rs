@@ -9,12 +9,12 @@ use tests::project::Project;
 use tests::vitrine::Finished;
 
 /// Runs to the bad end; what [`bad_end`] finds there.
-pub fn refused(project: &Project, args: &[&str], code: i32) -> String {
+pub(crate) fn refused(project: &Project, args: &[&str], code: i32) -> String {
     bad_end(&project.finish(args).unwrap(), code)
 }
 
 /// The one line that begins with `vitrine:`, of a command that ended with this exit code and no panic.
-pub fn bad_end(ended: &Finished, code: i32) -> String {
+pub(crate) fn bad_end(ended: &Finished, code: i32) -> String {
     assert_eq!(ended.code(), Some(code), "{}", ended.stderr);
     let lines: Vec<&str> = ended
         .stderr

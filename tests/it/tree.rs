@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// The top folder of the repository.
-pub fn top() -> &'static Path {
+pub(crate) fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 /// Every file below a folder, in the order of the paths; those that come or go meanwhile may be missing.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     walk(folder, |_| true)
 }
 
@@ -38,7 +38,7 @@ fn walk(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
 }
 
 /// Code, queries, settings and documents of the repository, by their path from its top.
-pub fn texts() -> &'static BTreeMap<String, String> {
+pub(crate) fn texts() -> &'static BTreeMap<String, String> {
     static TEXTS: OnceLock<BTreeMap<String, String>> = OnceLock::new();
     TEXTS.get_or_init(|| {
         walk(top(), is_ours)
@@ -65,7 +65,7 @@ fn is_text(path: &str) -> bool {
 }
 
 /// Path and text of the Rust files whose path from the top begins with `folder`.
-pub fn rust_files(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn rust_files(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     texts()
         .iter()
         .map(|(path, text)| (path.as_str(), text.as_str()))
@@ -73,13 +73,13 @@ pub fn rust_files(folder: &str) -> impl Iterator<Item = (&'static str, &'static 
 }
 
 /// Whether a file of a crate holds unit tests: `tests.rs`, and what lies in a folder `tests`.
-pub fn is_unit_test(path: &str) -> bool {
+pub(crate) fn is_unit_test(path: &str) -> bool {
     path.split('/')
         .any(|part| part == "tests" || part == "tests.rs")
 }
 
 /// Runs of ASCII letters, digits and `_`, with where they begin.
-pub fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + text[at..].find(is_of_a_word)?;
@@ -95,7 +95,7 @@ fn is_of_a_word(c: char) -> bool {
 }
 
 /// The code of a file as it is built outside of tests: each `#[cfg(test)]` goes, with the item that follows it.
-pub fn without_tests(text: &str) -> String {
+pub(crate) fn without_tests(text: &str) -> String {
     const ATTRIBUTE: &str = "#[cfg(test)]";
     let code = blanked(text);
     let mut kept = String::with_capacity(text.len());
@@ -203,7 +203,7 @@ fn raw_string_length(text: &str) -> Option<usize> {
 }
 
 /// Names of all Rust tests of the repository.
-pub fn test_names() -> &'static BTreeSet<String> {
+pub(crate) fn test_names() -> &'static BTreeSet<String> {
     static NAMES: OnceLock<BTreeSet<String>> = OnceLock::new();
     NAMES.get_or_init(|| {
         rust_files("")

@@ -29,7 +29,7 @@ pub(crate) struct Events {
 
 impl Events {
     /// The newest trouble: its code and librdkafka's description.
-    pub fn last(&self) -> Option<(RDKafkaErrorCode, String)> {
+    pub(crate) fn last(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.last
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -87,7 +87,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub fn new(settings: &KafkaSettings) -> Result<Self> {
+    pub(crate) fn new(settings: &KafkaSettings) -> Result<Self> {
         let consumer: KafkaConsumer = settings
             .client_config()?
             .create_with_context(Events::default())
@@ -100,7 +100,7 @@ impl Client {
     }
 
     /// Number of partitions of a topic.
-    pub fn partition_count(&self, topic: &str) -> Result<u32> {
+    pub(crate) fn partition_count(&self, topic: &str) -> Result<u32> {
         let (count, refusal) = self.ask("metadata", || {
             let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
             let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -126,7 +126,7 @@ impl Client {
     /// First (`Offset::Beginning`) or end (`Offset::End`) offset of each input, waiting for brokers.
     ///
     /// Ends are those a reader of the configured isolation level reaches.
-    pub fn offsets(&self, inputs: &[TopicPartition], which: Offset) -> Result<Vec<i64>> {
+    pub(crate) fn offsets(&self, inputs: &[TopicPartition], which: Offset) -> Result<Vec<i64>> {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }

@@ -152,7 +152,7 @@ impl Outage {
     const WARN_EVERY: Duration = Duration::from_secs(30);
 
     /// Notes trouble; returns since when, if it is time to say so.
-    pub fn trouble(&mut self, now: Instant) -> Option<Duration> {
+    pub(crate) fn trouble(&mut self, now: Instant) -> Option<Duration> {
         let since = *self.since.get_or_insert(now);
         if self
             .warned
@@ -165,7 +165,7 @@ impl Outage {
     }
 
     /// Notes that a broker answers; returns how long it did not, if it was said.
-    pub fn over(&mut self, now: Instant) -> Option<Duration> {
+    pub(crate) fn over(&mut self, now: Instant) -> Option<Duration> {
         self.warned = None;
         self.since.take().map(|since| now.duration_since(since))
     }

@@ -12,7 +12,7 @@ pub(super) struct Chain {
 
 impl Chain {
     /// The chain as it was when a checkpoint was written: the checkpoint names its record, and its writer held the claim.
-    pub fn at_checkpoint(checkpoint: &RecordHeader) -> Self {
+    pub(super) fn at_checkpoint(checkpoint: &RecordHeader) -> Self {
         Self {
             last: LogPosition {
                 number: checkpoint.number,
@@ -23,7 +23,7 @@ impl Chain {
     }
 
     /// The number that comes next.
-    pub fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.last.number + 1
     }
 
@@ -33,7 +33,7 @@ impl Chain {
     }
 
     /// The chain with `record` at its end, or what is wrong with it.
-    pub fn extended(self, record: &LogRecord) -> Result<Self, &'static str> {
+    pub(super) fn extended(self, record: &LogRecord) -> Result<Self, &'static str> {
         let header = &record.header;
         if header.number != self.next() {
             return Err("the number inside is not the next one");

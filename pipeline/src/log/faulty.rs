@@ -17,7 +17,7 @@ use object_store::{
 
 /// What happens to one put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     None,
     /// An error, and nothing was written.
     WithoutEffect,
@@ -27,7 +27,7 @@ pub enum Fault {
 
 /// Passes everything on to `inner`; puts take their faults (and pauses, for interleaving) from a script.
 #[derive(Debug, Clone)]
-pub struct FaultyStore {
+pub(crate) struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     script: Arc<Mutex<VecDeque<(Fault, u8)>>>,
     undeletable: Arc<Mutex<Option<Path>>>,
@@ -35,12 +35,12 @@ pub struct FaultyStore {
 
 impl FaultyStore {
     /// A store in memory; after the end of `script` nothing fails any more.
-    pub fn new(script: impl IntoIterator<Item = (Fault, u8)>) -> Self {
+    pub(crate) fn new(script: impl IntoIterator<Item = (Fault, u8)>) -> Self {
         Self::around(Arc::new(InMemory::new()), script)
     }
 
     /// The same over another store.
-    pub fn around(
+    pub(crate) fn around(
         inner: Arc<dyn ObjectStore>,
         script: impl IntoIterator<Item = (Fault, u8)>,
     ) -> Self {
@@ -52,7 +52,7 @@ impl FaultyStore {
     }
 
     /// Adds to the script.
-    pub fn then(&self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn then(&self, faults: impl IntoIterator<Item = Fault>) {
         self.script
             .lock()
             .unwrap()
@@ -60,12 +60,12 @@ impl FaultyStore {
     }
 
     /// From now on nothing below `folder` can be deleted.
-    pub fn fail_deletions_below(&self, folder: &str) {
+    pub(crate) fn fail_deletions_below(&self, folder: &str) {
         *self.undeletable.lock().unwrap() = Some(Path::from(folder));
     }
 
     /// Faults that nobody met.
-    pub fn faults_left(&self) -> usize {
+    pub(crate) fn faults_left(&self) -> usize {
         self.script.lock().unwrap().len()
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    pub fn new(store: Arc<dyn ObjectStore>, name: &str, layout: u16) -> Self {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, name: &str, layout: u16) -> Self {
         Self {
             store,
             folder: LogFolder::new(name),
@@ -50,7 +50,7 @@ impl Objects {
     }
 
     /// All objects of a folder that have a number, ascending by it (then by name).
-    pub async fn list(&self, folder: &Path) -> Result<Vec<(u64, ObjectMeta)>> {
+    pub(super) async fn list(&self, folder: &Path) -> Result<Vec<(u64, ObjectMeta)>> {
         let found: Vec<_> = retry(self.backoff, "listing a log", async || {
             let listing = self.store.list(Some(folder)).try_collect().await;
             listing.map_err(error::store_failed(folder))
@@ -65,7 +65,7 @@ impl Objects {
     }
 
     /// The bytes of an object, `None` where there is none.
-    pub async fn get(&self, path: &Path) -> Result<Option<Bytes>> {
+    pub(super) async fn get(&self, path: &Path) -> Result<Option<Bytes>> {
         retry(self.backoff, "reading from a log", async || {
             get_if_there(&self.store, path).await
         })
@@ -73,7 +73,7 @@ impl Objects {
     }
 
     /// Whether a record of that number stands, whole or not.
-    pub async fn has_record(&self, number: u64) -> Result<bool> {
+    pub(super) async fn has_record(&self, number: u64) -> Result<bool> {
         let path = self.folder.record(number);
         retry(self.backoff, "looking for a record", async || {
             let answer = self.store.head(&path).await;
@@ -83,7 +83,7 @@ impl Objects {
     }
 
     /// A record, checked; `None` where there is none.
-    pub async fn record(&self, number: u64) -> Result<Option<LogRecord>> {
+    pub(super) async fn record(&self, number: u64) -> Result<Option<LogRecord>> {
         let path = self.folder.record(number);
         let Some(bytes) = self.get(&path).await? else {
             return Ok(None);
@@ -96,7 +96,7 @@ impl Objects {
     }
 
     /// Puts `bytes` as record `number` until it is known who stands there ([`protocol`]).
-    pub async fn put_record(
+    pub(super) async fn put_record(
         &self,
         goal: Goal,
         mine: ClaimId,
@@ -147,7 +147,11 @@ impl Objects {
     }
 
     /// What stands at a number, compared with what I put there.
-    pub async fn find(&self, number: u64, mine: &[u8]) -> Result<(Found, Option<LogRecord>)> {
+    pub(super) async fn find(
+        &self,
+        number: u64,
+        mine: &[u8],
+    ) -> Result<(Found, Option<LogRecord>)> {
         let Some(bytes) = self.get(&self.folder.record(number)).await? else {
             return Ok((Found::Nothing, None));
         };
@@ -167,7 +171,7 @@ impl Objects {
     }
 
     /// The error of a step that ends the owner.
-    pub fn ended(&self, step: ProtocolStep, number: u64, there: Option<LogRecord>) -> Error {
+    pub(super) fn ended(&self, step: ProtocolStep, number: u64, there: Option<LogRecord>) -> Error {
         let log = self.folder.log();
         match step {
             ProtocolStep::Fenced => error::fenced(log, number, &owner_of(there.as_ref())),
@@ -178,7 +182,7 @@ impl Objects {
     }
 
     /// The error of a record that another version wrote.
-    pub fn other_version(&self, number: u64, found: OtherVersion) -> Error {
+    pub(super) fn other_version(&self, number: u64, found: OtherVersion) -> Error {
         error::other_version(self.folder.log(), format_args!("number={number}"), found)
     }
 }

@@ -23,7 +23,7 @@ use super::record::{ClaimId, Damage, OtherVersion};
 
 /// What the caller wants at the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goal {
+pub(super) enum Goal {
     /// Extend the chain under the claim it holds.
     Append,
     /// Become the owner.
@@ -32,7 +32,7 @@ pub enum Goal {
 
 /// How a create-if-absent ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PutAnswer {
+pub(super) enum PutAnswer {
     Created,
     /// Something stands at that number: mine of an earlier try, or another owner's.
     Exists,
@@ -42,7 +42,7 @@ pub enum PutAnswer {
 
 /// What a read of the number found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub(super) enum Found {
     Nothing,
     /// Byte for byte what was put.
     Mine,
@@ -57,7 +57,7 @@ pub enum Found {
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProtocolStep {
+pub(super) enum ProtocolStep {
     /// The record stands and is mine.
     Held,
     /// Put the identical bytes at the same number again, after a pause.
@@ -77,7 +77,7 @@ pub enum ProtocolStep {
 }
 
 /// The step after a put.
-pub fn after_put(answer: PutAnswer) -> ProtocolStep {
+pub(super) fn after_put(answer: PutAnswer) -> ProtocolStep {
     match answer {
         PutAnswer::Created => ProtocolStep::Held,
         PutAnswer::Exists => ProtocolStep::Read,
@@ -86,7 +86,7 @@ pub fn after_put(answer: PutAnswer) -> ProtocolStep {
 }
 
 /// The step after reading a number at which a put found something; `mine` is the claim under which I put.
-pub fn after_read(goal: Goal, mine: ClaimId, found: Found) -> ProtocolStep {
+pub(super) fn after_read(goal: Goal, mine: ClaimId, found: Found) -> ProtocolStep {
     match (goal, found) {
         (_, Found::Mine) => ProtocolStep::Held,
         (_, Found::Nothing) => ProtocolStep::PutAgain,
@@ -99,7 +99,7 @@ pub fn after_read(goal: Goal, mine: ClaimId, found: Found) -> ProtocolStep {
 }
 
 /// Whether an owner still stands at the end of its log, from what is found at the number after its last record.
-pub fn at_end(mine: ClaimId, found: Found) -> ProtocolStep {
+pub(super) fn at_end(mine: ClaimId, found: Found) -> ProtocolStep {
     match found {
         Found::Nothing => ProtocolStep::Held,
         other => after_read(Goal::Append, mine, other),

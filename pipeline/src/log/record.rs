@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The format that this version writes, and the only one that it reads. Version 0.1 wrote format 1, without a layout.
-pub const FORMAT: u16 = 2;
+pub(super) const FORMAT: u16 = 2;
 
 const MAGIC: [u8; 4] = *b"VTRL";
 const FRAME_BYTES: usize = 8;
@@ -143,7 +143,7 @@ impl LogRecord {
 
 /// Why bytes are not handed out as a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unreadable {
+pub(super) enum Unreadable {
     Damaged(Damage),
     OtherVersion(OtherVersion),
 }
@@ -156,7 +156,7 @@ impl From<Damage> for Unreadable {
 
 /// What another version of this program wrote. Not damage: its frame and hash are whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OtherVersion {
+pub(super) enum OtherVersion {
     #[error("format={0}, this program reads format={FORMAT}")]
     Format(u16),
     #[error("layout={found}, this program reads layout={known}")]
@@ -165,7 +165,7 @@ pub enum OtherVersion {
 
 /// Why bytes are not a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Damage {
+pub(super) enum Damage {
     #[error("not a record: the first bytes are others")]
     NotARecord,
     #[error("truncated: bytes={found} expected={expected}")]
@@ -187,7 +187,7 @@ pub enum Damage {
 
 /// What the caller decides about a record; the rest of the header follows from the payload.
 #[derive(Debug, Clone, Copy)]
-pub struct RecordPlace {
+pub(super) struct RecordPlace {
     pub kind: RecordKind,
     pub layout: u16,
     pub number: u64,
@@ -197,7 +197,7 @@ pub struct RecordPlace {
 }
 
 /// Encodes a record and returns its bytes with its hash.
-pub fn encode(place: RecordPlace, payload: &[u8]) -> (Bytes, [u8; 32]) {
+pub(super) fn encode(place: RecordPlace, payload: &[u8]) -> (Bytes, [u8; 32]) {
     // Compressing into memory fails only for lack of memory or a bad level; the level is a constant. Should it fail all
     // the same, the payload stands as it is: decoding tells by the lengths.
     let compressed = zstd::bulk::compress(payload, COMPRESSION_LEVEL).unwrap_or_default();
@@ -228,7 +228,7 @@ pub fn encode(place: RecordPlace, payload: &[u8]) -> (Bytes, [u8; 32]) {
 }
 
 /// Decodes and checks a record or checkpoint of a log whose payloads have this layout.
-pub fn decode(bytes: &Bytes, layout: u16) -> Result<LogRecord, Unreadable> {
+pub(super) fn decode(bytes: &Bytes, layout: u16) -> Result<LogRecord, Unreadable> {
     let (header, hash, stored_from) = decode_header(bytes)?;
     if header.layout != layout {
         return Err(Unreadable::OtherVersion(OtherVersion::Layout {

@@ -27,7 +27,7 @@ pub const OWN_ALERTS: &str = "publisher";
 
 /// Rows of an epoch, by table.
 #[derive(Debug, Default)]
-pub struct TableRows(pub BTreeMap<String, Vec<RecordBatch>>);
+pub(super) struct TableRows(pub BTreeMap<String, Vec<RecordBatch>>);
 
 impl TableRows {
     pub(super) fn add(&mut self, table: impl Into<String>, batch: RecordBatch) {

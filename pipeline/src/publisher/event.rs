@@ -19,7 +19,7 @@ use crate::time::Day;
 
 /// A durable seal of a shard.
 #[derive(Clone, Debug)]
-pub struct SealedRecord {
+pub(super) struct SealedRecord {
     pub shard: u32,
     pub number: u64,
     pub seal: Arc<Seal>,
@@ -29,7 +29,7 @@ pub struct SealedRecord {
 
 /// One round, as shards are asked to answer it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoundRequest {
+pub(super) struct RoundRequest {
     pub round: u64,
     pub key: RoundKey,
     pub metrics: Vec<String>,
@@ -37,7 +37,7 @@ pub struct RoundRequest {
 
 /// One round, answered by all shards.
 #[derive(Clone, Debug)]
-pub struct RoundInput {
+pub(super) struct RoundInput {
     pub key: RoundKey,
     /// Per shard: metric and its partial aggregate as Arrow IPC.
     pub partials: BTreeMap<u32, Vec<(String, Bytes)>>,
@@ -45,7 +45,7 @@ pub struct RoundInput {
 
 /// What `public.sql` made of a round.
 #[derive(Clone, Debug)]
-pub struct RoundRows {
+pub(super) struct RoundRows {
     pub key: RoundKey,
     /// Metric → its rows, all of the window.
     pub rows: Vec<(String, RecordBatch)>,
@@ -55,7 +55,7 @@ pub struct RoundRows {
 
 /// What has happened.
 #[derive(Debug)]
-pub enum Event {
+pub(super) enum Event {
     /// A shard's seal is durable.
     Sealed(SealedRecord),
     /// A shard has sealed everything up to the ends seen at start, in seals up to `number`.
@@ -93,7 +93,7 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Debug)]
-pub enum Action {
+pub(super) enum Action {
     /// Nothing before another event, or before [`Machine::due_at`].
     Wait,
     /// Ask all shards for their partial aggregates.
@@ -119,7 +119,7 @@ pub enum Action {
 
 /// The two clocks a decision may look at. Neither decides what a row says.
 #[derive(Clone, Copy, Debug)]
-pub struct Now {
+pub(super) struct Now {
     /// Paces epochs.
     pub monotonic: Instant,
     /// Stamps rows and paces revisions, ms UTC.

@@ -30,7 +30,7 @@ pub(super) struct EpochIo {
 
 impl EpochIo {
     /// Performs an action that changes something outside, or takes long. `None` for one that does not.
-    pub async fn perform(&mut self, action: Action) -> Result<Option<Event>> {
+    pub(super) async fn perform(&mut self, action: Action) -> Result<Option<Event>> {
         Ok(Some(match action {
             Action::Wait | Action::Ask(_) => return Ok(None),
             Action::Compute(rounds) => Event::Computed(self.compute(rounds).await?),
@@ -83,7 +83,10 @@ impl EpochIo {
     }
 
     /// Writes the state up to and with the last record; says whether that was possible.
-    pub async fn write_checkpoint(&mut self, checkpoint: &PublisherCheckpoint) -> Result<bool> {
+    pub(super) async fn write_checkpoint(
+        &mut self,
+        checkpoint: &PublisherCheckpoint,
+    ) -> Result<bool> {
         self.log.write_checkpoint(encode(checkpoint)?).await
     }
 

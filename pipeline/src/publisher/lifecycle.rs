@@ -50,12 +50,12 @@ pub(super) struct Facts {
 
 impl Stage {
     /// Whether this stage ends once nothing is under way, due or left to say.
-    pub fn waits_for_quiet(self) -> bool {
+    pub(super) fn waits_for_quiet(self) -> bool {
         matches!(self, Self::Revising | Self::Closing | Self::Settling)
     }
 
     /// Where to go from here; the same stage as long as something is waited for.
-    pub fn next(self, facts: &Facts) -> Self {
+    pub(super) fn next(self, facts: &Facts) -> Self {
         let is_stopping = facts.is_signalled && facts.is_between_epochs;
         match self {
             Self::Running | Self::Draining(_) | Self::Revising if is_stopping => Self::Stopping,

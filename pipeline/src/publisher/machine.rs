@@ -47,7 +47,7 @@ const ROUNDS_PER_EPOCH: usize = 16;
 const COMPACT_EVERY: i64 = 8;
 
 /// See the module's page.
-pub struct Machine {
+pub(super) struct Machine {
     pub(super) settings: PublisherSettings,
     pub(super) metrics: Arc<Vec<Metric>>,
     /// Columns of every stored table, by `schema.name`.
@@ -84,7 +84,7 @@ pub struct Machine {
 impl Machine {
     /// The machine as checkpoint and records of its log leave it. `versions` are those of the stored tables now, `next_record`
     /// is the number that the log gives next.
-    pub fn restore(
+    pub(super) fn restore(
         given: Given,
         checkpoint: PublisherCheckpoint,
         records: &[(u64, Bytes)],
@@ -144,7 +144,7 @@ impl Machine {
     }
 
     /// The intent that is about to be sealed.
-    pub fn sealing(&self) -> Option<&Arc<Intent>> {
+    pub(super) fn sealing(&self) -> Option<&Arc<Intent>> {
         match &self.phase {
             Phase::Sealing(intent) => Some(intent),
             _ => None,
@@ -152,17 +152,17 @@ impl Machine {
     }
 
     /// No epoch is under way.
-    pub fn is_between_epochs(&self) -> bool {
+    pub(super) fn is_between_epochs(&self) -> bool {
         matches!(self.phase, Phase::Collecting)
     }
 
     /// When the next epoch or heartbeat is due, where nothing else happens before.
-    pub fn due_at(&self) -> Instant {
+    pub(super) fn due_at(&self) -> Instant {
         self.pace.due_at()
     }
 
     /// What is still needed, given how far the alert sink has read its sources for good (label → number).
-    pub fn needs(&self, alert_cursors: &BTreeMap<Arc<str>, u64>) -> StorageNeeds {
+    pub(super) fn needs(&self, alert_cursors: &BTreeMap<Arc<str>, u64>) -> StorageNeeds {
         let open_intent = match &self.phase {
             Phase::Committing { intent, .. } => needs::staged_paths(intent),
             _ => BTreeMap::new(),
@@ -177,28 +177,28 @@ impl Machine {
     }
 
     /// Whether an intent is sealed and its epoch not yet recorded.
-    pub fn is_rolling_forward(&self) -> bool {
+    pub(super) fn is_rolling_forward(&self) -> bool {
         matches!(self.phase, Phase::Committing { .. } | Phase::Recording(_))
     }
 
     /// Shards run from now on, or have ended.
-    pub fn set_has_shards(&mut self, has_shards: bool) {
+    pub(super) fn set_has_shards(&mut self, has_shards: bool) {
         self.has_shards = has_shards;
     }
 
     /// Epochs come at once and revise every touched window that has ended, until nothing is left to say.
-    pub fn revise_all(&mut self, revises_all: bool) {
+    pub(super) fn revise_all(&mut self, revises_all: bool) {
         self.revises_all = revises_all;
     }
 
     /// The next epoch, or heartbeat, does not wait for its time.
-    pub fn publish_now(&mut self, now: Now) {
+    pub(super) fn publish_now(&mut self, now: Now) {
         self.pace.publish_now(now.monotonic);
         self.pace.beat_now(now.monotonic);
     }
 
     /// What to do next, asked while nothing is under way.
-    pub fn next(&mut self, now: Now) -> Result<Action> {
+    pub(super) fn next(&mut self, now: Now) -> Result<Action> {
         loop {
             match &mut self.phase {
                 Phase::Collecting => {
@@ -271,7 +271,7 @@ impl Machine {
     }
 
     /// Takes note of what has happened.
-    pub fn apply(&mut self, event: Event, now: Now) -> Result<()> {
+    pub(super) fn apply(&mut self, event: Event, now: Now) -> Result<()> {
         match event {
             Event::Sealed(sealed) => self.receive(sealed),
             Event::CaughtUp { shard, number } => {
@@ -399,7 +399,7 @@ impl Machine {
     }
 
     /// A record of a shard's log that is no seal: it only moves the cut.
-    pub fn skip(&mut self, shard: u32, number: u64) {
+    pub(super) fn skip(&mut self, shard: u32, number: u64) {
         self.seals.skip(shard, number);
     }
 
@@ -518,22 +518,22 @@ impl Machine {
     }
 
     /// The last seal of a shard that has been ingested.
-    pub fn ingested(&self, shard: u32) -> u64 {
+    pub(super) fn ingested(&self, shard: u32) -> u64 {
         self.seals.cut().get(&shard).copied().unwrap_or(0)
     }
 
     /// Payload bytes of seals ingested for the epoch under way.
-    pub fn collected_bytes(&self) -> usize {
+    pub(super) fn collected_bytes(&self) -> usize {
         self.seals.bytes()
     }
 
     /// Payload bytes of seals that need no more room, since the last call.
-    pub fn take_released(&mut self) -> usize {
+    pub(super) fn take_released(&mut self) -> usize {
         self.seals.take_released()
     }
 
     /// Nothing is asked for, under way or left to say.
-    pub fn is_quiet(&self, now: Now) -> bool {
+    pub(super) fn is_quiet(&self, now: Now) -> bool {
         self.is_between_epochs()
             && !self.has_due(now)
             && !self.has_news()
@@ -541,7 +541,7 @@ impl Machine {
     }
 
     /// Everything that the shards read up to the ends seen at start has been ingested.
-    pub fn has_caught_up(&self) -> bool {
+    pub(super) fn has_caught_up(&self) -> bool {
         (0..self.settings.shards).all(|shard| {
             let number = self.caught_up.get(&shard);
             number.is_some_and(|number| self.seals.cut().get(&shard) >= Some(number))
@@ -549,7 +549,7 @@ impl Machine {
     }
 
     /// All clocks of all shards have come to this instant (ms UTC).
-    pub fn has_drained(&self, to: TimestampMs) -> bool {
+    pub(super) fn has_drained(&self, to: TimestampMs) -> bool {
         (0..self.settings.shards).all(|shard| {
             let clocks = self.durable.state.clocks.get(&shard);
             clocks.is_some_and(|clocks| clocks.values().all(|&clock| clock >= to))
@@ -557,7 +557,7 @@ impl Machine {
     }
 
     /// K7: the last instant at which a window that holds a fact becomes final (ms UTC).
-    pub fn drain_instant(&self) -> Option<TimestampMs> {
+    pub(super) fn drain_instant(&self) -> Option<TimestampMs> {
         self.durable.state.planner.drain_instant(
             &self.metrics,
             self.settings.zone,
@@ -566,33 +566,33 @@ impl Machine {
     }
 
     /// Staged records that are not known to be delivered, oldest first.
-    pub fn undelivered(&self) -> &BTreeMap<i64, RecordFile> {
+    pub(super) fn undelivered(&self) -> &BTreeMap<i64, RecordFile> {
         &self.durable.state.undelivered
     }
 
-    pub fn last(&self) -> Option<&EpochRecord> {
+    pub(super) fn last(&self) -> Option<&EpochRecord> {
         self.durable.last.as_ref()
     }
 
     /// What a checkpoint holds, where one is due after this record. Heartbeats count: a start would have to replay them.
-    pub fn due_checkpoint(&self) -> Option<&PublisherCheckpoint> {
+    pub(super) fn due_checkpoint(&self) -> Option<&PublisherCheckpoint> {
         let records = self.next_record - 1 - self.checkpointed;
         let is_due = self.is_between_epochs() && records >= self.settings.checkpoint_every;
         is_due.then_some(&self.durable)
     }
 
     /// The state as it is now stands in a checkpoint.
-    pub fn checkpoint_written(&mut self) {
+    pub(super) fn checkpoint_written(&mut self) {
         self.checkpointed = self.next_record - 1;
     }
 
-    pub fn checkpoint(&self) -> &PublisherCheckpoint {
+    pub(super) fn checkpoint(&self) -> &PublisherCheckpoint {
         &self.durable
     }
 }
 
 /// What a machine is made of beside its log.
-pub struct Given {
+pub(super) struct Given {
     pub settings: PublisherSettings,
     pub metrics: Arc<Vec<Metric>>,
     pub schemas: BTreeMap<String, SchemaRef>,

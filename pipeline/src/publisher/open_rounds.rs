@@ -18,14 +18,14 @@ pub(super) struct OpenRounds {
 
 impl OpenRounds {
     /// A shard that still answers a round of a former publisher must not be taken for one of ours: numbers begin at the time.
-    pub fn new(wall_time: TimestampMs) -> Self {
+    pub(super) fn new(wall_time: TimestampMs) -> Self {
         Self {
             last: u64::try_from(wall_time.as_ms()).unwrap_or_default() << 16,
             answers: BTreeMap::new(),
         }
     }
 
-    pub fn open(&mut self, key: RoundKey, metrics: Vec<String>) -> RoundRequest {
+    pub(super) fn open(&mut self, key: RoundKey, metrics: Vec<String>) -> RoundRequest {
         self.last += 1;
         self.answers.insert(self.last, BTreeMap::new());
         RoundRequest {
@@ -36,7 +36,7 @@ impl OpenRounds {
     }
 
     /// Answers to rounds that are not open are passed over.
-    pub fn answer(&mut self, shard: u32, partials: &[PartialAggregate]) {
+    pub(super) fn answer(&mut self, shard: u32, partials: &[PartialAggregate]) {
         for partial in partials {
             if let Some(round) = self.answers.get_mut(&partial.round) {
                 let answers = round.entry(shard).or_default();
@@ -46,7 +46,7 @@ impl OpenRounds {
     }
 
     /// Whether each of `shards` has answered all of `requests`.
-    pub fn are_answered(&self, requests: &[RoundRequest], shards: u32) -> bool {
+    pub(super) fn are_answered(&self, requests: &[RoundRequest], shards: u32) -> bool {
         requests.iter().all(|request| {
             let answers = self.answers.get(&request.round);
             answers.is_some_and(|answers| answers.len() == shards as usize)
@@ -54,7 +54,7 @@ impl OpenRounds {
     }
 
     /// Ends these rounds.
-    pub fn take(&mut self, requests: Vec<RoundRequest>) -> Vec<RoundInput> {
+    pub(super) fn take(&mut self, requests: Vec<RoundRequest>) -> Vec<RoundInput> {
         requests
             .into_iter()
             .map(|request| RoundInput {

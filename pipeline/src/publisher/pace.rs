@@ -14,7 +14,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The first epoch after a start waits for the interval; a heartbeat does not.
-    pub fn new(settings: &PublisherSettings, now: Instant) -> Self {
+    pub(super) fn new(settings: &PublisherSettings, now: Instant) -> Self {
         Self {
             interval: settings.interval,
             heartbeat: settings.heartbeat,
@@ -24,35 +24,35 @@ impl Pace {
     }
 
     /// When the next epoch or heartbeat is due.
-    pub fn due_at(&self) -> Instant {
+    pub(super) fn due_at(&self) -> Instant {
         self.epoch_due_at
     }
 
-    pub fn is_epoch_due(&self, now: Instant) -> bool {
+    pub(super) fn is_epoch_due(&self, now: Instant) -> bool {
         now >= self.epoch_due_at
     }
 
-    pub fn is_heartbeat_due(&self, now: Instant) -> bool {
+    pub(super) fn is_heartbeat_due(&self, now: Instant) -> bool {
         now >= self.heartbeat_due_at
     }
 
     /// The next epoch is not due before the interval has passed.
-    pub fn rest(&mut self, now: Instant) {
+    pub(super) fn rest(&mut self, now: Instant) {
         self.epoch_due_at = now + self.interval;
     }
 
     /// The next epoch is due.
-    pub fn publish_now(&mut self, now: Instant) {
+    pub(super) fn publish_now(&mut self, now: Instant) {
         self.epoch_due_at = now;
     }
 
     /// The next heartbeat is due.
-    pub fn beat_now(&mut self, now: Instant) {
+    pub(super) fn beat_now(&mut self, now: Instant) {
         self.heartbeat_due_at = now;
     }
 
     /// An epoch record has been written.
-    pub fn recorded(&mut self, now: Instant) {
+    pub(super) fn recorded(&mut self, now: Instant) {
         self.heartbeat_due_at = now + self.heartbeat;
         self.rest(now);
     }

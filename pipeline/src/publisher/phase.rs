@@ -28,14 +28,14 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    pub fn assembled(draft: Draft) -> Self {
+    pub(super) fn assembled(draft: Draft) -> Self {
         Self::Assembled {
             draft: Box::new(draft),
             is_staging: false,
         }
     }
 
-    pub fn committing(intent: Arc<Intent>) -> Self {
+    pub(super) fn committing(intent: Arc<Intent>) -> Self {
         Self::Committing {
             remaining: intent.tables.keys().cloned().collect(),
             intent,

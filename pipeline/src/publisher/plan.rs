@@ -159,14 +159,18 @@ fn wait(metric: &Metric, lateness: &Lateness) -> DurationMs {
 }
 
 /// Windows of `metric` that end at or before this instant are final.
-pub fn final_until(metric: &Metric, clocks: &Clocks, lateness: &Lateness) -> Option<TimestampMs> {
+pub(super) fn final_until(
+    metric: &Metric,
+    clocks: &Clocks,
+    lateness: &Lateness,
+) -> Option<TimestampMs> {
     clocks
         .get(&clock_key(&metric.clock))
         .map(|&clock| clock - wait(metric, lateness))
 }
 
 /// What every table's finality is at these clocks (K7).
-pub fn finality(
+pub(super) fn finality(
     metrics: &[Metric],
     feed: Option<&FeedDefinition>,
     clocks: &Clocks,

@@ -29,7 +29,7 @@ pub const LAYOUT: u16 = 3;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum PublisherRecord {
+pub(super) enum PublisherRecord {
     /// Everything that the epoch will make public. From here on it rolls forward.
     Intent(Arc<Intent>),
     /// The epoch is public: what every query sees. The same epoch again is a heartbeat: clocks and finality have moved on.
@@ -38,7 +38,7 @@ pub enum PublisherRecord {
 
 /// What one epoch does, with the publisher's state after it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Intent {
+pub(super) struct Intent {
     pub state: PublisherState,
     /// Revisions that became known with this epoch.
     pub published: Revisions,
@@ -53,7 +53,7 @@ pub struct Intent {
 
 /// The publisher's state but for the revisions, small enough to stand in every intent.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct PublisherState {
+pub(super) struct PublisherState {
     pub epoch: i64,
     /// Shard → the last seal ingested.
     pub cut: BTreeMap<u32, u64>,
@@ -98,7 +98,7 @@ impl PublisherState {
 
 /// Everything that outlives the publisher's process: a checkpoint of its log.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct PublisherCheckpoint {
+pub(super) struct PublisherCheckpoint {
     pub state: PublisherState,
     pub published: Published,
     pub last: Option<EpochRecord>,
@@ -125,7 +125,7 @@ impl PublisherCheckpoint {
     }
 
     /// What the storage has counted so far.
-    pub fn summary(&self) -> RunSummary {
+    pub(super) fn summary(&self) -> RunSummary {
         let state = &self.state;
         let mut summary = RunSummary {
             epoch: state.epoch,

@@ -25,7 +25,7 @@ fn epoch_column(rows: usize, epoch: i64) -> ArrayRef {
 }
 
 /// Accepted events of one seal as rows of `events.<topic>`; `mine` says which partitions the shard accounts for.
-pub fn event_rows(
+pub(super) fn event_rows(
     ipc: &[u8],
     schema: &SchemaRef,
     zone: Zone,
@@ -61,7 +61,7 @@ pub fn event_rows(
 }
 
 /// Weighted facts of one seal as rows of `facts.<name>`.
-pub fn fact_rows(
+pub(super) fn fact_rows(
     ipc: &[u8],
     schema: &SchemaRef,
     epoch: i64,
@@ -76,7 +76,7 @@ pub fn fact_rows(
 }
 
 /// What is the same for all rows of a window in an epoch.
-pub struct RevisionStamp {
+pub(super) struct RevisionStamp {
     pub window: Window,
     pub zone: Zone,
     pub restated: bool,
@@ -85,7 +85,7 @@ pub struct RevisionStamp {
 }
 
 /// New revisions of metric rows as rows of their table.
-pub fn metric_rows(
+pub(super) fn metric_rows(
     changes: &RowChanges,
     schema: &SchemaRef,
     stamp: &RevisionStamp,
@@ -125,7 +125,10 @@ pub fn metric_rows(
 }
 
 /// Plain structs as rows; instants are µs, dates `YYYY-MM-DD`, bytes hexadecimal.
-pub fn plain_rows<R: Serialize>(rows: &[R], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+pub(super) fn plain_rows<R: Serialize>(
+    rows: &[R],
+    schema: &SchemaRef,
+) -> Result<RecordBatch, ArrowError> {
     let mut decoder = ReaderBuilder::new(schema.clone()).build_decoder()?;
     decoder.serialize(rows)?;
     let batches: Vec<RecordBatch> =
@@ -134,7 +137,7 @@ pub fn plain_rows<R: Serialize>(rows: &[R], schema: &SchemaRef) -> Result<Record
 }
 
 #[derive(Serialize)]
-pub struct WatermarkRow {
+pub(super) struct WatermarkRow {
     pub epoch: i64,
     pub shard: u32,
     pub topic: String,
@@ -147,7 +150,7 @@ pub struct WatermarkRow {
 }
 
 #[derive(Serialize)]
-pub struct ConservationRow {
+pub(super) struct ConservationRow {
     pub shard: u32,
     pub seal: u64,
     pub topic: String,
@@ -163,13 +166,13 @@ pub struct ConservationRow {
 }
 
 #[derive(Serialize)]
-pub struct HeaderRow {
+pub(super) struct HeaderRow {
     name: String,
     value: Option<String>,
 }
 
 #[derive(Serialize)]
-pub struct DeadLetterRow {
+pub(super) struct DeadLetterRow {
     topic: String,
     partition: i32,
     offset: i64,
@@ -186,7 +189,7 @@ pub struct DeadLetterRow {
 
 impl DeadLetterRow {
     /// Its date is that of the broker's timestamp, else of the seal: the record's own cannot be trusted.
-    pub fn new(
+    pub(super) fn new(
         letter: &DeadLetter,
         topic: &str,
         shard: u32,
@@ -222,7 +225,7 @@ impl DeadLetterRow {
 }
 
 #[derive(Serialize)]
-pub struct LateRow {
+pub(super) struct LateRow {
     topic: String,
     partition: i32,
     offset: i64,
@@ -238,7 +241,7 @@ pub struct LateRow {
 }
 
 impl LateRow {
-    pub fn new(late: &LateEvent, topic: &str, shard: u32, epoch: i64, zone: Zone) -> Self {
+    pub(super) fn new(late: &LateEvent, topic: &str, shard: u32, epoch: i64, zone: Zone) -> Self {
         Self {
             topic: topic.to_owned(),
             partition: late.input.partition,
@@ -258,7 +261,7 @@ impl LateRow {
 
 /// A correction that names nothing within reach, as a weighted fact: a later event may take it back.
 #[derive(Serialize)]
-pub struct OrphanFact {
+pub(super) struct OrphanFact {
     topic: &'static str,
     event_id: String,
     corrects: String,
@@ -269,7 +272,7 @@ pub struct OrphanFact {
 }
 
 impl OrphanFact {
-    pub fn new(orphan: &OrphanRow, epoch: i64, zone: Zone) -> Self {
+    pub(super) fn new(orphan: &OrphanRow, epoch: i64, zone: Zone) -> Self {
         Self {
             topic: orphan.topic.name(),
             event_id: orphan.event_id.clone(),
@@ -297,7 +300,7 @@ pub struct RuleCard {
 }
 
 #[derive(Serialize)]
-pub struct RuleRow {
+pub(super) struct RuleRow {
     #[serde(flatten)]
     pub card: RuleCard,
     pub loaded_at: i64,
@@ -305,7 +308,7 @@ pub struct RuleRow {
 }
 
 #[derive(Serialize)]
-pub struct EpochRow {
+pub(super) struct EpochRow {
     pub epoch: i64,
     pub committed_at: i64,
     pub table_name: String,
@@ -314,7 +317,7 @@ pub struct EpochRow {
 }
 
 #[derive(Serialize)]
-pub struct FinalityRow {
+pub(super) struct FinalityRow {
     pub table_name: String,
     pub window_kind: String,
     pub final_until: i64,

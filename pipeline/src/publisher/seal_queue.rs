@@ -16,7 +16,7 @@ pub(super) struct SealQueue {
 
 impl SealQueue {
     /// The queue behind the cut of the last epoch.
-    pub fn new(cut: BTreeMap<u32, u64>) -> Self {
+    pub(super) fn new(cut: BTreeMap<u32, u64>) -> Self {
         Self {
             cut,
             collected: Vec::new(),
@@ -27,7 +27,7 @@ impl SealQueue {
     }
 
     /// Takes a seal into the epoch; `None` for one that an epoch has already.
-    pub fn collect(&mut self, sealed: SealedRecord) -> Option<&SealedRecord> {
+    pub(super) fn collect(&mut self, sealed: SealedRecord) -> Option<&SealedRecord> {
         let last = self.cut.get(&sealed.shard);
         if last.is_some_and(|last| *last >= sealed.number) {
             return None;
@@ -39,41 +39,41 @@ impl SealQueue {
     }
 
     /// A record of a shard's log that is no seal: it only moves the cut.
-    pub fn skip(&mut self, shard: u32, number: u64) {
+    pub(super) fn skip(&mut self, shard: u32, number: u64) {
         self.cut.insert(shard, number);
     }
 
     /// Keeps a seal for the epoch after the one under way.
-    pub fn hold_back(&mut self, sealed: SealedRecord) {
+    pub(super) fn hold_back(&mut self, sealed: SealedRecord) {
         self.held_back.push(sealed);
     }
 
-    pub fn take_held_back(&mut self) -> Vec<SealedRecord> {
+    pub(super) fn take_held_back(&mut self) -> Vec<SealedRecord> {
         std::mem::take(&mut self.held_back)
     }
 
     /// What is collected has become part of an intent, or says nothing.
-    pub fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         self.collected.clear();
         self.released += std::mem::take(&mut self.bytes);
     }
 
     /// The last seal ingested per shard: the cut of an epoch that is assembled now.
-    pub fn cut(&self) -> &BTreeMap<u32, u64> {
+    pub(super) fn cut(&self) -> &BTreeMap<u32, u64> {
         &self.cut
     }
 
-    pub fn collected(&self) -> &[SealedRecord] {
+    pub(super) fn collected(&self) -> &[SealedRecord] {
         &self.collected
     }
 
     /// Payload bytes of what is collected.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Payload bytes released since the last call.
-    pub fn take_released(&mut self) -> usize {
+    pub(super) fn take_released(&mut self) -> usize {
         std::mem::take(&mut self.released)
     }
 }

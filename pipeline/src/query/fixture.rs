@@ -21,10 +21,10 @@ use crate::publisher::EpochRecord;
 use crate::time::fixture::at;
 
 /// Midnight of 2026-01-05 in Shanghai, ms UTC.
-pub const MONDAY: TimestampMs = at(1_767_542_400_000);
+pub(crate) const MONDAY: TimestampMs = at(1_767_542_400_000);
 
 /// The record of an epoch that pins these versions and says nothing else.
-pub fn epoch_record<const N: usize>(epoch: i64, tables: [(&str, i64); N]) -> EpochRecord {
+pub(crate) fn epoch_record<const N: usize>(epoch: i64, tables: [(&str, i64); N]) -> EpochRecord {
     EpochRecord {
         epoch,
         committed_at: MONDAY,
@@ -41,14 +41,14 @@ pub fn epoch_record<const N: usize>(epoch: i64, tables: [(&str, i64); N]) -> Epo
 }
 
 /// A folder with an epoch in it, deleted with it.
-pub struct Fixture {
+pub(crate) struct Fixture {
     folder: tempfile::TempDir,
     pub snapshot: Snapshot,
 }
 
 impl Fixture {
     /// `metrics.demand_orders` of two days with three revisions, facts, a feed, reference data, a view.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut fixture = Self {
             folder: tempfile::tempdir().unwrap(),
             snapshot: empty(),
@@ -70,16 +70,16 @@ impl Fixture {
         fixture
     }
 
-    pub async fn session(&self) -> Session {
+    pub(crate) async fn session(&self) -> Session {
         Session::open(&self.snapshot, &self.engine()).await.unwrap()
     }
 
-    pub fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> Engine {
         let store = LocalFileSystem::new_with_prefix(self.folder.path()).unwrap();
         Engine::new(Arc::new(store), 64 << 20).unwrap()
     }
 
-    pub fn path(&self) -> &std::path::Path {
+    pub(crate) fn path(&self) -> &std::path::Path {
         self.folder.path()
     }
 

@@ -16,7 +16,7 @@ use super::names::Names;
 use crate::error::Result;
 
 /// Reads the one statement of the text.
-pub fn parse(sql: &str) -> Result<Statement> {
+pub(super) fn parse(sql: &str) -> Result<Statement> {
     let syntax = |error: DataFusionError| error::while_planning(&error, &Names::default());
     let mut parser = DFParserBuilder::new(sql)
         .with_dialect(&GenericDialect {})
@@ -37,7 +37,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
 }
 
 /// Refuses a plan with any node that defines, changes or sets something.
-pub fn verify(plan: &LogicalPlan) -> Result<()> {
+pub(super) fn verify(plan: &LogicalPlan) -> Result<()> {
     let options = SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)

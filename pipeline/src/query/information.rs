@@ -19,18 +19,18 @@ use datafusion::logical_expr::{LogicalPlanBuilder, col};
 use super::catalog::Comments;
 
 /// Name of the schema.
-pub const INFORMATION_SCHEMA: &str = "information_schema";
+pub(super) const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// The schema provider; registered in the catalog that it describes.
 #[derive(Debug)]
-pub struct CommentedInformationSchema {
+pub(super) struct CommentedInformationSchema {
     /// Weak, because the list holds the catalog, which holds this.
     catalogs: Weak<dyn CatalogProviderList>,
     comments: Arc<Comments>,
 }
 
 impl CommentedInformationSchema {
-    pub fn new(catalogs: &Arc<dyn CatalogProviderList>, comments: Arc<Comments>) -> Self {
+    pub(super) fn new(catalogs: &Arc<dyn CatalogProviderList>, comments: Arc<Comments>) -> Self {
         Self {
             catalogs: Arc::downgrade(catalogs),
             comments,

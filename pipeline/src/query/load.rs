@@ -36,13 +36,13 @@ const SCHEMAS: [&str; 7] = [
 ];
 
 /// What is known after loading.
-pub struct LoadedCatalog {
+pub(super) struct LoadedCatalog {
     pub names: Names,
     pub comments: Arc<Comments>,
 }
 
 /// Fills the context. Reads no file; the first table or view that cannot be shown is named.
-pub async fn load(
+pub(super) async fn load(
     snapshot: &Snapshot,
     ctx: &SessionContext,
     store: &ObjectStoreUrl,

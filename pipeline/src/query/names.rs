@@ -88,7 +88,7 @@ impl Names {
 }
 
 /// The column most like `name` among those that the query could have meant.
-pub fn nearest_column(name: &str, columns: &[Column]) -> Option<String> {
+pub(super) fn nearest_column(name: &str, columns: &[Column]) -> Option<String> {
     best(
         columns
             .iter()

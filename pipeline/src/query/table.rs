@@ -24,7 +24,7 @@ use super::catalog::{PinnedFile, PinnedTable, without_metadata};
 ///
 /// Files of other partitions are left out while planning; row groups and pages by their statistics while reading.
 #[derive(Debug)]
-pub struct PinnedParquet {
+pub(super) struct PinnedParquet {
     store: ObjectStoreUrl,
     schema: TableSchema,
     files: Vec<PartitionedFile>,
@@ -32,7 +32,7 @@ pub struct PinnedParquet {
 
 impl PinnedParquet {
     /// Fails if a partition value is missing or cannot be read as its column's type.
-    pub fn try_new(table: &PinnedTable, store: ObjectStoreUrl) -> Result<Self> {
+    pub(super) fn try_new(table: &PinnedTable, store: ObjectStoreUrl) -> Result<Self> {
         let all = without_metadata(&table.schema);
         let is_partition = |field: &Field| Some(field.name()) == table.partition_by.as_ref();
         let (partition, stored): (Vec<_>, Vec<_>) = all

@@ -10,7 +10,7 @@ const IS_FINAL: &str = "the row will not change except by a later correction, wh
 const PROVENANCE: [&str; 4] = ["weight", "epoch", "seal", "shard"];
 
 /// Where the stored table appears in SQL. A table with revisions makes room for the view of its latest ones.
-pub fn stored_schema(table: &PinnedTable) -> String {
+pub(super) fn stored_schema(table: &PinnedTable) -> String {
     if has_revisions(table) {
         format!("{}_revisions", table.schema_name)
     } else {
@@ -19,7 +19,7 @@ pub fn stored_schema(table: &PinnedTable) -> String {
 }
 
 /// The view that belongs to the stored table, if its kind has one.
-pub fn view_of(table: &PinnedTable, snapshot: &Snapshot) -> Option<ViewText> {
+pub(super) fn view_of(table: &PinnedTable, snapshot: &Snapshot) -> Option<ViewText> {
     if has_revisions(table) {
         return Some(latest_revision(table, snapshot));
     }

@@ -25,7 +25,7 @@ pub(super) struct MicroBatch {
 
 impl MicroBatch {
     /// What became of a record. `limit` is the instant below which it would have been too late.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         input: &ShardInput,
         record: &Record,
@@ -69,7 +69,7 @@ impl MicroBatch {
     }
 
     /// The accepted events, one batch a topic, ready for the operators. The batch goes on empty.
-    pub fn finish_events(&mut self) -> Vec<(Topic, RecordBatch)> {
+    pub(super) fn finish_events(&mut self) -> Vec<(Topic, RecordBatch)> {
         let builders = self.builders.iter_mut();
         builders
             .filter(|(_, builder)| !builder.is_empty())
@@ -78,7 +78,7 @@ impl MicroBatch {
     }
 
     /// Dead letters and late events since the last seal. Counting begins anew; the builders keep their room.
-    pub fn finish_lists(&mut self) -> (Vec<DeadLetter>, Vec<LateEvent>) {
+    pub(super) fn finish_lists(&mut self) -> (Vec<DeadLetter>, Vec<LateEvent>) {
         self.changes = 0;
         self.bytes = 0;
         (
@@ -87,7 +87,7 @@ impl MicroBatch {
         )
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.changes == 0
     }
 }

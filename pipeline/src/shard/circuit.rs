@@ -19,7 +19,7 @@ pub(super) struct DeadLetterCircuit {
 
 impl DeadLetterCircuit {
     /// Counts one record; `reason` is that of a dead letter.
-    pub fn count(&mut self, reason: Option<Reason>) {
+    pub(super) fn count(&mut self, reason: Option<Reason>) {
         if self.is_dead.len() == WINDOW && self.is_dead.pop_front() == Some(true) {
             self.dead -= 1;
         }
@@ -34,7 +34,7 @@ impl DeadLetterCircuit {
     }
 
     /// Fails where the share of dead letters has come to `stop_ratio`.
-    pub fn check(&self, shard: u32, stop_ratio: f64) -> Result<()> {
+    pub(super) fn check(&self, shard: u32, stop_ratio: f64) -> Result<()> {
         let Some(share) = self.share().filter(|&share| share >= stop_ratio) else {
             return Ok(());
         };

@@ -32,7 +32,7 @@ pub(super) struct ShardInput {
 }
 
 impl ShardInput {
-    pub fn time(&self) -> InputTime {
+    pub(super) fn time(&self) -> InputTime {
         let settings = self.judge.settings();
         InputTime {
             topic: self.topic_index,
@@ -55,7 +55,7 @@ pub(super) struct Inputs {
 impl Inputs {
     /// The inputs as a checkpoint left them, or at their beginning. `stop_offsets` are the ends seen at start (`None` for
     /// files). Fails where the checkpoint was made with other inputs.
-    pub fn new(
+    pub(super) fn new(
         settings: &ShardSettings,
         sealed: Option<(&[InputSeal], &[JudgeState])>,
         stop_offsets: Option<&[i64]>,
@@ -107,7 +107,7 @@ impl Inputs {
     }
 
     /// Where reading begins.
-    pub fn starts(&self) -> Vec<Start> {
+    pub(super) fn starts(&self) -> Vec<Start> {
         let starts = self.all.iter();
         starts
             .map(|input| Start::new(input.id.clone(), input.next_offset))
@@ -115,7 +115,7 @@ impl Inputs {
     }
 
     /// Event time reached by each input, [`TimestampMs::MIN`] before its first record.
-    pub fn watermarks(&self) -> Vec<TimestampMs> {
+    pub(super) fn watermarks(&self) -> Vec<TimestampMs> {
         let inputs = self.all.iter();
         inputs
             .map(|input| input.time().watermark().unwrap_or(TimestampMs::MIN))
@@ -123,7 +123,7 @@ impl Inputs {
     }
 
     /// Clocks as they stand now; none goes back behind `before`, nor behind the instant of a drain.
-    pub fn clocks(
+    pub(super) fn clocks(
         &self,
         before: &Clocks,
         live_time: Option<TimestampMs>,
@@ -140,7 +140,7 @@ impl Inputs {
         clocks
     }
 
-    pub fn seals(&self) -> Vec<InputSeal> {
+    pub(super) fn seals(&self) -> Vec<InputSeal> {
         let inputs = self.all.iter().map(|input| {
             debug_assert!(input.judge.counters().is_conserved());
             InputSeal {
@@ -155,15 +155,15 @@ impl Inputs {
         inputs.collect()
     }
 
-    pub fn judges(&self) -> Vec<JudgeState> {
+    pub(super) fn judges(&self) -> Vec<JudgeState> {
         self.all.iter().map(|input| input.judge.save()).collect()
     }
 
-    pub fn are_at_end(&self) -> bool {
+    pub(super) fn are_at_end(&self) -> bool {
         self.all.iter().all(|input| input.is_at_end)
     }
 
-    pub fn have_reached_stop_offsets(&self) -> bool {
+    pub(super) fn have_reached_stop_offsets(&self) -> bool {
         self.all.iter().all(|input| input.has_reached_stop_offset)
     }
 }

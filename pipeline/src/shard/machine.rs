@@ -34,7 +34,7 @@ struct RoundRequest {
 }
 
 /// See the module's page.
-pub struct ShardMachine<R: ReferenceState> {
+pub(super) struct ShardMachine<R: ReferenceState> {
     pub(super) settings: ShardSettings,
     pub(super) state: ShardState<R>,
     pub(super) inputs: Inputs,
@@ -76,38 +76,38 @@ impl<R: ReferenceState> ShardMachine<R> {
         }
     }
 
-    pub fn settings(&self) -> &ShardSettings {
+    pub(super) fn settings(&self) -> &ShardSettings {
         &self.settings
     }
 
     /// Where reading begins.
-    pub fn starts(&self) -> Vec<Start> {
+    pub(super) fn starts(&self) -> Vec<Start> {
         self.inputs.starts()
     }
 
     /// Event time reached by each input, sources read first what is furthest behind.
-    pub fn watermarks(&self) -> Vec<TimestampMs> {
+    pub(super) fn watermarks(&self) -> Vec<TimestampMs> {
         self.inputs.watermarks()
     }
 
     /// The instant to which event time was moved on.
-    pub fn drained_to(&self) -> Option<TimestampMs> {
+    pub(super) fn drained_to(&self) -> Option<TimestampMs> {
         self.drained_to
     }
 
     /// Everything up to the ends that were seen at start has been read.
-    pub fn has_reached_stop_offsets(&self) -> bool {
+    pub(super) fn has_reached_stop_offsets(&self) -> bool {
         self.inputs.have_reached_stop_offsets()
     }
 
     /// Fails where most of what comes cannot be used.
-    pub fn check_circuit(&self) -> Result<()> {
+    pub(super) fn check_circuit(&self) -> Result<()> {
         self.circuit
             .check(self.settings.shard, self.settings.dead_letter_stop_ratio)
     }
 
     /// One record, or the end of an input.
-    pub fn ingest(&mut self, item: Item) {
+    pub(super) fn ingest(&mut self, item: Item) {
         match item {
             Item::Record(record) => self.ingest_record(&record),
             Item::End { input, at, .. } => {
@@ -145,7 +145,7 @@ impl<R: ReferenceState> ShardMachine<R> {
     }
 
     /// The next seal answers this round.
-    pub fn request(&mut self, round: u64, window: Window, metrics: Vec<String>) {
+    pub(super) fn request(&mut self, round: u64, window: Window, metrics: Vec<String>) {
         self.requests.push(RoundRequest {
             round,
             window,
@@ -154,13 +154,13 @@ impl<R: ReferenceState> ShardMachine<R> {
     }
 
     /// Moves event time on to this instant, with the next seal.
-    pub fn drain(&mut self, to: TimestampMs) {
+    pub(super) fn drain(&mut self, to: TimestampMs) {
         self.drained_to = self.drained_to.max(Some(to));
         self.batch.changes += 1;
     }
 
     /// Puts other reference data in force, with the next seal.
-    pub fn replace_reference(&mut self, version: &str, reference: R) -> Result<()> {
+    pub(super) fn replace_reference(&mut self, version: &str, reference: R) -> Result<()> {
         self.state.replace_reference(reference)?;
         version.clone_into(&mut self.reference);
         self.batch.changes += 1;
@@ -168,16 +168,16 @@ impl<R: ReferenceState> ShardMachine<R> {
     }
 
     /// Version of the reference data in force.
-    pub fn reference(&self) -> &str {
+    pub(super) fn reference(&self) -> &str {
         &self.reference
     }
 
-    pub fn has_unsealed(&self) -> bool {
+    pub(super) fn has_unsealed(&self) -> bool {
         !self.batch.is_empty()
     }
 
     /// Whether the micro-batch is to be sealed now.
-    pub fn is_seal_due(&self, now: Instant) -> bool {
+    pub(super) fn is_seal_due(&self, now: Instant) -> bool {
         let settings = &self.settings;
         let waited = now.saturating_duration_since(self.last_seal_at);
         if !self.requests.is_empty()
@@ -206,7 +206,7 @@ impl<R: ReferenceState> ShardMachine<R> {
 
     /// What the next record of the log is to hold. The micro-batch goes on empty; its effects are part of the state already,
     /// so a seal that cannot be made durable ends the shard.
-    pub async fn seal(&mut self, now: Instant, wall_time: TimestampMs) -> Result<Seal> {
+    pub(super) async fn seal(&mut self, now: Instant, wall_time: TimestampMs) -> Result<Seal> {
         let live_time = self.live.at(now);
         let clocks = self.inputs.clocks(&self.clocks, live_time, self.drained_to);
         let batches = self.batch.finish_events();
@@ -261,7 +261,7 @@ impl<R: ReferenceState> ShardMachine<R> {
     }
 
     /// The state up to and with the last seal.
-    pub fn checkpoint(&self, now: Instant) -> Result<ShardCheckpoint> {
+    pub(super) fn checkpoint(&self, now: Instant) -> Result<ShardCheckpoint> {
         Ok(ShardCheckpoint {
             inputs: self.inputs.seals(),
             judges: self.inputs.judges(),

@@ -21,12 +21,12 @@ use super::{DECIMAL_38_6, as_decimal, documentation};
 
 /// The mean of the middle two (or the middle one), half up at six places.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct MedianExact {
+pub(super) struct MedianExact {
     signature: Signature,
 }
 
 impl MedianExact {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             signature: Signature::user_defined(Volatility::Immutable),
         }
@@ -145,12 +145,12 @@ impl Accumulator for Median {
 
 /// Least-squares slope of `y` over an integer `x`, per step of 1; NULL with fewer than two different `x` (K17's trend).
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct SlopePerStep {
+pub(super) struct SlopePerStep {
     signature: Signature,
 }
 
 impl SlopePerStep {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let arguments = vec![DataType::Int64, DataType::Float64];
         Self {
             signature: Signature::exact(arguments, Volatility::Immutable),

@@ -15,14 +15,14 @@ use super::{DECIMAL_38_6, as_decimal, documentation};
 
 /// What is done with the two arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
+pub(super) enum Operation {
     Multiply,
     Divide,
     Ratio,
 }
 
 impl Operation {
-    pub const ALL: [Self; 3] = [Self::Multiply, Self::Divide, Self::Ratio];
+    pub(super) const ALL: [Self; 3] = [Self::Multiply, Self::Divide, Self::Ratio];
 
     fn name(self) -> &'static str {
         match self {
@@ -35,13 +35,13 @@ impl Operation {
 
 /// A function of two integers or decimals.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct ExactBinary {
+pub(super) struct ExactBinary {
     operation: Operation,
     signature: Signature,
 }
 
 impl ExactBinary {
-    pub fn new(operation: Operation) -> Self {
+    pub(super) fn new(operation: Operation) -> Self {
         Self {
             operation,
             signature: Signature::user_defined(Volatility::Immutable),

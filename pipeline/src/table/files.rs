@@ -47,7 +47,7 @@ pub(super) struct OpenTable {
 
 impl OpenTable {
     /// Where a path from the table's folder lies in the store.
-    pub fn location(&self, path: &str) -> Path {
+    pub(super) fn location(&self, path: &str) -> Path {
         Path::from(format!("{}/{path}", self.folder))
     }
 }
@@ -64,7 +64,7 @@ pub(super) struct Versions {
 
 impl Versions {
     /// Forgets what is known and reads the newest state.
-    pub async fn reload(&mut self, open: &OpenTable) -> Result<()> {
+    pub(super) async fn reload(&mut self, open: &OpenTable) -> Result<()> {
         self.committed = None;
         let mut table = self
             .newest
@@ -91,7 +91,7 @@ impl Versions {
     }
 
     /// Reads the newest state; what is known of it stays if nobody has committed.
-    pub async fn refresh(&mut self, open: &OpenTable) -> Result<()> {
+    pub(super) async fn refresh(&mut self, open: &OpenTable) -> Result<()> {
         let known = self.newest.as_ref().and_then(DeltaTable::version);
         let committed = self.committed;
         self.reload(open).await?;
@@ -102,20 +102,20 @@ impl Versions {
     }
 
     /// The newest known state, read if nothing is known.
-    pub async fn known(&mut self, open: &OpenTable) -> Result<&DeltaTable> {
+    pub(super) async fn known(&mut self, open: &OpenTable) -> Result<&DeltaTable> {
         if self.newest.is_none() {
             self.reload(open).await?;
         }
         self.newest(open)
     }
 
-    pub fn newest(&self, open: &OpenTable) -> Result<&DeltaTable> {
+    pub(super) fn newest(&self, open: &OpenTable) -> Result<&DeltaTable> {
         self.newest
             .as_ref()
             .ok_or_else(|| error::missing(&open.name))
     }
 
-    pub fn version(&self, open: &OpenTable) -> Result<i64> {
+    pub(super) fn version(&self, open: &OpenTable) -> Result<i64> {
         let table = self.newest(open)?;
         table
             .version()
@@ -124,13 +124,13 @@ impl Versions {
     }
 
     /// Takes over the state after a commit of ours.
-    pub fn advanced(&mut self, table: DeltaTable, epoch: i64, version: i64) {
+    pub(super) fn advanced(&mut self, table: DeltaTable, epoch: i64, version: i64) {
         self.newest = Some(table);
         self.committed = Some(Some((epoch, version)));
     }
 
     /// Our last epoch in the newest known state, with the version that brought it.
-    pub async fn last_epoch(&mut self, open: &OpenTable) -> Result<Option<(i64, i64)>> {
+    pub(super) async fn last_epoch(&mut self, open: &OpenTable) -> Result<Option<(i64, i64)>> {
         if let Some(known) = self.committed {
             return Ok(known);
         }
@@ -149,7 +149,11 @@ impl Versions {
     }
 
     /// Adds columns that older rows do not have.
-    pub async fn add_columns(&mut self, open: &OpenTable, columns: Vec<StructField>) -> Result<()> {
+    pub(super) async fn add_columns(
+        &mut self,
+        open: &OpenTable,
+        columns: Vec<StructField>,
+    ) -> Result<()> {
         let table = self.known(open).await?.clone();
         table
             .add_columns()
@@ -160,7 +164,11 @@ impl Versions {
     }
 
     /// The files of one version.
-    pub async fn files_at(&mut self, open: &OpenTable, version: i64) -> Result<Arc<Vec<DataFile>>> {
+    pub(super) async fn files_at(
+        &mut self,
+        open: &OpenTable,
+        version: i64,
+    ) -> Result<Arc<Vec<DataFile>>> {
         if let Some((_, files)) = self.lists.iter().find(|(kept, _)| *kept == version) {
             return Ok(Arc::clone(files));
         }

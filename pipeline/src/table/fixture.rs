@@ -16,7 +16,7 @@ use crate::columns::COMMENT;
 use crate::log::open_store;
 
 /// 2026-01-05 as a DATE.
-pub const JAN_5: i32 = 20_458;
+pub(crate) const JAN_5: i32 = 20_458;
 
 fn line_fields() -> Fields {
     vec![
@@ -31,7 +31,7 @@ fn commented(field: Field, comment: &str) -> Field {
 }
 
 /// `test.everything`, partitioned by `window_date`, sorted by `customer_id` and `at`.
-pub fn spec() -> TableSpec {
+pub(crate) fn spec() -> TableSpec {
     let fields = vec![
         commented(
             Field::new("window_date", DataType::Date32, true),
@@ -73,7 +73,7 @@ pub fn spec() -> TableSpec {
 }
 
 /// One row for each (date, customer); the other columns follow from the row's place.
-pub fn rows(of: &[(i32, &str)]) -> RecordBatch {
+pub(crate) fn rows(of: &[(i32, &str)]) -> RecordBatch {
     let numbers = 0..of.len() as i64;
     let lines = StructArray::new(
         line_fields(),
@@ -128,7 +128,7 @@ pub fn rows(of: &[(i32, &str)]) -> RecordBatch {
 }
 
 /// Tables in a folder that goes with the first value.
-pub fn tables() -> (tempfile::TempDir, Arc<dyn ObjectStore>, Tables) {
+pub(crate) fn tables() -> (tempfile::TempDir, Arc<dyn ObjectStore>, Tables) {
     let folder = tempfile::tempdir().unwrap();
     let store = open_store(&format!("file://{}", folder.path().display())).unwrap();
     (folder, Arc::clone(&store), Tables::new(store))

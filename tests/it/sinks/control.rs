@@ -11,13 +11,13 @@ use tests::project::Project;
 use super::demand::{cell_of, header, number_in, revision_of};
 
 /// The day that a control record is about.
-pub fn controlled(record: &Record) -> Option<NaiveDate> {
+pub(super) fn controlled(record: &Record) -> Option<NaiveDate> {
     let key = std::str::from_utf8(record.key.as_deref().unwrap()).unwrap();
     key.strip_prefix("control|").map(|ds| ds.parse().unwrap())
 }
 
 /// Each day of the run is final once, is restated if it changes after that, and both with the rows that a reader has by then.
-pub fn assert_controls(records: &[&Record], project: &Project, last_day: NaiveDate) {
+pub(super) fn assert_controls(records: &[&Record], project: &Project, last_day: NaiveDate) {
     let mut held: BTreeMap<NaiveDate, BTreeMap<String, Value>> = BTreeMap::new();
     let (mut finals, mut restated) = (BTreeSet::new(), BTreeSet::new());
     let mut said = Vec::new();

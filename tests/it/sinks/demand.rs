@@ -97,14 +97,14 @@ fn read(reader: &Reader) -> &[Record] {
     reader.records.get(&0).map_or(&[], Vec::as_slice)
 }
 
-pub fn header<'a>(record: &'a Record, name: &str) -> &'a str {
+pub(super) fn header<'a>(record: &'a Record, name: &str) -> &'a str {
     let found = record.headers.iter().find(|(found, _)| found == name);
     let value = found.and_then(|(_, value)| value.as_deref());
     let value = value.unwrap_or_else(|| panic!("offset={} has no header {name}", record.offset));
     std::str::from_utf8(value).unwrap()
 }
 
-pub fn number_in(record: &Record, name: &str) -> i64 {
+pub(super) fn number_in(record: &Record, name: &str) -> i64 {
     header(record, name).parse().unwrap()
 }
 
@@ -141,14 +141,14 @@ fn assert_numbered(records: &[Record]) -> Vec<&Record> {
 }
 
 /// From the key, `sku_id|territory_id|ds`.
-pub fn cell_of(record: &Record) -> Cell {
+pub(super) fn cell_of(record: &Record) -> Cell {
     let key = std::str::from_utf8(record.key.as_deref().unwrap()).unwrap();
     let (series, ds) = key.rsplit_once('|').unwrap();
     assert!(series.contains('|'), "{key}");
     (series.to_owned(), ds.parse().unwrap())
 }
 
-pub fn revision_of(record: &Record) -> Revision {
+pub(super) fn revision_of(record: &Record) -> Revision {
     let value = record.payload.as_deref();
     let value = value.map(|bytes| serde_json::from_slice(bytes).unwrap());
     (value, number_in(record, "epoch"))

@@ -9,7 +9,7 @@ use tests::project::Project;
 
 /// What both say; instants are ms UTC.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Transition {
+pub(super) struct Transition {
     pub id: String,
     pub subject: String,
     /// `time` of the CloudEvent.
@@ -19,7 +19,7 @@ pub struct Transition {
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Data {
+pub(super) struct Data {
     pub sequence: i64,
     pub rule_id: String,
     pub rule_version: i64,
@@ -53,7 +53,7 @@ struct CloudEvent {
 
 impl Transition {
     /// Reads a CloudEvent 1.0 in JSON and holds it against the contract.
-    pub fn of_body(body: &[u8]) -> Self {
+    pub(super) fn of_body(body: &[u8]) -> Self {
         let event: CloudEvent = serde_json::from_slice(body)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(body)));
         assert_eq!(event.specversion, "1.0");
@@ -88,13 +88,13 @@ impl Transition {
     }
 
     /// Whether it ends an alert.
-    pub fn is_end(&self) -> bool {
+    pub(super) fn is_end(&self) -> bool {
         matches!(self.data.state.as_str(), "resolved" | "withdrawn")
     }
 }
 
 /// `ops.alerts`, by id.
-pub fn table(project: &Project) -> BTreeMap<String, Transition> {
+pub(super) fn table(project: &Project) -> BTreeMap<String, Transition> {
     let instants = [
         "window_start",
         "window_end",
@@ -123,7 +123,7 @@ pub fn table(project: &Project) -> BTreeMap<String, Transition> {
 }
 
 /// Each alert fires, may be updated, ends, and only then fires again; its sequence rises.
-pub fn assert_episodes<'a>(transitions: impl IntoIterator<Item = &'a Transition>) {
+pub(super) fn assert_episodes<'a>(transitions: impl IntoIterator<Item = &'a Transition>) {
     let mut alerts: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
     for transition in transitions {
         alerts

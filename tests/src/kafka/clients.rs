@@ -98,7 +98,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub fn new(address: &str) -> Result<Self> {
+    pub(super) fn new(address: &str) -> Result<Self> {
         let mut admin = ClientConfig::new();
         // a broker that is just starting is asked again at once; nothing is logged about it
         admin
@@ -113,7 +113,7 @@ impl Clients {
     }
 
     /// Whether the broker answers and has taken up its work.
-    pub fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let metadata = self
             .admin
             .inner()
@@ -125,7 +125,12 @@ impl Clients {
         Ok(())
     }
 
-    pub fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
+    pub(super) fn create_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        config: &[(&str, &str)],
+    ) -> Result<()> {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         for (key, value) in config {
             topic = topic.set(key, value);
@@ -146,7 +151,7 @@ impl Clients {
         })
     }
 
-    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
+    pub(super) fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(before))?;
         let deleted = block_on(self.admin.delete_records(&list, &AdminOptions::new()))?;
@@ -175,7 +180,11 @@ impl Clients {
             }))
     }
 
-    pub fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) -> Result<()> {
+    pub(super) fn produce(
+        &self,
+        topic: &str,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<()> {
         let Ok(producer) = self.producer.lock() else {
             bail!("a test failed while producing");
         };
@@ -185,7 +194,7 @@ impl Clients {
         flush(&producer)
     }
 
-    pub fn transaction(
+    pub(super) fn transaction(
         &self,
         topic: &str,
         messages: impl IntoIterator<Item = Message>,

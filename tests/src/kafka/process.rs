@@ -47,7 +47,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts the broker whose storage and `server.properties` lie in `folder`.
-    pub fn start(class_path: &OsStr, folder: &Path) -> Result<Self> {
+    pub(super) fn start(class_path: &OsStr, folder: &Path) -> Result<Self> {
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "sh"])
             .arg(folder)
@@ -68,17 +68,17 @@ impl Process {
     }
 
     /// Sends a signal by its name: KILL, STOP, CONT.
-    pub fn signal(&mut self, name: &str) -> Result<()> {
+    pub(super) fn signal(&mut self, name: &str) -> Result<()> {
         let signals = self.signals.as_mut().context("the broker is gone")?;
         writeln!(signals, "{name}").context("the broker is gone")
     }
 
     /// Whether the broker has ended.
-    pub fn has_ended(&mut self) -> Result<bool> {
+    pub(super) fn has_ended(&mut self) -> Result<bool> {
         Ok(self.guard.try_wait()?.is_some())
     }
 
-    pub fn wait(&mut self) -> Result<()> {
+    pub(super) fn wait(&mut self) -> Result<()> {
         self.guard.wait()?;
         Ok(())
     }

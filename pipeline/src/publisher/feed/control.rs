@@ -14,7 +14,7 @@ use crate::time::Day;
 
 /// A row of `feeds.status`; instants are µs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StatusRow {
+pub(crate) struct StatusRow {
     pub feed: String,
     pub ds: String,
     pub control: &'static str,

@@ -20,7 +20,7 @@ use arrow::record_batch::RecordBatch;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
-pub use self::control::StatusRow;
+pub(super) use self::control::StatusRow;
 use self::records::records;
 
 use crate::columns::{column, conform, text};
@@ -99,17 +99,17 @@ impl FeedDefinition {
 
 /// What the facts of one day say of one series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cell {
+pub(super) struct Cell {
     values: Vec<i64>,
     flag: bool,
     starts: bool,
 }
 
 /// Series → what the day says of it.
-pub type Cells = BTreeMap<String, Cell>;
+pub(super) type Cells = BTreeMap<String, Cell>;
 
 /// Cells of a day from the result of the feed's text.
-pub fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, ArrowError> {
+pub(super) fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, ArrowError> {
     let series = text(rows, SERIES)?;
     let values = feed
         .values
@@ -138,7 +138,7 @@ const PAGE_ROWS: usize = 50_000;
 
 /// How an intent changes the grid.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FeedChange {
+pub(super) struct FeedChange {
     pub days: Vec<(Day, Cells)>,
     pub last_complete: Option<Day>,
     pub final_before: Option<Day>,
@@ -147,7 +147,7 @@ pub struct FeedChange {
 
 /// The grid of one feed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FeedGrid {
+pub(super) struct FeedGrid {
     days: BTreeMap<Day, Cells>,
     /// Days that may begin a series.
     starts: BTreeMap<String, BTreeSet<Day>>,
@@ -162,7 +162,7 @@ pub struct FeedGrid {
 
 impl FeedGrid {
     /// What a round said of a day.
-    pub fn update(&mut self, day: Day, cells: Cells) {
+    pub(super) fn update(&mut self, day: Day, cells: Cells) {
         let before = self.days.insert(day, cells.clone()).unwrap_or_default();
         self.dirty.insert(day);
         let series: BTreeSet<&String> = before.keys().chain(cells.keys()).collect();
@@ -194,7 +194,7 @@ impl FeedGrid {
     }
 
     /// Days up to `last` are complete.
-    pub fn complete(&mut self, last: Day) {
+    pub(super) fn complete(&mut self, last: Day) {
         let Some(first) = self.days.keys().next() else {
             return;
         };
@@ -206,12 +206,12 @@ impl FeedGrid {
     }
 
     /// Whether a round has said something of the day, if only that there is nothing.
-    pub fn has_said(&self, day: Day) -> bool {
+    pub(super) fn has_said(&self, day: Day) -> bool {
         self.days.contains_key(&day)
     }
 
     /// `last`, or an earlier day if the days up to it are more than one epoch should hold.
-    pub fn page(&self, last: Day) -> Option<Day> {
+    pub(super) fn page(&self, last: Day) -> Option<Day> {
         let first = self.days.keys().next()?;
         let known = self.last_complete.unwrap_or(first.plus(-1));
         let days = (PAGE_ROWS / self.starts.len().max(1)).max(1);
@@ -219,7 +219,7 @@ impl FeedGrid {
     }
 
     /// Takes in what an intent has sealed (recovery).
-    pub fn restore(&mut self, change: &FeedChange) {
+    pub(super) fn restore(&mut self, change: &FeedChange) {
         for (day, cells) in &change.days {
             self.update(*day, cells.clone());
         }
@@ -232,7 +232,7 @@ impl FeedGrid {
     }
 
     /// What an intent must hold so that [`FeedGrid::restore`] can follow.
-    pub fn change(&self, days: Vec<(Day, Cells)>) -> FeedChange {
+    pub(super) fn change(&self, days: Vec<(Day, Cells)>) -> FeedChange {
         FeedChange {
             days,
             last_complete: self.last_complete,
@@ -242,17 +242,17 @@ impl FeedGrid {
     }
 
     /// The last day that any fact says something of.
-    pub fn last_day(&self) -> Option<Day> {
+    pub(super) fn last_day(&self) -> Option<Day> {
         let with_facts = self.days.iter().rev().find(|(_, cells)| !cells.is_empty());
         with_facts.map(|(day, _)| *day)
     }
 
-    pub fn last_complete(&self) -> Option<Day> {
+    pub(super) fn last_complete(&self) -> Option<Day> {
         self.last_complete
     }
 
     /// Whether there are days to be made anew.
-    pub fn is_dirty(&self) -> bool {
+    pub(super) fn is_dirty(&self) -> bool {
         self.dirty
             .iter()
             .any(|day| Some(*day) <= self.last_complete)
@@ -296,7 +296,7 @@ impl FeedGrid {
 }
 
 /// What one epoch adds to a feed.
-pub struct FeedStep {
+pub(super) struct FeedStep {
     pub rows: Vec<RecordBatch>,
     pub records: Vec<SinkRecord>,
     pub published: Revisions,
@@ -306,7 +306,7 @@ pub struct FeedStep {
 
 /// Rows and records of the days that are to be made anew, and control records now that all days before `final_before` are
 /// final.
-pub fn step(
+pub(super) fn step(
     feed: &FeedDefinition,
     grid: &mut FeedGrid,
     published: &Published,

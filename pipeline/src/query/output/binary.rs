@@ -13,10 +13,10 @@ use parquet::file::properties::WriterProperties;
 use super::{Encoder, OutputSink};
 
 /// Arrow IPC file.
-pub struct Ipc(FileWriter<OutputSink>);
+pub(super) struct Ipc(FileWriter<OutputSink>);
 
 impl Ipc {
-    pub fn new(sink: OutputSink, schema: &Schema) -> Result<Self, ArrowError> {
+    pub(super) fn new(sink: OutputSink, schema: &Schema) -> Result<Self, ArrowError> {
         Ok(Self(FileWriter::try_new(sink, schema)?))
     }
 }
@@ -33,10 +33,10 @@ impl Encoder for Ipc {
 }
 
 /// One Parquet file.
-pub struct Parquet(ArrowWriter<OutputSink>);
+pub(super) struct Parquet(ArrowWriter<OutputSink>);
 
 impl Parquet {
-    pub fn new(sink: OutputSink, schema: SchemaRef) -> Result<Self, ArrowError> {
+    pub(super) fn new(sink: OutputSink, schema: SchemaRef) -> Result<Self, ArrowError> {
         let compression = Compression::ZSTD(ZstdLevel::default());
         let properties = WriterProperties::builder()
             .set_compression(compression)

@@ -22,14 +22,14 @@ const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
 const LOCAL: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// A table for people.
-pub struct TextTable {
+pub(super) struct TextTable {
     sink: OutputSink,
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
 }
 
 impl TextTable {
-    pub fn new(sink: OutputSink, schema: SchemaRef) -> Self {
+    pub(super) fn new(sink: OutputSink, schema: SchemaRef) -> Self {
         Self {
             sink,
             schema,
@@ -70,10 +70,10 @@ impl Encoder for TextTable {
 }
 
 /// Comma-separated values with a header.
-pub struct Csv(csv::Writer<OutputSink>);
+pub(super) struct Csv(csv::Writer<OutputSink>);
 
 impl Csv {
-    pub fn new(sink: OutputSink, schema: &Schema) -> Result<Self, ArrowError> {
+    pub(super) fn new(sink: OutputSink, schema: &Schema) -> Result<Self, ArrowError> {
         let mut writer = csv::WriterBuilder::new()
             .with_header(true)
             .with_timestamp_tz_format(INSTANT.to_owned())
@@ -115,14 +115,14 @@ impl Encoder for Csv {
 }
 
 /// JSON objects: an array of them, or one a line.
-pub struct Json<F: JsonFormat> {
+pub(super) struct Json<F: JsonFormat> {
     writer: json::Writer<OutputSink, F>,
     /// What is missing behind the last row: lines have their ends, an array has none.
     end: &'static [u8],
 }
 
 impl Json<JsonArray> {
-    pub fn array(sink: OutputSink) -> Self {
+    pub(super) fn array(sink: OutputSink) -> Self {
         Self {
             writer: json_writer().build(sink),
             end: b"\n",
@@ -131,7 +131,7 @@ impl Json<JsonArray> {
 }
 
 impl Json<LineDelimited> {
-    pub fn lines(sink: OutputSink) -> Self {
+    pub(super) fn lines(sink: OutputSink) -> Self {
         Self {
             writer: json_writer().build(sink),
             end: b"",

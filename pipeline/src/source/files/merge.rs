@@ -18,7 +18,7 @@ pub(super) struct Merge {
 }
 
 impl Merge {
-    pub fn new(inputs: usize) -> Self {
+    pub(super) fn new(inputs: usize) -> Self {
         Self {
             order: BinaryHeap::with_capacity(inputs),
             heads: vec![None; inputs],
@@ -26,7 +26,7 @@ impl Merge {
     }
 
     /// Puts the next line of an input in; it must have none there.
-    pub fn put(&mut self, head: LineHead) {
+    pub(super) fn put(&mut self, head: LineHead) {
         let input = head.record.input;
         debug_assert!(self.heads[input].is_none(), "one head an input");
         self.order.push(Reverse((head.recorded_at, input)));
@@ -34,12 +34,12 @@ impl Merge {
     }
 
     /// Takes the earliest head; its input's next line is to be put in before the next call.
-    pub fn take(&mut self) -> Option<Record> {
+    pub(super) fn take(&mut self) -> Option<Record> {
         let Reverse((_, input)) = self.order.pop()?;
         self.heads[input].take()
     }
 
-    pub fn has(&self, input: usize) -> bool {
+    pub(super) fn has(&self, input: usize) -> bool {
         self.heads.get(input).is_some_and(Option::is_some)
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct FileReader {
 impl FileReader {
     /// Opens the file and goes to line `offset`. The lines skipped are scanned too: the line before may decide where the
     /// first one belongs in the merge, and a resumed run has to hand over the same sequence as an uninterrupted one.
-    pub fn open(
+    pub(super) fn open(
         path: Option<&Path>,
         input: usize,
         offset: i64,
@@ -63,12 +63,12 @@ impl FileReader {
     }
 
     /// Offset of the line that [`next`](Self::next) will give; at the end, the number of lines.
-    pub fn next_offset(&self) -> i64 {
+    pub(super) fn next_offset(&self) -> i64 {
         self.next_offset
     }
 
     /// The next line, or `None` at the end.
-    pub fn next(&mut self) -> Result<Option<LineHead>> {
+    pub(super) fn next(&mut self) -> Result<Option<LineHead>> {
         let Some((path, lines)) = &mut self.file else {
             return Ok(None);
         };

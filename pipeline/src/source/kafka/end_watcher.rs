@@ -29,7 +29,7 @@ pub(super) struct EndWatcher {
 
 impl EndWatcher {
     /// Runs until the source is closed.
-    pub fn run(self) {
+    pub(super) fn run(self) {
         while self.closed.recv_timeout(self.every) == Err(RecvTimeoutError::Timeout) {
             self.confirm();
         }

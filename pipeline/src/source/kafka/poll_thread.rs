@@ -50,7 +50,7 @@ pub(super) struct PollThread {
 
 impl PollThread {
     /// Runs until the source is closed or cannot go on.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         while !self.shared.is_stopped() {
             match self.turn() {
                 Ok(true) => {}

@@ -45,7 +45,7 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    pub fn new(inputs: usize, limits: BufferLimits) -> Self {
+    pub(super) fn new(inputs: usize, limits: BufferLimits) -> Self {
         Self {
             lanes: (0..inputs).map(|_| PartitionBuffer::default()).collect(),
             limits,
@@ -53,7 +53,7 @@ impl Buffers {
     }
 
     /// How many more records the input may hold. Bytes are looked at before, not after: one fill may exceed them.
-    pub fn room(&self, input: usize) -> usize {
+    pub(super) fn room(&self, input: usize) -> usize {
         let lane = &self.lanes[input];
         if lane.bytes >= self.limits.bytes {
             return 0;
@@ -62,7 +62,7 @@ impl Buffers {
     }
 
     /// Adds records behind those held; whatever end was known, it has moved.
-    pub fn push(&mut self, input: usize, records: Vec<Record>) {
+    pub(super) fn push(&mut self, input: usize, records: Vec<Record>) {
         if records.is_empty() {
             return;
         }
@@ -73,7 +73,7 @@ impl Buffers {
     }
 
     /// Notes that everything below `next_offset` has been read and that there was nothing more at `at`.
-    pub fn reach_end(&mut self, input: usize, next_offset: i64, at: Instant) {
+    pub(super) fn reach_end(&mut self, input: usize, next_offset: i64, at: Instant) {
         self.lanes[input].end = Some(End {
             next_offset,
             at,
@@ -82,7 +82,7 @@ impl Buffers {
     }
 
     /// Inputs at their ends, each with the offset of its end.
-    pub fn ends(&self) -> Vec<(usize, i64)> {
+    pub(super) fn ends(&self) -> Vec<(usize, i64)> {
         let end_of = |(input, lane): (usize, &PartitionBuffer)| {
             Some((input, lane.end.as_ref()?.next_offset))
         };
@@ -93,7 +93,7 @@ impl Buffers {
     ///
     /// That confirms our end only if it is the same offset. It cannot confirm a wrong one: ends only move up, so an answer
     /// equal to what we have read to means that we had read everything when we asked.
-    pub fn confirm_end(&mut self, input: usize, end_offset: i64, at: Instant) {
+    pub(super) fn confirm_end(&mut self, input: usize, end_offset: i64, at: Instant) {
         if let Some(end) = &mut self.lanes[input].end
             && end.next_offset == end_offset
             && at > end.at
@@ -103,7 +103,7 @@ impl Buffers {
         }
     }
 
-    pub fn unread(&self, input: usize) -> bool {
+    pub(super) fn unread(&self, input: usize) -> bool {
         !self.lanes[input].is_caught_up()
     }
 
@@ -111,7 +111,12 @@ impl Buffers {
     ///
     /// The input with the lowest watermark goes first. None goes whose watermark is more than the alignment above that of
     /// an input which may still have something earlier; inputs that are caught up hold nobody back.
-    pub fn take(&mut self, max: usize, watermarks: &[TimestampMs], out: &mut Vec<Item>) -> bool {
+    pub(super) fn take(
+        &mut self,
+        max: usize,
+        watermarks: &[TimestampMs],
+        out: &mut Vec<Item>,
+    ) -> bool {
         let before = out.len();
         let watermark = |input: usize| watermarks.get(input).copied().unwrap_or(TimestampMs::MIN);
         let alignment = DurationMs::from_std(self.limits.alignment);

@@ -27,7 +27,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Empty buffers, and the receiver on which the poll thread waits to be woken.
-    pub fn new(inputs: usize, limits: BufferLimits) -> (Self, Receiver<()>) {
+    pub(super) fn new(inputs: usize, limits: BufferLimits) -> (Self, Receiver<()>) {
         let (wake, woken) = crossbeam_channel::bounded(1);
         let shared = Self {
             state: Mutex::new(ReadState {
@@ -45,12 +45,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn room(&self, input: usize) -> usize {
+    pub(super) fn room(&self, input: usize) -> usize {
         self.lock().buffers.room(input)
     }
 
     /// Hands over what was read of one input, then its end if it was reached.
-    pub fn fill(&self, input: usize, records: Vec<Record>, end: Option<(i64, Instant)>) {
+    pub(super) fn fill(&self, input: usize, records: Vec<Record>, end: Option<(i64, Instant)>) {
         let mut state = self.lock();
         state.buffers.push(input, records);
         if let Some((next_offset, at)) = end {
@@ -58,41 +58,46 @@ impl Shared {
         }
     }
 
-    pub fn ends(&self) -> Vec<(usize, i64)> {
+    pub(super) fn ends(&self) -> Vec<(usize, i64)> {
         self.lock().buffers.ends()
     }
 
-    pub fn confirm_end(&self, input: usize, end_offset: i64, at: Instant) {
+    pub(super) fn confirm_end(&self, input: usize, end_offset: i64, at: Instant) {
         self.lock().buffers.confirm_end(input, end_offset, at);
     }
 
-    pub fn fail(&self, error: Error) {
+    pub(super) fn fail(&self, error: Error) {
         let mut state = self.lock();
         state.failure.get_or_insert(error);
         state.stopped = true;
     }
 
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.wake();
     }
 
-    pub fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.lock().stopped
     }
 
-    pub fn unread(&self, input: usize) -> bool {
+    pub(super) fn unread(&self, input: usize) -> bool {
         self.lock().buffers.unread(input)
     }
 
     /// Tells the poll thread to look again.
-    pub fn wake(&self) {
+    pub(super) fn wake(&self) {
         // full: it has been told
         let _ = self.wake.try_send(());
     }
 
     /// Takes what may be handed over; a failure comes before what is still buffered.
-    pub fn take(&self, max: usize, watermarks: &[TimestampMs], out: &mut Vec<Item>) -> Result<()> {
+    pub(super) fn take(
+        &self,
+        max: usize,
+        watermarks: &[TimestampMs],
+        out: &mut Vec<Item>,
+    ) -> Result<()> {
         let mut state = self.lock();
         if state.stopped {
             return Err(state.failure.take().unwrap_or_else(stopped));
