@@ -53,7 +53,7 @@ impl Shard {
     fn ingest(&mut self, topic: Topic, events: &[(&str, &str, Value)]) {
         let sets = self.state.clock_sets();
         let clock = ms(AT) + DurationMs::from_days(20_000);
-        let clocks: Clocks = sets.into_keys().map(|set| (set, clock)).collect();
+        let clocks: Clocks = sets.into_iter().map(|set| (set, clock)).collect();
         let batches = [(topic, batch(topic, events))];
         let applied = self.state.apply(&batches, &clocks, None);
         let effects = self.runtime.block_on(applied).unwrap();

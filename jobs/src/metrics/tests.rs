@@ -20,7 +20,7 @@ fn k07_k24_headers_declare_look_ahead_and_look_back() {
             (
                 metric.title.clone(),
                 windows.join(" "),
-                metric.clock.join(" "),
+                metric.clock.to_string(),
                 (metric.look_back_days, metric.look_ahead_days),
             )
         })
@@ -30,18 +30,18 @@ fn k07_k24_headers_declare_look_ahead_and_look_back() {
     };
     for expected in [
         line("M01 demand_orders", "D1 W1", "orders", (0, 0)),
-        line("M02 sell_through", "W1", "orders visits", (0, 14)),
-        line("M03 stock_to_sales", "W1", "orders visits", (0, 14)),
+        line("M02 sell_through", "W1", "orders+visits", (0, 14)),
+        line("M03 stock_to_sales", "W1", "orders+visits", (0, 14)),
         line(
             "M06 retailer_margin_by_sku",
             "W1 H28",
-            "orders prices visits",
+            "orders+prices+visits",
             (28, 14),
         ),
         line(
             "M06 retailer_margin",
             "W1 H28",
-            "orders prices visits",
+            "orders+prices+visits",
             (28, 14),
         ),
         line("M18 satisfaction", "W1", "complaints", (56, 0)),

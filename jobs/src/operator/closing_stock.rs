@@ -11,6 +11,7 @@ use pipeline::columns::{FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
+use schemas::event::{Topic, TopicSet};
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
@@ -86,13 +87,13 @@ impl Operator for ClosingStock {
         "closing_stock"
     }
 
-    fn topics(&self) -> &'static [&'static str] {
-        &["visits"]
+    fn topics(&self) -> TopicSet {
+        TopicSet::of(&[Topic::Visits])
     }
 
     fn project(
         &self,
-        _topic: &str,
+        _topic: Topic,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, StockCount),
     ) -> Result<()> {

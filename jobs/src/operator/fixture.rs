@@ -60,7 +60,7 @@ pub(crate) fn projected<O: Operator>(
 ) -> Vec<(usize, O::Key, O::Event)> {
     let mut found = Vec::new();
     operator
-        .project(topic.name(), batch, &mut |row, key, event| {
+        .project(topic, batch, &mut |row, key, event| {
             found.push((row, key, event))
         })
         .unwrap();

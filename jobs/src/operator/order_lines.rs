@@ -23,6 +23,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
+use schemas::event::{Topic, TopicSet};
 use schemas::money::Fen;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
@@ -197,13 +198,13 @@ impl Operator for OrderLines {
         "order_lines"
     }
 
-    fn topics(&self) -> &'static [&'static str] {
-        &["orders"]
+    fn topics(&self) -> TopicSet {
+        TopicSet::of(&[Topic::Orders])
     }
 
     fn project(
         &self,
-        _topic: &str,
+        _topic: Topic,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, OrderKey, OrderEvent),
     ) -> Result<()> {

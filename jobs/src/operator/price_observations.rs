@@ -17,6 +17,7 @@ use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
+use schemas::event::{Topic, TopicSet};
 use schemas::money::Fen;
 use schemas::partition::partition_of;
 use schemas::time::TimestampMs;
@@ -149,13 +150,13 @@ impl Operator for PriceObservations {
         "price_observations"
     }
 
-    fn topics(&self) -> &'static [&'static str] {
-        &["prices"]
+    fn topics(&self) -> TopicSet {
+        TopicSet::of(&[Topic::Prices])
     }
 
     fn project(
         &self,
-        _topic: &str,
+        _topic: Topic,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, Observation),
     ) -> Result<()> {

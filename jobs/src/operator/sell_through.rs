@@ -17,6 +17,7 @@ use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
 use pipeline::time::Zone;
+use schemas::event::{Topic, TopicSet};
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
@@ -114,18 +115,18 @@ impl Operator for SellThrough {
         "sell_through"
     }
 
-    fn topics(&self) -> &'static [&'static str] {
-        &["orders", "visits"]
+    fn topics(&self) -> TopicSet {
+        TopicSet::of(&[Topic::Orders, Topic::Visits])
     }
 
     fn project(
         &self,
-        topic: &str,
+        topic: Topic,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, ShelfKey, StockEvent),
     ) -> Result<()> {
         match topic {
-            "orders" => project_movements(batch, emit),
+            Topic::Orders => project_movements(batch, emit),
             _ => project_counts(batch, &mut |row, key, counted_at, qty| {
                 emit(row, key, StockEvent::Counted { counted_at, qty });
             }),

@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
+use schemas::event::{Topic, TopicSet};
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
@@ -107,13 +108,13 @@ impl Operator for SurveyAnswers {
         "survey_answers"
     }
 
-    fn topics(&self) -> &'static [&'static str] {
-        &["complaints"]
+    fn topics(&self) -> TopicSet {
+        TopicSet::of(&[Topic::Complaints])
     }
 
     fn project(
         &self,
-        _topic: &str,
+        _topic: Topic,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, Self::Key, Answered),
     ) -> Result<()> {

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use pipeline::error::Result;
 use pipeline::history::ReferenceState;
+use schemas::event::Topic;
 use schemas::money::Fen;
 use schemas::time::TimestampMs;
 
 use super::data::{CustomerAt, ReferenceData};
 use super::list_price::{ListPrices, PriceType};
-
-/// The topic whose events change list prices.
-const PRICES: &str = "prices";
 
 /// Reference data of one version, and the list prices announced so far.
 ///
@@ -52,12 +50,12 @@ impl RetailReference {
 impl ReferenceState for RetailReference {
     fn apply(
         &mut self,
-        topic: &str,
+        topic: Topic,
         batch: &RecordBatch,
         skip: &[bool],
         removed: &[Arc<str>],
     ) -> Result<Vec<Arc<str>>> {
-        if topic != PRICES {
+        if topic != Topic::Prices {
             return Ok(Vec::new());
         }
         Ok(self.list_prices.apply(batch, skip, removed)?)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::known::KnownIds;
 use crate::source::{Record, TimestampKind};
+use crate::time::TopicTime;
 
 /// What configuration says of one topic.
 #[derive(Clone, Debug)]
@@ -14,9 +15,7 @@ pub struct TopicSettings {
     pub topic: Topic,
     /// Its name at the broker, or its folder.
     pub name: String,
-    pub out_of_orderness: DurationMs,
-    pub allowed_lateness: DurationMs,
-    pub idle_after: DurationMs,
+    pub time: TopicTime,
 }
 
 /// How producers place keys.
@@ -134,11 +133,10 @@ impl InputJudge {
         }
     }
 
-    /// K6: what occurred before this is too late, and an id accepted before it is forgotten.
+    /// See [`TopicTime::limit`]; `None` before the first accepted record.
     pub fn limit(&self) -> Option<TimestampMs> {
-        self.highest.map(|highest| {
-            highest - self.settings.out_of_orderness - self.settings.allowed_lateness
-        })
+        self.highest
+            .map(|highest| self.settings.time.limit(highest))
     }
 
     /// The verdict; accepted records move the highest `occurred_at` and are remembered.

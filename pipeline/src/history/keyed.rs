@@ -8,6 +8,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::event::{Topic, TopicSet};
 use schemas::time::TimestampMs;
 
 use super::operator::{EventOrder, Fact, HistoryEntry, Operator, OperatorContext};
@@ -34,13 +35,13 @@ pub struct Changelog {
 /// An operator with its histories, its types erased: what a shard drives.
 pub trait KeyedOperator<R>: Send {
     fn name(&self) -> &'static str;
-    fn topics(&self) -> &'static [&'static str];
+    fn topics(&self) -> TopicSet;
     /// Columns of its fact table, then [`PANE`] and [`WEIGHT`].
     fn schema(&self) -> SchemaRef;
     /// Takes in a batch of accepted events, without the rows marked in `skip`, and takes out corrected ones.
     fn insert(
         &mut self,
-        topic: &str,
+        topic: Topic,
         batch: &RecordBatch,
         skip: &[bool],
         removed: &[Arc<str>],
@@ -193,7 +194,7 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
         self.operator.name()
     }
 
-    fn topics(&self) -> &'static [&'static str] {
+    fn topics(&self) -> TopicSet {
         self.operator.topics()
     }
 
@@ -203,12 +204,12 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
 
     fn insert(
         &mut self,
-        topic: &str,
+        topic: Topic,
         batch: &RecordBatch,
         skip: &[bool],
         removed: &[Arc<str>],
     ) -> Result<()> {
-        if !self.operator.topics().contains(&topic) {
+        if !self.operator.topics().contains(topic) {
             return Ok(());
         }
         for event_id in removed {

@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use schemas::event::{Topic, TopicSet};
 use schemas::time::TimestampMs;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -82,14 +83,14 @@ pub trait Operator: Send + 'static {
     /// Name of its fact table: `facts.<name>`.
     fn name(&self) -> &'static str;
 
-    /// Topics whose watermarks make its clock (`orders`, `visits`, `complaints`, `prices`).
-    fn topics(&self) -> &'static [&'static str];
+    /// Topics whose watermarks make its clock.
+    fn topics(&self) -> TopicSet;
 
     /// Picks what it needs from a batch of accepted events of `topic`: calls `emit(row, key, event)`, in the order in which
     /// the entries of one event are to stand. Never asked for topics outside [`Operator::topics`].
     fn project(
         &self,
-        topic: &str,
+        topic: Topic,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, Self::Key, Self::Event),
     ) -> Result<()>;
@@ -115,7 +116,7 @@ pub trait ReferenceState: Send + 'static {
     /// Answers which dependencies (see [`OperatorContext::read`]) have changed.
     fn apply(
         &mut self,
-        topic: &str,
+        topic: Topic,
         batch: &RecordBatch,
         skip: &[bool],
         removed: &[Arc<str>],

@@ -18,7 +18,7 @@ use crate::alert::{self, AlertChange, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
 use crate::error::Result;
 use crate::round::{Metric, Revisions};
-use crate::shard::{Clocks, Seal, clock_key};
+use crate::shard::{Clocks, Seal};
 use crate::sink::{SinkRecord, delivery_rows, transition_rows};
 use crate::time::{Day, Window, WindowKind};
 
@@ -105,7 +105,7 @@ impl Machine {
                 let until = final_until(
                     metric,
                     &self.durable.state.planner.finality,
-                    &self.settings.lateness,
+                    &self.settings.topics,
                 );
                 let was_final = until.is_some_and(|until| window.end(zone) <= until);
                 let stamp = RevisionStamp {
@@ -252,7 +252,7 @@ impl Machine {
     /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there.
     fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
         let metric = self.metric_of(feed)?;
-        let clock = self.clocks().get(&clock_key(&metric.clock)).copied()?;
+        let clock = self.clocks().get(&metric.clock).copied()?;
         let by_clock = self.settings.zone.day_of(clock).plus(-1);
         let grid = &self.durable.grid;
         match self.durable.state.drained_to {
@@ -268,7 +268,7 @@ impl Machine {
     fn final_before(&self, feed: &FeedDefinition) -> Option<Day> {
         let metric = self.metric_of(feed)?;
         let clocks = &self.durable.state.planner.finality;
-        let until = final_until(metric, clocks, &self.settings.lateness)?;
+        let until = final_until(metric, clocks, &self.settings.topics)?;
         let by_clock = self.settings.zone.day_of(until);
         let waiting = self.waiting_days(metric).next();
         Some(waiting.map_or(by_clock, |day| by_clock.min(day)))
@@ -281,7 +281,7 @@ impl Machine {
 
     /// Days that have ended and wait for a round, in their order.
     fn waiting_days(&self, metric: &Metric) -> impl Iterator<Item = Day> {
-        let clock = clock_key(&metric.clock);
+        let clock = metric.clock;
         let waiting = self.durable.state.unrevised(self.settings.zone).into_iter();
         let days: BTreeSet<Day> = waiting
             .filter(|key| key.clock == clock && key.window.kind == WindowKind::D1)

@@ -508,7 +508,7 @@ impl Machine {
             &self.metrics,
             self.feed.as_ref(),
             &self.durable.state.planner.finality,
-            &self.settings.lateness,
+            &self.settings.topics,
         )
     }
 
@@ -561,7 +561,7 @@ impl Machine {
         self.durable.state.planner.drain_instant(
             &self.metrics,
             self.settings.zone,
-            &self.settings.lateness,
+            &self.settings.topics,
         )
     }
 

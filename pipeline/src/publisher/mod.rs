@@ -46,7 +46,7 @@ pub use dead_letter::dead_letter_topic;
 pub use driver::{Channels, Delivery, Publisher};
 pub use feed::{CalendarDay, FeedDefinition};
 pub use needs::StorageNeeds;
-pub use plan::{Lateness, Planner, RoundKey};
+pub use plan::{Planner, RoundKey};
 pub use record::{EpochRecord, FinalUntil, LAYOUT, LOG, alerts_of, newest_epoch};
 pub use rows::RuleCard;
 pub use settings::{PublisherSettings, RunSummary, Sinks, Until};

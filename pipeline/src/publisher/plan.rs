@@ -2,25 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemas::event::TopicSet;
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use super::feed::FeedDefinition;
 use super::record::FinalUntil;
+use crate::decode::TopicSettings;
 use crate::round::Metric;
 use crate::shard::Clocks;
-use crate::shard::clock_key;
 use crate::time::{Day, Window, WindowKind, Zone};
 
 /// Windows of all metrics on one clock: computed together, so that sums agree across tables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RoundKey {
-    pub clock: String,
+    pub clock: TopicSet,
     pub window: Window,
 }
-
-/// The largest allowed lateness per topic.
-pub type Lateness = BTreeMap<String, DurationMs>;
 
 /// What has been touched, what has been computed and when.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,7 +43,7 @@ impl Planner {
                 for day in days {
                     for window in kind.reading(*day, reader.look_back_days) {
                         self.dirty.insert(RoundKey {
-                            clock: clock_key(&reader.clock),
+                            clock: reader.clock,
                             window,
                         });
                     }
@@ -61,21 +59,18 @@ impl Planner {
 
     /// List prices or reference data changed: windows of metrics that read them run again.
     pub fn touch_reference(&mut self, metrics: &[Metric]) {
-        let readers: BTreeSet<(String, WindowKind)> = metrics
+        let readers: BTreeSet<(TopicSet, WindowKind)> = metrics
             .iter()
             .filter(|metric| metric.reads_as_of)
             .flat_map(|metric| {
-                let clock = clock_key(&metric.clock);
-                metric
-                    .windows
-                    .iter()
-                    .map(move |kind| (clock.clone(), *kind))
+                let clock = metric.clock;
+                metric.windows.iter().map(move |kind| (clock, *kind))
             })
             .collect();
         let again: Vec<RoundKey> = self
             .ran
             .keys()
-            .filter(|key| readers.contains(&(key.clock.clone(), key.window.kind)))
+            .filter(|key| readers.contains(&(key.clock, key.window.kind)))
             .cloned()
             .collect();
         self.dirty.extend(again);
@@ -117,9 +112,7 @@ impl Planner {
     pub fn metrics_of<'a>(metrics: &'a [Metric], key: &RoundKey) -> Vec<&'a Metric> {
         metrics
             .iter()
-            .filter(|metric| {
-                clock_key(&metric.clock) == key.clock && metric.windows.contains(&key.window.kind)
-            })
+            .filter(|metric| metric.clock == key.clock && metric.windows.contains(&key.window.kind))
             .collect()
     }
 
@@ -128,7 +121,7 @@ impl Planner {
         &self,
         metrics: &[Metric],
         zone: Zone,
-        lateness: &Lateness,
+        topics: &[TopicSettings],
     ) -> Option<TimestampMs> {
         let mut last = None;
         for metric in metrics {
@@ -139,7 +132,7 @@ impl Planner {
                 };
                 for kind in &metric.windows {
                     for window in kind.reading(day, 0) {
-                        last = last.max(Some(window.end(zone) + wait(metric, lateness)));
+                        last = last.max(Some(window.end(zone) + wait(metric, topics)));
                     }
                 }
             }
@@ -149,24 +142,21 @@ impl Planner {
 }
 
 /// K7: from a window's end to its being final: look-ahead and the largest lateness of the metric's topics.
-fn wait(metric: &Metric, lateness: &Lateness) -> DurationMs {
-    let late = metric
-        .clock
-        .iter()
-        .filter_map(|topic| lateness.get(topic))
-        .max();
-    DurationMs::from_days(i64::from(metric.look_ahead_days)) + late.copied().unwrap_or_default()
+fn wait(metric: &Metric, topics: &[TopicSettings]) -> DurationMs {
+    let read = topics.iter().filter(|of| metric.clock.contains(of.topic));
+    let late = read.map(|of| of.time.allowed_lateness).max();
+    DurationMs::from_days(i64::from(metric.look_ahead_days)) + late.unwrap_or_default()
 }
 
 /// Windows of `metric` that end at or before this instant are final.
 pub(super) fn final_until(
     metric: &Metric,
     clocks: &Clocks,
-    lateness: &Lateness,
+    topics: &[TopicSettings],
 ) -> Option<TimestampMs> {
     clocks
-        .get(&clock_key(&metric.clock))
-        .map(|&clock| clock - wait(metric, lateness))
+        .get(&metric.clock)
+        .map(|&clock| clock - wait(metric, topics))
 }
 
 /// What every table's finality is at these clocks (K7).
@@ -174,11 +164,11 @@ pub(super) fn finality(
     metrics: &[Metric],
     feed: Option<&FeedDefinition>,
     clocks: &Clocks,
-    lateness: &Lateness,
+    topics: &[TopicSettings],
 ) -> Vec<FinalUntil> {
     let mut all = Vec::new();
     for metric in metrics {
-        let Some(until) = final_until(metric, clocks, lateness) else {
+        let Some(until) = final_until(metric, clocks, topics) else {
             continue;
         };
         for kind in &metric.windows {

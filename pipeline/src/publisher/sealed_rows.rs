@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::event::Topic;
-use schemas::time::{DurationMs, TimestampMs};
+use schemas::time::TimestampMs;
 
 use super::assemble::TableRows;
 use super::event::SealedRecord;
@@ -12,6 +11,7 @@ use super::rows::{
     ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow,
     WatermarkRow, event_rows, fact_rows, plain_rows,
 };
+use crate::decode::TopicSettings;
 use crate::error::Result;
 use crate::kafka::TopicPartition;
 
@@ -44,7 +44,7 @@ impl Machine {
                     rows.add(table.clone(), batch);
                 }
             }
-            let topic = |input| topic_of(input, &self.settings.topic_names);
+            let topic = |input| topic_of(input, &self.settings.topics);
             dead.extend(seal.dead_letters.iter().map(|letter| {
                 DeadLetterRow::new(
                     letter,
@@ -116,24 +116,16 @@ impl Machine {
         let mut watermarks = Vec::new();
         for (shard, pending) in newest {
             for input in pending.seal.inputs.iter().filter(|input| input.accounted) {
-                let topic = topic_of(&input.input, &self.settings.topic_names);
-                let bound = self.settings.bounds.get(topic).copied().unwrap_or_default();
-                let late = self
-                    .settings
-                    .lateness
-                    .get(topic)
-                    .copied()
-                    .unwrap_or_default();
-                let at =
-                    |less: DurationMs| input.highest.map(|highest| (highest - less).as_micros());
+                let settings = settings_of(&input.input, &self.settings.topics);
+                let known = settings.zip(input.highest);
                 watermarks.push(WatermarkRow {
                     epoch,
                     shard,
-                    topic: topic.to_owned(),
+                    topic: topic_of(&input.input, &self.settings.topics).to_owned(),
                     partition: input.input.partition,
                     next_offset: input.next_offset,
-                    watermark_at: at(bound),
-                    horizon_at: at(bound + late),
+                    watermark_at: known.map(|(of, highest)| of.time.watermark(highest).as_micros()),
+                    horizon_at: known.map(|(of, highest)| of.time.limit(highest).as_micros()),
                     is_at_end: input.at_end,
                     emitted_at,
                 });
@@ -211,10 +203,15 @@ impl Machine {
     }
 }
 
+/// The settings of an input's topic.
+fn settings_of<'t>(
+    input: &TopicPartition,
+    topics: &'t [TopicSettings],
+) -> Option<&'t TopicSettings> {
+    topics.iter().find(|of| of.name == input.topic)
+}
+
 /// The short name of an input's topic.
-fn topic_of(input: &TopicPartition, names: &[(String, Topic)]) -> &'static str {
-    names
-        .iter()
-        .find(|(name, _)| *name == input.topic)
-        .map_or("", |(_, topic)| topic.name())
+fn topic_of(input: &TopicPartition, topics: &[TopicSettings]) -> &'static str {
+    settings_of(input, topics).map_or("", |of| of.topic.name())
 }

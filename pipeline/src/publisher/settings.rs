@@ -1,15 +1,13 @@
 //! What the publisher is given, and what a run of it comes to.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemas::event::Topic;
-use schemas::time::{DurationMs, TimestampMs};
+use schemas::time::TimestampMs;
 
 use super::feed::FeedDefinition;
-use super::plan::Lateness;
 use super::rows::RuleCard;
+use crate::decode::TopicSettings;
 use crate::sink::{AlertDestinations, RecordSink};
 use crate::time::Zone;
 
@@ -24,12 +22,7 @@ pub struct PublisherSettings {
     pub revise_every: Duration,
     /// How often an idle service renews its newest epoch record, so that clocks and finality move on.
     pub heartbeat: Duration,
-    /// Configured topic name → topic.
-    pub topic_names: Vec<(String, Topic)>,
-    /// `allowed_lateness` per topic, ms.
-    pub lateness: Lateness,
-    /// `out_of_orderness` per topic, ms.
-    pub bounds: BTreeMap<String, DurationMs>,
+    pub topics: Vec<TopicSettings>,
     /// Alert rules that are loaded, for `ops.rules`.
     pub rules: Vec<RuleCard>,
     /// Records of the publisher's log between two checkpoints; an epoch makes two, a heartbeat one.
@@ -54,7 +47,7 @@ pub enum Until {
     Stopped,
     /// Once everything that was there at start has been published.
     CaughtUp,
-    /// The same, then event time is moved on to this instant (ms UTC).
+    /// The same, then event time is moved on to this instant.
     DrainedTo(TimestampMs),
     /// The same, to the last instant of K7.
     Drained,

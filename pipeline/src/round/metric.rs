@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
+use schemas::event::TopicSet;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::WindowKind;
@@ -27,8 +28,8 @@ pub struct Metric {
     /// The fact table that stream.sql reads.
     pub facts: Option<String>,
     pub windows: Vec<WindowKind>,
-    /// Topics whose watermarks make its clock, sorted.
-    pub clock: Vec<String>,
+    /// Topics whose watermarks make its clock.
+    pub clock: TopicSet,
     pub look_back_days: i32,
     /// How long after a window's end facts may still come about by themselves, K7.
     pub look_ahead_days: i32,
@@ -212,12 +213,10 @@ impl Metric {
             .map(|kind| kind.trim().parse())
             .collect::<Result<Vec<WindowKind>, String>>()
             .map_err(|problem| header.bad("windows", &problem))?;
-        let mut clock: Vec<String> = header
+        let clock = header
             .need("clock")?
-            .split(',')
-            .map(|topic| topic.trim().to_owned())
-            .collect();
-        clock.sort();
+            .parse::<TopicSet>()
+            .map_err(|problem| header.bad("clock", &problem))?;
         let (table, dimensions) = table_of(name)
             .ok_or_else(|| header.bad("metric", &format!("there is no table metrics.{name}")))?;
         let mut metric = Self {

@@ -1,8 +1,8 @@
 //! The inputs of a shard: where each stands, what it has counted, how far its time has come.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use schemas::event::Topic;
+use schemas::event::{Topic, TopicSet};
 use schemas::time::TimestampMs;
 
 use super::seal::{Clocks, InputSeal};
@@ -17,8 +17,6 @@ use crate::time::{InputTime, clock};
 pub(super) struct ShardInput {
     pub id: TopicPartition,
     pub topic: Topic,
-    /// Index of the topic among the settings.
-    topic_index: usize,
     pub judge: InputJudge,
     pub next_offset: i64,
     pub is_at_end: bool,
@@ -35,10 +33,9 @@ impl ShardInput {
     pub(super) fn time(&self) -> InputTime {
         let settings = self.judge.settings();
         InputTime {
-            topic: self.topic_index,
+            topic: settings.topic,
+            settings: settings.time,
             highest: self.judge.highest(),
-            bound: settings.out_of_orderness,
-            idle_after: settings.idle_after,
             at_end: self.is_at_end,
             end_live_time: self.end_live_time,
         }
@@ -48,8 +45,7 @@ impl ShardInput {
 /// All inputs of a shard, and the sets of topics that have a clock.
 pub(super) struct Inputs {
     pub all: Vec<ShardInput>,
-    /// Name of the set → indices of its topics.
-    clock_sets: BTreeMap<String, Vec<usize>>,
+    clock_sets: BTreeSet<TopicSet>,
 }
 
 impl Inputs {
@@ -59,7 +55,7 @@ impl Inputs {
         settings: &ShardSettings,
         sealed: Option<(&[InputSeal], &[JudgeState])>,
         stop_offsets: Option<&[i64]>,
-        clock_sets: BTreeMap<String, Vec<String>>,
+        clock_sets: BTreeSet<TopicSet>,
     ) -> Result<Self> {
         let ids = settings.topic_partitions();
         if let Some((inputs, _)) = sealed {
@@ -68,7 +64,7 @@ impl Inputs {
         let mut all = Vec::with_capacity(ids.len());
         for (index, (id, topic)) in ids.into_iter().enumerate() {
             let mut topics = settings.topics.iter();
-            let Some(topic_index) = topics.position(|other| other.topic == topic) else {
+            let Some(of_topic) = topics.find(|other| other.topic == topic) else {
                 continue;
             };
             let partition = u32::try_from(id.partition).unwrap_or(0);
@@ -76,7 +72,7 @@ impl Inputs {
             all.push(ShardInput {
                 is_accounted: topic.is_keyed() || partition % settings.shards == settings.shard,
                 judge: InputJudge::new(
-                    settings.topics[topic_index].clone(),
+                    of_topic.clone(),
                     settings.limits,
                     settings.partitioner,
                     partition,
@@ -90,20 +86,9 @@ impl Inputs {
                 has_reached_stop_offset: false,
                 id,
                 topic,
-                topic_index,
             });
         }
-        let names: Vec<&str> = settings.topics.iter().map(|t| t.topic.name()).collect();
-        let clock_sets = clock_sets.into_iter().map(|(key, topics)| {
-            let indices = topics
-                .iter()
-                .filter_map(|topic| names.iter().position(|name| name == topic));
-            (key, indices.collect())
-        });
-        Ok(Self {
-            clock_sets: clock_sets.collect(),
-            all,
-        })
+        Ok(Self { all, clock_sets })
     }
 
     /// Where reading begins.
@@ -131,9 +116,9 @@ impl Inputs {
     ) -> Clocks {
         let times: Vec<InputTime> = self.all.iter().map(ShardInput::time).collect();
         let mut clocks = before.clone();
-        for (key, topics) in &self.clock_sets {
+        for &topics in &self.clock_sets {
             if let Some(reached) = clock(&times, topics, live_time).max(drained_to) {
-                let clock = clocks.entry(key.clone()).or_insert(reached);
+                let clock = clocks.entry(topics).or_insert(reached);
                 *clock = (*clock).max(reached);
             }
         }

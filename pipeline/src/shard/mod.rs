@@ -34,4 +34,4 @@ pub use seal::{
     ShardCheckpoint, decode_seal, from_ipc, least_clocks, to_ipc,
 };
 pub use settings::{ShardSettings, shard_log};
-pub use state::{Effects, ShardState, clock_key};
+pub use state::{Effects, ShardState};

@@ -10,7 +10,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use schemas::event::{Reason, Topic};
+use schemas::event::{Reason, Topic, TopicSet};
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,8 @@ use crate::time::{Day, Window};
 /// Version of this layout; it stands in the frame of each record.
 pub const LAYOUT: u16 = 3;
 
-/// Event time per set of topics (`complaints`, `orders+visits`): how far each has come.
-pub type Clocks = BTreeMap<String, TimestampMs>;
+/// Event time per set of topics: how far each has come.
+pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
 
 /// How far all shards have come: the minimum of each clock that all of them have.
 pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks {

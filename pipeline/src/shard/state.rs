@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use schemas::event::Topic;
+use schemas::event::{Topic, TopicSet};
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
@@ -67,13 +67,6 @@ struct Saved {
     rules: Vec<Bytes>,
 }
 
-/// The name of a set of topics in [`Clocks`].
-pub fn clock_key<S: AsRef<str>>(topics: &[S]) -> String {
-    let mut names: Vec<&str> = topics.iter().map(AsRef::as_ref).collect();
-    names.sort_unstable();
-    names.join("+")
-}
-
 impl<R: ReferenceState> ShardState<R> {
     pub async fn new(
         zone: Zone,
@@ -115,19 +108,10 @@ impl<R: ReferenceState> ShardState<R> {
     }
 
     /// Every set of topics that some operator or metric reads a clock of.
-    pub fn clock_sets(&self) -> BTreeMap<String, Vec<String>> {
-        let of_stages = self.stages.iter().map(|stage| {
-            stage
-                .topics()
-                .iter()
-                .map(|topic| (*topic).to_owned())
-                .collect::<Vec<_>>()
-        });
-        let of_metrics = self.metrics.iter().map(|metric| metric.clock.clone());
-        of_stages
-            .chain(of_metrics)
-            .map(|topics| (clock_key(&topics), topics))
-            .collect()
+    pub fn clock_sets(&self) -> BTreeSet<TopicSet> {
+        let of_stages = self.stages.iter().map(|stage| stage.topics());
+        let of_metrics = self.metrics.iter().map(|metric| metric.clock);
+        of_stages.chain(of_metrics).collect()
     }
 
     /// Applies accepted events and clocks: a function of its arguments and of what was applied before.
@@ -146,7 +130,7 @@ impl<R: ReferenceState> ShardState<R> {
             let stage = &mut self.stages[index];
             let name = stage.name();
             let clock = clocks
-                .get(&clock_key(stage.topics()))
+                .get(&stage.topics())
                 .copied()
                 .unwrap_or(TimestampMs::MIN);
             let difference = stage.run(clock, &self.reference).map_err(not_applied)?;
@@ -205,11 +189,11 @@ impl<R: ReferenceState> ShardState<R> {
             }));
         let changed = self
             .reference
-            .apply(topic.name(), batch, &outcome.skip, &outcome.removed)?;
+            .apply(topic, batch, &outcome.skip, &outcome.removed)?;
         self.reference_changed |= !changed.is_empty();
         for stage in &mut self.stages {
             stage.touch_readers(&changed);
-            stage.insert(topic.name(), batch, &outcome.skip, &outcome.removed)?;
+            stage.insert(topic, batch, &outcome.skip, &outcome.removed)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ mod window;
 mod zone;
 
 pub use backoff::{Backoff, Pauses, retry};
-pub use clock::{InputTime, clock};
+pub use clock::{InputTime, TopicTime, clock};
 pub use live::LiveTime;
 pub use window::{Window, WindowKind};
 pub use zone::{Day, Zone};

@@ -40,6 +40,7 @@ mod reason;
 mod samples;
 mod slot;
 mod topic;
+mod topic_set;
 mod value;
 mod visits;
 
@@ -49,6 +50,7 @@ pub use field::{EventType, Key};
 pub use layout::event_types;
 pub use reason::{Limits, Reason, Rejection};
 pub use topic::Topic;
+pub use topic_set::TopicSet;
 
 #[cfg(test)]
 pub(crate) use field::{Field, FieldKind, FieldUse, InstantRule};

@@ -368,7 +368,7 @@ fn golden_timer_from_events() {
             };
             let batch = fixture::batch(Topic::Complaints, events);
             let skip = vec![false; batch.num_rows()];
-            cases.insert("complaints", &batch, &skip, &[]).unwrap();
+            cases.insert(Topic::Complaints, &batch, &skip, &[]).unwrap();
             match cases.run(now.clock, &reference).unwrap() {
                 Some(changelog) => rule.observe(&changelog.facts, now).unwrap(),
                 None => rule.tick(now),

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use pipeline::error::Result;
 use pipeline::history::{HistoryEntry, Operator, OperatorContext};
+use schemas::event::{Topic, TopicSet};
 
 pub use policy::Policy;
 pub(crate) use policy::StepDefinition;
@@ -68,13 +69,13 @@ impl Operator for Sla {
         SLA_STEPS
     }
 
-    fn topics(&self) -> &'static [&'static str] {
-        &["complaints"]
+    fn topics(&self) -> TopicSet {
+        TopicSet::of(&[Topic::Complaints])
     }
 
     fn project(
         &self,
-        _topic: &str,
+        _topic: Topic,
         batch: &RecordBatch,
         emit: &mut dyn FnMut(usize, CaseKey, CaseEvent),
     ) -> Result<()> {

@@ -115,7 +115,7 @@ fn events_are_added_and_removed_again() {
     );
     let mut reference = one_customer();
     let skip = [false, false, false, true];
-    let touched = reference.apply("prices", &events, &skip, &[]).unwrap();
+    let touched = reference.apply(Topic::Prices, &events, &skip, &[]).unwrap();
     assert_eq!(touched, ["S1".into()] as [Arc<str>; 1]);
     assert_eq!(at_region(&reference, "R1", ms(morning)), Some(200));
     assert_eq!(at_region(&reference, "R2", ms(morning)), Some(100));
@@ -127,12 +127,14 @@ fn events_are_added_and_removed_again() {
 
     let nothing = events.slice(0, 0);
     let removed = ["e1".into(), "never seen".into()];
-    let touched = reference.apply("prices", &nothing, &[], &removed).unwrap();
+    let touched = reference
+        .apply(Topic::Prices, &nothing, &[], &removed)
+        .unwrap();
     assert_eq!(touched.len(), 1);
     assert_eq!(at_region(&reference, "R1", ms(morning)), Some(100));
     assert_eq!(
         reference
-            .apply("orders", &events, &[], &removed)
+            .apply(Topic::Orders, &events, &[], &removed)
             .unwrap()
             .len(),
         0

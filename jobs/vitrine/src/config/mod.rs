@@ -17,6 +17,7 @@ mod tests;
 mod units;
 
 use pipeline::decode::TopicSettings;
+use pipeline::time::TopicTime;
 use schemas::event::Topic;
 use schemas::time::DurationMs;
 use serde::Deserialize;
@@ -61,9 +62,11 @@ impl Config {
                 TopicSettings {
                     topic,
                     name: self.topics.name(topic).to_owned(),
-                    out_of_orderness: DurationMs::from_std(time.out_of_orderness),
-                    allowed_lateness: DurationMs::from_std(time.allowed_lateness),
-                    idle_after: DurationMs::from_std(time.idle_after),
+                    time: TopicTime {
+                        out_of_orderness: DurationMs::from_std(time.out_of_orderness),
+                        allowed_lateness: DurationMs::from_std(time.allowed_lateness),
+                        idle_after: DurationMs::from_std(time.idle_after),
+                    },
                 }
             })
             .collect()

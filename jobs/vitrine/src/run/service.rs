@@ -1,17 +1,14 @@
 //! Shards and publisher of one process, put together from a configuration.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jobs::alerts::AlertRules;
 use jobs::catalogue;
 use jobs::reference::{ReferenceArchive, RetailReference};
-use pipeline::decode::TopicSettings;
 use pipeline::publisher::{EpochRecord, PublisherSettings, RunSummary, Until};
 use pipeline::run::process::Process;
 use pipeline::shard::ShardSettings;
 use pipeline::time::Zone;
-use schemas::time::DurationMs;
 use tokio::sync::watch;
 
 use super::HEARTBEAT;
@@ -41,13 +38,6 @@ pub(crate) async fn process(
         (Some(_), Until::Stopped) | (None, _) => None,
         (Some(kafka), _) => Some(stop_offsets(kafka, &shards)?),
     };
-    let topics = config.topic_settings();
-    let by_topic = |pick: fn(&TopicSettings) -> DurationMs| -> BTreeMap<String, DurationMs> {
-        topics
-            .iter()
-            .map(|topic| (topic.topic.name().to_owned(), pick(topic)))
-            .collect()
-    };
     let version = reference.version().to_owned();
     let policy = catalogue::policy()?;
     // Read and checked before anything is claimed.
@@ -58,12 +48,7 @@ pub(crate) async fn process(
             shards: inputs.keyed,
             interval: config.epoch.interval,
             revise_every: config.epoch.revise_every,
-            topic_names: topics
-                .iter()
-                .map(|topic| (topic.name.clone(), topic.topic))
-                .collect(),
-            lateness: by_topic(|topic| topic.allowed_lateness),
-            bounds: by_topic(|topic| topic.out_of_orderness),
+            topics: config.topic_settings(),
             rules: rules.cards(),
             checkpoint_every: 128,
             heartbeat: HEARTBEAT,

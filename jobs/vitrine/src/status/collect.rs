@@ -1,6 +1,5 @@
 //! Collects the report from storage and broker.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,6 @@ use pipeline::publisher::EpochRecord;
 use pipeline::run::housekeeping::last_housekept;
 use pipeline::run::status::{ShardStatus, bytes_below, shards};
 use pipeline::time::wall;
-use schemas::time::DurationMs;
 
 use super::report::{
     EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, SealedShard, StatusReport,
@@ -68,23 +66,18 @@ impl StatusReport {
             sealed_at: last.map(|(_, seal)| seal.sealed_at),
             state_bytes: shard.checkpoint_bytes,
         });
-        let bounds: BTreeMap<String, DurationMs> = config
-            .topic_settings()
-            .into_iter()
-            .map(|topic| (topic.name, topic.out_of_orderness))
-            .collect();
+        let topics = config.topic_settings();
         let inputs = last.into_iter().flat_map(|(_, seal)| &seal.inputs);
         for input in inputs.filter(|input| input.accounted) {
-            let bound = bounds.get(&input.input.topic).copied();
+            let topic = topics.iter().find(|topic| topic.name == input.input.topic);
             self.inputs.push(InputStatus {
                 shard: shard.shard,
                 topic: input.input.topic.clone(),
                 partition: input.input.partition,
                 next_offset: input.next_offset,
-                watermark: input
-                    .highest
-                    .zip(bound)
-                    .map(|(highest, bound)| highest - bound),
+                watermark: topic
+                    .zip(input.highest)
+                    .map(|(topic, highest)| topic.time.watermark(highest)),
                 at_end: input.at_end,
                 lag: None,
             });

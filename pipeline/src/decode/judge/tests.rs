@@ -20,9 +20,11 @@ fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
     let settings = TopicSettings {
         topic,
         name: topic.default_topic().to_owned(),
-        out_of_orderness: ms(60_000),
-        allowed_lateness: 2 * DurationMs::DAY,
-        idle_after: ms(30_000),
+        time: TopicTime {
+            out_of_orderness: ms(60_000),
+            allowed_lateness: 2 * DurationMs::DAY,
+            idle_after: ms(30_000),
+        },
     };
     let limits = Limits {
         max_future_skew: DurationMs::from_ms(SKEW),

@@ -17,6 +17,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::event::TopicSet;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +83,7 @@ impl FeedDefinition {
             title: self.name.clone(),
             facts: None,
             windows: vec![WindowKind::D1],
-            clock: Vec::new(),
+            clock: TopicSet::default(),
             look_back_days: 0,
             look_ahead_days: 0,
             stream: None,

@@ -6,6 +6,8 @@ mod life;
 
 use std::time::Duration;
 
+use schemas::event::Topic;
+
 use super::*;
 use crate::time::fixture::{at, ms};
 use life::{Died, Durable, Life, SHARDS, given, quiet, seal};
@@ -233,7 +235,7 @@ fn seals_behind_the_cut_wait_for_the_next_epoch() {
         panic!("staged");
     };
     assert_eq!(intent.state.cut, BTreeMap::from([(0, 1), (1, 1)]));
-    assert_eq!(intent.state.clocks[&0]["orders"], at(1_000));
+    assert_eq!(intent.state.clocks[&0][&Topic::Orders.into()], at(1_000));
     let now = life.now;
     life.machine
         .apply(Event::IntentSealed { number: 1 }, now)

@@ -3,21 +3,23 @@
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 
 use super::*;
+use crate::time::TopicTime;
 use crate::time::fixture::{at, ms};
 
 const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
 
 /// A metric that reads its own panes.
-fn metric(name: &str, clock: &[&str], look_ahead_days: i32, windows: &[WindowKind]) -> Metric {
+fn metric(name: &str, clock: &[Topic], look_ahead_days: i32, windows: &[WindowKind]) -> Metric {
     Metric {
         name: name.to_owned(),
         title: name.to_owned(),
         facts: None,
         windows: windows.to_vec(),
-        clock: clock.iter().map(|topic| (*topic).to_owned()).collect(),
+        clock: TopicSet::of(clock),
         look_back_days: 0,
         look_ahead_days,
         stream: None,
@@ -32,18 +34,36 @@ fn metric(name: &str, clock: &[&str], look_ahead_days: i32, windows: &[WindowKin
 }
 
 fn demand() -> Metric {
-    metric("demand", &["orders"], 0, &[WindowKind::D1, WindowKind::W1])
+    metric(
+        "demand",
+        &[Topic::Orders],
+        0,
+        &[WindowKind::D1, WindowKind::W1],
+    )
 }
 
 /// Sales between counts, which may close 14 days later.
 fn sales() -> Metric {
-    metric("sales", &["orders", "visits"], 14, &[WindowKind::W1])
+    let clock = [Topic::Orders, Topic::Visits];
+    metric("sales", &clock, 14, &[WindowKind::W1])
 }
 
-fn lateness() -> Lateness {
-    let days = [("orders", 2), ("visits", 7), ("complaints", 2)];
-    days.map(|(topic, days)| (topic.to_owned(), days * DurationMs::DAY))
-        .into()
+fn topics() -> Vec<TopicSettings> {
+    let lateness = [
+        (Topic::Orders, 2),
+        (Topic::Visits, 7),
+        (Topic::Complaints, 2),
+    ];
+    let topics = lateness.map(|(topic, days)| TopicSettings {
+        topic,
+        name: topic.default_topic().to_owned(),
+        time: TopicTime {
+            out_of_orderness: DurationMs::MINUTE,
+            allowed_lateness: DurationMs::from_days(days),
+            idle_after: DurationMs::MINUTE,
+        },
+    });
+    topics.into()
 }
 
 fn day(text: &str) -> Day {
@@ -56,22 +76,22 @@ fn start(text: &str) -> TimestampMs {
 
 #[test]
 fn k07_final_is_window_end_plus_look_ahead_plus_the_largest_lateness_of_the_topics_read() {
-    assert_eq!(wait(&demand(), &lateness()), 2 * DurationMs::DAY);
-    assert_eq!(wait(&sales(), &lateness()), (14 + 7) * DurationMs::DAY);
+    assert_eq!(wait(&demand(), &topics()), 2 * DurationMs::DAY);
+    assert_eq!(wait(&sales(), &topics()), (14 + 7) * DurationMs::DAY);
 
     // The window that ends on the 12th is final from the instant on at which the metric's own clock stands 21 days behind its end.
     let until = |clock| {
         let clocks = Clocks::from([
-            ("orders".to_owned(), TimestampMs::MAX),
-            ("orders+visits".to_owned(), clock),
+            (Topic::Orders.into(), TimestampMs::MAX),
+            (sales().clock, clock),
         ]);
-        final_until(&sales(), &clocks, &lateness()).unwrap()
+        final_until(&sales(), &clocks, &topics()).unwrap()
     };
     let end = start("2026-01-12");
     assert!(until(start("2026-02-02")) >= end);
     assert!(until(start("2026-02-02") - ms(1)) < end);
     // Nothing is final by a clock that nobody has seen.
-    assert_eq!(final_until(&sales(), &Clocks::new(), &lateness()), None);
+    assert_eq!(final_until(&sales(), &Clocks::new(), &topics()), None);
 }
 
 #[test]
@@ -83,7 +103,7 @@ fn k07_a_drain_goes_to_the_last_of_all_windows_that_hold_a_fact() {
         for (shard, (metric, on)) in (0..).zip(touched) {
             planner.holds(shard, [((*metric).to_owned(), day(on))].into());
         }
-        planner.drain_instant(&metrics, ZONE, &lateness())
+        planner.drain_instant(&metrics, ZONE, &topics())
     };
     assert_eq!(drained_to(&[]), None, "nothing to wait for");
     // Wednesday: its week ends on Monday the 12th, later than its day.
@@ -103,17 +123,17 @@ fn k07_a_drain_goes_to_the_last_of_all_windows_that_hold_a_fact() {
 
 #[test]
 fn k07_windows_that_hop_hold_a_fact_until_the_last_one_that_begins_before_it() {
-    let hopping = [metric("margin", &["orders"], 0, &[WindowKind::H28])];
+    let hopping = [metric("margin", &[Topic::Orders], 0, &[WindowKind::H28])];
     let mut planner = Planner::default();
     planner.holds(0, [("margin".to_owned(), day("2026-01-05"))].into());
     // The last one begins on that Monday itself.
     assert_eq!(
-        planner.drain_instant(&hopping, ZONE, &lateness()),
+        planner.drain_instant(&hopping, ZONE, &topics()),
         Some(start("2026-02-02") + 2 * DurationMs::DAY)
     );
     // Its only fact is taken back.
     planner.holds(0, BTreeMap::new());
-    assert_eq!(planner.drain_instant(&hopping, ZONE, &lateness()), None);
+    assert_eq!(planner.drain_instant(&hopping, ZONE, &topics()), None);
 }
 
 #[test]
@@ -122,7 +142,7 @@ fn a_window_is_due_once_its_clock_has_passed_its_end_and_again_when_it_changes()
     let mut planner = Planner::default();
     planner.touch(&metrics, "demand", &[day("2026-01-07")]);
     let due = |planner: &Planner, clock, now, force| -> Vec<String> {
-        let clocks = Clocks::from([("orders".to_owned(), clock)]);
+        let clocks = Clocks::from([(Topic::Orders.into(), clock)]);
         let keys = if force {
             planner.changed(ZONE, &clocks)
         } else {
@@ -139,7 +159,7 @@ fn a_window_is_due_once_its_clock_has_passed_its_end_and_again_when_it_changes()
     );
 
     let key = RoundKey {
-        clock: "orders".to_owned(),
+        clock: Topic::Orders.into(),
         window: WindowKind::D1.reading(day("2026-01-07"), 0)[0],
     };
     planner.opened(&key, at(5_000));

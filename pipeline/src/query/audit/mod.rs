@@ -31,7 +31,7 @@ use crate::history::ReferenceState;
 use crate::publisher::{EpochRecord, Planner, RoundKey};
 use crate::round::{Evaluator, Metric, evaluate_public, row_schema};
 use crate::shard::{Clocks, least_clocks};
-use crate::shard::{Effects, ShardState, clock_key};
+use crate::shard::{Effects, ShardState};
 use crate::time::{Window, Zone};
 
 /// The batch computation of one epoch's metric rows.
@@ -123,7 +123,7 @@ impl<R: ReferenceState> Audit<R> {
             };
             for window in published.windows() {
                 let key = RoundKey {
-                    clock: clock_key(&metric.clock),
+                    clock: metric.clock,
                     window,
                 };
                 if seen.contains(&(metric.name.as_str(), window))

@@ -44,6 +44,7 @@ use pipeline::time::WindowKind;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
+use schemas::event::TopicSet;
 
 use self::scenario::{Disorder, Scenario};
 use self::service::Service;
@@ -103,15 +104,15 @@ proptest! {
 }
 
 /// Every clock with every window kind: each gets scenarios of its own.
-fn rounds() -> BTreeSet<(Vec<String>, WindowKind)> {
+fn rounds() -> BTreeSet<(TopicSet, WindowKind)> {
     let metrics = metrics();
     let of = |metric: &Metric| {
-        let clock = metric.clock.clone();
+        let clock = metric.clock;
         metric
             .windows
             .clone()
             .into_iter()
-            .map(move |kind| (clock.clone(), kind))
+            .map(move |kind| (clock, kind))
     };
     metrics.iter().flat_map(of).collect()
 }
@@ -130,10 +131,7 @@ fn rows_equal_batch_for_any_arrival() {
             equals_batch(metrics.clone(), &scenario)
         });
         if let Err(error) = result {
-            panic!(
-                "{window_kind} by the clock of {}: {error}",
-                clock.join(", ")
-            );
+            panic!("{window_kind} by the clock of {clock}: {error}");
         }
     }
 }

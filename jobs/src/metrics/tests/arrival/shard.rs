@@ -9,10 +9,9 @@ use pipeline::alert::AlertChange;
 use pipeline::columns::{Columns, EventHead};
 use pipeline::decode::{InputJudge, JudgeState, Partitioner, TopicSettings, Verdict};
 use pipeline::round::Metric;
-use pipeline::shard::{Clocks, OrphanRow, from_ipc, to_ipc};
-use pipeline::shard::{Effects, ShardState};
+use pipeline::shard::{Clocks, Effects, OrphanRow, ShardState, from_ipc, to_ipc};
 use pipeline::source::{Record, TimestampKind};
-use pipeline::time::Day;
+use pipeline::time::{Day, TopicTime};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic};
 use schemas::time::{DurationMs, TimestampMs};
 
@@ -122,9 +121,11 @@ fn judges(
             let settings = TopicSettings {
                 topic,
                 name: topic.default_topic().to_owned(),
-                out_of_orderness: DurationMs::ZERO,
-                allowed_lateness: DurationMs::from_days(allowed_days),
-                idle_after: DurationMs::ZERO,
+                time: TopicTime {
+                    out_of_orderness: DurationMs::ZERO,
+                    allowed_lateness: DurationMs::from_days(allowed_days),
+                    idle_after: DurationMs::ZERO,
+                },
             };
             let state = states.remove(&(topic, partition)).unwrap_or_default();
             let partitioner = Partitioner::Murmur2;
@@ -207,7 +208,7 @@ impl TestShard {
         moves: impl Fn(usize) -> bool,
     ) -> Effects {
         self.cut();
-        for (place, key) in self.state.clock_sets().into_keys().enumerate() {
+        for (place, key) in self.state.clock_sets().into_iter().enumerate() {
             if moves(place) {
                 let clock = self.clocks.entry(key).or_insert(instant);
                 *clock = (*clock).max(instant);

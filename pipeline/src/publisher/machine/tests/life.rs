@@ -12,7 +12,7 @@ use schemas::event::{Reason, Topic};
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::super::{Given, Machine};
-use crate::decode::Counters;
+use crate::decode::{Counters, TopicSettings};
 use crate::kafka::TopicPartition;
 use crate::publisher::assemble::TableRows;
 use crate::publisher::event::{
@@ -24,7 +24,7 @@ use crate::round::Metric;
 use crate::shard::{DeadLetter, InputSeal, PartialAggregate, Seal, from_ipc, to_ipc};
 use crate::table::{StagedFile, TableChanges};
 use crate::time::fixture::{at, ms};
-use crate::time::{WindowKind, Zone, wall};
+use crate::time::{TopicTime, WindowKind, Zone, wall};
 
 pub(super) const ZONE: Zone = Zone(chrono_tz::UTC);
 pub(super) const SHARDS: u32 = 2;
@@ -67,7 +67,7 @@ pub(super) fn metric() -> Metric {
         title: "demand".to_owned(),
         facts: None,
         windows: vec![WindowKind::D1],
-        clock: vec!["orders".to_owned()],
+        clock: Topic::Orders.into(),
         look_back_days: 0,
         look_ahead_days: 0,
         stream: None,
@@ -96,9 +96,15 @@ pub(super) fn given() -> Given {
             interval: Duration::from_secs(10),
             revise_every: Duration::from_secs(300),
             heartbeat: Duration::from_secs(60),
-            topic_names: vec![("orders.v1".to_owned(), Topic::Orders)],
-            lateness: [("orders".to_owned(), DurationMs::DAY)].into(),
-            bounds: [("orders".to_owned(), ms(60_000))].into(),
+            topics: vec![TopicSettings {
+                topic: Topic::Orders,
+                name: "orders.v1".to_owned(),
+                time: TopicTime {
+                    out_of_orderness: DurationMs::MINUTE,
+                    allowed_lateness: DurationMs::DAY,
+                    idle_after: DurationMs::MINUTE,
+                },
+            }],
             rules: Vec::new(),
             checkpoint_every: 128,
             early_bytes: 1 << 20,
@@ -150,7 +156,7 @@ pub(super) fn quiet(shard: u32, read: u64, clock: TimestampMs) -> Seal {
             },
             accounted: true,
         }],
-        clocks: [("orders".to_owned(), clock)].into(),
+        clocks: [(Topic::Orders.into(), clock)].into(),
         live_time: None,
         delay: None,
         drained_to: None,
@@ -336,7 +342,7 @@ impl<'d> Life<'d> {
         for shard in 0..SHARDS {
             let seals = &self.durable.shards[&shard];
             let read = seals.last().unwrap().inputs[0].counters.read;
-            let clock = seals.last().unwrap().clocks["orders"];
+            let clock = seals.last().unwrap().clocks[&Topic::Orders.into()];
             let mut answer = quiet(shard, read, clock);
             answer.partials = requests
                 .iter()
