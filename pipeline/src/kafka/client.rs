@@ -43,7 +43,7 @@ impl ClientContext for Events {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(target: "librdkafka", facility, "{message}");
             }
-            // librdkafka's errors are its own troubles with brokers; what they mean for us is said by `Outage`
+            // librdkafka's errors are its own troubles with brokers; what they mean for us is said of an outage
             RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
                 tracing::debug!(target: "librdkafka", facility, "{message}");
             }

@@ -14,7 +14,5 @@ pub use settings::{KEPT_BYTES, KafkaSettings};
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
-pub(crate) use error::{
-    ErrorClass, Outage, classify, client_failed, creation, is_temporary, setting,
-};
+pub(crate) use error::{ErrorClass, classify, client_failed, creation, is_temporary, setting};
 pub(crate) use producer::{KafkaProducer, not_delivered};

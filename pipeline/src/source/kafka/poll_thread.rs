@@ -19,8 +19,9 @@ use schemas::time::TimestampMs;
 use super::shared::Shared;
 use crate::error::Result;
 use crate::kafka::TopicPartition;
-use crate::kafka::{ErrorClass, Outage, classify, client_failed};
+use crate::kafka::{ErrorClass, classify, client_failed};
 use crate::kafka::{Events, KafkaConsumer, list_offsets, serve_events};
+use crate::observe::Outage;
 use crate::source::error::out_of_range;
 use crate::source::{Record, TimestampKind};
 use crate::time::wall;
@@ -134,7 +135,7 @@ impl PollThread {
         });
         let moved = !records.is_empty() || end.is_some();
         if moved {
-            if let Some(lasted) = self.outage.over(wall::monotonic()) {
+            if let Some(lasted) = self.outage.note_success(wall::monotonic()) {
                 tracing::info!(seconds = lasted.as_secs(), "kafka answers again");
             }
             self.shared.fill(input, records, end);
@@ -171,10 +172,10 @@ impl Drop for PollThread {
 
 /// Says that brokers do not answer, when it begins and every 30 s.
 fn warn_of(outage: &mut Outage, consumer: &KafkaConsumer, error: &KafkaError) {
-    if let Some(since) = outage.trouble(wall::monotonic()) {
+    if let Some(lasted) = outage.note_failure(wall::monotonic()) {
         let reason = consumer.client().context().last();
         tracing::warn!(
-            seconds = since.as_secs(),
+            seconds = lasted.as_secs(),
             error = %error,
             reason = reason.map(|(_, reason)| reason),
             "kafka does not answer; reading goes on where it stopped once it does"
