@@ -24,7 +24,7 @@ use super::record_queue::{RecordQueue, RecordStep};
 use super::record_sink::{RecordSink, RecordSinkError, SinkRecord};
 use super::task::{self, SinkEvent, Stop, TaskEnd};
 use crate::error::{Error, Result};
-use crate::observe::Outage;
+use crate::observe::{Outage, RecordRefused, RecordsNotDelivered, RecordsResumed};
 use crate::time::wall;
 
 /// Name of the log: a record is the epoch that was delivered, a checkpoint the newest one.
@@ -268,7 +268,7 @@ impl Driver {
             Attempt::Read(Err(error)) => return Err(error),
             Attempt::Sent(Ok(())) => {
                 if self.outage.note_success(wall::monotonic()).is_some() {
-                    tracing::info!("records leave again");
+                    RecordsResumed.report();
                 }
                 self.queue.sent();
             }
@@ -286,7 +286,7 @@ impl Driver {
         let now = wall::monotonic();
         if self.outage.note_failure(now).is_some() {
             let epoch = self.queue.head_epoch();
-            tracing::warn!(epoch, %error, cause = cause(error), "records of an epoch cannot leave, will be repeated");
+            RecordsNotDelivered { epoch, error }.report();
         }
         self.queue.failed(arrived, now);
     }
@@ -300,8 +300,13 @@ impl Driver {
             .records
             .get(position)
             .map(|record| record.topic.as_str());
-        let epoch = self.queue.head_epoch();
-        tracing::error!(epoch, topic, position, %error, cause = cause(error), "a record was refused for good and is skipped");
+        RecordRefused {
+            epoch: self.queue.head_epoch(),
+            topic,
+            position,
+            error,
+        }
+        .report();
     }
 
     /// Ends what is under way and writes what a restart would have to read.
@@ -309,10 +314,6 @@ impl Driver {
         self.attempt = None;
         self.log.write_checkpoint(&self.queue.delivered()).await
     }
-}
-
-fn cause(error: &Error) -> Option<String> {
-    std::error::Error::source(error).map(ToString::to_string)
 }
 
 #[cfg(test)]
