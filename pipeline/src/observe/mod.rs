@@ -20,6 +20,7 @@
 //! Rules:
 //!
 //! * Everything from `INFO` upwards is reported here. A `debug` or `trace` line may stand where it arises.
+//!   `tests/it/layers.rs` checks this.
 //! * `ERROR`: something is lost, or a person is needed. `WARN`: trouble, and nothing is lost. `INFO`: the service has changed
 //!   its state, or trouble has ended. `DEBUG`: for those who search for a cause.
 //! * Fields are plain values, and of the engine's own types only [`Error`](crate::error::Error), so that every module may
