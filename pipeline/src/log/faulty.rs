@@ -31,6 +31,8 @@ pub(crate) struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     script: Arc<Mutex<VecDeque<(Fault, u8)>>>,
     undeletable: Arc<Mutex<Option<Path>>>,
+    /// Deletions that still succeed.
+    deletions: Arc<Mutex<usize>>,
 }
 
 impl FaultyStore {
@@ -48,6 +50,7 @@ impl FaultyStore {
             inner,
             script: Arc::new(Mutex::new(script.into_iter().collect())),
             undeletable: Arc::default(),
+            deletions: Arc::new(Mutex::new(usize::MAX)),
         }
     }
 
@@ -62,6 +65,11 @@ impl FaultyStore {
     /// From now on nothing below `folder` can be deleted.
     pub(crate) fn fail_deletions_below(&self, folder: &str) {
         *self.undeletable.lock().unwrap() = Some(Path::from(folder));
+    }
+
+    /// After so many more, no deletion succeeds: whoever deletes is cut short there.
+    pub(crate) fn delete_only(&self, deletions: usize) {
+        *self.deletions.lock().unwrap() = deletions;
     }
 
     /// Faults that nobody met.
@@ -140,14 +148,20 @@ impl ObjectStore for FaultyStore {
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         let undeletable = self.undeletable.lock().unwrap().clone();
-        let Some(undeletable) = undeletable else {
-            return self.inner.delete_stream(locations);
-        };
-        let refused = locations.map(move |location| match location {
-            Ok(path) if path.prefix_matches(&undeletable) => Err(error()),
-            other => other,
+        let deletions = Arc::clone(&self.deletions);
+        let allowed = locations.map(move |location| {
+            let path = location?;
+            let is_kept = undeletable
+                .as_ref()
+                .is_some_and(|folder| path.prefix_matches(folder));
+            let mut left = deletions.lock().unwrap();
+            if is_kept || *left == 0 {
+                return Err(error());
+            }
+            *left -= 1;
+            Ok(path)
         });
-        self.inner.delete_stream(refused.boxed())
+        self.inner.delete_stream(allowed.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

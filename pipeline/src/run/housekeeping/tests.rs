@@ -290,6 +290,45 @@ async fn where_lapsed_leases_cannot_be_deleted_files_go_all_the_same() {
     assert_eq!((done.tables.files, done.leases), (17, 0));
 }
 
+#[tokio::test]
+async fn a_run_that_is_cut_short_anywhere_leaves_the_rest_to_the_next() {
+    let needs = StorageNeeds {
+        cuts: BTreeMap::from([("shard-0".to_owned(), 7)]),
+        delivered: Some(5),
+        ..needs(18)
+    };
+    // 17 files of the table, three records and a checkpoint of the log, one file of sent records, one lease.
+    for deletions in 0..23 {
+        let store = FaultyStore::new([]);
+        let case = Case::over(Arc::new(store.clone()));
+        case.compacted_table().await;
+        case.log("shard-0", LAYOUT).await;
+        case.put("sinks/records/37-4").await;
+        case.put("leases/00000000000000000017-0190a0b0-0000-7000-8000-000000000000")
+            .await;
+        store.delete_only(deletions);
+        let cut_short = case.housekeeper(AT_ONCE).run_once(&needs).await;
+        assert!(cut_short.is_err(), "after {deletions} deletions");
+        let files = case.tables.files_at(TABLE, 18).await.unwrap();
+        assert_eq!(files.iter().map(|file| file.rows).sum::<u64>(), 17);
+
+        store.delete_only(usize::MAX);
+        let heir = case.housekeeper(AT_ONCE).run_once(&needs).await.unwrap();
+        assert!(!heir.is_empty(), "after {deletions} deletions");
+        let again = case.housekeeper(AT_ONCE).run_once(&needs).await.unwrap();
+        assert!(again.is_empty(), "{again:?}");
+        assert_eq!(
+            case.names("tables/test/everything/window_date=2026-01-05")
+                .await
+                .len(),
+            1
+        );
+        assert_eq!(case.names("leases").await.len(), 0);
+        let log = Log::claim(Arc::clone(&case.store), "shard-0", LAYOUT, "heir").await;
+        assert!(log.unwrap().1.checkpoint.is_some());
+    }
+}
+
 #[test]
 fn the_epoch_stands_behind_the_claim() {
     let epoch = |name: &str| epoch_of(&Path::from(format!("sinks/records/{name}")));
