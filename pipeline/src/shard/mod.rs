@@ -30,7 +30,7 @@ pub use messages::{ShardCommand, ShardReport};
 pub use recover::{FirstReference, first_reference};
 pub use reference::ReferenceStore;
 pub use seal::{
-    Clocks, DeadLetter, InputSeal, LAYOUT, LateEvent, OrphanRow, PartialAggregate, Seal,
+    Clocks, DeadLetter, InputSeal, LateEvent, OrphanRow, PartialAggregate, SEAL_LAYOUT, Seal,
     ShardCheckpoint, decode_seal, from_ipc, least_clocks, to_ipc,
 };
 pub use settings::{ShardSettings, shard_log};

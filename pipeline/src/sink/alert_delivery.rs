@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::alert_lanes::{AlertLanes, LaneKey};
-use super::alert_log::{LAYOUT, LOG};
+use super::alert_log::{ALERT_LAYOUT, ALERT_LOG};
 use super::alert_outbox::{AlertOutboxState, SourceRecord};
 use super::alert_sink::AlertDestinations;
 use super::alert_source::AlertSource;
@@ -62,7 +62,8 @@ impl AlertDelivery {
         events: UnboundedSender<SinkEvent>,
     ) -> Result<Self> {
         let AlertDestinations { routes, sinks } = destinations;
-        let (mut log, restored) = OwnLog::claim(store.clone(), LOG, LAYOUT, owner).await?;
+        let (mut log, restored) =
+            OwnLog::claim(store.clone(), ALERT_LOG, ALERT_LAYOUT, owner).await?;
         let mut state = AlertOutboxState::restore(restored.checkpoint, restored.records);
         for source in &sources {
             let cursor = state.cursor(&source.label);

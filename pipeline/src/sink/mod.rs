@@ -67,7 +67,7 @@ pub use webhook::{Webhook, WebhookSettings};
 /// The logs of both deliveries, with the layouts of their payloads. Nobody else reads them: what a checkpoint covers may go.
 pub fn delivery_logs() -> [(&'static str, u16); 2] {
     [
-        (alert_log::LOG, alert_log::LAYOUT),
-        (record_delivery::LOG, record_delivery::LAYOUT),
+        (alert_log::ALERT_LOG, alert_log::ALERT_LAYOUT),
+        (record_delivery::RECORD_LOG, record_delivery::RECORD_LAYOUT),
     ]
 }

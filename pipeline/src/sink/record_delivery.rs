@@ -27,9 +27,9 @@ use crate::error::{Error, Result};
 use crate::time::wall;
 
 /// Name of the log: a record is the epoch that was delivered, a checkpoint the newest one.
-pub(super) const LOG: &str = "sink-records";
+pub(super) const RECORD_LOG: &str = "sink-records";
 /// Version of the log's payloads.
-pub(super) const LAYOUT: u16 = 1;
+pub(super) const RECORD_LAYOUT: u16 = 1;
 /// Shortest time between two warnings that records cannot leave.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(30);
 
@@ -75,7 +75,7 @@ impl RecordDelivery {
         let Some(sink) = sink else {
             return Ok(delivery);
         };
-        let claim = OwnLog::claim(store.clone(), LOG, LAYOUT, owner).await?;
+        let claim = OwnLog::claim(store.clone(), RECORD_LOG, RECORD_LAYOUT, owner).await?;
         let (
             log,
             Restored {

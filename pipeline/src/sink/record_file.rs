@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{get_if_there, store_failed};
 
 /// Version of the frame and of the payload.
-const LAYOUT: u16 = 1;
+const RECORD_FILE_LAYOUT: u16 = 1;
 const MAGIC: [u8; 4] = *b"VTSR";
 const HEADER_BYTES: usize = 4 + 2 + 8 + 8;
 const HASH_BYTES: usize = 32;
@@ -88,7 +88,7 @@ fn encode(records: &[SinkRecord]) -> Result<Vec<u8>> {
     let stored = if is_smaller { &compressed } else { &plain };
     let mut object = Vec::with_capacity(HEADER_BYTES + HASH_BYTES + stored.len());
     object.extend_from_slice(&MAGIC);
-    object.extend_from_slice(&LAYOUT.to_le_bytes());
+    object.extend_from_slice(&RECORD_FILE_LAYOUT.to_le_bytes());
     object.extend_from_slice(&(records.len() as u64).to_le_bytes());
     object.extend_from_slice(&(plain.len() as u64).to_le_bytes());
     let hash = hash(&object, stored);
@@ -116,11 +116,11 @@ fn decode(file: &RecordFile, object: &Bytes) -> Result<Vec<SinkRecord>> {
         return Err(damaged(file, "it fails its checksum"));
     }
     let layout = u16::from_le_bytes([l0, l1]);
-    if layout != LAYOUT {
+    if layout != RECORD_FILE_LAYOUT {
         return Err(Error::new(
             ErrorKind::Incompatible,
             format!(
-                "path={} has layout={layout}, this program knows layout={LAYOUT}: use the program that wrote it",
+                "path={} has layout={layout}, this program knows layout={RECORD_FILE_LAYOUT}: use the program that wrote it",
                 file.path
             ),
         ));
