@@ -43,7 +43,7 @@ pub(super) struct SettledDelivery {
     pub(super) destination: Arc<str>,
 }
 
-/// What all records up to one come to: the payload of a checkpoint.
+/// The state after all records up to one: the payload of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct AlertCheckpoint {
     /// One a source: sequences rise within a source, and so within a dedupe key.

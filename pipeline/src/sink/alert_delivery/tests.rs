@@ -461,7 +461,7 @@ async fn a_panic_of_a_sink_is_reported() {
     assert_eq!(
         owner.delivery.outstanding(),
         1,
-        "nobody is told that it has left"
+        "nothing reports that it has left"
     );
 }
 
