@@ -47,7 +47,7 @@ impl<'a, R> OperatorContext<'a, R> {
         }
     }
 
-    /// Declares that the answer depends on `dependency` (a SKU whose list price was looked up): when it changes, the key runs again.
+    /// Declares that the facts depend on `dependency` (a SKU whose list price was looked up): when it changes, the key runs again.
     pub fn read(&mut self, dependency: &Arc<str>) {
         if !self.reads.contains(dependency) {
             self.reads.push(dependency.clone());
@@ -100,7 +100,7 @@ pub trait Operator: Send + 'static {
         &self,
         key: &Self::Key,
         history: &[HistoryEntry<Self::Event>],
-        call: &mut OperatorContext<'_, Self::Reference>,
+        context: &mut OperatorContext<'_, Self::Reference>,
         out: &mut Vec<Self::Fact>,
     );
 
@@ -112,8 +112,8 @@ pub trait Operator: Send + 'static {
 
 /// What every shard knows beside its keys: versioned reference data and what the global topic says (list prices).
 pub trait ReferenceState: Send + 'static {
-    /// Takes in accepted events of `topic` but those whose row is marked in `skip`, and takes out `removed` event ids.
-    /// Answers which dependencies (see [`OperatorContext::read`]) have changed.
+    /// Ingests accepted events of `topic` but those whose row is marked in `skip`, and removes `removed` event ids.
+    /// Returns which dependencies (see [`OperatorContext::read`]) have changed.
     fn apply(
         &mut self,
         topic: Topic,
@@ -125,8 +125,8 @@ pub trait ReferenceState: Send + 'static {
     /// Tables `asof.<name>` as they stand at `instant`, for `shard.sql` and `public.sql`.
     fn as_of(&self, instant: TimestampMs) -> Result<Vec<(&'static str, RecordBatch)>>;
 
-    /// What it learnt from events, for a base (reference data are files and not part of it).
+    /// What it learnt from events, for a checkpoint (reference data are files and not part of it).
     fn save(&self) -> Result<Vec<u8>>;
-    /// Takes back what [`ReferenceState::save`] gave.
+    /// Restores what [`ReferenceState::save`] gave.
     fn load(&mut self, bytes: &[u8]) -> Result<()>;
 }

@@ -66,7 +66,7 @@ pub struct Seal {
     pub touched: BTreeMap<String, Vec<Day>>,
     /// The last day that holds a fact, per metric with panes.
     pub last_days: BTreeMap<String, Day>,
-    /// List prices or reference data changed: texts that read `asof.*` run again.
+    /// List prices or reference data changed: queries that read `asof.*` run again.
     pub reference_changed: bool,
     pub partials: Vec<PartialAggregate>,
     /// Alerts to send once this record is durable.
