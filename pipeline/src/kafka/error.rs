@@ -141,7 +141,7 @@ pub(crate) fn creation(error: KafkaError) -> Error {
     }
 }
 
-/// A time in which brokers do not answer: warned about when it begins and every 30 s, and told when it is over.
+/// A time in which brokers do not answer: warned about when it begins and every 30 s, and reported when it is over.
 #[derive(Default)]
 pub(crate) struct Outage {
     since: Option<Instant>,

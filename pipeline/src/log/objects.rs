@@ -15,7 +15,7 @@ use super::store::{LogFolder, get_if_there, number_of, unless_missing};
 use crate::error::{Error, Result};
 use crate::time::{Backoff, retry};
 
-/// Enough for a store that restarts, short enough to tell an operator at start that the storage is wrong.
+/// Enough for a store that restarts, short enough to report at start that the storage is wrong.
 pub(super) const AT_START: Backoff = Backoff {
     limit: Duration::from_secs(10),
     ..Backoff::doubling_from(Duration::from_millis(20))

@@ -18,7 +18,7 @@ pub(super) enum LifecycleStage {
     Draining(TimestampMs),
     /// Every touched window that has ended is revised.
     Revising,
-    /// Shards have been told to seal what they have and to end.
+    /// Shards have the command to seal what they have and to end.
     Stopping,
     /// What they sealed last is published.
     Closing,
@@ -41,7 +41,7 @@ pub(super) struct LifecycleConditions {
     pub has_caught_up: bool,
     /// The instant to which event time is to be moved on, as far as that is known now.
     pub drain_to: Option<TimestampMs>,
-    /// All clocks have come to the instant of [`LifecycleStage::Draining`].
+    /// All clocks have reached the instant of [`LifecycleStage::Draining`].
     pub has_drained: bool,
     pub has_running_shards: bool,
     pub has_deliveries: bool,

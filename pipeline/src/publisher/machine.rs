@@ -464,7 +464,7 @@ impl Machine {
         due.truncate(ROUNDS_PER_EPOCH);
         due.into_iter()
             .map(|key| {
-                // What is touched from now on is not in the answers for sure, so it is marked again.
+                // What is touched from now on may be missing in the partial aggregates, so it is marked again.
                 self.durable.state.planner.opened(&key, now.wall_time);
                 let metrics = Planner::metrics_of(&self.metrics, &key);
                 let names = metrics.iter().map(|metric| metric.name.clone());
@@ -548,7 +548,7 @@ impl Machine {
         })
     }
 
-    /// All clocks of all shards have come to this instant (ms UTC).
+    /// All clocks of all shards have reached this instant (ms UTC).
     pub(super) fn has_drained(&self, to: TimestampMs) -> bool {
         (0..self.settings.shards).all(|shard| {
             let clocks = self.durable.state.clocks.get(&shard);

@@ -1,4 +1,4 @@
-//! What of a storage is still needed: told to whoever deletes the rest.
+//! What of a storage is still needed: housekeeping deletes the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

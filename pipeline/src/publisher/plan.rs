@@ -52,7 +52,7 @@ impl Planner {
         }
     }
 
-    /// The last days that hold facts in a shard, as its newest seal says: a fact that is taken back may have been the last.
+    /// The last days that hold facts in a shard, as its newest seal says: a fact that is retracted may have been the last.
     pub fn holds(&mut self, shard: u32, last_days: BTreeMap<String, Day>) {
         self.last_days.insert(shard, last_days);
     }

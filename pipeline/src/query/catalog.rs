@@ -53,7 +53,7 @@ pub struct PinnedFile {
     pub size: u64,
     /// As Delta writes them: text, `None` for NULL.
     pub partition_values: Vec<(String, Option<String>)>,
-    /// Rows, if the log tells.
+    /// Rows, if the log has the number.
     pub rows: Option<u64>,
 }
 

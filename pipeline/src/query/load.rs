@@ -167,7 +167,7 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// Plans the text once; `heir_of` is the table whose column comments it takes over.
+    /// Plans the query once; `heir_of` is the table whose column comments it takes over.
     async fn view(&mut self, view: &ViewText, heir_of: (&str, &str)) -> Result<()> {
         let object = format!("{}.{}", view.schema, view.name);
         let plan = self

@@ -1,4 +1,4 @@
-//! The texts of the views that every epoch has: the latest revision of each row, and the facts that hold.
+//! The queries of the views that every epoch has: the latest revision of each row, and the facts that hold.
 
 use super::catalog::{Finality, PinnedTable, Snapshot, ViewText};
 use crate::columns::COMMENT;

@@ -1,4 +1,4 @@
-//! A metric: its texts and what their header says.
+//! A metric: its queries and what their header says.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use schemas::event::TopicSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::WindowKind;
 
-/// The texts of a metric's folder.
+/// The queries of a metric's folder.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricQueries {
     pub name: &'static str,
@@ -75,12 +75,12 @@ struct QueryHeader<'a> {
 
 impl<'a> QueryHeader<'a> {
     /// The `-- key: value` lines before the first line that is something else.
-    fn of(metric: &'a str, text: &'a str) -> Result<Self> {
+    fn of(metric: &'a str, query: &'a str) -> Result<Self> {
         let mut header = Self {
             metric,
             lines: Vec::new(),
         };
-        for line in text.lines() {
+        for line in query.lines() {
             let Some((key, value)) = line
                 .strip_prefix("-- ")
                 .and_then(|comment| comment.split_once(':'))
@@ -129,12 +129,12 @@ impl<'a> QueryHeader<'a> {
 }
 
 impl Metric {
-    /// Reads headers and texts of all metrics; they come back in an order in which `rows.*` are there before they are read.
+    /// Reads headers and queries of all metrics; they come back in an order in which `rows.*` are there before they are read.
     pub fn load_all(
-        texts: &[MetricQueries],
+        queries: &[MetricQueries],
         table_of: impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
     ) -> Result<Vec<Self>> {
-        let (metrics, problems) = Self::load_each(texts, table_of);
+        let (metrics, problems) = Self::load_each(queries, table_of);
         match problems.into_iter().next() {
             Some(problem) => Err(problem.error),
             None => Ok(metrics),
@@ -144,15 +144,15 @@ impl Metric {
     /// The same with all problems at once: the metrics that can be loaded, in such an order, and what is wrong with each of
     /// the others.
     pub fn load_each(
-        texts: &[MetricQueries],
+        queries: &[MetricQueries],
         table_of: impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
     ) -> (Vec<Self>, Vec<MetricProblem>) {
         let (mut waiting, mut problems) = (Vec::new(), Vec::new());
-        for text in texts {
-            match Self::load(text, &table_of) {
+        for of_metric in queries {
+            match Self::load(of_metric, &table_of) {
                 Ok(metric) => waiting.push(metric),
                 Err(error) => problems.push(MetricProblem {
-                    metric: text.name.to_owned(),
+                    metric: of_metric.name.to_owned(),
                     error,
                 }),
             }
@@ -197,11 +197,11 @@ impl Metric {
     }
 
     fn load(
-        text: &MetricQueries,
+        queries: &MetricQueries,
         table_of: &impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
     ) -> Result<Self> {
-        let name = text.name;
-        let first = text.stream.or(text.shard).ok_or_else(|| {
+        let name = queries.name;
+        let first = queries.stream.or(queries.shard).ok_or_else(|| {
             wrong(format!(
                 "metric={name}: it has neither stream.sql nor shard.sql"
             ))
@@ -222,7 +222,7 @@ impl Metric {
         let mut metric = Self {
             name: name.to_owned(),
             title: header.need("metric")?.to_owned(),
-            facts: match text.stream {
+            facts: match queries.stream {
                 Some(_) => Some(header.need("facts")?.to_owned()),
                 None => None,
             },
@@ -230,9 +230,9 @@ impl Metric {
             clock,
             look_back_days: header.days("look_back")?,
             look_ahead_days: header.days("look_ahead")?,
-            stream: text.stream.map(str::to_owned),
-            shard: text.shard.map(str::to_owned),
-            public: text.public.map(str::to_owned),
+            stream: queries.stream.map(str::to_owned),
+            shard: queries.shard.map(str::to_owned),
+            public: queries.public.map(str::to_owned),
             reads_panes: BTreeSet::new(),
             reads_rows: BTreeSet::new(),
             reads_as_of: false,

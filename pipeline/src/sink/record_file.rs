@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_layout_is_told_from_damage() {
+    fn a_newer_layout_is_distinguished_from_damage() {
         let mut object = encode(&records(1, b"v")).unwrap();
         object[4] = 2;
         let (header, rest) = object.split_at_mut(HEADER_BYTES);

@@ -96,7 +96,7 @@ impl Broker {
         (broker, producer)
     }
 
-    /// Opens the inputs of one reader, in the order in which the broker was told of them.
+    /// Opens the inputs of one reader, in the order in which they were given to the broker.
     ///
     /// Fails if no such reader is left, or one starts anywhere but at the beginning: nothing is kept here.
     pub fn open(&self, starts: &[Start]) -> Result<MemorySource> {
