@@ -282,7 +282,11 @@ impl Machine {
     /// Days that have ended and wait for a round, in their order.
     fn waiting_days(&self, metric: &Metric) -> impl Iterator<Item = Day> {
         let clock = metric.clock;
-        let waiting = self.durable.state.unrevised(self.settings.zone).into_iter();
+        let waiting = self
+            .durable
+            .state
+            .unrevised(self.settings.zone, self.settings.shards)
+            .into_iter();
         let days: BTreeSet<Day> = waiting
             .filter(|key| key.clock == clock && key.window.kind == WindowKind::D1)
             .map(|key| key.window.first)

@@ -36,7 +36,7 @@ use super::settings::PublisherSettings;
 use crate::alert::AlertRule;
 use crate::error::Result;
 use crate::round::Metric;
-use crate::shard::{Clocks, least_clocks};
+use crate::shard::Clocks;
 use crate::sink::{DeliveryAttempt, RecordFile};
 use crate::table::TableChanges;
 
@@ -110,7 +110,7 @@ impl Machine {
                     Phase::committing(intent)
                 }
                 PublisherRecord::Epoch(epoch) => {
-                    durable.restore_epoch(epoch);
+                    durable.restore_epoch(epoch, settings.shards);
                     Phase::Collecting
                 }
             };
@@ -450,7 +450,7 @@ impl Machine {
             reference: state.reference.clone(),
             drained_to: state.drained_to,
             clocks: state.clocks.clone(),
-            unrevised: state.unrevised(self.settings.zone),
+            unrevised: state.unrevised(self.settings.zone, self.settings.shards),
         }
     }
 
@@ -490,12 +490,7 @@ impl Machine {
 
     /// How far all shards have come; nothing before each of them has sealed.
     pub(super) fn clocks(&self) -> Clocks {
-        let clocks = &self.durable.state.clocks;
-        if clocks.len() == self.settings.shards as usize {
-            least_clocks(clocks.values())
-        } else {
-            Clocks::new()
-        }
+        self.durable.state.least_clocks(self.settings.shards)
     }
 
     /// What the age of the publisher's own alerts is measured against.
@@ -517,77 +512,14 @@ impl Machine {
         self.next_record
     }
 
-    /// The last seal of a shard that has been ingested.
-    pub(super) fn ingested(&self, shard: u32) -> u64 {
-        self.seals.cut().get(&shard).copied().unwrap_or(0)
-    }
-
-    /// Payload bytes of seals ingested for the epoch under way.
-    pub(super) fn collected_bytes(&self) -> usize {
-        self.seals.bytes()
-    }
-
     /// Payload bytes of seals that need no more room, since the last call.
     pub(super) fn take_released(&mut self) -> usize {
         self.seals.take_released()
     }
 
-    /// Nothing is asked for, under way or left to say.
-    pub(super) fn is_quiet(&self, now: Now) -> bool {
-        self.is_between_epochs()
-            && !self.has_due(now)
-            && !self.has_news()
-            && !self.is_heartbeat_due(now)
-    }
-
-    /// Everything that the shards read up to the ends seen at start has been ingested.
-    pub(super) fn has_caught_up(&self) -> bool {
-        (0..self.settings.shards).all(|shard| {
-            let number = self.caught_up.get(&shard);
-            number.is_some_and(|number| self.seals.cut().get(&shard) >= Some(number))
-        })
-    }
-
-    /// All clocks of all shards have reached this instant (ms UTC).
-    pub(super) fn has_drained(&self, to: TimestampMs) -> bool {
-        (0..self.settings.shards).all(|shard| {
-            let clocks = self.durable.state.clocks.get(&shard);
-            clocks.is_some_and(|clocks| clocks.values().all(|&clock| clock >= to))
-        })
-    }
-
-    /// K7: the last instant at which a window that holds a fact becomes final (ms UTC).
-    pub(super) fn drain_instant(&self) -> Option<TimestampMs> {
-        self.durable.state.planner.drain_instant(
-            &self.metrics,
-            self.settings.zone,
-            &self.settings.topics,
-        )
-    }
-
-    /// Staged records that are not known to be delivered, oldest first.
-    pub(super) fn undelivered(&self) -> &BTreeMap<i64, RecordFile> {
-        &self.durable.state.undelivered
-    }
-
-    pub(super) fn last(&self) -> Option<&EpochRecord> {
-        self.durable.last.as_ref()
-    }
-
-    /// What a checkpoint holds, where one is due after this record. Heartbeats count: a start would have to replay them.
-    pub(super) fn due_checkpoint(&self) -> Option<&PublisherCheckpoint> {
-        let records = self.next_record - 1 - self.checkpointed;
-        let is_due = self.is_between_epochs() && records >= self.settings.checkpoint_every;
-        is_due.then_some(&self.durable)
-    }
-
     /// The state as it is now stands in a checkpoint.
     pub(super) fn checkpoint_written(&mut self) {
         self.checkpointed = self.next_record - 1;
-    }
-
-    pub(super) fn checkpoint(&self) -> &PublisherCheckpoint {
-        &self.durable
     }
 }
 
@@ -602,5 +534,6 @@ pub(super) struct MachineParts {
     pub versions: BTreeMap<String, i64>,
 }
 
+mod progress;
 #[cfg(test)]
 mod tests;

@@ -75,9 +75,14 @@ pub(super) struct PublisherState {
 }
 
 impl PublisherState {
+    /// How far all `shards` have come.
+    pub(super) fn least_clocks(&self, shards: u32) -> Clocks {
+        least_clocks(&self.clocks, shards as usize)
+    }
+
     /// Windows that have ended for all shards and were touched after their last round.
-    pub(super) fn unrevised(&self, zone: Zone) -> Vec<RoundKey> {
-        let clocks = least_clocks(self.clocks.values());
+    pub(super) fn unrevised(&self, zone: Zone, shards: u32) -> Vec<RoundKey> {
+        let clocks = self.least_clocks(shards);
         self.planner.changed(zone, &clocks)
     }
 
@@ -117,10 +122,10 @@ impl PublisherCheckpoint {
 
     /// The state after an epoch record that stands in the log. A heartbeat has moved cut and clocks beyond those of the
     /// intent; the seals in between said nothing else, and need not be there any more.
-    pub(super) fn restore_epoch(&mut self, epoch: EpochRecord) {
+    pub(super) fn restore_epoch(&mut self, epoch: EpochRecord, shards: u32) {
         self.state.cut.clone_from(&epoch.cut);
         self.state.clocks.clone_from(&epoch.clocks);
-        self.state.planner.finality = least_clocks(epoch.clocks.values());
+        self.state.planner.finality = self.state.least_clocks(shards);
         self.last = Some(epoch);
     }
 

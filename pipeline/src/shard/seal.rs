@@ -26,10 +26,13 @@ pub const SEAL_LAYOUT: u16 = 3;
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
 
-/// How far all shards have come: the minimum of each clock that all of them have.
-pub fn least_clocks<'a>(shards: impl IntoIterator<Item = &'a Clocks>) -> Clocks {
+/// How far all `count` shards have come: the minimum of each clock that all of them have; nothing before each has sealed.
+pub fn least_clocks(shards: &BTreeMap<u32, Clocks>, count: usize) -> Clocks {
+    if shards.len() < count {
+        return Clocks::new();
+    }
     shards
-        .into_iter()
+        .values()
         .cloned()
         .reduce(|least, clocks| {
             least

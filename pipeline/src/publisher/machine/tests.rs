@@ -192,6 +192,20 @@ fn silence_costs_one_heartbeat_a_minute_and_moves_finality_on() {
 }
 
 #[test]
+fn clocks_count_once_every_shard_has_sealed_also_after_a_start() {
+    let mut durable = Durable::default();
+    let mut life = Life::begin(&mut durable, 0, None);
+    life.append(0, seal(0, 1, at(0) + 3 * DurationMs::DAY, true));
+    life.settle().unwrap();
+    let first = life.machine.last().unwrap().clone();
+    assert_eq!((first.finality, first.unrevised), (Vec::new(), Vec::new()));
+
+    let again = Life::begin(&mut durable, 0, None);
+    assert!(again.machine.clocks().is_empty());
+    assert_eq!(again.machine.finality(), Vec::new());
+}
+
+#[test]
 fn a_checkpoint_comes_due_by_records_so_that_heartbeats_count() {
     let mut durable = Durable::default();
     let mut life = Life::begin(&mut durable, 0, None);

@@ -93,7 +93,7 @@ impl<R: ReferenceState> Audit<R> {
     ) -> Result<Vec<TableAudit>> {
         let (zone, metrics) = (self.zone, self.metrics.clone());
         let is_asked_for = |window: Window| since.is_none_or(|since| window.end(zone) > since);
-        let clocks = least_clocks(self.clocks.values());
+        let clocks = least_clocks(&self.clocks, self.shards.len());
         let due: Vec<RoundKey> = self
             .planner
             .changed(self.zone, &clocks)

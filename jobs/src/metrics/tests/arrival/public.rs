@@ -165,7 +165,7 @@ impl PublicState {
         if self.clocks.len() < SHARDS as usize {
             return Vec::new();
         }
-        let clocks = least_clocks(self.clocks.values());
+        let clocks = least_clocks(&self.clocks, SHARDS as usize);
         self.planner.changed(ZONE, &clocks)
     }
 
