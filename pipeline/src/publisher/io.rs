@@ -103,8 +103,8 @@ impl EpochIo {
             let mut cells = None;
             for metric in super::plan::Planner::metrics_of(&metrics, &key) {
                 let mut parts = Vec::new();
-                let answers = partials.values().flatten();
-                for (_, ipc) in answers.filter(|(name, _)| *name == metric.name) {
+                let of_shards = partials.values().flatten();
+                for (_, ipc) in of_shards.filter(|(name, _)| *name == metric.name) {
                     parts.extend(from_ipc(ipc)?);
                 }
                 let result =

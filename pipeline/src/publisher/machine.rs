@@ -75,7 +75,7 @@ pub(super) struct Machine {
     next_record: u64,
     /// Last record that the newest checkpoint covers.
     checkpointed: u64,
-    /// Shards run and answer rounds.
+    /// Shards run and send partial aggregates.
     has_shards: bool,
     /// Every touched window is revised, whenever its last round was.
     revises_all: bool,
@@ -229,7 +229,7 @@ impl Machine {
                         *is_asked = true;
                         return Ok(PublisherAction::Ask(rounds.clone()));
                     }
-                    if !self.rounds.are_answered(rounds, self.settings.shards) {
+                    if !self.rounds.are_complete(rounds, self.settings.shards) {
                         return Ok(PublisherAction::Wait);
                     }
                     let inputs = self.rounds.take(std::mem::take(rounds));
@@ -395,7 +395,7 @@ impl Machine {
         state.drained_to = state.drained_to.max(seal.drained_to);
         state.reference.clone_from(&seal.reference);
         self.live_time = self.live_time.max(seal.live_time);
-        self.rounds.answer(*shard, &seal.partials);
+        self.rounds.receive(*shard, &seal.partials);
     }
 
     /// A record of a shard's log that is no seal: it only moves the cut.

@@ -102,7 +102,7 @@ impl Planner {
         due
     }
 
-    /// A round has answered for what was touched before it was opened.
+    /// A round covers what was touched before it was opened.
     pub fn opened(&mut self, key: &RoundKey, now: TimestampMs) {
         self.dirty.remove(key);
         self.ran.insert(key.clone(), now);

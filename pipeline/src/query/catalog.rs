@@ -26,7 +26,7 @@ pub struct Snapshot {
     /// Reference data as of the epoch: `ref.<name>`; comments in the metadata of the schema.
     pub reference: Vec<(String, RecordBatch)>,
     /// Views over the tables, in an order in which each reads only those before it.
-    pub views: Vec<ViewText>,
+    pub views: Vec<ViewDefinition>,
 }
 
 /// One stored table at the version that the epoch pins.
@@ -69,7 +69,7 @@ pub struct Finality {
 
 /// A view: a query with a name.
 #[derive(Clone, Debug, Default)]
-pub struct ViewText {
+pub struct ViewDefinition {
     pub schema: String,
     pub name: String,
     pub sql: String,
