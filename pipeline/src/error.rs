@@ -136,20 +136,38 @@ impl From<ArrowError> for Error {
     }
 }
 
-/// State that we saved ourselves: its bytes have passed their check, so another version wrote them.
+/// State that we save and read ourselves. Its bytes have passed their check, so one that cannot be read was written by
+/// another version; one that cannot be saved is a mistake of the program.
 impl From<postcard::Error> for Error {
     fn from(source: postcard::Error) -> Self {
-        Self::new(
-            ErrorKind::Damaged,
-            "state cannot be saved or read; was the checkpoint written by another version?",
-        )
-        .caused_by(source)
+        use postcard::Error as Cause;
+        let (kind, message) = match source {
+            Cause::WontImplement
+            | Cause::NotYetImplemented
+            | Cause::SerializeBufferFull
+            | Cause::SerializeSeqLengthUnknown
+            | Cause::SerdeSerCustom
+            | Cause::CollectStrError => (ErrorKind::Internal, "state cannot be saved"),
+            _ => (
+                ErrorKind::Damaged,
+                "saved state cannot be read; was it written by another version?",
+            ),
+        };
+        Self::new(kind, message).caused_by(source)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn state_that_cannot_be_saved_is_our_mistake_and_state_that_cannot_be_read_is_damage() {
+        let unread = postcard::from_bytes::<u64>(&[]).unwrap_err();
+        assert_eq!(Error::from(unread).kind(), ErrorKind::Damaged);
+        let unsaved = Error::from(postcard::Error::SerializeSeqLengthUnknown);
+        assert_eq!(unsaved.kind(), ErrorKind::Internal);
+    }
 
     #[test]
     fn a_source_is_kept_and_not_repeated() {

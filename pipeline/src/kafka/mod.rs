@@ -7,6 +7,7 @@ mod secret;
 mod sender;
 mod settings;
 mod topic_partition;
+mod topics;
 
 pub use client::{end_offsets, partition_counts};
 pub use sender::RecordSender;
@@ -14,7 +15,6 @@ pub use settings::{KEPT_BYTES, KafkaSettings};
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
-pub(crate) use error::{
-    ErrorClass, Outage, classify, client_failed, creation, is_temporary, setting,
-};
+pub(crate) use error::{ErrorClass, Outage, classify, client_failed, setting};
 pub(crate) use producer::{KafkaProducer, not_delivered};
+pub(crate) use topics::ensure_topics;

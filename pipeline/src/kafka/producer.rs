@@ -14,11 +14,13 @@ use super::error;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the promise of order and of no loss rests on; no configuration sets it otherwise.
-const PROMISE: [(&str, &str); 3] = [
+const PROMISE: [(&str, &str); 4] = [
     ("acks", "all"),
     ("enable.idempotence", "true"),
     // As producers in any language do it, so that readers may join by key.
     ("partitioner", "murmur2_random"),
+    // A topic that does not exist is an error, not a wish.
+    ("allow.auto.create.topics", "false"),
 ];
 
 /// The configuration of a producer: `defaults` below the configured `properties`, `fixed` and the promise above them.

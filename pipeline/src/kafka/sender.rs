@@ -30,9 +30,6 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("message.timeout.ms", "120000"),
 ];
 
-/// Topics that do not exist are an error, not a wish.
-const FIXED: (&str, &str) = ("allow.auto.create.topics", "false");
-
 /// Counts what has arrived and keeps the first refusal.
 #[derive(Clone, Default)]
 struct Deliveries(Arc<DeliveryState>);
@@ -84,7 +81,7 @@ impl RecordSender {
         let config = producer_config(
             &DEFAULTS,
             properties.map(|(name, value)| (name.as_str(), value.as_str())),
-            &[FIXED, ("bootstrap.servers", &settings.brokers)],
+            &[("bootstrap.servers", &settings.brokers)],
         );
         let deliveries = Deliveries::default();
         let producer = config

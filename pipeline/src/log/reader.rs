@@ -7,7 +7,6 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use object_store::ObjectStore;
-use schemas::time::TimestampMs;
 
 use super::objects::Objects;
 use super::record::{ClaimId, LogRecord, RecordKind};
@@ -20,9 +19,6 @@ pub struct LogEntry {
     /// `Claim` (the payload is the owner's name) or `Data`.
     pub kind: RecordKind,
     pub claim: ClaimId,
-    pub hash: [u8; 32],
-    /// Wall clock of the put, ms UTC.
-    pub put_at: TimestampMs,
     pub payload: Bytes,
 }
 
@@ -32,8 +28,6 @@ impl From<LogRecord> for LogEntry {
             number: record.header.number,
             kind: record.header.kind,
             claim: record.header.claim,
-            hash: record.hash,
-            put_at: record.header.put_at,
             payload: record.payload,
         }
     }

@@ -175,13 +175,18 @@ impl Publisher {
     }
 
     /// Publishes what the shards sealed behind the last cut, in epochs of bounded size and without rounds, before they go on.
+    ///
+    /// What does not go into an epoch of its own yet is added to `backlog`.
     pub async fn catch_up(
         &mut self,
         store: &Arc<dyn ObjectStore>,
-        early_bytes: usize,
-        shards: u32,
+        backlog: &Backlog,
     ) -> Result<()> {
         self.settle().await?;
+        let (early_bytes, shards) = (
+            self.machine.settings.early_bytes,
+            self.machine.settings.shards,
+        );
         for shard in 0..shards {
             let reader = LogReader::new(store.clone(), &shard_log(shard), SEAL_LAYOUT);
             let Some(last) = reader.last_number().await? else {
@@ -214,8 +219,9 @@ impl Publisher {
                 }
             }
         }
-        // Nothing of this has been counted as waiting.
+        // What has been published by now was never counted as waiting.
         self.machine.take_released();
+        backlog.add(self.machine.collected_bytes());
         self.report_needs();
         Ok(())
     }

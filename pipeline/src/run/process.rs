@@ -101,9 +101,9 @@ impl<R: ReferenceState, F> Process<R, F> {
             self.until,
         )
         .await?;
-        publisher.catch_up(&store, early_bytes, count).await?;
-
         let backlog = Arc::new(Backlog::new(BACKLOG_EPOCHS * early_bytes));
+        publisher.catch_up(&store, &backlog).await?;
+
         let (sender, reports) = mpsc::unbounded_channel();
         let mut commands = Vec::with_capacity(shards.len());
         let mut threads = Vec::with_capacity(shards.len());

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::record_sink::SinkRecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{get_if_there, store_failed};
+use crate::time::{Backoff, retry};
 
 /// Version of the frame and of the payload.
 const RECORD_FILE_LAYOUT: u16 = 1;
@@ -53,8 +54,12 @@ pub async fn stage_records(
         records: records.len() as u64,
         bytes: object.len() as u64,
     };
-    let put = store.put(&path, object.into()).await;
-    put.map_err(store_failed(&path))?;
+    let object = Bytes::from(object);
+    retry(Backoff::STAGING, "staging records", async || {
+        let put = store.put(&path, object.clone().into()).await;
+        put.map(drop).map_err(store_failed(&path))
+    })
+    .await?;
     Ok(Some(file))
 }
 
@@ -266,12 +271,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_is_away_is_not_damage() {
+    async fn a_store_that_is_away_is_asked_again_and_is_not_damage() {
         use crate::log::faulty::{Fault, FaultyStore};
-        let faulty: Arc<dyn ObjectStore> = Arc::new(FaultyStore::new([(Fault::WithoutEffect, 0)]));
-        let error = stage_records(&faulty, "1-1", &records(1, b""))
-            .await
-            .unwrap_err();
-        assert!(error.is_retryable());
+        let away = |tries: usize| -> Arc<dyn ObjectStore> {
+            Arc::new(FaultyStore::new(vec![(Fault::WithoutEffect, 0); tries]))
+        };
+        let (briefly, for_long) = (away(2), away(99));
+        let staged = stage_records(&briefly, "1-1", &records(1, b"v")).await;
+        let file = staged.unwrap().unwrap();
+        assert_eq!(
+            read_records(&briefly, &file).await.unwrap(),
+            records(1, b"v")
+        );
+        let error = stage_records(&for_long, "1-1", &records(1, b"")).await;
+        assert!(error.unwrap_err().is_retryable());
     }
 }

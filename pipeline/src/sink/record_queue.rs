@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::record_file::RecordFile;
 use super::record_sink::AT_ONCE;
+use crate::time::{Backoff, Pauses};
 
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const BETWEEN_TRIES: Backoff = Backoff {
+    longest: Duration::from_secs(30),
+    ..Backoff::doubling_from(Duration::from_secs(1))
+};
 /// A batch is refused whole for one of its records: a refused chunk is tried again as one of its length by this.
 const SHRINK: usize = 8;
 
@@ -34,7 +37,8 @@ pub(super) struct RecordQueue {
     waiting: VecDeque<(i64, RecordFile)>,
     /// Records of the head and how many of them have left or were given up; `None` before its file has been read.
     head: Option<HeadProgress>,
-    failures: u32,
+    /// Since the last progress.
+    pauses: Pauses,
     not_before: Option<Instant>,
 }
 
@@ -52,7 +56,7 @@ impl RecordQueue {
             delivered,
             waiting: VecDeque::new(),
             head: None,
-            failures: 0,
+            pauses: BETWEEN_TRIES.pauses(),
             not_before: None,
         }
     }
@@ -123,10 +127,12 @@ impl RecordQueue {
         if self.advance(arrived) {
             self.recovered();
         }
-        let doublings = self.failures.min(16);
-        let pause = FIRST_PAUSE.saturating_mul(1 << doublings);
-        self.failures += 1;
-        self.not_before = Some(now + pause.min(LONGEST_PAUSE));
+        // These pauses never end.
+        let pause = self
+            .pauses
+            .after(Duration::ZERO)
+            .unwrap_or(BETWEEN_TRIES.longest);
+        self.not_before = Some(now + pause);
     }
 
     /// A record of the chunk was refused for good, after `arrived` that were acknowledged. Gives the position of the record
@@ -162,7 +168,7 @@ impl RecordQueue {
     }
 
     fn recovered(&mut self) {
-        self.failures = 0;
+        self.pauses = BETWEEN_TRIES.pauses();
         self.not_before = None;
     }
 }

@@ -8,16 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join_all;
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::{KafkaProducer, client_failed, creation, is_temporary, not_delivered};
+use crate::error::{Error, Result};
+use crate::kafka::{KafkaProducer, ensure_topics, not_delivered};
 
 const TIME_OUT: Duration = Duration::from_secs(30);
 /// Records on their way at once.
@@ -112,7 +108,7 @@ impl KafkaRecordSink {
             let pairs = properties.iter();
             pairs.map(|(name, value)| (name.as_str(), value.as_str()))
         };
-        require(pairs(), topics, create).await?;
+        ensure_topics(pairs(), topics, create).await?;
         let producer = KafkaProducer::open(pairs(), TIME_OUT, &[("linger.ms", "20")])?;
         Ok(Self { producer })
     }
@@ -138,59 +134,6 @@ impl KafkaRecordSink {
         let sent = self.producer.send(message).await;
         sent.map_err(|source| not_delivered(&record.topic, source))
     }
-}
-
-/// Asks the brokers to make the topics, or whether they would have to.
-async fn require<'a>(
-    properties: impl Iterator<Item = (&'a str, &'a str)>,
-    topics: &[String],
-    create: bool,
-) -> Result<()> {
-    let admin = admin(properties)?;
-    let wanted: Vec<NewTopic<'_>> = topics
-        .iter()
-        .map(|topic| NewTopic::new(topic, 1, TopicReplication::Fixed(-1)))
-        .collect();
-    let options = AdminOptions::new()
-        .operation_timeout(Some(TIME_OUT))
-        .validate_only(!create);
-    let answers = admin.create_topics(&wanted, &options).await;
-    let answers = answers.map_err(|source| client_failed("making topics", source))?;
-    for answer in answers {
-        match answer {
-            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Ok(_) if create => {}
-            Ok(topic) => {
-                let advice = "create it, or set [topics] create_topics = true";
-                let message = format!("topic={topic} does not exist: {advice}");
-                return Err(Error::new(ErrorKind::Configuration, message));
-            }
-            Err((topic, reason)) if create => return Err(not_created(&topic, reason)),
-            // Who may not create topics gets no answer whether they exist.
-            Err(_) => {}
-        }
-    }
-    Ok(())
-}
-
-fn admin<'a>(
-    properties: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<AdminClient<DefaultClientContext>> {
-    let mut config = ClientConfig::new();
-    for (name, value) in properties {
-        config.set(name, value);
-    }
-    config.create().map_err(creation)
-}
-
-fn not_created(topic: &str, reason: RDKafkaErrorCode) -> Error {
-    let kind = if is_temporary(reason) {
-        ErrorKind::Unavailable
-    } else {
-        ErrorKind::Configuration
-    };
-    let advice = "create it, or allow our user to";
-    Error::new(kind, format!("topic={topic} cannot be made: {advice}")).caused_by(reason)
 }
 
 #[async_trait]

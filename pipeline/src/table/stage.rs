@@ -1,7 +1,6 @@
 //! Writing rows into Parquet files that no table names yet.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::{
@@ -59,11 +58,6 @@ pub(super) fn staged_prefix(claim: u64) -> String {
 }
 
 const ROW_GROUP_ROWS: usize = 131_072;
-/// Six tries in 0.6 s.
-const STAGING: Backoff = Backoff {
-    tries: Some(6),
-    ..Backoff::doubling_from(Duration::from_millis(20))
-};
 
 impl Tables {
     /// Writes one file for each partition value in `batches`, sorted, and returns what a commit needs to name them.
@@ -92,7 +86,7 @@ impl Tables {
     /// Puts a file; its name is unique, so one that exists is ours of an earlier try.
     pub(super) async fn put_file(&self, table: &str, encoded: Encoded) -> Result<StagedFile> {
         let location = self.open(table)?.location(&encoded.file.path);
-        retry(STAGING, "staging a file", async || {
+        retry(Backoff::STAGING, "staging a file", async || {
             let payload = encoded.bytes.clone().into();
             let put = self
                 .store

@@ -97,7 +97,8 @@ impl Tables {
     }
 
     /// The table's newest version, read from the storage.
-    pub async fn newest_version(&self, table: &str) -> Result<i64> {
+    #[cfg(test)]
+    pub(super) async fn newest_version(&self, table: &str) -> Result<i64> {
         let open = self.open(table)?;
         let mut versions = open.versions.lock().await;
         versions.reload(&open).await?;

@@ -21,11 +21,15 @@ pub struct Backoff {
     pub limit: Duration,
     /// The number of tries, the first one included; `None`: only time limits it.
     pub tries: Option<usize>,
-    /// Lengthens each pause by up to its own length; the same seed gives the same pauses. `None`: no jitter.
-    pub jitter_seed: Option<u64>,
 }
 
 impl Backoff {
+    /// For writing what an epoch stages: six tries in 0.6 s.
+    pub(crate) const STAGING: Self = Self {
+        tries: Some(6),
+        ..Self::doubling_from(Duration::from_millis(20))
+    };
+
     /// From `first` to 5 s, and never gives up.
     pub const fn doubling_from(first: Duration) -> Self {
         Self {
@@ -33,7 +37,6 @@ impl Backoff {
             longest: Duration::from_secs(5),
             limit: Duration::MAX,
             tries: None,
-            jitter_seed: None,
         }
     }
 
@@ -45,9 +48,6 @@ impl Backoff {
             .without_max_times();
         if let Some(tries) = self.tries {
             builder = builder.with_max_times(tries.saturating_sub(1));
-        }
-        if let Some(seed) = self.jitter_seed {
-            builder = builder.with_jitter().with_jitter_seed(seed);
         }
         Pauses {
             // Not `with_total_delay`: it adds up pauses, and tries take time, too.
@@ -163,26 +163,6 @@ mod tests {
         }
         let mut pauses = FROM_20_MS.pauses();
         assert!(pauses.after(Duration::from_secs(86_400)).is_some());
-    }
-
-    #[test]
-    fn jitter_only_lengthens_and_follows_its_seed() {
-        let seeded = |jitter_seed| {
-            let backoff = Backoff {
-                jitter_seed,
-                ..FROM_20_MS
-            };
-            pauses_ms(backoff, 8)
-        };
-        let plain = seeded(None);
-        assert_eq!(seeded(Some(7)), seeded(Some(7)));
-        assert_ne!(seeded(Some(7)), seeded(Some(8)));
-        for (plain, jittered) in plain.iter().zip(seeded(Some(7))) {
-            assert!(
-                (*plain..=2 * plain).contains(&jittered),
-                "{plain} {jittered}"
-            );
-        }
     }
 
     /// Fails with `kind` `failures` times, then succeeds; returns the outcome and the number of tries.
