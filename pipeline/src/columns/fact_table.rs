@@ -1,20 +1,4 @@
 //! Columns of a fact table, declared once: schema and batches come from the same list.
-//!
-//! ```
-//! use pipeline::columns::{FactColumn, FactTable};
-//!
-//! struct Answer { question_id: String, score: i64 }
-//!
-//! static TABLE: FactTable<Answer> = FactTable::new(
-//!     "Answers of surveys (答卷)",
-//!     &[
-//!         FactColumn::text("question_id", "question (问题)", |answer| &answer.question_id),
-//!         FactColumn::integer("score", "1 to 5 (评分)", |answer| answer.score),
-//!     ],
-//! );
-//! let batch = TABLE.batch(&[Answer { question_id: "Q0".into(), score: 5 }]).unwrap();
-//! assert_eq!((batch.num_rows(), batch.num_columns()), (1, 2));
-//! ```
 
 use std::sync::{Arc, OnceLock};
 
@@ -191,6 +175,28 @@ fn utc_microseconds() -> DataType {
 }
 
 /// A fact table: what it holds and its columns.
+///
+/// ```
+/// use pipeline::columns::{Columns, FactColumn, FactTable};
+///
+/// struct Answer {
+///     question_id: String,
+///     score: i64,
+/// }
+///
+/// static TABLE: FactTable<Answer> = FactTable::new(
+///     "Answers of surveys (答卷)",
+///     &[
+///         FactColumn::text("question_id", "question (问题)", |answer| &answer.question_id),
+///         FactColumn::integer("score", "1 to 5 (评分)", |answer| answer.score),
+///     ],
+/// );
+///
+/// let batch = TABLE.batch(&[Answer { question_id: "Q0".into(), score: 5 }]).unwrap();
+/// assert_eq!(batch.schema(), TABLE.schema());
+/// assert_eq!(Columns::of(&batch).integer("score").unwrap().get(0), Some(5));
+/// assert_eq!(TABLE.schema().field(1).metadata()["comment"], "1 to 5 (评分)");
+/// ```
 pub struct FactTable<F: 'static> {
     comment: &'static str,
     columns: &'static [FactColumn<F>],

@@ -20,6 +20,45 @@ pub struct MetricQueries {
 }
 
 /// A metric as the engine drives it.
+///
+/// Its first query (`stream.sql`, else `shard.sql`) begins with a header: lines `-- key: value`, up to the first other line.
+/// `metric`, `windows` and `clock` are required, `facts` with `stream.sql`; `look_back` and `look_ahead` are 0 days unless given.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use arrow::datatypes::Schema;
+/// use pipeline::round::{Metric, MetricQueries};
+/// use pipeline::time::WindowKind;
+/// use schemas::event::{Topic, TopicSet};
+///
+/// let stream = "\
+/// -- metric: M02 sell_through
+/// -- facts: sell_through
+/// -- windows: D1, W1
+/// -- clock: orders, visits
+/// -- look_ahead: 14d
+/// SELECT sku_id, SUM(sell_through_qty) AS sell_through_qty FROM facts.sell_through GROUP BY sku_id";
+/// let queries = MetricQueries {
+///     name: "sell_through",
+///     stream: Some(stream),
+///     shard: None,
+///     public: None,
+/// };
+/// // Columns and dimensions of `metrics.<name>`.
+/// let table_of = |_: &str| Some((Arc::new(Schema::empty()), vec!["sku_id".to_owned()]));
+///
+/// let metric = Metric::load_all(&[queries], table_of).unwrap().remove(0);
+/// assert_eq!(metric.title, "M02 sell_through");
+/// assert_eq!(metric.facts.as_deref(), Some("sell_through"));
+/// assert_eq!(metric.windows, [WindowKind::D1, WindowKind::W1]);
+/// assert_eq!(metric.clock, TopicSet::of(&[Topic::Orders, Topic::Visits]));
+/// assert_eq!((metric.look_back_days, metric.look_ahead_days), (0, 14));
+///
+/// let misspelt = MetricQueries { stream: Some("-- window: D1\nSELECT 1"), ..queries };
+/// let error = Metric::load_all(&[misspelt], table_of).unwrap_err();
+/// assert!(error.to_string().contains("header window: unknown key"), "{error}");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Metric {
     pub name: String,
