@@ -135,8 +135,8 @@ pub trait Fact: Clone + Ord + Send + 'static {
 ///         let event_type = columns.text("event_type")?;
 ///         let customer_id = columns.text("customer_id")?;
 ///         for row in (0..batch.num_rows()).filter(|&row| event_type.is(row, "order.placed")) {
-///             if let Some(customer_id) = customer_id.shared(row) {
-///                 emit(row, customer_id, ());
+///             if let Some(customer) = customer_id.shared(row) {
+///                 emit(row, customer, ());
 ///             }
 ///         }
 ///         Ok(())

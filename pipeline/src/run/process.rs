@@ -48,7 +48,7 @@ pub struct Process<R, F> {
     pub stop_offsets: Option<Vec<Vec<i64>>>,
     /// Content hash of the reference data to be in force.
     pub reference: String,
-    /// Versions that come to be in force while the process runs.
+    /// Versions to be put in force while the process runs.
     pub new_references: mpsc::UnboundedReceiver<String>,
     /// Name of this process in claims.
     pub owner: String,
@@ -205,7 +205,7 @@ fn spawn_shard<R: ReferenceState>(
         .name(format!("shard-{number}"))
         .spawn(move || {
             let result = shard.run(source, &channels);
-            // Nobody to hear it means that the publisher has ended with an error of its own.
+            // A closed channel means that the publisher has ended with an error of its own.
             let _ = channels.reports.send(ShardReport::Ended {
                 shard: number,
                 result,

@@ -304,7 +304,7 @@ impl<'d> Life<'d> {
                     }
                 }
             };
-            // The effect stands, and nobody has heard of it.
+            // The effect stands, and nothing has reported it.
             self.may_die()?;
             self.machine.apply(event, self.now).unwrap();
         }
