@@ -11,6 +11,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`error`] | what went wrong, whose fault it is, whether to try again |
+//! | `observe` | what should a person who runs the service learn of |
 //! | [`time`] | what day is it, which windows hold it, how far has event time come |
 //! | [`columns`] | how are Arrow columns read and written |
 //! | [`sql`] | which functions do queries share |
@@ -40,6 +41,7 @@ pub mod error;
 pub mod history;
 pub mod kafka;
 pub mod log;
+mod observe;
 pub mod pane;
 pub mod publisher;
 pub mod query;

@@ -1,4 +1,5 @@
-//! The engine's modules are those of the map in `pipeline/DESIGN.md` 6, and each uses only those above it there.
+//! The engine's modules are those of the map in `pipeline/DESIGN.md` 6, and each uses only those above it there. What people
+//! should learn of is reported by structs of one of them, `observe`.
 
 use std::collections::BTreeSet;
 
@@ -48,6 +49,17 @@ fn violations(map: &[String], module: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Lines of code that log more than details for debugging, tests and comments left out.
+fn log_lines(text: &str) -> Vec<String> {
+    let logs = |rest: &str| !rest.starts_with("debug!") && !rest.starts_with("trace!");
+    let code = tree::without_tests(text);
+    code.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//") && line.split("tracing::").skip(1).any(logs))
+        .map(str::to_owned)
+        .collect()
+}
+
 #[test]
 fn modules_use_only_those_above_them_in_the_map() {
     let map = map(&tree::texts()["pipeline/DESIGN.md"]);
@@ -65,6 +77,30 @@ fn modules_use_only_those_above_them_in_the_map() {
         })
         .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn what_people_should_learn_of_is_reported_through_observe() {
+    let found: Vec<String> = engine()
+        .filter(|(module, path, _)| *module != "observe" && !tree::is_unit_test(path))
+        .flat_map(|(_, path, text)| {
+            let of_file = log_lines(text).into_iter();
+            of_file.map(move |line| format!("{path}: {line}"))
+        })
+        .collect();
+    assert!(
+        found.is_empty(),
+        "report it by a struct of pipeline/src/observe/:\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
+fn a_log_line_elsewhere_is_noticed() {
+    let text = "use tracing::{debug, warn};\nfn f() {\n    tracing::info!(\"a\");\n    tracing::debug!(\"b\");\n}\n\
+                // tracing::warn!\n#[cfg(test)]\nuse tracing::Level;";
+    let expected = ["use tracing::{debug, warn};", "tracing::info!(\"a\");"];
+    assert_eq!(log_lines(text), expected);
 }
 
 #[test]

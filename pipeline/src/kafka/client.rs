@@ -14,6 +14,7 @@ use super::error;
 use super::settings::KafkaSettings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
+use crate::observe::ConsumerLogged;
 use crate::time::wall;
 
 /// How long one request waits before we look whether the client has learnt why nobody answers.
@@ -39,18 +40,12 @@ impl Events {
 
 impl ClientContext for Events {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-                tracing::error!(target: "librdkafka", facility, "{message}");
-            }
-            // librdkafka's errors are its own troubles with brokers; what they mean for us is said by `Outage`
-            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
-                tracing::debug!(target: "librdkafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-                tracing::trace!(target: "librdkafka", facility, "{message}");
-            }
+        ConsumerLogged {
+            level,
+            facility,
+            message,
         }
+        .report();
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -1,7 +1,6 @@
 //! What a librdkafka error means for us: wait, or stop with a sentence.
 
 use std::fmt;
-use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -141,40 +140,9 @@ pub(crate) fn creation(error: KafkaError) -> Error {
     }
 }
 
-/// A time in which brokers do not answer: warned about when it begins and every 30 s, and reported when it is over.
-#[derive(Default)]
-pub(crate) struct Outage {
-    since: Option<Instant>,
-    warned: Option<Instant>,
-}
-
-impl Outage {
-    const WARN_EVERY: Duration = Duration::from_secs(30);
-
-    /// Notes trouble; returns since when, if it is time to say so.
-    pub(crate) fn trouble(&mut self, now: Instant) -> Option<Duration> {
-        let since = *self.since.get_or_insert(now);
-        if self
-            .warned
-            .is_some_and(|warned| now.duration_since(warned) < Self::WARN_EVERY)
-        {
-            return None;
-        }
-        self.warned = Some(now);
-        Some(now.duration_since(since))
-    }
-
-    /// Notes that a broker answers; returns how long it did not, if it was said.
-    pub(crate) fn over(&mut self, now: Instant) -> Option<Duration> {
-        self.warned = None;
-        self.since.take().map(|since| now.duration_since(since))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::wall;
 
     #[test]
     fn only_what_is_known_to_pass_is_waited_out() {
@@ -221,20 +189,5 @@ mod tests {
         };
         assert!(shown("client.rack").contains("canary"));
         assert!(!shown("ssl.key.password").contains("canary"));
-    }
-
-    #[test]
-    fn an_outage_is_warned_about_every_thirty_seconds() {
-        let start = wall::monotonic();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let mut outage = Outage::default();
-        assert_eq!(outage.over(at(0)), None);
-        assert_eq!(outage.trouble(at(1)), Some(Duration::ZERO));
-        assert_eq!(outage.trouble(at(2)), None);
-        assert_eq!(outage.trouble(at(30)), None);
-        assert_eq!(outage.trouble(at(31)), Some(Duration::from_secs(30)));
-        assert_eq!(outage.over(at(40)), Some(Duration::from_secs(39)));
-        assert_eq!(outage.over(at(41)), None);
-        assert_eq!(outage.trouble(at(42)), Some(Duration::ZERO));
     }
 }

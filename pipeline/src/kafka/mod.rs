@@ -15,6 +15,6 @@ pub use settings::{KEPT_BYTES, KafkaSettings};
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
-pub(crate) use error::{ErrorClass, Outage, classify, client_failed, setting};
+pub(crate) use error::{ErrorClass, classify, client_failed, setting};
 pub(crate) use producer::{KafkaProducer, not_delivered};
 pub(crate) use topics::ensure_topics;

@@ -12,6 +12,7 @@ use rdkafka::util::Timeout;
 
 use super::error;
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{ProducerErrorRaised, ProducerLogged, ProducerNotReplaced, ProducerReplaced};
 
 /// What the promise of order and of no loss rests on; no configuration sets it otherwise.
 const PROMISE: [(&str, &str); 4] = [
@@ -48,11 +49,15 @@ struct ProducerEvents;
 
 impl ClientContext for ProducerEvents {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(target: "librdkafka", facility, "{message}");
+        ProducerLogged { facility, message }.report();
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", %error, "{reason}");
+        ProducerErrorRaised {
+            error: &error,
+            reason,
+        }
+        .report();
     }
 }
 
@@ -106,10 +111,14 @@ impl KafkaProducer {
         };
         match create(&self.config) {
             Ok(new) => {
-                tracing::warn!(%code, reason, "the producer met a fatal error and was set up anew");
+                ProducerReplaced {
+                    code,
+                    reason: &reason,
+                }
+                .report();
                 *current = new;
             }
-            Err(error) => tracing::warn!(%error, "the producer met a fatal error"),
+            Err(error) => ProducerNotReplaced { error: &error }.report(),
         }
     }
 

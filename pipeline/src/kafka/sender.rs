@@ -15,6 +15,7 @@ use super::producer::producer_config;
 use super::settings::KafkaSettings;
 use crate::error::{Error, Result};
 use crate::kafka::TopicPartition;
+use crate::observe::ProducerLogged;
 
 /// How long one look at the deliveries waits while the queue is full.
 const SLICE: Duration = Duration::from_millis(100);
@@ -42,8 +43,7 @@ struct DeliveryState {
 
 impl ClientContext for Deliveries {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // what it means for us is said by the delivery that fails
-        tracing::debug!(target: "librdkafka", facility, "{message}");
+        ProducerLogged { facility, message }.report();
     }
 }
 

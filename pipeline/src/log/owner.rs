@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use object_store::{ObjectStore, ObjectStoreExt};
-use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::chain::Chain;
@@ -15,6 +14,7 @@ use super::protocol::{self, ProtocolStep, PutPurpose};
 use super::record::{ClaimId, LogPosition, RecordKind, RecordPlace, encode};
 use super::recover::{Recovered, extended, read_chain};
 use crate::error::Result;
+use crate::observe::{CheckpointNotWritten, LogClaimed};
 use crate::time::{Backoff, wall};
 
 /// An owner that has neither appended nor read the log's end for this long ends (design 3.4).
@@ -76,12 +76,12 @@ impl Log {
                 }
             }
         }
-        info!(
-            log = objects.folder.log(),
-            number = chain.last.number,
+        LogClaimed {
+            log: objects.folder.log(),
+            number: chain.last.number,
             owner,
-            "claimed"
-        );
+        }
+        .report();
         let backoff = Backoff {
             limit: SILENCE_LIMIT,
             ..objects.backoff
@@ -189,7 +189,11 @@ impl Log {
         match put.map_err(error::store_failed(&path)) {
             Ok(_) => Ok(true),
             Err(error) if error.is_retryable() => {
-                warn!(log = self.name(), %error, "checkpoint not written; a later one will be");
+                CheckpointNotWritten {
+                    log: self.name(),
+                    error: &error,
+                }
+                .report();
                 Ok(false)
             }
             Err(error) => Err(error),

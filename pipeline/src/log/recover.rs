@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use tracing::warn;
 
 use super::chain::Chain;
 use super::error;
 use super::objects::{Objects, checkpoint_named, record_named};
 use super::record::{LogPosition, LogRecord, RecordKind, Unreadable};
 use crate::error::Result;
+use crate::observe::CheckpointIgnored;
 
 /// What a new owner starts from.
 #[derive(Debug, Clone, Default)]
@@ -58,9 +58,11 @@ pub(super) async fn read_chain(objects: &Objects) -> Result<(Chain, Recovered)> 
                 recovered.checkpoint = Some((chain.last, checkpoint.payload));
                 break;
             }
-            Err(why) => {
-                warn!(checkpoint = %meta.location, why, "checkpoint is ignored; an older one and the records serve instead")
+            Err(why) => CheckpointIgnored {
+                checkpoint: &meta.location,
+                why: &why,
             }
+            .report(),
         }
     }
 

@@ -22,6 +22,7 @@ use super::settings::{PublisherSettings, RunSummary, Sinks, Until};
 use crate::alert::AlertRule;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, LogReader, RecordKind, Recovered};
+use crate::observe::OpenEpochFound;
 use crate::round::{Evaluator, Metric};
 use crate::shard::{Backlog, SEAL_LAYOUT, ShardCommand, ShardReport, decode_seal, shard_log};
 use crate::sink::{AlertDelivery, RecordDelivery, SinkEvent};
@@ -130,10 +131,8 @@ impl Publisher {
             .alerts
             .confirm(machine.checkpoint().state.attempts_cut);
         if machine.is_rolling_forward() {
-            tracing::info!(
-                epoch = machine.checkpoint().state.epoch,
-                "an epoch was left open: rolling it forward"
-            );
+            let epoch = machine.checkpoint().state.epoch;
+            OpenEpochFound { epoch }.report();
         }
         Ok(Self {
             machine,

@@ -20,11 +20,11 @@ use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::warn;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{get_if_there, store_failed};
+use crate::observe::{LeaseLapsed, LeaseNotRenewed};
 use crate::publisher::EpochRecord;
 use crate::time::wall;
 
@@ -136,13 +136,17 @@ impl LeaseObject {
                 () = wall::sleep(every) => {}
             }
             if wall::now() >= until {
-                warn!(lease = %self.path, "held for as long as a lease may be: files of its epoch may go now, open the newest epoch");
+                LeaseLapsed { lease: &self.path }.report();
                 break;
             }
             match self.put().await {
                 Ok(()) => is_failing = false,
                 Err(error) if !is_failing => {
-                    warn!(lease = %self.path, %error, "not renewed; trying on, but files of its epoch may go meanwhile");
+                    LeaseNotRenewed {
+                        lease: &self.path,
+                        error: &error,
+                    }
+                    .report();
                     is_failing = true;
                 }
                 Err(_) => {}

@@ -22,10 +22,12 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tracing::{debug, info, warn};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Trimmed, delete_all, get_if_there, store_failed, trim};
+use crate::observe::{
+    HousekeepingDone, HousekeepingFailed, HousekeepingIdle, HousekeepingPartFailed,
+};
 use crate::publisher::{EpochRecord, StorageNeeds};
 use crate::query::leases;
 use crate::table::{Pins, Tables, Vacuumed};
@@ -96,6 +98,20 @@ impl Housekept {
     pub fn bytes(&self) -> u64 {
         self.tables.bytes + self.logs.bytes + self.sink_records.bytes
     }
+
+    fn report(&self) {
+        if self.is_empty() {
+            HousekeepingIdle { done: self }.report();
+            return;
+        }
+        HousekeepingDone {
+            files: self.tables.files,
+            records: self.logs.records,
+            bytes: self.bytes(),
+            waiting_files: self.tables.waiting_files,
+        }
+        .report();
+    }
 }
 
 /// The last run that was written down; `None` if there was none.
@@ -163,15 +179,8 @@ impl Housekeeper {
             };
             tokio::select! {
                 ran = one => match ran {
-                    Ok(done) if done.is_empty() => debug!(?done, "housekeeping: nothing went"),
-                    Ok(done) => info!(
-                        files = done.tables.files,
-                        records = done.logs.records,
-                        bytes = done.bytes(),
-                        waiting_files = done.tables.waiting_files,
-                        "housekeeping"
-                    ),
-                    Err(error) => warn!(?error, "housekeeping left something; it tries again next time"),
+                    Ok(done) => done.report(),
+                    Err(error) => HousekeepingFailed { error: &error }.report(),
                 },
                 changed = stop.changed() => if changed.is_err() { return },
             }
@@ -306,7 +315,7 @@ impl Housekeeper {
 fn note(failure: &mut Option<Error>, error: Error) {
     match failure {
         None => *failure = Some(error),
-        Some(_) => debug!(?error, "housekeeping failed in one more part"),
+        Some(_) => HousekeepingPartFailed { error: &error }.report(),
     }
 }
 

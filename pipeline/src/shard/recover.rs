@@ -18,6 +18,7 @@ use crate::columns::{EventHead, int32};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
 use crate::log::{Log, Recovered};
+use crate::observe::ShardRestored;
 use crate::time::{LiveTime, wall};
 
 /// The version of the reference data that was in force where replay begins; `None` for an empty log.
@@ -73,7 +74,8 @@ impl<R: ReferenceState> Shard<R> {
         for (_, payload) in &recovered.records {
             machine.replay(payload, store.as_ref()).await?;
         }
-        tracing::debug!(shard = machine.settings.shard, "shard state restored");
+        let shard = machine.settings.shard;
+        ShardRestored { shard }.report();
         // What follows from other reference data is new, and goes out with the first seal.
         if machine.reference() != wanted {
             let reference = store.reference(&wanted).await?;

@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use schemas::time::TimestampMs;
 
-use super::alert_sink::{AlertSink, log_attempt};
+use super::alert_sink::{AlertSink, report_attempt};
 use super::outbox::Dispatch;
 use super::schedule::{
     DeliveryAttempt, DeliveryStep, DestinationQueue, Schedule, SendLease, SendResult,
@@ -94,7 +94,7 @@ impl AlertLanes {
             }
             if std::mem::take(&mut lane.is_unchecked) {
                 for attempt in lane.queue.settle_unsent(now, lease) {
-                    log_attempt(&attempt);
+                    report_attempt(&attempt);
                     attempts.push((key.clone(), attempt));
                 }
             }
@@ -123,7 +123,7 @@ impl AlertLanes {
             lane.is_unchecked |= answer == SendResult::Gone;
             // A pause begins when the answer is in, or a time-out would be repeated at once.
             if let Some(attempt) = lane.queue.answered(answer, wall::now()) {
-                log_attempt(&attempt);
+                report_attempt(&attempt);
                 return Some((key, attempt));
             }
         }

@@ -8,6 +8,7 @@ use schemas::time::TimestampMs;
 use super::outbox::Routes;
 use super::schedule::{DeliveryAttempt, DeliveryOutcome, Schedule, SendResult};
 use crate::alert::Transition;
+use crate::observe::{AlertDelivered, AlertExpired, AlertNotDelivered, AlertRefused};
 
 /// Somewhere transitions can be sent. Errors are answers and carry no secret.
 #[async_trait]
@@ -23,27 +24,40 @@ pub struct AlertDestinations {
     pub sinks: Vec<(Arc<str>, Schedule, Arc<dyn AlertSink>)>,
 }
 
-/// Says what became of an attempt. A refusal needs a person: an alert was lost to its receiver.
-pub(super) fn log_attempt(attempt: &DeliveryAttempt) {
+/// Reports what became of an attempt.
+pub(super) fn report_attempt(ended: &DeliveryAttempt) {
     let DeliveryAttempt {
-        id,
-        destination,
-        attempt: number,
-        ..
-    } = attempt;
-    let error = attempt.error.as_deref().unwrap_or_default();
-    match attempt.outcome {
-        DeliveryOutcome::Delivered => {
-            tracing::debug!(%id, %destination, attempt = number, "alert delivered")
+        id, destination, ..
+    } = ended;
+    let attempt = ended.attempt;
+    let error = ended.error.as_deref().unwrap_or_default();
+    match ended.outcome {
+        DeliveryOutcome::Delivered => AlertDelivered {
+            id,
+            destination,
+            attempt,
         }
-        DeliveryOutcome::Retry => {
-            tracing::warn!(%id, %destination, attempt = number, error, "alert not delivered, will be repeated");
+        .report(),
+        DeliveryOutcome::Retry => AlertNotDelivered {
+            id,
+            destination,
+            attempt,
+            error,
         }
-        DeliveryOutcome::Refused => {
-            tracing::error!(%id, %destination, attempt = number, error, "alert refused by its receiver");
+        .report(),
+        DeliveryOutcome::Refused => AlertRefused {
+            id,
+            destination,
+            attempt,
+            error,
         }
-        DeliveryOutcome::Expired => {
-            tracing::info!(%id, %destination, attempt = number, error, "alert recorded, not sent");
+        .report(),
+        DeliveryOutcome::Expired => AlertExpired {
+            id,
+            destination,
+            attempt,
+            error,
         }
+        .report(),
     }
 }

@@ -10,7 +10,7 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -24,14 +24,13 @@ use super::record_queue::{RecordQueue, RecordStep};
 use super::record_sink::{RecordSink, RecordSinkError, SinkRecord};
 use super::task::{self, SinkEvent, Stop, TaskEnd};
 use crate::error::{Error, Result};
+use crate::observe::{Outage, RecordRefused, RecordsNotDelivered, RecordsResumed};
 use crate::time::wall;
 
 /// Name of the log: a record is the epoch that was delivered, a checkpoint the newest one.
 pub(super) const RECORD_LOG: &str = "sink-records";
 /// Version of the log's payloads.
 pub(super) const RECORD_LAYOUT: u16 = 1;
-/// Shortest time between two warnings that records cannot leave.
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(30);
 
 /// Sends the records of epochs beside the publisher. Dropping it ends it at once.
 pub struct RecordDelivery {
@@ -91,8 +90,7 @@ impl RecordDelivery {
             queue: RecordQueue::new(delivered),
             records: Arc::default(),
             attempt: None,
-            warned_at: None,
-            is_away: false,
+            outage: Outage::default(),
             store,
             sink,
             commands: received,
@@ -172,9 +170,7 @@ struct RecordDeliveryTask {
     records: Arc<[SinkRecord]>,
     /// What is under way; at most one.
     attempt: Option<BoxFuture<'static, Attempt>>,
-    warned_at: Option<Instant>,
-    /// It was said that records cannot leave.
-    is_away: bool,
+    outage: Outage,
     store: Arc<dyn ObjectStore>,
     sink: Arc<dyn RecordSink>,
     commands: UnboundedReceiver<RecordDeliveryCommand>,
@@ -273,8 +269,8 @@ impl RecordDeliveryTask {
             Attempt::Read(Err(error)) if error.is_retryable() => self.failed(0, &error),
             Attempt::Read(Err(error)) => return Err(error),
             Attempt::Sent(Ok(())) => {
-                if std::mem::take(&mut self.is_away) {
-                    tracing::info!("records leave again");
+                if self.outage.note_success(wall::monotonic()).is_some() {
+                    RecordsResumed.report();
                 }
                 self.queue.sent();
             }
@@ -290,12 +286,9 @@ impl RecordDeliveryTask {
 
     fn failed(&mut self, arrived: usize, error: &Error) {
         let now = wall::monotonic();
-        let is_quiet = |at: Instant| now.duration_since(at) < BETWEEN_WARNINGS;
-        if !self.warned_at.is_some_and(is_quiet) {
-            self.warned_at = Some(now);
-            self.is_away = true;
+        if self.outage.note_failure(now).is_some() {
             let epoch = self.queue.head_epoch();
-            tracing::warn!(epoch, %error, cause = cause(error), "records of an epoch cannot leave, will be repeated");
+            RecordsNotDelivered { epoch, error }.report();
         }
         self.queue.failed(arrived, now);
     }
@@ -309,8 +302,13 @@ impl RecordDeliveryTask {
             .records
             .get(position)
             .map(|record| record.topic.as_str());
-        let epoch = self.queue.head_epoch();
-        tracing::error!(epoch, topic, position, %error, cause = cause(error), "a record was refused for good and is skipped");
+        RecordRefused {
+            epoch: self.queue.head_epoch(),
+            topic,
+            position,
+            error,
+        }
+        .report();
     }
 
     /// Ends what is under way and writes what a restart would have to read.
@@ -318,10 +316,6 @@ impl RecordDeliveryTask {
         self.attempt = None;
         self.log.write_checkpoint(&self.queue.delivered()).await
     }
-}
-
-fn cause(error: &Error) -> Option<String> {
-    std::error::Error::source(error).map(ToString::to_string)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::record_sink::SinkRecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{get_if_there, store_failed};
+use crate::observe::RecordFileNotDeleted;
 use crate::time::{Backoff, retry};
 
 /// Version of the frame and of the payload.
@@ -79,9 +80,11 @@ pub(super) async fn delete_records(store: &Arc<dyn ObjectStore>, file: &RecordFi
     let path = Path::from(file.path.as_str());
     match store.delete(&path).await {
         Ok(()) | Err(StoreError::NotFound { .. }) => {}
-        Err(error) => {
-            tracing::debug!(%path, %error, "a staged file whose records have left could not be deleted");
+        Err(error) => RecordFileNotDeleted {
+            path: &path,
+            error: &error,
         }
+        .report(),
     }
 }
 

@@ -7,13 +7,13 @@ use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, checkpoints};
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 
 use super::error;
 use super::files::{APP_ID, DataFile, OpenTable, Versions, files_of};
 use super::stage::StagedFile;
 use super::tables::Tables;
 use crate::error::Result;
+use crate::observe::{CompactionLeftOut, TableCheckpointNotWritten, TableLogNotTrimmed};
 use crate::time::{Backoff, retry, wall};
 
 /// Eight tries in 2.5 s: commits of others, and a store that is away for a moment.
@@ -148,10 +148,8 @@ fn actions(changes: &TableChanges, files: &[DataFile]) -> Vec<Action> {
             .filter(|file| compaction.remove.contains(&file.path))
             .collect();
         if replaced.len() < compaction.remove.len() {
-            warn!(
-                path = compaction.add.path,
-                "compaction is left out: its files are no longer in the table"
-            );
+            let path = &compaction.add.path;
+            CompactionLeftOut { path }.report();
             continue;
         }
         actions.extend(
@@ -199,11 +197,21 @@ async fn maintain(open: &OpenTable, versions: &Versions, version: i64) {
         return;
     };
     if let Err(error) = checkpoints::create_checkpoint(table, None).await {
-        warn!(table = open.name, version, %error, "no checkpoint was written; the next one is due in 100 versions");
+        TableCheckpointNotWritten {
+            table: &open.name,
+            version,
+            error: &error,
+        }
+        .report();
         return;
     }
     if let Err(error) = checkpoints::cleanup_metadata(table, None).await {
-        warn!(table = open.name, version, %error, "old log entries stay until the next checkpoint");
+        TableLogNotTrimmed {
+            table: &open.name,
+            version,
+            error: &error,
+        }
+        .report();
     }
 }
 

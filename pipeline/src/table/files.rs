@@ -11,6 +11,7 @@ use object_store::path::Path;
 use super::error;
 use super::vacuum::Removals;
 use crate::error::Result;
+use crate::observe::TableMissing;
 
 /// Under this name each commit carries its epoch as a Delta application transaction.
 pub(super) const APP_ID: &str = "vitrine";
@@ -83,7 +84,11 @@ impl Versions {
                     .await
                     .unwrap_or(true) =>
             {
-                tracing::debug!(table = open.name, %error, "no such table");
+                TableMissing {
+                    table: &open.name,
+                    error: &error,
+                }
+                .report();
                 Err(error::missing(&open.name))
             }
             Err(source) => Err(error::delta(&open.name)(source)),

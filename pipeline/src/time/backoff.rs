@@ -1,15 +1,15 @@
 //! Trying again: how long to wait between tries, and when to give up.
 //!
 //! [`Backoff`] is pure. [`retry`] is the only loop that waits and tries again what the engine does by itself, and the
-//! only place that logs such a try.
+//! only place that reports such a try.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use super::wall;
 use crate::error::Result;
+use crate::observe::TryFailed;
 
 /// Pauses that double up to a longest one, and two ways to give up: after some time, after some tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,13 +96,12 @@ where
         let Some(pause) = pauses.after(began.elapsed()) else {
             return Err(error);
         };
-        tracing::warn!(
+        TryFailed {
             what,
-            %error,
-            cause = error.source(),
-            pause = pause.as_millis() as u64,
-            "failed; trying again"
-        );
+            error: &error,
+            pause,
+        }
+        .report();
         if pause.is_zero() {
             tokio::task::yield_now().await;
         } else {

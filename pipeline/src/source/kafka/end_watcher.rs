@@ -13,6 +13,7 @@ use rdkafka::Offset;
 use super::shared::Shared;
 use crate::kafka::TopicPartition;
 use crate::kafka::{KafkaConsumer, list_offsets};
+use crate::observe::EndsNotConfirmed;
 use crate::time::wall;
 
 /// An answer that takes longer is worth nothing: its successor is due.
@@ -54,7 +55,7 @@ impl EndWatcher {
                     }
                 }
             }
-            Err(error) => tracing::debug!(error = %error, "ends are not confirmed"),
+            Err(error) => EndsNotConfirmed { error: &error }.report(),
         }
     }
 }

@@ -28,9 +28,8 @@ use self::shared::Shared;
 use super::error::out_of_range;
 use super::{Item, Source, Start};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::{
-    Client, KafkaConsumer, KafkaSettings, Outage, TopicPartition, client_failed, setting,
-};
+use crate::kafka::{Client, KafkaConsumer, KafkaSettings, TopicPartition, client_failed, setting};
+use crate::observe::{Outage, ReadingThreadPanicked};
 
 /// Kafka partitions as the inputs of one shard.
 pub struct KafkaSource {
@@ -142,7 +141,7 @@ impl Drop for KafkaSource {
         self.watch = None;
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                tracing::error!("a reading thread panicked");
+                ReadingThreadPanicked.report();
             }
         }
     }

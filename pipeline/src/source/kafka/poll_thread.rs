@@ -19,8 +19,9 @@ use schemas::time::TimestampMs;
 use super::shared::Shared;
 use crate::error::Result;
 use crate::kafka::TopicPartition;
-use crate::kafka::{ErrorClass, Outage, classify, client_failed};
+use crate::kafka::{ErrorClass, classify, client_failed};
 use crate::kafka::{Events, KafkaConsumer, list_offsets, serve_events};
+use crate::observe::{KafkaReachable, KafkaUnreachable, Outage, ReadingStopped, UnassignedRecord};
 use crate::source::error::out_of_range;
 use crate::source::{Record, TimestampKind};
 use crate::time::wall;
@@ -59,7 +60,7 @@ impl PollThread {
                     let _ = self.woken.recv_timeout(IDLE);
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, "reading from kafka stopped");
+                    ReadingStopped { error: &error }.report();
                     self.shared.fail(error);
                 }
             }
@@ -85,11 +86,11 @@ impl PollThread {
                         false,
                         "all partitions were split off before they were assigned"
                     );
-                    tracing::warn!(
-                        topic = message.topic(),
-                        partition = message.partition(),
-                        "record of a partition that was not asked for"
-                    );
+                    UnassignedRecord {
+                        topic: message.topic(),
+                        partition: message.partition(),
+                    }
+                    .report();
                 }
                 Err(error @ KafkaError::MessageConsumptionFatal(_)) => {
                     return Err(client_failed("reading", error));
@@ -134,8 +135,8 @@ impl PollThread {
         });
         let moved = !records.is_empty() || end.is_some();
         if moved {
-            if let Some(lasted) = self.outage.over(wall::monotonic()) {
-                tracing::info!(seconds = lasted.as_secs(), "kafka answers again");
+            if let Some(lasted) = self.outage.note_success(wall::monotonic()) {
+                KafkaReachable { lasted }.report();
             }
             self.shared.fill(input, records, end);
         }
@@ -171,14 +172,14 @@ impl Drop for PollThread {
 
 /// Says that brokers do not answer, when it begins and every 30 s.
 fn warn_of(outage: &mut Outage, consumer: &KafkaConsumer, error: &KafkaError) {
-    if let Some(since) = outage.trouble(wall::monotonic()) {
-        let reason = consumer.client().context().last();
-        tracing::warn!(
-            seconds = since.as_secs(),
-            error = %error,
-            reason = reason.map(|(_, reason)| reason),
-            "kafka does not answer; reading goes on where it stopped once it does"
-        );
+    if let Some(lasted) = outage.note_failure(wall::monotonic()) {
+        let last = consumer.client().context().last();
+        KafkaUnreachable {
+            lasted,
+            error,
+            reason: last.as_ref().map(|(_, reason)| reason.as_str()),
+        }
+        .report();
     }
 }
 

@@ -1,0 +1,108 @@
+//! Reading from Kafka.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use crate::error::Error;
+
+/// No broker answers, as an [`Outage`](super::Outage) says when it is to be reported.
+pub(crate) struct KafkaUnreachable<'a> {
+    pub lasted: Duration,
+    pub error: &'a dyn Display,
+    /// The newest trouble that the client itself has reported.
+    pub reason: Option<&'a str>,
+}
+
+impl KafkaUnreachable<'_> {
+    pub(crate) fn report(self) {
+        let Self {
+            lasted,
+            error,
+            reason,
+        } = self;
+        warn!(
+            target: "pipeline::source::kafka::poll_thread",
+            seconds = lasted.as_secs(),
+            %error,
+            reason,
+            "kafka does not answer; reading goes on where it stopped once it does"
+        );
+    }
+}
+
+/// An outage that was reported is over.
+pub(crate) struct KafkaReachable {
+    pub lasted: Duration,
+}
+
+impl KafkaReachable {
+    pub(crate) fn report(self) {
+        let Self { lasted } = self;
+        info!(
+            target: "pipeline::source::kafka::poll_thread",
+            seconds = lasted.as_secs(),
+            "kafka answers again"
+        );
+    }
+}
+
+/// A source cannot go on; its shard ends with this error.
+pub(crate) struct ReadingStopped<'a> {
+    pub error: &'a Error,
+}
+
+impl ReadingStopped<'_> {
+    pub(crate) fn report(self) {
+        let Self { error } = self;
+        error!(
+            target: "pipeline::source::kafka::poll_thread",
+            %error,
+            "reading from kafka stopped"
+        );
+    }
+}
+
+/// A thread of a source ended by a panic.
+pub(crate) struct ReadingThreadPanicked;
+
+impl ReadingThreadPanicked {
+    pub(crate) fn report(self) {
+        error!(target: "pipeline::source::kafka", "a reading thread panicked");
+    }
+}
+
+/// The client gave out a record that nobody asked for; it is dropped.
+pub(crate) struct UnassignedRecord<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+}
+
+impl UnassignedRecord<'_> {
+    pub(crate) fn report(self) {
+        let Self { topic, partition } = self;
+        warn!(
+            target: "pipeline::source::kafka::poll_thread",
+            topic,
+            partition,
+            "record of a partition that was not asked for"
+        );
+    }
+}
+
+/// The question whether partitions are still at their ends was not answered in time; it is asked again every second.
+pub(crate) struct EndsNotConfirmed<'a> {
+    pub error: &'a dyn Display,
+}
+
+impl EndsNotConfirmed<'_> {
+    pub(crate) fn report(self) {
+        let Self { error } = self;
+        debug!(
+            target: "pipeline::source::kafka::end_watcher",
+            %error,
+            "ends are not confirmed"
+        );
+    }
+}
