@@ -6,8 +6,8 @@
 //!
 //! An [`Operator`] is a **pure function** from the ordered history of one key, a clock and the reference (list prices,
 //! reference data) to a multiset of facts. [`KeyedHistory`] keeps the histories, calls the function for keys that an event, a
-//! timer or a dependency touched, and emits the **changelog**: the difference to what it emitted before. So arrival order cannot matter
-//! and a late event needs no path of its own.
+//! timer or a dependency touched, and emits the **changelog**: the difference to what it emitted before. So arrival order
+//! cannot matter and a late event needs no path of its own.
 
 mod correction;
 mod keyed;

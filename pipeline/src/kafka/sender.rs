@@ -124,7 +124,7 @@ impl RecordSender {
         self.deliveries.0.delivered.load(Ordering::Relaxed)
     }
 
-    /// Waits until every record has been confirmed or refused; `report_delivered` receives the number confirmed so far while waiting.
+    /// Waits until every record has been confirmed or refused; meanwhile `report_delivered` receives the number confirmed so far.
     pub fn finish(self, mut report_delivered: impl FnMut(u64)) -> Result<u64> {
         while self.producer.in_flight_count() > 0 {
             self.producer.poll(SLICE);

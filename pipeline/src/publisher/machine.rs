@@ -1,4 +1,5 @@
-//! The publisher as a pure state machine: what is known goes in as [`PublisherEvent`]s, what to do next comes out as an [`PublisherAction`].
+//! The publisher as a pure state machine: what is known goes in as [`PublisherEvent`]s, what to do next comes out as a
+//! [`PublisherAction`].
 //!
 //! ```text
 //! Collecting ─▶ Asking ─▶ Computing ─▶ Assembled ─▶ Sealing ─║─▶ Committing ─▶ Recording ─▶ Collecting

@@ -108,7 +108,7 @@ impl RecordDelivery {
 
     /// Sends the records of `epoch`, which `file` holds. Epochs rise; one that is known already changes nothing.
     ///
-    /// An epoch that had left before the claim is reported as delivered again: its owner may have died before it received that report.
+    /// An epoch that had left before the claim is reported as delivered again: its owner may have died before it knew.
     pub fn deliver(&self, epoch: i64, file: RecordFile) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if *known >= Some(epoch) {

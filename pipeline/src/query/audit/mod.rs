@@ -83,8 +83,8 @@ impl<R: ReferenceState> Audit<R> {
 
     /// Recomputes every window that ended before its clock (and after `since`) and compares it with `published`, by metric.
     ///
-    /// `report_progress` receives how many windows are done, and of how many. A published window that holds no fact any more is compared
-    /// with no rows at all.
+    /// `report_progress` receives how many windows are done, and of how many. A published window that holds no fact any more
+    /// is compared with no rows at all.
     pub async fn compare(
         &mut self,
         published: &BTreeMap<String, PublishedRows>,
