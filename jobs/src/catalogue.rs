@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use pipeline::alert::AlertRule;
 use pipeline::error::ErrorKind;
 use pipeline::history::{KeyedHistory, KeyedOperator, PANE, WEIGHT};
-use pipeline::query::catalog::ViewText;
+use pipeline::query::catalog::ViewDefinition;
 use pipeline::round::{Metric, MetricProblem, MetricQueries};
 use pipeline::shard::ShardState;
 use pipeline::table::TableSpec;
@@ -176,7 +176,7 @@ fn described(name: &str) -> Result<TableDescription> {
 ///
 /// # Errors
 /// A view that `schemas` does not describe.
-pub fn views() -> Result<Vec<ViewText>> {
+pub fn views() -> Result<Vec<ViewDefinition>> {
     let queries = [
         (
             "orphans",
@@ -199,7 +199,7 @@ pub fn views() -> Result<Vec<ViewText>> {
         .map(|(name, sql)| {
             let described = described(name)?;
             let fields = described.schema.fields();
-            Ok(ViewText {
+            Ok(ViewDefinition {
                 schema: "ops".to_owned(),
                 name: name.to_owned(),
                 sql: sql.to_owned(),

@@ -1,7 +1,7 @@
 //! One error for the whole crate: an error of the engine, and every place of the input that is wrong.
 //!
 //! [`EngineError`] has message, kind and cause; an error that comes from the engine keeps all three. Kinds are those of the engine
-//! ([`ErrorKind`]): they tell whose fault it is and whether a later try may succeed. Where several places of the input are wrong,
+//! ([`ErrorKind`]): they say whose fault it is and whether a later try may succeed. Where several places of the input are wrong,
 //! the error carries all of them as [`Problem`]s.
 
 use std::error::Error as StdError;
@@ -86,7 +86,7 @@ impl StdError for Error {
     }
 }
 
-/// One thing that is wrong in one place of a file, told so that the person who maintains the file finds it.
+/// One thing that is wrong in one place of a file, reported so that the person who maintains the file finds it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// File name inside its folder.

@@ -55,6 +55,28 @@ impl ErrorKind {
 }
 
 /// Why something in the engine failed.
+///
+/// ```
+/// use std::io;
+///
+/// use pipeline::error::{Error, ErrorKind};
+/// use schemas::error::Fault;
+///
+/// let timed_out = io::Error::from(io::ErrorKind::TimedOut);
+/// let away = Error::new(ErrorKind::Unavailable, "the store does not answer: path=shard-0")
+///     .caused_by(timed_out);
+/// assert_eq!(away.fault(), Fault::External);
+/// assert!(away.is_retryable(), "the same call may succeed later");
+///
+/// // Context says where it arose; the kind stays, and so does what a caller may do.
+/// let ended = away.context("shard=0 ended");
+/// assert_eq!(ended.to_string(), "shard=0 ended");
+/// assert_eq!(ended.kind(), ErrorKind::Unavailable);
+///
+/// let wrong = Error::new(ErrorKind::Configuration, "topic=orders.v2 does not exist: create it");
+/// assert_eq!(wrong.fault(), Fault::User);
+/// assert!(!wrong.is_retryable(), "a person has to act first");
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

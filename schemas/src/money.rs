@@ -6,6 +6,19 @@ use std::iter::Sum;
 use serde::{Deserialize, Serialize};
 
 /// An amount or a price in fen, tax included. In JSON and in stored records it is the number.
+///
+/// ```
+/// use schemas::money::Fen;
+///
+/// let price = Fen::from_fen(8_480);
+/// let discount = Fen::from_fen(-480);
+/// let total: Fen = [price.saturating_mul(3), discount].into_iter().sum();
+/// assert_eq!(total.to_string(), "24960 fen");
+/// // An overflow is seen, or stays at the limit. Nothing wraps around.
+/// let most = Fen::from_fen(i64::MAX);
+/// assert_eq!(most.checked_add(price), None);
+/// assert_eq!(most.saturating_add(price), most);
+/// ```
 #[derive(
     Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

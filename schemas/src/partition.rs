@@ -30,6 +30,14 @@ fn murmur2(data: &[u8]) -> i32 {
 /// The partition of `key` among `n`, as the Java client's default partitioner chooses it (`toPositive(murmur2(key)) % n`).
 ///
 /// 0 if there are no partitions (`n` = 0).
+///
+/// ```
+/// use schemas::partition::partition_of;
+///
+/// // The Java client hashes `foobar` to -790332482, which without its sign is 1357151166.
+/// assert_eq!(partition_of(b"foobar", 12), 1_357_151_166 % 12);
+/// assert_eq!(partition_of(b"foobar", 1), 0);
+/// ```
 pub fn partition_of(key: &[u8], n: u32) -> u32 {
     let positive = (murmur2(key) & i32::MAX) as u32;
     positive.checked_rem(n).unwrap_or(0)

@@ -12,7 +12,7 @@
 //! drain      reading, reading and decoding
 //! engine     `vitrine run --until-caught-up`, watched from outside
 //! known_ids  memory of exact deduplication
-//! process    CPU time and memory as /proc tells them
+//! process    CPU time and memory as /proc has them
 //! profile    CPU time by stage, as perf samples it
 //! report     the figures as Markdown
 //! ```
@@ -78,8 +78,8 @@ fn main() -> Result<()> {
             address,
             topic,
             decode,
-        }) => tell(&drain::drain(address, topic, *decode)?),
-        Some(Part::Remember { ids }) => tell(&known_ids::remember(*ids)?),
+        }) => print_json(&drain::drain(address, topic, *decode)?),
+        Some(Part::Remember { ids }) => print_json(&known_ids::remember(*ids)?),
     }
 }
 
@@ -155,7 +155,7 @@ fn ask<T: DeserializeOwned>(args: &[&str]) -> Result<T> {
 }
 
 /// Answers [`ask`].
-fn tell(answer: &impl Serialize) -> Result<()> {
+fn print_json(answer: &impl Serialize) -> Result<()> {
     println!("{}", serde_json::to_string(answer)?);
     Ok(())
 }

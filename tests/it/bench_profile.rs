@@ -1,4 +1,4 @@
-//! The stages of the benchmark's profile (`bench/profile.rs`) are told apart by names of our modules: each is there.
+//! The stages of the benchmark's profile (`bench/profile.rs`) are distinguished by names of our modules: each is there.
 
 use crate::tree::texts;
 

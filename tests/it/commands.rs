@@ -168,7 +168,7 @@ fn what_was_published_is_accounted_for_and_recomputed() {
         said.stdout
     );
 
-    // days of another zone hold other facts: a difference is found and told by the exit code
+    // days of another zone hold other facts: a difference is found and reported by the exit code
     let other = [("VITRINE__TIME__ZONE", "UTC")];
     let audited = case.run_with(&["audit"], &other);
     assert_eq!(audited.code(), Some(3), "{}", audited.stderr);

@@ -71,7 +71,7 @@ fn a_storage_of_version_0_1_is_refused_and_left_as_it_is() {
     }
 }
 
-/// What the sentence tells to do works.
+/// The advice of the message works.
 #[test]
 fn its_events_are_replayed_into_a_new_storage() {
     let folder = tempfile::tempdir().unwrap();

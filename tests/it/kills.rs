@@ -77,7 +77,7 @@ fn kill_until_done(project: &Project, sample: &Sample) {
     assert_equal(project, &sample.expected);
 }
 
-/// Waits until `more` files have come to the storage; `None` if the run ended meanwhile, which has to be a good end.
+/// Waits until the storage has `more` files in addition; `None` if the run ended meanwhile, which has to be a good end.
 fn wait_for_files(running: Vitrine, storage: &Path, more: usize) -> Option<Vitrine> {
     let files = || tree::files(storage).len();
     let before = files();

@@ -1,4 +1,4 @@
-//! A service that keeps running: time goes on where nothing is said, and the ways a run may be told to end by itself.
+//! A service that keeps running: time goes on where nothing is said, and the options by which a run ends by itself.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +61,7 @@ fn a_replayed_past_keeps_its_own_time() {
     silent_night(DurationMs::from_days(300));
 }
 
-/// A case whose deadline and grace end a few seconds after the last record. What was recorded at t came to Kafka `delay`
+/// A case whose deadline and grace end a few seconds after the last record. What was recorded at t reached Kafka `delay`
 /// later, so that its night is now, or lies long ago.
 fn silent_night(delay: DurationMs) {
     let broker = Broker::shared().unwrap();

@@ -10,7 +10,7 @@ use tests::events::Events;
 use tests::oracle;
 use tests::project::Project;
 
-/// Event files that several tests read, and what they must come to.
+/// Event files that several tests read, and the rows expected of them.
 pub(crate) struct Sample {
     pub events: Events,
     pub expected: PathBuf,
@@ -70,7 +70,7 @@ impl Sample {
     }
 }
 
-/// Has the oracle compute what `events` must come to.
+/// Has the oracle compute the rows expected of `events`.
 pub(crate) fn expect(events: &Events, out: &Path) {
     expect_with(events, &events.reference(), out);
 }

@@ -85,9 +85,9 @@ impl Reader {
         }
     }
 
-    /// Whether the end of an input has been told, and no record after it.
+    /// Whether the end of an input has been reported, and no record after it.
     ///
-    /// `Source::unread` knows of an end before it is told.
+    /// `Source::unread` knows of an end before it is reported.
     pub(crate) fn is_at_end(&self, input: usize) -> bool {
         self.at_end.contains(&input)
     }

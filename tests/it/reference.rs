@@ -80,7 +80,7 @@ fn a_customer_moves_while_the_service_runs() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     project
-        .until("the broken file is told of", |_| {
+        .until("the broken file is reported", |_| {
             Ok(!said("stays in force").is_empty())
         })
         .unwrap();
@@ -95,7 +95,7 @@ fn a_customer_moves_while_the_service_runs() {
     events.write("orders.v1", partition as usize, &own).unwrap();
     let territory = "SELECT DISTINCT territory_id FROM facts.order_lines WHERE order_id = 'LAST'";
     project
-        .until("an event is taken in", |project| {
+        .until("an event is ingested", |project| {
             Ok(!project.query(territory)?.is_empty())
         })
         .unwrap();

@@ -87,7 +87,7 @@ fn stops_when_retention_overtakes_it() {
             .contains(&format!(" wanted_offset={next} ")),
         "{error}"
     );
-    // the failure is told once; after that the source says that it is at its end
+    // the failure is reported once; after that the source says that it is at its end
     let ended = reader.poll(1).unwrap_err();
     assert_eq!(ended.kind(), ErrorKind::Internal);
     assert_eq!(

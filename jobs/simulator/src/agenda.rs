@@ -5,8 +5,8 @@ use std::collections::BinaryHeap;
 
 use schemas::time::TimestampMs;
 
-use super::orders::order::Order;
-use super::service::case::Case;
+use super::orders::order::SimulatedOrder;
+use super::service::case::SimulatedCase;
 use super::service::invitation::Invitation;
 
 /// Something that happens at an instant. Customers are indexes into [`super::world::World::customers`].
@@ -17,7 +17,7 @@ pub(crate) enum Action {
         is_emergency: bool,
     },
     /// The next step of an open order.
-    Order(Box<Order>),
+    Order(Box<SimulatedOrder>),
     /// A visit on a day of the run is announced.
     PlanVisit {
         customer: u32,
@@ -33,7 +33,7 @@ pub(crate) enum Action {
         is_planted: bool,
     },
     /// The next step of an open case.
-    Case(Box<Case>),
+    Case(Box<SimulatedCase>),
     AnswerSurvey(Box<Invitation>),
     /// Sample retailers book the sales of the day.
     CloseShops,

@@ -17,7 +17,7 @@ const VALID_BEFORE: DurationMs = DurationMs::from_days(365);
 pub fn write_reference(plan: &Plan, dir: &Path) -> Result<(), Error> {
     plan.validate()?;
     let days = Days::of(plan)?;
-    ReferenceFiles {
+    ReferenceWriter {
         world: &World::build(plan, &days),
         dir,
         valid_from: rfc3339(days.first().start - VALID_BEFORE),
@@ -26,14 +26,15 @@ pub fn write_reference(plan: &Plan, dir: &Path) -> Result<(), Error> {
     .write()
 }
 
-struct ReferenceFiles<'a> {
+/// Writes the reference files of one world.
+struct ReferenceWriter<'a> {
     days: Days,
     world: &'a World,
     dir: &'a Path,
     valid_from: String,
 }
 
-impl ReferenceFiles<'_> {
+impl ReferenceWriter<'_> {
     fn write(&self) -> Result<(), Error> {
         std::fs::create_dir_all(self.dir).map_err(Error::write(self.dir))?;
         self.customers()?;

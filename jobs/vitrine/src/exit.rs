@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use pipeline::error::ErrorKind;
 use schemas::error::Fault;
 
-/// An end of a command that the exit code tells apart from a failure.
+/// An end of a command that has an exit code of its own and is no failure.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// Wrong usage or configuration; whoever called has to change something.

@@ -48,7 +48,7 @@ pub trait AlertRule: Send {
 
     fn input(&self) -> RuleInput;
 
-    /// Takes in what changed: weighted facts (columns of the fact table and `weight`), or revisions of rows (`n` = 0: the row
+    /// Ingests what changed: weighted facts (columns of the fact table and `weight`), or revisions of rows (`n` = 0: the row
     /// is gone).
     fn observe(&mut self, batch: &RecordBatch, now: RuleTime) -> Result<Vec<AlertChange>>;
 
@@ -58,10 +58,10 @@ pub trait AlertRule: Send {
     /// The earliest instant at which [`AlertRule::tick`] could say something (ms UTC, on the clock or live time).
     fn next_timer(&self) -> Option<TimestampMs>;
 
-    /// Open alerts and timers, for a base.
+    /// Open alerts and timers, for a checkpoint.
     fn save(&self) -> Result<Vec<u8>>;
 
-    /// Takes back what [`AlertRule::save`] gave.
+    /// Restores what [`AlertRule::save`] gave.
     fn load(&mut self, bytes: &[u8]) -> Result<()>;
 }
 

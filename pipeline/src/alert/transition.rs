@@ -82,7 +82,7 @@ pub struct AlertChange {
     pub about: AlertScope,
     /// Instant of the first transition of this episode (event time).
     pub first_fired_at: TimestampMs,
-    /// Instant of this transition in event time: when the condition came to hold or ceased to, not when we noticed.
+    /// Instant of this transition in event time: when the condition began or ceased to hold, not when we noticed.
     /// The age limit of deliveries reads it, so that a replay of old events wakes nobody.
     pub transitioned_at: TimestampMs,
     /// Event ids behind it.

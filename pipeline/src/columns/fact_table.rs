@@ -1,20 +1,4 @@
 //! Columns of a fact table, declared once: schema and batches come from the same list.
-//!
-//! ```
-//! use pipeline::columns::{FactColumn, FactTable};
-//!
-//! struct Answer { question_id: String, score: i64 }
-//!
-//! static TABLE: FactTable<Answer> = FactTable::new(
-//!     "Answers of surveys (答卷)",
-//!     &[
-//!         FactColumn::text("question_id", "question (问题)", |answer| &answer.question_id),
-//!         FactColumn::integer("score", "1 to 5 (评分)", |answer| answer.score),
-//!     ],
-//! );
-//! let batch = TABLE.batch(&[Answer { question_id: "Q0".into(), score: 5 }]).unwrap();
-//! assert_eq!((batch.num_rows(), batch.num_columns()), (1, 2));
-//! ```
 
 use std::sync::{Arc, OnceLock};
 
@@ -33,10 +17,10 @@ use super::comment;
 pub struct FactColumn<F: 'static> {
     name: &'static str,
     comment: &'static str,
-    value: Value<F>,
+    value: FactGetter<F>,
 }
 
-enum Value<F: 'static> {
+enum FactGetter<F: 'static> {
     Text(fn(&F) -> &str),
     OptionalText(fn(&F) -> Option<&str>),
     TextList(fn(&F) -> &[Arc<str>]),
@@ -51,7 +35,7 @@ enum Value<F: 'static> {
 
 /// One constructor for each kind of value; `comment` is shown by the catalog.
 impl<F> FactColumn<F> {
-    const fn new(name: &'static str, comment: &'static str, value: Value<F>) -> Self {
+    const fn new(name: &'static str, comment: &'static str, value: FactGetter<F>) -> Self {
         Self {
             name,
             comment,
@@ -60,7 +44,7 @@ impl<F> FactColumn<F> {
     }
 
     pub const fn text(name: &'static str, comment: &'static str, get: fn(&F) -> &str) -> Self {
-        Self::new(name, comment, Value::Text(get))
+        Self::new(name, comment, FactGetter::Text(get))
     }
 
     pub const fn optional_text(
@@ -68,7 +52,7 @@ impl<F> FactColumn<F> {
         comment: &'static str,
         get: fn(&F) -> Option<&str>,
     ) -> Self {
-        Self::new(name, comment, Value::OptionalText(get))
+        Self::new(name, comment, FactGetter::OptionalText(get))
     }
 
     pub const fn text_list(
@@ -76,11 +60,11 @@ impl<F> FactColumn<F> {
         comment: &'static str,
         get: fn(&F) -> &[Arc<str>],
     ) -> Self {
-        Self::new(name, comment, Value::TextList(get))
+        Self::new(name, comment, FactGetter::TextList(get))
     }
 
     pub const fn integer(name: &'static str, comment: &'static str, get: fn(&F) -> i64) -> Self {
-        Self::new(name, comment, Value::Integer(get))
+        Self::new(name, comment, FactGetter::Integer(get))
     }
 
     pub const fn optional_integer(
@@ -88,7 +72,7 @@ impl<F> FactColumn<F> {
         comment: &'static str,
         get: fn(&F) -> Option<i64>,
     ) -> Self {
-        Self::new(name, comment, Value::OptionalInteger(get))
+        Self::new(name, comment, FactGetter::OptionalInteger(get))
     }
 
     /// An instant, given in ms UTC.
@@ -97,7 +81,7 @@ impl<F> FactColumn<F> {
         comment: &'static str,
         get: fn(&F) -> TimestampMs,
     ) -> Self {
-        Self::new(name, comment, Value::Instant(get))
+        Self::new(name, comment, FactGetter::Instant(get))
     }
 
     /// An instant that may be unknown, given in ms UTC.
@@ -106,12 +90,12 @@ impl<F> FactColumn<F> {
         comment: &'static str,
         get: fn(&F) -> Option<TimestampMs>,
     ) -> Self {
-        Self::new(name, comment, Value::OptionalInstant(get))
+        Self::new(name, comment, FactGetter::OptionalInstant(get))
     }
 
     /// A DECIMAL(38, 6), given as its mantissa in millionths.
     pub const fn decimal(name: &'static str, comment: &'static str, get: fn(&F) -> i128) -> Self {
-        Self::new(name, comment, Value::Decimal(get))
+        Self::new(name, comment, FactGetter::Decimal(get))
     }
 
     /// A DECIMAL(38, 6) that may be unknown, given as its mantissa in millionths.
@@ -120,25 +104,25 @@ impl<F> FactColumn<F> {
         comment: &'static str,
         get: fn(&F) -> Option<i128>,
     ) -> Self {
-        Self::new(name, comment, Value::OptionalDecimal(get))
+        Self::new(name, comment, FactGetter::OptionalDecimal(get))
     }
 
     pub const fn flag(name: &'static str, comment: &'static str, get: fn(&F) -> bool) -> Self {
-        Self::new(name, comment, Value::Flag(get))
+        Self::new(name, comment, FactGetter::Flag(get))
     }
 
     fn field(&self) -> Field {
         let (data_type, nullable) = match self.value {
-            Value::Text(_) => (DataType::Utf8, false),
-            Value::OptionalText(_) => (DataType::Utf8, true),
-            Value::TextList(_) => (DataType::List(Arc::new(list_item())), false),
-            Value::Integer(_) => (DataType::Int64, false),
-            Value::OptionalInteger(_) => (DataType::Int64, true),
-            Value::Instant(_) => (utc_microseconds(), false),
-            Value::OptionalInstant(_) => (utc_microseconds(), true),
-            Value::Decimal(_) => (DataType::Decimal128(38, 6), false),
-            Value::OptionalDecimal(_) => (DataType::Decimal128(38, 6), true),
-            Value::Flag(_) => (DataType::Boolean, false),
+            FactGetter::Text(_) => (DataType::Utf8, false),
+            FactGetter::OptionalText(_) => (DataType::Utf8, true),
+            FactGetter::TextList(_) => (DataType::List(Arc::new(list_item())), false),
+            FactGetter::Integer(_) => (DataType::Int64, false),
+            FactGetter::OptionalInteger(_) => (DataType::Int64, true),
+            FactGetter::Instant(_) => (utc_microseconds(), false),
+            FactGetter::OptionalInstant(_) => (utc_microseconds(), true),
+            FactGetter::Decimal(_) => (DataType::Decimal128(38, 6), false),
+            FactGetter::OptionalDecimal(_) => (DataType::Decimal128(38, 6), true),
+            FactGetter::Flag(_) => (DataType::Boolean, false),
         };
         Field::new(self.name, data_type, nullable).with_metadata(comment(self.comment))
     }
@@ -146,35 +130,37 @@ impl<F> FactColumn<F> {
     fn array(&self, facts: &[F]) -> Result<ArrayRef, ArrowError> {
         let rows = facts.iter();
         Ok(match self.value {
-            Value::Text(get) => Arc::new(StringArray::from_iter_values(rows.map(get))),
-            Value::OptionalText(get) => Arc::new(rows.map(get).collect::<StringArray>()),
-            Value::TextList(get) => {
+            FactGetter::Text(get) => Arc::new(StringArray::from_iter_values(rows.map(get))),
+            FactGetter::OptionalText(get) => Arc::new(rows.map(get).collect::<StringArray>()),
+            FactGetter::TextList(get) => {
                 let mut lists = ListBuilder::new(StringBuilder::new()).with_field(list_item());
                 for texts in rows.map(get) {
                     lists.append_value(texts.iter().map(Some));
                 }
                 Arc::new(lists.finish())
             }
-            Value::Integer(get) => Arc::new(Int64Array::from_iter_values(rows.map(get))),
-            Value::OptionalInteger(get) => Arc::new(rows.map(get).collect::<Int64Array>()),
-            Value::Instant(get) => Arc::new(
+            FactGetter::Integer(get) => Arc::new(Int64Array::from_iter_values(rows.map(get))),
+            FactGetter::OptionalInteger(get) => Arc::new(rows.map(get).collect::<Int64Array>()),
+            FactGetter::Instant(get) => Arc::new(
                 TimestampMicrosecondArray::from_iter_values(rows.map(|fact| get(fact).as_micros()))
                     .with_timezone("UTC"),
             ),
-            Value::OptionalInstant(get) => Arc::new(
+            FactGetter::OptionalInstant(get) => Arc::new(
                 rows.map(|fact| get(fact).map(TimestampMs::as_micros))
                     .collect::<TimestampMicrosecondArray>()
                     .with_timezone("UTC"),
             ),
-            Value::Decimal(get) => Arc::new(
+            FactGetter::Decimal(get) => Arc::new(
                 Decimal128Array::from_iter_values(rows.map(get)).with_precision_and_scale(38, 6)?,
             ),
-            Value::OptionalDecimal(get) => Arc::new(
+            FactGetter::OptionalDecimal(get) => Arc::new(
                 rows.map(get)
                     .collect::<Decimal128Array>()
                     .with_precision_and_scale(38, 6)?,
             ),
-            Value::Flag(get) => Arc::new(BooleanArray::from_iter(rows.map(|fact| Some(get(fact))))),
+            FactGetter::Flag(get) => {
+                Arc::new(BooleanArray::from_iter(rows.map(|fact| Some(get(fact)))))
+            }
         })
     }
 }
@@ -189,6 +175,28 @@ fn utc_microseconds() -> DataType {
 }
 
 /// A fact table: what it holds and its columns.
+///
+/// ```
+/// use pipeline::columns::{Columns, FactColumn, FactTable};
+///
+/// struct Answer {
+///     question_id: String,
+///     score: i64,
+/// }
+///
+/// static TABLE: FactTable<Answer> = FactTable::new(
+///     "Answers of surveys (答卷)",
+///     &[
+///         FactColumn::text("question_id", "question (问题)", |answer| &answer.question_id),
+///         FactColumn::integer("score", "1 to 5 (评分)", |answer| answer.score),
+///     ],
+/// );
+///
+/// let batch = TABLE.batch(&[Answer { question_id: "Q0".into(), score: 5 }]).unwrap();
+/// assert_eq!(batch.schema(), TABLE.schema());
+/// assert_eq!(Columns::of(&batch).integer("score").unwrap().get(0), Some(5));
+/// assert_eq!(TABLE.schema().field(1).metadata()["comment"], "1 to 5 (评分)");
+/// ```
 pub struct FactTable<F: 'static> {
     comment: &'static str,
     columns: &'static [FactColumn<F>],

@@ -207,7 +207,7 @@ impl FlagColumn<'_> {
 pub struct ListColumn<'a>(&'a ListArray);
 
 impl<'a> ListColumn<'a> {
-    /// The columns of the items of all rows; [`ListColumn::range`] tells which belong to a row.
+    /// The columns of the items of all rows; [`ListColumn::range`] says which belong to a row.
     pub fn items(&self) -> Columns<'a> {
         let items = self.0.values().as_struct();
         Columns {

@@ -66,7 +66,7 @@ impl Counters {
     }
 }
 
-/// What a base keeps of a judge.
+/// What a checkpoint keeps of a judge.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct JudgeState {
     pub highest: Option<TimestampMs>,

@@ -56,7 +56,7 @@ impl KnownIds {
         self.by_hash.is_empty()
     }
 
-    /// Hashes and times, for a base.
+    /// Hashes and times, for a checkpoint.
     pub fn save(&self) -> Vec<(u128, TimestampMs)> {
         let mut ids: Vec<_> = self.by_hash.iter().map(|(&id, &at)| (id, at)).collect();
         ids.sort_unstable();

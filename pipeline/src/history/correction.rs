@@ -62,7 +62,7 @@ pub struct CorrectionOutcome {
 }
 
 impl Corrections {
-    /// Takes in the accepted events of a batch.
+    /// Ingests the accepted events of a batch.
     pub fn apply<'a>(
         &mut self,
         events: impl IntoIterator<Item = Correction<'a>>,

@@ -1,4 +1,4 @@
-//! Histories by key, and the difference between what held before and what holds now.
+//! Histories by key, and the changelog from the facts that held before to those that hold now.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub const WEIGHT: &str = "weight";
 /// Name of the column with the local day of a fact's instant, the key of its pane.
 pub const PANE: &str = "pane";
 
-/// Keys with their histories, as they stand in a base.
+/// Keys with their histories, as they stand in a checkpoint.
 type Histories<K, H> = Vec<(K, H)>;
 
 /// Weighted facts of one run.
@@ -38,7 +38,7 @@ pub trait KeyedOperator<R>: Send {
     fn topics(&self) -> TopicSet;
     /// Columns of its fact table, then [`PANE`] and [`WEIGHT`].
     fn schema(&self) -> SchemaRef;
-    /// Takes in a batch of accepted events, without the rows marked in `skip`, and takes out corrected ones.
+    /// Ingests a batch of accepted events, without the rows marked in `skip`, and removes corrected ones.
     fn insert(
         &mut self,
         topic: Topic,
@@ -48,7 +48,7 @@ pub trait KeyedOperator<R>: Send {
     ) -> Result<()>;
     /// Keys that read one of `dependencies` run again.
     fn touch_readers(&mut self, dependencies: &[Arc<str>]);
-    /// Every key runs again (new reference data, or after loading a base).
+    /// Every key runs again (new reference data, or after restoring a checkpoint).
     fn touch_all(&mut self);
     /// Runs the touched keys and those whose timer the clock has reached.
     fn run(&mut self, clock: TimestampMs, reference: &R) -> Result<Option<Changelog>>;
@@ -57,7 +57,7 @@ pub trait KeyedOperator<R>: Send {
     /// The earliest timer.
     fn next_timer(&self) -> Option<TimestampMs>;
     fn save(&self) -> Result<Vec<u8>>;
-    /// Takes back what [`KeyedOperator::save`] gave and marks every key as touched: facts are computed anew.
+    /// Restores what [`KeyedOperator::save`] gave and marks every key as touched: facts are computed anew.
     fn load(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
@@ -142,14 +142,14 @@ impl<O: Operator> KeyedHistory<O> {
             return;
         };
         let mut facts = Vec::with_capacity(slot.facts.len() + 1);
-        let mut call = OperatorContext::new(clock, reference);
+        let mut context = OperatorContext::new(clock, reference);
         self.operator
-            .facts(key, &slot.history, &mut call, &mut facts);
+            .facts(key, &slot.history, &mut context, &mut facts);
         facts.sort_unstable();
-        difference(&slot.facts, &facts, out);
+        append_changelog(&slot.facts, &facts, out);
         slot.facts = facts;
 
-        let (reads, timer) = call.into_requests();
+        let (reads, timer) = context.into_requests();
         if slot.timer != timer {
             if let Some(old) = slot.timer {
                 self.timers.remove(&(old, key.clone()));
@@ -287,17 +287,17 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
             return Ok(None);
         }
         let (facts, weights): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
-        let public: Vec<bool> = facts
+        let is_public: Vec<bool> = facts
             .iter()
             .map(|fact| self.operator.is_public(fact))
             .collect();
-        let facts = self.batch(&facts, weights)?;
-        let public = if public.iter().all(|&mine| mine) {
-            facts.clone()
+        let all = self.batch(&facts, weights)?;
+        let public = if is_public.iter().all(|&of_this_shard| of_this_shard) {
+            all.clone()
         } else {
-            filter_record_batch(&facts, &BooleanArray::from(public))?
+            filter_record_batch(&all, &BooleanArray::from(is_public))?
         };
-        Ok(Some(Changelog { facts, public }))
+        Ok(Some(Changelog { facts: all, public }))
     }
 
     fn keys(&self) -> usize {
@@ -335,8 +335,8 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
     }
 }
 
-/// The multiset difference of two sorted lists, as weights.
-fn difference<F: Fact>(before: &[F], after: &[F], out: &mut Vec<(F, i64)>) {
+/// Appends the multiset difference of two sorted lists, as weights.
+fn append_changelog<F: Fact>(before: &[F], after: &[F], out: &mut Vec<(F, i64)>) {
     let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
     loop {
         match (old.peek(), new.peek()) {

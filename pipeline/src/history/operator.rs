@@ -47,7 +47,7 @@ impl<'a, R> OperatorContext<'a, R> {
         }
     }
 
-    /// Declares that the answer depends on `dependency` (a SKU whose list price was looked up): when it changes, the key runs again.
+    /// Declares that the facts depend on `dependency` (a SKU whose list price was looked up): when it changes, the key runs again.
     pub fn read(&mut self, dependency: &Arc<str>) {
         if !self.reads.contains(dependency) {
             self.reads.push(dependency.clone());
@@ -74,6 +74,134 @@ pub trait Fact: Clone + Ord + Send + 'static {
 }
 
 /// A pure function from the history of one key to facts; see the module's page.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use arrow::record_batch::RecordBatch;
+/// use pipeline::columns::{Columns, FactColumn, FactTable};
+/// use pipeline::error::Result;
+/// use pipeline::history::{
+///     Fact, HistoryEntry, KeyedHistory, KeyedOperator, Operator, OperatorContext, ReferenceState,
+/// };
+/// use pipeline::time::Zone;
+/// use schemas::event::{EventBatchBuilder, Limits, Place, Topic, TopicSet, decode};
+/// use schemas::time::TimestampMs;
+///
+/// #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// struct FirstOrder {
+///     customer_id: Arc<str>,
+///     placed_at: TimestampMs,
+/// }
+///
+/// static TABLE: FactTable<FirstOrder> = FactTable::new(
+///     "First order of each customer (首单)",
+///     &[
+///         FactColumn::text("customer_id", "customer (客户)", |fact| &fact.customer_id),
+///         FactColumn::instant("placed_at", "when it was placed (下单时间)", |fact| fact.placed_at),
+///     ],
+/// );
+///
+/// impl Fact for FirstOrder {
+///     fn table() -> &'static FactTable<Self> {
+///         &TABLE
+///     }
+///     fn instant(&self) -> TimestampMs {
+///         self.placed_at
+///     }
+/// }
+///
+/// struct FirstOrders;
+///
+/// impl Operator for FirstOrders {
+///     type Reference = NoReference;
+///     type Key = Arc<str>;
+///     type Event = ();
+///     type Fact = FirstOrder;
+///
+///     fn name(&self) -> &'static str {
+///         "first_orders"
+///     }
+///     fn topics(&self) -> TopicSet {
+///         Topic::Orders.into()
+///     }
+///     fn project(
+///         &self,
+///         _topic: Topic,
+///         batch: &RecordBatch,
+///         emit: &mut dyn FnMut(usize, Arc<str>, ()),
+///     ) -> Result<()> {
+///         let columns = Columns::of(batch);
+///         let event_type = columns.text("event_type")?;
+///         let customer_id = columns.text("customer_id")?;
+///         for row in (0..batch.num_rows()).filter(|&row| event_type.is(row, "order.placed")) {
+///             if let Some(customer) = customer_id.shared(row) {
+///                 emit(row, customer, ());
+///             }
+///         }
+///         Ok(())
+///     }
+///     fn facts(
+///         &self,
+///         customer_id: &Arc<str>,
+///         history: &[HistoryEntry<()>],
+///         _context: &mut OperatorContext<'_, NoReference>,
+///         out: &mut Vec<FirstOrder>,
+///     ) {
+///         out.extend(history.first().map(|entry| FirstOrder {
+///             customer_id: customer_id.clone(),
+///             placed_at: entry.stamp.occurred_at,
+///         }));
+///     }
+/// }
+///
+/// let zone = Zone(chrono_tz::Asia::Shanghai);
+/// let mut operator: Box<dyn KeyedOperator<NoReference>> =
+///     Box::new(KeyedHistory::new(FirstOrders, zone));
+/// // Rows of the changelog after one more order of customer C1.
+/// let mut place_order = |event_id: &str, placed_at: i64| {
+///     let record = format!(
+///         r#"{{"event_id":"{event_id}","event_type":"order.placed","schema_version":1,
+///         "occurred_at":{placed_at},"recorded_at":{placed_at},"customer_id":"C1","order_id":"O1",
+///         "lines":[{{"line_no":1,"sku_id":"S1","requested_qty":3}}]}}"#
+///     );
+///     let event = decode(Topic::Orders, Some(record.as_bytes()), &Limits::default()).unwrap();
+///     let mut events = EventBatchBuilder::new(Topic::Orders);
+///     events.append(&event, &Place { partition: 0, offset: 0, timestamp: None });
+///     operator.insert(Topic::Orders, &events.finish(), &[false], &[]).unwrap();
+///     let changelog = operator.run(TimestampMs::from_ms(placed_at), &NoReference).unwrap();
+///     changelog.map_or(0, |changelog| changelog.facts.num_rows())
+/// };
+/// assert_eq!(place_order("e-2", 1_767_661_200_000), 1);
+/// // An earlier order arrives late: the first fact is retracted (weight -1), another holds (weight +1).
+/// assert_eq!(place_order("e-1", 1_767_657_600_000), 2);
+/// // A later order changes nothing.
+/// assert_eq!(place_order("e-3", 1_767_664_800_000), 0);
+///
+/// /// No reference data and no list prices.
+/// struct NoReference;
+///
+/// impl ReferenceState for NoReference {
+///     fn apply(
+///         &mut self,
+///         _topic: Topic,
+///         _batch: &RecordBatch,
+///         _skip: &[bool],
+///         _removed: &[Arc<str>],
+///     ) -> Result<Vec<Arc<str>>> {
+///         Ok(Vec::new())
+///     }
+///     fn as_of(&self, _instant: TimestampMs) -> Result<Vec<(&'static str, RecordBatch)>> {
+///         Ok(Vec::new())
+///     }
+///     fn save(&self) -> Result<Vec<u8>> {
+///         Ok(Vec::new())
+///     }
+///     fn load(&mut self, _bytes: &[u8]) -> Result<()> {
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Operator: Send + 'static {
     type Reference: ReferenceState;
     type Key: Clone + Eq + Ord + Hash + Send + Serialize + DeserializeOwned;
@@ -100,7 +228,7 @@ pub trait Operator: Send + 'static {
         &self,
         key: &Self::Key,
         history: &[HistoryEntry<Self::Event>],
-        call: &mut OperatorContext<'_, Self::Reference>,
+        context: &mut OperatorContext<'_, Self::Reference>,
         out: &mut Vec<Self::Fact>,
     );
 
@@ -112,8 +240,8 @@ pub trait Operator: Send + 'static {
 
 /// What every shard knows beside its keys: versioned reference data and what the global topic says (list prices).
 pub trait ReferenceState: Send + 'static {
-    /// Takes in accepted events of `topic` but those whose row is marked in `skip`, and takes out `removed` event ids.
-    /// Answers which dependencies (see [`OperatorContext::read`]) have changed.
+    /// Ingests accepted events of `topic` but those whose row is marked in `skip`, and removes `removed` event ids.
+    /// Returns which dependencies (see [`OperatorContext::read`]) have changed.
     fn apply(
         &mut self,
         topic: Topic,
@@ -125,8 +253,8 @@ pub trait ReferenceState: Send + 'static {
     /// Tables `asof.<name>` as they stand at `instant`, for `shard.sql` and `public.sql`.
     fn as_of(&self, instant: TimestampMs) -> Result<Vec<(&'static str, RecordBatch)>>;
 
-    /// What it learnt from events, for a base (reference data are files and not part of it).
+    /// What it learnt from events, for a checkpoint (reference data are files and not part of it).
     fn save(&self) -> Result<Vec<u8>>;
-    /// Takes back what [`ReferenceState::save`] gave.
+    /// Restores what [`ReferenceState::save`] gave.
     fn load(&mut self, bytes: &[u8]) -> Result<()>;
 }

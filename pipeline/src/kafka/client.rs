@@ -65,9 +65,9 @@ impl ClientContext for Events {
 
 impl ConsumerContext for Events {}
 
-/// Serves some of the client's own events: logs, errors, and what [`Events`] wants to hear.
+/// Serves some of the client's own events: logs, errors, and what [`Events`] keeps.
 ///
-/// Some and not all: a poll that served a log line answers as if the queue were empty, so its end cannot be told.
+/// Some and not all: a poll that served a log line answers as if the queue were empty, so its end cannot be seen.
 pub(crate) fn serve_events(
     consumer: &KafkaConsumer,
 ) -> impl Iterator<Item = Result<BorrowedMessage<'_>, KafkaError>> {
@@ -218,7 +218,7 @@ pub fn partition_counts(settings: &KafkaSettings, topics: &[&str]) -> Result<Vec
 
 /// The offsets at which the inputs end now, as a reader of committed transactions sees them.
 ///
-/// An input has been read that far when its reader has come to its end at this offset or a later one, or a record of that
+/// An input has been read that far when its reader has reached its end at this offset or a later one, or a record of that
 /// offset or a later one has come.
 pub fn end_offsets(settings: &KafkaSettings, inputs: &[TopicPartition]) -> Result<Vec<i64>> {
     Client::new(settings)?.offsets(inputs, Offset::End)

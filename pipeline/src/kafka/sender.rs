@@ -124,12 +124,12 @@ impl RecordSender {
         self.deliveries.0.delivered.load(Ordering::Relaxed)
     }
 
-    /// Waits until every record has been confirmed or refused; `told` is called while waiting.
-    pub fn finish(self, mut told: impl FnMut(u64)) -> Result<u64> {
+    /// Waits until every record has been confirmed or refused; meanwhile `report_delivered` receives the number confirmed so far.
+    pub fn finish(self, mut report_delivered: impl FnMut(u64)) -> Result<u64> {
         while self.producer.in_flight_count() > 0 {
             self.producer.poll(SLICE);
             self.first_refusal()?;
-            told(self.delivered());
+            report_delivered(self.delivered());
         }
         self.first_refusal()?;
         Ok(self.delivered())

@@ -38,7 +38,7 @@ pub(crate) async fn ensure_topics<'a>(
                 return Err(Error::new(ErrorKind::Configuration, message));
             }
             Err((topic, reason)) if create => return Err(not_created(&topic, reason)),
-            // Who may not create topics is not told whether they exist.
+            // Who may not create topics gets no answer whether they exist.
             Err(_) => {}
         }
     }

@@ -9,13 +9,13 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode};
 
 use super::error;
-use super::protocol::{self, Found, Goal, ProtocolStep, PutAnswer};
+use super::protocol::{self, Found, ProtocolStep, PutAnswer, PutPurpose};
 use super::record::{ClaimId, Damage, LogRecord, OtherVersion, RecordKind, Unreadable, decode};
 use super::store::{LogFolder, get_if_there, number_of, unless_missing};
 use crate::error::{Error, Result};
 use crate::time::{Backoff, retry};
 
-/// Enough for a store that restarts, short enough to tell an operator at start that the storage is wrong.
+/// Enough for a store that restarts, short enough to report at start that the storage is wrong.
 pub(super) const AT_START: Backoff = Backoff {
     limit: Duration::from_secs(10),
     ..Backoff::doubling_from(Duration::from_millis(20))
@@ -98,13 +98,13 @@ impl Objects {
     /// Puts `bytes` as record `number` until it is known who stands there ([`protocol`]).
     pub(super) async fn put_record(
         &self,
-        goal: Goal,
+        purpose: PutPurpose,
         mine: ClaimId,
         number: u64,
         bytes: &Bytes,
     ) -> Result<PutOutcome> {
         retry(self.backoff, "putting a record", async || {
-            self.try_put(goal, mine, number, bytes).await
+            self.try_put(purpose, mine, number, bytes).await
         })
         .await
     }
@@ -112,7 +112,7 @@ impl Objects {
     /// One try; an error that may be retried means: put again.
     async fn try_put(
         &self,
-        goal: Goal,
+        purpose: PutPurpose,
         mine: ClaimId,
         number: u64,
         bytes: &Bytes,
@@ -130,7 +130,7 @@ impl Objects {
         if step == ProtocolStep::Read {
             let found;
             (found, there) = self.find(number, bytes).await?;
-            step = protocol::after_read(goal, mine, found);
+            step = protocol::after_read(purpose, mine, found);
         }
         match (step, there) {
             (ProtocolStep::Held, _) => Ok(PutOutcome::Held),

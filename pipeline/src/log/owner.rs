@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::chain::Chain;
 use super::error;
 use super::objects::{Objects, PutOutcome};
-use super::protocol::{self, Goal, ProtocolStep};
+use super::protocol::{self, ProtocolStep, PutPurpose};
 use super::record::{ClaimId, LogPosition, RecordKind, RecordPlace, encode};
 use super::recover::{Recovered, extended, read_chain};
 use crate::error::Result;
@@ -60,7 +60,7 @@ impl Log {
             let place = place(&objects, RecordKind::Claim, number, claim, chain.last.hash);
             let (bytes, hash) = encode(place, owner.as_bytes());
             match objects
-                .put_record(Goal::Claim, claim, number, &bytes)
+                .put_record(PutPurpose::Claim, claim, number, &bytes)
                 .await?
             {
                 PutOutcome::Held => {
@@ -110,7 +110,7 @@ impl Log {
         let (bytes, hash) = encode(place, &payload);
         match self
             .objects
-            .put_record(Goal::Append, self.chain.claim, number, &bytes)
+            .put_record(PutPurpose::Append, self.chain.claim, number, &bytes)
             .await?
         {
             PutOutcome::Held => {}

@@ -14,7 +14,7 @@
 //! | exists            | my claim, other bytes | stop               | stop                           |
 //! | exists            | damaged               | stop               | stop                           |
 //!
-//! An unanswered put is put again, not read: the store then answers "exists" only for what it has made durable, and
+//! A put without an answer is repeated, not read: the store then answers "exists" only for what it has made durable, and
 //! two identical puts cannot make two records.
 //!
 //! A record of another version of this program is another owner's, since mine is of my version.
@@ -23,7 +23,7 @@ use super::record::{ClaimId, Damage, OtherVersion};
 
 /// What the caller wants at the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Goal {
+pub(super) enum PutPurpose {
     /// Extend the chain under the claim it holds.
     Append,
     /// Become the owner.
@@ -86,15 +86,15 @@ pub(super) fn after_put(answer: PutAnswer) -> ProtocolStep {
 }
 
 /// The step after reading a number at which a put found something; `mine` is the claim under which I put.
-pub(super) fn after_read(goal: Goal, mine: ClaimId, found: Found) -> ProtocolStep {
-    match (goal, found) {
+pub(super) fn after_read(purpose: PutPurpose, mine: ClaimId, found: Found) -> ProtocolStep {
+    match (purpose, found) {
         (_, Found::Mine) => ProtocolStep::Held,
         (_, Found::Nothing) => ProtocolStep::PutAgain,
         (_, Found::Damaged(damage)) => ProtocolStep::Stop(damage),
         (_, Found::Other { claim }) if claim == mine => ProtocolStep::TwoWriters,
-        (Goal::Claim, Found::Other { .. }) => ProtocolStep::Ingest,
-        (Goal::Claim, Found::OtherVersion(found)) => ProtocolStep::Refuse(found),
-        (Goal::Append, Found::Other { .. } | Found::OtherVersion(_)) => ProtocolStep::Fenced,
+        (PutPurpose::Claim, Found::Other { .. }) => ProtocolStep::Ingest,
+        (PutPurpose::Claim, Found::OtherVersion(found)) => ProtocolStep::Refuse(found),
+        (PutPurpose::Append, Found::Other { .. } | Found::OtherVersion(_)) => ProtocolStep::Fenced,
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) fn after_read(goal: Goal, mine: ClaimId, found: Found) -> ProtocolSte
 pub(super) fn at_end(mine: ClaimId, found: Found) -> ProtocolStep {
     match found {
         Found::Nothing => ProtocolStep::Held,
-        other => after_read(Goal::Append, mine, other),
+        other => after_read(PutPurpose::Append, mine, other),
     }
 }
 
@@ -137,11 +137,11 @@ mod tests {
 
     #[test]
     fn every_finding_has_its_step() {
-        use Goal::{Append, Claim};
+        use PutPurpose::{Append, Claim};
         let damaged = || Found::Damaged(Damage::Header);
         let other = |claim| Found::Other { claim };
         let version = OtherVersion::Format(9);
-        for (goal, found, step) in [
+        for (purpose, found, step) in [
             (Append, Found::Mine, ProtocolStep::Held),
             (Claim, Found::Mine, ProtocolStep::Held),
             (Append, Found::Nothing, ProtocolStep::PutAgain),
@@ -162,9 +162,9 @@ mod tests {
             (Claim, damaged(), ProtocolStep::Stop(Damage::Header)),
         ] {
             assert_eq!(
-                after_read(goal, MINE, found.clone()),
+                after_read(purpose, MINE, found.clone()),
                 step,
-                "{goal:?} {found:?}"
+                "{purpose:?} {found:?}"
             );
         }
     }

@@ -12,7 +12,7 @@
 //!
 //! Two numbers say how to read a record. [`FORMAT`] is the version of the frame and the header; the layout is the version of
 //! the payload, and each log has its own. [`decode`] compares both before it looks at the payload, so nobody interprets
-//! bytes of another version. Frame and hash are the same in every format: any version can tell a record of another one
+//! bytes of another version. Frame and hash are the same in every format: any version can distinguish a record of another one
 //! from a damaged record.
 
 use bytes::Bytes;
@@ -199,7 +199,7 @@ pub(super) struct RecordPlace {
 /// Encodes a record and returns its bytes with its hash.
 pub(super) fn encode(place: RecordPlace, payload: &[u8]) -> (Bytes, [u8; 32]) {
     // Compressing into memory fails only for lack of memory or a bad level; the level is a constant. Should it fail all
-    // the same, the payload stands as it is: decoding tells by the lengths.
+    // the same, the payload stands as it is: decoding decides by the lengths.
     let compressed = zstd::bulk::compress(payload, COMPRESSION_LEVEL).unwrap_or_default();
     let smaller = !compressed.is_empty() && compressed.len() < payload.len();
     let stored: &[u8] = if smaller { &compressed } else { payload };

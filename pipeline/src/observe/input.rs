@@ -11,7 +11,7 @@ use crate::error::Error;
 pub(crate) struct KafkaUnreachable<'a> {
     pub lasted: Duration,
     pub error: &'a dyn Display,
-    /// The newest trouble that the client itself has told of.
+    /// The newest trouble that the client itself has reported.
     pub reason: Option<&'a str>,
 }
 

@@ -112,7 +112,7 @@ fn context_over(facts: &str, input: &Arc<PaneInput>) -> Result<SessionContext, D
 
 /// Checks that the plan is linear and makes pane and weight further keys of it.
 ///
-/// By linearity the sums of the facts of weight −1 are subtracted from those of weight +1, so the texts need not know.
+/// By linearity the sums of the facts of weight −1 are subtracted from those of weight +1, so the queries need not know.
 fn with_pane_and_weight(plan: LogicalPlan) -> Result<(LogicalPlan, usize)> {
     let LogicalPlan::Projection(projection) = plan else {
         return refuse("it must be one SELECT … GROUP BY, without ORDER BY, LIMIT or DISTINCT");
@@ -230,7 +230,7 @@ fn check_aggregates(aggregate: &Aggregate) -> Result<()> {
                 .unwrap_or(true);
             if volatile || has_subquery(argument) {
                 return refuse(format!(
-                    "{argument} is not a function of the fact alone, so it could not be taken back"
+                    "{argument} is not a function of the fact alone, so it could not be retracted"
                 ));
             }
         }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `stream.sql` is **linear** (only `SUM` and `COUNT`, see [`LinearPlan`]): its result over a union is the sum of its
-//! results. So a fact of weight −1 takes back what the same fact of weight +1 gave, panes merge across batches in any
+//! results. So a fact of weight −1 retracts what the same fact of weight +1 gave, panes merge across batches in any
 //! order, and the state is a plain table.
 
 mod input;

@@ -50,7 +50,7 @@ pub(super) struct Draft {
 }
 
 impl Machine {
-    /// Everything that the next epoch says, given what its rounds came to.
+    /// Everything that the next epoch says, given the results of its rounds.
     pub(super) fn assemble(&mut self, rounds: Vec<RoundRows>, now: Now) -> Result<Draft> {
         let epoch = self.durable.state.epoch + 1;
         let mut rows = TableRows::default();
@@ -231,7 +231,7 @@ impl Machine {
         Ok(self.durable.grid.change(days))
     }
 
-    /// Whether the feed has days to tell of.
+    /// Whether the feed has days to send.
     pub(super) fn has_feed_days(&self) -> bool {
         let grid = &self.durable.grid;
         grid.is_dirty() || self.next_complete_day() > grid.last_complete()

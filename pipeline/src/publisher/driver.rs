@@ -12,10 +12,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::assemble::{OWN_ALERTS, alerts_of_seal};
-use super::event::{Action, Event, Now, SealedRecord};
+use super::event::{Now, PublisherAction, PublisherEvent, SealedRecord};
 use super::io::EpochIo;
-use super::lifecycle::{Facts, Stage};
-use super::machine::{Given, Machine};
+use super::lifecycle::{LifecycleConditions, LifecycleStage};
+use super::machine::{Machine, MachineParts};
 use super::needs::StorageNeeds;
 use super::record::{EpochRecord, PublisherCheckpoint};
 use super::settings::{PublisherSettings, RunSummary, Sinks, Until};
@@ -24,9 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, LogReader, RecordKind, Recovered};
 use crate::observe::OpenEpochFound;
 use crate::round::{Evaluator, Metric};
-use crate::shard::{
-    Backlog, LAYOUT as SEAL_LAYOUT, ShardCommand, ShardReport, decode_seal, shard_log,
-};
+use crate::shard::{Backlog, SEAL_LAYOUT, ShardCommand, ShardReport, decode_seal, shard_log};
 use crate::sink::{AlertDelivery, RecordDelivery, SinkEvent};
 use crate::table::{TableSpec, Tables};
 use crate::time::wall;
@@ -37,10 +35,10 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(2);
 const LAST_ALERTS: Duration = Duration::from_secs(10);
 /// How long an ending process waits until its records are in Kafka.
 const LAST_RECORDS: Duration = Duration::from_secs(120);
-/// How often a stage of the end looks again.
+/// How often a lifecycle stage after the last epoch looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// What the publisher sends to and hears from while it runs.
+/// The channels of a running publisher.
 pub struct Channels {
     /// To each shard.
     pub commands: Vec<Sender<ShardCommand>>,
@@ -67,7 +65,7 @@ pub struct Publisher {
     io: Option<EpochIo>,
     delivery: Delivery,
     until: Until,
-    stage: Stage,
+    stage: LifecycleStage,
     running_shards: usize,
     closes_at: Option<Instant>,
     needs: watch::Sender<StorageNeeds>,
@@ -76,7 +74,8 @@ pub struct Publisher {
     tables: Arc<Tables>,
 }
 
-type Work = BoxFuture<'static, (EpochIo, Result<Option<Event>>)>;
+/// The action under way; it gives the [`EpochIo`] back.
+type RunningAction = BoxFuture<'static, (EpochIo, Result<Option<PublisherEvent>>)>;
 
 impl Publisher {
     /// Restores checkpoint and records and makes tables that do not exist yet. An intent without its epoch record is rolled
@@ -107,7 +106,7 @@ impl Publisher {
         let schemas = by_name
             .iter()
             .map(|(name, spec)| (name.clone(), spec.schema.clone()));
-        let given = Given {
+        let parts = MachineParts {
             metrics: metrics.clone(),
             schemas: schemas.collect(),
             feed: sinks.feed.clone(),
@@ -117,8 +116,14 @@ impl Publisher {
             settings,
         };
         let next_record = log.last().number + 1;
-        let evaluator = Evaluator::new(given.settings.zone);
-        let machine = Machine::restore(given, checkpoint, &recovered.records, next_record, now())?;
+        let evaluator = Evaluator::new(parts.settings.zone);
+        let machine = Machine::restore(
+            parts,
+            checkpoint,
+            &recovered.records,
+            next_record,
+            read_now(),
+        )?;
         for (epoch, file) in machine.undelivered() {
             delivery.records.deliver(*epoch, file.clone());
         }
@@ -143,7 +148,7 @@ impl Publisher {
             }),
             delivery,
             until,
-            stage: Stage::Running,
+            stage: LifecycleStage::Running,
             running_shards: 0,
             closes_at: None,
             needs: watch::channel(StorageNeeds::default()).0,
@@ -160,7 +165,7 @@ impl Publisher {
         self.tables.clone()
     }
 
-    fn tell_needs(&self) {
+    fn report_needs(&self) {
         let cursors = self.delivery.alerts.durable_cursors();
         self.needs.send_replace(StorageNeeds {
             claim: Some(self.claim),
@@ -206,7 +211,8 @@ impl Publisher {
                     bytes: entry.payload.len(),
                     seal: Arc::new(decode_seal(shard, &entry.payload)?),
                 };
-                self.machine.apply(Event::Sealed(sealed), now())?;
+                self.machine
+                    .apply(PublisherEvent::Sealed(sealed), read_now())?;
                 if self.machine.collected_bytes() >= early_bytes {
                     self.settle().await?;
                 }
@@ -215,7 +221,7 @@ impl Publisher {
         // What has been published by now was never counted as waiting.
         self.machine.take_released();
         backlog.add(self.machine.collected_bytes());
-        self.tell_needs();
+        self.report_needs();
         Ok(())
     }
 
@@ -239,10 +245,10 @@ impl Publisher {
     ) -> Result<RunSummary> {
         self.running_shards = channels.commands.len();
         self.machine.set_has_shards(true);
-        let mut work: Option<Work> = None;
+        let mut work: Option<RunningAction> = None;
         let mut epoch = self.machine.last().map(|last| last.epoch);
         let mut can_be_stopped = true;
-        while self.stage != Stage::Ended {
+        while self.stage != LifecycleStage::Ended {
             if work.is_none() {
                 work = self.begin(&channels.commands)?;
             }
@@ -285,24 +291,24 @@ impl Publisher {
     }
 
     /// Starts what is to be done next; `None` where there is nothing but to wait.
-    fn begin(&mut self, commands: &[Sender<ShardCommand>]) -> Result<Option<Work>> {
+    fn begin(&mut self, commands: &[Sender<ShardCommand>]) -> Result<Option<RunningAction>> {
         loop {
             let Some(mut io) = self.io.take() else {
                 return Ok(None);
             };
-            match self.machine.next(now())? {
-                Action::Wait if io.log.unconfirmed_for() < CONFIRM_EVERY => {
+            match self.machine.next(read_now())? {
+                PublisherAction::Wait if io.log.unconfirmed_for() < CONFIRM_EVERY => {
                     self.io = Some(io);
                     return Ok(None);
                 }
-                Action::Wait => {
+                PublisherAction::Wait => {
                     let confirm = async move {
                         let confirmed = io.log.confirm().await;
                         (io, confirmed.map(|()| None))
                     };
                     return Ok(Some(confirm.boxed()));
                 }
-                Action::Ask(requests) => {
+                PublisherAction::Ask(requests) => {
                     self.io = Some(io);
                     for request in requests {
                         let command = ShardCommand::Aggregate {
@@ -324,12 +330,12 @@ impl Publisher {
         }
     }
 
-    fn happened(&mut self, event: Event) -> Result<()> {
-        if let Event::IntentSealed { number } = event
+    fn happened(&mut self, event: PublisherEvent) -> Result<()> {
+        if let PublisherEvent::IntentSealed { number } = event
             && let Some(intent) = self.machine.sealing()
         {
             let intent = intent.clone();
-            self.machine.apply(event, now())?;
+            self.machine.apply(event, read_now())?;
             self.delivery.alerts.ingest(
                 OWN_ALERTS,
                 number,
@@ -342,13 +348,13 @@ impl Publisher {
                     .records
                     .deliver(intent.state.epoch, file.clone());
             }
-            self.tell_needs();
+            self.report_needs();
             return Ok(());
         }
-        let has_recorded = matches!(event, Event::Recorded { .. });
-        self.machine.apply(event, now())?;
+        let has_recorded = matches!(event, PublisherEvent::Recorded { .. });
+        self.machine.apply(event, read_now())?;
         if has_recorded {
-            self.tell_needs();
+            self.report_needs();
         }
         Ok(())
     }
@@ -371,11 +377,12 @@ impl Publisher {
                     seal,
                     bytes,
                 };
-                self.machine.apply(Event::Sealed(sealed), now())
+                self.machine
+                    .apply(PublisherEvent::Sealed(sealed), read_now())
             }
-            Some(ShardReport::CaughtUp { shard, number }) => {
-                self.machine.apply(Event::CaughtUp { shard, number }, now())
-            }
+            Some(ShardReport::CaughtUp { shard, number }) => self
+                .machine
+                .apply(PublisherEvent::CaughtUp { shard, number }, read_now()),
             Some(ShardReport::Ended { shard, result }) => {
                 self.running_shards -= 1;
                 result.map_err(|error| error.context(format!("shard={shard} ended")))
@@ -392,8 +399,10 @@ impl Publisher {
         match event {
             SinkEvent::Attempted { number, attempts } => self
                 .machine
-                .apply(Event::Attempted { number, attempts }, now()),
-            SinkEvent::Delivered { epoch } => self.machine.apply(Event::Delivered { epoch }, now()),
+                .apply(PublisherEvent::Attempted { number, attempts }, read_now()),
+            SinkEvent::Delivered { epoch } => self
+                .machine
+                .apply(PublisherEvent::Delivered { epoch }, read_now()),
             SinkEvent::Ended(error) => Err(error),
         }
     }
@@ -405,12 +414,12 @@ impl Publisher {
         while let Ok(event) = channels.sinks.try_recv() {
             self.sink_reported(event)?;
         }
-        let now = now();
+        let now = read_now();
         let is_draining_to = match self.stage {
-            Stage::Draining(to) => Some(to),
+            LifecycleStage::Draining(to) => Some(to),
             _ => None,
         };
-        let facts = Facts {
+        let conditions = LifecycleConditions {
             until: self.until,
             is_signalled: *channels.stop.borrow(),
             is_quiet: self.stage.waits_for_quiet() && self.machine.is_quiet(now),
@@ -426,23 +435,23 @@ impl Publisher {
             has_deliveries: outstanding > 0,
             is_out_of_patience: self.closes_at.is_some_and(|at| now.monotonic >= at),
         };
-        let next = self.stage.next(&facts);
+        let next = self.stage.next(&conditions);
         if next == self.stage {
             return Ok(false);
         }
         self.stage = next;
         match next {
-            Stage::Draining(to) => {
+            LifecycleStage::Draining(to) => {
                 command_all(&channels.commands, &ShardCommand::Drain { to });
             }
-            Stage::Revising => self.machine.revise_all(true),
-            Stage::Stopping => {
+            LifecycleStage::Revising => self.machine.revise_all(true),
+            LifecycleStage::Stopping => {
                 self.machine.revise_all(false);
                 self.machine.set_has_shards(false);
                 command_all(&channels.commands, &ShardCommand::Stop);
             }
-            Stage::Closing | Stage::Settling => self.machine.publish_now(now),
-            Stage::Delivering => {
+            LifecycleStage::Closing | LifecycleStage::Settling => self.machine.publish_now(now),
+            LifecycleStage::Delivering => {
                 let patience = if self.delivery.records.outstanding() > 0 {
                     LAST_RECORDS
                 } else {
@@ -450,14 +459,14 @@ impl Publisher {
                 };
                 self.closes_at = Some(now.monotonic + patience);
             }
-            Stage::Running | Stage::Ended => {}
+            LifecycleStage::Running | LifecycleStage::Ended => {}
         }
         Ok(true)
     }
 
     /// How long to sleep where nothing else happens.
     fn wait(&self, is_idle: bool) -> Duration {
-        if self.stage == Stage::Delivering {
+        if self.stage == LifecycleStage::Delivering {
             return LOOK_AGAIN;
         }
         if !is_idle || !self.machine.is_between_epochs() {
@@ -465,7 +474,7 @@ impl Publisher {
         }
         let due_at = self.machine.due_at();
         due_at
-            .saturating_duration_since(now().monotonic)
+            .saturating_duration_since(read_now().monotonic)
             .clamp(LOOK_AGAIN, CONFIRM_EVERY)
     }
 
@@ -506,7 +515,8 @@ fn command_all(commands: &[Sender<ShardCommand>], command: &ShardCommand) {
     }
 }
 
-fn now() -> Now {
+/// Both clocks of the process.
+fn read_now() -> Now {
     Now {
         monotonic: wall::monotonic(),
         wall_time: wall::now(),

@@ -1,4 +1,4 @@
-//! What the publisher's machine hears and what it asks for.
+//! The events that go into the publisher's machine and the actions that come out of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) struct SealedRecord {
     pub bytes: usize,
 }
 
-/// One round, as shards are asked to answer it.
+/// One round, as all shards are asked for their partial aggregates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RoundRequest {
     pub round: u64,
@@ -35,7 +35,7 @@ pub(super) struct RoundRequest {
     pub metrics: Vec<String>,
 }
 
-/// One round, answered by all shards.
+/// One round with the partial aggregates of all shards.
 #[derive(Clone, Debug)]
 pub(super) struct RoundInput {
     pub key: RoundKey,
@@ -55,7 +55,7 @@ pub(super) struct RoundRows {
 
 /// What has happened.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum PublisherEvent {
     /// A shard's seal is durable.
     Sealed(SealedRecord),
     /// A shard has sealed everything up to the ends seen at start, in seals up to `number`.
@@ -93,12 +93,12 @@ pub(super) enum Event {
 
 /// What is to be done.
 #[derive(Debug)]
-pub(super) enum Action {
+pub(super) enum PublisherAction {
     /// Nothing before another event, or before [`Machine::due_at`].
     Wait,
     /// Ask all shards for their partial aggregates.
     Ask(Vec<RoundRequest>),
-    /// Run the public queries over what all shards have answered.
+    /// Run the public queries over the partial aggregates of all shards.
     Compute(Vec<RoundInput>),
     /// Write files that nobody sees yet. `compacts` says whether small files of touched tables are to be merged as well.
     Stage {

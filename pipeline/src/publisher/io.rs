@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
-use super::event::{Action, Event, RoundInput, RoundRows};
+use super::event::{PublisherAction, PublisherEvent, RoundInput, RoundRows};
 use super::feed::{self, Cells, FeedDefinition};
 use super::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::error::Result;
@@ -30,11 +30,16 @@ pub(super) struct EpochIo {
 
 impl EpochIo {
     /// Performs an action that changes something outside, or takes long. `None` for one that does not.
-    pub(super) async fn perform(&mut self, action: Action) -> Result<Option<Event>> {
+    pub(super) async fn perform(
+        &mut self,
+        action: PublisherAction,
+    ) -> Result<Option<PublisherEvent>> {
         Ok(Some(match action {
-            Action::Wait | Action::Ask(_) => return Ok(None),
-            Action::Compute(rounds) => Event::Computed(self.compute(rounds).await?),
-            Action::Stage {
+            PublisherAction::Wait | PublisherAction::Ask(_) => return Ok(None),
+            PublisherAction::Compute(rounds) => {
+                PublisherEvent::Computed(self.compute(rounds).await?)
+            }
+            PublisherAction::Stage {
                 epoch,
                 rows,
                 records,
@@ -57,25 +62,25 @@ impl EpochIo {
                     tables.insert(table.clone(), changes);
                 }
                 let records = stage_records(&self.store, &tag, &records).await?;
-                Event::Staged { tables, records }
+                PublisherEvent::Staged { tables, records }
             }
-            Action::SealIntent(intent) => {
+            PublisherAction::SealIntent(intent) => {
                 let payload = encode(&PublisherRecord::Intent(intent))?;
-                Event::IntentSealed {
+                PublisherEvent::IntentSealed {
                     number: self.log.append(payload).await?,
                 }
             }
-            Action::Commit {
+            PublisherAction::Commit {
                 table,
                 epoch,
                 changes,
-            } => Event::Committed {
+            } => PublisherEvent::Committed {
                 version: self.tables.commit(&table, epoch, &changes).await?,
                 table,
             },
-            Action::Record(record) => {
+            PublisherAction::Record(record) => {
                 let payload = encode(&PublisherRecord::Epoch(*record))?;
-                Event::Recorded {
+                PublisherEvent::Recorded {
                     number: self.log.append(payload).await?,
                 }
             }
@@ -98,8 +103,8 @@ impl EpochIo {
             let mut cells = None;
             for metric in super::plan::Planner::metrics_of(&metrics, &key) {
                 let mut parts = Vec::new();
-                let answers = partials.values().flatten();
-                for (_, ipc) in answers.filter(|(name, _)| *name == metric.name) {
+                let of_shards = partials.values().flatten();
+                for (_, ipc) in of_shards.filter(|(name, _)| *name == metric.name) {
                     parts.extend(from_ipc(ipc)?);
                 }
                 let result =

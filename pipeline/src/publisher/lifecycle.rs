@@ -12,13 +12,13 @@ use schemas::time::TimestampMs;
 
 /// See the module's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum LifecycleStage {
     Running,
     /// Event time is moved on to this instant (ms UTC).
     Draining(TimestampMs),
     /// Every touched window that has ended is revised.
     Revising,
-    /// Shards have been told to seal what they have and to end.
+    /// Shards have the command to seal what they have and to end.
     Stopping,
     /// What they sealed last is published.
     Closing,
@@ -31,7 +31,7 @@ pub(super) enum Stage {
 
 /// What a decision looks at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
+pub(super) struct LifecycleConditions {
     pub until: Until,
     pub is_signalled: bool,
     /// Nothing is under way, due or left to say.
@@ -41,37 +41,39 @@ pub(super) struct Facts {
     pub has_caught_up: bool,
     /// The instant to which event time is to be moved on, as far as that is known now.
     pub drain_to: Option<TimestampMs>,
-    /// All clocks have come to the instant of [`Stage::Draining`].
+    /// All clocks have reached the instant of [`LifecycleStage::Draining`].
     pub has_drained: bool,
     pub has_running_shards: bool,
     pub has_deliveries: bool,
     pub is_out_of_patience: bool,
 }
 
-impl Stage {
+impl LifecycleStage {
     /// Whether this stage ends once nothing is under way, due or left to say.
     pub(super) fn waits_for_quiet(self) -> bool {
         matches!(self, Self::Revising | Self::Closing | Self::Settling)
     }
 
     /// Where to go from here; the same stage as long as something is waited for.
-    pub(super) fn next(self, facts: &Facts) -> Self {
-        let is_stopping = facts.is_signalled && facts.is_between_epochs;
+    pub(super) fn next(self, conditions: &LifecycleConditions) -> Self {
+        let is_stopping = conditions.is_signalled && conditions.is_between_epochs;
         match self {
             Self::Running | Self::Draining(_) | Self::Revising if is_stopping => Self::Stopping,
-            Self::Running if facts.has_caught_up && facts.until != Until::Stopped => {
-                facts.drain_to.map_or(Self::Revising, Self::Draining)
+            Self::Running if conditions.has_caught_up && conditions.until != Until::Stopped => {
+                conditions.drain_to.map_or(Self::Revising, Self::Draining)
             }
             // Draining may bring facts further on, and with them a later last instant.
-            Self::Draining(to) if facts.has_drained => match facts.drain_to {
+            Self::Draining(to) if conditions.has_drained => match conditions.drain_to {
                 Some(further) if further > to => Self::Draining(further),
                 _ => Self::Revising,
             },
-            Self::Revising if facts.is_quiet => Self::Stopping,
-            Self::Stopping if !facts.has_running_shards => Self::Closing,
-            Self::Closing if facts.is_quiet => Self::Delivering,
-            Self::Delivering if !facts.has_deliveries || facts.is_out_of_patience => Self::Settling,
-            Self::Settling if facts.is_quiet => Self::Ended,
+            Self::Revising if conditions.is_quiet => Self::Stopping,
+            Self::Stopping if !conditions.has_running_shards => Self::Closing,
+            Self::Closing if conditions.is_quiet => Self::Delivering,
+            Self::Delivering if !conditions.has_deliveries || conditions.is_out_of_patience => {
+                Self::Settling
+            }
+            Self::Settling if conditions.is_quiet => Self::Ended,
             same => same,
         }
     }
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
     use crate::time::fixture::at;
 
-    const WAITING: Facts = Facts {
+    const WAITING: LifecycleConditions = LifecycleConditions {
         until: Until::Drained,
         is_signalled: false,
         is_quiet: false,
@@ -99,99 +101,99 @@ mod tests {
     fn each_stage_waits_for_one_thing() {
         let cases = [
             (
-                Stage::Running,
-                Facts {
+                LifecycleStage::Running,
+                LifecycleConditions {
                     has_caught_up: true,
                     ..WAITING
                 },
-                Stage::Draining(at(10)),
+                LifecycleStage::Draining(at(10)),
             ),
             (
-                Stage::Running,
-                Facts {
+                LifecycleStage::Running,
+                LifecycleConditions {
                     has_caught_up: true,
                     until: Until::CaughtUp,
                     drain_to: None,
                     ..WAITING
                 },
-                Stage::Revising,
+                LifecycleStage::Revising,
             ),
             (
-                Stage::Running,
-                Facts {
+                LifecycleStage::Running,
+                LifecycleConditions {
                     has_caught_up: true,
                     until: Until::Stopped,
                     ..WAITING
                 },
-                Stage::Running,
+                LifecycleStage::Running,
             ),
             (
-                Stage::Draining(at(5)),
-                Facts {
+                LifecycleStage::Draining(at(5)),
+                LifecycleConditions {
                     has_drained: true,
                     ..WAITING
                 },
-                Stage::Draining(at(10)),
+                LifecycleStage::Draining(at(10)),
             ),
             (
-                Stage::Draining(at(10)),
-                Facts {
+                LifecycleStage::Draining(at(10)),
+                LifecycleConditions {
                     has_drained: true,
                     ..WAITING
                 },
-                Stage::Revising,
+                LifecycleStage::Revising,
             ),
             (
-                Stage::Revising,
-                Facts {
+                LifecycleStage::Revising,
+                LifecycleConditions {
                     is_quiet: true,
                     ..WAITING
                 },
-                Stage::Stopping,
+                LifecycleStage::Stopping,
             ),
             (
-                Stage::Stopping,
-                Facts {
+                LifecycleStage::Stopping,
+                LifecycleConditions {
                     has_running_shards: false,
                     ..WAITING
                 },
-                Stage::Closing,
+                LifecycleStage::Closing,
             ),
             (
-                Stage::Closing,
-                Facts {
+                LifecycleStage::Closing,
+                LifecycleConditions {
                     is_quiet: true,
                     ..WAITING
                 },
-                Stage::Delivering,
+                LifecycleStage::Delivering,
             ),
             (
-                Stage::Delivering,
-                Facts {
+                LifecycleStage::Delivering,
+                LifecycleConditions {
                     has_deliveries: false,
                     ..WAITING
                 },
-                Stage::Settling,
+                LifecycleStage::Settling,
             ),
             (
-                Stage::Delivering,
-                Facts {
+                LifecycleStage::Delivering,
+                LifecycleConditions {
                     is_out_of_patience: true,
                     ..WAITING
                 },
-                Stage::Settling,
+                LifecycleStage::Settling,
             ),
             (
-                Stage::Settling,
-                Facts {
+                LifecycleStage::Settling,
+                LifecycleConditions {
                     is_quiet: true,
                     ..WAITING
                 },
-                Stage::Ended,
+                LifecycleStage::Ended,
             ),
         ];
-        for (stage, facts, next) in cases {
-            assert_eq!(stage.next(&facts), next, "{stage:?} {facts:?}");
+        for (stage, conditions, next) in cases {
+            assert_eq!(stage.next(&conditions), next, "{stage:?} {conditions:?}");
             if next != stage {
                 assert_eq!(stage.next(&WAITING), stage, "{stage:?} waits");
             }
@@ -200,18 +202,25 @@ mod tests {
 
     #[test]
     fn a_signal_ends_every_stage_before_stopping_once_no_epoch_is_under_way() {
-        let signalled = Facts {
+        let signalled = LifecycleConditions {
             is_signalled: true,
             ..WAITING
         };
-        let between = Facts {
+        let between = LifecycleConditions {
             is_between_epochs: true,
             ..signalled
         };
-        for stage in [Stage::Running, Stage::Draining(at(10)), Stage::Revising] {
+        for stage in [
+            LifecycleStage::Running,
+            LifecycleStage::Draining(at(10)),
+            LifecycleStage::Revising,
+        ] {
             assert_eq!(stage.next(&signalled), stage);
-            assert_eq!(stage.next(&between), Stage::Stopping);
+            assert_eq!(stage.next(&between), LifecycleStage::Stopping);
         }
-        assert_eq!(Stage::Stopping.next(&between), Stage::Stopping);
+        assert_eq!(
+            LifecycleStage::Stopping.next(&between),
+            LifecycleStage::Stopping
+        );
     }
 }

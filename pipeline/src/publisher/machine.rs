@@ -1,4 +1,5 @@
-//! The publisher as a pure state machine: what is known goes in as [`Event`]s, what to do next comes out as an [`Action`].
+//! The publisher as a pure state machine: what is known goes in as [`PublisherEvent`]s, what to do next comes out as a
+//! [`PublisherAction`].
 //!
 //! ```text
 //! Collecting ─▶ Asking ─▶ Computing ─▶ Assembled ─▶ Sealing ─║─▶ Committing ─▶ Recording ─▶ Collecting
@@ -21,11 +22,11 @@ use bytes::Bytes;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::assemble::live_or_clock;
-use super::event::{Action, Event, Now, RoundRequest, SealedRecord};
+use super::epoch_schedule::EpochSchedule;
+use super::event::{Now, PublisherAction, PublisherEvent, RoundRequest, SealedRecord};
 use super::feed::FeedDefinition;
 use super::needs::{self, StorageNeeds};
 use super::open_rounds::OpenRounds;
-use super::pace::Pace;
 use super::phase::Phase;
 use super::plan::{Planner, RoundKey};
 use super::record::{
@@ -63,7 +64,7 @@ pub(super) struct Machine {
     phase: Phase,
     pub(super) seals: SealQueue,
     rounds: OpenRounds,
-    pace: Pace,
+    schedule: EpochSchedule,
     /// Attempts that are not in a table yet, and the record of the alert sink's log that holds the last of them.
     pub(super) attempts: Vec<DeliveryAttempt>,
     pub(super) attempts_cut: u64,
@@ -75,7 +76,7 @@ pub(super) struct Machine {
     next_record: u64,
     /// Last record that the newest checkpoint covers.
     checkpointed: u64,
-    /// Shards run and answer rounds.
+    /// Shards run and send partial aggregates.
     has_shards: bool,
     /// Every touched window is revised, whenever its last round was.
     revises_all: bool,
@@ -85,13 +86,13 @@ impl Machine {
     /// The machine as checkpoint and records of its log leave it. `versions` are those of the stored tables now, `next_record`
     /// is the number that the log gives next.
     pub(super) fn restore(
-        given: Given,
+        parts: MachineParts,
         checkpoint: PublisherCheckpoint,
         records: &[(u64, Bytes)],
         next_record: u64,
         now: Now,
     ) -> Result<Self> {
-        let Given {
+        let MachineParts {
             settings,
             metrics,
             schemas,
@@ -99,7 +100,7 @@ impl Machine {
             sends_records,
             mut rules,
             versions,
-        } = given;
+        } = parts;
         let checkpointed = records.first().map_or(next_record, |(first, _)| *first) - 1;
         let mut durable = checkpoint;
         let mut phase = Phase::Collecting;
@@ -121,7 +122,7 @@ impl Machine {
         Ok(Self {
             seals: SealQueue::new(durable.state.cut.clone()),
             rounds: OpenRounds::new(now.wall_time),
-            pace: Pace::new(&settings, now.monotonic),
+            schedule: EpochSchedule::new(&settings, now.monotonic),
             settings,
             metrics,
             schemas,
@@ -158,7 +159,7 @@ impl Machine {
 
     /// When the next epoch or heartbeat is due, where nothing else happens before.
     pub(super) fn due_at(&self) -> Instant {
-        self.pace.due_at()
+        self.schedule.due_at()
     }
 
     /// What is still needed, given how far the alert sink has read its sources for good (label → number).
@@ -193,17 +194,17 @@ impl Machine {
 
     /// The next epoch, or heartbeat, does not wait for its time.
     pub(super) fn publish_now(&mut self, now: Now) {
-        self.pace.publish_now(now.monotonic);
-        self.pace.beat_now(now.monotonic);
+        self.schedule.publish_now(now.monotonic);
+        self.schedule.beat_now(now.monotonic);
     }
 
     /// What to do next, asked while nothing is under way.
-    pub(super) fn next(&mut self, now: Now) -> Result<Action> {
+    pub(super) fn next(&mut self, now: Now) -> Result<PublisherAction> {
         loop {
             match &mut self.phase {
                 Phase::Collecting => {
                     if !self.is_epoch_due(now) {
-                        return Ok(Action::Wait);
+                        return Ok(PublisherAction::Wait);
                     }
                     let rounds = self.open_rounds(now);
                     if !rounds.is_empty() {
@@ -217,20 +218,20 @@ impl Machine {
                         self.phase = Phase::Computing(Vec::new());
                         continue;
                     }
-                    self.pace.rest(now.monotonic);
+                    self.schedule.rest(now.monotonic);
                     if self.is_heartbeat_due(now) {
                         self.phase = Phase::Recording(Box::new(self.heartbeat(now)));
                         continue;
                     }
-                    return Ok(Action::Wait);
+                    return Ok(PublisherAction::Wait);
                 }
                 Phase::Asking { rounds, is_asked } => {
                     if !*is_asked {
                         *is_asked = true;
-                        return Ok(Action::Ask(rounds.clone()));
+                        return Ok(PublisherAction::Ask(rounds.clone()));
                     }
-                    if !self.rounds.are_answered(rounds, self.settings.shards) {
-                        return Ok(Action::Wait);
+                    if !self.rounds.are_complete(rounds, self.settings.shards) {
+                        return Ok(PublisherAction::Wait);
                     }
                     let inputs = self.rounds.take(std::mem::take(rounds));
                     self.phase = Phase::Computing(inputs);
@@ -239,12 +240,12 @@ impl Machine {
                     let draft = self.assemble(Vec::new(), now)?;
                     self.phase = Phase::assembled(draft);
                 }
-                Phase::Computing(inputs) => return Ok(Action::Compute(inputs.clone())),
+                Phase::Computing(inputs) => return Ok(PublisherAction::Compute(inputs.clone())),
                 Phase::Assembled { draft, is_staging } => {
                     if std::mem::replace(is_staging, true) {
-                        return Ok(Action::Wait);
+                        return Ok(PublisherAction::Wait);
                     }
-                    return Ok(Action::Stage {
+                    return Ok(PublisherAction::Stage {
                         epoch: draft.epoch,
                         rows: std::mem::take(&mut draft.rows),
                         records: std::mem::take(&mut draft.records),
@@ -252,10 +253,10 @@ impl Machine {
                         compacts: draft.epoch % COMPACT_EVERY == 0,
                     });
                 }
-                Phase::Sealing(intent) => return Ok(Action::SealIntent(intent.clone())),
+                Phase::Sealing(intent) => return Ok(PublisherAction::SealIntent(intent.clone())),
                 Phase::Committing { intent, remaining } => match remaining.front() {
                     Some(table) => {
-                        return Ok(Action::Commit {
+                        return Ok(PublisherAction::Commit {
                             table: table.clone(),
                             epoch: intent.state.epoch,
                             changes: intent.tables.get(table).cloned().unwrap_or_default(),
@@ -265,43 +266,43 @@ impl Machine {
                         self.phase = Phase::Recording(Box::new(self.epoch_record(now)));
                     }
                 },
-                Phase::Recording(record) => return Ok(Action::Record(record.clone())),
+                Phase::Recording(record) => return Ok(PublisherAction::Record(record.clone())),
             }
         }
     }
 
     /// Takes note of what has happened.
-    pub(super) fn apply(&mut self, event: Event, now: Now) -> Result<()> {
+    pub(super) fn apply(&mut self, event: PublisherEvent, now: Now) -> Result<()> {
         match event {
-            Event::Sealed(sealed) => self.receive(sealed),
-            Event::CaughtUp { shard, number } => {
+            PublisherEvent::Sealed(sealed) => self.receive(sealed),
+            PublisherEvent::CaughtUp { shard, number } => {
                 self.caught_up.insert(shard, number);
             }
-            Event::Attempted { number, attempts } => {
+            PublisherEvent::Attempted { number, attempts } => {
                 // Those that a former publisher has made rows of come again after a crash.
                 if number > self.durable.state.attempts_cut {
                     self.attempts.extend(attempts);
                     self.attempts_cut = number;
                 }
             }
-            Event::Delivered { epoch } => {
+            PublisherEvent::Delivered { epoch } => {
                 self.delivered = self.delivered.max(Some(epoch));
                 let undelivered = &mut self.durable.state.undelivered;
                 undelivered.retain(|of, _| *of > epoch);
             }
-            Event::Computed(rounds) => {
+            PublisherEvent::Computed(rounds) => {
                 let draft = self.assemble(rounds, now)?;
                 self.phase = Phase::assembled(draft);
             }
-            Event::Staged { tables, records } => self.staged(tables, records)?,
-            Event::IntentSealed { number } => self.intent_sealed(number),
-            Event::Committed { table, version } => {
+            PublisherEvent::Staged { tables, records } => self.staged(tables, records)?,
+            PublisherEvent::IntentSealed { number } => self.intent_sealed(number),
+            PublisherEvent::Committed { table, version } => {
                 self.versions.insert(table.clone(), version);
                 if let Phase::Committing { remaining, .. } = &mut self.phase {
                     remaining.retain(|other| *other != table);
                 }
             }
-            Event::Recorded { number } => self.recorded(number, now),
+            PublisherEvent::Recorded { number } => self.recorded(number, now),
         }
         Ok(())
     }
@@ -361,12 +362,12 @@ impl Machine {
         };
         self.next_record = number + 1;
         self.durable.last = Some(*record);
-        self.pace.recorded(now.monotonic);
+        self.schedule.recorded(now.monotonic);
         for sealed in self.seals.take_held_back() {
             self.ingest(sealed);
         }
         if self.has_due(now) || self.has_feed_days() {
-            self.pace.publish_now(now.monotonic);
+            self.schedule.publish_now(now.monotonic);
         }
     }
 
@@ -395,7 +396,7 @@ impl Machine {
         state.drained_to = state.drained_to.max(seal.drained_to);
         state.reference.clone_from(&seal.reference);
         self.live_time = self.live_time.max(seal.live_time);
-        self.rounds.answer(*shard, &seal.partials);
+        self.rounds.receive(*shard, &seal.partials);
     }
 
     /// A record of a shard's log that is no seal: it only moves the cut.
@@ -405,7 +406,7 @@ impl Machine {
 
     fn is_epoch_due(&self, now: Now) -> bool {
         self.revises_all
-            || self.pace.is_epoch_due(now.monotonic)
+            || self.schedule.is_epoch_due(now.monotonic)
             || self.seals.bytes() >= self.settings.early_bytes
     }
 
@@ -426,7 +427,7 @@ impl Machine {
     }
 
     fn is_heartbeat_due(&self, now: Now) -> bool {
-        self.pace.is_heartbeat_due(now.monotonic)
+        self.schedule.is_heartbeat_due(now.monotonic)
             && self.durable.last.is_some()
             && !self.seals.collected().is_empty()
     }
@@ -464,7 +465,7 @@ impl Machine {
         due.truncate(ROUNDS_PER_EPOCH);
         due.into_iter()
             .map(|key| {
-                // What is touched from now on is not in the answers for sure, so it is marked again.
+                // What is touched from now on may be missing in the partial aggregates, so it is marked again.
                 self.durable.state.planner.opened(&key, now.wall_time);
                 let metrics = Planner::metrics_of(&self.metrics, &key);
                 let names = metrics.iter().map(|metric| metric.name.clone());
@@ -524,7 +525,7 @@ impl Machine {
 }
 
 /// What a machine is made of beside its log.
-pub(super) struct Given {
+pub(super) struct MachineParts {
     pub settings: PublisherSettings,
     pub metrics: Arc<Vec<Metric>>,
     pub schemas: BTreeMap<String, SchemaRef>,

@@ -4,13 +4,14 @@
 //!            reports, sinks, signals, time                        commands
 //!                        │                                           ▲
 //!                        ▼                                           │
-//!  driver ── Event ─▶ machine (pure) ── Action ─▶ io: log, tables, public queries
-//!              ▲                                   │
-//!              └───────────── outcome ─────────────┘
+//!  driver ── PublisherEvent ─▶ machine (pure) ── PublisherAction ─▶ io: log, tables, public queries
+//!                   ▲                                                 │
+//!                   └──────────────────── outcome ────────────────────┘
 //! ```
 //!
 //! * `machine`: which phase an epoch is in, and what comes next; `phase`: their list. Tested over every crash point.
-//! * `event`: what the machine hears and asks for. `seal_queue`, `open_rounds`, `pace`: what it keeps of seals, rounds and time.
+//! * `event`: the machine's input events and output actions.
+//! * `seal_queue`, `open_rounds`, `epoch_schedule`: what the machine keeps of seals, rounds and time.
 //! * `plan`: which windows want a round, and what is final.
 //! * `assemble`, `sealed_rows`, `rows`, `feed`, `dead_letter`: what an epoch says, from seals and rounds.
 //! * `needs`: what of the storage housekeeping has to leave.
@@ -25,6 +26,7 @@
 mod assemble;
 mod dead_letter;
 mod driver;
+mod epoch_schedule;
 mod event;
 mod feed;
 mod io;
@@ -32,7 +34,6 @@ mod lifecycle;
 mod machine;
 mod needs;
 mod open_rounds;
-mod pace;
 mod phase;
 mod plan;
 mod record;
@@ -47,6 +48,8 @@ pub use driver::{Channels, Delivery, Publisher};
 pub use feed::{CalendarDay, FeedDefinition};
 pub use needs::StorageNeeds;
 pub use plan::{Planner, RoundKey};
-pub use record::{EpochRecord, FinalUntil, LAYOUT, LOG, alerts_of, newest_epoch};
+pub use record::{
+    EpochRecord, FinalUntil, PUBLISHER_LAYOUT, PUBLISHER_LOG, alerts_of, newest_epoch,
+};
 pub use rows::RuleCard;
 pub use settings::{PublisherSettings, RunSummary, Sinks, Until};

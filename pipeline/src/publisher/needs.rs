@@ -1,10 +1,10 @@
-//! What of a storage is still needed: told to whoever deletes the rest.
+//! What of a storage is still needed: housekeeping deletes the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::assemble::OWN_ALERTS;
-use super::record::{EpochRecord, Intent, LOG};
+use super::record::{EpochRecord, Intent, PUBLISHER_LOG};
 use crate::shard::shard_log;
 use crate::sink::delivery_logs;
 
@@ -33,7 +33,7 @@ pub(super) fn cuts(
     let shards = cut
         .iter()
         .map(|(shard, number)| (shard_log(*shard), (*number).min(read(&shard.to_string()))));
-    let own = (LOG.to_owned(), read(OWN_ALERTS));
+    let own = (PUBLISHER_LOG.to_owned(), read(OWN_ALERTS));
     let sinks = delivery_logs().map(|(name, _)| (name.to_owned(), u64::MAX));
     shards.chain([own]).chain(sinks).collect()
 }

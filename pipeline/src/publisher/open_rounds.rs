@@ -1,4 +1,4 @@
-//! Rounds that shards have been asked to answer.
+//! Rounds that wait for partial aggregates of shards.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,25 @@ use super::event::{RoundInput, RoundRequest};
 use super::plan::RoundKey;
 use crate::shard::PartialAggregate;
 
-/// Open rounds with the answers that have come so far.
+/// Open rounds with the partial aggregates received so far.
 pub(super) struct OpenRounds {
     last: u64,
     /// Round → shard → metric and its partial aggregate.
-    answers: BTreeMap<u64, BTreeMap<u32, Vec<(String, Bytes)>>>,
+    partials: BTreeMap<u64, BTreeMap<u32, Vec<(String, Bytes)>>>,
 }
 
 impl OpenRounds {
-    /// A shard that still answers a round of a former publisher must not be taken for one of ours: numbers begin at the time.
+    /// A partial aggregate for a round of a former publisher must not count for one of ours: numbers begin at the time.
     pub(super) fn new(wall_time: TimestampMs) -> Self {
         Self {
             last: u64::try_from(wall_time.as_ms()).unwrap_or_default() << 16,
-            answers: BTreeMap::new(),
+            partials: BTreeMap::new(),
         }
     }
 
     pub(super) fn open(&mut self, key: RoundKey, metrics: Vec<String>) -> RoundRequest {
         self.last += 1;
-        self.answers.insert(self.last, BTreeMap::new());
+        self.partials.insert(self.last, BTreeMap::new());
         RoundRequest {
             round: self.last,
             key,
@@ -35,21 +35,21 @@ impl OpenRounds {
         }
     }
 
-    /// Answers to rounds that are not open are passed over.
-    pub(super) fn answer(&mut self, shard: u32, partials: &[PartialAggregate]) {
+    /// Registers partial aggregates of a shard; those for rounds that are not open are ignored.
+    pub(super) fn receive(&mut self, shard: u32, partials: &[PartialAggregate]) {
         for partial in partials {
-            if let Some(round) = self.answers.get_mut(&partial.round) {
-                let answers = round.entry(shard).or_default();
-                answers.push((partial.metric.clone(), partial.rows.clone()));
+            if let Some(round) = self.partials.get_mut(&partial.round) {
+                let of_shard = round.entry(shard).or_default();
+                of_shard.push((partial.metric.clone(), partial.rows.clone()));
             }
         }
     }
 
-    /// Whether each of `shards` has answered all of `requests`.
-    pub(super) fn are_answered(&self, requests: &[RoundRequest], shards: u32) -> bool {
+    /// Whether all of `requests` have the partial aggregates of all `shards`.
+    pub(super) fn are_complete(&self, requests: &[RoundRequest], shards: u32) -> bool {
         requests.iter().all(|request| {
-            let answers = self.answers.get(&request.round);
-            answers.is_some_and(|answers| answers.len() == shards as usize)
+            let of_round = self.partials.get(&request.round);
+            of_round.is_some_and(|by_shard| by_shard.len() == shards as usize)
         })
     }
 
@@ -58,7 +58,7 @@ impl OpenRounds {
         requests
             .into_iter()
             .map(|request| RoundInput {
-                partials: self.answers.remove(&request.round).unwrap_or_default(),
+                partials: self.partials.remove(&request.round).unwrap_or_default(),
                 key: request.key,
             })
             .collect()

@@ -52,7 +52,7 @@ impl Planner {
         }
     }
 
-    /// The last days that hold facts in a shard, as its newest seal says: a fact that is taken back may have been the last.
+    /// The last days that hold facts in a shard, as its newest seal says: a fact that is retracted may have been the last.
     pub fn holds(&mut self, shard: u32, last_days: BTreeMap<String, Day>) {
         self.last_days.insert(shard, last_days);
     }
@@ -102,7 +102,7 @@ impl Planner {
         due
     }
 
-    /// A round has answered for what was touched before it was opened.
+    /// A round covers what was touched before it was opened.
     pub fn opened(&mut self, key: &RoundKey, now: TimestampMs) {
         self.dirty.remove(key);
         self.ran.insert(key.clone(), now);

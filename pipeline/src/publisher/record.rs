@@ -1,4 +1,4 @@
-//! What the publisher puts into its own log. The version of this layout stands in the frame of each record ([`LAYOUT`]).
+//! What the publisher puts into its own log. The version of this layout stands in the frame of each record ([`PUBLISHER_LAYOUT`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::table::TableChanges;
 use crate::time::Zone;
 
 /// Name of the publisher's log.
-pub const LOG: &str = "publisher";
+pub const PUBLISHER_LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const LAYOUT: u16 = 3;
+pub const PUBLISHER_LAYOUT: u16 = 3;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -176,7 +176,7 @@ pub struct EpochRecord {
 
 /// The newest epoch record, read without owning the log.
 pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>> {
-    let reader = LogReader::new(store, LOG, LAYOUT);
+    let reader = LogReader::new(store, PUBLISHER_LOG, PUBLISHER_LAYOUT);
     let Some(last) = reader.last_number().await? else {
         return Ok(None);
     };

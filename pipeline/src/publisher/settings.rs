@@ -1,4 +1,4 @@
-//! What the publisher is given, and what a run of it comes to.
+//! What the publisher is given, and the summary of a run.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -26,7 +26,7 @@ pub struct Snapshot {
     /// Reference data as of the epoch: `ref.<name>`; comments in the metadata of the schema.
     pub reference: Vec<(String, RecordBatch)>,
     /// Views over the tables, in an order in which each reads only those before it.
-    pub views: Vec<ViewText>,
+    pub views: Vec<ViewDefinition>,
 }
 
 /// One stored table at the version that the epoch pins.
@@ -53,7 +53,7 @@ pub struct PinnedFile {
     pub size: u64,
     /// As Delta writes them: text, `None` for NULL.
     pub partition_values: Vec<(String, Option<String>)>,
-    /// Rows, if the log tells.
+    /// Rows, if the log has the number.
     pub rows: Option<u64>,
 }
 
@@ -69,7 +69,7 @@ pub struct Finality {
 
 /// A view: a query with a name.
 #[derive(Clone, Debug, Default)]
-pub struct ViewText {
+pub struct ViewDefinition {
     pub schema: String,
     pub name: String,
     pub sql: String,

@@ -14,7 +14,7 @@ use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 use schemas::time::{DurationMs, TimestampMs};
 
-use super::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewText};
+use super::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewDefinition};
 use super::session::{Engine, Session};
 use crate::columns::comment;
 use crate::publisher::EpochRecord;
@@ -60,7 +60,7 @@ impl Fixture {
             .snapshot
             .reference
             .push(("ref_sku".to_owned(), reference()));
-        fixture.snapshot.views.push(ViewText {
+        fixture.snapshot.views.push(ViewDefinition {
             schema: "ops".to_owned(),
             name: "busy_skus".to_owned(),
             sql: "SELECT sku_id, sum(requested_qty) AS requested_qty FROM metrics.demand_orders GROUP BY sku_id".to_owned(),

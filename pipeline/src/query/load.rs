@@ -14,7 +14,7 @@ use datafusion::common::{DataFusionError, TableReference};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
 
-use super::catalog::{Comments, PinnedTable, Snapshot, ViewText, without_metadata};
+use super::catalog::{Comments, PinnedTable, Snapshot, ViewDefinition, without_metadata};
 use super::error;
 use super::information::{CommentedInformationSchema, INFORMATION_SCHEMA};
 use super::names::Names;
@@ -167,8 +167,8 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// Plans the text once; `heir_of` is the table whose column comments it takes over.
-    async fn view(&mut self, view: &ViewText, heir_of: (&str, &str)) -> Result<()> {
+    /// Plans the query once; `heir_of` is the table whose column comments it takes over.
+    async fn view(&mut self, view: &ViewDefinition, heir_of: (&str, &str)) -> Result<()> {
         let object = format!("{}.{}", view.schema, view.name);
         let plan = self
             .ctx

@@ -97,7 +97,7 @@ impl PinnedParquet {
         Ok(kept.map(|(file, _)| file.clone()).collect())
     }
 
-    /// The number of rows, from the log where it tells; so counting all rows reads no file.
+    /// The number of rows, from the log where it has it; so counting all rows reads no file.
     fn statistics_of(&self, files: &[PartitionedFile]) -> Statistics {
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());
         statistics.num_rows = files.iter().fold(Precision::Exact(0), |total, file| {

@@ -1,6 +1,6 @@
-//! The texts of the views that every epoch has: the latest revision of each row, and the facts that hold.
+//! The queries of the views that every epoch has: the latest revision of each row, and the facts that hold.
 
-use super::catalog::{Finality, PinnedTable, Snapshot, ViewText};
+use super::catalog::{Finality, PinnedTable, Snapshot, ViewDefinition};
 use crate::columns::COMMENT;
 
 /// Comment of the column that the views add.
@@ -19,7 +19,7 @@ pub(super) fn stored_schema(table: &PinnedTable) -> String {
 }
 
 /// The view that belongs to the stored table, if its kind has one.
-pub(super) fn view_of(table: &PinnedTable, snapshot: &Snapshot) -> Option<ViewText> {
+pub(super) fn view_of(table: &PinnedTable, snapshot: &Snapshot) -> Option<ViewDefinition> {
     if has_revisions(table) {
         return Some(latest_revision(table, snapshot));
     }
@@ -34,7 +34,7 @@ fn has_revisions(table: &PinnedTable) -> bool {
 ///
 /// The partition column is a function of the key and joins it here, so that a filter on it still selects files: DataFusion
 /// moves a filter below a window function only if it is over columns of PARTITION BY.
-fn latest_revision(table: &PinnedTable, snapshot: &Snapshot) -> ViewText {
+fn latest_revision(table: &PinnedTable, snapshot: &Snapshot) -> ViewDefinition {
     let key = table.key.iter().map(String::as_str);
     let partition = table
         .partition_by
@@ -51,7 +51,7 @@ fn latest_revision(table: &PinnedTable, snapshot: &Snapshot) -> ViewText {
          FROM {stored}) WHERE \"newest_first\" = 1{exists}",
         stored = qualified(&stored_schema(table), name),
     );
-    ViewText {
+    ViewDefinition {
         schema: schema.clone(),
         name: name.clone(),
         sql,
@@ -61,7 +61,7 @@ fn latest_revision(table: &PinnedTable, snapshot: &Snapshot) -> ViewText {
 }
 
 /// `facts.<t>_current`: the stored rows are +1 and −1; what holds is what is left of them.
-fn what_holds(table: &PinnedTable) -> ViewText {
+fn what_holds(table: &PinnedTable) -> ViewDefinition {
     let facts: Vec<&str> = table
         .columns()
         .filter(|column| !PROVENANCE.contains(column))
@@ -71,7 +71,7 @@ fn what_holds(table: &PinnedTable) -> ViewText {
         "SELECT {facts}, sum(\"weight\") AS \"weight\" FROM {stored} GROUP BY {facts} HAVING sum(\"weight\") > 0",
         stored = qualified(&table.schema_name, &table.name),
     );
-    ViewText {
+    ViewDefinition {
         schema: table.schema_name.clone(),
         name: format!("{}_current", table.name),
         sql,

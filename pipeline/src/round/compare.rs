@@ -56,7 +56,7 @@ pub struct RowChanges {
     /// Columns of the metric without those that the engine adds; rows that are gone have `n` = 0 and NULL or 0 elsewhere.
     pub rows: RecordBatch,
     pub revisions: Vec<i32>,
-    /// What [`Published::accept`] takes in once the intent is sealed.
+    /// What [`Published::accept`] registers once the intent is sealed.
     pub keys: Vec<(Bytes, Revision)>,
 }
 
@@ -130,7 +130,7 @@ impl Published {
         })
     }
 
-    /// Takes in what an intent has sealed.
+    /// Registers what an intent has sealed.
     pub fn accept(&mut self, metric: &str, window: Window, keys: Vec<(Bytes, Revision)>) {
         self.tables
             .entry(metric.to_owned())

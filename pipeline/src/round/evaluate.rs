@@ -38,15 +38,15 @@ fn missing_column(metric: &str, query: &str, column: &str) -> Error {
     )
 }
 
-/// What one shard says of the open window, for the metrics given (in the order of [`Metric::load_all`]).
+/// The partial aggregates of one shard for the open window, for the metrics given (in the order of [`Metric::load_all`]).
 ///
-/// `panes.*` and `asof.*` have been put up; results are put up as `rows.*` for the metrics that follow.
+/// `panes.*` and `asof.*` are registered before; results are registered as `rows.*` for the metrics that follow.
 pub async fn evaluate_shard(
     evaluator: &mut Evaluator,
     metrics: &[&Metric],
     panes: impl Fn(&str) -> Option<SchemaRef>,
 ) -> Result<Vec<(String, RecordBatch)>> {
-    let mut answers = Vec::with_capacity(metrics.len());
+    let mut partials = Vec::with_capacity(metrics.len());
     for metric in metrics {
         let summed;
         let sql = match &metric.shard {
@@ -65,9 +65,9 @@ pub async fn evaluate_shard(
             None => as_table(metric, "shard", &rows)?,
         };
         evaluator.table("rows", &metric.name, rows.clone())?;
-        answers.push((metric.name.clone(), rows));
+        partials.push((metric.name.clone(), rows));
     }
-    Ok(answers)
+    Ok(partials)
 }
 
 /// The panes of the window, summed by their keys.
@@ -119,7 +119,7 @@ pub async fn evaluate_public(
     as_table(metric, "public", &rows)
 }
 
-/// A text of `of` over the public rows of `metric` in one window (`rows.<metric>`).
+/// A query of `of` over the public rows of `metric` in one window (`rows.<metric>`).
 pub async fn evaluate_over(
     evaluator: &mut Evaluator,
     of: &str,
@@ -145,7 +145,7 @@ const ENGINE_COLUMNS: [&str; 8] = [
     "epoch",
 ];
 
-/// Columns of the metric's table that its texts must give.
+/// Columns of the metric's table that its queries must give.
 pub fn row_schema(metric: &Metric) -> SchemaRef {
     let fields: Vec<_> = metric
         .table
@@ -157,7 +157,7 @@ pub fn row_schema(metric: &Metric) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The result of a text as the columns of its table; rows without facts are left out.
+/// The result of a query as the columns of its table; rows without facts are left out.
 fn as_table(metric: &Metric, query: &str, rows: &RecordBatch) -> Result<RecordBatch> {
     let wrong = |source| wrong_types(&metric.name, query)(source);
     let schema = row_schema(metric);

@@ -1,4 +1,4 @@
-//! SQL texts, each planned once and run over one window after another.
+//! Queries, each planned once and run over one window after another.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pane::PaneInput;
 use crate::time::{Window, Zone};
 
-/// Runs texts over the tables put up for a window.
+/// Runs queries over the tables registered for a window.
 pub struct Evaluator {
     zone: Zone,
     context: SessionContext,
@@ -37,7 +37,7 @@ struct Bounds {
     end: TimestampMs,
 }
 
-/// A parameter of the texts: its name, its type and its value.
+/// A parameter of the queries: its name, its type and its value.
 type Parameter = (&'static str, DataType, fn(&Bounds) -> ScalarValue);
 
 /// Longer names first: one is the beginning of another.
@@ -149,7 +149,7 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The rows of a text over the open window.
+    /// The rows of a query over the open window.
     pub async fn run(&mut self, sql: &str) -> Result<RecordBatch, DataFusionError> {
         let plan = match self.plans.get(sql) {
             Some(plan) => plan.clone(),
@@ -171,8 +171,8 @@ impl Evaluator {
 fn with_parameters(sql: &str) -> String {
     parameters()
         .iter()
-        .fold(sql.to_owned(), |text, (name, ..)| {
-            text.replace(&format!("${name}"), &format!("{name}()"))
+        .fold(sql.to_owned(), |query, (name, ..)| {
+            query.replace(&format!("${name}"), &format!("{name}()"))
         })
 }
 

@@ -1,4 +1,4 @@
-//! A metric: its texts and what their header says.
+//! A metric: its queries and what their header says.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use schemas::event::TopicSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::WindowKind;
 
-/// The texts of a metric's folder.
+/// The queries of a metric's folder.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricQueries {
     pub name: &'static str,
@@ -20,6 +20,45 @@ pub struct MetricQueries {
 }
 
 /// A metric as the engine drives it.
+///
+/// Its first query (`stream.sql`, else `shard.sql`) begins with a header: lines `-- key: value`, up to the first other line.
+/// `metric`, `windows` and `clock` are required, `facts` with `stream.sql`; `look_back` and `look_ahead` are 0 days unless given.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use arrow::datatypes::Schema;
+/// use pipeline::round::{Metric, MetricQueries};
+/// use pipeline::time::WindowKind;
+/// use schemas::event::{Topic, TopicSet};
+///
+/// let stream = "\
+/// -- metric: M02 sell_through
+/// -- facts: sell_through
+/// -- windows: D1, W1
+/// -- clock: orders, visits
+/// -- look_ahead: 14d
+/// SELECT sku_id, SUM(sell_through_qty) AS sell_through_qty FROM facts.sell_through GROUP BY sku_id";
+/// let queries = MetricQueries {
+///     name: "sell_through",
+///     stream: Some(stream),
+///     shard: None,
+///     public: None,
+/// };
+/// // Columns and dimensions of `metrics.<name>`.
+/// let table_of = |_: &str| Some((Arc::new(Schema::empty()), vec!["sku_id".to_owned()]));
+///
+/// let metric = Metric::load_all(&[queries], table_of).unwrap().remove(0);
+/// assert_eq!(metric.title, "M02 sell_through");
+/// assert_eq!(metric.facts.as_deref(), Some("sell_through"));
+/// assert_eq!(metric.windows, [WindowKind::D1, WindowKind::W1]);
+/// assert_eq!(metric.clock, TopicSet::of(&[Topic::Orders, Topic::Visits]));
+/// assert_eq!((metric.look_back_days, metric.look_ahead_days), (0, 14));
+///
+/// let misspelt = MetricQueries { stream: Some("-- window: D1\nSELECT 1"), ..queries };
+/// let error = Metric::load_all(&[misspelt], table_of).unwrap_err();
+/// assert!(error.to_string().contains("header window: unknown key"), "{error}");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Metric {
     pub name: String,
@@ -75,12 +114,12 @@ struct QueryHeader<'a> {
 
 impl<'a> QueryHeader<'a> {
     /// The `-- key: value` lines before the first line that is something else.
-    fn of(metric: &'a str, text: &'a str) -> Result<Self> {
+    fn of(metric: &'a str, query: &'a str) -> Result<Self> {
         let mut header = Self {
             metric,
             lines: Vec::new(),
         };
-        for line in text.lines() {
+        for line in query.lines() {
             let Some((key, value)) = line
                 .strip_prefix("-- ")
                 .and_then(|comment| comment.split_once(':'))
@@ -129,12 +168,12 @@ impl<'a> QueryHeader<'a> {
 }
 
 impl Metric {
-    /// Reads headers and texts of all metrics; they come back in an order in which `rows.*` are there before they are read.
+    /// Reads headers and queries of all metrics; they come back in an order in which `rows.*` are there before they are read.
     pub fn load_all(
-        texts: &[MetricQueries],
+        queries: &[MetricQueries],
         table_of: impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
     ) -> Result<Vec<Self>> {
-        let (metrics, problems) = Self::load_each(texts, table_of);
+        let (metrics, problems) = Self::load_each(queries, table_of);
         match problems.into_iter().next() {
             Some(problem) => Err(problem.error),
             None => Ok(metrics),
@@ -144,15 +183,15 @@ impl Metric {
     /// The same with all problems at once: the metrics that can be loaded, in such an order, and what is wrong with each of
     /// the others.
     pub fn load_each(
-        texts: &[MetricQueries],
+        queries: &[MetricQueries],
         table_of: impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
     ) -> (Vec<Self>, Vec<MetricProblem>) {
         let (mut waiting, mut problems) = (Vec::new(), Vec::new());
-        for text in texts {
-            match Self::load(text, &table_of) {
+        for of_metric in queries {
+            match Self::load(of_metric, &table_of) {
                 Ok(metric) => waiting.push(metric),
                 Err(error) => problems.push(MetricProblem {
-                    metric: text.name.to_owned(),
+                    metric: of_metric.name.to_owned(),
                     error,
                 }),
             }
@@ -197,11 +236,11 @@ impl Metric {
     }
 
     fn load(
-        text: &MetricQueries,
+        queries: &MetricQueries,
         table_of: &impl Fn(&str) -> Option<(SchemaRef, Vec<String>)>,
     ) -> Result<Self> {
-        let name = text.name;
-        let first = text.stream.or(text.shard).ok_or_else(|| {
+        let name = queries.name;
+        let first = queries.stream.or(queries.shard).ok_or_else(|| {
             wrong(format!(
                 "metric={name}: it has neither stream.sql nor shard.sql"
             ))
@@ -222,7 +261,7 @@ impl Metric {
         let mut metric = Self {
             name: name.to_owned(),
             title: header.need("metric")?.to_owned(),
-            facts: match text.stream {
+            facts: match queries.stream {
                 Some(_) => Some(header.need("facts")?.to_owned()),
                 None => None,
             },
@@ -230,9 +269,9 @@ impl Metric {
             clock,
             look_back_days: header.days("look_back")?,
             look_ahead_days: header.days("look_ahead")?,
-            stream: text.stream.map(str::to_owned),
-            shard: text.shard.map(str::to_owned),
-            public: text.public.map(str::to_owned),
+            stream: queries.stream.map(str::to_owned),
+            shard: queries.shard.map(str::to_owned),
+            public: queries.public.map(str::to_owned),
             reads_panes: BTreeSet::new(),
             reads_rows: BTreeSet::new(),
             reads_as_of: false,

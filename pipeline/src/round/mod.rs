@@ -1,11 +1,11 @@
-//! Rounds: the texts of the metrics run over the panes of a window, and what they give is compared with what was said before.
+//! Rounds: the queries of the metrics run over the panes of a window, and the result is compared with what was published before.
 //!
 //! ```text
-//! SHARD      panes of [end − max(length, look_back), end) ─ shard.sql ─▶ parts      (frozen and answered at one seal)
+//! SHARD      panes of [end − max(length, look_back), end) ─ shard.sql ─▶ parts (in one seal)
 //! PUBLISHER  parts of all shards ─ public.sql ─▶ rows ─ Published::compare ─▶ new revisions
 //! ```
 //!
-//! A round computes one window for all metrics on one clock, so that sums agree across tables. A text may use:
+//! A round computes one window for all metrics on one clock, so that sums agree across tables. A query may use:
 //!
 //! | name | in | holds |
 //! |---|---|---|
@@ -16,7 +16,7 @@
 //! | `$window_kind`, `$window_start`, `$window_end`, `$window_start_date`, `$window_end_date` | both | the window; dates are local, ends exclusive |
 //!
 //! Without `shard.sql` the parts are the panes of the window summed by their keys; without `public.sql` the parts are the rows.
-//! A text is planned once a shard ([`Evaluator`]): over the rows of a window, planning takes most of the time.
+//! A query is planned once a shard ([`Evaluator`]): over the rows of a window, planning takes most of the time.
 
 mod compare;
 mod evaluate;

@@ -14,13 +14,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
 use crate::log::Log;
 use crate::publisher::{
-    Channels, Delivery, EpochRecord, LAYOUT, LOG, OWN_ALERTS, Publisher, PublisherSettings,
-    RunSummary, Sinks, Until, alerts_of, alerts_of_seal,
+    Channels, Delivery, EpochRecord, OWN_ALERTS, PUBLISHER_LAYOUT, PUBLISHER_LOG, Publisher,
+    PublisherSettings, RunSummary, Sinks, Until, alerts_of, alerts_of_seal,
 };
 use crate::round::Metric;
 use crate::shard::{
-    Backlog, FirstReference, LAYOUT as SEAL_LAYOUT, ReferenceStore, Shard, ShardChannels,
-    ShardCommand, ShardReport, ShardSettings, ShardState, decode_seal, first_reference, shard_log,
+    Backlog, FirstReference, ReferenceStore, SEAL_LAYOUT, Shard, ShardChannels, ShardCommand,
+    ShardReport, ShardSettings, ShardState, decode_seal, first_reference, shard_log,
 };
 use crate::sink::{AlertDelivery, AlertSource, RecordDelivery, delivery_logs};
 use crate::source::{Source, Start};
@@ -48,7 +48,7 @@ pub struct Process<R, F> {
     pub stop_offsets: Option<Vec<Vec<i64>>>,
     /// Content hash of the reference data to be in force.
     pub reference: String,
-    /// Versions that come to be in force while the process runs.
+    /// Versions to be put in force while the process runs.
     pub new_references: mpsc::UnboundedReceiver<String>,
     /// Name of this process in claims.
     pub owner: String,
@@ -71,7 +71,7 @@ impl<R: ReferenceState, F> Process<R, F> {
         for settings in std::mem::take(&mut self.shards) {
             shards.push(self.restore_shard(&store, settings).await?);
         }
-        let log = Log::claim(store.clone(), LOG, LAYOUT, &self.owner).await?;
+        let log = Log::claim(store.clone(), PUBLISHER_LOG, PUBLISHER_LAYOUT, &self.owner).await?;
         let (events, sink_events) = mpsc::unbounded_channel();
         let delivery = Delivery {
             alerts: AlertDelivery::claim(
@@ -205,7 +205,7 @@ fn spawn_shard<R: ReferenceState>(
         .name(format!("shard-{number}"))
         .spawn(move || {
             let result = shard.run(source, &channels);
-            // Nobody to hear it means that the publisher has ended with an error of its own.
+            // A closed channel means that the publisher has ended with an error of its own.
             let _ = channels.reports.send(ShardReport::Ended {
                 shard: number,
                 result,
@@ -222,7 +222,7 @@ fn spawn_shard<R: ReferenceState>(
 fn logs_to_trim(shards: u32) -> Vec<LogToTrim> {
     let shards = (0..shards).map(|shard| (shard_log(shard), SEAL_LAYOUT));
     shards
-        .chain([(LOG.to_owned(), LAYOUT)])
+        .chain([(PUBLISHER_LOG.to_owned(), PUBLISHER_LAYOUT)])
         .chain(delivery_logs().map(|(name, layout)| (name.to_owned(), layout)))
         .map(|(name, layout)| LogToTrim { name, layout })
         .collect()
@@ -243,8 +243,8 @@ fn alert_sources(shards: u32) -> Vec<AlertSource> {
         })
         .collect();
     sources.push(AlertSource {
-        log: LOG.to_owned(),
-        layout: LAYOUT,
+        log: PUBLISHER_LOG.to_owned(),
+        layout: PUBLISHER_LAYOUT,
         label: OWN_ALERTS.to_owned(),
         transitions: |_, _, payload| alerts_of(payload),
     });

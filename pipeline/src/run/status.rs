@@ -8,7 +8,7 @@ use object_store::{ObjectMeta, ObjectStore};
 
 use crate::error::Result;
 use crate::log::{LogFolder, LogReader, RecordKind, store_failed};
-use crate::shard::{LAYOUT, Seal, decode_seal, shard_log};
+use crate::shard::{SEAL_LAYOUT, Seal, decode_seal, shard_log};
 
 /// A shard as its log leaves it.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub async fn shards(store: &Arc<dyn ObjectStore>) -> Result<Vec<ShardStatus>> {
     let mut shards = Vec::new();
     for shard in 0.. {
         let name = shard_log(shard);
-        let reader = LogReader::new(store.clone(), &name, LAYOUT);
+        let reader = LogReader::new(store.clone(), &name, SEAL_LAYOUT);
         let Some(newest) = reader.last_number().await? else {
             break;
         };
@@ -116,7 +116,7 @@ mod tests {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         assert!(shards(&store).await.unwrap().is_empty());
 
-        let (mut log, _) = Log::claim(store.clone(), "shard-0", LAYOUT, "first")
+        let (mut log, _) = Log::claim(store.clone(), "shard-0", SEAL_LAYOUT, "first")
             .await
             .unwrap();
         append(&mut log, &seal(at(1))).await;
@@ -124,10 +124,10 @@ mod tests {
         log.write_checkpoint(Bytes::from_static(b"state"))
             .await
             .unwrap();
-        Log::claim(store.clone(), "shard-0", LAYOUT, "second")
+        Log::claim(store.clone(), "shard-0", SEAL_LAYOUT, "second")
             .await
             .unwrap();
-        Log::claim(store.clone(), "shard-1", LAYOUT, "second")
+        Log::claim(store.clone(), "shard-1", SEAL_LAYOUT, "second")
             .await
             .unwrap();
 
@@ -144,7 +144,7 @@ mod tests {
     #[tokio::test]
     async fn seals_of_another_version_are_refused() {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let (mut log, _) = Log::claim(store.clone(), "shard-0", LAYOUT + 1, "later")
+        let (mut log, _) = Log::claim(store.clone(), "shard-0", SEAL_LAYOUT + 1, "later")
             .await
             .unwrap();
         append(&mut log, &seal(at(1))).await;

@@ -33,7 +33,7 @@ impl DeadLetterCircuit {
         (self.is_dead.len() == WINDOW).then(|| self.dead as f64 / WINDOW as f64)
     }
 
-    /// Fails where the share of dead letters has come to `stop_ratio`.
+    /// Fails where the share of dead letters has reached `stop_ratio`.
     pub(super) fn check(&self, shard: u32, stop_ratio: f64) -> Result<()> {
         let Some(share) = self.share().filter(|&share| share >= stop_ratio) else {
             return Ok(());

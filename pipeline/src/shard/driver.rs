@@ -1,4 +1,4 @@
-//! The shard's thread: reads, hears the publisher, seals.
+//! The shard's thread: reads, receives commands of the publisher, seals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub struct Shard<R: ReferenceState> {
     pub(super) runtime: Handle,
 }
 
-/// What a running shard hears from and reports to.
+/// The channels of a running shard.
 pub struct ShardChannels {
     pub commands: Receiver<ShardCommand>,
     pub reports: UnboundedSender<ShardReport>,
@@ -51,13 +51,13 @@ impl<R: ReferenceState> Shard<R> {
         self.machine.drained_to()
     }
 
-    /// Reads until told to stop. Ends with a seal and a checkpoint, or with the error that stopped it.
+    /// Reads until a command stops it. Ends with a seal and a checkpoint, or with the error that stopped it.
     pub fn run(mut self, mut source: Box<dyn Source>, channels: &ShardChannels) -> Result<()> {
         let mut items = Vec::new();
         let mut is_busy = false;
         let mut has_reported_caught_up = false;
         loop {
-            if self.is_told_to_stop(channels, is_busy)? {
+            if self.receives_stop(channels, is_busy)? {
                 if self.machine.has_unsealed() {
                     self.seal(channels)?;
                 }
@@ -88,8 +88,8 @@ impl<R: ReferenceState> Shard<R> {
         }
     }
 
-    /// Takes all commands that wait: one seal answers many rounds. While nothing is read, waits for one.
-    fn is_told_to_stop(&mut self, channels: &ShardChannels, is_busy: bool) -> Result<bool> {
+    /// Takes all commands that wait: one seal serves many rounds. While nothing is read, waits for one.
+    fn receives_stop(&mut self, channels: &ShardChannels, is_busy: bool) -> Result<bool> {
         let mut wait = if is_busy { Duration::ZERO } else { POLL_WAIT };
         loop {
             match channels.commands.recv_timeout(wait) {

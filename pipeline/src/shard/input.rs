@@ -43,12 +43,12 @@ impl ShardInput {
 }
 
 /// All inputs of a shard, and the sets of topics that have a clock.
-pub(super) struct Inputs {
+pub(super) struct ShardInputs {
     pub all: Vec<ShardInput>,
     clock_sets: BTreeSet<TopicSet>,
 }
 
-impl Inputs {
+impl ShardInputs {
     /// The inputs as a checkpoint left them, or at their beginning. `stop_offsets` are the ends seen at start (`None` for
     /// files). Fails where the checkpoint was made with other inputs.
     pub(super) fn new(
@@ -118,8 +118,8 @@ impl Inputs {
         let mut clocks = before.clone();
         for &topics in &self.clock_sets {
             if let Some(reached) = clock(&times, topics, live_time).max(drained_to) {
-                let clock = clocks.entry(topics).or_insert(reached);
-                *clock = (*clock).max(reached);
+                let latest = clocks.entry(topics).or_insert(reached);
+                *latest = (*latest).max(reached);
             }
         }
         clocks

@@ -5,7 +5,7 @@
 //!              ▲ K3-K6                       ▲ ShardState      ▲ requests of the publisher
 //! ```
 //!
-//! The driver decides nothing: it asks [`ShardMachine::is_seal_due`], puts what [`ShardMachine::seal`] gives into the log.
+//! The driver decides nothing: it asks [`ShardMachine::is_seal_due`] and puts what [`ShardMachine::seal`] gives into the log.
 //! `seal` is async because DataFusion is; it waits for nothing outside.
 
 use std::time::Instant;
@@ -15,7 +15,7 @@ use schemas::time::TimestampMs;
 
 use super::batch::MicroBatch;
 use super::circuit::DeadLetterCircuit;
-use super::input::Inputs;
+use super::input::ShardInputs;
 use super::seal::{Clocks, PartialAggregate, Seal, ShardCheckpoint, to_ipc};
 use super::settings::ShardSettings;
 use super::state::ShardState;
@@ -26,8 +26,8 @@ use crate::history::ReferenceState;
 use crate::source::{Item, Record, Start};
 use crate::time::{LiveTime, Window, Zone};
 
-/// What a round asks of this shard.
-struct RoundRequest {
+/// Partial aggregates of one round that the publisher asks of this shard.
+struct AggregateRequest {
     round: u64,
     window: Window,
     metrics: Vec<String>,
@@ -37,9 +37,9 @@ struct RoundRequest {
 pub(super) struct ShardMachine<R: ReferenceState> {
     pub(super) settings: ShardSettings,
     pub(super) state: ShardState<R>,
-    pub(super) inputs: Inputs,
+    pub(super) inputs: ShardInputs,
     pub(super) batch: MicroBatch,
-    requests: Vec<RoundRequest>,
+    requests: Vec<AggregateRequest>,
     /// Alerts that found no number in their own seal.
     pub(super) alerts: Vec<AlertChange>,
     pub(super) clocks: Clocks,
@@ -56,7 +56,7 @@ impl<R: ReferenceState> ShardMachine<R> {
     pub(super) fn new(
         settings: ShardSettings,
         state: ShardState<R>,
-        inputs: Inputs,
+        inputs: ShardInputs,
         reference: String,
         now: Instant,
     ) -> Self {
@@ -144,9 +144,9 @@ impl<R: ReferenceState> ShardMachine<R> {
             .add(&self.inputs.all[record.input], record, verdict, limit);
     }
 
-    /// The next seal answers this round.
+    /// The next seal holds the partial aggregates of this round.
     pub(super) fn request(&mut self, round: u64, window: Window, metrics: Vec<String>) {
-        self.requests.push(RoundRequest {
+        self.requests.push(AggregateRequest {
             round,
             window,
             metrics,
@@ -213,11 +213,11 @@ impl<R: ReferenceState> ShardMachine<R> {
         let effects = self.state.apply(&batches, &clocks, live_time).await?;
         let mut partials = Vec::new();
         for request in std::mem::take(&mut self.requests) {
-            let answers = self
+            let of_metrics = self
                 .state
                 .aggregate(request.window, &request.metrics)
                 .await?;
-            for (metric, rows) in answers {
+            for (metric, rows) in of_metrics {
                 partials.push(PartialAggregate {
                     round: request.round,
                     window: request.window,
@@ -275,7 +275,7 @@ impl<R: ReferenceState> ShardMachine<R> {
     }
 }
 
-/// Whether some clock has come into another local day: windows end there, and the publisher wants to know.
+/// Whether some clock has reached another local day: windows end there, and the publisher wants to know.
 fn ends_a_day(zone: Zone, before: &Clocks, now: &Clocks) -> bool {
     now.iter().any(|(key, &clock)| {
         before

@@ -9,7 +9,7 @@
 //! * `machine`: what has been read, judged and decided; no input or output. `input`, `batch`, `circuit` are its parts.
 //! * `state`: accepted events and clocks in, facts, panes and partial aggregates out.
 //! * `seal`: what stands in the log. `recover`: from the log back to a machine.
-//! * `driver`: the thread. `messages`: what it hears and reports. `backlog`: what makes it wait.
+//! * `driver`: the thread. `messages`: what it receives and reports. `backlog`: what makes it wait.
 
 mod backlog;
 mod batch;
@@ -30,7 +30,7 @@ pub use messages::{ShardCommand, ShardReport};
 pub use recover::{FirstReference, first_reference};
 pub use reference::ReferenceStore;
 pub use seal::{
-    Clocks, DeadLetter, InputSeal, LAYOUT, LateEvent, OrphanRow, PartialAggregate, Seal,
+    Clocks, DeadLetter, InputSeal, LateEvent, OrphanRow, PartialAggregate, SEAL_LAYOUT, Seal,
     ShardCheckpoint, decode_seal, from_ipc, least_clocks, to_ipc,
 };
 pub use settings::{ShardSettings, shard_log};

@@ -8,7 +8,7 @@ use schemas::event::Topic;
 use tokio::runtime::Handle;
 
 use super::driver::Shard;
-use super::input::Inputs;
+use super::input::ShardInputs;
 use super::machine::ShardMachine;
 use super::reference::ReferenceStore;
 use super::seal::{Seal, ShardCheckpoint, decode_seal, from_ipc};
@@ -103,7 +103,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         let sealed = checkpoint
             .as_ref()
             .map(|checkpoint| (&checkpoint.inputs[..], &checkpoint.judges[..]));
-        let inputs = Inputs::new(&settings, sealed, stop_offsets, state.clock_sets())?;
+        let inputs = ShardInputs::new(&settings, sealed, stop_offsets, state.clock_sets())?;
         if let Some(checkpoint) = &checkpoint {
             let ShardCheckpoint {
                 clocks, live_time, ..
@@ -143,7 +143,7 @@ impl<R: ReferenceState> ShardMachine<R> {
 }
 
 /// Puts offsets, counters and known ids back as a record left them; the events are the caller's to apply.
-fn replay_inputs(seal: &Seal, inputs: &mut Inputs) -> Result<Vec<(Topic, RecordBatch)>> {
+fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, RecordBatch)>> {
     let mut batches = Vec::new();
     for (topic, bytes) in &seal.events {
         for batch in from_ipc(bytes)? {

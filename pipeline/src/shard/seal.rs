@@ -21,7 +21,7 @@ use crate::kafka::TopicPartition;
 use crate::time::{Day, Window};
 
 /// Version of this layout; it stands in the frame of each record.
-pub const LAYOUT: u16 = 3;
+pub const SEAL_LAYOUT: u16 = 3;
 
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
@@ -69,7 +69,7 @@ pub struct Seal {
     pub touched: BTreeMap<String, Vec<Day>>,
     /// The last day that holds a fact, per metric with panes.
     pub last_days: BTreeMap<String, Day>,
-    /// List prices or reference data changed: texts that read `asof.*` run again.
+    /// List prices or reference data changed: queries that read `asof.*` run again.
     pub reference_changed: bool,
     pub partials: Vec<PartialAggregate>,
     /// Alerts to send once this record is durable.

@@ -1,4 +1,4 @@
-//! The state of a shard, without any input or output: accepted events and clocks in, facts and answers out.
+//! The state of a shard, without any input or output: accepted events and clocks in, facts and partial aggregates out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn not_applied(error: impl Into<Error>) -> Error {
     error.into().context("a batch of events cannot be applied")
 }
 
-/// What one step brought about.
+/// What one micro-batch brought about.
 #[derive(Default)]
 pub struct Effects {
     pub facts: Vec<(String, RecordBatch)>,
@@ -50,7 +50,7 @@ struct MetricPanes {
 pub struct ShardState<R: ReferenceState> {
     zone: Zone,
     reference: R,
-    stages: Vec<Box<dyn KeyedOperator<R>>>,
+    operators: Vec<Box<dyn KeyedOperator<R>>>,
     corrections: BTreeMap<Topic, Corrections>,
     panes: Vec<MetricPanes>,
     metrics: Arc<Vec<Metric>>,
@@ -62,7 +62,7 @@ pub struct ShardState<R: ReferenceState> {
 #[derive(Serialize, Deserialize)]
 struct Saved {
     reference: Bytes,
-    stages: Vec<(String, Bytes)>,
+    operators: Vec<(String, Bytes)>,
     corrections: BTreeMap<Topic, Corrections>,
     rules: Vec<Bytes>,
 }
@@ -71,7 +71,7 @@ impl<R: ReferenceState> ShardState<R> {
     pub async fn new(
         zone: Zone,
         reference: R,
-        stages: Vec<Box<dyn KeyedOperator<R>>>,
+        operators: Vec<Box<dyn KeyedOperator<R>>>,
         metrics: Arc<Vec<Metric>>,
         rules: Vec<Box<dyn AlertRule>>,
     ) -> Result<Self> {
@@ -80,11 +80,11 @@ impl<R: ReferenceState> ShardState<R> {
             let (Some(stream), Some(facts)) = (&metric.stream, &metric.facts) else {
                 continue;
             };
-            let stage = stages
+            let operator = operators
                 .iter()
-                .find(|stage| stage.name() == facts)
+                .find(|operator| operator.name() == facts)
                 .ok_or_else(|| unknown_facts(&metric.name, facts))?;
-            let plan = LinearPlan::new(stream, facts, stage.schema())
+            let plan = LinearPlan::new(stream, facts, operator.schema())
                 .await
                 .map_err(|error| error.context(format!("metric={}", metric.name)))?;
             panes.push(MetricPanes {
@@ -97,7 +97,7 @@ impl<R: ReferenceState> ShardState<R> {
         Ok(Self {
             zone,
             reference,
-            stages,
+            operators,
             corrections: BTreeMap::new(),
             panes,
             metrics,
@@ -109,9 +109,9 @@ impl<R: ReferenceState> ShardState<R> {
 
     /// Every set of topics that some operator or metric reads a clock of.
     pub fn clock_sets(&self) -> BTreeSet<TopicSet> {
-        let of_stages = self.stages.iter().map(|stage| stage.topics());
+        let of_operators = self.operators.iter().map(|operator| operator.topics());
         let of_metrics = self.metrics.iter().map(|metric| metric.clock);
-        of_stages.chain(of_metrics).collect()
+        of_operators.chain(of_metrics).collect()
     }
 
     /// Applies accepted events and clocks: a function of its arguments and of what was applied before.
@@ -126,32 +126,32 @@ impl<R: ReferenceState> ShardState<R> {
             self.insert(*topic, batch, &mut effects)
                 .map_err(not_applied)?;
         }
-        for index in 0..self.stages.len() {
-            let stage = &mut self.stages[index];
-            let name = stage.name();
+        for index in 0..self.operators.len() {
+            let operator = &mut self.operators[index];
+            let name = operator.name();
             let clock = clocks
-                .get(&stage.topics())
+                .get(&operator.topics())
                 .copied()
                 .unwrap_or(TimestampMs::MIN);
-            let difference = stage.run(clock, &self.reference).map_err(not_applied)?;
+            let changelog = operator.run(clock, &self.reference).map_err(not_applied)?;
             let now = RuleTime { clock, live_time };
-            if let Some(difference) = &difference {
-                self.add_to_panes(name, &difference.facts).await?;
+            if let Some(changelog) = &changelog {
+                self.add_to_panes(name, &changelog.facts).await?;
             }
             for rule in &mut self.rules {
                 if rule.input() != (RuleInput::Facts { operator: name }) {
                     continue;
                 }
-                if let Some(difference) = &difference {
-                    let changes = rule.observe(&difference.public, now);
+                if let Some(changelog) = &changelog {
+                    let changes = rule.observe(&changelog.public, now);
                     effects.alerts.extend(changes.map_err(not_applied)?);
                 }
                 effects.alerts.extend(rule.tick(now));
             }
-            if let Some(difference) = difference
-                && difference.public.num_rows() > 0
+            if let Some(changelog) = changelog
+                && changelog.public.num_rows() > 0
             {
-                effects.facts.push((name.to_owned(), difference.public));
+                effects.facts.push((name.to_owned(), changelog.public));
             }
         }
         for panes in &mut self.panes {
@@ -191,9 +191,9 @@ impl<R: ReferenceState> ShardState<R> {
             .reference
             .apply(topic, batch, &outcome.skip, &outcome.removed)?;
         self.reference_changed |= !changed.is_empty();
-        for stage in &mut self.stages {
-            stage.touch_readers(&changed);
-            stage.insert(topic, batch, &outcome.skip, &outcome.removed)?;
+        for operator in &mut self.operators {
+            operator.touch_readers(&changed);
+            operator.insert(topic, batch, &outcome.skip, &outcome.removed)?;
         }
         Ok(())
     }
@@ -252,11 +252,11 @@ impl<R: ReferenceState> ShardState<R> {
         }
         let panes = &self.panes;
         let schema_of = |metric: &str| {
-            let panes = panes.iter().find(|panes| panes.metric == metric)?;
-            Some(panes.store.schema().clone())
+            let of_metric = panes.iter().find(|other| other.metric == metric)?;
+            Some(of_metric.store.schema().clone())
         };
-        let answers = evaluate_shard(evaluator, &needed, schema_of).await?;
-        Ok(answers
+        let partials = evaluate_shard(evaluator, &needed, schema_of).await?;
+        Ok(partials
             .into_iter()
             .filter(|(name, _)| names.contains(name))
             .collect())
@@ -275,7 +275,10 @@ impl<R: ReferenceState> ShardState<R> {
 
     /// When the next timer or rule wants to run, by its clock.
     pub fn next_timer(&self) -> Option<TimestampMs> {
-        let timers = self.stages.iter().filter_map(|stage| stage.next_timer());
+        let timers = self
+            .operators
+            .iter()
+            .filter_map(|operator| operator.next_timer());
         let rules = self.rules.iter().filter_map(|rule| rule.next_timer());
         timers.chain(rules).min()
     }
@@ -294,16 +297,16 @@ impl<R: ReferenceState> ShardState<R> {
         reference.load(&self.reference.save()?)?;
         self.reference = reference;
         self.reference_changed = true;
-        for stage in &mut self.stages {
-            stage.touch_all();
+        for operator in &mut self.operators {
+            operator.touch_all();
         }
         Ok(())
     }
 
     pub fn save(&self) -> Result<Vec<u8>> {
-        let mut stages = Vec::new();
-        for stage in &self.stages {
-            stages.push((stage.name().to_owned(), stage.save()?.into()));
+        let mut operators = Vec::new();
+        for operator in &self.operators {
+            operators.push((operator.name().to_owned(), operator.save()?.into()));
         }
         let mut rules = Vec::new();
         for rule in &self.rules {
@@ -311,13 +314,13 @@ impl<R: ReferenceState> ShardState<R> {
         }
         Ok(postcard::to_stdvec(&Saved {
             reference: self.reference.save()?.into(),
-            stages,
+            operators,
             corrections: self.corrections.clone(),
             rules,
         })?)
     }
 
-    /// Takes back a checkpoint: facts and panes are computed anew at the clocks it was saved with.
+    /// Restores a checkpoint: facts and panes are computed anew at the clocks it was saved with.
     pub async fn load(
         &mut self,
         bytes: &[u8],
@@ -327,9 +330,13 @@ impl<R: ReferenceState> ShardState<R> {
         let saved: Saved = postcard::from_bytes(bytes)?;
         self.reference.load(&saved.reference)?;
         self.corrections = saved.corrections;
-        for (name, state) in &saved.stages {
-            for stage in self.stages.iter_mut().filter(|stage| stage.name() == name) {
-                stage.load(state)?;
+        for (name, state) in &saved.operators {
+            for operator in self
+                .operators
+                .iter_mut()
+                .filter(|operator| operator.name() == name)
+            {
+                operator.load(state)?;
             }
         }
         self.apply(&[], clocks, live_time).await?;

@@ -75,7 +75,7 @@ impl Resolve for Guard {
     }
 }
 
-/// Whether an address is one of the open internet. What cannot be told is not.
+/// Whether an address is one of the open internet. What cannot be classified is not.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),

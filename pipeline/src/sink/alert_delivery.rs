@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::alert_lanes::{AlertLanes, LaneKey};
-use super::alert_log::{LAYOUT, LOG};
+use super::alert_log::{ALERT_LAYOUT, ALERT_LOG};
 use super::alert_outbox::{AlertOutboxState, SourceRecord};
 use super::alert_sink::AlertDestinations;
 use super::alert_source::AlertSource;
@@ -33,7 +33,7 @@ use crate::time::wall;
 
 /// Sends durable transitions to their destinations. Dropping it ends it at once; what it has not sealed is sent again.
 pub struct AlertDelivery {
-    commands: UnboundedSender<Command>,
+    commands: UnboundedSender<AlertDeliveryCommand>,
     task: JoinHandle<Result<()>>,
     routes: Routes,
     /// Destinations that have a sink.
@@ -45,7 +45,7 @@ pub struct AlertDelivery {
     outstanding: Arc<AtomicUsize>,
 }
 
-enum Command {
+enum AlertDeliveryCommand {
     Ingest(SourceRecord),
     Confirm(u64),
     Close,
@@ -62,7 +62,8 @@ impl AlertDelivery {
         events: UnboundedSender<SinkEvent>,
     ) -> Result<Self> {
         let AlertDestinations { routes, sinks } = destinations;
-        let (mut log, restored) = OwnLog::claim(store.clone(), LOG, LAYOUT, owner).await?;
+        let (mut log, restored) =
+            OwnLog::claim(store.clone(), ALERT_LOG, ALERT_LAYOUT, owner).await?;
         let mut state = AlertOutboxState::restore(restored.checkpoint, restored.records);
         for source in &sources {
             let cursor = state.cursor(&source.label);
@@ -87,7 +88,7 @@ impl AlertDelivery {
         let (commands, received) = unbounded_channel();
         let known = Mutex::new(state.cursors().clone());
         let durable = Arc::new(Mutex::new(state.sealed_cursors().clone()));
-        let driver = Driver {
+        let running = AlertDeliveryTask {
             log,
             state,
             lanes,
@@ -100,7 +101,7 @@ impl AlertDelivery {
         };
         Ok(Self {
             commands,
-            task: task::spawn("alerts", events, driver.run()),
+            task: task::spawn("alerts", events, running.run()),
             routes,
             reachable,
             known,
@@ -125,17 +126,19 @@ impl AlertDelivery {
         self.outstanding
             .fetch_add(sending.count(), Ordering::SeqCst);
         // A task that has ended has reported that.
-        let _ = self.commands.send(Command::Ingest(SourceRecord {
-            source,
-            number,
-            transitions,
-            at: Some(at),
-        }));
+        let _ = self
+            .commands
+            .send(AlertDeliveryCommand::Ingest(SourceRecord {
+                source,
+                number,
+                transitions,
+                at: Some(at),
+            }));
     }
 
     /// Attempts reported with this number or a lower one are rows of a sealed intent: they need not be kept any longer.
     pub fn confirm(&self, number: u64) {
-        let _ = self.commands.send(Command::Confirm(number));
+        let _ = self.commands.send(AlertDeliveryCommand::Confirm(number));
     }
 
     /// Per source the number up to which its records need not be read again, whatever happens to this process.
@@ -151,13 +154,13 @@ impl AlertDelivery {
 
     /// Stops sending, makes durable what is acknowledged and how far the sources are known, and ends the task.
     pub async fn close(self) -> Result<()> {
-        let _ = self.commands.send(Command::Close);
+        let _ = self.commands.send(AlertDeliveryCommand::Close);
         task::join("alerts", self.task).await
     }
 }
 
 /// The task: commands, attempts and time in one loop.
-struct Driver {
+struct AlertDeliveryTask {
     log: OwnLog,
     state: AlertOutboxState,
     lanes: AlertLanes,
@@ -166,12 +169,12 @@ struct Driver {
     /// Attempts that settled something and are not durable yet.
     settled: usize,
     durable: Arc<Mutex<BTreeMap<Arc<str>, u64>>>,
-    commands: UnboundedReceiver<Command>,
+    commands: UnboundedReceiver<AlertDeliveryCommand>,
     events: UnboundedSender<SinkEvent>,
     outstanding: Arc<AtomicUsize>,
 }
 
-impl Driver {
+impl AlertDeliveryTask {
     async fn run(mut self) -> TaskEnd {
         match self.drive().await {
             Ok(Stop::Closed) => TaskEnd::Asked(self.seal().await),
@@ -252,9 +255,9 @@ impl Driver {
             .fold(look_in, Duration::min)
     }
 
-    fn take(&mut self, command: Option<Command>) -> Option<Stop> {
+    fn take(&mut self, command: Option<AlertDeliveryCommand>) -> Option<Stop> {
         match command {
-            Some(Command::Ingest(record)) => {
+            Some(AlertDeliveryCommand::Ingest(record)) => {
                 let source = record.source.clone();
                 let dispatches = self.state.ingest(record);
                 self.lanes.reach(self.state.live_time());
@@ -263,11 +266,11 @@ impl Driver {
                 }
                 None
             }
-            Some(Command::Confirm(number)) => {
+            Some(AlertDeliveryCommand::Confirm(number)) => {
                 self.state.confirm(number);
                 None
             }
-            Some(Command::Close) => Some(Stop::Closed),
+            Some(AlertDeliveryCommand::Close) => Some(Stop::Closed),
             None => Some(Stop::Dropped),
         }
     }

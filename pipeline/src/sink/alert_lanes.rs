@@ -31,7 +31,7 @@ struct Lane {
     sink: Arc<dyn AlertSink>,
     /// Its head is under way: the queue must keep it until the answer comes.
     is_sending: bool,
-    /// Something may have become too old, or has come to a receiver that is gone.
+    /// Something may have become too old, or is queued for a receiver that is gone.
     is_unchecked: bool,
 }
 

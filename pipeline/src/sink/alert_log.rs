@@ -10,9 +10,9 @@ use super::outbox::{Dispatch, Outbox, RoutedTransition};
 use super::schedule::DeliveryAttempt;
 
 /// Name of the log.
-pub(super) const LOG: &str = "sink-alerts";
+pub(super) const ALERT_LOG: &str = "sink-alerts";
 /// Version of its payloads.
-pub(super) const LAYOUT: u16 = 1;
+pub(super) const ALERT_LAYOUT: u16 = 1;
 
 /// What has changed since the record before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub(super) struct SettledDelivery {
     pub(super) destination: Arc<str>,
 }
 
-/// What all records up to one come to: the payload of a checkpoint.
+/// The state after all records up to one: the payload of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct AlertCheckpoint {
     /// One a source: sequences rise within a source, and so within a dedupe key.

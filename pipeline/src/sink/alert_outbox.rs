@@ -184,7 +184,7 @@ impl AlertOutboxState {
         sealed.attempts
     }
 
-    /// What the log's records come to; only where nothing is unsealed.
+    /// The state after all records of the log; only where nothing is unsealed.
     pub(super) fn checkpoint(&self) -> &AlertCheckpoint {
         debug_assert_eq!(self.unsealed(), None, "a checkpoint covers records only");
         &self.whole

@@ -18,7 +18,7 @@
 //!   destination.
 //! * [`RecordDelivery`]: the records of an epoch, which [`stage_records`] has written into a file, epoch after epoch.
 //! * [`RecordSink`] sends records and names the first that did not arrive.
-//! * [`SinkEvent`]: what both tell their owner: attempts, delivered epochs, and an end that nobody asked for.
+//! * [`SinkEvent`]: what both report to their owner: attempts, delivered epochs, and an end that nobody asked for.
 //!
 //! Delivery is at least once, in order, under the same ids. Each delivery is one task that owns a log. It sends only within 5 s
 //! after it has appended to that log or read its end, so that a former owner falls silent. What is acknowledged
@@ -67,7 +67,7 @@ pub use webhook::{Webhook, WebhookSettings};
 /// The logs of both deliveries, with the layouts of their payloads. Nobody else reads them: what a checkpoint covers may go.
 pub fn delivery_logs() -> [(&'static str, u16); 2] {
     [
-        (alert_log::LOG, alert_log::LAYOUT),
-        (record_delivery::LOG, record_delivery::LAYOUT),
+        (alert_log::ALERT_LOG, alert_log::ALERT_LAYOUT),
+        (record_delivery::RECORD_LOG, record_delivery::RECORD_LAYOUT),
     ]
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Transition;
 
-/// A new owner repeats the latest state of keys that changed within this time: the former owner may have sent what it never
-/// heard back about, and a receiver must not be left with an older state.
+/// A new owner repeats the latest state of keys that changed within this time: the former owner may have sent what it has no
+/// answer to, and a receiver must not be left with an older state.
 const REPEATED_AFTER_TAKE_OVER: DurationMs = DurationMs::from_minutes(10);
 
 /// A destination and which rules go there.

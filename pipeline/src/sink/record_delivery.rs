@@ -28,9 +28,9 @@ use crate::observe::{Outage, RecordRefused, RecordsNotDelivered, RecordsResumed}
 use crate::time::wall;
 
 /// Name of the log: a record is the epoch that was delivered, a checkpoint the newest one.
-pub(super) const LOG: &str = "sink-records";
+pub(super) const RECORD_LOG: &str = "sink-records";
 /// Version of the log's payloads.
-pub(super) const LAYOUT: u16 = 1;
+pub(super) const RECORD_LAYOUT: u16 = 1;
 
 /// Sends the records of epochs beside the publisher. Dropping it ends it at once.
 pub struct RecordDelivery {
@@ -44,11 +44,11 @@ pub struct RecordDelivery {
 }
 
 struct Worker {
-    commands: UnboundedSender<Command>,
+    commands: UnboundedSender<RecordDeliveryCommand>,
     task: JoinHandle<Result<()>>,
 }
 
-enum Command {
+enum RecordDeliveryCommand {
     Deliver(i64, RecordFile),
     /// The file of an epoch that had been delivered before.
     Delete(RecordFile),
@@ -74,7 +74,7 @@ impl RecordDelivery {
         let Some(sink) = sink else {
             return Ok(delivery);
         };
-        let claim = OwnLog::claim(store.clone(), LOG, LAYOUT, owner).await?;
+        let claim = OwnLog::claim(store.clone(), RECORD_LOG, RECORD_LAYOUT, owner).await?;
         let (
             log,
             Restored {
@@ -85,7 +85,7 @@ impl RecordDelivery {
         let last = records.last().map(|(_, epoch)| *epoch);
         let delivered = last.max(checkpoint.flatten());
         let (commands, received) = unbounded_channel();
-        let driver = Driver {
+        let running = RecordDeliveryTask {
             log,
             queue: RecordQueue::new(delivered),
             records: Arc::default(),
@@ -101,14 +101,14 @@ impl RecordDelivery {
         delivery.claimed_at = delivered;
         delivery.worker = Some(Worker {
             commands,
-            task: task::spawn("records", events, driver.run()),
+            task: task::spawn("records", events, running.run()),
         });
         Ok(delivery)
     }
 
     /// Sends the records of `epoch`, which `file` holds. Epochs rise; one that is known already changes nothing.
     ///
-    /// An epoch that had left before the claim is reported as delivered again: its owner may have died before it heard that.
+    /// An epoch that had left before the claim is reported as delivered again: its owner may have died before it knew.
     pub fn deliver(&self, epoch: i64, file: RecordFile) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if *known >= Some(epoch) {
@@ -117,24 +117,26 @@ impl RecordDelivery {
         }
         *known = Some(epoch);
         let Some(worker) = &self.worker else {
-            self.tell(SinkEvent::Delivered { epoch });
+            self.report(SinkEvent::Delivered { epoch });
             return;
         };
         self.outstanding.fetch_add(1, Ordering::SeqCst);
         // A task that has ended has reported that.
-        let _ = worker.commands.send(Command::Deliver(epoch, file));
+        let _ = worker
+            .commands
+            .send(RecordDeliveryCommand::Deliver(epoch, file));
     }
 
     /// An epoch that is known already: of one that had left before the claim only its file may be left.
     fn repeated(&self, epoch: i64, file: RecordFile) {
         let Some(worker) = &self.worker else { return };
         if self.claimed_at >= Some(epoch) {
-            self.tell(SinkEvent::Delivered { epoch });
-            let _ = worker.commands.send(Command::Delete(file));
+            self.report(SinkEvent::Delivered { epoch });
+            let _ = worker.commands.send(RecordDeliveryCommand::Delete(file));
         }
     }
 
-    fn tell(&self, event: SinkEvent) {
+    fn report(&self, event: SinkEvent) {
         // An owner that no longer listens is ending itself.
         let _ = self.events.send(event);
     }
@@ -149,7 +151,7 @@ impl RecordDelivery {
         let Some(Worker { commands, task }) = self.worker else {
             return Ok(());
         };
-        let _ = commands.send(Command::Close);
+        let _ = commands.send(RecordDeliveryCommand::Close);
         task::join("records", task).await
     }
 }
@@ -161,7 +163,7 @@ enum Attempt {
 }
 
 /// The task: commands, attempts and time in one loop.
-struct Driver {
+struct RecordDeliveryTask {
     log: OwnLog,
     queue: RecordQueue,
     /// The head's records, once its file has been read.
@@ -171,12 +173,12 @@ struct Driver {
     outage: Outage,
     store: Arc<dyn ObjectStore>,
     sink: Arc<dyn RecordSink>,
-    commands: UnboundedReceiver<Command>,
+    commands: UnboundedReceiver<RecordDeliveryCommand>,
     events: UnboundedSender<SinkEvent>,
     outstanding: Arc<AtomicUsize>,
 }
 
-impl Driver {
+impl RecordDeliveryTask {
     async fn run(mut self) -> TaskEnd {
         match self.drive().await {
             Ok(Stop::Closed) => TaskEnd::Asked(self.seal().await),
@@ -198,9 +200,9 @@ impl Driver {
             };
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(Command::Deliver(epoch, file)) => self.queue.push(epoch, file),
-                    Some(Command::Delete(file)) => delete_records(&self.store, &file).await,
-                    Some(Command::Close) => return Ok(Stop::Closed),
+                    Some(RecordDeliveryCommand::Deliver(epoch, file)) => self.queue.push(epoch, file),
+                    Some(RecordDeliveryCommand::Delete(file)) => delete_records(&self.store, &file).await,
+                    Some(RecordDeliveryCommand::Close) => return Ok(Stop::Closed),
                     None => return Ok(Stop::Dropped),
                 },
                 attempt = under_way => {
@@ -242,7 +244,7 @@ impl Driver {
         Ok(self.log.look_in(!self.queue.is_empty()))
     }
 
-    /// Makes durable that the head has left, then tells.
+    /// Makes durable that the head has left, then reports it.
     async fn delivered(&mut self, epoch: i64) -> Result<()> {
         self.log.append(&epoch).await?;
         let sealed = self.queue.sealed();

@@ -22,7 +22,7 @@ use crate::observe::RecordFileNotDeleted;
 use crate::time::{Backoff, retry};
 
 /// Version of the frame and of the payload.
-const LAYOUT: u16 = 1;
+const RECORD_FILE_LAYOUT: u16 = 1;
 const MAGIC: [u8; 4] = *b"VTSR";
 const HEADER_BYTES: usize = 4 + 2 + 8 + 8;
 const HASH_BYTES: usize = 32;
@@ -96,7 +96,7 @@ fn encode(records: &[SinkRecord]) -> Result<Vec<u8>> {
     let stored = if is_smaller { &compressed } else { &plain };
     let mut object = Vec::with_capacity(HEADER_BYTES + HASH_BYTES + stored.len());
     object.extend_from_slice(&MAGIC);
-    object.extend_from_slice(&LAYOUT.to_le_bytes());
+    object.extend_from_slice(&RECORD_FILE_LAYOUT.to_le_bytes());
     object.extend_from_slice(&(records.len() as u64).to_le_bytes());
     object.extend_from_slice(&(plain.len() as u64).to_le_bytes());
     let hash = hash(&object, stored);
@@ -124,11 +124,11 @@ fn decode(file: &RecordFile, object: &Bytes) -> Result<Vec<SinkRecord>> {
         return Err(damaged(file, "it fails its checksum"));
     }
     let layout = u16::from_le_bytes([l0, l1]);
-    if layout != LAYOUT {
+    if layout != RECORD_FILE_LAYOUT {
         return Err(Error::new(
             ErrorKind::Incompatible,
             format!(
-                "path={} has layout={layout}, this program knows layout={LAYOUT}: use the program that wrote it",
+                "path={} has layout={layout}, this program knows layout={RECORD_FILE_LAYOUT}: use the program that wrote it",
                 file.path
             ),
         ));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_layout_is_told_from_damage() {
+    fn a_newer_layout_is_distinguished_from_damage() {
         let mut object = encode(&records(1, b"v")).unwrap();
         object[4] = 2;
         let (header, rest) = object.split_at_mut(HEADER_BYTES);

@@ -36,14 +36,15 @@ pub(super) struct RecordQueue {
     delivered: Option<i64>,
     waiting: VecDeque<(i64, RecordFile)>,
     /// Records of the head and how many of them have left or were given up; `None` before its file has been read.
-    head: Option<Progress>,
+    head: Option<HeadProgress>,
     /// Since the last progress.
     pauses: Pauses,
     not_before: Option<Instant>,
 }
 
+/// How far the head has got, and how many records are sent at once.
 #[derive(Clone, Copy, Debug)]
-struct Progress {
+struct HeadProgress {
     records: usize,
     position: usize,
     chunk: usize,
@@ -104,7 +105,7 @@ impl RecordQueue {
 
     /// The head's file has been read and holds so many records.
     pub(super) fn read(&mut self, records: usize) {
-        self.head = Some(Progress {
+        self.head = Some(HeadProgress {
             records,
             position: 0,
             chunk: AT_ONCE,

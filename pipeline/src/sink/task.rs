@@ -1,4 +1,4 @@
-//! A delivery's task, and what it tells its owner.
+//! A delivery's task, and what it reports to its owner.
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// What the owner hears of a task that ends in this way, and what closing it gives.
+    /// What the owner receives of a task that ends in this way, and what closing it gives.
     async fn end_of(
         run: impl Future<Output = TaskEnd> + Send + 'static,
     ) -> (Option<Error>, Result<()>) {

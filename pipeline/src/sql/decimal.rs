@@ -1,7 +1,7 @@
 //! Exact decimal arithmetic: DECIMAL(38, 6) results from decimals of any scale, with 256 bits in between.
 //!
-//! *Half up* rounds a tie away from zero (Python's `ROUND_HALF_UP`), so that `f(-x) = -f(x)`: a fact that is taken back
-//! with weight −1 takes back exactly what it added.
+//! *Half up* rounds a tie away from zero (Python's `ROUND_HALF_UP`), so that `f(-x) = -f(x)`: a fact that is retracted
+//! with weight −1 retracts exactly what it added.
 
 use arrow::datatypes::i256;
 

@@ -1,4 +1,4 @@
-//! SQL functions that metric texts and readers share: exact where SQL's own are not.
+//! SQL functions that metric queries and readers share: exact where SQL's own are not.
 //!
 //! | function | result | why not the built-in |
 //! |---|---|---|

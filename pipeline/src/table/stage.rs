@@ -113,7 +113,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// Arranges rows by partition and sort columns and encodes each partition's as a file.
 pub(super) fn encode(spec: &TableSpec, batches: &[RecordBatch], tag: &str) -> Result<Vec<Encoded>> {
-    let rows = conform(spec, batches)?;
+    let rows = checked_rows(spec, batches)?;
     arrange(spec, &rows)
         .map_err(ParquetError::from)
         .and_then(|parts| {
@@ -126,10 +126,10 @@ pub(super) fn encode(spec: &TableSpec, batches: &[RecordBatch], tag: &str) -> Re
         .map_err(error::encode(&spec.full_name()))
 }
 
-/// All rows as one batch with exactly the table's columns.
-fn conform(spec: &TableSpec, batches: &[RecordBatch]) -> Result<RecordBatch> {
+/// All rows as one batch. Batches must have exactly the table's columns; nothing is converted.
+fn checked_rows(spec: &TableSpec, batches: &[RecordBatch]) -> Result<RecordBatch> {
     let wrong = |what: String| error::other_rows(&spec.full_name(), what);
-    let conformed: Vec<_> = batches
+    let checked: Vec<_> = batches
         .iter()
         .map(|batch| {
             let mine = spec
@@ -155,7 +155,7 @@ fn conform(spec: &TableSpec, batches: &[RecordBatch]) -> Result<RecordBatch> {
                 .map_err(|error| wrong(error.to_string()))
         })
         .collect::<Result<_, _>>()?;
-    concat_batches(&spec.schema, &conformed).map_err(|error| wrong(error.to_string()))
+    concat_batches(&spec.schema, &checked).map_err(|error| wrong(error.to_string()))
 }
 
 /// The rows of one partition value, sorted, without the partition column.

@@ -46,6 +46,26 @@ impl Default for WorkingHours {
 }
 
 /// The working calendar of a zone; dates are local.
+///
+/// ```
+/// use chrono::NaiveDate;
+/// use schemas::calendar::Calendar;
+/// use schemas::error::Error;
+///
+/// let calendar = Calendar::built_in(chrono_tz::Asia::Shanghai);
+/// let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+///
+/// // National Day 2026: 1 to 7 October are days off; Saturday 10 October is worked in exchange.
+/// assert_eq!(calendar.is_working_day(date("2026-10-05")), Ok(false));
+/// assert_eq!(calendar.is_working_day(date("2026-10-10")), Ok(true));
+/// assert_eq!(calendar.next_working_day(date("2026-09-30")), Ok(date("2026-10-08")));
+/// // A weekend is no holiday.
+/// assert_eq!(calendar.is_holiday(date("2026-11-21")), Ok(false));
+/// assert_eq!(calendar.days_to_holiday(date("2026-09-28")), Ok(3));
+/// // A year without data is an error, not a year without holidays (K20).
+/// let missing = Error::MissingYear { year: 2031 };
+/// assert_eq!(calendar.is_working_day(date("2031-05-04")), Err(missing));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
     zone: CalendarZone,

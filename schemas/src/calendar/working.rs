@@ -15,6 +15,19 @@ impl Calendar {
     }
 
     /// `working_days` later: that many working days after the date of `clamp(at)`, at the same local time.
+    ///
+    /// ```
+    /// use schemas::calendar::Calendar;
+    ///
+    /// let calendar = Calendar::built_in(chrono_tz::Asia::Shanghai);
+    /// let local = |text: &str| calendar.zone().instant(text.parse().unwrap());
+    /// // Friday afternoon, in office hours: the same time on Monday.
+    /// let on_monday = calendar.add_wd(local("2026-11-20T16:00:00"), 1);
+    /// assert_eq!(on_monday, Ok(local("2026-11-23T16:00:00")));
+    /// // Friday evening counts as Monday's opening.
+    /// let on_tuesday = calendar.add_wd(local("2026-11-20T20:00:00"), 1);
+    /// assert_eq!(on_tuesday, Ok(local("2026-11-24T08:00:00")));
+    /// ```
     pub fn add_wd(&self, at: TimestampMs, working_days: u32) -> Result<TimestampMs, Error> {
         let start = self.clamp_local(self.zone().local(at))?;
         let mut date = start.date();

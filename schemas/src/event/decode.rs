@@ -68,6 +68,31 @@ impl Event<'_> {
 ///
 /// # Errors
 /// The first reason that applies, with the path of the field to blame.
+///
+/// # Examples
+/// ```
+/// use schemas::event::{Limits, Reason, Rejection, Topic, decode};
+///
+/// let limits = Limits::default();
+/// let record = r#"{"event_id":"e-1","event_type":"order.placed","schema_version":1,
+///     "occurred_at":1767661200000,"recorded_at":1767661201000,"customer_id":"C1","order_id":"O1",
+///     "lines":[{"line_no":1,"sku_id":"S1","requested_qty":3}]}"#;
+/// let event = decode(Topic::Orders, Some(record.as_bytes()), &limits).unwrap();
+/// assert_eq!((event.event_type(), event.key()), ("order.placed", Some("C1")));
+/// assert_eq!(event.occurred_at().to_string(), "2026-01-06T01:00:00.000Z");
+///
+/// let negative = record.replace(r#""requested_qty":3"#, r#""requested_qty":-3"#);
+/// let bad_value = decode(Topic::Orders, Some(negative.as_bytes()), &limits).unwrap_err();
+/// assert_eq!(bad_value, Rejection::new(Reason::BadValue, "lines[0].requested_qty"));
+///
+/// // Two things are wrong: K3 asks for missing fields before it looks at values.
+/// let incomplete = negative.replace(r#""order_id":"O1","#, "");
+/// let missing = decode(Topic::Orders, Some(incomplete.as_bytes()), &limits).unwrap_err();
+/// assert_eq!(missing, Rejection::new(Reason::MissingField, "order_id"));
+///
+/// let tombstone = decode(Topic::Orders, None, &limits).unwrap_err();
+/// assert_eq!(tombstone, Rejection::new(Reason::Tombstone, ""));
+/// ```
 pub fn decode<'p>(
     topic: Topic,
     payload: Option<&'p [u8]>,

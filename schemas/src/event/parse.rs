@@ -58,7 +58,7 @@ impl<'p> Visitor<'p> for Object<'_, 'p> {
             }
             known |= 1 << position;
             let field = &layout.fields[usize::from(position)];
-            if let Some(slot) = map.next_value_seed(Value(field))? {
+            if let Some(slot) = map.next_value_seed(FieldValue(field))? {
                 slots.insert(position, slot);
             }
         }
@@ -67,9 +67,9 @@ impl<'p> Visitor<'p> for Object<'_, 'p> {
 }
 
 /// The value of a known field; `None` for null.
-struct Value<'l>(&'l FieldLayout);
+struct FieldValue<'l>(&'l FieldLayout);
 
-impl<'p> DeserializeSeed<'p> for Value<'_> {
+impl<'p> DeserializeSeed<'p> for FieldValue<'_> {
     type Value = Option<Slot<'p>>;
 
     fn deserialize<D: Deserializer<'p>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -77,7 +77,7 @@ impl<'p> DeserializeSeed<'p> for Value<'_> {
     }
 }
 
-impl<'p> Visitor<'p> for Value<'_> {
+impl<'p> Visitor<'p> for FieldValue<'_> {
     type Value = Option<Slot<'p>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,7 +118,7 @@ impl<'p> Visitor<'p> for Value<'_> {
     fn visit_seq<A: SeqAccess<'p>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         if let Some(layout) = &self.0.items {
             let mut rows = Vec::new();
-            while let Some(row) = seq.next_element_seed(Item(layout))? {
+            while let Some(row) = seq.next_element_seed(ObjectItem(layout))? {
                 rows.push(row);
             }
             return Ok(Some(Slot::Rows(rows)));
@@ -141,7 +141,7 @@ impl<'p> Visitor<'p> for Value<'_> {
 }
 
 /// An item of a list of objects; `None` if it is not an object.
-struct Item<'l>(&'l ObjectLayout);
+struct ObjectItem<'l>(&'l ObjectLayout);
 
 /// An item of a list of texts; `None` if it is not a text.
 struct TextItem;
@@ -181,7 +181,7 @@ macro_rules! scalars_are {
     };
 }
 
-impl<'p> DeserializeSeed<'p> for Item<'_> {
+impl<'p> DeserializeSeed<'p> for ObjectItem<'_> {
     type Value = Option<Slots<'p>>;
 
     fn deserialize<D: Deserializer<'p>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -189,7 +189,7 @@ impl<'p> DeserializeSeed<'p> for Item<'_> {
     }
 }
 
-impl<'p> Visitor<'p> for Item<'_> {
+impl<'p> Visitor<'p> for ObjectItem<'_> {
     type Value = Option<Slots<'p>>;
 
     scalars_are!(None);

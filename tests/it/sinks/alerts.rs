@@ -110,7 +110,7 @@ fn alerts_reach_receivers_and_topic_as_in_the_table_through_faults_and_a_kill() 
         );
         assert_episodes(&taken);
         for log in [&killed.stderr, &drained.stderr, &drained.stdout] {
-            assert!(!log.contains(secret), "a secret is told");
+            assert!(!log.contains(secret), "a secret is shown");
         }
     }
     let ends = table.values().filter(|transition| transition.is_end());

@@ -21,7 +21,7 @@ pub(super) enum Answer {
     #[default]
     Taken,
     Failed,
-    /// It was heard and gets no answer: its sender waits until one of both is gone.
+    /// It was received and gets no answer: its sender waits until one of both is gone.
     Kept,
 }
 

@@ -93,7 +93,7 @@ type TestProducer = BaseProducer<Deliveries>;
 pub(super) struct Clients {
     address: String,
     admin: AdminClient<DefaultClientContext>,
-    /// One caller at a time, so that each hears of its own failures.
+    /// One caller at a time, so that each receives its own failures.
     producer: Mutex<TestProducer>,
 }
 

@@ -87,7 +87,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.signals = None;
-        // nothing to be done about a failure, and nobody to tell
+        // nothing to be done about a failure, and nobody to report it to
         let _ = self.guard.wait();
     }
 }

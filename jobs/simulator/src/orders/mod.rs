@@ -6,7 +6,7 @@ mod supply;
 
 use schemas::time::DurationMs;
 
-use order::{Order, OrderEventKind, SimulatedLine, draw_course};
+use order::{OrderEventKind, SimulatedLine, SimulatedOrder, draw_course};
 use supply::Supply;
 
 use super::agenda::Action;
@@ -87,7 +87,7 @@ impl OrderDesk {
         self.orders += 1;
         self.advance(
             context,
-            Box::new(Order {
+            Box::new(SimulatedOrder {
                 order_id: format!("O{:09}", self.orders),
                 customer: index,
                 kind,
@@ -104,7 +104,7 @@ impl OrderDesk {
     pub(crate) fn advance(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
-        mut order: Box<Order>,
+        mut order: Box<SimulatedOrder>,
     ) {
         let Some((_, step)) = order.remaining_steps.pop() else {
             return;
@@ -127,7 +127,7 @@ impl OrderDesk {
     fn apply(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
-        order: &mut Order,
+        order: &mut SimulatedOrder,
         step: OrderEventKind,
     ) {
         let customer = context.customer(order.customer);
@@ -248,7 +248,7 @@ impl OrderDesk {
         }
     }
 
-    fn amend(&mut self, order: &mut Order) {
+    fn amend(&mut self, order: &mut SimulatedOrder) {
         let changed = self.random.below(order.lines.len() as u32) as usize;
         if order.lines.len() > 2 && self.random.permille(200) {
             order.lines.remove(changed);
@@ -258,7 +258,7 @@ impl OrderDesk {
         line.requested_qty = (line.requested_qty + self.random.between(-3, 5)).max(1);
     }
 
-    fn deliver(&mut self, context: &mut SimulationContext<'_, '_>, order: &mut Order) {
+    fn deliver(&mut self, context: &mut SimulationContext<'_, '_>, order: &mut SimulatedOrder) {
         let is_discrepant = self.random.permille(10);
         for line in &mut order.lines {
             let broken = i64::from(is_discrepant && line.line_no == 1);
@@ -277,7 +277,7 @@ impl OrderDesk {
     fn return_goods(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
-        order: &mut Order,
+        order: &mut SimulatedOrder,
         step: OrderEventKind,
     ) {
         let chosen = self.random.below(order.lines.len() as u32) as usize;
@@ -302,7 +302,7 @@ impl OrderDesk {
 }
 
 /// Adds the requested quantities, times `sign`, to what a sample retailer awaits.
-fn add_to_awaited(context: &mut SimulationContext<'_, '_>, order: &Order, sign: i64) {
+fn add_to_awaited(context: &mut SimulationContext<'_, '_>, order: &SimulatedOrder, sign: i64) {
     let Some(shelf) = context.shelves.of(order.customer) else {
         return;
     };

@@ -61,7 +61,7 @@ pub(super) struct SimulatedLine {
 }
 
 /// An open order.
-pub(crate) struct Order {
+pub(crate) struct SimulatedOrder {
     pub(super) order_id: String,
     pub(super) customer: u32,
     pub(super) kind: &'static str,

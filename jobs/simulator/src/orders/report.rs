@@ -5,7 +5,7 @@ use schemas::money::Fen;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::OrderDesk;
-use super::order::{Order, OrderEventKind, SimulatedLine};
+use super::order::{OrderEventKind, SimulatedLine, SimulatedOrder};
 use crate::arrivals::Envelope;
 use crate::context::{SimulationContext, about_customer};
 use crate::payload::Payload;
@@ -21,7 +21,7 @@ impl OrderDesk {
     pub(super) fn report(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
-        order: &Order,
+        order: &SimulatedOrder,
         step: OrderEventKind,
     ) {
         let customer = context.customer(order.customer);
@@ -60,7 +60,7 @@ fn post(
     context: &mut SimulationContext<'_, '_>,
     envelope: &Envelope<'_>,
     customer: &Customer,
-    order: &Order,
+    order: &SimulatedOrder,
     step: OrderEventKind,
     roll: u32,
 ) -> EventId {
@@ -71,7 +71,7 @@ fn post(
 }
 
 /// The same order with one quantity wrong.
-fn mistyped(order: &Order, step: OrderEventKind) -> Order {
+fn mistyped(order: &SimulatedOrder, step: OrderEventKind) -> SimulatedOrder {
     let mut lines = order.lines.clone();
     if let Some(line) = lines.iter_mut().find(|line| quantity(line, step) > 0) {
         match step {
@@ -79,7 +79,7 @@ fn mistyped(order: &Order, step: OrderEventKind) -> Order {
             _ => line.delivered_qty += 10,
         }
     }
-    Order {
+    SimulatedOrder {
         order_id: order.order_id.clone(),
         customer: order.customer,
         kind: order.kind,
@@ -154,7 +154,7 @@ fn write(
     payload: &mut Payload,
     world: &World,
     customer: &Customer,
-    order: &Order,
+    order: &SimulatedOrder,
     step: OrderEventKind,
     roll: u32,
     now: TimestampMs,
@@ -297,7 +297,7 @@ fn placed_by(customer: &Customer, roll: u32) -> &'static str {
 }
 
 /// The lines of a step, with the quantity of that step only. Steps after the allocation list only lines with a quantity.
-fn write_lines(payload: &mut Payload, world: &World, order: &Order, step: OrderEventKind) {
+fn write_lines(payload: &mut Payload, world: &World, order: &SimulatedOrder, step: OrderEventKind) {
     let (field, all) = match step {
         OrderEventKind::Delivered => ("delivered_qty", false),
         OrderEventKind::Returned | OrderEventKind::Exchanged => ("returned_qty", false),
@@ -324,7 +324,7 @@ fn write_lines(payload: &mut Payload, world: &World, order: &Order, step: OrderE
 fn amount(
     world: &World,
     customer: &Customer,
-    order: &Order,
+    order: &SimulatedOrder,
     step: OrderEventKind,
     now: TimestampMs,
 ) -> Fen {
@@ -341,6 +341,6 @@ fn amount(
         .sum()
 }
 
-fn delivery_id(order: &Order) -> String {
+fn delivery_id(order: &SimulatedOrder) -> String {
     format!("D{}", &order.order_id[1..])
 }

@@ -7,7 +7,7 @@ use super::intake::Intake;
 use crate::random::RandomGenerator;
 
 /// An open case.
-pub(crate) struct Case {
+pub(crate) struct SimulatedCase {
     pub(super) case_id: String,
     pub(super) customer: u32,
     pub(super) intake: Intake,
@@ -15,7 +15,7 @@ pub(crate) struct Case {
     pub(super) remaining_steps: Vec<(TimestampMs, CaseEventKind)>,
 }
 
-impl Case {
+impl SimulatedCase {
     /// A case opened at `now`. If `silent_until` is given, nobody is notified before it.
     pub(super) fn open(
         case_id: String,

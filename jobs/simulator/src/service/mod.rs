@@ -10,7 +10,7 @@ mod survey;
 use schemas::event::Topic;
 use schemas::time::DurationMs;
 
-use case::Case;
+use case::SimulatedCase;
 use intake::{Desk, Intake};
 
 use super::agenda::Action;
@@ -133,7 +133,7 @@ impl ServiceDesk {
             && silence.is_some_and(|period| period.contains(context.now));
         // Notifications of the silent evening follow in the morning.
         let silent_until = is_silent.then(|| context.day.end + DurationMs::from_hours(8));
-        let case = Case::open(
+        let case = SimulatedCase::open(
             case_id,
             index,
             intake,
@@ -145,7 +145,11 @@ impl ServiceDesk {
     }
 
     /// Performs the next step of a case and schedules the one after it.
-    pub(crate) fn advance(&mut self, context: &mut SimulationContext<'_, '_>, mut case: Box<Case>) {
+    pub(crate) fn advance(
+        &mut self,
+        context: &mut SimulationContext<'_, '_>,
+        mut case: Box<SimulatedCase>,
+    ) {
         let Some((_, step)) = case.remaining_steps.pop() else {
             return;
         };

@@ -4,7 +4,7 @@ use schemas::event::Topic;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::ServiceDesk;
-use super::case::Case;
+use super::case::SimulatedCase;
 use super::course::CaseEventKind;
 use super::intake::Desk;
 use crate::context::{SimulationContext, about_customer};
@@ -15,7 +15,7 @@ impl ServiceDesk {
     pub(super) fn report(
         &mut self,
         context: &mut SimulationContext<'_, '_>,
-        case: &Case,
+        case: &SimulatedCase,
         step: CaseEventKind,
     ) {
         if step == CaseEventKind::Surveyed {
@@ -86,7 +86,7 @@ fn write(
     payload: &mut Payload,
     world: &World,
     customer: &Customer,
-    case: &Case,
+    case: &SimulatedCase,
     step: CaseEventKind,
     roll: u32,
     now: TimestampMs,
@@ -187,7 +187,7 @@ fn write(
 fn write_opening(
     payload: &mut Payload,
     customer: &Customer,
-    case: &Case,
+    case: &SimulatedCase,
     roll: u32,
     now: TimestampMs,
 ) {
@@ -233,7 +233,13 @@ fn write_opening(
     }
 }
 
-fn write_callback(payload: &mut Payload, case: &Case, ordinal: u8, is_reached: bool, roll: u32) {
+fn write_callback(
+    payload: &mut Payload,
+    case: &SimulatedCase,
+    ordinal: u8,
+    is_reached: bool,
+    roll: u32,
+) {
     let attempt = if is_reached { "" } else { "-0" };
     let base = if case.intake.kind == "REPAIR" {
         "REPAIR"
@@ -258,6 +264,6 @@ fn write_callback(payload: &mut Payload, case: &Case, ordinal: u8, is_reached: b
     }
 }
 
-fn promise_id(case: &Case) -> String {
+fn promise_id(case: &SimulatedCase) -> String {
     format!("PM{}", &case.case_id[1..])
 }

@@ -28,7 +28,7 @@ pub(super) fn typed(
     kind: ColumnKind,
     report: Report<'_>,
 ) -> Result<ArrayRef, String> {
-    // A column without a value may have any type: its writer had nothing to tell it by.
+    // A column without a value may have any type: its writer had nothing to infer it from.
     if array.logical_null_count() == array.len() {
         return Ok(new_null_array(&kind.data_type(), array.len()));
     }

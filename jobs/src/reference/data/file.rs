@@ -108,9 +108,10 @@ pub(super) fn read(
     }
 }
 
-type Unreadable = (Option<u64>, String);
+/// The line at which a file cannot be read, where that is known, and why.
+type UnreadableFile = (Option<u64>, String);
 
-fn csv_columns(bytes: &[u8]) -> Result<Raw, Unreadable> {
+fn csv_columns(bytes: &[u8]) -> Result<Raw, UnreadableFile> {
     let unreadable = |error: csv::Error| {
         let line = error.position().map(csv::Position::line);
         (line, error.to_string())
@@ -138,7 +139,7 @@ fn csv_columns(bytes: &[u8]) -> Result<Raw, Unreadable> {
     })
 }
 
-fn parquet_columns(bytes: &[u8]) -> Result<Raw, Unreadable> {
+fn parquet_columns(bytes: &[u8]) -> Result<Raw, UnreadableFile> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes))
         .and_then(|builder| builder.build())
         .map_err(|error| (None, error.to_string()))?;

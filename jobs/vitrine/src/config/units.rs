@@ -39,21 +39,21 @@ pub(super) fn zone<'de, D: Deserializer<'de>>(input: D) -> Result<chrono_tz::Tz,
 fn topic<'de, D: Deserializer<'de>>(input: D, topic: Topic) -> Result<TopicTimeConfig, D::Error> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Given {
+    struct TopicTimeSection {
         out_of_orderness: Option<String>,
         allowed_lateness: Option<String>,
         idle_after: Option<String>,
     }
-    let given = Given::deserialize(input)?;
+    let section = TopicTimeSection::deserialize(input)?;
     let parse_or = |text: Option<String>, default: Duration| match text {
         Some(text) => parse_duration(&text).map_err(D::Error::custom),
         None => Ok(default),
     };
     let default = TopicTimeConfig::of(topic);
     Ok(TopicTimeConfig {
-        out_of_orderness: parse_or(given.out_of_orderness, default.out_of_orderness)?,
-        allowed_lateness: parse_or(given.allowed_lateness, default.allowed_lateness)?,
-        idle_after: parse_or(given.idle_after, default.idle_after)?,
+        out_of_orderness: parse_or(section.out_of_orderness, default.out_of_orderness)?,
+        allowed_lateness: parse_or(section.allowed_lateness, default.allowed_lateness)?,
+        idle_after: parse_or(section.idle_after, default.idle_after)?,
     })
 }
 

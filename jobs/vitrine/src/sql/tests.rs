@@ -7,7 +7,7 @@ use clap::Parser;
 use object_store::memory::InMemory;
 use pipeline::error::{Error, ErrorKind};
 use pipeline::query::Engine;
-use pipeline::query::catalog::{Snapshot, ViewText};
+use pipeline::query::catalog::{Snapshot, ViewDefinition};
 use schemas::time::TimestampMs;
 
 use super::print::epoch_of;
@@ -17,11 +17,11 @@ use crate::exit;
 
 /// A session over two views, `metrics.demand_orders` and `facts.order_lines`.
 pub(super) async fn session() -> Session {
-    let view = |schema: &str, name: &str, sql: &str| ViewText {
+    let view = |schema: &str, name: &str, sql: &str| ViewDefinition {
         schema: schema.to_owned(),
         name: name.to_owned(),
         sql: sql.to_owned(),
-        ..ViewText::default()
+        ..ViewDefinition::default()
     };
     let snapshot = Snapshot {
         epoch: 7,

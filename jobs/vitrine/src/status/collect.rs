@@ -12,7 +12,7 @@ use pipeline::run::status::{ShardStatus, bytes_below, shards};
 use pipeline::time::wall;
 
 use super::report::{
-    EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, SealedShard, StatusReport,
+    EpochStatus, FinalityStatus, HousekeepingStatus, InputStatus, SealedShard, StatusReport,
 };
 use crate::config::{Config, SourceKind};
 use crate::query;
@@ -144,7 +144,7 @@ impl StatusReport {
         self.finality = epoch
             .finality
             .iter()
-            .map(|row| FinalUntil {
+            .map(|row| FinalityStatus {
                 table: row.table.clone(),
                 window_kind: row.window_kind.clone(),
                 until: row.until,

@@ -7,7 +7,8 @@ use chrono_tz::Tz;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::report::{
-    EpochStatus, FinalUntil, HousekeepingStatus, InputStatus, OpenAlert, SealedShard, StatusReport,
+    EpochStatus, FinalityStatus, HousekeepingStatus, InputStatus, OpenAlert, SealedShard,
+    StatusReport,
 };
 use crate::local_time;
 
@@ -165,7 +166,7 @@ fn local(instant: TimestampMs, zone: Tz) -> String {
 }
 
 /// One line for all window kinds of a table that are final until the same instant.
-fn finality(rows: &[FinalUntil]) -> Vec<(String, String, TimestampMs)> {
+fn finality(rows: &[FinalityStatus]) -> Vec<(String, String, TimestampMs)> {
     let mut lines: BTreeMap<(&str, TimestampMs), Vec<&str>> = BTreeMap::new();
     for row in rows {
         let kinds = lines.entry((&row.table, row.until)).or_default();
@@ -275,7 +276,7 @@ mod tests {
                 first_fired_at: MIDNIGHT,
             }],
             finality: ["D1", "W1"]
-                .map(|kind| FinalUntil {
+                .map(|kind| FinalityStatus {
                     table: "metrics.sell_through".to_owned(),
                     window_kind: kind.to_owned(),
                     until: MIDNIGHT,

@@ -15,7 +15,7 @@ pub(super) struct StatusReport {
     pub(super) totals: Totals,
     pub(super) dead_letters: Vec<ReasonCount>,
     pub(super) open_alerts: Vec<OpenAlert>,
-    pub(super) finality: Vec<FinalUntil>,
+    pub(super) finality: Vec<FinalityStatus>,
     /// Bytes of logs (seals and checkpoints) and of tables, including old versions.
     pub(super) log_bytes: u64,
     pub(super) table_bytes: u64,
@@ -95,7 +95,7 @@ pub(super) struct OpenAlert {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct FinalUntil {
+pub(super) struct FinalityStatus {
     pub(super) table: String,
     pub(super) window_kind: String,
     /// Windows that end here or earlier are final.

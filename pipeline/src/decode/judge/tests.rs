@@ -263,7 +263,7 @@ fn k06_late_is_strictly_below_the_limit_that_accepted_records_move() {
     // Nor does an earlier record take it back.
     assert_eq!(said_of(&mut judge, "f", NINE - 1), "too_late");
     assert_eq!(judge.highest(), Some(at(NINE + SPAN)));
-    // Another partition has heard nothing of all that.
+    // Another partition knows nothing of all that.
     assert_eq!(said_of(&mut orders(), "c", NINE - 1), "accepted");
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A record of the topic cannot say that it is final, for that comes with time: a control record says it of a whole day, and
 //! a row of `feeds.status` says the same. Rows and checksum are those of the day as it is in force then, so that a reader
-//! can tell whether it has all of it.
+//! can verify that it has all of it.
 
 use schemas::time::TimestampMs;
 use serde::Serialize;

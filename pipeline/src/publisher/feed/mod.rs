@@ -35,7 +35,7 @@ use crate::time::{Day, Window, WindowKind};
 const SERIES: &str = "unique_id";
 /// Column that says that no fact stands behind the row.
 const ZERO_FILLED: &str = "is_zero_filled";
-/// Column of the text's result: whether the day may begin the series.
+/// Column of the query's result: whether the day may begin the series.
 const STARTS: &str = "starts";
 
 /// What the calendar knows of a day; NULL for a year that is not loaded (K20).
@@ -109,7 +109,7 @@ pub(super) struct Cell {
 /// Series → what the day says of it.
 pub(super) type Cells = BTreeMap<String, Cell>;
 
-/// Cells of a day from the result of the feed's text.
+/// Cells of a day from the result of the feed's query.
 pub(super) fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, ArrowError> {
     let series = text(rows, SERIES)?;
     let values = feed
@@ -219,7 +219,7 @@ impl FeedGrid {
         Some(last.min(known.plus(i32::try_from(days).unwrap_or(i32::MAX / 2))))
     }
 
-    /// Takes in what an intent has sealed (recovery).
+    /// Restores what an intent has sealed (recovery).
     pub(super) fn restore(&mut self, change: &FeedChange) {
         for (day, cells) in &change.days {
             self.update(*day, cells.clone());

@@ -36,7 +36,7 @@ impl Machine {
         })
     }
 
-    /// All clocks of all shards have come to this instant.
+    /// All clocks of all shards have reached this instant.
     pub(in crate::publisher) fn has_drained(&self, to: TimestampMs) -> bool {
         (0..self.settings.shards).all(|shard| {
             let clocks = self.durable.state.clocks.get(&shard);

@@ -10,7 +10,7 @@ use schemas::event::Topic;
 
 use super::*;
 use crate::time::fixture::{at, ms};
-use life::{Died, Durable, Life, SHARDS, given, quiet, seal};
+use life::{Died, Durable, Life, SHARDS, parts, quiet, seal};
 
 /// Three rounds of seals, a window that ends, a late change to it, and a minute of silence.
 fn story(life: &mut Life<'_>) -> Result<(), Died> {
@@ -62,7 +62,7 @@ fn without_epoch(table: &str, row: &str) -> String {
         return cells.join("|");
     }
     // A round that is asked for again takes a seal of its own, so later seals have other numbers.
-    let schema = &given().schemas[table];
+    let schema = &parts().schemas[table];
     let left_out = ["epoch", "seal"].map(|name| schema.index_of(name).ok());
     let kept = cells.iter().enumerate();
     kept.filter(|(index, _)| !left_out.iter().flatten().any(|column| column + 1 == *index))
@@ -210,7 +210,7 @@ fn a_checkpoint_comes_due_by_records_so_that_heartbeats_count() {
     let mut durable = Durable::default();
     let mut life = Life::begin(&mut durable, 0, None);
     story(&mut life).unwrap();
-    let every = given().settings.checkpoint_every;
+    let every = parts().settings.checkpoint_every;
     let mut minute = 0;
     while (life.durable.log.len() as u64) < every {
         assert!(life.machine.due_checkpoint().is_none());
@@ -235,31 +235,31 @@ fn seals_behind_the_cut_wait_for_the_next_epoch() {
         life.append(shard, seal(shard, 1, at(1_000), true));
     }
     life.now.monotonic += Duration::from_secs(10);
-    let Action::Stage { .. } = life.machine.next(life.now).unwrap() else {
+    let PublisherAction::Stage { .. } = life.machine.next(life.now).unwrap() else {
         panic!("an epoch is due");
     };
     life.append(0, seal(0, 2, at(2_000), true));
     assert_eq!(life.machine.ingested(0), 1, "the cut stands");
-    let event = Event::Staged {
+    let event = PublisherEvent::Staged {
         tables: BTreeMap::new(),
         records: None,
     };
     life.machine.apply(event, life.now).unwrap();
-    let Action::SealIntent(intent) = life.machine.next(life.now).unwrap() else {
+    let PublisherAction::SealIntent(intent) = life.machine.next(life.now).unwrap() else {
         panic!("staged");
     };
     assert_eq!(intent.state.cut, BTreeMap::from([(0, 1), (1, 1)]));
     assert_eq!(intent.state.clocks[&0][&Topic::Orders.into()], at(1_000));
     let now = life.now;
     life.machine
-        .apply(Event::IntentSealed { number: 1 }, now)
+        .apply(PublisherEvent::IntentSealed { number: 1 }, now)
         .unwrap();
     assert_eq!(life.machine.take_released(), 200);
-    let Action::Record(_) = life.machine.next(now).unwrap() else {
+    let PublisherAction::Record(_) = life.machine.next(now).unwrap() else {
         panic!("no table was touched");
     };
     life.machine
-        .apply(Event::Recorded { number: 2 }, now)
+        .apply(PublisherEvent::Recorded { number: 2 }, now)
         .unwrap();
     assert_eq!(life.machine.ingested(0), 2);
     assert_eq!(life.machine.collected_bytes(), 100);

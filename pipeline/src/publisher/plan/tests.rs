@@ -131,7 +131,7 @@ fn k07_windows_that_hop_hold_a_fact_until_the_last_one_that_begins_before_it() {
         planner.drain_instant(&hopping, ZONE, &topics()),
         Some(start("2026-02-02") + 2 * DurationMs::DAY)
     );
-    // Its only fact is taken back.
+    // Its only fact is retracted.
     planner.holds(0, BTreeMap::new());
     assert_eq!(planner.drain_instant(&hopping, ZONE, &topics()), None);
 }

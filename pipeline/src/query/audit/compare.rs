@@ -74,7 +74,7 @@ impl PublishedRows {
         self.windows.keys().copied()
     }
 
-    /// The rows of one window, in the columns that the metric's texts give.
+    /// The rows of one window, in the columns that the metric's queries give.
     pub fn window(&self, metric: &Metric, window: Window) -> Result<RecordBatch> {
         let schema = row_schema(metric);
         match (&self.rows, self.windows.get(&window)) {
@@ -112,7 +112,7 @@ impl TableAudit {
         }
     }
 
-    /// Compares the rows of one window; both sides have the columns that the metric's texts give.
+    /// Compares the rows of one window; both sides have the columns that the metric's queries give.
     pub(super) fn compare(
         &mut self,
         metric: &Metric,

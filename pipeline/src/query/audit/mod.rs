@@ -1,4 +1,4 @@
-//! Every metric row once more: all accepted events at once through the same operators and texts, compared with what was
+//! Every metric row once more: all accepted events at once through the same operators and queries, compared with what was
 //! published epoch by epoch.
 //!
 //! ```text
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Micro-batches, differences, retractions, recovery, rounds and revisions are what this checks: none of them takes part. The
-//! operators and texts themselves are checked elsewhere, by an oracle that shares nothing with them.
+//! operators and queries themselves are checked elsewhere, by an oracle that shares nothing with them.
 //!
 //! Shards are computed one by one at their own clocks, not as one: in a running service clocks differ, and a clock decides
 //! whether a deadline has passed. Windows that the epoch names as not revised yet (`[epoch] revise_every`) are left out.
@@ -83,13 +83,13 @@ impl<R: ReferenceState> Audit<R> {
 
     /// Recomputes every window that ended before its clock (and after `since`) and compares it with `published`, by metric.
     ///
-    /// `told` hears how many windows are done, and of how many. A published window that holds no fact any more is compared
-    /// with no rows at all.
+    /// `report_progress` receives how many windows are done, and of how many. A published window that holds no fact any more
+    /// is compared with no rows at all.
     pub async fn compare(
         &mut self,
         published: &BTreeMap<String, PublishedRows>,
         since: Option<TimestampMs>,
-        mut told: impl FnMut(usize, usize),
+        mut report_progress: impl FnMut(usize, usize),
     ) -> Result<Vec<TableAudit>> {
         let (zone, metrics) = (self.zone, self.metrics.clone());
         let is_asked_for = |window: Window| since.is_none_or(|since| window.end(zone) > since);
@@ -108,20 +108,20 @@ impl<R: ReferenceState> Audit<R> {
         let mut seen = BTreeSet::new();
         for (done, key) in due.iter().enumerate() {
             for (metric, expected) in self.round(&metrics, key).await? {
-                let published = published.get(&metric.name).unwrap_or(&nothing);
-                let actual = published.window(metric, key.window)?;
+                let of_metric = published.get(&metric.name).unwrap_or(&nothing);
+                let actual = of_metric.window(metric, key.window)?;
                 if let Some(table) = tables.get_mut(metric.name.as_str()) {
                     table.compare(metric, key.window, &expected, &actual)?;
                 }
                 seen.insert((metric.name.as_str(), key.window));
             }
-            told(done + 1, due.len());
+            report_progress(done + 1, due.len());
         }
         for metric in metrics.iter() {
-            let Some(published) = published.get(&metric.name) else {
+            let Some(of_metric) = published.get(&metric.name) else {
                 continue;
             };
-            for window in published.windows() {
+            for window in of_metric.windows() {
                 let key = RoundKey {
                     clock: metric.clock,
                     window,
@@ -133,7 +133,7 @@ impl<R: ReferenceState> Audit<R> {
                     continue;
                 }
                 let expected = RecordBatch::new_empty(row_schema(metric));
-                let actual = published.window(metric, window)?;
+                let actual = of_metric.window(metric, window)?;
                 if let Some(table) = tables.get_mut(metric.name.as_str()) {
                     table.compare(metric, window, &expected, &actual)?;
                 }

@@ -100,7 +100,7 @@ fn not_encoded(format: Format, source: &ArrowError) -> Error {
     )
 }
 
-/// Has the reader gone away? Then there is nobody to tell.
+/// Whether the reader has gone away. Then nobody receives a message.
 pub fn is_broken_pipe(error: &Error) -> bool {
     error
         .source()

@@ -175,7 +175,7 @@ fn in_memory() -> Arc<dyn ObjectStore> {
 
 /// Data records in the log of the delivery.
 async fn records_of(store: &Arc<dyn ObjectStore>) -> usize {
-    let reader = LogReader::new(store.clone(), LOG, LAYOUT);
+    let reader = LogReader::new(store.clone(), ALERT_LOG, ALERT_LAYOUT);
     let last = reader.last_number().await.unwrap().unwrap_or(0);
     let mut count = 0;
     for number in 1..=last {
@@ -461,7 +461,7 @@ async fn a_panic_of_a_sink_is_reported() {
     assert_eq!(
         owner.delivery.outstanding(),
         1,
-        "nobody is told that it has left"
+        "nothing reports that it has left"
     );
 }
 

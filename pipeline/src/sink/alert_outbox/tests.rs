@@ -97,7 +97,7 @@ impl Storage {
 enum Step {
     /// The source makes this record durable.
     Seal(u64),
-    /// The delivery hears of it.
+    /// The delivery receives it.
     Ingest(u64),
     /// A receiver gets a transition; the answer is still on its way.
     Send(u64, &'static str),
@@ -149,7 +149,7 @@ fn a_new_owner_sends_what_is_not_durably_settled() {
     let one = |destination: &str| format!("A15-0-1-0>{destination}");
     let both = || vec![one("desk"), one("topic")];
     let life: Vec<(&str, Step, Vec<String>)> = vec![
-        ("before the delivery heard of it", Seal(1), both()),
+        ("before the delivery received it", Seal(1), both()),
         ("before it was sent", Ingest(1), both()),
         ("after it was sent", Send(1, "desk"), both()),
         ("after it was acknowledged", Acknowledge(1, "desk"), both()),
@@ -352,7 +352,7 @@ proptest! {
         prop_assert_eq!(sent, expected);
         prop_assert_eq!(state.cursor("0"), sealed);
 
-        // A checkpoint and the records that it stands for come to the same.
+        // A checkpoint and the records that it stands for give the same state.
         let by_records = AlertOutboxState::restore(None, storage.records);
         let bytes = postcard::to_stdvec(by_records.checkpoint()).unwrap();
         let by_checkpoint = AlertOutboxState::restore(Some(postcard::from_bytes(&bytes).unwrap()), []);

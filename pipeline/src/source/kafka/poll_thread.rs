@@ -163,7 +163,7 @@ impl PollThread {
     }
 }
 
-/// However the thread ends, by a panic even, the shard hears of it.
+/// However the thread ends, by a panic even, the shard receives the reason.
 impl Drop for PollThread {
     fn drop(&mut self) {
         self.shared.stop();

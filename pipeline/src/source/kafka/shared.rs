@@ -13,7 +13,7 @@ use crate::source::{Item, Record};
 
 struct ReadState {
     buffers: Buffers,
-    /// Why reading stopped, until the shard has been told.
+    /// Why reading stopped, until it has been reported to the shard.
     failure: Option<Error>,
     stopped: bool,
 }
@@ -85,9 +85,9 @@ impl Shared {
         self.lock().buffers.unread(input)
     }
 
-    /// Tells the poll thread to look again.
+    /// Notifies the poll thread to look again.
     pub(super) fn wake(&self) {
-        // full: it has been told
+        // full: it has been notified
         let _ = self.wake.try_send(());
     }
 

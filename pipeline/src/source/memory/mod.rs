@@ -40,9 +40,9 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(1);
 
 /// What the producer is doing.
 #[derive(Clone, Debug, Default)]
-struct Work(Arc<AtomicU8>);
+struct ProducerActivity(Arc<AtomicU8>);
 
-impl Work {
+impl ProducerActivity {
     const BUSY: u8 = 0;
     const RESTING: u8 = 1;
     const FINISHED: u8 = 2;
@@ -68,15 +68,15 @@ struct ReaderQueue {
 /// Hands the lanes to the sources that ask for them.
 pub struct Broker {
     lanes: Mutex<Vec<ReaderQueue>>,
-    work: Work,
+    activity: ProducerActivity,
 }
 
 impl Broker {
     /// A broker for readers of these inputs, each lane holding at most `bound` records, and its only producer.
     pub fn new(readers: Vec<Vec<TopicPartition>>, bound: usize) -> (Self, Producer) {
         let (presence, readers_gone) = crossbeam_channel::bounded(0);
-        let work = Work::default();
-        let mut producer = Producer::new(work.clone(), readers_gone);
+        let activity = ProducerActivity::default();
+        let mut producer = Producer::new(activity.clone(), readers_gone);
         let lanes = readers
             .into_iter()
             .map(|inputs| {
@@ -91,12 +91,12 @@ impl Broker {
             .collect();
         let broker = Self {
             lanes: Mutex::new(lanes),
-            work,
+            activity,
         };
         (broker, producer)
     }
 
-    /// Opens the inputs of one reader, in the order in which the broker was told of them.
+    /// Opens the inputs of one reader, in the order in which they were given to the broker.
     ///
     /// Fails if no such reader is left, or one starts anywhere but at the beginning: nothing is kept here.
     pub fn open(&self, starts: &[Start]) -> Result<MemorySource> {
@@ -117,7 +117,7 @@ impl Broker {
         Ok(MemorySource {
             next_offsets: vec![0; starts.len()],
             records: lane.records,
-            work: self.work.clone(),
+            activity: self.activity.clone(),
             confirmed_at: None,
             _presence: lane.presence,
         })
@@ -129,7 +129,7 @@ pub struct MemorySource {
     records: Receiver<Record>,
     /// By input.
     next_offsets: Vec<i64>,
-    work: Work,
+    activity: ProducerActivity,
     /// When the ends were last announced; `None` while there is something to read.
     confirmed_at: Option<Instant>,
     _presence: Sender<()>,
@@ -148,7 +148,7 @@ impl Source for MemorySource {
     fn poll(&mut self, max: usize, _watermarks: &[TimestampMs], out: &mut Vec<Item>) -> Result<()> {
         // Asked before the lane is: what was sent before a rest is then in the lane.
         let at = wall::monotonic();
-        let was_at_rest = self.work.is_at_rest();
+        let was_at_rest = self.activity.is_at_rest();
         let Ok(first) = self.records.try_recv() else {
             let is_due = self
                 .confirmed_at
@@ -178,6 +178,6 @@ impl Source for MemorySource {
     }
 
     fn unread(&self, _input: usize) -> bool {
-        !(self.work.is_at_rest() && self.records.is_empty())
+        !(self.activity.is_at_rest() && self.records.is_empty())
     }
 }

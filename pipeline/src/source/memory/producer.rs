@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use schemas::time::TimestampMs;
 
-use super::Work;
+use super::ProducerActivity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
 use crate::source::{Record, TimestampKind};
@@ -41,16 +41,16 @@ struct Partition {
 pub struct Producer {
     partitions: HashMap<TopicPartition, Partition>,
     lanes: Vec<Sender<Record>>,
-    work: Work,
+    activity: ProducerActivity,
     readers_gone: Receiver<()>,
 }
 
 impl Producer {
-    pub(super) fn new(work: Work, readers_gone: Receiver<()>) -> Self {
+    pub(super) fn new(activity: ProducerActivity, readers_gone: Receiver<()>) -> Self {
         Self {
             partitions: HashMap::new(),
             lanes: Vec::new(),
-            work,
+            activity,
             readers_gone,
         }
     }
@@ -68,7 +68,7 @@ impl Producer {
     /// A partition that nobody reads takes records all the same: as in any broker, that is the readers' business. Fails
     /// ([`ErrorKind::Unavailable`]) once its readers have gone.
     pub fn send(&mut self, to: &TopicPartition, record: Outgoing) -> Result<i64> {
-        self.work.set(Work::BUSY);
+        self.activity.set(ProducerActivity::BUSY);
         if !self.partitions.contains_key(to) {
             self.partitions.insert(to.clone(), Partition::default());
         }
@@ -103,7 +103,7 @@ impl Producer {
     ///
     /// Comes back early, with an error, when all readers have gone.
     pub fn rest(&self, duration: Duration) -> Result<()> {
-        self.work.set(Work::RESTING);
+        self.activity.set(ProducerActivity::RESTING);
         match self.readers_gone.recv_timeout(duration) {
             Err(RecvTimeoutError::Disconnected) => Err(readers_gone()),
             Err(RecvTimeoutError::Timeout) | Ok(()) => Ok(()),
@@ -113,6 +113,6 @@ impl Producer {
     /// Nothing will be sent any more: the ends are final. Dropping the producer without this leaves readers waiting, as they
     /// should when it has failed.
     pub fn finish(self) {
-        self.work.set(Work::FINISHED);
+        self.activity.set(ProducerActivity::FINISHED);
     }
 }

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use schemas::event::{Reason, Topic};
 use schemas::time::{DurationMs, TimestampMs};
 
-use super::super::{Given, Machine};
+use super::super::{Machine, MachineParts};
 use crate::decode::{Counters, TopicSettings};
 use crate::kafka::TopicPartition;
 use crate::publisher::assemble::TableRows;
 use crate::publisher::event::{
-    Action, Event, Now, RoundInput, RoundRequest, RoundRows, SealedRecord,
+    Now, PublisherAction, PublisherEvent, RoundInput, RoundRequest, RoundRows, SealedRecord,
 };
 use crate::publisher::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::publisher::settings::PublisherSettings;
@@ -81,7 +81,7 @@ pub(super) fn metric() -> Metric {
     }
 }
 
-pub(super) fn given() -> Given {
+pub(super) fn parts() -> MachineParts {
     let mut schemas: BTreeMap<String, SchemaRef> = schemas::table::all_tables()
         .into_iter()
         .filter(|table| table.schema_name == "ops")
@@ -89,7 +89,7 @@ pub(super) fn given() -> Given {
         .collect();
     schemas.insert("metrics.demand".to_owned(), metric().table);
     let versions = schemas.keys().map(|table| (table.clone(), 0)).collect();
-    Given {
+    MachineParts {
         settings: PublisherSettings {
             zone: ZONE,
             shards: SHARDS,
@@ -189,11 +189,11 @@ impl<'d> Life<'d> {
         };
         let next = durable.log.last().map_or(1, |(number, _)| number + 1);
         let checkpoint = PublisherCheckpoint::default();
-        let mut given = given();
+        let mut parts = parts();
         for (table, commits) in &durable.commits {
-            given.versions.insert(table.clone(), commits.len() as i64);
+            parts.versions.insert(table.clone(), commits.len() as i64);
         }
-        let mut machine = Machine::restore(given, checkpoint, &durable.log, next, now).unwrap();
+        let mut machine = Machine::restore(parts, checkpoint, &durable.log, next, now).unwrap();
         machine.set_has_shards(true);
         let mut life = Self {
             durable,
@@ -224,7 +224,9 @@ impl<'d> Life<'d> {
             seal: Arc::new(seal),
             bytes: 100,
         };
-        self.machine.apply(Event::Sealed(sealed), self.now).unwrap();
+        self.machine
+            .apply(PublisherEvent::Sealed(sealed), self.now)
+            .unwrap();
     }
 
     /// A shard's log gets one more seal.
@@ -251,28 +253,28 @@ impl<'d> Life<'d> {
         loop {
             let action = self.machine.next(self.now).unwrap();
             let event = match action {
-                Action::Wait => return Ok(()),
-                Action::Ask(requests) => {
+                PublisherAction::Wait => return Ok(()),
+                PublisherAction::Ask(requests) => {
                     self.answer(&requests);
                     continue;
                 }
-                Action::Compute(rounds) => Event::Computed(compute(rounds)),
-                Action::Stage { epoch, rows, .. } => {
+                PublisherAction::Compute(rounds) => PublisherEvent::Computed(compute(rounds)),
+                PublisherAction::Stage { epoch, rows, .. } => {
                     self.may_die()?;
                     let tables = self.stage(epoch, &rows);
-                    Event::Staged {
+                    PublisherEvent::Staged {
                         tables,
                         records: None,
                     }
                 }
-                Action::SealIntent(intent) => {
+                PublisherAction::SealIntent(intent) => {
                     self.may_die()?;
                     let record = PublisherRecord::Intent(intent);
-                    Event::IntentSealed {
+                    PublisherEvent::IntentSealed {
                         number: self.log(&record),
                     }
                 }
-                Action::Commit {
+                PublisherAction::Commit {
                     table,
                     epoch,
                     changes,
@@ -290,19 +292,19 @@ impl<'d> Life<'d> {
                     {
                         commits.insert(epoch, files.collect());
                     }
-                    Event::Committed {
+                    PublisherEvent::Committed {
                         version: commits.len() as i64,
                         table,
                     }
                 }
-                Action::Record(record) => {
+                PublisherAction::Record(record) => {
                     self.may_die()?;
-                    Event::Recorded {
+                    PublisherEvent::Recorded {
                         number: self.log(&PublisherRecord::Epoch(*record)),
                     }
                 }
             };
-            // The effect stands, and nobody has heard of it.
+            // The effect stands, and nothing has reported it.
             self.may_die()?;
             self.machine.apply(event, self.now).unwrap();
         }

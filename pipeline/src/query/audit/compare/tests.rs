@@ -19,7 +19,7 @@ fn metric() -> Metric {
         Field::new("share_ratio", DataType::Float64, true),
         Field::new("n", DataType::Int64, false),
     ]));
-    let text = MetricQueries {
+    let queries = MetricQueries {
         name: "sold",
         stream: Some(
             "-- metric: M00 sold\n-- facts: sales\n-- windows: D1\n-- clock: orders\nSELECT 1",
@@ -28,7 +28,7 @@ fn metric() -> Metric {
         public: None,
     };
     let table_of = |_: &str| Some((schema.clone(), vec!["sku_id".to_owned()]));
-    Metric::load_all(&[text], table_of).unwrap().remove(0)
+    Metric::load_all(&[queries], table_of).unwrap().remove(0)
 }
 
 fn window() -> Window {

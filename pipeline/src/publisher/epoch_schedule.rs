@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use super::settings::PublisherSettings;
 
 /// Paces the publisher by monotonic time.
-pub(super) struct Pace {
+pub(super) struct EpochSchedule {
     interval: Duration,
     heartbeat: Duration,
     epoch_due_at: Instant,
     heartbeat_due_at: Instant,
 }
 
-impl Pace {
+impl EpochSchedule {
     /// The first epoch after a start waits for the interval; a heartbeat does not.
     pub(super) fn new(settings: &PublisherSettings, now: Instant) -> Self {
         Self {
