@@ -19,8 +19,8 @@ pub(super) fn dead_letter_record(letter: &DeadLetter) -> SinkRecord {
     add("topic", letter.input.topic.clone());
     add("partition", letter.input.partition.to_string());
     add("offset", letter.offset.to_string());
-    if let Some(ms) = letter.timestamp {
-        add("timestamp", ms.to_string());
+    if let Some(timestamp) = letter.timestamp {
+        add("timestamp", timestamp.as_ms().to_string());
     }
     SinkRecord {
         topic: dead_letter_topic(&letter.input.topic),
