@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemas::time::TimestampMs;
 use serde_json::{Value, json};
 use tests::events::Topics;
 use tests::kafka::{Broker, Message};
@@ -277,7 +278,8 @@ fn k05_a_timestamp_that_no_clock_shows_takes_nothing_down() {
         ("message.timestamp.before.max.ms", any.as_str()),
     ];
     let topics = Topics::create(broker, 1, &config).unwrap();
-    for (number, at) in [i64::MAX, i64::MAX / 1_000, 1].into_iter().enumerate() {
+    let timestamps = [i64::MAX, i64::MAX / 1_000, 1].map(TimestampMs::from_ms);
+    for (number, at) in timestamps.into_iter().enumerate() {
         let order = text(&format!("order-{number}"));
         let messages = [
             Message::new(0, "nonsense").key("C1").at(at),

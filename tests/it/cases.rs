@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use schemas::partition::partition_of;
+use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 use tests::events::{Events, Topics, message};
 use tests::kafka::Broker;
@@ -92,11 +93,11 @@ fn a_topic_ends_early() {
 }
 
 /// Monday 2026-01-05, 22:00 in Shanghai.
-pub(crate) const EVENING_MS: i64 = 1_767_621_600_000;
+pub(crate) const EVENING: TimestampMs = TimestampMs::from_ms(1_767_621_600_000);
 
 /// An event of case K1, so long after the evening; recorded when it happened unless `more` says otherwise.
-pub(crate) fn complaint(kind: &str, event_id: &str, after_ms: i64, more: Value) -> Vec<u8> {
-    let at = EVENING_MS + after_ms;
+pub(crate) fn complaint(kind: &str, event_id: &str, after: DurationMs, more: Value) -> Vec<u8> {
+    let at = EVENING + after;
     let mut event = json!({
         "event_id": event_id, "event_type": kind, "schema_version": 1, "occurred_at": at, "recorded_at": at,
         "customer_id": "C1", "case_id": "K1", "unit_id": "U-CC",
@@ -113,14 +114,14 @@ pub(crate) fn silent_night(folder: &Path) -> Events {
     let events = Events::in_folder(folder.join("events"));
     fs::create_dir_all(events.reference()).unwrap();
     let opened = json!({"case_kind": "COMPLAINT", "channel": "PHONE", "category": "PRICE", "answered": true,
-                        "received_at": EVENING_MS});
+                        "received_at": EVENING});
     let lines = [
-        complaint("case.opened", "opened", 0, opened),
+        complaint("case.opened", "opened", DurationMs::ZERO, opened),
         complaint(
             "case.call_ended",
             "ended",
-            60_000,
-            json!({"call_ended_at": EVENING_MS + 60_000}),
+            DurationMs::MINUTE,
+            json!({"call_ended_at": EVENING + DurationMs::MINUTE}),
         ),
     ];
     events.write("complaints.v1", 0, &lines).unwrap();
@@ -178,8 +179,8 @@ fn transaction_markers_are_no_lag() {
     let topics = Topics::create(broker, 1, &[]).unwrap();
     let order = |id: &str| {
         let line = json!({
-            "event_id": id, "event_type": "order.placed", "schema_version": 1, "occurred_at": EVENING_MS,
-            "recorded_at": EVENING_MS, "customer_id": "C1", "order_id": id, "order_kind": "REGULAR",
+            "event_id": id, "event_type": "order.placed", "schema_version": 1, "occurred_at": EVENING,
+            "recorded_at": EVENING, "customer_id": "C1", "order_id": id, "order_kind": "REGULAR",
             "lines": [{"line_no": 1, "sku_id": "SKU001", "requested_qty": 1, "wholesale_price_fen": 100}],
         });
         message(0, line.to_string().as_bytes())

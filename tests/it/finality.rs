@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::events::{Events, Line};
@@ -10,9 +11,8 @@ use tests::project::Project;
 use crate::proof::number;
 use crate::refusals::refused;
 
-const DAY_MS: i64 = 86_400_000;
 /// Monday 2026-01-05, 10:00 in Shanghai.
-const MONDAY_MS: i64 = 1_767_578_400_000;
+const MONDAY: TimestampMs = TimestampMs::from_ms(1_767_578_400_000);
 
 /// Event files of a test's own, without reference data.
 fn no_events() -> (TempDir, Events) {
@@ -22,9 +22,9 @@ fn no_events() -> (TempDir, Events) {
     (folder, events)
 }
 
-fn event(event_type: &str, event_id: &str, at_ms: i64, more: Value) -> Line {
+fn event(event_type: &str, event_id: &str, at: TimestampMs, more: Value) -> Line {
     let mut event = json!({
-        "event_id": event_id, "event_type": event_type, "schema_version": 1, "occurred_at": at_ms, "recorded_at": at_ms,
+        "event_id": event_id, "event_type": event_type, "schema_version": 1, "occurred_at": at, "recorded_at": at,
         "customer_id": "C1",
     });
     event
@@ -34,20 +34,20 @@ fn event(event_type: &str, event_id: &str, at_ms: i64, more: Value) -> Line {
     event.to_string().into_bytes()
 }
 
-fn placed(order_id: &str, at_ms: i64) -> Line {
+fn placed(order_id: &str, at: TimestampMs) -> Line {
     let lines =
         json!([{"line_no": 1, "sku_id": "S1", "requested_qty": 5, "wholesale_price_fen": 100}]);
     let more = json!({"order_id": order_id, "order_kind": "REGULAR", "lines": lines});
-    event("order.placed", order_id, at_ms, more)
+    event("order.placed", order_id, at, more)
 }
 
 #[test]
 fn k07_a_drain_goes_to_the_last_window_of_a_deadline_and_leaves_the_storage_closed() {
     let (_folder, events) = no_events();
     // Sunday 2026-01-11, 22:00. The last deadline, of the callback, is 24 hours later and so in the week after.
-    let evening_ms = MONDAY_MS + 6 * DAY_MS + 12 * 3_600_000;
-    let opened = json!({"case_id": "K1", "case_kind": "COMPLAINT", "channel": "WEB", "received_at": evening_ms});
-    let case = event("case.opened", "opened", evening_ms, opened);
+    let evening = MONDAY + DurationMs::from_days(6) + DurationMs::from_hours(12);
+    let opened = json!({"case_id": "K1", "case_kind": "COMPLAINT", "channel": "WEB", "received_at": evening});
+    let case = event("case.opened", "opened", evening, opened);
     events.write("complaints.v1", 0, &[case]).unwrap();
     let project = Project::on_files(&events).unwrap();
     let said = project.run(&["run", "--drain"]).unwrap().stdout;
@@ -80,7 +80,7 @@ fn k07_a_drain_goes_to_the_last_window_of_a_deadline_and_leaves_the_storage_clos
 #[test]
 fn k07_a_drain_takes_in_what_came_after_the_last_run_and_closes_it() {
     let (_folder, events) = no_events();
-    let first = placed("O1", MONDAY_MS);
+    let first = placed("O1", MONDAY);
     events
         .write("orders.v1", 0, std::slice::from_ref(&first))
         .unwrap();
@@ -88,7 +88,7 @@ fn k07_a_drain_takes_in_what_came_after_the_last_run_and_closes_it() {
     project.run(&["run", "--until-caught-up"]).unwrap();
     assert_eq!(requested(&project), (Vec::new(), None));
 
-    let second = placed("O2", MONDAY_MS + 1);
+    let second = placed("O2", MONDAY + DurationMs::from_ms(1));
     events.write("orders.v1", 0, &[first, second]).unwrap();
     let said = project.run(&["run", "--drain"]).unwrap().stdout;
     // M06 waits longest for an order: windows of 28 days until Monday 2026-02-02, 14 days ahead, seven days late.
@@ -139,24 +139,24 @@ fn k07_what_changes_after_a_row_was_final_is_restated_and_what_changes_before_is
         project.run(&["run", "--until-caught-up"]).unwrap();
         requested(&project)
     };
-    run_with(placed("O1", MONDAY_MS));
+    run_with(placed("O1", MONDAY));
     // The clock, a minute behind the last event, passes the end of Monday.
-    let tuesday = run_with(placed("O2", MONDAY_MS + DAY_MS));
+    let tuesday = run_with(placed("O2", MONDAY + DurationMs::DAY));
     assert_eq!(tuesday, (vec![(1, 5, false)], Some(false)));
     // An order of Monday that comes late, but not too late.
-    let late = run_with(placed("O3", MONDAY_MS + 1));
+    let late = run_with(placed("O3", MONDAY + DurationMs::from_ms(1)));
     let two = vec![(1, 5, false), (2, 10, false)];
     assert_eq!(late, (two.clone(), Some(false)));
     // Two days and a minute after the end of Monday it is final.
-    let weeks_later_ms = MONDAY_MS + 20 * DAY_MS;
-    let closed = run_with(placed("O4", weeks_later_ms));
+    let weeks_later = MONDAY + DurationMs::from_days(20);
+    let closed = run_with(placed("O4", weeks_later));
     assert_eq!(closed, (two, Some(true)));
     // Orders have no look-back (K24): a cancellation takes away what was asked for weeks ago.
     let more = json!({"order_id": "O3"});
     let cancelled = run_with(event(
         "order.cancelled",
         "cancelled",
-        weeks_later_ms + 1,
+        weeks_later + DurationMs::from_ms(1),
         more,
     ));
     let three = vec![(1, 5, false), (2, 10, false), (3, 5, true)];

@@ -14,7 +14,7 @@ use tests::project::Project;
 
 use crate::arrival::instant;
 use crate::bad_input::{NOON_MS, order};
-use crate::cases::{self, EVENING_MS};
+use crate::cases::{self, EVENING};
 use crate::kills::hurried;
 use crate::proof::{Sample, number};
 use crate::reader::{Reader, settings, starts};
@@ -47,7 +47,7 @@ pub(crate) fn send_between(
 }
 
 fn complaint(kind: &str, event_id: &str, at: TimestampMs, more: Value) -> Vec<u8> {
-    cases::complaint(kind, event_id, at.as_ms() - EVENING_MS, more)
+    cases::complaint(kind, event_id, at - EVENING, more)
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn silent_night(delay: DurationMs) {
         ),
     ];
     let send = |line: &[u8], at: TimestampMs| {
-        let record = message(0, line).at(at.as_ms());
+        let record = message(0, line).at(at);
         broker.produce(topics.complaints(), [record]).unwrap();
     };
     for line in &lines {
@@ -112,7 +112,7 @@ fn silent_night(delay: DurationMs) {
         // a source whose clock is a year ahead does not take live time with it
         let mut ahead = order("O1", sent_at.as_ms());
         ahead["recorded_at"] = (sent_at + DurationMs::from_days(365)).as_ms().into();
-        let ahead = message(0, ahead.to_string().as_bytes()).at(sent_at.as_ms());
+        let ahead = message(0, ahead.to_string().as_bytes()).at(sent_at);
         broker.produce(topics.orders(), [ahead]).unwrap();
     }
     alerts.until("the alert has fired", |reader| !reader.records.is_empty());

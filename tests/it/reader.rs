@@ -5,8 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pipeline::error::{Error, Result};
-use pipeline::kafka::KafkaSettings;
-use pipeline::kafka::TopicPartition;
+use pipeline::kafka::{KafkaSettings, TopicPartition};
 use pipeline::source::kafka::KafkaSource;
 use pipeline::source::{Item, Record, Source, Start};
 use pipeline::time::wall;

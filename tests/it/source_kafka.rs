@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use pipeline::error::ErrorKind;
-use pipeline::kafka::TopicPartition;
-use pipeline::kafka::{end_offsets, partition_counts};
+use pipeline::kafka::{TopicPartition, end_offsets, partition_counts};
 use pipeline::source::{Source, TimestampKind};
 use schemas::time::TimestampMs;
 use tests::kafka::{Broker, Message};
@@ -54,7 +53,7 @@ fn hands_over_all_of_a_record() {
         .unwrap();
     let full = Message::new(0, "{}")
         .key("K1")
-        .at(NEW_YEAR.as_ms())
+        .at(NEW_YEAR)
         .header("trace", Some(b"1"))
         .header("none", None);
     let long = vec![b'x'; 2_000_000];
@@ -95,7 +94,7 @@ fn hands_over_all_of_a_record() {
         .topic("orders", 1, &[("message.timestamp.type", "LogAppendTime")])
         .unwrap();
     broker
-        .produce(&topic, [Message::new(0, "{}").at(NEW_YEAR.as_ms())])
+        .produce(&topic, [Message::new(0, "{}").at(NEW_YEAR)])
         .unwrap();
     let mut reader = Reader::open(&settings, &starts(&topic, &[0]));
     reader.read_to_ends();

@@ -214,11 +214,11 @@ impl StepRule {
             self.due.remove(&(before.deadline + grace, key.clone()));
         }
         let first_fired_at = before.as_ref().and_then(|before| before.first_fired_at);
-        let now = now.furthest();
+        let furthest = now.furthest();
         let Some(fact) = update.fact else {
             return match first_fired_at.zip(before) {
                 Some((fired, before)) => {
-                    self.change(&key, &before, AlertState::Withdrawn, fired, now, None)
+                    self.change(&key, &before, AlertState::Withdrawn, fired, furthest, None)
                 }
                 None => Vec::new(),
             };
@@ -242,7 +242,7 @@ impl StepRule {
                 (Some(stopped), Some(fired)) if is_missed => {
                     (AlertState::Resolved, stopped.max(fired))
                 }
-                _ => (AlertState::Withdrawn, now),
+                _ => (AlertState::Withdrawn, furthest),
             };
             if let Some(fired) = fired {
                 changes.extend(self.change(&key, &watched, state, fired, at, elapsed));
@@ -251,7 +251,7 @@ impl StepRule {
         }
         let moved = before.is_some_and(|before| before.deadline != watched.deadline);
         let state = match first_fired_at {
-            Some(_) if moved && now >= due => Some(AlertState::Updated),
+            Some(_) if moved && furthest >= due => Some(AlertState::Updated),
             Some(_) if moved => Some(AlertState::Withdrawn),
             _ => None,
         };
@@ -262,7 +262,7 @@ impl StepRule {
             self.due.insert((due, key.clone()));
         }
         let changes = match state.zip(first_fired_at) {
-            Some((state, fired)) => self.change(&key, &watched, state, fired, now, None),
+            Some((state, fired)) => self.change(&key, &watched, state, fired, furthest, None),
             None => Vec::new(),
         };
         self.watched.insert(key, watched);
@@ -347,10 +347,10 @@ impl AlertRule for StepRule {
     }
 
     fn tick(&mut self, now: RuleTime) -> Vec<AlertChange> {
-        let now = now.furthest();
+        let furthest = now.furthest();
         let mut changes = Vec::new();
         while let Some((due, key)) = self.due.pop_first() {
-            if due > now {
+            if due > furthest {
                 self.due.insert((due, key));
                 break;
             }

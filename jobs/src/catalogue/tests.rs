@@ -14,7 +14,7 @@ use schemas::time::DurationMs;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::operator::fixture::{batch, ms};
+use crate::operator::fixture::{batch, instant};
 use crate::reference::PriceType;
 use crate::reference::fixture::one_customer;
 
@@ -52,7 +52,7 @@ impl Shard {
     /// Ingests one batch of events; all clocks have passed.
     fn ingest(&mut self, topic: Topic, events: &[(&str, &str, Value)]) {
         let sets = self.state.clock_sets();
-        let clock = ms(AT) + DurationMs::from_days(20_000);
+        let clock = instant(AT) + DurationMs::from_days(20_000);
         let clocks: Clocks = sets.into_iter().map(|set| (set, clock)).collect();
         let batches = [(topic, batch(topic, events))];
         let applied = self.state.apply(&batches, &clocks, None);
@@ -127,7 +127,7 @@ fn k23_a_correction_removes_the_event_it_names_in_its_own_topic_and_of_its_own_c
 
     let case = json!({
         "event_id": "case", "corrects": "first", "case_id": "K1", "case_kind": "COMPLAINT", "channel": "WEB",
-        "received_at": ms(AT),
+        "received_at": instant(AT),
     });
     shard.ingest(Topic::Complaints, &[("case.opened", AT, case)]);
     let of_another = order(
@@ -179,13 +179,13 @@ fn k23_without_a_customer_a_correction_is_limited_to_its_sku() {
     let set = |event_id: &str, sku_id: &str, price_fen: i64, corrects: Option<&str>| {
         let fields = json!({
             "event_id": event_id, "customer_id": null, "sku_id": sku_id, "price_type": "WHOLESALE", "price_fen": price_fen,
-            "valid_from": ms(AT), "corrects": corrects,
+            "valid_from": instant(AT), "corrects": corrects,
         });
         ("price.list_set", AT, fields)
     };
     let price = |shard: &Shard| {
         let reference = shard.state.reference();
-        let price = reference.list_price("S1", "R1", PriceType::Wholesale, ms(AT));
+        let price = reference.list_price("S1", "R1", PriceType::Wholesale, instant(AT));
         price.map(Fen::as_fen)
     };
     // Of two that begin at once the later id decides: without the correction `b` would override `a`.
@@ -202,12 +202,12 @@ fn k23_without_a_customer_a_correction_is_limited_to_its_sku() {
 fn k14_a_quarantined_observation_is_an_outlier_and_is_classified_again_after_a_new_list_price() {
     let mut shard = Shard::new();
     let observed = json!({
-        "event_id": "seen", "sku_id": "S1", "price_fen": 1_000, "price_basis": "SELLING", "observed_at": ms(AT),
+        "event_id": "seen", "sku_id": "S1", "price_fen": 1_000, "price_basis": "SELLING", "observed_at": instant(AT),
     });
     let set = |event_id: &str, price_fen: i64| {
         let fields = json!({
             "event_id": event_id, "customer_id": null, "sku_id": "S1", "price_type": "SUGGESTED_RETAIL",
-            "price_fen": price_fen, "valid_from": ms(AT),
+            "price_fen": price_fen, "valid_from": instant(AT),
         });
         ("price.list_set", AT, fields)
     };
@@ -230,7 +230,7 @@ fn k08_of_versions_of_one_instant_the_later_recorded_counts_and_then_the_later_i
         )
     };
     let amended = |event_id: &str, qty, recorded_after_ms| {
-        let more = json!({"recorded_at": ms(AT) + DurationMs::from_ms(recorded_after_ms)});
+        let more = json!({"recorded_at": instant(AT) + DurationMs::from_ms(recorded_after_ms)});
         ("order.amended", AT, order(event_id, qty, more))
     };
     let table = [

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::reference::RetailReference;
 
 /// An instant written as RFC 3339.
-pub(crate) fn ms(text: &str) -> TimestampMs {
+pub(crate) fn instant(text: &str) -> TimestampMs {
     TimestampMs::from_datetime(DateTime::parse_from_rfc3339(text).unwrap().to_utc())
 }
 
@@ -33,8 +33,8 @@ pub(crate) fn batch(topic: Topic, events: &[(&str, &str, Value)]) -> RecordBatch
             "event_id": format!("e{offset}"),
             "event_type": event_type,
             "schema_version": 1,
-            "occurred_at": ms(occurred_at),
-            "recorded_at": ms(occurred_at),
+            "occurred_at": instant(occurred_at),
+            "recorded_at": instant(occurred_at),
             "customer_id": "C1",
         });
         let record = record.as_object_mut().unwrap();

@@ -298,7 +298,7 @@ fn split_by_day(
         if begin >= to {
             return None;
         }
-        let next_day = zone.start(zone.day_of(begin).plus(1));
+        let next_day = zone.start_of(zone.day_of(begin).plus(1));
         let end = next_day.min(to);
         let part = (begin, sold_by(end) - sold_by(begin));
         begin = end;

@@ -18,7 +18,7 @@ pub enum RuleInput {
     },
 }
 
-/// How far time has come where a rule runs (ms UTC). Sealed with what the rule decides, so that a replay decides alike.
+/// How far time has come where a rule runs. Sealed with what the rule decides, so that a replay decides alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleTime {
     /// Clock of the input's topics.
@@ -55,7 +55,7 @@ pub trait AlertRule: Send {
     /// Lets timers fire that `now` has reached. Nothing where none is due.
     fn tick(&mut self, now: RuleTime) -> Vec<AlertChange>;
 
-    /// The earliest instant at which [`AlertRule::tick`] could say something (ms UTC, on the clock or live time).
+    /// The earliest instant at which [`AlertRule::tick`] could say something, on the clock or live time.
     fn next_timer(&self) -> Option<TimestampMs>;
 
     /// Open alerts and timers, for a checkpoint.

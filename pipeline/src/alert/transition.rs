@@ -52,7 +52,7 @@ impl Severity {
     }
 }
 
-/// What an alert measures itself against: a window of a metric or a deadline (ms UTC).
+/// What an alert measures itself against: a window of a metric or a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlertScope {
     Window {

@@ -75,7 +75,7 @@ impl<F> FactColumn<F> {
         Self::new(name, comment, FactGetter::OptionalInteger(get))
     }
 
-    /// An instant, given in ms UTC.
+    /// An instant.
     pub const fn instant(
         name: &'static str,
         comment: &'static str,
@@ -84,7 +84,7 @@ impl<F> FactColumn<F> {
         Self::new(name, comment, FactGetter::Instant(get))
     }
 
-    /// An instant that may be unknown, given in ms UTC.
+    /// An instant that may be unknown.
     pub const fn optional_instant(
         name: &'static str,
         comment: &'static str,

@@ -61,7 +61,7 @@ impl<'a> Columns<'a> {
         ))
     }
 
-    /// A column of instants, read as ms UTC.
+    /// A column of instants, stored as microseconds.
     pub fn instant(&self, name: &str) -> Result<InstantColumn<'a>, ArrowError> {
         let array = self.find(name)?;
         match array.data_type() {
@@ -175,7 +175,7 @@ impl IntegerColumn {
 pub struct InstantColumn<'a>(&'a arrow::array::PrimitiveArray<TimestampMicrosecondType>);
 
 impl InstantColumn<'_> {
-    /// The instant of `row` or `None` where it is NULL.
+    /// The instant of `row`, or `None` where it is NULL.
     pub fn get(&self, row: usize) -> Option<TimestampMs> {
         self.0
             .is_valid(row)

@@ -104,4 +104,24 @@ mod tests {
         );
         assert_eq!(KnownIds::load(known.save()).save(), known.save());
     }
+
+    #[test]
+    fn k06_an_hour_is_kept_until_the_limit_has_left_it() {
+        let minute = |number| TimestampMs::from_ms(0) + DurationMs::from_minutes(number);
+        let mut known = KnownIds::default();
+        for number in [10, 30, 50] {
+            known.insert(&format!("e{number}"), minute(number), None);
+        }
+        let limit = Some(minute(30));
+        known.insert("e120", minute(120), limit);
+        assert_eq!(known.len(), 4, "the limit lies within the hour");
+        let found = ["e10", "e30", "e50", "e120"].map(|id| known.contains(id, limit));
+        assert_eq!(found, [false, true, true, true]);
+
+        let limit = Some(minute(70));
+        known.insert("e130", minute(130), limit);
+        assert_eq!(known.len(), 2, "the limit lies within the next");
+        let found = ["e50", "e120", "e130"].map(|id| known.contains(id, limit));
+        assert_eq!(found, [false, true, true]);
+    }
 }

@@ -223,7 +223,8 @@ pub trait Operator: Send + 'static {
         emit: &mut dyn FnMut(usize, Self::Key, Self::Event),
     ) -> Result<()>;
 
-    /// The facts of one key. `history` is ordered by [`EventOrder`] and free of corrected events; it may be empty (then there are no facts).
+    /// The facts of one key. `history` is ordered by [`EventOrder`] and free of corrected events; it may be empty (then there
+    /// are no facts).
     fn facts(
         &self,
         key: &Self::Key,

@@ -40,9 +40,9 @@ impl Trimmed {
 
 /// Deletes what nobody needs any more of the log `name`, whose payloads have this layout.
 ///
-/// `cut` is the number of the last seal that the newest epoch holds; `minimum_age` is 24 h in service, longer than a silent owner lives. A log of
-/// another version stays as it is, and gives [`Incompatible`](crate::error::ErrorKind::Incompatible). After any error call it
-/// again: what has gone is not missed.
+/// `cut` is the number of the last seal that the newest epoch holds; `minimum_age` is 24 h in service, longer than a silent
+/// owner lives. A log of another version stays as it is, and gives
+/// [`Incompatible`](crate::error::ErrorKind::Incompatible). After any error call it again: what has gone is not missed.
 pub async fn trim(
     store: &Arc<dyn ObjectStore>,
     name: &str,

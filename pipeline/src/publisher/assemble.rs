@@ -107,7 +107,7 @@ impl Machine {
                     &self.durable.state.planner.finality,
                     &self.settings.topics,
                 );
-                let was_final = until.is_some_and(|until| window.end(zone) <= until);
+                let was_final = until.is_some_and(|until| window.ends_at(zone) <= until);
                 let stamp = RevisionStamp {
                     window,
                     zone,

@@ -167,10 +167,8 @@ impl Publisher {
 
     fn report_needs(&self) {
         let cursors = self.delivery.alerts.durable_cursors();
-        self.needs.send_replace(StorageNeeds {
-            claim: Some(self.claim),
-            ..self.machine.needs(&cursors)
-        });
+        self.needs
+            .send_replace(self.machine.needs(self.claim, &cursors));
     }
 
     /// Publishes what the shards sealed behind the last cut, in epochs of bounded size and without rounds, before they go on.

@@ -122,6 +122,6 @@ pub(super) enum PublisherAction {
 pub(super) struct Now {
     /// Paces epochs.
     pub monotonic: Instant,
-    /// Stamps rows and paces revisions, ms UTC.
+    /// Stamps rows and paces revisions.
     pub wall_time: TimestampMs,
 }

@@ -14,7 +14,7 @@ use schemas::time::TimestampMs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LifecycleStage {
     Running,
-    /// Event time is moved on to this instant (ms UTC).
+    /// Event time is moved on to this instant.
     Draining(TimestampMs),
     /// Every touched window that has ended is revised.
     Revising,

@@ -162,14 +162,19 @@ impl Machine {
         self.schedule.due_at()
     }
 
-    /// What is still needed, given how far the alert sink has read its sources for good (label → number).
-    pub(super) fn needs(&self, alert_cursors: &BTreeMap<Arc<str>, u64>) -> StorageNeeds {
+    /// What the owner with this claim still needs, given how far the alert sink has read its sources for good (label →
+    /// number).
+    pub(super) fn needs(
+        &self,
+        claim: u64,
+        alert_cursors: &BTreeMap<Arc<str>, u64>,
+    ) -> StorageNeeds {
         let open_intent = match &self.phase {
             Phase::Committing { intent, .. } => needs::staged_paths(intent),
             _ => BTreeMap::new(),
         };
         StorageNeeds {
-            claim: None,
+            claim: Some(claim),
             newest_epoch: self.durable.last.clone(),
             open_intent,
             cuts: needs::cuts(&self.durable.state.cut, alert_cursors),

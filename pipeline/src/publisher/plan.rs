@@ -81,7 +81,7 @@ impl Planner {
         let has_ended = |key: &&RoundKey| {
             clocks
                 .get(&key.clock)
-                .is_some_and(|&clock| clock >= key.window.end(zone))
+                .is_some_and(|&clock| clock >= key.window.ends_at(zone))
         };
         self.dirty.iter().filter(has_ended).cloned().collect()
     }
@@ -132,7 +132,7 @@ impl Planner {
                 };
                 for kind in &metric.windows {
                     for window in kind.reading(day, 0) {
-                        last = last.max(Some(window.end(zone) + wait(metric, topics)));
+                        last = last.max(Some(window.ends_at(zone) + time_to_final(metric, topics)));
                     }
                 }
             }
@@ -142,7 +142,7 @@ impl Planner {
 }
 
 /// K7: from a window's end to its being final: look-ahead and the largest lateness of the metric's topics.
-fn wait(metric: &Metric, topics: &[TopicSettings]) -> DurationMs {
+fn time_to_final(metric: &Metric, topics: &[TopicSettings]) -> DurationMs {
     let read = topics.iter().filter(|of| metric.clock.contains(of.topic));
     let late = read.map(|of| of.time.allowed_lateness).max();
     DurationMs::from_days(i64::from(metric.look_ahead_days)) + late.unwrap_or_default()
@@ -156,7 +156,7 @@ pub(super) fn final_until(
 ) -> Option<TimestampMs> {
     clocks
         .get(&metric.clock)
-        .map(|&clock| clock - wait(metric, topics))
+        .map(|&clock| clock - time_to_final(metric, topics))
 }
 
 /// What every table's finality is at these clocks (K7).

@@ -47,7 +47,7 @@ pub(super) struct Intent {
     pub feed: FeedChange,
     /// The publisher's own alerts; they leave once the intent is sealed.
     pub alerts: Vec<Transition>,
-    /// Live time (files: the furthest clock) against which their age is measured, ms UTC.
+    /// Live time (files: the furthest clock) against which their age is measured.
     pub alerts_at: TimestampMs,
 }
 

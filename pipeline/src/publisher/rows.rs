@@ -104,8 +104,8 @@ pub(super) fn metric_rows(
                 "window_kind",
                 Arc::new(StringArray::from(vec![stamp.window.kind.as_str(); rows])),
             ),
-            ("window_start", at(stamp.window.start(stamp.zone))),
-            ("window_end", at(stamp.window.end(stamp.zone))),
+            ("window_start", at(stamp.window.starts_at(stamp.zone))),
+            ("window_end", at(stamp.window.ends_at(stamp.zone))),
             (
                 "window_date",
                 Arc::new(Date32Array::from(vec![stamp.window.first.0; rows])),

@@ -17,7 +17,7 @@ use crate::columns::COMMENT;
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub epoch: i64,
-    /// When the epoch record was written, ms UTC.
+    /// When the epoch record was written.
     pub committed_at: TimestampMs,
     /// The business zone, in which local dates are meant.
     pub zone: Tz,
@@ -63,7 +63,7 @@ pub struct Finality {
     /// With its schema, as in `ops.finality`: `metrics.demand_orders`.
     pub table: String,
     pub window_kind: String,
-    /// ms UTC.
+    /// How far finality has come: the clock less look-ahead and allowed lateness.
     pub final_until: TimestampMs,
 }
 

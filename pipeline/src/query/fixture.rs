@@ -20,7 +20,7 @@ use crate::columns::comment;
 use crate::publisher::EpochRecord;
 use crate::time::fixture::at;
 
-/// Midnight of 2026-01-05 in Shanghai, ms UTC.
+/// Midnight of 2026-01-05 in Shanghai.
 pub(crate) const MONDAY: TimestampMs = at(1_767_542_400_000);
 
 /// The record of an epoch that pins these versions and says nothing else.

@@ -209,7 +209,7 @@ fn path_of(epoch: i64, taken_at: TimestampMs) -> Path {
     Path::from(FOLDER).join(format!("{epoch:020}-{id}"))
 }
 
-/// When the lease of that name was taken, ms UTC; `None` for a foreign object.
+/// When the lease of that name was taken; `None` for a foreign object.
 fn taken_at(path: &Path) -> Option<TimestampMs> {
     let (epoch, id) = path.filename()?.split_once('-')?;
     let is_epoch = epoch.len() == 20 && epoch.bytes().all(|digit| digit.is_ascii_digit());

@@ -104,7 +104,7 @@ impl Session {
         self.epoch
     }
 
-    /// When the epoch was committed, ms UTC.
+    /// When the epoch was committed.
     pub fn committed_at(&self) -> TimestampMs {
         self.committed_at
     }

@@ -103,8 +103,8 @@ impl Evaluator {
         }
         *self.bounds.lock().unwrap_or_else(PoisonError::into_inner) = Some(Bounds {
             window,
-            start: window.start(self.zone),
-            end: window.end(self.zone),
+            start: window.starts_at(self.zone),
+            end: window.ends_at(self.zone),
         });
     }
 

@@ -77,7 +77,7 @@ pub struct DeletedRecords {
 /// What one run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Housekept {
-    /// Wall clock, ms UTC.
+    /// Wall clock at its start.
     #[serde(rename = "ran_at_ms")]
     pub ran_at: TimestampMs,
     pub tables: Vacuumed,

@@ -46,7 +46,7 @@ impl<R: ReferenceState> Shard<R> {
         self.machine.starts()
     }
 
-    /// The instant to which an earlier run drained this shard, ms UTC.
+    /// The instant to which an earlier run drained this shard.
     pub fn drained_to(&self) -> Option<TimestampMs> {
         self.machine.drained_to()
     }

@@ -99,7 +99,7 @@ impl ShardInputs {
             .collect()
     }
 
-    /// Event time reached by each input, [`TimestampMs::MIN`] before its first record.
+    /// Event time reached by each input; [`TimestampMs::MIN`] before its first record.
     pub(super) fn watermarks(&self) -> Vec<TimestampMs> {
         let inputs = self.all.iter();
         inputs

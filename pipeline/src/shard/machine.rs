@@ -85,7 +85,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         self.inputs.starts()
     }
 
-    /// Event time reached by each input, sources read first what is furthest behind.
+    /// Event time reached by each input: sources read first what is furthest behind.
     pub(super) fn watermarks(&self) -> Vec<TimestampMs> {
         self.inputs.watermarks()
     }

@@ -17,7 +17,7 @@ pub enum ShardCommand {
         window: Window,
         metrics: Vec<String>,
     },
-    /// Move event time on to this instant (ms UTC) as if nothing more came; only once all inputs have ended.
+    /// Move event time on to this instant as if nothing more came; only once all inputs have ended.
     Drain { to: TimestampMs },
     /// Put this version of the reference data in force with the next seal.
     Reference { version: String },

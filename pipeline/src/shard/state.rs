@@ -245,7 +245,7 @@ impl<R: ReferenceState> ShardState<R> {
         if needed.iter().any(|metric| metric.reads_as_of) {
             for (name, rows) in self
                 .reference
-                .as_of(window.end(self.zone) - DurationMs::from_ms(1))?
+                .as_of(window.ends_at(self.zone) - DurationMs::from_ms(1))?
             {
                 evaluator.table("asof", name, rows)?;
             }

@@ -14,8 +14,8 @@ use crate::log::{LogReader, RecordKind};
 
 const READS_AT_ONCE: usize = 16;
 
-/// The transitions of a record and the time that their age is measured against, ms; `None` for a record that has nothing to
-/// do with alerts.
+/// The transitions of a record and the time that their age is measured against; `None` for a record that has nothing to do
+/// with alerts.
 pub type SourceTransitions = Option<(Vec<Transition>, TimestampMs)>;
 
 /// Where transitions come from: a log and how to find them in its records.

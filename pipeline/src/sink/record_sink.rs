@@ -31,7 +31,8 @@ pub struct SinkRecord {
 }
 
 impl SinkRecord {
-    /// The record as far as a broker takes it: one that is refused for its size is lost to its readers. Cut are the value, then the key, then foreign headers go; the header `vitrine-cut` says so.
+    /// The record as far as a broker takes it: one that is refused for its size is lost to its readers. Cut are the value, then
+    /// the key, then foreign headers go; the header `vitrine-cut` says so.
     pub fn fitting(mut self) -> Self {
         if self.excess() == 0 {
             return self;

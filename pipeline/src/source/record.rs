@@ -51,7 +51,7 @@ pub struct Record {
     pub payload: Option<Bytes>,
     /// Bytes of the payload before cutting; 0 for a tombstone.
     pub payload_len: u64,
-    /// Milliseconds since the epoch, UTC, in the years 1970 to 9999.
+    /// In the years 1970 to 9999.
     pub timestamp: Option<TimestampMs>,
     pub timestamp_kind: TimestampKind,
     pub headers: Vec<(String, Option<Bytes>)>,

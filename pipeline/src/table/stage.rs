@@ -37,7 +37,7 @@ pub struct StagedFile {
     pub rows: u64,
     /// Delta's statistics as JSON.
     pub stats: String,
-    /// Wall clock, ms UTC.
+    /// Wall clock.
     pub staged_at: TimestampMs,
 }
 
@@ -62,8 +62,9 @@ const ROW_GROUP_ROWS: usize = 131_072;
 impl Tables {
     /// Writes one file for each partition value in `batches`, sorted, and returns what a commit needs to name them.
     ///
-    /// `tag` ([`staging_tag`]) goes into the names: for people, and for vacuum, which leaves what the running owner stages. The files are durable when this returns; until a commit
-    /// names them they are invisible, and if none ever does they are merely in the way. No rows, no files.
+    /// `tag` ([`staging_tag`]) goes into the names: for people, and for vacuum, which leaves what the running owner stages.
+    /// The files are durable when this returns; until a commit names them they are invisible, and if none ever does they are
+    /// merely in the way. No rows, no files.
     pub async fn stage(
         &self,
         spec: &TableSpec,

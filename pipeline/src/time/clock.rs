@@ -65,7 +65,7 @@ enum Share {
     Leaves,
 }
 
-/// The clock of the inputs whose topic is in `topics`: the minimum of their watermarks , `None` while it is unknown.
+/// The clock of the inputs whose topic is in `topics`: the minimum of their watermarks, `None` while it is unknown.
 ///
 /// * An input with unread records always takes part.
 /// * One at its end leaves the minimum while another input of the shard is behind; otherwise it stands at the live time of

@@ -13,8 +13,8 @@
 //! assert_eq!(monday.date().to_string(), "2026-11-23");
 //! let weeks = WindowKind::W1.reading(monday, 0);
 //! assert_eq!(weeks.len(), 1);
-//! assert_eq!(weeks[0].start(zone), at("2026-11-22T16:00:00Z"));
-//! assert_eq!(weeks[0].end(zone), at("2026-11-29T16:00:00Z"));
+//! assert_eq!(weeks[0].starts_at(zone), at("2026-11-22T16:00:00Z"));
+//! assert_eq!(weeks[0].ends_at(zone), at("2026-11-29T16:00:00Z"));
 //! // A metric that looks back 28 days from a window's end reads the day in four weekly windows.
 //! assert_eq!(WindowKind::W1.reading(monday, 28).len(), 4);
 //!

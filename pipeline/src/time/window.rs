@@ -111,12 +111,14 @@ impl Window {
         self.end.0 - self.first.0
     }
 
-    pub fn start(self, zone: Zone) -> TimestampMs {
-        zone.start(self.first)
+    /// The first instant of its first day.
+    pub fn starts_at(self, zone: Zone) -> TimestampMs {
+        zone.start_of(self.first)
     }
 
-    pub fn end(self, zone: Zone) -> TimestampMs {
-        zone.start(self.end)
+    /// The first instant after it.
+    pub fn ends_at(self, zone: Zone) -> TimestampMs {
+        zone.start_of(self.end)
     }
 }
 

@@ -56,7 +56,7 @@ impl Zone {
     }
 
     /// The first instant of a local date; where midnight does not exist, the first that does.
-    pub fn start(self, day: Day) -> TimestampMs {
+    pub fn start_of(self, day: Day) -> TimestampMs {
         let midnight = day.date().and_time(NaiveTime::MIN);
         (0..=24)
             .find_map(|quarter| {
@@ -83,14 +83,14 @@ mod tests {
         assert_eq!(monday("2026-11-22T15:59:59Z"), "2026-11-16");
         assert_eq!(monday("2026-11-22T16:00:00Z"), "2026-11-23");
         let day = zone.day_of(at("2026-11-22T16:00:00Z"));
-        assert_eq!(zone.start(day), at("2026-11-22T16:00:00Z"));
+        assert_eq!(zone.start_of(day), at("2026-11-22T16:00:00Z"));
     }
 
     #[test]
     fn a_day_without_midnight_starts_at_its_first_instant() {
         let zone = Zone(chrono_tz::America::Santiago);
         let day = Day::from_date(NaiveDate::from_ymd_opt(2024, 9, 8).unwrap());
-        assert_eq!(zone.start(day).to_string(), "2024-09-08T04:00:00.000Z");
+        assert_eq!(zone.start_of(day).to_string(), "2024-09-08T04:00:00.000Z");
     }
 
     #[test]

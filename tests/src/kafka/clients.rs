@@ -16,6 +16,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
+use schemas::time::TimestampMs;
 
 /// How long anything may take before a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,8 +27,8 @@ pub struct Message {
     pub partition: i32,
     pub key: Option<Vec<u8>>,
     pub payload: Option<Vec<u8>>,
-    /// Milliseconds since the epoch; `None` = the moment of sending.
-    pub timestamp_ms: Option<i64>,
+    /// `None` = the moment of sending.
+    pub timestamp: Option<TimestampMs>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
@@ -45,7 +46,7 @@ impl Message {
             partition,
             key: None,
             payload: None,
-            timestamp_ms: None,
+            timestamp: None,
             headers: Vec::new(),
         }
     }
@@ -55,8 +56,8 @@ impl Message {
         self
     }
 
-    pub fn at(mut self, timestamp_ms: i64) -> Self {
-        self.timestamp_ms = Some(timestamp_ms);
+    pub fn at(mut self, timestamp: TimestampMs) -> Self {
+        self.timestamp = Some(timestamp);
         self
     }
 
@@ -247,8 +248,8 @@ fn send(producer: &TestProducer, topic: &str, message: &Message) -> Result<()> {
         if let Some(payload) = &message.payload {
             record = record.payload(payload);
         }
-        if let Some(timestamp_ms) = message.timestamp_ms {
-            record = record.timestamp(timestamp_ms);
+        if let Some(timestamp) = message.timestamp {
+            record = record.timestamp(timestamp.as_ms());
         }
         match producer.send(record) {
             Ok(()) => {

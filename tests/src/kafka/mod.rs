@@ -1,12 +1,14 @@
 //! A real Kafka broker for tests, and the few things tests do with one.
 //!
 //! ```no_run
+//! use schemas::time::TimestampMs;
 //! use tests::kafka::{Broker, Message};
 //!
 //! # fn main() -> anyhow::Result<()> {
 //! let broker = Broker::shared()?;
 //! let topic = broker.topic("orders", 4, &[])?;
-//! broker.produce(&topic, [Message::new(0, "{}").key("K1").at(1_735_689_600_000)])?;
+//! let new_year = TimestampMs::from_ms(1_735_689_600_000);
+//! broker.produce(&topic, [Message::new(0, "{}").key("K1").at(new_year)])?;
 //! # Ok(())
 //! # }
 //! ```

@@ -349,7 +349,7 @@ fn an_unknown_step_is_refused() {
 /// M19 timer of domain 9, from events to the alert: the call ends at 10:00, nothing follows.
 #[test]
 fn golden_timer_from_events() {
-    let at = |time: &str| fixture::ms(&format!("2026-03-03T{time}+08:00"));
+    let at = |time: &str| fixture::instant(&format!("2026-03-03T{time}+08:00"));
     let reference = RetailReference::new(Arc::new(ReferenceData::empty()));
     let policy = Arc::new(Policy::built_in().unwrap());
     let mut cases = KeyedHistory::new(Sla::new(policy), Zone(chrono_tz::Asia::Shanghai));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemas::money::Fen;
 
 use super::harness::{Harness, ZONE, rows};
-use crate::operator::fixture::ms;
+use crate::operator::fixture::instant;
 use crate::operator::order_lines::{LineKind, LineKind::*, OrderLineFact};
 use crate::reference::{ReferenceData, RetailReference};
 
@@ -21,7 +21,7 @@ fn fact(
         order_id: order.into(),
         line_no: 1,
         kind,
-        instant: ms(at),
+        instant: instant(at),
         event_id: "e".into(),
         sku_id: "S1".into(),
         territory_id: "T1".into(),
@@ -130,7 +130,9 @@ fn the_week_begins_on_monday_in_the_business_zone() {
     assert_eq!(requested(WEEK), ["1"]);
     assert_eq!(requested(("2026-11-23", "2026-11-30")), ["2"]);
     assert_eq!(
-        ZONE.day_of(ms("2026-11-22T16:00:00Z")).date().to_string(),
+        ZONE.day_of(instant("2026-11-22T16:00:00Z"))
+            .date()
+            .to_string(),
         "2026-11-23"
     );
 }

@@ -102,7 +102,7 @@ impl Harness {
 
         let mut evaluator = Evaluator::new(ZONE);
         evaluator.open(window);
-        let last = window.end(ZONE) - DurationMs::from_ms(1);
+        let last = window.ends_at(ZONE) - DurationMs::from_ms(1);
         for (table, batch) in reference.as_of(last).unwrap() {
             evaluator.table("asof", table, batch).unwrap();
         }

@@ -7,7 +7,7 @@ use schemas::time::TimestampMs;
 
 use super::harness::{Harness, ZONE, rows};
 use crate::operator::closing_stock::ClosingStockFact;
-use crate::operator::fixture::ms;
+use crate::operator::fixture::instant;
 use crate::operator::order_lines::{LineKind, OrderLineFact};
 use crate::operator::price_observations::{ObservationState, PriceObservationFact};
 use crate::operator::sell_through::SellThroughFact;
@@ -50,7 +50,7 @@ impl Facts {
             order_id: "O1".into(),
             line_no: 1,
             kind: LineKind::Delivered,
-            instant: ms(at),
+            instant: instant(at),
             event_id: "e".into(),
             sku_id: sku.into(),
             territory_id: "as of the delivery".into(),
@@ -71,7 +71,7 @@ impl Facts {
             sku_id: sku.into(),
             territory_id: "as of the count".into(),
             class_id: "as of the count".into(),
-            instant: ms(at),
+            instant: instant(at),
             sell_through_qty: millionths.unwrap_or(0),
             parts_n: i64::from(millionths.is_some()),
             negative_intervals: i64::from(millionths.is_none()),
@@ -85,7 +85,7 @@ impl Facts {
             sku_id: sku.into(),
             territory_id: "as of the count".into(),
             class_id: "as of the count".into(),
-            instant: ms(at),
+            instant: instant(at),
             stock_qty: 0,
             counts_n: 1,
         });
@@ -98,7 +98,7 @@ impl Facts {
             sku_id: sku.into(),
             territory_id: "as of the observation".into(),
             class_id: "as of the observation".into(),
-            instant: ms(at),
+            instant: instant(at),
             event_id: "e".into(),
             price_basis: "SELLING".into(),
             state: ObservationState::Valid,
@@ -237,7 +237,7 @@ fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
         None,
     );
     // Not in force yet at the window's last millisecond.
-    let end = ms("2026-11-23T00:00:00+08:00");
+    let end = instant("2026-11-23T00:00:00+08:00");
     list_price(
         &mut reference,
         "r",
@@ -406,7 +406,10 @@ fn k16_a_window_of_28_days_weighs_with_all_its_days() {
     };
     assert_eq!(weights("2026-10-26"), ["9.000000"]);
     assert_eq!(weights("2026-11-16"), ["5.000000"]);
-    assert_eq!(ZONE.day_of(ms(TOO_EARLY)).date().to_string(), "2026-10-25");
+    assert_eq!(
+        ZONE.day_of(instant(TOO_EARLY)).date().to_string(),
+        "2026-10-25"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemas::time::DurationMs;
 
 use super::harness::{Harness, rows};
-use crate::operator::fixture::ms;
+use crate::operator::fixture::instant;
 use crate::operator::sla::{SlaStep, StepOutcome};
 use crate::operator::survey_answers::SurveyAnswer;
 use crate::operator::survey_invitations::SurveyInvitation;
@@ -19,7 +19,7 @@ fn reference() -> RetailReference {
 
 fn answer(at: &str, unit_id: &str, score: i64) -> SurveyAnswer {
     SurveyAnswer {
-        instant: ms(at),
+        instant: instant(at),
         event_id: at.into(),
         survey_id: "S1".into(),
         question_id: "Q0".into(),
@@ -34,7 +34,7 @@ fn answer(at: &str, unit_id: &str, score: i64) -> SurveyAnswer {
 
 /// Answers at 12:00 on the Wednesday this many weeks before that of [`WEEK`].
 fn weeks_before(weeks: i64, scores: &[i64]) -> Vec<SurveyAnswer> {
-    let wednesday = ms("2026-03-04T12:00:00+08:00") - DurationMs::from_days(7 * weeks);
+    let wednesday = instant("2026-03-04T12:00:00+08:00") - DurationMs::from_days(7 * weeks);
     let one = |score: &i64| SurveyAnswer {
         instant: wednesday,
         ..answer("2026-03-04T12:00:00+08:00", "U1", *score)
@@ -153,7 +153,7 @@ fn m18_the_trend_weighs_weeks_and_not_answers() {
 #[test]
 fn k17_response_counts_in_the_window_of_the_sending() {
     let invitation = |at: &str, is_answered| SurveyInvitation {
-        instant: ms(at),
+        instant: instant(at),
         event_id: at.into(),
         survey_id: at.into(),
         unit_id: "U1".into(),
@@ -194,8 +194,8 @@ fn step(at: &str, step_id: &str, outcome: StepOutcome, overrun: Option<DurationM
         category: "DELIVERY".into(),
         unit_id: "U1".into(),
         owner_role: "CALL_AGENT".into(),
-        started_at: ms(at) - DurationMs::from_minutes(10),
-        deadline: ms(at),
+        started_at: instant(at) - DurationMs::from_minutes(10),
+        deadline: instant(at),
         warned_at: None,
         stopped_at: None,
         outcome,

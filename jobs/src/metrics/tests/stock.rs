@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::harness::{Harness, ZONE, rows};
 use crate::operator::closing_stock::{ClosingStock, StockCount};
-use crate::operator::fixture::{entry, facts_of, ms};
+use crate::operator::fixture::{entry, facts_of, instant};
 use crate::operator::sell_through::{SellThrough, ShelfKey, StockEvent};
 use crate::reference::RetailReference;
 use crate::reference::fixture::{one_customer, reference_data};
@@ -17,7 +17,7 @@ fn harness(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Harness, Reta
     let key: ShelfKey = ("C1".into(), "S1".into());
     let mut history = Vec::new();
     for (at, qty) in counts {
-        let counted_at = ms(at);
+        let counted_at = instant(at);
         history.push(entry(
             counted_at,
             StockEvent::Counted {
@@ -29,7 +29,7 @@ fn harness(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Harness, Reta
     history.extend(
         deliveries
             .iter()
-            .map(|(at, qty)| entry(ms(at), StockEvent::Delivered { qty: *qty })),
+            .map(|(at, qty)| entry(instant(at), StockEvent::Delivered { qty: *qty })),
     );
     history.sort_by(|a, b| a.stamp.cmp(&b.stamp));
     let mut harness = Harness::new();
@@ -41,9 +41,9 @@ fn harness(counts: &[(&str, i64)], deliveries: &[(&str, i64)]) -> (Harness, Reta
         .iter()
         .map(|(at, qty)| {
             entry(
-                ms(at),
+                instant(at),
                 StockCount {
-                    counted_at: ms(at),
+                    counted_at: instant(at),
                     qty: *qty,
                 },
             )

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::operator::fixture::{entry, facts_of, ms};
+use crate::operator::fixture::{entry, facts_of, instant};
 use crate::reference::fixture::one_customer;
 
 /// (instant, stock, counts) of the facts of counts (occurred at this ms, counted at, quantity).
@@ -10,7 +10,7 @@ fn facts(counts: &[(i64, &str, i64)]) -> Vec<(TimestampMs, i64, i64)> {
         .iter()
         .map(|(occurred_ms, counted_at, qty)| {
             let count = StockCount {
-                counted_at: ms(counted_at),
+                counted_at: instant(counted_at),
                 qty: *qty,
             };
             entry(TimestampMs::from_ms(*occurred_ms), count)
@@ -38,8 +38,8 @@ fn the_last_count_of_each_local_day() {
     assert_eq!(
         found,
         [
-            (ms("2026-11-22T15:59:59.999Z"), 4, 2),
-            (ms("2026-11-22T16:00:00Z"), 5, 1),
+            (instant("2026-11-22T15:59:59.999Z"), 4, 2),
+            (instant("2026-11-22T16:00:00Z"), 5, 1),
         ]
     );
 }
@@ -47,5 +47,5 @@ fn the_last_count_of_each_local_day() {
 #[test]
 fn k08_of_counts_at_one_instant_the_later_stamp_is_the_stock() {
     let at = "2026-11-22T10:00:00Z";
-    assert_eq!(facts(&[(1, at, 4), (2, at, 0)]), [(ms(at), 0, 2)]);
+    assert_eq!(facts(&[(1, at, 4), (2, at, 0)]), [(instant(at), 0, 2)]);
 }

@@ -5,7 +5,7 @@ use schemas::time::DurationMs;
 use serde_json::json;
 
 use super::*;
-use crate::operator::fixture::{at, batch, entry, facts_of, ms, projected};
+use crate::operator::fixture::{at, batch, entry, facts_of, instant, projected};
 use crate::reference::fixture::{list_price, one_customer};
 
 fn operator() -> PriceObservations {
@@ -29,7 +29,7 @@ fn observed(
     entry(
         occurred_at,
         Observation {
-            observed_at: ms(observed_at),
+            observed_at: instant(observed_at),
             price: Fen::from_fen(price_fen),
             price_basis: basis.into(),
         },
@@ -70,7 +70,7 @@ fn k14_an_observation_is_classified_again_when_the_list_price_changes() {
         "q",
         suggested,
         900,
-        ms("2026-01-07T02:00:00Z"),
+        instant("2026-01-07T02:00:00Z"),
         None,
     );
     assert_eq!(state(&reference), ObservationState::Valid);
@@ -111,7 +111,7 @@ fn k14_only_valid_selling_observations_can_be_the_last_of_a_day() {
 #[test]
 fn only_observations_are_projected_and_a_missing_basis_is_unknown() {
     let morning = "2026-01-07T02:00:00Z";
-    let seen = json!({"sku_id": "S1", "price_fen": 95, "observed_at": ms(morning) - DurationMs::from_ms(5)});
+    let seen = json!({"sku_id": "S1", "price_fen": 95, "observed_at": instant(morning) - DurationMs::from_ms(5)});
     let mut selling = seen.clone();
     selling["price_basis"] = json!("SELLING");
     let tag = json!({"sku_id": "S1", "tag_present": true});
@@ -131,7 +131,7 @@ fn only_observations_are_projected_and_a_missing_basis_is_unknown() {
     assert_eq!(bases, [(0, UNKNOWN), (2, SELLING)]);
     assert_eq!(
         (found[0].2.observed_at, found[0].2.price.as_fen()),
-        (ms(morning) - DurationMs::from_ms(5), 95)
+        (instant(morning) - DurationMs::from_ms(5), 95)
     );
 }
 

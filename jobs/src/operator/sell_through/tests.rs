@@ -5,7 +5,7 @@ use schemas::event::Topic;
 use serde_json::json;
 
 use super::*;
-use crate::operator::fixture::{at, batch, entry, facts_of, ms, projected};
+use crate::operator::fixture::{at, batch, entry, facts_of, instant, projected};
 use crate::reference::fixture::one_customer;
 
 const SHANGHAI: Zone = Zone(chrono_tz::Asia::Shanghai);
@@ -44,7 +44,7 @@ fn sold(facts: &[SellThroughFact]) -> i128 {
 
 #[test]
 fn golden_m02_a_week_sells_45() {
-    let monday = ms("2026-11-16T09:00:00+08:00");
+    let monday = instant("2026-11-16T09:00:00+08:00");
     let found = facts(&[
         counted(monday, 40),
         delivered(monday + 30 * DurationMs::HOUR, 30),
@@ -55,8 +55,8 @@ fn golden_m02_a_week_sells_45() {
     assert_eq!(found.len(), 8);
     assert_eq!(found[0].instant, monday);
     assert_eq!(found[0].sell_through_qty, 4_017_857);
-    assert_eq!(found[1].instant, ms("2026-11-17T00:00:00+08:00"));
-    assert_eq!(found[7].instant, ms("2026-11-23T00:00:00+08:00"));
+    assert_eq!(found[1].instant, instant("2026-11-17T00:00:00+08:00"));
+    assert_eq!(found[7].instant, instant("2026-11-23T00:00:00+08:00"));
     assert!(
         found
             .iter()
@@ -66,12 +66,12 @@ fn golden_m02_a_week_sells_45() {
 
 #[test]
 fn golden_m02_split_puts_three_sevenths_into_the_earlier_week() {
-    let friday = ms("2026-11-20T00:00:00+08:00");
+    let friday = instant("2026-11-20T00:00:00+08:00");
     let found = facts(&[
         counted(friday, 45),
         counted(friday + 7 * DurationMs::DAY, 0),
     ]);
-    let next_week = ms("2026-11-23T00:00:00+08:00");
+    let next_week = instant("2026-11-23T00:00:00+08:00");
     let (earlier, later): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|fact| fact.instant < next_week);
     assert_eq!(sold(&earlier), 19_285_714);
@@ -155,8 +155,8 @@ fn k12_only_deliveries_and_returns_move_stock() {
             "visit.info_collected",
             morning,
             json!({"collection_id": "K1", "stock": [
-                {"sku_id": "S1", "qty": 4, "counted_at": ms(morning) - ONE_MS},
-                {"sku_id": "S2", "qty": 0, "counted_at": ms(morning)}]}),
+                {"sku_id": "S1", "qty": 4, "counted_at": instant(morning) - ONE_MS},
+                {"sku_id": "S2", "qty": 0, "counted_at": instant(morning)}]}),
         )],
     );
     let key = |sku: &str| -> ShelfKey { ("C1".into(), sku.into()) };
@@ -164,8 +164,8 @@ fn k12_only_deliveries_and_returns_move_stock() {
     assert_eq!(
         projected(&operator, Topic::Visits, &visits),
         [
-            (0, key("S1"), count(ms(morning) - ONE_MS, 4)),
-            (0, key("S2"), count(ms(morning), 0))
+            (0, key("S1"), count(instant(morning) - ONE_MS, 4)),
+            (0, key("S2"), count(instant(morning), 0))
         ]
     );
     let line = |quantity: &str, qty: i64| json!({"order_id": "O1", "lines": [{"line_no": 1, "sku_id": "S1", quantity: qty}]});

@@ -110,7 +110,7 @@ impl Case {
                 CaseEvent::Withdrawn => case.withdrawn = true,
                 event => {
                     for mark in marks(event, history) {
-                        case.set(*mark, moment(entry, at(entry)));
+                        case.set(*mark, moment(entry, counts_at(entry)));
                     }
                 }
             }
@@ -215,7 +215,7 @@ fn promised_reply(promise_id: &Arc<str>, history: &[HistoryEntry<CaseEvent>]) ->
 }
 
 /// The instant at which an event counts: for a kept promise when it was kept, otherwise when the event occurred.
-fn at(entry: &HistoryEntry<CaseEvent>) -> TimestampMs {
+fn counts_at(entry: &HistoryEntry<CaseEvent>) -> TimestampMs {
     match entry.event {
         CaseEvent::PromiseKept { at, .. } => at,
         _ => entry.stamp.occurred_at,

@@ -113,11 +113,11 @@ mod tests {
 
     use super::super::{Policy, Sla};
     use super::*;
-    use crate::operator::fixture::{batch, ms, projected};
+    use crate::operator::fixture::{batch, instant, projected};
 
     /// Minutes after 10:00.
     fn at(minutes: i64) -> TimestampMs {
-        ms("2026-03-03T10:00:00+08:00") + DurationMs::from_minutes(minutes)
+        instant("2026-03-03T10:00:00+08:00") + DurationMs::from_minutes(minutes)
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) struct StepDefinition {
 
 impl StepDefinition {
     /// Time from the start to the early warning.
-    pub(crate) fn warning(&self) -> DurationMs {
+    pub(crate) fn warning_after(&self) -> DurationMs {
         DurationMs::from_ms((self.limit * self.early_warning_thousandths).as_ms() / 1_000)
     }
 }
@@ -189,7 +189,7 @@ mod tests {
         assert!(steps("ENQUIRY").is_empty());
         let dept = policy.step("RSC_DEPT_10M").unwrap();
         assert_eq!(
-            (dept.warning(), dept.grace, dept.severity),
+            (dept.warning_after(), dept.grace, dept.severity),
             (
                 DurationMs::from_minutes(8),
                 DurationMs::MINUTE,

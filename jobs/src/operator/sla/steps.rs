@@ -50,7 +50,7 @@ impl StepOutcome {
     }
 }
 
-/// One step of one case. Instants in ms UTC.
+/// One step of one case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlaStep {
     pub customer_id: Arc<str>,
@@ -147,9 +147,9 @@ pub(super) fn decide(
         return (None, Some(until));
     };
     let deadline = start.at + step.limit;
-    let warning = start.at + step.warning();
+    let warned_from = start.at + step.warning_after();
     let stop = stop(step, case);
-    let stopped_by = |limit: TimestampMs| stop.is_some_and(|stop| stop.at <= limit);
+    let stopped_by = |by: TimestampMs| stop.is_some_and(|stop| stop.at <= by);
 
     let outcome = if case.withdrawn {
         StepOutcome::Void
@@ -164,11 +164,11 @@ pub(super) fn decide(
     };
     let counts = !matches!(outcome, StepOutcome::Void | StepOutcome::NotApplicable);
     // A stop after the warning proves that the step was pending then, wherever the clock is.
-    let is_past_warning = clock >= warning || stop.is_some();
-    let is_warned = counts && is_past_warning && !stopped_by(warning);
+    let is_past_warning = clock >= warned_from || stop.is_some();
+    let is_warned = counts && is_past_warning && !stopped_by(warned_from);
     let timer = (outcome == StepOutcome::Pending).then(|| {
         if !is_past_warning {
-            warning
+            warned_from
         } else {
             // A clock at the deadline has not passed it.
             deadline + DurationMs::from_ms(1)
@@ -190,7 +190,7 @@ pub(super) fn decide(
         owner_role: step.owner_role.clone(),
         started_at: start.at,
         deadline,
-        warned_at: is_warned.then_some(warning),
+        warned_at: is_warned.then_some(warned_from),
         stopped_at: stop.map(|stop| stop.at),
         outcome,
         overrun: stop

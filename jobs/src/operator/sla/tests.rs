@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::*;
-use crate::operator::fixture::ms;
+use crate::operator::fixture::instant;
 use crate::reference::ReferenceData;
 
 mod k18;
@@ -14,7 +14,7 @@ const ONE_MS: DurationMs = DurationMs::from_ms(1);
 
 /// Minutes after 10:00, when calls end in these tests.
 fn at(minutes: i64) -> TimestampMs {
-    ms("2026-03-03T10:00:00+08:00") + DurationMs::from_minutes(minutes)
+    instant("2026-03-03T10:00:00+08:00") + DurationMs::from_minutes(minutes)
 }
 
 fn whole_minutes(duration: DurationMs) -> i64 {

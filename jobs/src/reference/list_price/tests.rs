@@ -7,7 +7,7 @@ use schemas::event::Topic;
 use serde_json::json;
 
 use super::*;
-use crate::operator::fixture::{at, batch, ms};
+use crate::operator::fixture::{at, batch, instant};
 use crate::reference::fixture::{list_price, one_customer};
 use crate::reference::{ReferenceData, RetailReference};
 
@@ -93,7 +93,7 @@ fn saved_prices_are_restored_and_the_table_has_those_in_force() {
 fn events_are_added_and_removed_again() {
     let morning = "2026-01-07T02:00:00Z";
     let set = |fen: i64, region: Option<&str>, price_type: &str| {
-        json!({"sku_id": "S1", "price_fen": fen, "valid_from": ms(morning), "price_type": price_type,
+        json!({"sku_id": "S1", "price_fen": fen, "valid_from": instant(morning), "price_type": price_type,
             "region_code": region})
     };
     let events = batch(
@@ -117,11 +117,11 @@ fn events_are_added_and_removed_again() {
     let skip = [false, false, false, true];
     let touched = reference.apply(Topic::Prices, &events, &skip, &[]).unwrap();
     assert_eq!(touched, ["S1".into()] as [Arc<str>; 1]);
-    assert_eq!(at_region(&reference, "R1", ms(morning)), Some(200));
-    assert_eq!(at_region(&reference, "R2", ms(morning)), Some(100));
+    assert_eq!(at_region(&reference, "R1", instant(morning)), Some(200));
+    assert_eq!(at_region(&reference, "R2", instant(morning)), Some(100));
     let suggested = PriceType::SuggestedRetail;
     assert_eq!(
-        reference.list_price("S1", "R1", suggested, ms(morning)),
+        reference.list_price("S1", "R1", suggested, instant(morning)),
         None
     );
 
@@ -131,7 +131,7 @@ fn events_are_added_and_removed_again() {
         .apply(Topic::Prices, &nothing, &[], &removed)
         .unwrap();
     assert_eq!(touched.len(), 1);
-    assert_eq!(at_region(&reference, "R1", ms(morning)), Some(100));
+    assert_eq!(at_region(&reference, "R1", instant(morning)), Some(100));
     assert_eq!(
         reference
             .apply(Topic::Orders, &events, &[], &removed)

@@ -10,8 +10,7 @@ use pipeline::query::Engine;
 use pipeline::query::catalog::{Snapshot, ViewDefinition};
 use schemas::time::TimestampMs;
 
-use super::print::epoch_of;
-use super::print::print;
+use super::print::{epoch_of, print};
 use super::*;
 use crate::exit;
 

@@ -4,7 +4,7 @@ use pipeline::run::housekeeping::Housekept;
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
-/// The state of a storage and its inputs. Instants are ms UTC.
+/// The state of a storage and its inputs.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct StatusReport {
     pub(super) epoch: Option<EpochStatus>,

@@ -1,8 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::Bytes;
-use schemas::time::DurationMs;
-use schemas::time::TimestampMs;
+use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 
 use super::*;

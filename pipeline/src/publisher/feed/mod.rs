@@ -369,7 +369,7 @@ fn table_rows(
 ) -> Result<RecordBatch, ArrowError> {
     let rows = changes.rows.num_rows();
     let kind = (feed.calendar)(day);
-    let as_of = TimestampMicrosecondArray::from(vec![as_of.as_micros(); rows]).with_timezone("UTC");
+    let micros = vec![as_of.as_micros(); rows];
     conform(
         &changes.rows,
         table,
@@ -395,7 +395,10 @@ fn table_rows(
                 "revision",
                 Arc::new(Int32Array::from(changes.revisions.clone())),
             ),
-            ("as_of", Arc::new(as_of)),
+            (
+                "as_of",
+                Arc::new(TimestampMicrosecondArray::from(micros).with_timezone("UTC")),
+            ),
             ("epoch", Arc::new(Int64Array::from(vec![epoch; rows]))),
         ],
     )

@@ -71,13 +71,16 @@ fn day(text: &str) -> Day {
 }
 
 fn start(text: &str) -> TimestampMs {
-    ZONE.start(day(text))
+    ZONE.start_of(day(text))
 }
 
 #[test]
 fn k07_final_is_window_end_plus_look_ahead_plus_the_largest_lateness_of_the_topics_read() {
-    assert_eq!(wait(&demand(), &topics()), 2 * DurationMs::DAY);
-    assert_eq!(wait(&sales(), &topics()), (14 + 7) * DurationMs::DAY);
+    assert_eq!(time_to_final(&demand(), &topics()), 2 * DurationMs::DAY);
+    assert_eq!(
+        time_to_final(&sales(), &topics()),
+        (14 + 7) * DurationMs::DAY
+    );
 
     // The window that ends on the 12th is final from the instant on at which the metric's own clock stands 21 days behind its end.
     let until = |clock| {
@@ -141,34 +144,27 @@ fn a_window_is_due_once_its_clock_has_passed_its_end_and_again_when_it_changes()
     let metrics = [demand()];
     let mut planner = Planner::default();
     planner.touch(&metrics, "demand", &[day("2026-01-07")]);
-    let due = |planner: &Planner, clock, now, force| -> Vec<String> {
-        let clocks = Clocks::from([(Topic::Orders.into(), clock)]);
-        let keys = if force {
-            planner.changed(ZONE, &clocks)
-        } else {
-            planner.due(ZONE, &clocks, now, DurationMs::SECOND)
-        };
-        keys.iter().map(|key| key.window.kind.to_string()).collect()
+    let clocks = |clock: TimestampMs| Clocks::from([(Topic::Orders.into(), clock)]);
+    let kinds = |keys: Vec<RoundKey>| -> Vec<&'static str> {
+        keys.iter().map(|key| key.window.kind.as_str()).collect()
+    };
+    let changed = |planner: &Planner, clock| kinds(planner.changed(ZONE, &clocks(clock)));
+    let due = |planner: &Planner, clock, now| {
+        kinds(planner.due(ZONE, &clocks(clock), now, DurationMs::SECOND))
     };
     let end = start("2026-01-08");
-    assert!(due(&planner, end - ms(1), at(0), true).is_empty());
-    assert_eq!(due(&planner, end, at(0), false), ["D1"]);
-    assert_eq!(
-        due(&planner, start("2026-01-12"), at(0), false),
-        ["D1", "W1"]
-    );
+    assert!(changed(&planner, end - ms(1)).is_empty());
+    assert_eq!(due(&planner, end, at(0)), ["D1"]);
+    assert_eq!(due(&planner, start("2026-01-12"), at(0)), ["D1", "W1"]);
 
     let key = RoundKey {
         clock: Topic::Orders.into(),
         window: WindowKind::D1.reading(day("2026-01-07"), 0)[0],
     };
     planner.opened(&key, at(5_000));
-    assert!(
-        due(&planner, end, at(6_000), true).is_empty(),
-        "nothing new"
-    );
+    assert!(changed(&planner, end).is_empty(), "nothing new");
     planner.touch(&metrics, "demand", &[day("2026-01-07")]);
-    assert!(due(&planner, end, at(5_999), false).is_empty(), "too soon");
-    assert_eq!(due(&planner, end, at(6_000), false), ["D1"]);
-    assert_eq!(due(&planner, end, at(5_001), true), ["D1"]);
+    assert!(due(&planner, end, at(5_999)).is_empty(), "too soon");
+    assert_eq!(due(&planner, end, at(6_000)), ["D1"]);
+    assert_eq!(changed(&planner, end), ["D1"]);
 }

@@ -30,8 +30,7 @@ use crate::error::Result;
 use crate::history::ReferenceState;
 use crate::publisher::{EpochRecord, Planner, RoundKey};
 use crate::round::{Evaluator, Metric, evaluate_public, row_schema};
-use crate::shard::{Clocks, least_clocks};
-use crate::shard::{Effects, ShardState};
+use crate::shard::{Clocks, Effects, ShardState, least_clocks};
 use crate::time::{Window, Zone};
 
 /// The batch computation of one epoch's metric rows.
@@ -92,7 +91,7 @@ impl<R: ReferenceState> Audit<R> {
         mut report_progress: impl FnMut(usize, usize),
     ) -> Result<Vec<TableAudit>> {
         let (zone, metrics) = (self.zone, self.metrics.clone());
-        let is_asked_for = |window: Window| since.is_none_or(|since| window.end(zone) > since);
+        let is_asked_for = |window: Window| since.is_none_or(|since| window.ends_at(zone) > since);
         let clocks = least_clocks(&self.clocks, self.shards.len());
         let due: Vec<RoundKey> = self
             .planner

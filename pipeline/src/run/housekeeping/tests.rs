@@ -12,6 +12,9 @@ use crate::table::fixture::{JAN_5, rows, spec};
 const TABLE: &str = "test.everything";
 const LAYOUT: u16 = 3;
 
+/// How long anything may take before a test fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Without waiting for any age.
 const AT_ONCE: HousekeepingSettings = HousekeepingSettings {
     every: Duration::from_millis(5),
@@ -258,9 +261,13 @@ async fn it_runs_until_it_is_told_to_stop_whatever_fails() {
     let housekeeper = case.housekeeper(AT_ONCE);
     let last = Path::from(LAST);
     let running = tokio::spawn(housekeeper.run(receiver, stopped));
-    while case.store.head(&last).await.is_err() {
-        wall::sleep(Duration::from_millis(5)).await;
-    }
+    tokio::time::timeout(PATIENCE, async {
+        while case.store.head(&last).await.is_err() {
+            wall::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
     case.put("sinks/records/37-1").await;
     let delivered = StorageNeeds {
         delivered: Some(2),
@@ -268,9 +275,13 @@ async fn it_runs_until_it_is_told_to_stop_whatever_fails() {
         ..StorageNeeds::default()
     };
     needs.send(delivered).unwrap();
-    while !case.names("sinks/records").await.is_empty() {
-        wall::sleep(Duration::from_millis(5)).await;
-    }
+    tokio::time::timeout(PATIENCE, async {
+        while !case.names("sinks/records").await.is_empty() {
+            wall::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
     stop.send(true).unwrap();
     running.await.unwrap();
 }

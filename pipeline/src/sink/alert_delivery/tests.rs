@@ -346,8 +346,7 @@ async fn an_idle_service_writes_nothing_and_a_busy_one_a_record_a_second() {
 /// The payload of a source's record in these tests: what a rule decided.
 fn transitions(label: &str, number: u64, payload: &[u8]) -> Result<SourceTransitions> {
     let mut changes: Vec<AlertChange> = postcard::from_bytes(payload)?;
-    let at = at(700_000);
-    Ok((!changes.is_empty()).then(|| (seal(label, number, &mut changes), at)))
+    Ok((!changes.is_empty()).then(|| (seal(label, number, &mut changes), at(700_000))))
 }
 
 fn source() -> AlertSource {

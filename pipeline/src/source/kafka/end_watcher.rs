@@ -11,8 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rdkafka::Offset;
 
 use super::shared::Shared;
-use crate::kafka::TopicPartition;
-use crate::kafka::{KafkaConsumer, list_offsets};
+use crate::kafka::{KafkaConsumer, TopicPartition, list_offsets};
 use crate::observe::EndsNotConfirmed;
 use crate::time::wall;
 

@@ -18,9 +18,10 @@ use schemas::time::TimestampMs;
 
 use super::shared::Shared;
 use crate::error::Result;
-use crate::kafka::TopicPartition;
-use crate::kafka::{ErrorClass, classify, client_failed};
-use crate::kafka::{Events, KafkaConsumer, list_offsets, serve_events};
+use crate::kafka::{
+    ErrorClass, Events, KafkaConsumer, TopicPartition, classify, client_failed, list_offsets,
+    serve_events,
+};
 use crate::observe::{KafkaReachable, KafkaUnreachable, Outage, ReadingStopped, UnassignedRecord};
 use crate::source::error::out_of_range;
 use crate::source::{Record, TimestampKind};

@@ -26,7 +26,7 @@ pub struct Outgoing {
     pub key: Option<Bytes>,
     /// `None` is a tombstone (K2).
     pub payload: Option<Bytes>,
-    /// `CreateTime`, ms UTC; without one the readers see a source that has none, as files are.
+    /// `CreateTime`; without one the readers see a source that has none, as files are.
     pub created_at: Option<TimestampMs>,
 }
 

@@ -8,7 +8,7 @@ use schemas::partition::partition_of;
 use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 
-use crate::operator::fixture::ms;
+use crate::operator::fixture::instant;
 use crate::reference::fixture::reference_data;
 use crate::reference::{ReferenceData, RetailReference};
 
@@ -29,7 +29,7 @@ pub(super) static CUSTOMERS: LazyLock<[String; 3]> = LazyLock::new(|| {
 
 /// The instant this many days after the beginning of Monday, 2 March 2026, in Shanghai.
 pub(super) fn start_of(day: i64) -> TimestampMs {
-    static MONDAY: LazyLock<TimestampMs> = LazyLock::new(|| ms("2026-03-02T00:00:00+08:00"));
+    static MONDAY: LazyLock<TimestampMs> = LazyLock::new(|| instant("2026-03-02T00:00:00+08:00"));
     *MONDAY + day * DurationMs::DAY
 }
 

@@ -16,8 +16,7 @@ use pipeline::history::WEIGHT;
 use pipeline::publisher::{Planner, RoundKey};
 use pipeline::query::audit::PublishedRows;
 use pipeline::round::{Evaluator, Metric, Published, evaluate_public};
-use pipeline::shard::Effects;
-use pipeline::shard::{Clocks, least_clocks};
+use pipeline::shard::{Clocks, Effects, least_clocks};
 use pipeline::time::Window;
 use schemas::time::TimestampMs;
 
@@ -265,8 +264,8 @@ fn with_window(rows: &RecordBatch, window: Window) -> RecordBatch {
     let own = own.map(|(field, column)| (field.name().as_str(), column.clone(), true));
     let added = [
         ("window_kind", kind, true),
-        ("window_start", instant(window.start(ZONE)), true),
-        ("window_end", instant(window.end(ZONE)), true),
+        ("window_start", instant(window.starts_at(ZONE)), true),
+        ("window_end", instant(window.ends_at(ZONE)), true),
     ];
     RecordBatch::try_from_iter_with_nullable(own.chain(added)).unwrap()
 }

@@ -25,7 +25,7 @@ fn case_history(events: &[(i64, &str, Value)]) -> Vec<HistoryEntry<CaseEvent>> {
     let batch = batch(Topic::Complaints, &events);
     projected(&operator, Topic::Complaints, &batch)
         .into_iter()
-        .map(|(row, _, event)| entry(ms(&instants[row]), event))
+        .map(|(row, _, event)| entry(instant(&instants[row]), event))
         .collect()
 }
 

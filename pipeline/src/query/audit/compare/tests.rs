@@ -125,7 +125,7 @@ fn two_rows_of_one_key_are_an_error() {
 #[test]
 fn published_rows_are_found_by_their_window() {
     let day = |text: &str| {
-        let start = ZONE.start(Day::from_date(text.parse().unwrap()));
+        let start = ZONE.start_of(Day::from_date(text.parse().unwrap()));
         start.as_micros()
     };
     let instants = |days: [&str; 2]| -> ArrayRef {
