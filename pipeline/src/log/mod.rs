@@ -26,6 +26,7 @@
 //! Left out: claims in record names (two owners would both succeed); a lease with a time-out (needs clocks that agree).
 
 mod chain;
+mod checkpoint_schedule;
 mod error;
 mod fsync;
 mod objects;
@@ -44,6 +45,7 @@ mod interleaving;
 #[cfg(test)]
 mod versions;
 
+pub(crate) use checkpoint_schedule::CheckpointSchedule;
 pub(crate) use error::store_failed;
 pub use fsync::FsyncStore;
 pub use owner::Log;

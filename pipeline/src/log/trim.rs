@@ -7,6 +7,7 @@
 //! All of this is read from the store, so trimming needs no [`Log`](super::Log) and stands in nobody's way. Two that trim at
 //! once, or a former owner that still does, delete the same objects.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,7 +88,8 @@ impl Superfluous {
             *number < cut && TimestampMs::from_datetime(record.last_modified) <= old
         });
         // Checkpoints may be large: none is read where nothing could go.
-        if records.is_empty() && checkpoints.len() <= 2 {
+        let numbers: BTreeSet<u64> = checkpoints.iter().map(|(number, _)| *number).collect();
+        if records.is_empty() && numbers.len() <= 2 {
             return Ok(Self::default());
         }
         let Some(kept) = second_usable(objects, &checkpoints).await? else {

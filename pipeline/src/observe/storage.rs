@@ -24,7 +24,7 @@ impl TryFailed<'_> {
             what,
             %error,
             cause = error.source(),
-            pause = pause.as_millis() as u64,
+            pause_ms = pause.as_millis() as u64,
             "failed; trying again"
         );
     }

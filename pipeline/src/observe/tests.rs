@@ -88,7 +88,7 @@ fn an_error_is_shown_with_what_caused_it() {
             "what": "staging a file",
             "error": "a record did not arrive",
             "cause": "connection refused",
-            "pause": 20,
+            "pause_ms": 20,
         }),
     );
     assert_logged(

@@ -8,7 +8,7 @@ pub fn dead_letter_topic(topic: &str) -> String {
     format!("{topic}.dlq")
 }
 
-/// The raw record, with reason and place in the headers.
+/// The raw record, with reason and place in the headers; `vitrine-timestamp` is in ms, as Kafka has it.
 pub(super) fn dead_letter_record(letter: &DeadLetter) -> SinkRecord {
     let mut headers = letter.headers.clone();
     let mut add = |name: &str, value: String| {
@@ -29,4 +29,51 @@ pub(super) fn dead_letter_record(letter: &DeadLetter) -> SinkRecord {
         headers,
     }
     .fitting()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use schemas::event::Reason;
+
+    use super::*;
+    use crate::kafka::TopicPartition;
+    use crate::time::fixture::at;
+
+    #[test]
+    fn headers_say_why_and_from_where() {
+        let record = dead_letter_record(&DeadLetter {
+            input: TopicPartition::new("orders.v1", 3),
+            offset: 42,
+            timestamp: Some(at(1_767_661_200_000)),
+            reason: Reason::BadValue,
+            path: "lines[0].qty".to_owned(),
+            value: Some("{}".into()),
+            key: Some("C1".into()),
+            headers: vec![("trace".to_owned(), Some("t-1".into()))],
+        });
+        assert_eq!(record.topic, "orders.v1.dlq");
+        let headers: Vec<_> = record
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.as_str(),
+                    str::from_utf8(value.as_ref().unwrap()).unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            headers,
+            [
+                ("trace", "t-1"),
+                ("vitrine-reason", "bad_value"),
+                ("vitrine-path", "lines[0].qty"),
+                ("vitrine-topic", "orders.v1"),
+                ("vitrine-partition", "3"),
+                ("vitrine-offset", "42"),
+                ("vitrine-timestamp", "1767661200000"),
+            ]
+        );
+    }
 }

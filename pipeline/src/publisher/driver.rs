@@ -477,10 +477,9 @@ impl Publisher {
     }
 
     async fn checkpoint_if_due(&mut self) -> Result<()> {
-        if let (Some(io), Some(checkpoint)) = (&mut self.io, self.machine.due_checkpoint())
-            && io.write_checkpoint(checkpoint).await?
-        {
-            self.machine.checkpoint_written();
+        if let (Some(io), Some(checkpoint)) = (&mut self.io, self.machine.due_checkpoint()) {
+            let is_written = io.write_checkpoint(checkpoint).await?;
+            self.machine.checkpoint_tried(is_written);
         }
         Ok(())
     }

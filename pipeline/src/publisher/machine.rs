@@ -36,6 +36,7 @@ use super::seal_queue::SealQueue;
 use super::settings::PublisherSettings;
 use crate::alert::AlertRule;
 use crate::error::Result;
+use crate::log::CheckpointSchedule;
 use crate::round::Metric;
 use crate::shard::Clocks;
 use crate::sink::{DeliveryAttempt, RecordFile};
@@ -74,8 +75,7 @@ pub(super) struct Machine {
     /// Live time as last sealed; files have none.
     live_time: Option<TimestampMs>,
     next_record: u64,
-    /// Last record that the newest checkpoint covers.
-    checkpointed: u64,
+    checkpoints: CheckpointSchedule,
     /// Shards run and send partial aggregates.
     has_shards: bool,
     /// Every touched window is revised, whenever its last round was.
@@ -101,7 +101,8 @@ impl Machine {
             mut rules,
             versions,
         } = parts;
-        let checkpointed = records.first().map_or(next_record, |(first, _)| *first) - 1;
+        let covered = records.first().map_or(next_record, |(first, _)| *first) - 1;
+        let checkpoints = CheckpointSchedule::new(settings.checkpoint_every, covered);
         let mut durable = checkpoint;
         let mut phase = Phase::Collecting;
         for (_, payload) in records {
@@ -138,7 +139,7 @@ impl Machine {
             caught_up: BTreeMap::new(),
             live_time: None,
             next_record,
-            checkpointed,
+            checkpoints,
             has_shards: false,
             revises_all: false,
         })
@@ -523,9 +524,9 @@ impl Machine {
         self.seals.take_released()
     }
 
-    /// The state as it is now stands in a checkpoint.
-    pub(super) fn checkpoint_written(&mut self) {
-        self.checkpointed = self.next_record - 1;
+    /// A checkpoint of the state as it is now was tried, and written or not.
+    pub(super) fn checkpoint_tried(&mut self, is_written: bool) {
+        self.checkpoints.tried(self.next_record - 1, is_written);
     }
 }
 

@@ -15,7 +15,7 @@ use super::reference::ReferenceStore;
 use super::seal::encode;
 use crate::error::Result;
 use crate::history::ReferenceState;
-use crate::log::Log;
+use crate::log::{CheckpointSchedule, Log};
 use crate::source::{Item, Source, Start};
 use crate::time::wall;
 
@@ -27,8 +27,7 @@ const POLL_RECORDS: usize = 4_096;
 pub struct Shard<R: ReferenceState> {
     pub(super) machine: ShardMachine<R>,
     pub(super) log: Log,
-    /// Number of the seal that the newest checkpoint covers.
-    pub(super) last_checkpoint: u64,
+    pub(super) checkpoints: CheckpointSchedule,
     pub(super) references: Arc<dyn ReferenceStore<R>>,
     pub(super) runtime: Handle,
 }
@@ -133,7 +132,7 @@ impl<R: ReferenceState> Shard<R> {
             seal: Arc::new(seal),
             bytes,
         });
-        if number >= self.last_checkpoint + self.machine.settings().checkpoint_every {
+        if self.checkpoints.is_due(number) {
             self.write_checkpoint()?;
         }
         Ok(())
@@ -141,9 +140,8 @@ impl<R: ReferenceState> Shard<R> {
 
     fn write_checkpoint(&mut self) -> Result<()> {
         let payload = encode(&self.machine.checkpoint(wall::monotonic())?)?;
-        if self.runtime.block_on(self.log.write_checkpoint(payload))? {
-            self.last_checkpoint = self.log.last().number;
-        }
+        let is_written = self.runtime.block_on(self.log.write_checkpoint(payload))?;
+        self.checkpoints.tried(self.log.last().number, is_written);
         Ok(())
     }
 }

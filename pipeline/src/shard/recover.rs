@@ -17,7 +17,7 @@ use super::state::ShardState;
 use crate::columns::{EventHead, int32};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
-use crate::log::{Log, Recovered};
+use crate::log::{CheckpointSchedule, Log, Recovered};
 use crate::observe::ShardRestored;
 use crate::time::{LiveTime, wall};
 
@@ -62,7 +62,8 @@ impl<R: ReferenceState> Shard<R> {
         references: FirstReference<R>,
         runtime: Handle,
     ) -> Result<Self> {
-        let last_checkpoint = recovered.checkpoint.as_ref().map_or(0, |(at, _)| at.number);
+        let covered = recovered.checkpoint.as_ref().map_or(0, |(at, _)| at.number);
+        let checkpoints = CheckpointSchedule::new(settings.checkpoint_every, covered);
         let FirstReference {
             store,
             version,
@@ -84,7 +85,7 @@ impl<R: ReferenceState> Shard<R> {
         Ok(Self {
             machine,
             log,
-            last_checkpoint,
+            checkpoints,
             references: store,
             runtime,
         })

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Log, Recovered};
+use crate::log::{CheckpointSchedule, Log, Recovered};
 use crate::time::wall;
 
 /// How long after an append or a look at the log's end its owner may send (design 3.5).
@@ -33,8 +33,7 @@ pub(super) struct Restored<C, R> {
 pub(super) struct OwnLog {
     log: Log,
     appended_at: Instant,
-    /// Records behind the newest checkpoint.
-    uncovered: u64,
+    checkpoints: CheckpointSchedule,
     /// Wall time up to which the lease lasts. The monotonic clock, by which [`Log::unconfirmed_for`] counts, stands still
     /// while the machine sleeps.
     leased_until: TimestampMs,
@@ -50,10 +49,11 @@ impl OwnLog {
     ) -> Result<(Self, Restored<C, R>)> {
         let (log, recovered) = Log::claim(store, name, layout, owner).await?;
         let restored = restore(name, &recovered)?;
+        let covered = log.last().number - restored.records.len() as u64;
         let mut own = Self {
             log,
             appended_at: wall::monotonic(),
-            uncovered: restored.records.len() as u64,
+            checkpoints: CheckpointSchedule::new(CHECKPOINT_EVERY, covered),
             leased_until: TimestampMs::MIN,
         };
         own.extend_lease();
@@ -64,21 +64,19 @@ impl OwnLog {
     pub(super) async fn append<R: Serialize>(&mut self, record: &R) -> Result<u64> {
         let number = self.log.append(payload(record)?).await?;
         self.appended_at = wall::monotonic();
-        self.uncovered += 1;
         self.extend_lease();
         Ok(number)
     }
 
     /// Whether the state should be written as a checkpoint.
     pub(super) fn is_checkpoint_due(&self) -> bool {
-        self.uncovered >= CHECKPOINT_EVERY
+        self.checkpoints.is_due(self.log.last().number)
     }
 
-    /// Writes the state up to the last record; where that fails, the next record tries again.
+    /// Writes the state up to the last record; where that fails, a later record tries again.
     pub(super) async fn write_checkpoint<C: Serialize>(&mut self, state: &C) -> Result<()> {
-        if self.log.write_checkpoint(payload(state)?).await? {
-            self.uncovered = 0;
-        }
+        let is_written = self.log.write_checkpoint(payload(state)?).await?;
+        self.checkpoints.tried(self.log.last().number, is_written);
         Ok(())
     }
 
@@ -209,12 +207,17 @@ mod tests {
         let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
         let (mut log, _) = claim(&store, 1).await.unwrap();
         log.append(&"first").await.unwrap();
-        log.uncovered = CHECKPOINT_EVERY;
+        log.checkpoints = CheckpointSchedule::new(1, 0);
+        assert!(log.is_checkpoint_due());
         faulty.then([Fault::WithoutEffect]);
         log.write_checkpoint(&1_u32).await.unwrap();
+        assert!(!log.is_checkpoint_due(), "not again at once");
+        log.append(&"second").await.unwrap();
         assert!(log.is_checkpoint_due());
-        log.write_checkpoint(&1_u32).await.unwrap();
-        assert!(!log.is_checkpoint_due());
+        log.write_checkpoint(&2_u32).await.unwrap();
+        let (_, restored) = claim(&store, 1).await.unwrap();
+        assert_eq!(restored.checkpoint, Some(2));
+        assert!(restored.records.is_empty());
     }
 
     #[tokio::test]

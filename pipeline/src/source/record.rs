@@ -66,7 +66,7 @@ impl fmt::Debug for Record {
             .field("key_len", &self.key.as_ref().map(Bytes::len))
             .field("payload_len", &self.payload_len)
             .field("tombstone", &self.payload.is_none())
-            .field("timestamp_ms", &self.timestamp)
+            .field("timestamp", &self.timestamp)
             .field("timestamp_kind", &self.timestamp_kind)
             .field("headers", &self.headers.len())
             .finish()

@@ -41,7 +41,8 @@ pub(super) fn typed(
         _ => array,
     };
     let found = array.data_type();
-    if found.is_string() {
+    // Not every writer says that its bytes are text.
+    if found.is_string() || found.is_binary() {
         return Ok(parsed(&cast(array, &DataType::Utf8)?, kind, report));
     }
     match kind {
@@ -91,7 +92,14 @@ pub(super) fn typed(
 
 /// Types whose values have one text each.
 fn is_plain(found: &DataType) -> bool {
-    found.is_integer() || *found == DataType::Boolean
+    matches!(
+        found,
+        DataType::Boolean
+            | DataType::Date32
+            | DataType::Time32(_)
+            | DataType::Time64(_)
+            | DataType::Decimal128(_, 0)
+    ) || found.is_integer()
 }
 
 /// The type of the items of a list.

@@ -64,8 +64,7 @@ impl Machine {
 
     /// What a checkpoint holds, where one is due after this record. Heartbeats count: a start would have to replay them.
     pub(in crate::publisher) fn due_checkpoint(&self) -> Option<&PublisherCheckpoint> {
-        let records = self.next_record - 1 - self.checkpointed;
-        let is_due = self.is_between_epochs() && records >= self.settings.checkpoint_every;
+        let is_due = self.is_between_epochs() && self.checkpoints.is_due(self.next_record - 1);
         is_due.then_some(&self.durable)
     }
 

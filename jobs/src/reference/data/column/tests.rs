@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{
-    Date64Array, DictionaryArray, FixedSizeListBuilder, Float64Array, Int8Array, Int32Builder,
-    Int64Array, LargeListBuilder, LargeStringArray, LargeStringBuilder, NullArray, StringArray,
-    StringViewArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
-    UInt64Array,
+    BinaryArray, Date64Array, Decimal128Array, DictionaryArray, FixedSizeListBuilder, Float64Array,
+    Int8Array, Int32Builder, Int64Array, LargeListBuilder, LargeStringArray, LargeStringBuilder,
+    NullArray, StringArray, StringViewArray, Time32MillisecondArray, Time64MicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
 };
 use arrow::datatypes::Int32Type;
 use arrow::record_batch::RecordBatch;
@@ -107,6 +107,36 @@ fn texts_are_read_from_every_type_of_text_and_from_whole_numbers() {
         "status",
         vec![flags(&[Some(true), Some(false)])],
         &texts(&[Some("true"), Some("false")]),
+    );
+}
+
+#[test]
+fn texts_are_read_from_what_has_one_text() {
+    let minutes = [Some(8 * 60 + 30), None].map(|minutes| minutes.map(|m: i64| m * 60));
+    let millis = minutes.map(|seconds| seconds.map(|s| i32::try_from(s * 1_000).unwrap()));
+    let micros = minutes.map(|seconds| seconds.map(|s| s * 1_000_000));
+    assert_reads(
+        "class_id",
+        vec![
+            Arc::new(Time32MillisecondArray::from(millis.to_vec())),
+            Arc::new(Time64MicrosecondArray::from(micros.to_vec())),
+        ],
+        &texts(&[Some("08:30:00"), None]),
+    );
+    let tens = Decimal128Array::from(vec![Some(10), None]);
+    let bytes = BinaryArray::from(vec![Some(b"10".as_slice()), None]);
+    assert_reads(
+        "territory_id",
+        vec![
+            Arc::new(tens.with_precision_and_scale(20, 0).unwrap()),
+            Arc::new(bytes),
+        ],
+        &texts(&[Some("10"), None]),
+    );
+    assert_reads(
+        "territory_id",
+        vec![dates(&[Some(20_458), None])],
+        &texts(&[Some("2026-01-05"), None]),
     );
 }
 
