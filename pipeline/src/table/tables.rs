@@ -86,7 +86,10 @@ impl Tables {
         if !added.is_empty() {
             versions.add_columns(&open, added).await?;
         }
-        versions.version(&open)
+        let version = versions.version(&open)?;
+        drop(versions);
+        open.removals.lock().await.read_from(version);
+        Ok(version)
     }
 
     /// The files of a pinned version, as `ops.epochs` names it.

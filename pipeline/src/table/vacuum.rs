@@ -6,8 +6,8 @@
 //! * no open intent names it ([`Pins::staged`]), and it is not an unnamed one of the owner that runs ([`Pins::claim`]);
 //! * it was replaced at least the minimum age ago; where no commit says so (a dead owner staged it), it is that old itself.
 //!
-//! When a file was replaced stands in the commit that did it. Commits are read once: back to the minimum age and to the oldest
-//! pinned version at the first vacuum, then only new ones. No older version is loaded, and no commit is written.
+//! When a file was replaced stands in the commit that did it. Commits are read once: back to the version at which this process
+//! opened the table, to the minimum age and to the oldest pinned version at the first vacuum, then only new ones. No older version is loaded, and no commit is written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -223,6 +223,15 @@ struct ReadBack {
 }
 
 impl Removals {
+    /// This process opened the table at `version`: every commit from here on is read, however old a clock makes it.
+    pub(super) fn read_from(&mut self, version: i64) {
+        self.read.get_or_insert(ReadBack {
+            newest: version,
+            oldest: version + 1,
+            oldest_at: TimestampMs::MAX,
+        });
+    }
+
     /// Reads commits up to `newest`, and back to the one at `old` and to the one after `oldest_pin`.
     ///
     /// False where commits that it needs are gone from the Delta log.

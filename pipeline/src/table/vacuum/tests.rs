@@ -136,6 +136,27 @@ async fn what_the_running_owner_stages_stays_however_old_a_clock_makes_it() {
 }
 
 #[tokio::test]
+async fn what_the_running_owner_replaced_goes_however_old_a_clock_makes_the_commit() {
+    let (_, tables) = in_memory().await;
+    for epoch in 1..=22 {
+        let mut changes = TableChanges::default();
+        let tag = staging_tag(41, epoch);
+        if epoch == 21 {
+            changes.compactions = tables.compact(&spec(), 20, &tag).await.unwrap();
+        } else {
+            let row = rows(&[(JAN_5, "own")]);
+            changes.add = tables.stage(&spec(), &[row], &tag).await.unwrap();
+        }
+        tables.commit(TABLE, epoch, &changes).await.unwrap();
+    }
+    let running = Pins {
+        claim: Some(41),
+        ..Pins::default()
+    };
+    assert_eq!(vacuum(&tables, &running, NOW).await, (20, 0));
+}
+
+#[tokio::test]
 async fn a_pinned_version_keeps_its_files() {
     let (store, tables) = in_memory().await;
     twenty_merged(&tables).await;
