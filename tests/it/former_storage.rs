@@ -1,4 +1,4 @@
-//! A storage that a former version wrote: every command refuses it with a sentence, and none changes it (F35).
+//! A storage that a former version wrote, or that has lost a table: commands refuse it with a sentence and leave it as it is (F35).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -80,4 +80,26 @@ fn its_events_are_replayed_into_a_new_storage() {
     let project = Project::on_files(&events).unwrap();
     let ended = project.run(&["run", "--until-caught-up"]).unwrap();
     assert!(ended.stdout.contains(READ), "{}", ended.stdout);
+}
+
+/// A table that somebody has deleted is not made anew: what stood in it would be missing without a word.
+#[test]
+fn a_storage_without_one_of_its_tables_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    unpack(folder.path());
+    let events = Events::in_folder(folder.path().join("ev"));
+    let project = Project::on_files(&events).unwrap();
+    project.run(&["run", "--until-caught-up"]).unwrap();
+    let lost = project.storage().join("tables/metrics/demand_orders");
+    fs::remove_dir_all(&lost).unwrap();
+    for args in [
+        &["run", "--until-caught-up"][..],
+        &["audit"],
+        &["sql", "SELECT count(*) FROM metrics.demand_orders"],
+    ] {
+        let line = refused(&project, args, 1);
+        let sentence = "table=metrics.demand_orders is missing in the storage: restore its folder";
+        assert!(line.contains(sentence), "{args:?}: {line}");
+        assert!(!lost.exists(), "{args:?}");
+    }
 }

@@ -17,7 +17,7 @@ use super::io::EpochIo;
 use super::lifecycle::{LifecycleConditions, LifecycleStage};
 use super::machine::{Machine, MachineParts};
 use super::needs::StorageNeeds;
-use super::record::{EpochRecord, PublisherCheckpoint};
+use super::record::{EpochRecord, PublisherCheckpoint, recorded_epoch};
 use super::settings::{PublisherSettings, RunSummary, Sinks, Until};
 use crate::alert::AlertRule;
 use crate::error::{Error, ErrorKind, Result};
@@ -97,6 +97,12 @@ impl Publisher {
             None => PublisherCheckpoint::default(),
         };
         let tables = Arc::new(Tables::new(store.clone()));
+        // A table that was lost is not made anew and empty: what stood in it would be missing without a word.
+        if let Some(epoch) = recorded_epoch(&checkpoint, &recovered.records)? {
+            for (table, version) in &epoch.tables {
+                tables.require(table, *version).await?;
+            }
+        }
         let mut versions = BTreeMap::new();
         let mut by_name = BTreeMap::new();
         for spec in specs {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use schemas::time::TimestampMs;
@@ -200,6 +201,19 @@ pub fn alerts_of(payload: &[u8]) -> Result<Option<(Vec<Transition>, TimestampMs)
     })
 }
 
+/// The newest epoch that a checkpoint of the publisher's log and the records behind it hold.
+pub(super) fn recorded_epoch(
+    checkpoint: &PublisherCheckpoint,
+    records: &[(u64, Bytes)],
+) -> Result<Option<EpochRecord>> {
+    for (_, payload) in records.iter().rev() {
+        if let PublisherRecord::Epoch(epoch) = decode(payload)? {
+            return Ok(Some(epoch));
+        }
+    }
+    Ok(checkpoint.last.clone())
+}
+
 pub(super) fn decode(payload: &[u8]) -> Result<PublisherRecord> {
     postcard::from_bytes(payload).map_err(Error::from_source(
         ErrorKind::Damaged,
@@ -207,7 +221,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<PublisherRecord> {
     ))
 }
 
-pub(super) fn encode<T: Serialize>(record: &T) -> Result<bytes::Bytes> {
+pub(super) fn encode<T: Serialize>(record: &T) -> Result<Bytes> {
     let bytes = postcard::to_stdvec(record).map_err(Error::from_source(
         ErrorKind::Internal,
         "a record of the publisher's log cannot be encoded",

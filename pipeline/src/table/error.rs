@@ -17,7 +17,20 @@ pub(super) fn bad_name(name: &str) -> Error {
 pub(super) fn missing(table: &str) -> Error {
     Error::new(
         ErrorKind::Damaged,
-        format!("table={table} does not exist: make it first (ensure)"),
+        format!(
+            "table={table} is missing in the storage: restore its folder below tables/ from a copy"
+        ),
+    )
+}
+
+/// The newest epoch names a version that the stored table has not reached.
+pub(super) fn too_old(table: &str, stored: i64, named: i64) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "table={table} has version={stored}, the newest epoch names version={named}: restore its folder below tables/ from \
+             a copy that is as new"
+        ),
     )
 }
 

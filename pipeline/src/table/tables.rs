@@ -92,6 +92,18 @@ impl Tables {
         Ok(version)
     }
 
+    /// Checks that the table is there and has come to a version that an epoch names. Makes nothing.
+    pub async fn require(&self, table: &str, named: i64) -> Result<()> {
+        let open = self.open(table)?;
+        let mut versions = open.versions.lock().await;
+        versions.reload(&open).await?;
+        let stored = versions.version(&open)?;
+        if stored < named {
+            return Err(error::too_old(table, stored, named));
+        }
+        Ok(())
+    }
+
     /// The files of a pinned version, as `ops.epochs` names it.
     pub async fn files_at(&self, table: &str, version: i64) -> Result<Arc<Vec<DataFile>>> {
         let open = self.open(table)?;

@@ -15,6 +15,7 @@ use schemas::time::TimestampMs;
 pub(crate) use self::recompute::audit;
 use crate::config::Config;
 use crate::exit::CommandError;
+use crate::local_time::parse_instant;
 use crate::output::print_lines;
 use crate::progress::Progress;
 
@@ -27,7 +28,7 @@ use crate::progress::Progress;
 Exit code 3 if anything differs.")]
 pub(crate) struct AuditArgs {
     /// Recompute only windows that end after this instant (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
     since: Option<DateTime<Utc>>,
 }
 

@@ -23,6 +23,7 @@ pub(crate) use self::inputs::{Inputs, kafka_settings};
 pub(crate) use self::service::process;
 pub(crate) use self::signals::StopSignals;
 use crate::config::Config;
+use crate::local_time::parse_instant;
 use crate::output::print_lines;
 use crate::progress::Progress;
 
@@ -42,7 +43,7 @@ pub(crate) struct RunArgs {
     #[arg(long, conflicts_with = "drain_to")]
     drain: bool,
     /// The same, then advance event time to this instant (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
     drain_to: Option<DateTime<Utc>>,
 }
 

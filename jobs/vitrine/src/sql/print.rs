@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use chrono_tz::Tz;
 use pipeline::error::Error;
-use pipeline::query::Session;
 use pipeline::query::output::{self, Format};
+use pipeline::query::{QueryResult, Session};
 use pipeline::time::wall;
 
 use crate::local_time::local;
@@ -51,22 +51,7 @@ pub(super) async fn print(
     let started = wall::monotonic();
     let answer = session.query(query).await?;
     let rows = match file {
-        Some(file) => {
-            let part = part_of(file);
-            let sink = File::create(&part)
-                .with_context(|| format!("file={} cannot be created", part.display()))?;
-            let written = output::write(answer, format, BufWriter::new(sink)).await;
-            let finished = match written {
-                Ok(rows) => fs::rename(&part, file)
-                    .map(|()| rows)
-                    .with_context(|| format!("file={} cannot be created", file.display())),
-                Err(error) => Err(error.into()),
-            };
-            finished.inspect_err(|_| {
-                // The first error is the one to report.
-                let _ = fs::remove_file(&part);
-            })?
-        }
+        Some(file) => write_file(answer, format, file).await?,
         None => output::write(answer, format, BufWriter::new(io::stdout())).await?,
     };
     if format == Format::Table || file.is_some() {
@@ -78,6 +63,35 @@ pub(super) async fn print(
         );
     }
     Ok(())
+}
+
+/// Writes rows to a file. A regular file appears, or is replaced, when it is complete; where something else stands (a pipe, a
+/// device), the rows go into it.
+async fn write_file(answer: QueryResult, format: Format, file: &Path) -> Result<u64> {
+    let not_created = || format!("file={} cannot be created", file.display());
+    // A link stays; what it leads to is replaced.
+    let file = match fs::metadata(file) {
+        Ok(found) if !found.is_file() => {
+            let sink = File::options().write(true).open(file);
+            let sink = BufWriter::new(sink.with_context(not_created)?);
+            return Ok(output::write(answer, format, sink).await?);
+        }
+        Ok(_) => &fs::canonicalize(file).with_context(not_created)?,
+        Err(_) => file,
+    };
+    let part = part_of(file);
+    let sink = File::create(&part).with_context(not_created)?;
+    let written = output::write(answer, format, BufWriter::new(sink)).await;
+    let finished = match written {
+        Ok(rows) => fs::rename(&part, file)
+            .map(|()| rows)
+            .with_context(not_created),
+        Err(error) => Err(error.into()),
+    };
+    finished.inspect_err(|_| {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&part);
+    })
 }
 
 fn part_of(file: &Path) -> PathBuf {

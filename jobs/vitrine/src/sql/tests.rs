@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Parser;
@@ -88,6 +89,35 @@ async fn a_file_appears_when_it_is_complete_and_not_after_an_error() {
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     assert_eq!(epoch_of(&session), "epoch=7 of 2026-01-04T16:00:00Z");
+}
+
+#[tokio::test]
+async fn a_link_or_pipe_at_the_place_of_a_file_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let [target, link, pipe] = ["rows.csv", "link.csv", "pipe.csv"].map(|n| folder.path().join(n));
+    let session = session().await;
+    let export = async |file: &Path| {
+        let query = "SELECT * FROM demand_orders";
+        print(&session, query, Format::Csv, Some(file)).await
+    };
+    let rows = "sku_id,requested_qty\nS1,5\n";
+
+    fs::write(&target, "old").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    export(&link).await.unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&target).unwrap(), rows);
+
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let reading = pipe.clone();
+    let reader = std::thread::spawn(move || fs::read_to_string(reading).unwrap());
+    export(&pipe).await.unwrap();
+    assert_eq!(reader.join().unwrap(), rows);
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
+
+    export(folder.path()).await.unwrap_err();
+    assert!(folder.path().is_dir());
 }
 
 #[derive(Debug, clap::Parser)]

@@ -127,7 +127,7 @@ fn require_directory(dir: &Path) -> Result<()> {
     Err(Error::new(
         ErrorKind::Configuration,
         format!(
-            "folder of event files does not exist dir={}: check [source] dir",
+            "there is no folder of event files dir={}: check its name",
             dir.display()
         ),
     ))

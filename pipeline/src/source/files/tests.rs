@@ -222,7 +222,7 @@ fn says_what_is_wrong_with_a_file() {
 
     let missing = dir.path().join("nowhere");
     let error = file_partitions(&missing, &["a"]).unwrap_err();
-    assert!(error.to_string().contains("check [source] dir"), "{error}");
+    assert!(error.to_string().contains("check its name"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Configuration);
 }
 
