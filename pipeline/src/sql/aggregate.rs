@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 };
 
 use super::decimal::{self, Scaled};
-use super::{DECIMAL_38_6, as_decimal, documentation};
+use super::signature::{DECIMAL_38_6, as_decimal, documentation};
 
 /// The mean of the middle two (or the middle one), half up at six places.
 #[derive(Debug, PartialEq, Eq, Hash)]

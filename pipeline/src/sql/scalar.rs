@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
 };
 
 use super::decimal::{self, Scaled};
-use super::{DECIMAL_38_6, as_decimal, documentation};
+use super::signature::{DECIMAL_38_6, as_decimal, documentation};
 
 /// What is done with the two arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

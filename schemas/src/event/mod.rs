@@ -2,7 +2,7 @@
 //!
 //! # To add an event type
 //! Add one row to `EVENT_TYPES` of its topic (`orders`, `visits`, `complaints`, `prices`): name, key, the fields it
-//! uses and which of them are required. A field that the topic does not have yet is one more row in `FIELDS` above it.
+//! uses and which of them are required. A field that the topic does not have yet is one more row in `FIELDS` beside it.
 //! Decoder, Arrow schema, table comments and published JSON Schema all follow from these two tables
 //! (`UPDATE=1 cargo test --workspace --lib json_schema` writes the JSON Schema files).
 //!

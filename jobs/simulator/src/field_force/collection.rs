@@ -2,7 +2,8 @@
 
 use schemas::time::DurationMs;
 
-use super::{FieldForce, by_visitor, visit_id};
+use super::FieldForce;
+use super::visitor::{by_visitor, visit_id};
 use crate::arrivals::Envelope;
 use crate::context::SimulationContext;
 use crate::error::Error;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use schemas::time::DurationMs;
 
-use super::*;
+use super::run::{Run, demo, instant, int, text};
+use crate::days::Days;
+use crate::{Anomaly, Plan};
 
 fn anomaly<'r>(run: &'r Run, kind: &str) -> &'r Anomaly {
     run.summary

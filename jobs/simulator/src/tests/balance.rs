@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
+use schemas::time::TimestampMs;
+
+use super::run::{Run, demo, instant, int, text};
+use crate::Plan;
 
 type Movements = BTreeMap<(String, String), Vec<(TimestampMs, i64)>>;
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::*;
+use serde_json::Value;
+
+use super::run::{Run, demo, dirty, text};
+use crate::{Error, Plan, write_dir};
 
 /// All files under a folder, by path.
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use schemas::event::{EventBatchBuilder, Limits, Place, decode};
+use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
 use schemas::partition::partition_of;
-use schemas::time::DurationMs;
+use schemas::time::{DurationMs, TimestampMs};
 
-use super::*;
+use super::run::{Run, demo, dirty, instant, int, text};
+use crate::Plan;
 
 /// Contract 2's defaults.
 pub(super) const LIMITS: Limits = Limits {

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::event::decode;
+use schemas::event::{Topic, decode};
 use schemas::partition::partition_of;
 use schemas::time::{DurationMs, TimestampMs};
+use serde_json::Value;
 
 use super::log::LIMITS;
-use super::*;
+use super::run::{Label, Record, Run, demo, dirty, instant};
+use crate::Plan;
 
 /// One topic partition: accepted `occurred_at` by id, and the highest of them.
 #[derive(Default)]

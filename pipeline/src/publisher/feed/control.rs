@@ -8,7 +8,9 @@ use schemas::time::TimestampMs;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Cells, FeedDefinition, FeedGrid};
+use super::cell::Cells;
+use super::definition::FeedDefinition;
+use super::grid::FeedGrid;
 use crate::sink::SinkRecord;
 use crate::time::Day;
 

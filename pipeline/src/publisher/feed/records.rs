@@ -7,7 +7,8 @@ use schemas::time::TimestampMs;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{FeedDefinition, FeedGrid, SERIES, ZERO_FILLED};
+use super::definition::{FeedDefinition, SERIES, ZERO_FILLED};
+use super::grid::FeedGrid;
 use crate::columns::{column, text};
 use crate::pane::COUNT;
 use crate::round::RowChanges;

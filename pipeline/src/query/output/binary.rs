@@ -10,7 +10,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::{Encoder, OutputSink};
+use super::encoder::{Encoder, OutputSink};
 
 /// Arrow IPC file.
 pub(super) struct Ipc(FileWriter<OutputSink>);

@@ -13,7 +13,7 @@ use arrow::json::writer::{EncoderOptions, JsonArray, JsonFormat, LineDelimited, 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches_with_schema;
 
-use super::{Encoder, OutputSink};
+use super::encoder::{Encoder, OutputSink};
 
 /// RFC 3339; right because [`in_utc`] has turned every zone into UTC.
 const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";

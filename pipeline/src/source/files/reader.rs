@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
+use super::folder::unreadable;
 use super::recorded_at::recorded_at;
-use super::unreadable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Record, TimestampKind};
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use schemas::time::TimestampMs;
 
-use super::ProducerActivity;
+use super::activity::ProducerActivity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
 use crate::source::{Record, TimestampKind};

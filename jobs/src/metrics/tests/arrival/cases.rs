@@ -6,9 +6,9 @@ use schemas::time::DurationMs;
 use serde_json::{Value, json};
 
 use super::event::{CUSTOMERS, Event, at, start_of};
+use super::properties::{metrics_for, runtime};
 use super::public::Revised;
 use super::service::Service;
-use super::{metrics_for, runtime};
 use crate::metrics::tests::harness::{ZONE, rows};
 
 const TEN: DurationMs = DurationMs::from_hours(10);

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::super::fixture::Fixture;
 use super::*;
+use crate::query::fixture::Fixture;
 
 /// A sink whose bytes can be read afterwards.
 #[derive(Clone, Default)]

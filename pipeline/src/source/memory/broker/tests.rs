@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::producer::Outgoing;
 use super::*;
 use crate::error::ErrorKind;
-use crate::source::TimestampKind;
+use crate::source::{Item, Source, TimestampKind};
 use crate::time::fixture::at;
+use crate::time::wall;
 
 const NO_WAIT: Duration = Duration::ZERO;
 const PATIENCE: Duration = Duration::from_secs(10);

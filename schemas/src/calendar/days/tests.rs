@@ -27,7 +27,7 @@ fn utc(text: &str) -> TimestampMs {
 
 #[test]
 fn every_built_in_row_is_read() {
-    let lines = include_str!("../../data/calendar.csv").lines().count() - 1;
+    let lines = include_str!("../../../data/calendar.csv").lines().count() - 1;
     assert_eq!(rows::built_in().len(), lines);
     assert_eq!(calendar().rows().count(), lines);
     for row in calendar()

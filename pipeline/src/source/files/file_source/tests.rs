@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::fs;
 use std::io::Write;
 
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::super::folder::file_partitions;
 use super::*;
+use crate::error::ErrorKind;
 use crate::kafka::TopicPartition;
 use crate::source::Record;
 

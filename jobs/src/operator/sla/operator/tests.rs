@@ -6,6 +6,7 @@ use schemas::time::{DurationMs, TimestampMs};
 
 use super::*;
 use crate::operator::fixture::instant;
+use crate::operator::sla::StepOutcome;
 use crate::reference::ReferenceData;
 
 mod k18;

@@ -1,4 +1,11 @@
+use std::collections::BTreeMap;
+
+use arrow::datatypes::{DataType, Field, Schema};
+
+use super::super::cell::{Cell, Cells};
+use super::super::definition::{CalendarDay, SERIES, ZERO_FILLED};
 use super::*;
+use crate::pane::COUNT;
 use crate::time::fixture::at;
 
 fn feed() -> FeedDefinition {

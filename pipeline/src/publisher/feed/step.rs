@@ -1,0 +1,130 @@
+//! What an epoch adds to a feed: rows of its table, records of its topic.
+
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, Date32Array, Int32Array, Int64Array, TimestampMicrosecondArray};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use schemas::time::TimestampMs;
+
+use super::control::StatusRow;
+use super::definition::FeedDefinition;
+use super::grid::FeedGrid;
+use super::records::records;
+use crate::columns::conform;
+use crate::error::Result;
+use crate::round::{Published, Revisions, RowChanges, not_comparable};
+use crate::sink::SinkRecord;
+use crate::time::{Day, Window, WindowKind};
+
+/// What one epoch adds to a feed.
+pub(crate) struct FeedStep {
+    pub rows: Vec<RecordBatch>,
+    pub records: Vec<SinkRecord>,
+    pub published: Revisions,
+    /// What control records of the epoch say, behind its other records.
+    pub status: Vec<StatusRow>,
+}
+
+/// Rows and records of the days that are to be made anew, and control records now that all days before `final_before` are
+/// final.
+pub(crate) fn step(
+    feed: &FeedDefinition,
+    grid: &mut FeedGrid,
+    published: &Published,
+    table: &SchemaRef,
+    (epoch, as_of): (i64, TimestampMs),
+    final_before: Option<Day>,
+) -> Result<FeedStep> {
+    let metric = feed.metric();
+    let wrong = not_comparable(&metric.name);
+    let mut step = FeedStep {
+        rows: Vec::new(),
+        records: Vec::new(),
+        published: Vec::new(),
+        status: Vec::new(),
+    };
+    let days: Vec<Day> = std::mem::take(&mut grid.dirty)
+        .into_iter()
+        .filter(|day| Some(*day) <= grid.last_complete)
+        .collect();
+    for day in days {
+        let window = Window {
+            kind: WindowKind::D1,
+            first: day,
+            end: day.plus(1),
+        };
+        let rows = grid.rows(feed, day, metric.table.clone()).map_err(&wrong)?;
+        let changes = published.compare(&metric, window, &rows)?;
+        if changes.keys.is_empty() {
+            continue;
+        }
+        let batch = table_rows(feed, &changes, day, table, epoch, as_of).map_err(&wrong)?;
+        if let Some(topic) = &feed.topic {
+            let records = records(feed, grid, &changes, (day, epoch, as_of), topic);
+            step.records.extend(records.map_err(&wrong)?);
+        }
+        step.rows.push(batch);
+        step.published
+            .push((metric.name.clone(), window, changes.keys));
+    }
+    if let Some(final_before) = final_before {
+        let changed = step.published.iter().map(|(_, window, _)| window.first);
+        let changed: Vec<Day> = changed.collect();
+        step.status = grid.controls(feed, &changed, final_before, (epoch, as_of));
+    }
+    if let Some(topic) = &feed.topic {
+        let records = step.status.iter().map(|row| row.record(topic));
+        step.records.extend(records);
+    }
+    Ok(step)
+}
+
+fn table_rows(
+    feed: &FeedDefinition,
+    changes: &RowChanges,
+    day: Day,
+    table: &SchemaRef,
+    epoch: i64,
+    as_of: TimestampMs,
+) -> Result<RecordBatch, ArrowError> {
+    let rows = changes.rows.num_rows();
+    let kind = (feed.calendar)(day);
+    let micros = vec![as_of.as_micros(); rows];
+    conform(
+        &changes.rows,
+        table,
+        &[
+            ("ds", Arc::new(Date32Array::from(vec![day.0; rows]))),
+            (
+                "window_date",
+                Arc::new(Date32Array::from(vec![day.0; rows])),
+            ),
+            (
+                "is_working_day",
+                Arc::new(BooleanArray::from(vec![kind.is_working_day; rows])),
+            ),
+            (
+                "is_holiday",
+                Arc::new(BooleanArray::from(vec![kind.is_holiday; rows])),
+            ),
+            (
+                "days_to_holiday",
+                Arc::new(Int32Array::from(vec![kind.days_to_holiday; rows])),
+            ),
+            (
+                "revision",
+                Arc::new(Int32Array::from(changes.revisions.clone())),
+            ),
+            (
+                "as_of",
+                Arc::new(TimestampMicrosecondArray::from(micros).with_timezone("UTC")),
+            ),
+            ("epoch", Arc::new(Int64Array::from(vec![epoch; rows]))),
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! An answer to bytes, batch by batch, and whose fault it is when that fails.
+
+use std::error::Error as _;
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
+
+use arrow::error::ArrowError;
+
+use super::encoder::{Encoder, OutputSink};
+use super::format::Format;
+use super::{binary, text};
+use crate::error::{Error, ErrorKind, Result};
+use crate::query::session::QueryResult;
+
+/// The reader of the rows takes no more of them.
+fn not_written(source: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "cannot write the rows").caused_by(source)
+}
+
+/// A value that the format cannot hold.
+fn not_encoded(format: Format, source: &ArrowError) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!(
+            "cannot write the rows as {format}: {source}; cast the column or choose another format"
+        ),
+    )
+}
+
+/// Whether the reader has gone away. Then nobody receives a message.
+pub fn is_broken_pipe(error: &Error) -> bool {
+    error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes all rows of the answer; gives their number.
+pub async fn write(
+    mut answer: QueryResult,
+    format: Format,
+    sink: impl Write + Send + 'static,
+) -> Result<u64> {
+    let broken = Arc::new(OnceLock::new());
+    let sink = OutputSink {
+        inner: Box::new(sink),
+        broken: broken.clone(),
+    };
+    let schema = answer.schema();
+    // Encoders wrap what the sink says in errors of their own; the sink remembers.
+    let failed = |error: ArrowError| match broken.get() {
+        Some(kind) => not_written(io::Error::from(*kind)),
+        None => not_encoded(format, &error),
+    };
+    let mut encoder: Box<dyn Encoder> = match format {
+        Format::Table => Box::new(text::TextTable::new(sink, schema)),
+        Format::Csv => Box::new(text::Csv::new(sink, &schema).map_err(failed)?),
+        Format::Json => Box::new(text::Json::array(sink)),
+        Format::NdJson => Box::new(text::Json::lines(sink)),
+        Format::Arrow => Box::new(binary::Ipc::new(sink, &schema).map_err(failed)?),
+        Format::Parquet => Box::new(binary::Parquet::new(sink, schema).map_err(failed)?),
+    };
+    let mut rows = 0;
+    while let Some(batch) = answer.next().await {
+        let batch = batch?;
+        rows += batch.num_rows() as u64;
+        encoder.write(&batch).map_err(failed)?;
+    }
+    encoder.finish().map_err(failed)?;
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests;
