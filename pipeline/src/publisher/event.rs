@@ -94,7 +94,7 @@ pub(super) enum PublisherEvent {
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum PublisherAction {
-    /// Nothing before another event, or before [`Machine::due_at`].
+    /// Nothing before another event, or before [`Machine::due_at`](super::machine::Machine::due_at).
     Wait,
     /// Ask all shards for their partial aggregates.
     Ask(Vec<RoundRequest>),

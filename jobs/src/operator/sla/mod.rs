@@ -28,4 +28,6 @@ mod steps;
 pub(crate) use operator::{SLA_STEPS, Sla};
 pub use policy::Policy;
 pub(crate) use policy::StepDefinition;
-pub(crate) use steps::{SlaStep, StepOutcome};
+#[cfg(test)]
+pub(crate) use steps::SlaStep;
+pub(crate) use steps::StepOutcome;

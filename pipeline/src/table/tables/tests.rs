@@ -198,7 +198,7 @@ async fn names_and_partitions_are_checked() {
         assert!(
             error
                 .to_string()
-                .starts_with("table=a.missing does not exist"),
+                .starts_with("table=a.missing is missing in the storage"),
             "{error}"
         );
     }
