@@ -37,7 +37,7 @@ pub(crate) struct SqlArgs {
     /// Format of the rows [default: table, or the one that the extension of --output names]
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
-    /// Write the rows to a file, which appears when it is complete
+    /// Write the rows to a file, which appears when it is complete; - is standard output
     #[arg(long, value_name = "FILE", requires = "query")]
     output: Option<PathBuf>,
 }
@@ -48,10 +48,14 @@ fn formats() -> impl TypedValueParser<Value = Format> {
 }
 
 impl SqlArgs {
+    /// Where the rows go, unless to standard output.
+    fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|file| *file != "-")
+    }
+
     fn format(&self) -> Format {
         let extension = self
-            .output
-            .as_deref()
+            .file()
             .and_then(Path::extension)
             .and_then(|extension| extension.to_str());
         self.format
@@ -73,14 +77,14 @@ fn refuse_binary(format: Format) -> Result<(), CommandError> {
 /// Runs the command.
 pub(crate) async fn run(args: &SqlArgs, config: &Config) -> Result<()> {
     let format = args.format();
-    if args.output.is_none() && io::stdout().is_terminal() {
+    if args.file().is_none() && io::stdout().is_terminal() {
         refuse_binary(format)?;
     }
     let reader = EpochReader::new(config)?;
     // Each query reads the newest epoch.
     let open = async || reader.session().await;
     match &args.query {
-        Some(query) => print_once(open().await?, query, format, args.output.as_deref())
+        Some(query) => print_once(open().await?, query, format, args.file())
             .await
             .or_else(ignore_broken_pipe),
         None if io::stdin().is_terminal() => prompt::run(format, open).await,

@@ -65,25 +65,31 @@ pub(super) async fn print(
     Ok(())
 }
 
-/// Writes rows to a file. A regular file appears, or is replaced, when it is complete; where something else stands (a pipe, a
-/// device), the rows go into it.
+/// Writes rows to a file. A regular file appears when it is complete, or is replaced and keeps its mode; where something else
+/// stands (a pipe, a device), the rows go into it.
 async fn write_file(answer: QueryResult, format: Format, file: &Path) -> Result<u64> {
     let not_created = || format!("file={} cannot be created", file.display());
+    let found = fs::metadata(file).ok();
+    if found.as_ref().is_some_and(|found| !found.is_file()) {
+        let sink = File::options().write(true).open(file);
+        let sink = BufWriter::new(sink.with_context(not_created)?);
+        return Ok(output::write(answer, format, sink).await?);
+    }
     // A link stays; what it leads to is replaced.
-    let file = match fs::metadata(file) {
-        Ok(found) if !found.is_file() => {
-            let sink = File::options().write(true).open(file);
-            let sink = BufWriter::new(sink.with_context(not_created)?);
-            return Ok(output::write(answer, format, sink).await?);
-        }
-        Ok(_) => &fs::canonicalize(file).with_context(not_created)?,
-        Err(_) => file,
+    let target = if file.is_symlink() {
+        fs::canonicalize(file).with_context(not_created)?
+    } else {
+        file.to_owned()
     };
-    let part = part_of(file);
+    let part = part_of(&target);
     let sink = File::create(&part).with_context(not_created)?;
+    if let Some(found) = found {
+        sink.set_permissions(found.permissions())
+            .with_context(not_created)?;
+    }
     let written = output::write(answer, format, BufWriter::new(sink)).await;
     let finished = match written {
-        Ok(rows) => fs::rename(&part, file)
+        Ok(rows) => fs::rename(&part, &target)
             .map(|()| rows)
             .with_context(not_created),
         Err(error) => Err(error.into()),

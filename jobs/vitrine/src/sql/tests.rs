@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -103,10 +104,19 @@ async fn a_link_or_pipe_at_the_place_of_a_file_stays() {
     let rows = "sku_id,requested_qty\nS1,5\n";
 
     fs::write(&target, "old").unwrap();
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&target, private.clone()).unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
     export(&link).await.unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&target).unwrap(), rows);
+    let mode = fs::metadata(&target).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, private.mode() & 0o777);
+
+    let dangling = folder.path().join("dangling.csv");
+    std::os::unix::fs::symlink("nowhere", &dangling).unwrap();
+    export(&dangling).await.unwrap_err();
+    assert!(dangling.is_symlink());
 
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
@@ -118,6 +128,17 @@ async fn a_link_or_pipe_at_the_place_of_a_file_stays() {
 
     export(folder.path()).await.unwrap_err();
     assert!(folder.path().is_dir());
+}
+
+#[test]
+fn a_hyphen_is_standard_output() {
+    let sql = |output: &str| {
+        let arguments = ["sql", "SELECT 1", "--output", output];
+        Command::try_parse_from(arguments).unwrap().sql
+    };
+    assert_eq!(sql("-").file(), None);
+    assert_eq!(sql("-").format(), Format::Table);
+    assert_eq!(sql("./-").file(), Some(Path::new("./-")));
 }
 
 #[derive(Debug, clap::Parser)]
