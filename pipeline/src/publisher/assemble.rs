@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{ArrayRef, Date32Array, Int64Array};
+use arrow::array::{ArrayRef, Date32Array};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::event::{Now, RoundRows};
 use super::feed::{self, Cells, FeedChange, FeedDefinition};
 use super::machine::Machine;
 use super::plan::final_until;
-use super::rows::{RevisionStamp, metric_rows};
+use super::rows::{RevisionStamp, epoch_column, metric_rows};
 use crate::alert::{self, AlertChange, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
 use crate::error::Result;
@@ -180,7 +180,7 @@ impl Machine {
         };
         let zone = self.settings.zone;
         let days = instants.iter().map(|&instant| zone.day_of(instant).0);
-        let epochs: ArrayRef = Arc::new(Int64Array::from(vec![epoch; instants.len()]));
+        let epochs = epoch_column(instants.len(), epoch);
         let dates: ArrayRef = Arc::new(Date32Array::from_iter_values(days));
         rows.add(
             table,

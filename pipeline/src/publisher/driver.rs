@@ -1,13 +1,11 @@
 //! The publisher's loop: one `select!` over shards, sinks, signals and time, with at most one action under way.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use futures::future::BoxFuture;
 use futures::{FutureExt, future};
-use object_store::ObjectStore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
@@ -15,18 +13,14 @@ use super::assemble::{OWN_ALERTS, alerts_of_seal};
 use super::event::{Now, PublisherAction, PublisherEvent, SealedRecord};
 use super::io::EpochIo;
 use super::lifecycle::{LifecycleConditions, LifecycleStage};
-use super::machine::{Machine, MachineParts};
+use super::machine::Machine;
 use super::needs::StorageNeeds;
-use super::record::{EpochRecord, PublisherCheckpoint, recorded_epoch};
-use super::settings::{PublisherSettings, RunSummary, Sinks, Until};
-use crate::alert::AlertRule;
+use super::record::EpochRecord;
+use super::settings::{RunSummary, Until};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Log, LogReader, RecordKind, Recovered};
-use crate::observe::OpenEpochFound;
-use crate::round::{Evaluator, Metric};
-use crate::shard::{Backlog, SEAL_LAYOUT, ShardCommand, ShardReport, decode_seal, shard_log};
+use crate::shard::{Backlog, ShardCommand, ShardReport};
 use crate::sink::{AlertDelivery, RecordDelivery, SinkEvent};
-use crate::table::{TableSpec, Tables};
+use crate::table::Tables;
 use crate::time::wall;
 
 /// How often an idle publisher looks whether its log is still its own.
@@ -78,90 +72,6 @@ pub struct Publisher {
 type RunningAction = BoxFuture<'static, (EpochIo, Result<Option<PublisherEvent>>)>;
 
 impl Publisher {
-    /// Restores checkpoint and records and makes tables that do not exist yet. An intent without its epoch record is rolled
-    /// forward by the first actions.
-    pub async fn restore(
-        settings: PublisherSettings,
-        metrics: Arc<Vec<Metric>>,
-        rules: Vec<Box<dyn AlertRule>>,
-        (sinks, delivery): (&Sinks, Delivery),
-        (store, specs): (Arc<dyn ObjectStore>, Vec<TableSpec>),
-        (log, recovered): (Log, Recovered),
-        until: Until,
-    ) -> Result<Self> {
-        let checkpoint = match &recovered.checkpoint {
-            Some((_, bytes)) => postcard::from_bytes(bytes).map_err(Error::from_source(
-                ErrorKind::Damaged,
-                "the publisher's checkpoint cannot be read: remove it, the log serves instead",
-            ))?,
-            None => PublisherCheckpoint::default(),
-        };
-        let tables = Arc::new(Tables::new(store.clone()));
-        // A table that was lost is not made anew and empty: what stood in it would be missing without a word.
-        if let Some(epoch) = recorded_epoch(&checkpoint, &recovered.records)? {
-            for (table, version) in &epoch.tables {
-                tables.require(table, *version).await?;
-            }
-        }
-        let mut versions = BTreeMap::new();
-        let mut by_name = BTreeMap::new();
-        for spec in specs {
-            versions.insert(spec.full_name(), tables.ensure(&spec).await?);
-            by_name.insert(spec.full_name(), spec);
-        }
-        let schemas = by_name
-            .iter()
-            .map(|(name, spec)| (name.clone(), spec.schema.clone()));
-        let parts = MachineParts {
-            metrics: metrics.clone(),
-            schemas: schemas.collect(),
-            feed: sinks.feed.clone(),
-            sends_records: sinks.records.is_some(),
-            rules,
-            versions,
-            settings,
-        };
-        let next_record = log.last().number + 1;
-        let evaluator = Evaluator::new(parts.settings.zone);
-        let machine = Machine::restore(
-            parts,
-            checkpoint,
-            &recovered.records,
-            next_record,
-            read_now(),
-        )?;
-        for (epoch, file) in machine.undelivered() {
-            delivery.records.deliver(*epoch, file.clone());
-        }
-        delivery
-            .alerts
-            .confirm(machine.checkpoint().state.attempts_cut);
-        if machine.is_rolling_forward() {
-            let epoch = machine.checkpoint().state.epoch;
-            OpenEpochFound { epoch }.report();
-        }
-        Ok(Self {
-            machine,
-            claim: log.claim_id().number,
-            io: Some(EpochIo {
-                store,
-                log,
-                tables: tables.clone(),
-                specs: Arc::new(by_name),
-                metrics,
-                feed: sinks.feed.clone(),
-                evaluator,
-            }),
-            delivery,
-            until,
-            stage: LifecycleStage::Running,
-            running_shards: 0,
-            closes_at: None,
-            needs: watch::channel(StorageNeeds::default()).0,
-            tables,
-        })
-    }
-
     /// What of the storage is still needed, as it changes.
     pub fn needs(&self) -> watch::Receiver<StorageNeeds> {
         self.needs.subscribe()
@@ -175,70 +85,6 @@ impl Publisher {
         let cursors = self.delivery.alerts.durable_cursors();
         self.needs
             .send_replace(self.machine.needs(self.claim, &cursors));
-    }
-
-    /// Publishes what the shards sealed behind the last cut, in epochs of bounded size and without rounds, before they go on.
-    ///
-    /// What does not go into an epoch of its own yet is added to `backlog`.
-    pub async fn catch_up(
-        &mut self,
-        store: &Arc<dyn ObjectStore>,
-        backlog: &Backlog,
-    ) -> Result<()> {
-        self.settle().await?;
-        let (early_bytes, shards) = (
-            self.machine.settings.early_bytes,
-            self.machine.settings.shards,
-        );
-        for shard in 0..shards {
-            let reader = LogReader::new(store.clone(), &shard_log(shard), SEAL_LAYOUT);
-            let Some(last) = reader.last_number().await? else {
-                continue;
-            };
-            for number in self.machine.ingested(shard) + 1..=last {
-                let Some(entry) = reader.read(number).await? else {
-                    return Err(Error::new(
-                        ErrorKind::Damaged,
-                        format!(
-                            "shard={shard}: seal={number} is missing in its log, the epoch's cut names it: restore the log or the \
-                             storage from a copy"
-                        ),
-                    ));
-                };
-                if entry.kind != RecordKind::Data {
-                    self.machine.skip(shard, number);
-                    continue;
-                }
-                let sealed = SealedRecord {
-                    shard,
-                    number,
-                    bytes: entry.payload.len(),
-                    seal: Arc::new(decode_seal(shard, &entry.payload)?),
-                };
-                self.machine
-                    .apply(PublisherEvent::Sealed(sealed), read_now())?;
-                if self.machine.collected_bytes() >= early_bytes {
-                    self.settle().await?;
-                }
-            }
-        }
-        // What has been published by now was never counted as waiting.
-        self.machine.take_released();
-        backlog.add(self.machine.collected_bytes());
-        self.report_needs();
-        Ok(())
-    }
-
-    /// Acts until there is nothing to do but wait.
-    async fn settle(&mut self) -> Result<()> {
-        while let Some(mut work) = self.begin(&[])? {
-            let (io, event) = (&mut work).await;
-            self.io = Some(io);
-            if let Some(event) = event? {
-                self.happened(event)?;
-            }
-        }
-        Ok(())
     }
 
     /// Publishes until `until`, or until a signal comes; ends with a last epoch and a checkpoint.
@@ -431,8 +277,10 @@ impl Publisher {
             has_caught_up: self.machine.has_caught_up(),
             drain_to: match self.until {
                 Until::DrainedTo(to) => Some(to),
-                Until::Drained => self.machine.drain_instant(),
-                Until::Stopped | Until::CaughtUp => None,
+                Until::Drained if self.stage.asks_how_far_to_drain() => {
+                    self.machine.drain_instant()
+                }
+                Until::Drained | Until::Stopped | Until::CaughtUp => None,
             },
             has_drained: is_draining_to.is_some_and(|to| self.machine.has_drained(to)),
             has_running_shards: self.running_shards > 0,
@@ -525,3 +373,5 @@ fn read_now() -> Now {
         wall_time: wall::now(),
     }
 }
+
+mod start;

@@ -54,6 +54,11 @@ impl LifecycleStage {
         matches!(self, Self::Revising | Self::Closing | Self::Settling)
     }
 
+    /// Whether this stage looks at the instant to which event time is to be moved on.
+    pub(super) fn asks_how_far_to_drain(self) -> bool {
+        matches!(self, Self::Running | Self::Draining(_))
+    }
+
     /// Where to go from here; the same stage as long as something is waited for.
     pub(super) fn next(self, conditions: &LifecycleConditions) -> Self {
         let is_stopping = conditions.is_signalled && conditions.is_between_epochs;

@@ -20,7 +20,8 @@ use crate::round::RowChanges;
 use crate::shard::{DeadLetter, LateEvent, OrphanRow, from_ipc};
 use crate::time::{Window, Zone};
 
-fn epoch_column(rows: usize, epoch: i64) -> ArrayRef {
+/// The column `epoch` of so many rows.
+pub(super) fn epoch_column(rows: usize, epoch: i64) -> ArrayRef {
     Arc::new(Int64Array::from(vec![epoch; rows]))
 }
 

@@ -66,11 +66,7 @@ impl Tables {
     pub async fn ensure(&self, spec: &TableSpec) -> Result<i64> {
         check_partition_column(spec)?;
         let open = self.open(&spec.full_name())?;
-        let columns: StructType = spec
-            .schema
-            .as_ref()
-            .try_into_kernel()
-            .map_err(|source| error::delta(&open.name)(DeltaTableError::Arrow { source }))?;
+        let columns = columns_of(spec)?;
         retry(COMMITTING, "making a table", async || {
             // An error may hide a success: each try looks at the table itself first.
             if !exists(&open).await? {
@@ -79,29 +75,23 @@ impl Tables {
             open.versions.lock().await.reload(&open).await
         })
         .await?;
-        let mut versions = open.versions.lock().await;
-        let state = versions.known(&open).await?.snapshot();
-        let stored = state.map_err(error::delta(&open.name))?.schema();
-        let added = missing_columns(&open.name, &stored, &columns)?;
-        if !added.is_empty() {
-            versions.add_columns(&open, added).await?;
-        }
-        let version = versions.version(&open)?;
-        drop(versions);
-        open.removals.lock().await.read_from(version);
-        Ok(version)
+        fit_columns(&open, &columns).await
     }
 
-    /// Checks that the table is there and has come to a version that an epoch names. Makes nothing.
-    pub async fn require(&self, table: &str, named: i64) -> Result<()> {
-        let open = self.open(table)?;
-        let mut versions = open.versions.lock().await;
-        versions.reload(&open).await?;
-        let stored = versions.version(&open)?;
+    /// The same for a table that an epoch names at this version: one that is missing or older has been lost, and is not made.
+    pub async fn reopen(&self, spec: &TableSpec, named: i64) -> Result<i64> {
+        check_partition_column(spec)?;
+        let open = self.open(&spec.full_name())?;
+        let columns = columns_of(spec)?;
+        retry(COMMITTING, "opening a table", async || {
+            open.versions.lock().await.reload(&open).await
+        })
+        .await?;
+        let stored = open.versions.lock().await.version(&open)?;
         if stored < named {
-            return Err(error::too_old(table, stored, named));
+            return Err(error::too_old(&open.name, stored, named));
         }
-        Ok(())
+        fit_columns(&open, &columns).await
     }
 
     /// The files of a pinned version, as `ops.epochs` names it.
@@ -151,6 +141,27 @@ impl Tables {
         opened.insert(full_name.to_owned(), Arc::clone(&open));
         Ok(open)
     }
+}
+
+/// The columns of a specification, as Delta has them.
+fn columns_of(spec: &TableSpec) -> Result<StructType> {
+    let columns = spec.schema.as_ref().try_into_kernel();
+    columns.map_err(|source| error::delta(&spec.full_name())(DeltaTableError::Arrow { source }))
+}
+
+/// Adds to a table whose newest state is known the columns that the specification has at its end; returns its version.
+async fn fit_columns(open: &OpenTable, columns: &StructType) -> Result<i64> {
+    let mut versions = open.versions.lock().await;
+    let state = versions.known(open).await?.snapshot();
+    let stored = state.map_err(error::delta(&open.name))?.schema();
+    let added = missing_columns(&open.name, &stored, columns)?;
+    if !added.is_empty() {
+        versions.add_columns(open, added).await?;
+    }
+    let version = versions.version(open)?;
+    drop(versions);
+    open.removals.lock().await.read_from(version);
+    Ok(version)
 }
 
 async fn exists(open: &OpenTable) -> Result<bool> {

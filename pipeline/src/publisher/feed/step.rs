@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, Date32Array, Int32Array, Int64Array, TimestampMicrosecondArray};
+use arrow::array::{BooleanArray, Date32Array, Int32Array, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -14,6 +14,7 @@ use super::grid::FeedGrid;
 use super::records::records;
 use crate::columns::conform;
 use crate::error::Result;
+use crate::publisher::rows::epoch_column;
 use crate::round::{Published, Revisions, RowChanges, not_comparable};
 use crate::sink::SinkRecord;
 use crate::time::{Day, Window, WindowKind};
@@ -121,7 +122,7 @@ fn table_rows(
                 "as_of",
                 Arc::new(TimestampMicrosecondArray::from(micros).with_timezone("UTC")),
             ),
-            ("epoch", Arc::new(Int64Array::from(vec![epoch; rows]))),
+            ("epoch", epoch_column(rows, epoch)),
         ],
     )
 }

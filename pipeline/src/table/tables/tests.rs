@@ -1,4 +1,5 @@
 use arrow::datatypes::{Field, Schema};
+use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 
 use super::super::fixture::{JAN_5, rows, spec, tables};
@@ -16,6 +17,22 @@ async fn log_entry(store: &Arc<dyn ObjectStore>, version: i64) -> Vec<serde_json
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+#[tokio::test]
+async fn a_table_that_an_epoch_names_is_not_made_anew() {
+    let (_folder, store, tables) = tables();
+    let lost = tables.reopen(&spec(), 0).await.expect_err("missing");
+    assert_eq!(lost.kind(), ErrorKind::Damaged);
+    let listed = store.list(None).try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(listed, []);
+
+    tables.ensure(&spec()).await.unwrap();
+    let restarted = Tables::new(Arc::clone(&store));
+    assert_eq!(restarted.reopen(&spec(), 0).await.unwrap(), 0);
+    let older = restarted.reopen(&spec(), 3).await.expect_err("older");
+    assert_eq!(older.kind(), ErrorKind::Damaged);
+    assert!(older.to_string().contains("version=0"), "{older}");
 }
 
 #[tokio::test]
