@@ -1,4 +1,4 @@
-//! A storage that a former version wrote, or that has lost a table: commands refuse it with a sentence and leave it as it is (F35).
+//! A storage that a former version wrote (F35), or that has lost a table: commands refuse it with a sentence.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -84,7 +84,7 @@ fn its_events_are_replayed_into_a_new_storage() {
 
 /// A table that somebody has deleted is not made anew: what stood in it would be missing without a word.
 #[test]
-fn a_storage_without_one_of_its_tables_is_refused_and_left_as_it_is() {
+fn a_storage_without_one_of_its_tables_is_refused_and_the_table_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     unpack(folder.path());
     let events = Events::in_folder(folder.path().join("ev"));

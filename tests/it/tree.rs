@@ -130,7 +130,7 @@ fn item_length(code: &str) -> usize {
 }
 
 /// The text with blanks in place of its comments, strings and characters: as many bytes, and what is left is code.
-fn blanked(text: &str) -> String {
+pub(crate) fn blanked(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

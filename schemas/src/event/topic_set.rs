@@ -65,7 +65,8 @@ impl FromStr for TopicSet {
             let name = name.trim();
             let mut topics = Topic::ALL.into_iter();
             topics.find(|topic| topic.name() == name).ok_or_else(|| {
-                format!("unknown topic={name}; known: orders, visits, complaints, prices")
+                let known = Topic::ALL.map(Topic::name).join(", ");
+                format!("unknown topic={name}; known: {known}")
             })
         };
         if text.is_empty() {

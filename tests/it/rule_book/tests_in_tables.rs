@@ -56,11 +56,14 @@ fn cells(line: &str) -> Vec<String> {
     row.split('|').map(str::to_owned).collect()
 }
 
-/// Whether a column is headed "test", "shown by" or the like.
+/// Whether a column is headed "test", "shown by", "covered by" or the like.
 fn is_for_tests(heading: &str) -> bool {
     words(heading).any(|(_, word)| {
         let word = word.to_ascii_lowercase();
-        matches!(word.as_str(), "test" | "tests" | "tested" | "shown")
+        matches!(
+            word.as_str(),
+            "test" | "tests" | "tested" | "shown" | "covered"
+        )
     })
 }
 

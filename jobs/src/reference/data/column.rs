@@ -64,7 +64,7 @@ pub(super) fn typed(
         ColumnKind::Date if *found == DataType::Date32 => Ok(array.clone()),
         ColumnKind::Date => {
             let per_day = match found {
-                DataType::Date64 => 86_400_000,
+                DataType::Date64 => 86_400 * per_second(TimeUnit::Millisecond),
                 DataType::Timestamp(unit, _) => 86_400 * per_second(*unit),
                 _ => return Err(unreadable(found, kind)),
             };
