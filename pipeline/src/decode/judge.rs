@@ -58,6 +58,8 @@ pub struct Counters {
     pub duplicate: u64,
     pub too_late: u64,
     pub dead: u64,
+    /// Offsets that were gone upstream before they were read, and were passed over. Not part of `read`.
+    pub missing: u64,
 }
 
 impl Counters {
@@ -70,6 +72,8 @@ impl Counters {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct JudgeState {
     pub highest: Option<TimestampMs>,
+    /// K6's limit as it was sealed.
+    pub limit: Option<TimestampMs>,
     pub known: Vec<(u128, TimestampMs)>,
     pub counters: Counters,
 }
@@ -83,6 +87,8 @@ pub struct InputJudge {
     partition: u32,
     partitions: u32,
     highest: Option<TimestampMs>,
+    /// The limit never lies below it, whatever settings are in force now (K44).
+    sealed_limit: Option<TimestampMs>,
     known: KnownIds,
     counters: Counters,
 }
@@ -104,6 +110,7 @@ impl InputJudge {
             partition,
             partitions,
             highest: state.highest,
+            sealed_limit: state.limit,
             known: KnownIds::load(state.known),
             counters: state.counters,
         }
@@ -128,15 +135,18 @@ impl InputJudge {
     pub fn save(&self) -> JudgeState {
         JudgeState {
             highest: self.highest,
+            limit: self.limit(),
             known: self.known.save(),
             counters: self.counters,
         }
     }
 
-    /// See [`TopicTime::limit`]; `None` before the first accepted record.
+    /// See [`TopicTime::limit`]; `None` before the first accepted record. Never goes back (K44): where a bound or the allowed
+    /// lateness was raised, it stands where it stood until event time has come that much further.
     pub fn limit(&self) -> Option<TimestampMs> {
-        self.highest
-            .map(|highest| self.settings.time.limit(highest))
+        let settings = self.settings.time;
+        let of_now = self.highest.map(|highest| settings.limit(highest));
+        of_now.max(self.sealed_limit)
     }
 
     /// The verdict; accepted records move the highest `occurred_at` and are remembered.
@@ -155,9 +165,15 @@ impl InputJudge {
         verdict
     }
 
-    /// Takes over counters from a sealed record (recovery).
-    pub fn set_counters(&mut self, counters: Counters) {
+    /// Takes over counters and limit from a sealed record (recovery).
+    pub fn restore(&mut self, counters: Counters, limit: Option<TimestampMs>) {
         self.counters = counters;
+        self.sealed_limit = self.sealed_limit.max(limit);
+    }
+
+    /// Counts offsets that were gone before they were read.
+    pub fn count_missing(&mut self, offsets: u64) {
+        self.counters.missing += offsets;
     }
 
     /// Remembers an accepted event; recovery calls it for the events of sealed records.

@@ -76,7 +76,7 @@ impl Machine {
                     .insert(key, input.counters)
                     .unwrap_or_default();
                 let now = input.counters;
-                if now.read == before.read {
+                if now == before {
                     continue;
                 }
                 counted.push(ConservationRow {
@@ -89,6 +89,7 @@ impl Machine {
                     duplicate_n: now.duplicate - before.duplicate,
                     dead_letter_n: now.dead - before.dead,
                     too_late_n: now.too_late - before.too_late,
+                    missing_n: now.missing - before.missing,
                     sealed_at: seal.sealed_at.as_micros(),
                     epoch,
                     event_date: zone.day_of(seal.sealed_at).date().to_string(),
@@ -125,7 +126,7 @@ impl Machine {
                     partition: input.input.partition,
                     next_offset: input.next_offset,
                     watermark_at: known.map(|(of, highest)| of.time.watermark(highest).as_micros()),
-                    horizon_at: known.map(|(of, highest)| of.time.limit(highest).as_micros()),
+                    horizon_at: input.limit.map(TimestampMs::as_micros),
                     is_at_end: input.at_end,
                     emitted_at,
                 });

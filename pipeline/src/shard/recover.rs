@@ -165,9 +165,8 @@ fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, Re
             batches.push((*topic, batch));
         }
     }
-    for (input, sealed) in inputs.all.iter_mut().zip(&seal.inputs) {
-        input.next_offset = sealed.next_offset;
-        input.judge.set_counters(sealed.counters);
+    for sealed in &seal.inputs {
+        inputs.sealed(sealed)?.restore(sealed);
     }
     Ok(batches)
 }

@@ -18,10 +18,11 @@ use crate::alert::AlertChange;
 use crate::decode::Counters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
+use crate::source::InputIdentity;
 use crate::time::{Day, Window};
 
 /// Version of this layout; it stands in the frame of each record.
-pub const SEAL_LAYOUT: u16 = 3;
+pub const SEAL_LAYOUT: u16 = 4;
 
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
@@ -82,7 +83,11 @@ pub struct Seal {
 pub struct InputSeal {
     pub input: TopicPartition,
     pub next_offset: i64,
+    /// What was read below `next_offset`.
+    pub identity: InputIdentity,
     pub highest: Option<TimestampMs>,
+    /// K6's limit, under the settings that were in force here; it never goes back (K44).
+    pub limit: Option<TimestampMs>,
     pub at_end: bool,
     /// Since the beginning; the seal's own are the difference to the one before.
     pub counters: Counters,

@@ -16,12 +16,21 @@ const SPAN: i64 = 60_000 + 2 * DAY;
 const PARTITIONS: u32 = 4;
 
 fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
+    judge_allowing(2 * DurationMs::DAY, topic, partition, state)
+}
+
+fn judge_allowing(
+    allowed_lateness: DurationMs,
+    topic: Topic,
+    partition: u32,
+    state: JudgeState,
+) -> InputJudge {
     let settings = TopicSettings {
         topic,
         name: topic.default_topic().to_owned(),
         time: TopicTime {
             out_of_orderness: ms(60_000),
-            allowed_lateness: 2 * DurationMs::DAY,
+            allowed_lateness,
             idle_after: ms(30_000),
         },
     };
@@ -299,4 +308,49 @@ fn k06_a_judge_taken_back_from_a_base_says_the_same() {
         assert_eq!(said_of(&mut after, event_id, at), expected);
     }
     assert_eq!(after.counters(), before.counters());
+}
+
+#[test]
+fn k44_the_limit_does_not_go_back_where_more_lateness_is_allowed_from_now_on() {
+    let mut before = orders();
+    assert_eq!(said_of(&mut before, "a", NINE), "accepted");
+    assert_eq!(said_of(&mut before, "b", NINE + SPAN + 5), "accepted");
+    let partition = partition_of(b"C1", PARTITIONS);
+    let week = |state| judge_allowing(7 * DurationMs::DAY, Topic::Orders, partition, state);
+    let limit = at(NINE + 5);
+    // from a checkpoint
+    let checkpoint = week(before.save());
+    // from seals: their events, then what the seal says
+    let mut replayed = week(JudgeState::default());
+    for (event_id, occurred_at) in [("a", NINE), ("b", NINE + SPAN + 5)] {
+        replayed.remember(event_id, at(occurred_at));
+    }
+    replayed.restore(before.counters(), before.limit());
+    for mut after in [checkpoint, replayed] {
+        assert_eq!(after.limit(), Some(limit));
+        assert_eq!(said_of(&mut after, "c", NINE + 4), "too_late");
+        assert_eq!(said_of(&mut after, "a", NINE), "too_late");
+        assert_eq!(said_of(&mut after, "a", NINE + 5), "accepted", "forgotten");
+        // once event time has come so much further, the week applies
+        let later = NINE + SPAN + 5 + 5 * DAY;
+        assert_eq!(said_of(&mut after, "d", later), "accepted");
+        assert_eq!(after.limit(), Some(limit));
+        assert_eq!(said_of(&mut after, "e", later + 1), "accepted");
+        assert_eq!(after.limit(), Some(at(NINE + 6)));
+    }
+}
+
+#[test]
+fn k44_the_limit_moves_on_at_once_where_less_lateness_is_allowed_from_now_on() {
+    let mut before = orders();
+    assert_eq!(said_of(&mut before, "a", NINE + SPAN), "accepted");
+    let partition = partition_of(b"C1", PARTITIONS);
+    let day = DurationMs::DAY;
+    let mut after = judge_allowing(day, Topic::Orders, partition, before.save());
+    assert_eq!(after.limit(), Some(at(NINE + DAY)));
+    assert_eq!(said_of(&mut after, "b", NINE + DAY - 1), "too_late");
+    // and back again: it stays where it has been
+    let mut again = judge_of(Topic::Orders, partition, after.save());
+    assert_eq!(said_of(&mut again, "b", NINE + DAY - 1), "too_late");
+    assert_eq!(said_of(&mut again, "c", NINE + DAY), "accepted");
 }

@@ -5,16 +5,19 @@ use std::path::Path;
 use schemas::time::TimestampMs;
 
 use super::folder::{event_file, require_directory};
+use super::identity::LineWitness;
 use super::merge::Merge;
 use super::reader::FileReader;
 use crate::error::Result;
 use crate::source::error::stopped;
-use crate::source::{Item, Source, Start};
+use crate::source::{InputNews, Item, Source, Start};
 use crate::time::wall;
 
 /// Event files as the inputs of one shard.
 pub struct FileSource {
     readers: Vec<FileReader>,
+    /// By input: the lines handed over.
+    witnesses: Vec<LineWitness>,
     merge: Merge,
     failed: bool,
 }
@@ -23,15 +26,22 @@ impl FileSource {
     /// Opens the files of `starts` under `dir` and goes to their offsets.
     ///
     /// `max_kept_bytes` bounds what is kept of a line (see [`Record::payload`](crate::source::Record::payload)). Fails if
-    /// `dir` is missing, a file cannot be read, exists in two forms, or is shorter than its offset.
+    /// `dir` is missing, a file cannot be read, exists in two forms, is shorter than its offset, or is not the one that was read.
     pub fn open(dir: &Path, starts: &[Start], max_kept_bytes: usize) -> Result<Self> {
         require_directory(dir)?;
         let mut readers = Vec::with_capacity(starts.len());
+        let mut witnesses = Vec::with_capacity(starts.len());
         let mut merge = Merge::new(starts.len());
         for (input, start) in starts.iter().enumerate() {
             let path = event_file(dir, &start.input.topic, start.input.partition)?;
+            let path = path.as_deref();
+            let mut witness = LineWitness::default();
             let mut reader =
-                FileReader::open(path.as_deref(), input, start.offset, max_kept_bytes)?;
+                FileReader::open(path, input, start.offset, max_kept_bytes, &mut witness)?;
+            if let Some(path) = path {
+                witness.check(path, start.offset, start.sealed)?;
+            }
+            witnesses.push(witness);
             if let Some(head) = reader.next()? {
                 merge.put(head);
             }
@@ -39,6 +49,7 @@ impl FileSource {
         }
         Ok(Self {
             readers,
+            witnesses,
             merge,
             failed: false,
         })
@@ -50,6 +61,7 @@ impl FileSource {
                 break;
             };
             let input = record.input;
+            self.witnesses[input].observe(&record);
             out.push(Item::Record(record));
             if let Some(head) = self.readers[input].next()? {
                 self.merge.put(head);
@@ -69,6 +81,11 @@ impl Source for FileSource {
             self.failed = true;
             return Err(error);
         }
+        let witnesses = self.witnesses.iter_mut().enumerate();
+        out.extend(witnesses.filter_map(|(input, witness)| {
+            let news = InputNews::Identified(witness.take_news()?);
+            Some(Item::News { input, news })
+        }));
         let at = wall::monotonic();
         for (input, reader) in self.readers.iter().enumerate() {
             if !self.merge.has(input) {

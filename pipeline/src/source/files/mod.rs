@@ -6,9 +6,11 @@
 
 mod file_source;
 mod folder;
+mod identity;
 mod merge;
 mod reader;
 mod recorded_at;
 
 pub use file_source::FileSource;
 pub use folder::file_partitions;
+pub use identity::LinesRead;

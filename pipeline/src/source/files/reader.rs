@@ -8,6 +8,7 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
 use super::folder::unreadable;
+use super::identity::LineWitness;
 use super::recorded_at::recorded_at;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Record, TimestampKind};
@@ -35,12 +36,14 @@ pub(super) struct FileReader {
 
 impl FileReader {
     /// Opens the file and goes to line `offset`. The lines skipped are scanned too: the line before may decide where the
-    /// first one belongs in the merge, and a resumed run has to hand over the same sequence as an uninterrupted one.
+    /// first one belongs in the merge, and a resumed run has to hand over the same sequence as an uninterrupted one. `witness`
+    /// sees them.
     pub(super) fn open(
         path: Option<&Path>,
         input: usize,
         offset: i64,
         max_kept_bytes: usize,
+        witness: &mut LineWitness,
     ) -> Result<Self> {
         let mut reader = Self {
             input,
@@ -54,10 +57,11 @@ impl FileReader {
             reader.file = Some((path.to_path_buf(), lines));
         }
         while reader.next_offset < offset {
-            if reader.next()?.is_none() {
+            let Some(skipped) = reader.next()? else {
                 let path = path.unwrap_or(Path::new("(missing)"));
                 return Err(too_short(path, reader.next_offset, offset));
-            }
+            };
+            witness.observe(&skipped.record);
         }
         Ok(reader)
     }

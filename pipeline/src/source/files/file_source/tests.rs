@@ -13,7 +13,7 @@ use super::super::folder::file_partitions;
 use super::*;
 use crate::error::ErrorKind;
 use crate::kafka::TopicPartition;
-use crate::source::Record;
+use crate::source::{InputIdentity, InputNews, Record};
 
 const MAX: usize = 64;
 
@@ -49,6 +49,7 @@ fn read_all(source: &mut FileSource, sizes: &[usize]) -> (Vec<Record>, Vec<(usiz
                 Item::End {
                     input, next_offset, ..
                 } => ends.push((input, next_offset)),
+                Item::News { .. } => {}
             }
         }
         if source.readers.len() == ends.len() {
@@ -295,4 +296,68 @@ proptest! {
         let (rest, _) = read_all(&mut open(dir.path(), &offsets), &sizes);
         prop_assert_eq!(&rest, &whole[stop..]);
     }
+}
+
+/// What the source says of its inputs when it has read as many lines as `max`.
+fn identity_after(dir: &Path, max: usize) -> InputIdentity {
+    let mut source = FileSource::open(dir, &starts(&[("orders.v1", 0)]), MAX).unwrap();
+    let mut items = Vec::new();
+    source.poll(max, &[], &mut items).unwrap();
+    let news = items.into_iter().find_map(|item| match item {
+        Item::News {
+            news: InputNews::Identified(identity),
+            ..
+        } => Some(identity),
+        _ => None,
+    });
+    news.unwrap()
+}
+
+fn reopened(dir: &Path, offset: i64, identity: InputIdentity) -> Result<FileSource> {
+    let input = TopicPartition::new("orders.v1", 0);
+    FileSource::open(dir, &[Start::sealed(input, offset, identity)], MAX)
+}
+
+#[test]
+fn f16_a_file_that_was_replaced_by_a_longer_one_is_not_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "orders.v1/0.ndjson";
+    write(dir.path(), file, b"one\ntwo\nthree\n");
+    let two_lines = identity_after(dir.path(), 2);
+    // the same, one that has grown, and one that has lost what was not read
+    for same in ["one\ntwo\nthree\n", "one\ntwo\nthree\nfour\n", "one\ntwo\n"] {
+        write(dir.path(), file, same.as_bytes());
+        let mut source = reopened(dir.path(), 2, two_lines).unwrap();
+        read_all(&mut source, &[9]);
+    }
+    for (other, line) in [
+        ("uno\ntwo\nthree\nfour\n", "line=0 "),
+        ("one\ndue\nthree\nfour\n", "line=1 "),
+        ("one\nthree\nfour\nfive\n", "line=1 "),
+        ("uno\ndue\n", "line=0 "),
+        ("null\ntwo\nthree\n", "line=0 "),
+    ] {
+        write(dir.path(), file, other.as_bytes());
+        let error = reopened(dir.path(), 2, two_lines).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::EventsMissing, "{other}");
+        let said = error.to_string();
+        assert!(said.contains(line) && said.contains("0.ndjson"), "{said}");
+    }
+    // before anything was read, any file will do
+    assert!(reopened(dir.path(), 0, InputIdentity::Unknown).is_ok());
+}
+
+#[test]
+fn f16_a_file_that_is_packed_later_is_the_same_file_and_a_long_line_is_told_by_its_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(MAX * 3);
+    let plain = "orders.v1/0.ndjson";
+    let packed = "orders.v1/0.ndjson.gz";
+    write(dir.path(), plain, format!("{long}\n").as_bytes());
+    let identity = identity_after(dir.path(), 1);
+    fs::remove_file(dir.path().join(plain)).unwrap();
+    write(dir.path(), packed, &gzip(&format!("{long}\n")));
+    assert!(reopened(dir.path(), 1, identity).is_ok());
+    write(dir.path(), packed, &gzip(&format!("{long}x\n")));
+    assert!(reopened(dir.path(), 1, identity).is_err());
 }
