@@ -41,8 +41,15 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn open(settings: &KafkaSettings, starts: &[Start]) -> Self {
+        Self::of(
+            KafkaSource::open(settings, &[], starts, OnMissing::Fail).unwrap(),
+            starts,
+        )
+    }
+
+    pub(crate) fn of(source: KafkaSource, starts: &[Start]) -> Self {
         Self {
-            source: KafkaSource::open(settings, &[], starts, OnMissing::Fail).unwrap(),
+            source,
             records: BTreeMap::new(),
             ends: BTreeMap::new(),
             news: Vec::new(),
