@@ -44,7 +44,7 @@ impl ShardInput {
     }
 
     /// Puts offset, counters and limit back as a seal left them.
-    pub(super) fn restore(&mut self, seal: &InputSeal) {
+    fn restore(&mut self, seal: &InputSeal) {
         self.next_offset = seal.next_offset;
         self.identity = Some(seal.identity);
         self.judge.restore(seal.counters, seal.limit);
@@ -79,7 +79,7 @@ impl ShardInputs {
             inputs.add(settings, id, stop_offset, judge.unwrap_or_default())?;
         }
         for seal in sealed.map_or(&[][..], |(seals, _)| seals) {
-            inputs.sealed(seal)?.restore(seal);
+            inputs.restore(seal)?;
         }
         Ok(inputs)
     }
@@ -130,11 +130,15 @@ impl ShardInputs {
         Ok(())
     }
 
-    /// The input that a seal is about.
-    pub(super) fn sealed(&mut self, seal: &InputSeal) -> Result<&mut ShardInput> {
+    /// Puts one of them back as a seal left it. One that is gone and of which nothing was read is not missed.
+    pub(super) fn restore(&mut self, seal: &InputSeal) -> Result<()> {
         let mut inputs = self.all.iter_mut();
-        let found = inputs.find(|input| input.id == seal.input);
-        found.ok_or_else(|| is_gone(seal))
+        match inputs.find(|input| input.id == seal.input) {
+            Some(input) => input.restore(seal),
+            None if seal.next_offset == 0 => {}
+            None => return Err(is_gone(seal)),
+        }
+        Ok(())
     }
 
     /// Where reading begins.

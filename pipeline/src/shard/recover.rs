@@ -166,7 +166,7 @@ fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, Re
         }
     }
     for sealed in &seal.inputs {
-        inputs.sealed(sealed)?.restore(sealed);
+        inputs.restore(sealed)?;
     }
     Ok(batches)
 }

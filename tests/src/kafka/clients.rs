@@ -168,7 +168,13 @@ impl Clients {
         for result in made {
             result.map_err(|(name, code)| anyhow::anyhow!("{name}: {code}"))?;
         }
-        self.until_leaders(name, partitions)
+        self.until_leaders(name, partitions)?;
+        // the one there is has not heard of them for minutes
+        let Ok(mut held) = self.producer.lock() else {
+            bail!("a test failed while producing");
+        };
+        *held = producer(&self.address, &[])?;
+        Ok(())
     }
 
     fn until_leaders(&self, name: &str, leaders: usize) -> Result<()> {
