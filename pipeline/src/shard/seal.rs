@@ -18,10 +18,10 @@ use crate::alert::AlertChange;
 use crate::decode::Counters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
-use crate::time::{Day, Window};
+use crate::time::{Day, PartitionTime, Window};
 
 /// Version of this layout; it stands in the frame of each record.
-pub const SEAL_LAYOUT: u16 = 3;
+pub const SEAL_LAYOUT: u16 = 4;
 
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
@@ -82,7 +82,8 @@ pub struct Seal {
 pub struct InputSeal {
     pub input: TopicPartition,
     pub next_offset: i64,
-    pub highest: Option<TimestampMs>,
+    /// How far event time has come in it.
+    pub time: PartitionTime,
     pub at_end: bool,
     /// Since the beginning; the seal's own are the difference to the one before.
     pub counters: Counters,
