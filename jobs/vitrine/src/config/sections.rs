@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pipeline::decode::Partitioner;
+use pipeline::log::StorageMode;
 use pipeline::sink::WebhookSettings;
 use schemas::event::Topic;
 use serde::Deserialize;
@@ -177,12 +178,15 @@ impl Default for EpochConfig {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StorageConfig {
     pub(crate) url: String,
+    #[serde(deserialize_with = "units::storage_mode")]
+    pub(crate) mode: StorageMode,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
         Self {
             url: "file:///var/lib/vitrine".to_owned(),
+            mode: StorageMode::default(),
         }
     }
 }
