@@ -134,8 +134,12 @@ impl ReferenceData {
             };
             let batch = match self.table(table.name) {
                 Some(loaded) => {
-                    let rows = UInt32Array::from(loaded.validity.rows_at(instant));
-                    take_record_batch(&loaded.batch, &rows)?
+                    let rows = loaded.validity.rows_at(instant);
+                    if rows.len() == loaded.batch.num_rows() {
+                        loaded.batch.clone()
+                    } else {
+                        take_record_batch(&loaded.batch, &UInt32Array::from(rows))?
+                    }
                 }
                 None => RecordBatch::new_empty(Arc::new(file_schema(table))),
             };
