@@ -43,8 +43,8 @@ pub(crate) use housekeeping::{
     LeaseNotRenewed,
 };
 pub(crate) use input::{
-    EndsNotConfirmed, KafkaReachable, KafkaUnreachable, OffsetsMissing, PartitionAppeared,
-    ReadingStopped, ReadingThreadPanicked, TopicsNotDescribed, UnassignedRecord,
+    EndsNotConfirmed, FarJump, FarJumpWitnessed, KafkaReachable, KafkaUnreachable, OffsetsMissing,
+    PartitionAppeared, ReadingStopped, ReadingThreadPanicked, TopicsNotDescribed, UnassignedRecord,
 };
 pub(crate) use kafka::{
     ConsumerLogged, ProducerErrorRaised, ProducerLogged, ProducerNotReplaced, ProducerReplaced,

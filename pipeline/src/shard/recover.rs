@@ -145,6 +145,9 @@ impl<R: ReferenceState> ShardMachine<R> {
 
 /// Puts offsets, counters and known ids back as a record left them; the events are the caller's to apply.
 fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, RecordBatch)>> {
+    for sealed in &seal.inputs {
+        inputs.restore(sealed)?;
+    }
     let mut batches = Vec::new();
     for (topic, bytes) in &seal.events {
         for batch in from_ipc(bytes)? {
@@ -164,9 +167,6 @@ fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, Re
             }
             batches.push((*topic, batch));
         }
-    }
-    for sealed in &seal.inputs {
-        inputs.restore(sealed)?;
     }
     Ok(batches)
 }

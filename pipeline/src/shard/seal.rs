@@ -19,7 +19,7 @@ use crate::decode::Counters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
 use crate::source::InputIdentity;
-use crate::time::{Day, Window};
+use crate::time::{Day, PartitionTime, Window};
 
 /// Version of this layout; it stands in the frame of each record.
 pub const SEAL_LAYOUT: u16 = 4;
@@ -85,9 +85,8 @@ pub struct InputSeal {
     pub next_offset: i64,
     /// What was read below `next_offset`.
     pub identity: InputIdentity,
-    pub highest: Option<TimestampMs>,
-    /// K6's limit, under the settings that were in force here; it never goes back (K44).
-    pub limit: Option<TimestampMs>,
+    /// How far event time has come in it.
+    pub time: PartitionTime,
     pub at_end: bool,
     /// Since the beginning; the seal's own are the difference to the one before.
     pub counters: Counters,

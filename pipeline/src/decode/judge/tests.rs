@@ -32,6 +32,7 @@ fn judge_allowing(
             out_of_orderness: ms(60_000),
             allowed_lateness,
             idle_after: ms(30_000),
+            max_jump: 31 * DurationMs::DAY,
         },
     };
     let limits = Limits {
@@ -87,7 +88,7 @@ fn sent(payload: Vec<u8>, key: &str, kind: TimestampKind, timestamp: TimestampMs
 
 fn said(judge: &mut InputJudge, record: &Record) -> &'static str {
     match judge.judge(record) {
-        Verdict::Accepted(_) => "accepted",
+        Verdict::Accepted(..) => "accepted",
         Verdict::Duplicate => "duplicate",
         Verdict::TooLate(_) => "too_late",
         Verdict::Dead(rejection) => rejection.reason.as_str(),
@@ -270,7 +271,7 @@ fn k06_late_is_strictly_below_the_limit_that_accepted_records_move() {
     assert_eq!(said_of(&mut judge, "e", NINE), "accepted");
     // Nor does an earlier record take it back.
     assert_eq!(said_of(&mut judge, "f", NINE - 1), "too_late");
-    assert_eq!(judge.highest(), Some(at(NINE + SPAN)));
+    assert_eq!(judge.time().highest(), Some(at(NINE + SPAN)));
     // Another partition knows nothing of all that.
     assert_eq!(said_of(&mut orders(), "c", NINE - 1), "accepted");
 }
@@ -320,23 +321,23 @@ fn k44_the_limit_does_not_go_back_where_more_lateness_is_allowed_from_now_on() {
     let limit = at(NINE + 5);
     // from a checkpoint
     let checkpoint = week(before.save());
-    // from seals: their events, then what the seal says
+    // from seals: what they say, then their events
     let mut replayed = week(JudgeState::default());
+    replayed.restore(before.time(), before.counters());
     for (event_id, occurred_at) in [("a", NINE), ("b", NINE + SPAN + 5)] {
         replayed.remember(event_id, at(occurred_at));
     }
-    replayed.restore(before.counters(), before.limit());
     for mut after in [checkpoint, replayed] {
-        assert_eq!(after.limit(), Some(limit));
+        assert_eq!(after.time().limit(), Some(limit));
         assert_eq!(said_of(&mut after, "c", NINE + 4), "too_late");
         assert_eq!(said_of(&mut after, "a", NINE), "too_late");
         assert_eq!(said_of(&mut after, "a", NINE + 5), "accepted", "forgotten");
         // once event time has come so much further, the week applies
         let later = NINE + SPAN + 5 + 5 * DAY;
         assert_eq!(said_of(&mut after, "d", later), "accepted");
-        assert_eq!(after.limit(), Some(limit));
+        assert_eq!(after.time().limit(), Some(limit));
         assert_eq!(said_of(&mut after, "e", later + 1), "accepted");
-        assert_eq!(after.limit(), Some(at(NINE + 6)));
+        assert_eq!(after.time().limit(), Some(at(NINE + 6)));
     }
 }
 
@@ -347,10 +348,75 @@ fn k44_the_limit_moves_on_at_once_where_less_lateness_is_allowed_from_now_on() {
     let partition = partition_of(b"C1", PARTITIONS);
     let day = DurationMs::DAY;
     let mut after = judge_allowing(day, Topic::Orders, partition, before.save());
-    assert_eq!(after.limit(), Some(at(NINE + DAY)));
+    assert_eq!(after.time().limit(), Some(at(NINE + DAY)));
     assert_eq!(said_of(&mut after, "b", NINE + DAY - 1), "too_late");
     // and back again: it stays where it has been
     let mut again = judge_of(Topic::Orders, partition, after.save());
     assert_eq!(said_of(&mut again, "b", NINE + DAY - 1), "too_late");
     assert_eq!(said_of(&mut again, "c", NINE + DAY), "accepted");
+}
+
+/// An order of another customer, in C1's partition.
+fn order_of(customer: &str, event_id: &str, occurred_at: i64) -> Record {
+    line(order(
+        event_id,
+        occurred_at,
+        json!({"customer_id": customer}),
+    ))
+}
+
+#[test]
+fn k41_f18_one_key_in_2099_makes_nobody_late() {
+    let year_2099 = 4_070_908_800_000;
+    let (mut judge, other) = (orders(), other_key(true));
+    assert_eq!(said_of(&mut judge, "a", NINE), "accepted");
+    assert_eq!(said_of(&mut judge, "future", year_2099), "accepted");
+    assert_eq!(said_of(&mut judge, "future", year_2099), "duplicate");
+    assert_eq!(judge.time().highest(), Some(at(NINE)));
+    assert_eq!(said_of(&mut judge, "b", NINE + DAY), "accepted");
+    // Neither what is dead nor a duplicate is a witness.
+    let dead = order("dead", year_2099, json!({"customer_id": other_key(false)}));
+    assert_eq!(said(&mut judge, &line(dead)), "misplaced_key");
+    let again = order_of(&other, "future", year_2099);
+    assert_eq!(said(&mut judge, &again), "duplicate");
+    assert_eq!(judge.time().highest(), Some(at(NINE + DAY)));
+    // A second key is one.
+    let witness = order_of(&other, "witness", year_2099 + DAY);
+    assert_eq!(said(&mut judge, &witness), "accepted");
+    assert_eq!(judge.time().highest(), Some(at(year_2099)));
+    assert_eq!(said_of(&mut judge, "c", NINE + DAY), "too_late");
+}
+
+#[test]
+fn k41_a_first_record_of_2099_is_replaced_before_the_verdict_on_the_second_key() {
+    let (mut judge, other) = (orders(), other_key(true));
+    assert_eq!(said_of(&mut judge, "future", 4_070_908_800_000), "accepted");
+    assert_eq!(said_of(&mut judge, "late", NINE), "too_late");
+    assert_eq!(said(&mut judge, &order_of(&other, "a", NINE)), "accepted");
+    assert_eq!(judge.time().limit(), Some(at(NINE - SPAN)));
+    assert_eq!(said_of(&mut judge, "b", NINE), "accepted");
+}
+
+#[test]
+fn k41_a_judge_goes_on_where_it_was_saved() {
+    let other = other_key(true);
+    let records = [
+        line(order("1", NINE, json!({}))),
+        line(order("2", NINE + 100 * DAY, json!({}))),
+        order_of(&other, "3", NINE + DAY),
+        order_of(&other, "4", NINE + 90 * DAY),
+        line(order("5", NINE + 3 * DAY, json!({}))),
+    ];
+    let partition = partition_of(b"C1", PARTITIONS);
+    for cut in 0..records.len() {
+        let mut judge = orders();
+        let mut heard: Vec<_> = records[..cut]
+            .iter()
+            .map(|record| said(&mut judge, record))
+            .collect();
+        let mut judge = judge_of(Topic::Orders, partition, judge.save());
+        heard.extend(records[cut..].iter().map(|record| said(&mut judge, record)));
+        let expected = ["accepted", "accepted", "accepted", "accepted", "too_late"];
+        assert_eq!(heard, expected, "saved after {cut}");
+    }
 }

@@ -6,8 +6,8 @@ use schemas::time::DurationMs;
 use super::*;
 use crate::decode::{Counters, Partitioner, TopicSettings};
 use crate::kafka::TopicId;
-use crate::time::TopicTime;
 use crate::time::fixture::at;
+use crate::time::{PartitionTime, TopicTime};
 
 /// One shard of two, over `prices` partitions of the global topic.
 fn settings(prices: u32) -> ShardSettings {
@@ -15,6 +15,7 @@ fn settings(prices: u32) -> ShardSettings {
         out_of_orderness: DurationMs::MINUTE,
         allowed_lateness: DurationMs::from_days(2),
         idle_after: DurationMs::MINUTE,
+        max_jump: DurationMs::from_days(31),
     };
     let topics = Topic::ALL.map(|topic| TopicSettings {
         topic,
@@ -54,7 +55,9 @@ fn read(mut inputs: ShardInputs) -> ShardInputs {
             dead: number as u64,
             ..Counters::default()
         };
-        input.judge.restore(counters, Some(at(number)));
+        let mut time = PartitionTime::default();
+        time.advance("C1", at(number), &settings(0).topics[0].time);
+        input.judge.restore(&time, counters);
     }
     inputs
 }
