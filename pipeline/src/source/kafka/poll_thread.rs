@@ -192,12 +192,15 @@ impl PollThread {
     fn pass_over(&mut self, input: usize) -> Result<()> {
         let lane = &mut self.lanes[input];
         let available = available(&self.consumer, &lane.input);
-        let [Some(first), _] = available else {
-            return Err(out_of_range(&lane.input, lane.next_offset, available));
+        let first = match available {
+            // a position behind the end is no retention: the topic was cut off or is another one, which a start finds out
+            [Some(first), _]
+                if self.on_missing == OnMissing::Earliest && first > lane.next_offset =>
+            {
+                first
+            }
+            _ => return Err(out_of_range(&lane.input, lane.next_offset, available)),
         };
-        if self.on_missing == OnMissing::Fail {
-            return Err(out_of_range(&lane.input, lane.next_offset, available));
-        }
         let from = std::mem::replace(&mut lane.next_offset, first);
         OffsetsMissing {
             topic: &lane.input.topic,
