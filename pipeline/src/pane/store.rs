@@ -128,9 +128,10 @@ impl PaneStore {
         std::mem::take(&mut self.touched)
     }
 
-    /// The last day that holds a fact.
-    pub fn last_day(&self) -> Option<Day> {
-        self.panes.keys().next_back().copied()
+    /// The last day up to `limit` that holds a fact.
+    pub fn last_day(&self, limit: Day) -> Option<Day> {
+        let until = self.panes.range(..=limit);
+        until.map(|(day, _)| *day).next_back()
     }
 
     /// Groups over all panes.

@@ -23,6 +23,7 @@
 //!     out_of_orderness: DurationMs::MINUTE,
 //!     allowed_lateness: DurationMs::from_days(2),
 //!     idle_after: DurationMs::from_minutes(5),
+//!     max_jump: DurationMs::from_days(31),
 //! };
 //! let input = |topic: Topic, highest: TimestampMs| InputTime {
 //!     topic,

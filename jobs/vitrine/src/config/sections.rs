@@ -111,6 +111,8 @@ pub(crate) struct TimeConfig {
     #[serde(deserialize_with = "units::duration")]
     pub(crate) max_future_skew: Duration,
     #[serde(deserialize_with = "units::duration")]
+    pub(crate) max_jump: Duration,
+    #[serde(deserialize_with = "units::duration")]
     pub(crate) alignment: Duration,
     #[serde(deserialize_with = "units::orders")]
     pub(crate) orders: TopicTimeConfig,
@@ -127,6 +129,7 @@ impl Default for TimeConfig {
         Self {
             zone: chrono_tz::Asia::Shanghai,
             max_future_skew: Duration::from_secs(300),
+            max_jump: Duration::from_secs(31 * 86_400),
             alignment: Duration::from_secs(3600),
             orders: TopicTimeConfig::of(Topic::Orders),
             visits: TopicTimeConfig::of(Topic::Visits),
@@ -229,11 +232,16 @@ impl Default for AlertsConfig {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct FeedsConfig {
     pub(crate) demand: bool,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) max_gap: Duration,
 }
 
 impl Default for FeedsConfig {
     fn default() -> Self {
-        Self { demand: true }
+        Self {
+            demand: true,
+            max_gap: Duration::from_secs(400 * 86_400),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
             out_of_orderness: ms(60_000),
             allowed_lateness: 2 * DurationMs::DAY,
             idle_after: ms(30_000),
+            max_jump: 31 * DurationMs::DAY,
         },
     };
     let limits = Limits {

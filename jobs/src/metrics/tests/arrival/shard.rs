@@ -125,6 +125,7 @@ fn judges(
                     out_of_orderness: DurationMs::ZERO,
                     allowed_lateness: DurationMs::from_days(allowed_days),
                     idle_after: DurationMs::ZERO,
+                    max_jump: DurationMs::from_days(31),
                 },
             };
             let state = states.remove(&(topic, partition)).unwrap_or_default();

@@ -17,6 +17,8 @@ fn feed() -> FeedDefinition {
         flag: "censored".to_owned(),
         calendar: Arc::new(|_| CalendarDay::default()),
         topic: Some("feeds.demand.v1".to_owned()),
+        max_gap_days: 400,
+        is_on: true,
     }
 }
 
