@@ -176,7 +176,7 @@ fn k40_a_row_is_final_with_the_last_change_that_came_in_time() {
         .set("VITRINE__EPOCH__INTERVAL", "300ms")
         .set("VITRINE__EPOCH__REVISE_EVERY", "1h");
     let send = |order_id: &str, at: TimestampMs| {
-        let record = message(0, &placed(order_id, at)).at(at);
+        let record = message(0, &placed(order_id, at));
         broker.produce(topics.orders(), [record]).unwrap();
     };
     let monday = "SELECT requested_qty, is_final FROM metrics.demand_orders \

@@ -106,7 +106,7 @@ fn days_that_passed_while_the_feed_was_off_come_out_with_their_demand() {
     let days =
         "SELECT count(DISTINCT window_start) FROM metrics.demand_orders WHERE window_kind = 'D1'";
     project
-        .until("days have ended", |project| Ok(project.number(days)? >= 8))
+        .until("days have ended", |project| Ok(project.number(days)? >= 7))
         .unwrap();
     running.kill().unwrap();
     assert_eq!(in_table(&project), before, "it was off");
