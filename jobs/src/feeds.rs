@@ -8,8 +8,22 @@ use pipeline::publisher::{CalendarDay, FeedDefinition};
 use schemas::calendar::{Calendar, CalendarRow};
 use schemas::error::Error;
 
+/// What configuration says of a feed (`[feeds]`).
+#[derive(Clone, Copy, Debug)]
+pub struct FeedSettings {
+    /// Whether it is made; one that is off takes note of days for the time when it is switched on.
+    pub is_on: bool,
+    /// How many days of zeros follow a day with demand (K43).
+    pub max_gap_days: i32,
+}
+
 /// Daily demand per SKU × territory, without gaps (contract 6). `topic`: where it is sent, if the events come from Kafka.
-pub fn demand_daily(zone: Tz, calendar: &[CalendarRow], topic: Option<String>) -> FeedDefinition {
+pub fn demand_daily(
+    zone: Tz,
+    calendar: &[CalendarRow],
+    topic: Option<String>,
+    settings: FeedSettings,
+) -> FeedDefinition {
     let calendar = Calendar::built_in(zone).with_rows(calendar.to_vec());
     let missing = MissingYears::default();
     FeedDefinition {
@@ -31,6 +45,8 @@ pub fn demand_daily(zone: Tz, calendar: &[CalendarRow], topic: Option<String>) -
             }
         }),
         topic,
+        max_gap_days: settings.max_gap_days,
+        is_on: settings.is_on,
     }
 }
 
@@ -94,7 +110,11 @@ mod tests {
             .with_writer(log.clone())
             .with_ansi(false)
             .finish();
-        let feed = demand_daily(chrono_tz::Asia::Shanghai, &[], None);
+        let settings = FeedSettings {
+            is_on: true,
+            max_gap_days: 400,
+        };
+        let feed = demand_daily(chrono_tz::Asia::Shanghai, &[], None, settings);
         let columns = |date: &str| {
             let kind = (feed.calendar)(Day::from_date(date.parse().unwrap()));
             (kind.is_working_day, kind.is_holiday, kind.days_to_holiday)

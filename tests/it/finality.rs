@@ -5,7 +5,8 @@ use std::fs;
 use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::events::{Events, Line};
+use tests::events::{Events, Line, Topics, message};
+use tests::kafka::Broker;
 use tests::project::Project;
 
 use crate::proof::number;
@@ -161,4 +162,96 @@ fn k07_what_changes_after_a_row_was_final_is_restated_and_what_changes_before_is
     ));
     let three = vec![(1, 5, false), (2, 10, false), (3, 5, true)];
     assert_eq!(cancelled, (three, Some(true)));
+}
+
+/// A running service revises a window at most once an hour here. A late order comes just before Monday is final.
+#[test]
+fn k40_a_row_is_final_with_the_last_change_that_came_in_time() {
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 1, &[]).unwrap();
+    let reference = tempfile::tempdir().unwrap();
+    let project = Project::on_kafka(broker, &topics, reference.path())
+        .unwrap()
+        .set("VITRINE__EPOCH__SEAL_EVERY", "100ms")
+        .set("VITRINE__EPOCH__INTERVAL", "300ms")
+        .set("VITRINE__EPOCH__REVISE_EVERY", "1h");
+    let send = |order_id: &str, at: TimestampMs| {
+        let record = message(0, &placed(order_id, at));
+        broker.produce(topics.orders(), [record]).unwrap();
+    };
+    let monday = "SELECT requested_qty, is_final FROM metrics.demand_orders \
+                  WHERE window_kind = 'D1' AND window_start = '2026-01-04T16:00:00Z'";
+    let row = |project: &Project| -> Option<(i64, bool)> {
+        let rows = project.query(monday).ok()?;
+        let row = rows.first()?;
+        Some((number(&row["requested_qty"]), row["is_final"].as_bool()?))
+    };
+    send("O1", MONDAY);
+    send("O2", MONDAY + DurationMs::DAY);
+    let running = project.start(&["run"]).unwrap();
+    project
+        .until("Monday is published", |project| {
+            Ok(row(project) == Some((5, false)))
+        })
+        .unwrap();
+    send("O3", MONDAY + DurationMs::from_ms(1));
+    let orders = "SELECT count(*) FROM events.orders";
+    project
+        .until("the late order is public", |project| {
+            Ok(project.number(orders)? == 3)
+        })
+        .unwrap();
+    assert_eq!(row(&project), Some((5, false)), "too soon for a revision");
+    send("O4", MONDAY + DurationMs::from_days(20));
+    project
+        .until("Monday is final", |project| {
+            let found = row(project);
+            assert_ne!(found, Some((5, true)), "final without the late order");
+            Ok(found == Some((10, true)))
+        })
+        .unwrap();
+    running
+        .terminate(std::time::Duration::from_secs(60))
+        .unwrap();
+}
+
+/// An interval between two counts may still close 14 days after the window: M02 waits for it, and then for what is late.
+#[test]
+fn k07_rows_of_a_metric_that_looks_ahead_are_final_that_much_later() {
+    let (_folder, events) = no_events();
+    let count = |id: &str, at: TimestampMs, qty: i64| {
+        let stock = json!([{"sku_id": "S1", "qty": qty, "counted_at": at}]);
+        event(
+            "visit.info_collected",
+            id,
+            at,
+            json!({"collection_id": id, "stock": stock}),
+        )
+    };
+    let counts = [
+        count("first", MONDAY, 9),
+        count("second", MONDAY + DurationMs::DAY, 4),
+    ];
+    events.write("visits.v1", 0, &counts).unwrap();
+    events
+        .write("orders.v1", 0, &[placed("O1", MONDAY)])
+        .unwrap();
+    let project = Project::on_files(&events).unwrap();
+    // The week ends on Monday the 12th; 14 days ahead and 7 days late make 21.
+    let week_end = MONDAY + DurationMs::from_days(7) - DurationMs::from_hours(10);
+    let final_at = week_end + DurationMs::from_days(21);
+    let is_final = |at: TimestampMs| {
+        project
+            .run(&["run", "--drain-to", &at.to_string()])
+            .unwrap();
+        let of = |table: &str| {
+            let query = format!("SELECT is_final FROM metrics.{table} WHERE window_kind = 'W1'");
+            project.value(&query).unwrap().as_bool().unwrap()
+        };
+        [of("sell_through"), of("demand_orders")]
+    };
+    let orders_late = week_end + DurationMs::from_days(2);
+    assert_eq!(is_final(orders_late), [false, true]);
+    assert_eq!(is_final(final_at - DurationMs::from_ms(1)), [false, true]);
+    assert_eq!(is_final(final_at), [true, true]);
 }

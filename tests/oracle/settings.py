@@ -27,6 +27,7 @@ class Settings:
     max_future_skew_ms: int = duration_ms("5m")
     max_jump_ms: int = duration_ms("31d")
     max_record_bytes: int = 1_048_576
+    max_gap_days: int = 400
     partitioner: str = "murmur2"
     topic_names: dict = field(default_factory=lambda: {topic: f"{topic}.v1" for topic in TOPICS})
     out_of_orderness_ms: dict = field(
@@ -61,6 +62,8 @@ def from_toml(path: Path) -> Settings:
         changes["max_jump_ms"] = duration_ms(time["max_jump"])
     if "max_record_bytes" in config.get("limits", {}):
         changes["max_record_bytes"] = config["limits"]["max_record_bytes"]
+    if "max_gap" in config.get("feeds", {}):
+        changes["max_gap_days"] = duration_ms(config["feeds"]["max_gap"]) // MILLISECONDS["d"]
     if "partitioner" in config.get("source", {}):
         changes["partitioner"] = config["source"]["partitioner"]
     names = {topic: name for topic, name in config.get("topics", {}).items() if topic in TOPICS}

@@ -153,6 +153,17 @@ class Demand(unittest.TestCase):
             ],
         )
 
+    def test_k43_zeros_of_the_feed_end_with_the_largest_gap(self):
+        order = self.distributor.order
+        order("placed", "2026-01-05 09:00", "O", requested(1, "S", 5))
+        order("allocated", "2026-01-09 09:00", "O", allocated(1, "S", 3))
+        order("placed", "2026-02-05 09:00", "P", requested(1, "S", 1))
+        order("placed", "2026-02-06 09:00", "Q", requested(1, "R", 1))
+        rows = self.distributor.tables(settings=Settings(max_gap_days=2)).rows("demand_daily", unique_id="S|T1")
+        found = [(str(r["ds"]), r["y"]) for r in rows]
+        expected = [("2026-01-05", 5), ("2026-01-06", 0), ("2026-01-07", 0), ("2026-02-05", 1), ("2026-02-06", 0)]
+        self.assertEqual(found, expected)
+
     def test_only_closed_windows_have_rows(self):
         self.distributor.order("placed", "2026-01-05 09:00", "O", requested(1, "S", 5))
         for clock, kinds in (

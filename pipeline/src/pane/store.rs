@@ -128,9 +128,10 @@ impl PaneStore {
         std::mem::take(&mut self.touched)
     }
 
-    /// The last day that holds a fact.
-    pub fn last_day(&self) -> Option<Day> {
-        self.panes.keys().next_back().copied()
+    /// The last day up to `limit` that holds a fact.
+    pub fn last_day(&self, limit: Day) -> Option<Day> {
+        let until = self.panes.range(..=limit);
+        until.map(|(day, _)| *day).next_back()
     }
 
     /// Groups over all panes.
@@ -231,5 +232,12 @@ mod tests {
         );
         assert_eq!(store.take_touched().len(), 2);
         assert_eq!(store.len(), 2);
+        let far = facts(&[("a", 1, 9_000, 1)]);
+        for sums in plan.run(far).await.unwrap() {
+            store.add(&sums).unwrap();
+        }
+        // K41: what lies beyond the limit is passed over
+        let last = [0, 1, 8_999, 9_000].map(|limit| store.last_day(Day(limit)));
+        assert_eq!(last, [None, Some(Day(1)), Some(Day(1)), Some(Day(9_000))]);
     }
 }

@@ -12,7 +12,6 @@ use super::dead_letter::dead_letter_record;
 use super::event::{Now, RoundRows};
 use super::feed::{self, Cells, FeedChange, FeedDefinition};
 use super::machine::Machine;
-use super::plan::final_until;
 use super::rows::{RevisionStamp, epoch_column, metric_rows};
 use crate::alert::{self, AlertChange, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
@@ -102,12 +101,7 @@ impl Machine {
                 if changes.keys.is_empty() {
                     continue;
                 }
-                let until = final_until(
-                    metric,
-                    &self.durable.state.planner.finality,
-                    &self.settings.topics,
-                );
-                let was_final = until.is_some_and(|until| window.ends_at(zone) <= until);
+                let was_final = self.judge_finality(&clocks).is_said(metric, window);
                 let stamp = RevisionStamp {
                     window,
                     zone,
@@ -132,7 +126,6 @@ impl Machine {
                 published.push((name.clone(), window, changes.keys));
             }
         }
-        self.durable.state.planner.finality = clocks;
         Ok((published, alerts))
     }
 
@@ -199,13 +192,14 @@ impl Machine {
         records: &mut Vec<SinkRecord>,
     ) -> Result<FeedChange> {
         let Some(feed) = self.feed.clone() else {
-            return Ok(FeedChange::default());
+            return Ok(self.durable.grid.change(Vec::new()));
         };
         for (day, cells) in &days {
             self.durable.grid.update(*day, cells.clone());
         }
         let table = feed.table();
-        let Some(schema) = self.schemas.get(&table).cloned() else {
+        let schema = self.schemas.get(&table).filter(|_| feed.is_on);
+        let Some(schema) = schema.cloned() else {
             return Ok(self.durable.grid.change(days));
         };
         if let Some(last) = self.next_complete_day() {
@@ -234,7 +228,8 @@ impl Machine {
     /// Whether the feed has days to send.
     pub(super) fn has_feed_days(&self) -> bool {
         let grid = &self.durable.grid;
-        grid.is_dirty() || self.next_complete_day() > grid.last_complete()
+        let is_sending = self.feed.as_ref().is_some_and(|feed| feed.is_on) && !self.leaves_feed;
+        is_sending && (grid.has_pending() || self.next_complete_day() > grid.last_complete())
     }
 
     /// The day up to which the feed may report in the next epoch.
@@ -242,36 +237,42 @@ impl Machine {
         let feed = self.feed.as_ref()?;
         let last = self.last_complete_day(feed)?;
         let grid = &self.durable.grid;
+        if grid.is_empty() {
+            return None;
+        }
         // Catching up, the clock passes days that still wait for their first round: reported as zeros they would be wrong.
         let unknown = self
             .waiting_days(self.metric_of(feed)?)
             .find(|day| !grid.has_said(*day));
-        grid.page(unknown.map_or(last, |day| last.min(day.plus(-1))))
+        Some(unknown.map_or(last, |day| last.min(day.plus(-1))))
     }
 
-    /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there.
+    /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there;
+    /// nor does a fact that lies further ahead than event time is believed to reach (K41).
     fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
+        let (zone, state) = (self.settings.zone, &self.durable.state);
         let metric = self.metric_of(feed)?;
         let clock = self.clocks().get(&metric.clock).copied()?;
-        let by_clock = self.settings.zone.day_of(clock).plus(-1);
+        let by_clock = zone.day_of(clock).plus(-1);
         let grid = &self.durable.grid;
-        match self.durable.state.drained_to {
+        match state.drained_to {
             None => Some(by_clock),
-            Some(_) => grid
-                .last_day()
-                .max(grid.last_complete())
-                .map(|last| last.min(by_clock)),
+            Some(_) => {
+                let believed = state.believed_until.values().max()?;
+                grid.last_day(zone.day_of(*believed))
+                    .max(grid.last_complete())
+                    .map(|last| last.min(by_clock))
+            }
         }
     }
 
-    /// The first day that is not final, or whose rows do not show the newest facts yet.
+    /// The first day that is not final.
     fn final_before(&self, feed: &FeedDefinition) -> Option<Day> {
         let metric = self.metric_of(feed)?;
-        let clocks = &self.durable.state.planner.finality;
-        let until = final_until(metric, clocks, &self.settings.topics)?;
-        let by_clock = self.settings.zone.day_of(until);
-        let waiting = self.waiting_days(metric).next();
-        Some(waiting.map_or(by_clock, |day| by_clock.min(day)))
+        let (planner, clocks) = (&self.durable.state.planner, self.clocks());
+        let finality = self.judge_finality(&clocks);
+        let until = finality.until(planner, metric, WindowKind::D1)?;
+        Some(self.settings.zone.day_of(until))
     }
 
     fn metric_of(&self, feed: &FeedDefinition) -> Option<&Metric> {

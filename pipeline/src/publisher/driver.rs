@@ -100,6 +100,14 @@ impl Publisher {
         let mut can_be_stopped = true;
         while self.stage != LifecycleStage::Ended {
             if work.is_none() {
+                // Before the next epoch, which is due at once as long as windows wait: a signal ends the run in between.
+                let is_signalled = *channels.stop.borrow();
+                if is_signalled
+                    && self.machine.is_between_epochs()
+                    && self.advance(&mut channels)?
+                {
+                    continue;
+                }
                 work = self.begin(&channels.commands)?;
             }
             let newest = self.machine.last().filter(|last| Some(last.epoch) > epoch);
@@ -299,6 +307,9 @@ impl Publisher {
             LifecycleStage::Revising => self.machine.revise_all(true),
             LifecycleStage::Stopping => {
                 self.machine.revise_all(false);
+                if conditions.is_signalled {
+                    self.machine.leave_feed();
+                }
                 self.machine.set_has_shards(false);
                 command_all(&channels.commands, &ShardCommand::Stop);
             }

@@ -120,8 +120,8 @@ pub(super) enum PublisherAction {
 /// The two clocks a decision may look at. Neither decides what a row says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
-    /// Paces epochs.
+    /// Paces epochs and revisions.
     pub monotonic: Instant,
-    /// Stamps rows and paces revisions.
+    /// Stamps rows.
     pub wall_time: TimestampMs,
 }

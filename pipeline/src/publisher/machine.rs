@@ -19,17 +19,16 @@ use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use schemas::time::{DurationMs, TimestampMs};
+use schemas::time::TimestampMs;
 
 use super::assemble::live_or_clock;
 use super::epoch_schedule::EpochSchedule;
-use super::event::{Now, PublisherAction, PublisherEvent, RoundRequest, SealedRecord};
+use super::event::{Now, PublisherAction, PublisherEvent, SealedRecord};
 use super::feed::FeedDefinition;
 use super::identity::StorageIdentity;
 use super::needs::{self, StorageNeeds};
 use super::open_rounds::OpenRounds;
 use super::phase::Phase;
-use super::plan::{Planner, RoundKey};
 use super::record::{EpochRecord, Intent, PublisherCheckpoint, PublisherRecord, decode};
 use super::seal_queue::SealQueue;
 use super::settings::PublisherSettings;
@@ -37,12 +36,8 @@ use crate::alert::AlertRule;
 use crate::error::Result;
 use crate::log::CheckpointSchedule;
 use crate::round::Metric;
-use crate::shard::Clocks;
 use crate::sink::{DeliveryAttempt, RecordFile};
 use crate::table::TableChanges;
-
-/// Windows computed for one epoch at most.
-const ROUNDS_PER_EPOCH: usize = 16;
 
 /// Epochs between two looks at how many small files there are.
 const COMPACT_EVERY: i64 = 8;
@@ -79,6 +74,8 @@ pub(super) struct Machine {
     has_shards: bool,
     /// Every touched window is revised, whenever its last round was.
     revises_all: bool,
+    /// Days that the feed has not sent yet are left to the next run.
+    pub(super) leaves_feed: bool,
 }
 
 impl Machine {
@@ -115,17 +112,20 @@ impl Machine {
                     Phase::committing(intent)
                 }
                 PublisherRecord::Epoch(epoch) => {
-                    durable.restore_epoch(epoch, settings.shards);
+                    durable.restore_epoch(epoch);
                     Phase::Collecting
                 }
             };
+        }
+        if let Some(feed) = &feed {
+            durable.grid.set_max_gap(feed.max_gap_days);
         }
         for (rule, state) in rules.iter_mut().zip(&durable.state.rules) {
             rule.load(state)?;
         }
         Ok(Self {
             seals: SealQueue::new(durable.state.cut.clone()),
-            rounds: OpenRounds::new(now.wall_time),
+            rounds: OpenRounds::new(next_record, settings.revise_every),
             schedule: EpochSchedule::new(&settings, now.monotonic),
             settings,
             metrics,
@@ -145,6 +145,7 @@ impl Machine {
             checkpoints,
             has_shards: false,
             revises_all: false,
+            leaves_feed: false,
         })
     }
 
@@ -201,6 +202,11 @@ impl Machine {
         self.revises_all = revises_all;
     }
 
+    /// The run ends by a signal: it does not wait until the feed has sent all its days.
+    pub(super) fn leave_feed(&mut self) {
+        self.leaves_feed = true;
+    }
+
     /// The next epoch, or heartbeat, does not wait for its time.
     pub(super) fn publish_now(&mut self, now: Now) {
         self.schedule.publish_now(now.monotonic);
@@ -242,7 +248,7 @@ impl Machine {
                     if !self.rounds.are_complete(rounds, self.settings.shards) {
                         return Ok(PublisherAction::Wait);
                     }
-                    let inputs = self.rounds.take(std::mem::take(rounds));
+                    let inputs = self.rounds.take(std::mem::take(rounds), now.monotonic);
                     self.phase = Phase::Computing(inputs);
                 }
                 Phase::Computing(inputs) if inputs.is_empty() => {
@@ -403,6 +409,9 @@ impl Machine {
         }
         state.clocks.insert(*shard, seal.clocks.clone());
         state.drained_to = state.drained_to.max(seal.drained_to);
+        state
+            .believed_until
+            .extend(seal.believed_until.map(|until| (*shard, until)));
         state.reference.clone_from(&seal.reference);
         self.live_time = self.live_time.max(seal.live_time);
         self.rounds.receive(*shard, &seal.partials);
@@ -445,7 +454,6 @@ impl Machine {
     fn heartbeat(&mut self, now: Now) -> EpochRecord {
         self.seals.release();
         self.durable.state.cut.clone_from(self.seals.cut());
-        self.durable.state.planner.finality = self.clocks();
         self.epoch_record(now)
     }
 
@@ -463,45 +471,6 @@ impl Machine {
             unrevised: state.unrevised(self.settings.zone, self.settings.shards),
             identity: state.identity.clone(),
         }
-    }
-
-    fn open_rounds(&mut self, now: Now) -> Vec<RoundRequest> {
-        if !self.has_shards {
-            return Vec::new();
-        }
-        let mut due = self.due(now);
-        // The oldest first; what is left over goes out with the next epoch, so that catching up shows progress.
-        due.sort_by_key(|key| (key.window.end, key.window.kind));
-        due.truncate(ROUNDS_PER_EPOCH);
-        due.into_iter()
-            .map(|key| {
-                // What is touched from now on may be missing in the partial aggregates, so it is marked again.
-                self.durable.state.planner.opened(&key, now.wall_time);
-                let metrics = Planner::metrics_of(&self.metrics, &key);
-                let names = metrics.iter().map(|metric| metric.name.clone());
-                self.rounds.open(key, names.collect())
-            })
-            .collect()
-    }
-
-    fn due(&self, now: Now) -> Vec<RoundKey> {
-        let (planner, zone) = (&self.durable.state.planner, self.settings.zone);
-        let clocks = self.clocks();
-        if self.revises_all {
-            return planner.changed(zone, &clocks);
-        }
-        let revise_every = DurationMs::from_std(self.settings.revise_every);
-        planner.due(zone, &clocks, now.wall_time, revise_every)
-    }
-
-    /// Whether windows wait for a round.
-    fn has_due(&self, now: Now) -> bool {
-        self.has_shards && !self.due(now).is_empty()
-    }
-
-    /// How far all shards have come; nothing before each of them has sealed.
-    pub(super) fn clocks(&self) -> Clocks {
-        self.durable.state.least_clocks(self.settings.shards)
     }
 
     /// What the age of the publisher's own alerts is measured against.
@@ -543,5 +512,6 @@ pub(super) struct MachineParts {
 }
 
 mod progress;
+mod rounds;
 #[cfg(test)]
 mod tests;

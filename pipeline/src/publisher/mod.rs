@@ -12,7 +12,7 @@
 //! * `machine`: which phase an epoch is in, and what comes next; `phase`: their list. Tested over every crash point.
 //! * `event`: the machine's input events and output actions.
 //! * `seal_queue`, `open_rounds`, `epoch_schedule`: what the machine keeps of seals, rounds and time.
-//! * `plan`: which windows want a round, and what is final.
+//! * `plan`: which windows want a round; `finality`: which rows are final, and which windows owe a round before.
 //! * `assemble`, `sealed_rows`, `rows`, `feed`, `dead_letter`: what an epoch says, from seals and rounds.
 //! * `needs`: what of the storage housekeeping has to leave.
 //! * `record`: what stands in the publisher's log. `identity`: what its first record fixes.
@@ -29,6 +29,9 @@ mod driver;
 mod epoch_schedule;
 mod event;
 mod feed;
+mod finality;
+#[cfg(test)]
+mod fixture;
 mod identity;
 mod io;
 mod lifecycle;

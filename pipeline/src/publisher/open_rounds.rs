@@ -1,9 +1,9 @@
-//! Rounds that wait for partial aggregates of shards.
+//! Rounds that wait for partial aggregates of shards, and how soon a window may have its next one.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use schemas::time::TimestampMs;
 
 use super::event::{RoundInput, RoundRequest};
 use super::plan::RoundKey;
@@ -14,20 +14,39 @@ pub(super) struct OpenRounds {
     last: u64,
     /// Round → shard → metric and its partial aggregate.
     partials: BTreeMap<u64, BTreeMap<u32, Vec<(String, Bytes)>>>,
+    /// Shortest time between two rounds of a window.
+    revise_every: Duration,
+    /// Windows that had a round within that time. Nothing is stored of it: after a start every window may have one.
+    opened_at: BTreeMap<RoundKey, Instant>,
 }
 
 impl OpenRounds {
-    /// A partial aggregate for a round of a former publisher must not count for one of ours: numbers begin at the time.
-    pub(super) fn new(wall_time: TimestampMs) -> Self {
+    /// A partial aggregate for a round of a former publisher must not count for one of ours: numbers begin at that of the
+    /// next record of the publisher's log, which no owner before this one has had (it has put its claim since).
+    pub(super) fn new(next_record: u64, revise_every: Duration) -> Self {
         Self {
-            last: u64::try_from(wall_time.as_ms()).unwrap_or_default() << 16,
+            last: next_record << 32,
             partials: BTreeMap::new(),
+            revise_every,
+            opened_at: BTreeMap::new(),
         }
     }
 
-    pub(super) fn open(&mut self, key: RoundKey, metrics: Vec<String>) -> RoundRequest {
+    /// Whether the window's last round is so long ago that a change may have another.
+    pub(super) fn is_rested(&self, key: &RoundKey, now: Instant) -> bool {
+        let opened = self.opened_at.get(key);
+        opened.is_none_or(|at| now.saturating_duration_since(*at) >= self.revise_every)
+    }
+
+    pub(super) fn open(
+        &mut self,
+        key: RoundKey,
+        metrics: Vec<String>,
+        now: Instant,
+    ) -> RoundRequest {
         self.last += 1;
         self.partials.insert(self.last, BTreeMap::new());
+        self.opened_at.insert(key.clone(), now);
         RoundRequest {
             round: self.last,
             key,
@@ -54,7 +73,10 @@ impl OpenRounds {
     }
 
     /// Ends these rounds.
-    pub(super) fn take(&mut self, requests: Vec<RoundRequest>) -> Vec<RoundInput> {
+    pub(super) fn take(&mut self, requests: Vec<RoundRequest>, now: Instant) -> Vec<RoundInput> {
+        let every = self.revise_every;
+        self.opened_at
+            .retain(|_, at| now.saturating_duration_since(*at) < every);
         requests
             .into_iter()
             .map(|request| RoundInput {

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::event::TopicSet;
-use schemas::time::{DurationMs, TimestampMs};
+use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
-use super::feed::FeedDefinition;
-use super::record::FinalUntil;
+use super::finality::time_to_final;
 use crate::decode::TopicSettings;
 use crate::round::Metric;
 use crate::shard::Clocks;
@@ -20,16 +19,15 @@ pub struct RoundKey {
     pub window: Window,
 }
 
-/// What has been touched, what has been computed and when.
+/// What has been touched, and what has been computed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Planner {
     dirty: BTreeSet<RoundKey>,
-    /// Windows that had a round, with the wall clock of the last one (paces revisions only).
+    /// Windows that had a round, with how far their clock had come when the last one was opened: it covers what was
+    /// accepted until then (K40).
     ran: BTreeMap<RoundKey, TimestampMs>,
     /// The last day with a fact, per shard and metric with panes.
     last_days: BTreeMap<u32, BTreeMap<String, Day>>,
-    /// The highest clock seen by a round, per clock: what had ended before it is what `restated` is judged by.
-    pub finality: Clocks,
 }
 
 impl Planner {
@@ -86,26 +84,34 @@ impl Planner {
         self.dirty.iter().filter(has_ended).cloned().collect()
     }
 
-    /// Those of them whose round is due: at once the first time, later every `revise_every`.
-    pub fn due(
+    /// Changed windows of a kind on a clock, in the order of their ends.
+    pub(super) fn changed_of(
         &self,
-        zone: Zone,
-        clocks: &Clocks,
-        now: TimestampMs,
-        revise_every: DurationMs,
-    ) -> Vec<RoundKey> {
-        let mut due = self.changed(zone, clocks);
-        due.retain(|key| {
-            let last = self.ran.get(key);
-            last.is_none_or(|&ran| now - ran >= revise_every)
-        });
-        due
+        clock: TopicSet,
+        kind: WindowKind,
+    ) -> impl Iterator<Item = &RoundKey> {
+        let first = RoundKey {
+            clock,
+            window: Window {
+                kind,
+                first: Day(i32::MIN),
+                end: Day(i32::MIN),
+            },
+        };
+        self.dirty
+            .range(first..)
+            .take_while(move |key| key.clock == clock && key.window.kind == kind)
     }
 
-    /// A round covers what was touched before it was opened.
-    pub fn opened(&mut self, key: &RoundKey, now: TimestampMs) {
+    /// How far the window's clock had come when its last round was opened.
+    pub(super) fn ran_at(&self, key: &RoundKey) -> Option<TimestampMs> {
+        self.ran.get(key).copied()
+    }
+
+    /// A round covers what was touched before it was opened, at `clock`.
+    pub fn opened(&mut self, key: &RoundKey, clock: TimestampMs) {
         self.dirty.remove(key);
-        self.ran.insert(key.clone(), now);
+        self.ran.insert(key.clone(), clock);
     }
 
     /// Metrics of a round, in the order of loading.
@@ -139,53 +145,6 @@ impl Planner {
         }
         last
     }
-}
-
-/// K7: from a window's end to its being final: look-ahead and the largest lateness of the metric's topics.
-fn time_to_final(metric: &Metric, topics: &[TopicSettings]) -> DurationMs {
-    let read = topics.iter().filter(|of| metric.clock.contains(of.topic));
-    let late = read.map(|of| of.time.allowed_lateness).max();
-    DurationMs::from_days(i64::from(metric.look_ahead_days)) + late.unwrap_or_default()
-}
-
-/// Windows of `metric` that end at or before this instant are final.
-pub(super) fn final_until(
-    metric: &Metric,
-    clocks: &Clocks,
-    topics: &[TopicSettings],
-) -> Option<TimestampMs> {
-    clocks
-        .get(&metric.clock)
-        .map(|&clock| clock - time_to_final(metric, topics))
-}
-
-/// What every table's finality is at these clocks (K7).
-pub(super) fn finality(
-    metrics: &[Metric],
-    feed: Option<&FeedDefinition>,
-    clocks: &Clocks,
-    topics: &[TopicSettings],
-) -> Vec<FinalUntil> {
-    let mut all = Vec::new();
-    for metric in metrics {
-        let Some(until) = final_until(metric, clocks, topics) else {
-            continue;
-        };
-        for kind in &metric.windows {
-            let is_fed =
-                |feed: &&FeedDefinition| feed.metric == metric.name && *kind == WindowKind::D1;
-            let tables = [
-                Some(format!("metrics.{}", metric.name)),
-                feed.filter(is_fed).map(FeedDefinition::table),
-            ];
-            all.extend(tables.into_iter().flatten().map(|table| FinalUntil {
-                table,
-                window_kind: kind.to_string(),
-                until,
-            }));
-        }
-    }
-    all
 }
 
 #[cfg(test)]

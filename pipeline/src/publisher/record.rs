@@ -76,6 +76,8 @@ pub(super) struct PublisherState {
     pub attempts_cut: u64,
     /// Event time was moved on beyond the inputs' ends.
     pub drained_to: Option<TimestampMs>,
+    /// Per shard: facts further ahead are passed over by `--drain` and the feed (K41).
+    pub believed_until: BTreeMap<u32, TimestampMs>,
     /// Conservation: what the last seal ingested had counted, per shard and input.
     pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
 }
@@ -128,10 +130,9 @@ impl PublisherCheckpoint {
 
     /// The state after an epoch record that stands in the log. A heartbeat has moved cut and clocks beyond those of the
     /// intent; the seals in between said nothing else, and need not be there any more.
-    pub(super) fn restore_epoch(&mut self, epoch: EpochRecord, shards: u32) {
+    pub(super) fn restore_epoch(&mut self, epoch: EpochRecord) {
         self.state.cut.clone_from(&epoch.cut);
         self.state.clocks.clone_from(&epoch.clocks);
-        self.state.planner.finality = self.state.least_clocks(shards);
         self.last = Some(epoch);
     }
 
@@ -155,7 +156,7 @@ impl PublisherCheckpoint {
     }
 }
 
-/// Rows of `table` for windows of this kind that end at or before the instant are final (K7).
+/// Rows of `table` for windows of this kind that end at or before the instant are final (K7, K40).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinalUntil {
     pub table: String,

@@ -98,6 +98,7 @@ mod tests {
             late_events: Vec::new(),
             orphans: Vec::new(),
             touched: Default::default(),
+            believed_until: None,
             last_days: Default::default(),
             reference_changed: false,
             partials: Vec::new(),

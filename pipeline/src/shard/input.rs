@@ -186,6 +186,15 @@ impl ShardInputs {
             .collect()
     }
 
+    /// How far ahead facts may lie for event time to be expected there: `max_jump` beyond the highest `occurred_at` of an input
+    /// (K41).
+    pub(super) fn believed_until(&self) -> Option<TimestampMs> {
+        let times = self.all.iter().map(ShardInput::time);
+        times
+            .filter_map(|time| Some(time.highest? + time.settings.max_jump))
+            .max()
+    }
+
     /// Clocks as they stand now; none goes back behind `before`, nor behind the instant of a drain.
     pub(super) fn clocks(
         &self,

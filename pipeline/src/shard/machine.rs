@@ -248,6 +248,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         let clocks = self.inputs.clocks(&self.clocks, live_time, self.drained_to);
         let batches = self.batch.finish_events();
         let effects = self.state.apply(&batches, &clocks, live_time).await?;
+        let believed_until = self.inputs.believed_until();
         let mut partials = Vec::new();
         for request in std::mem::take(&mut self.requests) {
             let of_metrics = self
@@ -289,7 +290,8 @@ impl<R: ReferenceState> ShardMachine<R> {
             late_events,
             orphans: effects.orphans,
             touched: effects.touched,
-            last_days: self.state.last_days(),
+            last_days: self.state.last_days(believed_until),
+            believed_until,
             reference_changed: effects.reference_changed,
             partials,
             alerts,

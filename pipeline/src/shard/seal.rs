@@ -68,7 +68,9 @@ pub struct Seal {
     pub orphans: Vec<OrphanRow>,
     /// Days whose panes changed, per metric.
     pub touched: BTreeMap<String, Vec<Day>>,
-    /// The last day that holds a fact, per metric with panes.
+    /// Facts further ahead are passed over by `--drain` and the feed (K41): no event shows yet that time will come there.
+    pub believed_until: Option<TimestampMs>,
+    /// The last day up to there that holds a fact, per metric with panes.
     pub last_days: BTreeMap<String, Day>,
     /// List prices or reference data changed: queries that read `asof.*` run again.
     pub reference_changed: bool,

@@ -262,12 +262,15 @@ impl<R: ReferenceState> ShardState<R> {
             .collect())
     }
 
-    /// The last day that holds a fact, per metric with panes.
-    pub fn last_days(&self) -> BTreeMap<String, Day> {
+    /// The last day up to that of `until` that holds a fact, per metric with panes; none before anything was accepted.
+    pub fn last_days(&self, until: Option<TimestampMs>) -> BTreeMap<String, Day> {
+        let Some(limit) = until.map(|until| self.zone.day_of(until)) else {
+            return BTreeMap::new();
+        };
         self.panes
             .iter()
             .filter_map(|panes| {
-                let last = panes.store.last_day()?;
+                let last = panes.store.last_day(limit)?;
                 Some((panes.metric.clone(), last))
             })
             .collect()

@@ -4,6 +4,7 @@ mod alerts;
 mod control;
 mod demand;
 mod receiver;
+mod switched;
 mod transition;
 
 use std::path::Path;

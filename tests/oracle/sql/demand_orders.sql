@@ -36,8 +36,8 @@ FROM fact
 WHERE closed(window_last(window_kind, first_day))
 GROUP BY window_kind, first_day, sku_id, territory_id, class_id;
 
--- The feed: a series per SKU and territory, without gaps from its first day with demand to the last day that is
--- closed and holds a fact of any series.
+-- The feed: a series per SKU and territory has each day with demand and max_gap_days after it, up to the last day that is
+-- closed and holds a fact of any series (K43).
 CREATE TABLE demand_daily AS
 WITH daily AS (
     SELECT
@@ -52,11 +52,19 @@ WITH daily AS (
     WHERE window_kind = 'D1'
     GROUP BY ALL
 ),
-grid AS (
-    SELECT unique_id, unnest(generate_series(min(ds), (SELECT max(ds) FROM daily), INTERVAL 1 DAY))::DATE AS ds
+with_next AS (
+    SELECT
+        unique_id,
+        ds,
+        coalesce(lead(ds) OVER (PARTITION BY unique_id ORDER BY ds) - 1, (SELECT max(ds) FROM daily)) AS until
     FROM daily
     WHERE y > 0
-    GROUP BY unique_id
+),
+grid AS (
+    SELECT
+        unique_id,
+        ds + unnest(range(0, least(until - ds, getvariable('max_gap_days')) + 1))::INTEGER AS ds
+    FROM with_next
 )
 SELECT
     unique_id,

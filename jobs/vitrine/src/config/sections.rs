@@ -239,11 +239,16 @@ impl Default for AlertsConfig {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct FeedsConfig {
     pub(crate) demand: bool,
+    #[serde(deserialize_with = "units::duration")]
+    pub(crate) max_gap: Duration,
 }
 
 impl Default for FeedsConfig {
     fn default() -> Self {
-        Self { demand: true }
+        Self {
+            demand: true,
+            max_gap: Duration::from_secs(400 * 86_400),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jobs::feeds;
+use jobs::feeds::{self, FeedSettings};
 use jobs::reference::ReferenceData;
 use pipeline::kafka::KafkaSettings;
 use pipeline::publisher::{Sinks, dead_letter_topic};
@@ -24,10 +24,14 @@ pub(super) async fn sinks(
     reference: &ReferenceData,
 ) -> anyhow::Result<Sinks> {
     let topics = &config.topics;
-    let feed = config.feeds.demand.then(|| {
-        let topic = kafka.map(|_| topics.demand.clone());
-        feeds::demand_daily(config.time.zone, reference.calendar_rows(), topic)
-    });
+    let topic = kafka.map(|_| topics.demand.clone());
+    let calendar = reference.calendar_rows();
+    let days = config.feeds.max_gap.as_secs() / 86_400;
+    let settings = FeedSettings {
+        is_on: config.feeds.demand,
+        max_gap_days: i32::try_from(days).unwrap_or(i32::MAX),
+    };
+    let feed = feeds::demand_daily(config.time.zone, calendar, topic, settings);
     let records: Option<Arc<dyn RecordSink>> = match kafka {
         None => None,
         Some(kafka) => {
@@ -41,7 +45,7 @@ pub(super) async fn sinks(
     };
     Ok(Sinks {
         alerts: destinations(config, kafka)?,
-        feed,
+        feed: Some(feed),
         records,
     })
 }

@@ -43,9 +43,14 @@ impl FeedGrid {
         let restated = changed.iter().filter(|day| Some(**day) < known);
         let mut days: Vec<(Day, &str)> = restated.map(|day| (*day, "restated")).collect();
         let from = known.unwrap_or(*first);
-        let until = final_before.min(complete.plus(1));
-        days.extend((from.0..until.0).map(|number| (Day(number), "final")));
+        let mut until = final_before.min(complete.plus(1));
+        if let Some(pending) = self.pending.first() {
+            until = until.min(*pending);
+        }
         if until > from {
+            // Of a day that no series covers there is nothing to say.
+            let covered = self.covered(from, until.plus(-1));
+            days.extend(covered.map(|day| (day, "final")));
             self.final_before = Some(until);
         }
         days.into_iter()

@@ -36,6 +36,10 @@ pub struct FeedDefinition {
     pub calendar: Arc<dyn Fn(Day) -> CalendarDay + Send + Sync>,
     /// The Kafka topic, where there is one.
     pub topic: Option<String>,
+    /// How many days of zeros follow a day that starts a series (K43).
+    pub max_gap_days: i32,
+    /// Whether rows and records are made. One that is off takes note of days, so that it can be switched on.
+    pub is_on: bool,
 }
 
 impl FeedDefinition {

@@ -11,78 +11,85 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::{Cell, Cells};
 use super::definition::FeedDefinition;
+use super::series::SeriesDays;
 use crate::time::Day;
-
-/// Rows of newly complete days that one epoch holds, in whole days: catching up with months must not fill the memory.
-const PAGE_ROWS: usize = 50_000;
 
 /// How an intent changes the grid.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FeedChange {
     pub days: Vec<(Day, Cells)>,
-    pub last_complete: Option<Day>,
-    pub final_before: Option<Day>,
-    pub sequence: i64,
+    max_gap_days: i32,
+    pending: BTreeSet<Day>,
+    last_complete: Option<Day>,
+    final_before: Option<Day>,
+    sequence: i64,
 }
 
 /// The grid of one feed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FeedGrid {
     pub(super) days: BTreeMap<Day, Cells>,
-    /// Days that may begin a series.
-    starts: BTreeMap<String, BTreeSet<Day>>,
+    series: SeriesDays,
     pub(super) last_complete: Option<Day>,
     /// Days before this one have been said to be final.
     pub(super) final_before: Option<Day>,
     /// Number of the last record sent.
     pub(super) sequence: i64,
-    #[serde(skip)]
-    pub(super) dirty: BTreeSet<Day>,
+    /// Complete days that are to be made anew.
+    pub(super) pending: BTreeSet<Day>,
 }
 
 impl FeedGrid {
+    /// How many days of zeros follow a day with demand. Another number than before makes the days anew that only one covers.
+    pub(crate) fn set_max_gap(&mut self, days: i32) {
+        let before = self.series.max_gap_days();
+        if before == days {
+            return;
+        }
+        // The longer of the two covers every day that comes or goes.
+        let mut longer = self.series.clone();
+        longer.set_max_gap_days(before.max(days));
+        self.series.set_max_gap_days(days);
+        if let Some(last) = self.last_complete {
+            self.pending.extend(longer.covered(Day(i32::MIN), last));
+        }
+    }
+
     /// What a round said of a day.
     pub(crate) fn update(&mut self, day: Day, cells: Cells) {
         let before = self.days.insert(day, cells.clone()).unwrap_or_default();
-        self.dirty.insert(day);
-        let series: BTreeSet<&String> = before.keys().chain(cells.keys()).collect();
-        for name in series {
+        if Some(day) <= self.last_complete {
+            self.pending.insert(day);
+        }
+        let names: BTreeSet<&String> = before.keys().chain(cells.keys()).collect();
+        for name in names {
             let starts = |cells: &Cells| cells.get(name).is_some_and(|cell| cell.starts);
             if starts(&before) == starts(&cells) {
                 continue;
             }
-            let days = self.starts.entry(name.clone()).or_default();
-            let old = days.first().copied();
-            if starts(&cells) {
-                days.insert(day);
-            } else {
-                days.remove(&day);
-            }
-            let new = days.first().copied();
-            let (Some(from), until) = (
-                old.min(new).or(old.max(new)),
-                old.min(new).and(old.max(new)),
-            ) else {
-                continue;
-            };
-            // From where the series begins now to where it began before, or to the end if it is new or gone.
-            let end = until.or(self.last_complete.map(|last| last.plus(1)));
-            for number in from.0..end.unwrap_or(from).0 {
-                self.dirty.insert(Day(number));
+            let changed = self.series.set(name, day, starts(&cells));
+            if let Some(last) = self.last_complete {
+                let until = changed.end.min(last.plus(1));
+                self.pending.extend((changed.start.0..until.0).map(Day));
             }
         }
     }
 
-    /// Days up to `last` are complete.
+    /// Days up to `last` are complete: those of them that some series covers are made.
     pub(crate) fn complete(&mut self, last: Day) {
-        let Some(first) = self.days.keys().next() else {
+        if self.last_complete >= Some(last) {
             return;
-        };
-        let from = self.last_complete.map_or(*first, |known| known.plus(1));
-        for number in from.0..=last.0 {
-            self.dirty.insert(Day(number));
         }
-        self.last_complete = self.last_complete.max(Some(last));
+        let from = self
+            .last_complete
+            .map_or(Day(i32::MIN), |known| known.plus(1));
+        self.pending.extend(self.series.covered(from, last));
+        self.last_complete = Some(last);
+    }
+
+    /// Whether no round has said anything of any day.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.days.is_empty()
     }
 
     /// Whether a round has said something of the day, if only that there is nothing.
@@ -90,40 +97,34 @@ impl FeedGrid {
         self.days.contains_key(&day)
     }
 
-    /// `last`, or an earlier day if the days up to it are more than one epoch should hold.
-    pub(crate) fn page(&self, last: Day) -> Option<Day> {
-        let first = self.days.keys().next()?;
-        let known = self.last_complete.unwrap_or(first.plus(-1));
-        let days = (PAGE_ROWS / self.starts.len().max(1)).max(1);
-        Some(last.min(known.plus(i32::try_from(days).unwrap_or(i32::MAX / 2))))
-    }
-
     /// Restores what an intent has sealed (recovery).
     pub(crate) fn restore(&mut self, change: &FeedChange) {
+        self.series.set_max_gap_days(change.max_gap_days);
         for (day, cells) in &change.days {
             self.update(*day, cells.clone());
         }
-        if let Some(last) = change.last_complete {
-            self.complete(last);
-        }
-        self.final_before = self.final_before.max(change.final_before);
-        self.sequence = self.sequence.max(change.sequence);
-        self.dirty.clear();
+        self.pending.clone_from(&change.pending);
+        self.last_complete = change.last_complete;
+        self.final_before = change.final_before;
+        self.sequence = change.sequence;
     }
 
     /// What an intent must hold so that [`FeedGrid::restore`] can follow.
     pub(crate) fn change(&self, days: Vec<(Day, Cells)>) -> FeedChange {
         FeedChange {
             days,
+            max_gap_days: self.series.max_gap_days(),
+            pending: self.pending.clone(),
             last_complete: self.last_complete,
             final_before: self.final_before,
             sequence: self.sequence,
         }
     }
 
-    /// The last day that any fact says something of.
-    pub(crate) fn last_day(&self) -> Option<Day> {
-        let with_facts = self.days.iter().rev().find(|(_, cells)| !cells.is_empty());
+    /// The last day up to `limit` that any fact says something of.
+    pub(crate) fn last_day(&self, limit: Day) -> Option<Day> {
+        let mut days = self.days.range(..=limit).rev();
+        let with_facts = days.find(|(_, cells)| !cells.is_empty());
         with_facts.map(|(day, _)| *day)
     }
 
@@ -131,19 +132,24 @@ impl FeedGrid {
         self.last_complete
     }
 
-    /// Whether there are days to be made anew.
-    pub(crate) fn is_dirty(&self) -> bool {
-        self.dirty
-            .iter()
-            .any(|day| Some(*day) <= self.last_complete)
+    /// Days before this one have been said to be final.
+    pub(crate) fn final_before(&self) -> Option<Day> {
+        self.final_before
     }
 
-    /// Series that have begun by this day, in their order.
+    /// Whether there are days to be made anew.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Series that cover this day, in their order.
     pub(super) fn series(&self, day: Day) -> impl Iterator<Item = &String> {
-        self.starts
-            .iter()
-            .filter(move |(_, days)| days.first().is_some_and(|first| *first <= day))
-            .map(|(name, _)| name)
+        self.series.covering(day)
+    }
+
+    /// Days from `from` to `last` that some series covers, in their order.
+    pub(super) fn covered(&self, from: Day, last: Day) -> impl Iterator<Item = Day> {
+        self.series.covered(from, last)
     }
 
     pub(super) fn rows(

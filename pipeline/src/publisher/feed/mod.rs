@@ -1,14 +1,18 @@
 //! A feed: a gap-free grid of series × days made from the daily rows of one metric.
 //!
-//! A series runs from its first day that *starts* it to the last complete day, with explicit zeros in between. When a late
-//! event moves a series' beginning, the days concerned are made anew; a row that then no longer holds gets a revision with
-//! `n` = 0, and a null value on the topic.
+//! A series covers each complete day that *starts* it (a day with demand) and the [`FeedDefinition::max_gap_days`] after it,
+//! with explicit zeros, and no other day (K43): between two days with demand that lie further apart, and before the first one,
+//! it has no rows, whatever facts fall there. When a late event moves what a series covers, the days concerned are made anew;
+//! a row that then no longer holds gets a revision with `n` = 0, and a null value on the topic.
+//!
+//! A feed that is off goes on taking note of days. Switched on again, it makes those anew that have changed since.
 
 mod cell;
 mod control;
 mod definition;
 mod grid;
 mod records;
+mod series;
 mod step;
 
 pub(super) use cell::{Cells, cells};

@@ -28,8 +28,11 @@ pub(crate) struct FeedStep {
     pub status: Vec<StatusRow>,
 }
 
-/// Rows and records of the days that are to be made anew, and control records now that all days before `final_before` are
-/// final.
+/// Rows that one epoch looks at, in whole days: catching up with months must not fill the memory.
+const PAGE_ROWS: usize = 50_000;
+
+/// Rows and records of the first days that are to be made anew, and control records now that all days before `final_before`
+/// are final.
 pub(crate) fn step(
     feed: &FeedDefinition,
     grid: &mut FeedGrid,
@@ -46,17 +49,17 @@ pub(crate) fn step(
         published: Vec::new(),
         status: Vec::new(),
     };
-    let days: Vec<Day> = std::mem::take(&mut grid.dirty)
-        .into_iter()
-        .filter(|day| Some(*day) <= grid.last_complete)
-        .collect();
-    for day in days {
+    let mut seen = 0;
+    while seen < PAGE_ROWS
+        && let Some(day) = grid.pending.pop_first()
+    {
         let window = Window {
             kind: WindowKind::D1,
             first: day,
             end: day.plus(1),
         };
         let rows = grid.rows(feed, day, metric.table.clone()).map_err(&wrong)?;
+        seen += rows.num_rows().max(1);
         let changes = published.compare(&metric, window, &rows)?;
         if changes.keys.is_empty() {
             continue;

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod finality;
 mod life;
+mod wall_clock;
 
 use std::time::Duration;
 
 use schemas::event::Topic;
+use schemas::time::DurationMs;
 
 use super::*;
 use crate::time::fixture::{at, ms};

@@ -1,102 +1,9 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-use std::sync::Arc;
-
-use arrow::datatypes::Schema;
 use schemas::event::Topic;
-use schemas::time::TimestampMs;
+use schemas::time::DurationMs;
 
 use super::*;
-use crate::time::TopicTime;
-use crate::time::fixture::{at, ms};
-
-const ZONE: Zone = Zone(chrono_tz::Asia::Shanghai);
-
-/// A metric that reads its own panes.
-fn metric(name: &str, clock: &[Topic], look_ahead_days: i32, windows: &[WindowKind]) -> Metric {
-    Metric {
-        name: name.to_owned(),
-        title: name.to_owned(),
-        facts: None,
-        windows: windows.to_vec(),
-        clock: TopicSet::of(clock),
-        look_back_days: 0,
-        look_ahead_days,
-        stream: None,
-        shard: None,
-        public: None,
-        reads_panes: BTreeSet::from([name.to_owned()]),
-        reads_rows: BTreeSet::new(),
-        reads_as_of: false,
-        table: Arc::new(Schema::empty()),
-        dimensions: Vec::new(),
-    }
-}
-
-fn demand() -> Metric {
-    metric(
-        "demand",
-        &[Topic::Orders],
-        0,
-        &[WindowKind::D1, WindowKind::W1],
-    )
-}
-
-/// Sales between counts, which may close 14 days later.
-fn sales() -> Metric {
-    let clock = [Topic::Orders, Topic::Visits];
-    metric("sales", &clock, 14, &[WindowKind::W1])
-}
-
-fn topics() -> Vec<TopicSettings> {
-    let lateness = [
-        (Topic::Orders, 2),
-        (Topic::Visits, 7),
-        (Topic::Complaints, 2),
-    ];
-    let topics = lateness.map(|(topic, days)| TopicSettings {
-        topic,
-        name: topic.default_topic().to_owned(),
-        time: TopicTime {
-            out_of_orderness: DurationMs::MINUTE,
-            allowed_lateness: DurationMs::from_days(days),
-            idle_after: DurationMs::MINUTE,
-            max_jump: DurationMs::from_days(31),
-        },
-    });
-    topics.into()
-}
-
-fn day(text: &str) -> Day {
-    Day::from_date(text.parse().unwrap())
-}
-
-fn start(text: &str) -> TimestampMs {
-    ZONE.start_of(day(text))
-}
-
-#[test]
-fn k07_final_is_window_end_plus_look_ahead_plus_the_largest_lateness_of_the_topics_read() {
-    assert_eq!(time_to_final(&demand(), &topics()), 2 * DurationMs::DAY);
-    assert_eq!(
-        time_to_final(&sales(), &topics()),
-        (14 + 7) * DurationMs::DAY
-    );
-
-    // The window that ends on the 12th is final from the instant on at which the metric's own clock stands 21 days behind its end.
-    let until = |clock| {
-        let clocks = Clocks::from([
-            (Topic::Orders.into(), TimestampMs::MAX),
-            (sales().clock, clock),
-        ]);
-        final_until(&sales(), &clocks, &topics()).unwrap()
-    };
-    let end = start("2026-01-12");
-    assert!(until(start("2026-02-02")) >= end);
-    assert!(until(start("2026-02-02") - ms(1)) < end);
-    // Nothing is final by a clock that nobody has seen.
-    assert_eq!(final_until(&sales(), &Clocks::new(), &topics()), None);
-}
+use crate::publisher::fixture::{ZONE, day, demand, metric, sales, start, topics};
+use crate::time::fixture::ms;
 
 #[test]
 fn k07_a_drain_goes_to_the_last_of_all_windows_that_hold_a_fact() {
@@ -141,31 +48,56 @@ fn k07_windows_that_hop_hold_a_fact_until_the_last_one_that_begins_before_it() {
 }
 
 #[test]
-fn a_window_is_due_once_its_clock_has_passed_its_end_and_again_when_it_changes() {
+fn a_window_wants_a_round_once_its_clock_has_passed_its_end_and_again_when_it_changes() {
     let metrics = [demand()];
     let mut planner = Planner::default();
     planner.touch(&metrics, "demand", &[day("2026-01-07")]);
-    let clocks = |clock: TimestampMs| Clocks::from([(Topic::Orders.into(), clock)]);
-    let kinds = |keys: Vec<RoundKey>| -> Vec<&'static str> {
+    let changed = |planner: &Planner, clock: TimestampMs| -> Vec<&'static str> {
+        let clocks = Clocks::from([(Topic::Orders.into(), clock)]);
+        let keys = planner.changed(ZONE, &clocks);
         keys.iter().map(|key| key.window.kind.as_str()).collect()
-    };
-    let changed = |planner: &Planner, clock| kinds(planner.changed(ZONE, &clocks(clock)));
-    let due = |planner: &Planner, clock, now| {
-        kinds(planner.due(ZONE, &clocks(clock), now, DurationMs::SECOND))
     };
     let end = start("2026-01-08");
     assert!(changed(&planner, end - ms(1)).is_empty());
-    assert_eq!(due(&planner, end, at(0)), ["D1"]);
-    assert_eq!(due(&planner, start("2026-01-12"), at(0)), ["D1", "W1"]);
+    assert_eq!(changed(&planner, end), ["D1"]);
+    assert_eq!(changed(&planner, start("2026-01-12")), ["D1", "W1"]);
 
     let key = RoundKey {
         clock: Topic::Orders.into(),
         window: WindowKind::D1.reading(day("2026-01-07"), 0)[0],
     };
-    planner.opened(&key, at(5_000));
+    planner.opened(&key, end);
     assert!(changed(&planner, end).is_empty(), "nothing new");
     planner.touch(&metrics, "demand", &[day("2026-01-07")]);
-    assert!(due(&planner, end, at(5_999)).is_empty(), "too soon");
-    assert_eq!(due(&planner, end, at(6_000)), ["D1"]);
     assert_eq!(changed(&planner, end), ["D1"]);
+}
+
+#[test]
+fn changed_windows_of_a_kind_come_in_the_order_of_their_ends_and_without_others() {
+    let metrics = [demand(), sales()];
+    let mut planner = Planner::default();
+    for (metric, on) in [
+        ("demand", "2026-01-20"),
+        ("sales", "2026-01-01"),
+        ("demand", "1999-12-31"),
+        ("demand", "2026-01-07"),
+    ] {
+        planner.touch(&metrics, metric, &[day(on)]);
+    }
+    let changed = |clock: TopicSet, kind| -> Vec<String> {
+        let keys = planner.changed_of(clock, kind);
+        keys.map(|key| key.window.first.date().to_string())
+            .collect()
+    };
+    let orders = Topic::Orders.into();
+    assert_eq!(
+        changed(orders, WindowKind::D1),
+        ["1999-12-31", "2026-01-07", "2026-01-20"]
+    );
+    assert_eq!(
+        changed(orders, WindowKind::W1),
+        ["1999-12-27", "2026-01-05", "2026-01-19"]
+    );
+    assert_eq!(changed(sales().clock, WindowKind::W1), ["2025-12-29"]);
+    assert_eq!(changed(sales().clock, WindowKind::MO), [] as [&str; 0]);
 }

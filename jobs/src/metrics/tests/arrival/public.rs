@@ -181,7 +181,7 @@ impl PublicState {
         due.truncate(at_most);
         let mut revised = Vec::new();
         for key in due {
-            self.planner.opened(&key, TimestampMs::default());
+            self.planner.opened(&key, TimestampMs::MIN);
             revised.extend(self.run_round(shards, &key).await);
         }
         revised

@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, Field, Schema};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::super::cell::{Cell, Cells};
 use super::super::definition::{CalendarDay, SERIES, ZERO_FILLED};
+use super::super::grid::FeedChange;
 use super::*;
 use crate::pane::COUNT;
 use crate::time::fixture::at;
@@ -17,7 +20,15 @@ fn feed() -> FeedDefinition {
         flag: "censored".to_owned(),
         calendar: Arc::new(|_| CalendarDay::default()),
         topic: Some("feeds.demand.v1".to_owned()),
+        max_gap_days: 400,
+        is_on: true,
     }
+}
+
+fn grid(max_gap_days: i32) -> FeedGrid {
+    let mut grid = FeedGrid::default();
+    grid.set_max_gap(max_gap_days);
+    grid
 }
 
 fn table() -> SchemaRef {
@@ -47,7 +58,7 @@ fn day_of(series: &[(&str, i64)]) -> Cells {
 
 /// The grid that a reader of all revisions ends up with.
 fn read(steps: &[Vec<(Day, Cells)>], last: i32) -> BTreeMap<(String, i32), i64> {
-    let (feed, mut grid, mut published) = (feed(), FeedGrid::default(), Published::default());
+    let (feed, mut grid, mut published) = (feed(), grid(400), Published::default());
     let mut held = BTreeMap::new();
     for (index, updates) in steps.iter().enumerate() {
         for (day, cells) in updates {
@@ -123,7 +134,7 @@ fn how_late_a_fact_comes_does_not_matter() {
 
 #[test]
 fn a_day_is_final_once_and_restated_when_it_changes_after_that() {
-    let (feed, mut grid, mut published) = (feed(), FeedGrid::default(), Published::default());
+    let (feed, mut grid, mut published) = (feed(), grid(400), Published::default());
     let mut said = Vec::new();
     let first = vec![(Day(1), day_of(&[("a", 5)])), (Day(2), day_of(&[("a", 1)]))];
     // only complete days are final, however far the clock has come
@@ -175,4 +186,200 @@ fn a_day_is_final_once_and_restated_when_it_changes_after_that() {
         "53e2e92bd9ef679d40788877a2e0d6edbede380c62e6dc878fa8c3b09a130319"
     );
     assert_ne!(said[3].checksum, said[0].checksum);
+}
+
+/// A feed, and what a reader of its topic holds.
+struct Read {
+    feed: FeedDefinition,
+    grid: FeedGrid,
+    published: Published,
+    held: BTreeMap<(String, i32), i64>,
+    finals: Vec<String>,
+    /// As intents hold them.
+    changes: Vec<FeedChange>,
+}
+
+impl Read {
+    fn new(max_gap_days: i32) -> Self {
+        Self {
+            feed: feed(),
+            grid: grid(max_gap_days),
+            published: Published::default(),
+            held: BTreeMap::new(),
+            finals: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// An epoch with these days; `last` is the last complete day of a feed that is on.
+    fn epoch(&mut self, days: Vec<(Day, Cells)>, last: Option<Day>) {
+        for (day, cells) in &days {
+            self.grid.update(*day, cells.clone());
+        }
+        if let Some(last) = last {
+            self.grid.complete(last);
+            self.step(last.plus(1));
+        }
+        self.changes.push(self.grid.change(days));
+    }
+
+    fn step(&mut self, final_before: Day) {
+        let step = step(
+            &self.feed,
+            &mut self.grid,
+            &self.published,
+            &table(),
+            (1, at(0)),
+            Some(final_before),
+        )
+        .unwrap();
+        for (metric, window, keys) in step.published {
+            self.published.accept(&metric, window, keys);
+        }
+        for record in step.records {
+            let key = String::from_utf8(record.key.unwrap().into()).unwrap();
+            let (series, ds) = key.split_once('|').unwrap();
+            if series == "control" {
+                continue;
+            }
+            let key = (series.to_owned(), Day::from_date(ds.parse().unwrap()).0);
+            match record.value {
+                Some(value) => {
+                    let body: serde_json::Value = serde_json::from_slice(&value).unwrap();
+                    self.held.insert(key, body["y"].as_i64().unwrap());
+                }
+                None => drop(self.held.remove(&key)),
+            }
+        }
+        let finals = step.status.into_iter().filter(|row| row.control == "final");
+        self.finals.extend(finals.map(|row| row.ds));
+    }
+
+    /// The process ends and starts again: the grid comes from its intents.
+    fn restart(&mut self, max_gap_days: i32) {
+        let mut restored = FeedGrid::default();
+        for change in &self.changes {
+            restored.restore(change);
+        }
+        restored.set_max_gap(max_gap_days);
+        self.grid = restored;
+    }
+}
+
+#[test]
+fn k43_zeros_end_with_the_largest_gap_and_begin_again_with_demand() {
+    let mut read = Read::new(2);
+    read.epoch(
+        vec![
+            (Day(1), day_of(&[("a", 5)])),
+            // delivered beyond the gap: no row, as before the first demand
+            (Day(6), day_of(&[("a", 0)])),
+            (Day(2_900_000), day_of(&[("a", 1)])),
+        ],
+        Some(Day(2_900_001)),
+    );
+    let days = |read: &Read| -> Vec<i32> { read.held.keys().map(|(_, day)| *day).collect() };
+    assert_eq!(days(&read), [1, 2, 3, 2_900_000, 2_900_001]);
+    assert_eq!(read.finals.len(), 5, "{:?}", read.finals);
+    // Demand that came late, between the two.
+    read.epoch(vec![(Day(4), day_of(&[("a", 1)]))], Some(Day(2_900_001)));
+    assert_eq!(days(&read), [1, 2, 3, 4, 5, 6, 2_900_000, 2_900_001]);
+    // It is corrected away again.
+    read.epoch(vec![(Day(4), Cells::new())], Some(Day(2_900_001)));
+    assert_eq!(days(&read), [1, 2, 3, 2_900_000, 2_900_001]);
+}
+
+#[test]
+fn k41_days_with_facts_are_looked_for_up_to_a_limit() {
+    let mut grid = grid(400);
+    for day in [1, 5, 90_000] {
+        grid.update(Day(day), day_of(&[("a", 1)]));
+    }
+    grid.update(Day(7), Cells::new());
+    let last = [0, 4, 9, 90_000].map(|limit| grid.last_day(Day(limit)));
+    assert_eq!(last, [None, Some(Day(1)), Some(Day(5)), Some(Day(90_000))]);
+}
+
+#[test]
+fn a_page_of_rows_leaves_the_rest_to_the_next_epoch_and_none_of_it_is_final_before() {
+    let mut read = Read::new(2);
+    read.feed.topic = None;
+    let series: Vec<String> = (0..30_000).map(|number| format!("S{number:05}")).collect();
+    let demand: Vec<(&str, i64)> = series.iter().map(|name| (name.as_str(), 1)).collect();
+    read.epoch(vec![(Day(1), day_of(&demand))], Some(Day(3)));
+    assert!(read.grid.has_pending());
+    assert_eq!(read.finals, ["1970-01-02", "1970-01-03"]);
+    // A crash in between loses nothing of it.
+    read.restart(2);
+    read.epoch(Vec::new(), Some(Day(3)));
+    assert!(!read.grid.has_pending());
+    assert_eq!(read.finals, ["1970-01-02", "1970-01-03", "1970-01-04"]);
+}
+
+/// A step of a feed's life.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A round says that the series asked for so much on the day.
+    Round(i32, [i64; 2]),
+    Switch,
+    Restart,
+    Gap(i32),
+    Complete(i32),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..20_i32, [0..3_i64, 0..3_i64]).prop_map(|(day, asked)| Step::Round(day, asked)),
+        1 => Just(Step::Switch),
+        1 => Just(Step::Restart),
+        1 => (0..8_i32).prop_map(Step::Gap),
+        2 => (0..25_i32).prop_map(Step::Complete),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn switched_off_and_on_started_again_and_with_another_gap_it_ends_as_one_that_was_always_on(
+        steps in vec(any_step(), 0..40),
+    ) {
+        let (mut gap, mut is_on, mut last) = (3, true, None);
+        let mut read = Read::new(gap);
+        let mut asked: BTreeMap<i32, [i64; 2]> = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Round(day, of_day) => {
+                    asked.insert(day, of_day);
+                    let named = ["a", "b"].into_iter().zip(of_day);
+                    // No row where there is no fact.
+                    let cells: Vec<(&str, i64)> = named.filter(|(_, y)| *y > 0).collect();
+                    read.epoch(vec![(Day(day), day_of(&cells))], last.filter(|_| is_on));
+                }
+                Step::Switch => is_on = !is_on,
+                Step::Restart => read.restart(gap),
+                Step::Gap(days) => {
+                    gap = days;
+                    read.restart(gap);
+                }
+                Step::Complete(day) => last = last.max(Some(Day(day))),
+            }
+        }
+        read.epoch(Vec::new(), last);
+        let mut expected = BTreeMap::new();
+        let complete = asked.keys().next().and(last).map_or(-1, |last| last.0);
+        for (index, name) in ["a", "b"].into_iter().enumerate() {
+            for day in 0..=complete {
+                let of = |day: i32| asked.get(&day).map_or(0, |of_day| of_day[index]);
+                if (day - gap..=day).any(|day| of(day) > 0) {
+                    expected.insert((name.to_owned(), day), of(day));
+                }
+            }
+        }
+        prop_assert_eq!(&read.held, &expected);
+        let restored = {
+            let before = read.grid.clone();
+            read.restart(gap);
+            before == read.grid
+        };
+        prop_assert!(restored, "the intents do not give the grid");
+    }
 }

@@ -20,12 +20,12 @@ use crate::publisher::event::{
 };
 use crate::publisher::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::publisher::settings::PublisherSettings;
-use crate::round::Metric;
+use crate::round::{Metric, row_schema};
 use crate::shard::{DeadLetter, InputSeal, PartialAggregate, Seal, from_ipc, to_ipc};
 use crate::source::InputIdentity;
 use crate::table::{StagedFile, TableChanges};
 use crate::time::fixture::{at, ms};
-use crate::time::{PartitionTime, TopicTime, WindowKind, Zone, wall};
+use crate::time::{PartitionTime, TopicTime, Window, WindowKind, Zone, wall};
 
 pub(super) const ZONE: Zone = Zone(chrono_tz::UTC);
 pub(super) const SHARDS: u32 = 2;
@@ -49,25 +49,26 @@ pub(super) struct Life<'d> {
     pub(super) point: usize,
     pub(super) dies_at: Option<usize>,
     pub(super) now: Now,
+    /// What shards seal while an epoch is being made, one at each of its steps.
+    pub(super) meanwhile: Vec<(u32, Seal)>,
 }
 
 #[derive(Debug, PartialEq)]
 pub(super) struct Died;
 
 pub(super) fn metric() -> Metric {
-    let fields = ["sku", "n"].map(|name| {
-        let kind = if name == "n" {
-            DataType::Int64
-        } else {
-            DataType::Utf8
-        };
-        Field::new(name, kind, false)
-    });
+    let fields = [
+        ("sku", DataType::Utf8),
+        ("n", DataType::Int64),
+        ("window_kind", DataType::Utf8),
+        ("window_date", DataType::Date32),
+    ];
+    let fields = fields.map(|(name, kind)| Field::new(name, kind, false));
     Metric {
         name: "demand".to_owned(),
         title: "demand".to_owned(),
         facts: None,
-        windows: vec![WindowKind::D1],
+        windows: vec![WindowKind::D1, WindowKind::W1],
         clock: Topic::Orders.into(),
         look_back_days: 0,
         look_ahead_days: 0,
@@ -171,6 +172,7 @@ pub(super) fn quiet(shard: u32, read: u64, clock: TimestampMs) -> Seal {
         late_events: Vec::new(),
         orphans: Vec::new(),
         touched: BTreeMap::new(),
+        believed_until: Some(clock),
         last_days: BTreeMap::new(),
         reference_changed: false,
         partials: Vec::new(),
@@ -182,7 +184,8 @@ pub(super) fn quiet(shard: u32, read: u64, clock: TimestampMs) -> Seal {
 pub(super) fn rows(of: &[(&str, i64)]) -> RecordBatch {
     let names = StringArray::from_iter_values(of.iter().map(|(name, _)| name));
     let counts = Int64Array::from_iter_values(of.iter().map(|(_, n)| *n));
-    RecordBatch::try_new(metric().table, vec![Arc::new(names), Arc::new(counts)]).unwrap()
+    let schema = row_schema(&metric());
+    RecordBatch::try_new(schema, vec![Arc::new(names), Arc::new(counts)]).unwrap()
 }
 
 impl<'d> Life<'d> {
@@ -205,6 +208,7 @@ impl<'d> Life<'d> {
             point,
             dies_at,
             now,
+            meanwhile: Vec::new(),
         };
         life.read_shards();
         life
@@ -260,10 +264,12 @@ impl<'d> Life<'d> {
                 PublisherAction::Wait => return Ok(()),
                 PublisherAction::Ask(requests) => {
                     self.answer(&requests);
+                    self.go_on();
                     continue;
                 }
                 PublisherAction::Compute(rounds) => PublisherEvent::Computed(compute(rounds)),
                 PublisherAction::Stage { epoch, rows, .. } => {
+                    self.go_on();
                     self.may_die()?;
                     let tables = self.stage(epoch, &rows);
                     PublisherEvent::Staged {
@@ -343,10 +349,17 @@ impl<'d> Life<'d> {
             .collect()
     }
 
-    /// Each shard answers with its own sum: as many as it has sealed records with content.
+    /// A shard seals something while the epoch is being made.
+    fn go_on(&mut self) {
+        if let Some((shard, seal)) = self.meanwhile.pop() {
+            self.append(shard, seal);
+        }
+    }
+
+    /// Each shard answers with its own sum: how often it has sealed a change of the window.
     pub(super) fn answer(&mut self, requests: &[RoundRequest]) {
         for shard in 0..SHARDS {
-            let seals = &self.durable.shards[&shard];
+            let seals = self.durable.shards[&shard].clone();
             let read = seals.last().unwrap().inputs[0].counters.read;
             let clock = seals.last().unwrap().clocks[&Topic::Orders.into()];
             let mut answer = quiet(shard, read, clock);
@@ -356,12 +369,21 @@ impl<'d> Life<'d> {
                     round: request.round,
                     window: request.key.window,
                     metric: "demand".to_owned(),
-                    rows: to_ipc(&rows(&[("S1", read.cast_signed())])).unwrap(),
+                    rows: to_ipc(&rows(&[("S1", changes(&seals, request.key.window))])).unwrap(),
                 })
                 .collect();
             self.append(shard, answer);
         }
     }
+}
+
+/// How often these seals say that the window has changed.
+pub(super) fn changes(seals: &[Seal], window: Window) -> i64 {
+    let days = seals
+        .iter()
+        .flat_map(|seal| seal.touched.values().flatten());
+    let inside = days.filter(|day| (window.first..window.end).contains(day));
+    inside.count() as i64
 }
 
 /// The sum over all shards.

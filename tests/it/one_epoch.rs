@@ -1,0 +1,59 @@
+//! P3 from outside: a query that joins tables sees one epoch of all of them, however many are committed meanwhile.
+
+use std::time::Duration;
+
+use tests::project::Project;
+
+use crate::proof::{Sample, assert_equal};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Margins of retailers that are not the sums of their margins by SKU: both are made in one round.
+const MARGINS_APART: &str = "SELECT count(*) FROM (
+  SELECT window_kind, window_start, customer_id, territory_id, class_id, sales_fen FROM metrics.retailer_margin
+) AS whole FULL JOIN (
+  SELECT window_kind, window_start, customer_id, territory_id, class_id, COALESCE(SUM(sales_fen), 0) AS sales_fen
+  FROM metrics.retailer_margin_by_sku GROUP BY window_kind, window_start, customer_id, territory_id, class_id
+) AS parts USING (window_kind, window_start, customer_id, territory_id, class_id)
+WHERE whole.sales_fen IS DISTINCT FROM parts.sales_fen";
+
+/// Records that were counted as accepted less events that are stored.
+const EVENTS_APART: &str = "SELECT (SELECT COALESCE(SUM(accepted_n), 0) FROM ops.conservation) - (
+  SELECT count(*) FROM (
+    SELECT event_id FROM events.orders UNION ALL SELECT event_id FROM events.visits
+    UNION ALL SELECT event_id FROM events.complaints UNION ALL SELECT event_id FROM events.prices
+  ) AS stored)";
+
+#[test]
+fn f39_sums_of_two_tables_agree_in_every_query_during_commits() {
+    let sample = Sample::three_weeks();
+    let project = Project::on_files(&sample.events)
+        .unwrap()
+        .set("VITRINE__EPOCH__SEAL_EVERY", "20ms")
+        .set("VITRINE__EPOCH__INTERVAL", "50ms")
+        .set("VITRINE__EPOCH__REVISE_EVERY", "100ms");
+    let mut running = project.start(&["run", "--drain"]).unwrap();
+    let newest = "SELECT COALESCE(MAX(epoch), 0) FROM ops.conservation";
+    project
+        .until("there is an epoch", |project| {
+            Ok(project.number(newest)? > 0)
+        })
+        .unwrap();
+    let (first, mut queries) = (project.number(newest).unwrap(), 0);
+    while !running.has_ended().unwrap() {
+        assert_eq!(project.number(EVENTS_APART).unwrap(), 0);
+        assert_eq!(project.number(MARGINS_APART).unwrap(), 0);
+        queries += 1;
+    }
+    running.wait(PATIENCE).unwrap().success().unwrap();
+    let last = project.number("SELECT MAX(epoch) FROM ops.epochs").unwrap();
+    assert!(
+        queries > 2 && last > first + 2,
+        "queries={queries} epochs={first}..{last}"
+    );
+    assert_equal(&project, &sample.expected);
+    assert_eq!(project.number(EVENTS_APART).unwrap(), 0);
+    assert_eq!(project.number(MARGINS_APART).unwrap(), 0);
+    let margins = "SELECT count(*) FROM metrics.retailer_margin";
+    assert!(project.number(margins).unwrap() > 0, "nothing was compared");
+}
