@@ -40,7 +40,7 @@ use crate::log::CheckpointSchedule;
 use crate::round::Metric;
 use crate::shard::Clocks;
 use crate::sink::{DeliveryAttempt, RecordFile};
-use crate::table::TableChanges;
+use crate::table::{TableChanges, TableVersion};
 
 /// Windows computed for one epoch at most.
 const ROUNDS_PER_EPOCH: usize = 16;
@@ -61,7 +61,7 @@ pub(super) struct Machine {
     /// What outlives the process.
     pub(super) durable: PublisherCheckpoint,
     /// Newest committed version of every table.
-    pub(super) versions: BTreeMap<String, i64>,
+    pub(super) versions: BTreeMap<String, TableVersion>,
     phase: Phase,
     pub(super) seals: SealQueue,
     rounds: OpenRounds,
@@ -538,7 +538,7 @@ pub(super) struct MachineParts {
     pub feed: Option<FeedDefinition>,
     pub sends_records: bool,
     pub rules: Vec<Box<dyn AlertRule>>,
-    pub versions: BTreeMap<String, i64>,
+    pub versions: BTreeMap<String, TableVersion>,
 }
 
 mod progress;

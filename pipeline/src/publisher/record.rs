@@ -19,14 +19,14 @@ use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
 use crate::shard::{Clocks, InputSeal, least_clocks};
 use crate::sink::RecordFile;
-use crate::table::TableChanges;
+use crate::table::{TableChanges, TableVersion};
 use crate::time::Zone;
 
 /// Name of the publisher's log.
 pub const PUBLISHER_LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const PUBLISHER_LAYOUT: u16 = 3;
+pub const PUBLISHER_LAYOUT: u16 = 4;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -164,8 +164,8 @@ pub struct EpochRecord {
     pub epoch: i64,
     pub committed_at: TimestampMs,
     pub cut: BTreeMap<u32, u64>,
-    /// Table (`schema.name`) → Delta version.
-    pub tables: BTreeMap<String, i64>,
+    /// Table (`schema.name`) → Delta version, with what vouches for it.
+    pub tables: BTreeMap<String, TableVersion>,
     pub finality: Vec<FinalUntil>,
     pub reference: String,
     pub drained_to: Option<TimestampMs>,
@@ -173,6 +173,16 @@ pub struct EpochRecord {
     pub clocks: BTreeMap<u32, Clocks>,
     /// Windows that have ended and whose rows do not show the newest facts yet (`[epoch] revise_every`).
     pub unrevised: Vec<RoundKey>,
+}
+
+impl EpochRecord {
+    /// Table → Delta version.
+    pub fn versions(&self) -> BTreeMap<String, i64> {
+        let versions = self.tables.iter();
+        versions
+            .map(|(table, pinned)| (table.clone(), pinned.version))
+            .collect()
+    }
 }
 
 /// The newest epoch record, read without owning the log.

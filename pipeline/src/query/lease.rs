@@ -67,7 +67,7 @@ impl Lease {
     ) -> Result<Self> {
         let taken_at = wall::now();
         let content = LeaseContent {
-            tables: epoch.tables.clone(),
+            tables: epoch.versions(),
         };
         let content = serde_json::to_vec(&content).map_err(Error::from_source(
             ErrorKind::Internal,

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake::kernel::transaction::{CommitBuilder, TableReference};
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, checkpoints};
 use serde::{Deserialize, Serialize};
 
 use super::error;
-use super::files::{APP_ID, DataFile, OpenTable, Versions, files_of};
+use super::files::{APP_ID, DataFile, OpenTable, Versions, entry_hash, files_of, naming};
+use super::pinned::{FileSum, TableVersion, holds};
 use super::stage::StagedFile;
 use super::tables::Tables;
 use crate::error::Result;
@@ -50,10 +51,15 @@ impl Tables {
     /// Commits `changes` as `epoch` and returns the version that holds it.
     ///
     /// May be repeated, by this process or the next: where the table's last `vitrine` transaction is this epoch or later,
-    /// nothing is written and the version found is returned. After any error the table is read again, as an error does
+    /// nothing is written and the version found is returned, if it holds the files of `changes`. After any error the table is read again, as an error does
     /// not say that nothing was committed. A compaction is left out as a whole where one of its files is no longer in
     /// the table (somebody compacted from outside).
-    pub async fn commit(&self, table: &str, epoch: i64, changes: &TableChanges) -> Result<i64> {
+    pub async fn commit(
+        &self,
+        table: &str,
+        epoch: i64,
+        changes: &TableChanges,
+    ) -> Result<TableVersion> {
         let open = &*self.open(table)?;
         let mut is_first_try = true;
         let committed = retry(COMMITTING, "committing to a table", || {
@@ -78,14 +84,25 @@ async fn commit_once(
     versions: &mut Versions,
     epoch: i64,
     changes: &TableChanges,
-) -> Result<i64> {
+) -> Result<TableVersion> {
     match versions.last_epoch(open).await? {
-        Some((last, version)) if last == epoch => Ok(version),
-        Some((last, _)) if last > epoch => versions.version(open),
+        Some((last, version)) if last >= epoch => {
+            // Others may have committed since, or a later epoch of ours.
+            let version = if last == epoch {
+                version
+            } else {
+                versions.version(open)?
+            };
+            let files = versions.files_at(open, version).await?;
+            if !holds(&files, changes) {
+                return Err(error::epoch_without_files(&open.name, epoch, last));
+            }
+            versions.pinned_at(open, version).await
+        }
         _ => {
-            let version = try_commit(open, versions, epoch, changes).await?;
-            maintain(open, versions, version).await;
-            Ok(version)
+            let pinned = try_commit(open, versions, epoch, changes).await?;
+            maintain(open, versions, pinned.version).await;
+            Ok(pinned)
         }
     }
 }
@@ -95,7 +112,8 @@ async fn try_commit(
     versions: &mut Versions,
     epoch: i64,
     changes: &TableChanges,
-) -> Result<i64> {
+) -> Result<TableVersion> {
+    let before = versions.pinned(open).await?;
     let table = versions.newest(open)?;
     let state = table.snapshot().map_err(error::delta(&open.name))?;
     let files = if changes.compactions.is_empty() {
@@ -103,7 +121,8 @@ async fn try_commit(
     } else {
         files_of(open, table)?
     };
-    let properties = CommitProperties::default()
+    let (actions, sum) = actions(changes, &files, before.files);
+    let properties = naming(before.entry)
         .with_application_transaction(Transaction::new_with_last_update(
             APP_ID,
             epoch,
@@ -120,7 +139,7 @@ async fn try_commit(
         predicate: None,
     };
     let committed = CommitBuilder::from(properties)
-        .with_actions(actions(changes, &files))
+        .with_actions(actions)
         .build(
             Some(state as &dyn TableReference),
             open.log_store.clone(),
@@ -131,12 +150,18 @@ async fn try_commit(
     let version = committed.version() as i64;
     let mut advanced = DeltaTable::new(open.log_store.clone());
     advanced.state = Some(committed.snapshot());
-    versions.advanced(advanced, epoch, version);
-    Ok(version)
+    let pinned = TableVersion {
+        version,
+        files: sum,
+        entry: entry_hash(open, version).await?,
+    };
+    versions.advanced(advanced, epoch, pinned);
+    Ok(pinned)
 }
 
-/// The Delta actions of `changes` on a table that has `files`.
-fn actions(changes: &TableChanges, files: &[DataFile]) -> Vec<Action> {
+/// The Delta actions of `changes` on a table that has `files`, and the sum over its files after them.
+fn actions(changes: &TableChanges, files: &[DataFile], sum: FileSum) -> (Vec<Action>, FileSum) {
+    let mut sum = changes.add.iter().fold(sum, FileSum::with_staged);
     let mut actions: Vec<_> = changes
         .add
         .iter()
@@ -152,6 +177,8 @@ fn actions(changes: &TableChanges, files: &[DataFile]) -> Vec<Action> {
             CompactionLeftOut { path }.report();
             continue;
         }
+        sum = replaced.iter().fold(sum, |sum, file| sum.without(file));
+        sum = sum.with_staged(&compaction.add);
         actions.extend(
             replaced
                 .into_iter()
@@ -159,7 +186,7 @@ fn actions(changes: &TableChanges, files: &[DataFile]) -> Vec<Action> {
         );
         actions.push(Action::Add(add(&compaction.add, false)));
     }
-    actions
+    (actions, sum)
 }
 
 fn add(file: &StagedFile, data_change: bool) -> Add {

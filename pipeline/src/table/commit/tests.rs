@@ -124,7 +124,7 @@ async fn commits_of_others_in_between_are_lived_with() {
         .await
         .unwrap();
     assert_eq!(version, 3);
-    assert_eq!(row_count(&tables, version).await, 3);
+    assert_eq!(row_count(&tables, version.version).await, 3);
 }
 
 #[tokio::test]
@@ -290,7 +290,7 @@ async fn a_table_without_partitions_works_alike() {
         )
         .await
         .unwrap();
-    let files = tables.files_at("test.flat", version).await.unwrap();
+    let files = tables.files_at("test.flat", version.version).await.unwrap();
     assert_eq!(
         (files.len(), files[0].rows, files[0].partition_values.len()),
         (1, 2, 0)

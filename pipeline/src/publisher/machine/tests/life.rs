@@ -22,7 +22,7 @@ use crate::publisher::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::publisher::settings::PublisherSettings;
 use crate::round::Metric;
 use crate::shard::{DeadLetter, InputSeal, PartialAggregate, Seal, from_ipc, to_ipc};
-use crate::table::{StagedFile, TableChanges};
+use crate::table::{StagedFile, TableChanges, TableVersion};
 use crate::time::fixture::{at, ms};
 use crate::time::{TopicTime, WindowKind, Zone, wall};
 
@@ -88,7 +88,10 @@ pub(super) fn parts() -> MachineParts {
         .map(|table| (format!("ops.{}", table.name), table.schema.clone()))
         .collect();
     schemas.insert("metrics.demand".to_owned(), metric().table);
-    let versions = schemas.keys().map(|table| (table.clone(), 0)).collect();
+    let versions = schemas
+        .keys()
+        .map(|table| (table.clone(), TableVersion::default()))
+        .collect();
     MachineParts {
         settings: PublisherSettings {
             zone: ZONE,
@@ -191,7 +194,8 @@ impl<'d> Life<'d> {
         let checkpoint = PublisherCheckpoint::default();
         let mut parts = parts();
         for (table, commits) in &durable.commits {
-            parts.versions.insert(table.clone(), commits.len() as i64);
+            let version = TableVersion::numbered(commits.len() as i64);
+            parts.versions.insert(table.clone(), version);
         }
         let mut machine = Machine::restore(parts, checkpoint, &durable.log, next, now).unwrap();
         machine.set_has_shards(true);
@@ -293,7 +297,7 @@ impl<'d> Life<'d> {
                         commits.insert(epoch, files.collect());
                     }
                     PublisherEvent::Committed {
-                        version: commits.len() as i64,
+                        version: TableVersion::numbered(commits.len() as i64),
                         table,
                     }
                 }
