@@ -223,20 +223,20 @@ async fn maintain(open: &OpenTable, versions: &Versions, version: i64) {
     let Ok(table) = versions.newest(open) else {
         return;
     };
-    if let Err(error) = checkpoints::create_checkpoint(table, None).await {
+    if let Err(source) = checkpoints::create_checkpoint(table, None).await {
         TableCheckpointNotWritten {
             table: &open.name,
             version,
-            error: &error,
+            error: &error::first_line(&source),
         }
         .report();
         return;
     }
-    if let Err(error) = checkpoints::cleanup_metadata(table, None).await {
+    if let Err(source) = checkpoints::cleanup_metadata(table, None).await {
         TableLogNotTrimmed {
             table: &open.name,
             version,
-            error: &error,
+            error: &error::first_line(&source),
         }
         .report();
     }
