@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error;
 use super::files::{APP_ID, DataFile, OpenTable, Versions, entry_hash, files_of, naming};
-use super::pinned::{FileSum, TableVersion, holds};
+use super::pinned::{FileSum, TableVersion, holds, holds_any};
 use super::stage::StagedFile;
 use super::tables::Tables;
 use crate::error::Result;
@@ -85,21 +85,29 @@ async fn commit_once(
     epoch: i64,
     changes: &TableChanges,
 ) -> Result<TableVersion> {
+    let is_looked_up = !versions.knows_last_epoch();
     match versions.last_epoch(open).await? {
-        Some((last, version)) if last >= epoch => {
-            // Others may have committed since, or a later epoch of ours.
-            let version = if last == epoch {
-                version
-            } else {
-                versions.version(open)?
-            };
-            let files = versions.files_at(open, version).await?;
-            if !holds(&files, changes) {
+        Some((last, version)) if last == epoch => {
+            let found = versions.pinned_at(open, version).await?;
+            // A commit of ours follows the version that it was made from.
+            let before = versions.files_at(open, version - 1).await?;
+            let (_, expected) = actions(changes, &before, FileSum::of(before.iter()));
+            if found.files != expected {
                 return Err(error::epoch_without_files(&open.name, epoch, last));
             }
-            versions.pinned_at(open, version).await
+            Ok(found)
+        }
+        Some((last, _)) if last > epoch => {
+            let version = versions.version(open)?;
+            if !holds(&versions.files_at(open, version).await?, changes) {
+                return Err(error::epoch_without_files(&open.name, epoch, last));
+            }
+            versions.pinned(open).await
         }
         _ => {
+            if is_looked_up && holds_any(&files_of(open, versions.newest(open)?)?, changes) {
+                return Err(error::files_without_epoch(&open.name, epoch));
+            }
             let pinned = try_commit(open, versions, epoch, changes).await?;
             maintain(open, versions, pinned.version).await;
             Ok(pinned)

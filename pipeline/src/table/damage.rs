@@ -88,6 +88,15 @@ fn damages(whole: &[u8], random: &mut ChaCha8Rng) -> Vec<(String, Vec<u8>)> {
     damaged
 }
 
+/// What decides about rows: all but the statistics, which readers of ours do not use.
+fn rows_of(files: &[DataFile]) -> Vec<DataFile> {
+    let without = |file: &DataFile| DataFile {
+        stats: None,
+        ..file.clone()
+    };
+    files.iter().map(without).collect()
+}
+
 /// Damaged as the path says, or the damage changes nothing that matters.
 fn assert_named(error: &Error, path: &Path, what: &str) {
     let text = error.to_string();
@@ -125,7 +134,7 @@ async fn f4_a_damaged_delta_log_changes_no_list_of_files_and_the_object_is_named
             let reader = Tables::new(Arc::clone(&damaged));
             match reader.pinned_files(TABLE, &pinned).await {
                 Ok(files) => {
-                    assert_eq!(files, expected, "{path} {what}");
+                    assert_eq!(rows_of(&files), rows_of(&expected), "{path} {what}");
                     equal += 1;
                 }
                 Err(error) => {
@@ -190,20 +199,7 @@ async fn f4_a_commit_that_no_epoch_vouches_for_yet_holds_its_intent_or_stops_the
         match committed {
             Ok(pinned) => {
                 let files = heir.pinned_files(TABLE, &pinned).await.unwrap();
-                let paths = |files: &[DataFile]| -> Vec<_> {
-                    let files = files.iter();
-                    files
-                        .map(|file| {
-                            (
-                                file.path.clone(),
-                                file.size,
-                                file.rows,
-                                file.partition_values.clone(),
-                            )
-                        })
-                        .collect()
-                };
-                assert_eq!(paths(&files), paths(&expected), "{what}");
+                assert_eq!(rows_of(&files), rows_of(&expected), "{what}");
                 rolled += 1;
             }
             Err(error) => {

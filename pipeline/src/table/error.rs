@@ -89,11 +89,14 @@ pub(super) fn delta(table: &str) -> impl FnOnce(DeltaTableError) -> Error {
     move |source| Error::new(ErrorKind::Unavailable, message).caused_by(first_line(&source))
 }
 
+/// Characters of an error of others: some repeat what they could not read.
+const LONGEST: usize = 200;
+
 /// What an error says: some print the stack behind it, hundreds of lines.
 pub(super) fn first_line(error: &dyn Display) -> String {
     let text = error.to_string();
     let first = text.lines().map(str::trim).find(|line| !line.is_empty());
-    first.unwrap_or("unknown").to_owned()
+    first.unwrap_or("unknown").chars().take(LONGEST).collect()
 }
 
 /// A file's content is not what its name says.
@@ -128,6 +131,16 @@ pub(super) fn other_files(table: &str, version: i64) -> Error {
         ErrorKind::Damaged,
         format!(
             "table={table} version={version} has other files than the epoch names: restore its folder _delta_log from a copy"
+        ),
+    )
+}
+
+/// The table has files of an epoch of which no commit says that it is in there.
+pub(super) fn files_without_epoch(table: &str, epoch: i64) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "table={table} has files of epoch={epoch} without its commit: restore its folder _delta_log from a copy"
         ),
     )
 }

@@ -179,6 +179,11 @@ impl Versions {
         })
     }
 
+    /// Whether [`Versions::last_epoch`] is known without a look.
+    pub(super) fn knows_last_epoch(&self) -> bool {
+        self.committed.is_some()
+    }
+
     /// Our last epoch in the newest known state, with the version that brought it.
     pub(super) async fn last_epoch(&mut self, open: &OpenTable) -> Result<Option<(i64, i64)>> {
         if let Some(known) = self.committed {
@@ -316,8 +321,9 @@ async fn version_of_epoch(open: &OpenTable, epoch: i64, newest: u64) -> Result<i
         else {
             return Ok((version + 1).min(newest) as i64);
         };
-        let actions =
-            deltalake::logstore::get_actions(version, &commit).map_err(error::delta(&open.name))?;
+        let actions = deltalake::logstore::get_actions(version, &commit);
+        let entry = entry_name(version as i64);
+        let actions = actions.map_err(|_| error::damaged_log(&open.name, open.location(&entry)))?;
         let is_ours = |action: &Action| matches!(action, Action::Txn(txn) if txn.app_id == APP_ID && txn.version == epoch);
         if actions.iter().any(is_ours) || version == 0 {
             return Ok(version as i64);

@@ -115,6 +115,12 @@ pub(super) fn holds(files: &[DataFile], changes: &TableChanges) -> bool {
         })
 }
 
+/// Whether one of the files that `changes` adds is among these.
+pub(super) fn holds_any(files: &[DataFile], changes: &TableChanges) -> bool {
+    let mut added = changes.add.iter();
+    added.any(|staged| files.iter().any(|file| file.path == staged.path))
+}
+
 fn hash_of_file(file: &DataFile) -> u128 {
     let values = file.partition_values.iter();
     let values = values.map(|(column, value)| (column.as_str(), value.as_deref()));

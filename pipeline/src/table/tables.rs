@@ -18,10 +18,11 @@ use super::commit::COMMITTING;
 use super::content;
 use super::delta_log;
 use super::error;
-use super::files::{DataFile, OpenTable};
+use super::files::{DataFile, OpenTable, entry_name};
 use super::pinned::{FileSum, TableVersion};
 use crate::columns::COMMENT;
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::get_if_there;
 use crate::time::retry;
 
 /// A public table as its owner declares it.
@@ -93,6 +94,7 @@ impl Tables {
         })
         .await?;
         let stored = open.versions.lock().await.version(&open)?;
+        self.check_end(&open, stored).await?;
         if stored < named.version {
             return Err(error::too_old(&open.name, stored, named.version));
         }
@@ -154,6 +156,15 @@ impl Tables {
         let open = self.open(table)?;
         let mut versions = open.versions.lock().await;
         versions.files_at(&open, version).await
+    }
+
+    /// Readers of a Delta log pass over a commit without a byte, as if it were not there.
+    async fn check_end(&self, open: &OpenTable, newest: i64) -> Result<()> {
+        let next = open.location(&entry_name(newest + 1));
+        match get_if_there(&self.store, &next).await? {
+            Some(commit) if commit.is_empty() => Err(error::damaged_log(&open.name, next)),
+            _ => Ok(()),
+        }
     }
 
     /// What was read, or the damaged object that is the reason why it was not.
