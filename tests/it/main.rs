@@ -6,6 +6,7 @@ mod bad_input;
 mod bench_profile;
 mod cases;
 mod commands;
+mod damage;
 mod demo;
 mod disorder;
 mod exactness;

@@ -43,15 +43,15 @@ impl ReferenceArchive {
     pub async fn add(&self, reference: &Arc<ReferenceData>) -> Result<()> {
         for (name, rows) in reference.tables() {
             let path = folder(reference.version()).join(format!("{name}{ENDING}"));
-            // Equal content under an equal name: writing it again changes nothing.
-            if self.store.head(&path).await.is_ok() {
-                continue;
-            }
             let mut bytes = Vec::new();
             encode(rows, &mut bytes).map_err(Error::from_source(
                 ErrorKind::Internal,
                 format!("reference data cannot be encoded table={name}"),
             ))?;
+            // Equal content under an equal name: writing it again changes nothing, and mends what is damaged.
+            if self.holds(&path, &bytes).await {
+                continue;
+            }
             let message = format!("reference data cannot be archived path={path}");
             self.store
                 .put(&path, bytes.into())
@@ -85,7 +85,8 @@ impl ReferenceArchive {
             return Err(Error::new(
                 ErrorKind::Damaged,
                 format!(
-                    "archived reference data do not have the content of their version: folder={} found={found}",
+                    "damaged path={}: archived reference data do not have the content of their version, found={found}; restore this \
+                     folder from a copy",
                     folder(version)
                 ),
             ));
@@ -107,6 +108,14 @@ impl ReferenceArchive {
         let reference = Arc::new(reference);
         self.remember(&reference);
         Ok(reference)
+    }
+
+    async fn holds(&self, path: &Path, bytes: &[u8]) -> bool {
+        let found = match self.store.get(path).await {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        };
+        found.is_ok_and(|found| found == bytes)
     }
 
     /// Name and bytes of each table.
@@ -184,6 +193,24 @@ mod tests {
         assert!(Arc::ptr_eq(&read, &again), "read once");
         let missing = archive.read("nowhere").await.err().unwrap();
         assert_eq!(missing.kind(), ErrorKind::Damaged);
+    }
+
+    #[tokio::test]
+    async fn f4_a_damaged_file_is_named_by_its_folder_and_mended_by_the_next_run_with_the_same_data()
+     {
+        let archive = ReferenceArchive::new(Arc::new(InMemory::new()));
+        let reference = add(&archive, "U1").await;
+        let path = folder(reference.version()).join("ref_unit.csv");
+        let damaged = "unit_id\nU2\n";
+        archive.store.put(&path, damaged.into()).await.unwrap();
+        let reader = ReferenceArchive::new(archive.store.clone());
+        let error = reader.read(reference.version()).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        let named = format!("path={}", folder(reference.version()));
+        assert!(error.to_string().contains(&named), "{error}");
+
+        add(&archive, "U1").await;
+        assert!(reader.read(reference.version()).await.is_ok());
     }
 
     #[tokio::test]

@@ -96,6 +96,16 @@ impl<'c> EpochReader<'c> {
         Ok(Some((epoch, session.holding(lease))))
     }
 
+    /// Reads every file of the epoch's tables and their Delta logs; the first object that is not what was published is an
+    /// error that names it.
+    pub(crate) async fn check_tables(&self, epoch: &EpochRecord) -> anyhow::Result<()> {
+        for (table, pinned) in &epoch.tables {
+            self.tables.check_log(table, pinned).await?;
+        }
+        let snapshot = self.snapshot(epoch).await?;
+        Ok(self.engine.check_files(&snapshot).await?)
+    }
+
     /// The reference data that were in force in an epoch.
     pub(crate) async fn reference(
         &self,
@@ -144,11 +154,14 @@ impl<'c> EpochReader<'c> {
         for spec in &self.specs {
             let name = spec.full_name();
             let files = match epoch.tables.get(&name) {
-                Some(&version) => self
-                    .tables
-                    .files_at(&name, version)
-                    .await
-                    .with_context(|| format!("table={name} cannot be read at version={version}"))?,
+                Some(pinned) => {
+                    self.tables
+                        .pinned_files(&name, pinned)
+                        .await
+                        .with_context(|| {
+                            format!("table={name} cannot be read at version={}", pinned.version)
+                        })?
+                }
                 None => Arc::default(),
             };
             pinned.push(PinnedTable {

@@ -23,6 +23,10 @@ pub(crate) enum Fault {
     WithoutEffect,
     /// An error, though it was written: the ambiguous one.
     AfterSuccess,
+    /// Written; a client that repeated the request is then told that the object exists (409).
+    ExistsAfterSuccess,
+    /// Written; a client that repeated the request is then told that its condition does not hold (412).
+    ConditionAfterSuccess,
 }
 
 /// Passes everything on to `inner`; puts take their faults (and pauses, for interleaving) from a script.
@@ -33,6 +37,20 @@ pub(crate) struct FaultyStore {
     undeletable: Arc<Mutex<Option<Path>>>,
     /// Deletions that still succeed.
     deletions: Arc<Mutex<usize>>,
+}
+
+/// Faults as an unlucky day brings them: runs of them, each as often as the other.
+pub(crate) fn unlucky(random: &mut impl rand::Rng) -> Vec<Fault> {
+    let faults = [
+        Fault::WithoutEffect,
+        Fault::AfterSuccess,
+        Fault::ExistsAfterSuccess,
+        Fault::ConditionAfterSuccess,
+    ];
+    let count = random.random_range(0..3);
+    (0..count)
+        .map(|_| faults[random.random_range(0..faults.len())])
+        .collect()
 }
 
 impl FaultyStore {
@@ -120,9 +138,13 @@ impl ObjectStore for FaultyStore {
         }
         let outcome = self.inner.put_opts(location, payload, options).await;
         pause(pauses >> 2 & 3).await;
+        let path = location.to_string();
+        let source = "injected".into();
         match fault {
             Fault::AfterSuccess => Err(error()),
-            _ => outcome,
+            Fault::ExistsAfterSuccess => Err(Error::AlreadyExists { path, source }),
+            Fault::ConditionAfterSuccess => Err(Error::Precondition { path, source }),
+            Fault::None | Fault::WithoutEffect => outcome,
         }
     }
 

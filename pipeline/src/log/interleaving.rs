@@ -80,7 +80,7 @@ async fn live(
 }
 
 fn fault() -> impl Strategy<Value = (Fault, u8)> {
-    let kind = prop_oneof![5 => Just(Fault::None), 1 => Just(Fault::WithoutEffect), 1 => Just(Fault::AfterSuccess)];
+    let kind = prop_oneof![10 => Just(Fault::None), 2 => Just(Fault::WithoutEffect), 2 => Just(Fault::AfterSuccess), 1 => Just(Fault::ExistsAfterSuccess), 1 => Just(Fault::ConditionAfterSuccess)];
     (kind, any::<u8>())
 }
 

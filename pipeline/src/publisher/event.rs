@@ -14,7 +14,7 @@ use super::plan::RoundKey;
 use super::record::{EpochRecord, Intent};
 use crate::shard::Seal;
 use crate::sink::{DeliveryAttempt, RecordFile, SinkRecord};
-use crate::table::TableChanges;
+use crate::table::{TableChanges, TableVersion};
 use crate::time::Day;
 
 /// A durable seal of a shard.
@@ -83,7 +83,7 @@ pub(super) enum PublisherEvent {
     },
     Committed {
         table: String,
-        version: i64,
+        version: TableVersion,
     },
     /// The epoch record is record `number` of the publisher's log.
     Recorded {
@@ -105,7 +105,7 @@ pub(super) enum PublisherAction {
         epoch: i64,
         rows: TableRows,
         records: Vec<SinkRecord>,
-        versions: BTreeMap<String, i64>,
+        versions: BTreeMap<String, TableVersion>,
         compacts: bool,
     },
     SealIntent(Arc<Intent>),

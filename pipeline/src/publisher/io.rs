@@ -57,7 +57,8 @@ impl EpochIo {
                         compactions: Vec::new(),
                     };
                     if let Some(version) = versions.get(table).filter(|_| compacts) {
-                        changes.compactions = self.tables.compact(spec, *version, &tag).await?;
+                        changes.compactions =
+                            self.tables.compact(spec, version.version, &tag).await?;
                     }
                     tables.insert(table.clone(), changes);
                 }

@@ -37,7 +37,7 @@ use crate::error::Result;
 use crate::log::CheckpointSchedule;
 use crate::round::Metric;
 use crate::sink::{DeliveryAttempt, RecordFile};
-use crate::table::TableChanges;
+use crate::table::{TableChanges, TableVersion};
 
 /// Epochs between two looks at how many small files there are.
 const COMPACT_EVERY: i64 = 8;
@@ -55,7 +55,7 @@ pub(super) struct Machine {
     /// What outlives the process.
     pub(super) durable: PublisherCheckpoint,
     /// Newest committed version of every table.
-    pub(super) versions: BTreeMap<String, i64>,
+    pub(super) versions: BTreeMap<String, TableVersion>,
     phase: Phase,
     pub(super) seals: SealQueue,
     rounds: OpenRounds,
@@ -508,7 +508,7 @@ pub(super) struct MachineParts {
     pub feed: Option<FeedDefinition>,
     pub sends_records: bool,
     pub rules: Vec<Box<dyn AlertRule>>,
-    pub versions: BTreeMap<String, i64>,
+    pub versions: BTreeMap<String, TableVersion>,
 }
 
 mod progress;

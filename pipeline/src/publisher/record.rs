@@ -20,7 +20,7 @@ use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
 use crate::shard::{Clocks, InputSeal, least_clocks};
 use crate::sink::RecordFile;
-use crate::table::TableChanges;
+use crate::table::{TableChanges, TableVersion};
 use crate::time::Zone;
 
 /// Name of the publisher's log.
@@ -170,8 +170,8 @@ pub struct EpochRecord {
     pub epoch: i64,
     pub committed_at: TimestampMs,
     pub cut: BTreeMap<u32, u64>,
-    /// Table (`schema.name`) → Delta version.
-    pub tables: BTreeMap<String, i64>,
+    /// Table (`schema.name`) → Delta version, with what vouches for it.
+    pub tables: BTreeMap<String, TableVersion>,
     pub finality: Vec<FinalUntil>,
     pub reference: String,
     pub drained_to: Option<TimestampMs>,
@@ -181,6 +181,16 @@ pub struct EpochRecord {
     pub unrevised: Vec<RoundKey>,
     /// What the storage was begun with.
     pub identity: Option<StorageIdentity>,
+}
+
+impl EpochRecord {
+    /// Table → Delta version.
+    pub fn versions(&self) -> BTreeMap<String, i64> {
+        let versions = self.tables.iter();
+        versions
+            .map(|(table, pinned)| (table.clone(), pinned.version))
+            .collect()
+    }
 }
 
 /// The newest epoch record, read without owning the log.

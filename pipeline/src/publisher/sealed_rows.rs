@@ -146,7 +146,7 @@ impl Machine {
                 epoch: last.epoch,
                 committed_at: last.committed_at.as_micros(),
                 table_name: table.clone(),
-                version: *version,
+                version: version.version,
                 cut: cut.clone(),
             })
             .collect();

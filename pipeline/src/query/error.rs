@@ -1,5 +1,6 @@
 //! What can go wrong with a query, said to the one who wrote it.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 use datafusion::common::{DataFusionError, SchemaError};
@@ -44,10 +45,25 @@ fn does_not_work(message: &str) -> Error {
 
 /// Values or resources stopped it on the way: no mistake of its text.
 pub(super) fn while_running(error: &DataFusionError) -> Error {
+    if let Some(damage) = damage_in(error) {
+        return Error::new(ErrorKind::Damaged, format!("the query stopped: {damage}"));
+    }
     Error::new(
         ErrorKind::Unavailable,
         format!("the query stopped: {}", one_line(error)),
     )
+}
+
+/// What is damaged, where that is the reason.
+fn damage_in(error: &DataFusionError) -> Option<&Error> {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<Error>() {
+            Some(found) if found.kind() == ErrorKind::Damaged => return Some(found),
+            _ => cause = error.source(),
+        }
+    }
+    None
 }
 
 /// The epoch cannot be shown: damage or a mistake in a view, not in the query.

@@ -19,6 +19,7 @@ use super::session::{Engine, Session};
 use super::spill::SpillFolder;
 use crate::columns::comment;
 use crate::publisher::EpochRecord;
+use crate::table::TableVersion;
 use crate::time::fixture::at;
 
 /// Midnight of 2026-01-05 in Shanghai.
@@ -31,7 +32,7 @@ pub(crate) fn epoch_record<const N: usize>(epoch: i64, tables: [(&str, i64); N])
         committed_at: MONDAY,
         cut: Default::default(),
         tables: tables
-            .map(|(table, version)| (table.to_owned(), version))
+            .map(|(table, version)| (table.to_owned(), TableVersion::numbered(version)))
             .into(),
         finality: Vec::new(),
         reference: String::new(),

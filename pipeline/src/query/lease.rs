@@ -1,7 +1,7 @@
 //! Leases: a reader says which epoch it reads, so that housekeeping leaves that epoch's files.
 //!
 //! ```text
-//! leases/<epoch, 20 digits>-<uuid v7>      the table versions that the epoch pins, as JSON
+//! leases/<epoch, 20 digits>-<uuid v7>      the table versions that the epoch pins and their hash, as JSON
 //! ```
 //!
 //! The object is written again every 20 s while the [`Lease`] lives, and deleted with it. It counts while it is younger than
@@ -18,6 +18,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -66,13 +67,7 @@ impl Lease {
         times: LeaseTimes,
     ) -> Result<Self> {
         let taken_at = wall::now();
-        let content = LeaseContent {
-            tables: epoch.tables.clone(),
-        };
-        let content = serde_json::to_vec(&content).map_err(Error::from_source(
-            ErrorKind::Internal,
-            "a lease cannot be encoded",
-        ))?;
+        let content = encode(epoch.versions())?;
         let object = LeaseObject {
             path: path_of(epoch.epoch, taken_at),
             content: content.into(),
@@ -108,10 +103,36 @@ impl Lease {
     }
 }
 
-/// What a lease holds: table (`schema.name`) → version.
+/// What a lease holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct LeaseContent {
+    /// Table (`schema.name`) → version.
     tables: BTreeMap<String, i64>,
+    /// Of `tables` as JSON: a changed digit would hold other files.
+    sha256: String,
+}
+
+fn encode(tables: BTreeMap<String, i64>) -> Result<Vec<u8>> {
+    let encoded = sha256_of(&tables).and_then(|sha256| {
+        let content = LeaseContent { tables, sha256 };
+        serde_json::to_vec(&content)
+    });
+    encoded.map_err(Error::from_source(
+        ErrorKind::Internal,
+        "a lease cannot be encoded",
+    ))
+}
+
+/// `None` where the bytes are not what a reader wrote.
+fn decode(content: &[u8]) -> Option<BTreeMap<String, i64>> {
+    let content: LeaseContent = serde_json::from_slice(content).ok()?;
+    let is_whole = sha256_of(&content.tables).ok()? == content.sha256;
+    is_whole.then_some(content.tables)
+}
+
+fn sha256_of(tables: &BTreeMap<String, i64>) -> serde_json::Result<String> {
+    let text = serde_json::to_vec(tables)?;
+    Ok(hex::encode(Sha256::digest(text)))
 }
 
 /// A lease's object and how to keep it there.
@@ -189,13 +210,20 @@ pub async fn leases(store: &Arc<dyn ObjectStore>, now: TimestampMs) -> Result<Le
             // Its reader has ended meanwhile.
             continue;
         };
-        let content: LeaseContent = serde_json::from_slice(&content).map_err(Error::from_source(
-            ErrorKind::Damaged,
-            format!("lease path={path} cannot be read, so no table is vacuumed: end its reader, or delete it"),
-        ))?;
-        leases.held.push(content.tables);
+        leases
+            .held
+            .push(decode(&content).ok_or_else(|| damaged(&path))?);
     }
     Ok(leases)
+}
+
+fn damaged(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "damaged path={path}: a lease that cannot be read, so no table is vacuumed: end its reader, or delete it"
+        ),
+    )
 }
 
 fn counts(taken_at: TimestampMs, renewed_at: TimestampMs, now: TimestampMs) -> bool {

@@ -24,6 +24,7 @@ use super::spill::SpillFolder;
 use super::{error, guard, load};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
+use crate::table::VerifiedStore;
 
 /// The schema of names without one.
 pub const DEFAULT_SCHEMA: &str = "metrics";
@@ -33,6 +34,7 @@ pub const DEFAULT_SCHEMA: &str = "metrics";
 pub struct Engine {
     runtime: Arc<RuntimeEnv>,
     url: ObjectStoreUrl,
+    store: Arc<VerifiedStore>,
 }
 
 impl Engine {
@@ -52,11 +54,21 @@ impl Engine {
             .map_err(failed)?;
         // A name of its own: plans and errors then show no folder or bucket.
         let url = ObjectStoreUrl::parse("vitrine://storage").map_err(failed)?;
-        runtime.register_object_store(url.as_ref(), store);
+        let store = Arc::new(VerifiedStore::new(store));
+        runtime.register_object_store(url.as_ref(), Arc::<VerifiedStore>::clone(&store));
         Ok(Self {
+            store,
             runtime: Arc::new(runtime),
             url,
         })
+    }
+
+    /// Reads all files of a snapshot, but for those that a query has read, and fails where one is not what was published.
+    pub async fn check_files(&self, snapshot: &Snapshot) -> Result<()> {
+        for file in snapshot.tables.iter().flat_map(|table| &table.files) {
+            self.store.check(&file.path).await?;
+        }
+        Ok(())
     }
 }
 

@@ -255,7 +255,7 @@ impl Housekeeper {
             _ => recent.push_back(RecentEpoch {
                 epoch: newest.epoch,
                 seen: now,
-                tables: newest.tables.clone(),
+                tables: newest.versions(),
             }),
         }
         recent.iter().map(|epoch| epoch.tables.clone()).collect()

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake::kernel::transaction::{CommitBuilder, TableReference};
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, checkpoints};
 use serde::{Deserialize, Serialize};
 
 use super::error;
-use super::files::{APP_ID, DataFile, OpenTable, Versions, files_of};
+use super::files::{APP_ID, DataFile, OpenTable, Versions, entry_hash, files_of, naming};
+use super::pinned::{FileSum, TableVersion, holds, holds_any};
 use super::stage::StagedFile;
 use super::tables::Tables;
 use crate::error::Result;
@@ -50,10 +51,15 @@ impl Tables {
     /// Commits `changes` as `epoch` and returns the version that holds it.
     ///
     /// May be repeated, by this process or the next: where the table's last `vitrine` transaction is this epoch or later,
-    /// nothing is written and the version found is returned. After any error the table is read again, as an error does
+    /// nothing is written and the version found is returned, if it holds the files of `changes`. After any error the table is read again, as an error does
     /// not say that nothing was committed. A compaction is left out as a whole where one of its files is no longer in
     /// the table (somebody compacted from outside).
-    pub async fn commit(&self, table: &str, epoch: i64, changes: &TableChanges) -> Result<i64> {
+    pub async fn commit(
+        &self,
+        table: &str,
+        epoch: i64,
+        changes: &TableChanges,
+    ) -> Result<TableVersion> {
         let open = &*self.open(table)?;
         let mut is_first_try = true;
         let committed = retry(COMMITTING, "committing to a table", || {
@@ -78,14 +84,33 @@ async fn commit_once(
     versions: &mut Versions,
     epoch: i64,
     changes: &TableChanges,
-) -> Result<i64> {
+) -> Result<TableVersion> {
+    let is_looked_up = !versions.knows_last_epoch();
     match versions.last_epoch(open).await? {
-        Some((last, version)) if last == epoch => Ok(version),
-        Some((last, _)) if last > epoch => versions.version(open),
+        Some((last, version)) if last == epoch => {
+            let found = versions.pinned_at(open, version).await?;
+            // A commit of ours follows the version that it was made from.
+            let before = versions.files_at(open, version - 1).await?;
+            let (_, expected) = actions(changes, &before, FileSum::of(before.iter()));
+            if found.files != expected {
+                return Err(error::epoch_without_files(&open.name, epoch, last));
+            }
+            Ok(found)
+        }
+        Some((last, _)) if last > epoch => {
+            let version = versions.version(open)?;
+            if !holds(&versions.files_at(open, version).await?, changes) {
+                return Err(error::epoch_without_files(&open.name, epoch, last));
+            }
+            versions.pinned(open).await
+        }
         _ => {
-            let version = try_commit(open, versions, epoch, changes).await?;
-            maintain(open, versions, version).await;
-            Ok(version)
+            if is_looked_up && holds_any(&files_of(open, versions.newest(open)?)?, changes) {
+                return Err(error::files_without_epoch(&open.name, epoch));
+            }
+            let pinned = try_commit(open, versions, epoch, changes).await?;
+            maintain(open, versions, pinned.version).await;
+            Ok(pinned)
         }
     }
 }
@@ -95,7 +120,8 @@ async fn try_commit(
     versions: &mut Versions,
     epoch: i64,
     changes: &TableChanges,
-) -> Result<i64> {
+) -> Result<TableVersion> {
+    let before = versions.pinned(open).await?;
     let table = versions.newest(open)?;
     let state = table.snapshot().map_err(error::delta(&open.name))?;
     let files = if changes.compactions.is_empty() {
@@ -103,7 +129,8 @@ async fn try_commit(
     } else {
         files_of(open, table)?
     };
-    let properties = CommitProperties::default()
+    let (actions, sum) = actions(changes, &files, before.files);
+    let properties = naming(before.entry)
         .with_application_transaction(Transaction::new_with_last_update(
             APP_ID,
             epoch,
@@ -120,7 +147,7 @@ async fn try_commit(
         predicate: None,
     };
     let committed = CommitBuilder::from(properties)
-        .with_actions(actions(changes, &files))
+        .with_actions(actions)
         .build(
             Some(state as &dyn TableReference),
             open.log_store.clone(),
@@ -131,12 +158,18 @@ async fn try_commit(
     let version = committed.version() as i64;
     let mut advanced = DeltaTable::new(open.log_store.clone());
     advanced.state = Some(committed.snapshot());
-    versions.advanced(advanced, epoch, version);
-    Ok(version)
+    let pinned = TableVersion {
+        version,
+        files: sum,
+        entry: entry_hash(open, version).await?,
+    };
+    versions.advanced(advanced, epoch, pinned);
+    Ok(pinned)
 }
 
-/// The Delta actions of `changes` on a table that has `files`.
-fn actions(changes: &TableChanges, files: &[DataFile]) -> Vec<Action> {
+/// The Delta actions of `changes` on a table that has `files`, and the sum over its files after them.
+fn actions(changes: &TableChanges, files: &[DataFile], sum: FileSum) -> (Vec<Action>, FileSum) {
+    let mut sum = changes.add.iter().fold(sum, FileSum::with_staged);
     let mut actions: Vec<_> = changes
         .add
         .iter()
@@ -152,6 +185,8 @@ fn actions(changes: &TableChanges, files: &[DataFile]) -> Vec<Action> {
             CompactionLeftOut { path }.report();
             continue;
         }
+        sum = replaced.iter().fold(sum, |sum, file| sum.without(file));
+        sum = sum.with_staged(&compaction.add);
         actions.extend(
             replaced
                 .into_iter()
@@ -159,7 +194,7 @@ fn actions(changes: &TableChanges, files: &[DataFile]) -> Vec<Action> {
         );
         actions.push(Action::Add(add(&compaction.add, false)));
     }
-    actions
+    (actions, sum)
 }
 
 fn add(file: &StagedFile, data_change: bool) -> Add {
@@ -196,20 +231,20 @@ async fn maintain(open: &OpenTable, versions: &Versions, version: i64) {
     let Ok(table) = versions.newest(open) else {
         return;
     };
-    if let Err(error) = checkpoints::create_checkpoint(table, None).await {
+    if let Err(source) = checkpoints::create_checkpoint(table, None).await {
         TableCheckpointNotWritten {
             table: &open.name,
             version,
-            error: &error,
+            error: &error::first_line(&source),
         }
         .report();
         return;
     }
-    if let Err(error) = checkpoints::cleanup_metadata(table, None).await {
+    if let Err(source) = checkpoints::cleanup_metadata(table, None).await {
         TableLogNotTrimmed {
             table: &open.name,
             version,
-            error: &error,
+            error: &error::first_line(&source),
         }
         .report();
     }

@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
 use super::commit::Compaction;
+use super::content;
 use super::error;
 use super::files::DataFile;
 use super::stage::{blocking, encode};
@@ -60,6 +61,7 @@ impl Tables {
             let path = &file.location;
             let found = self.store.get(path).await.map_err(store_failed(path))?;
             let bytes = found.bytes().await.map_err(store_failed(path))?;
+            content::check_bytes(path, &bytes)?;
             contents.push((bytes, file.partition_values.clone()));
         }
         let (spec, tag) = (spec.clone(), format!("{tag}-merged"));

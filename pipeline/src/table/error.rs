@@ -86,7 +86,74 @@ pub(super) fn file_missing(table: &str, path: impl Display) -> Error {
 /// For `map_err`: the Delta log cannot be read or written.
 pub(super) fn delta(table: &str) -> impl FnOnce(DeltaTableError) -> Error {
     let message = format!("table={table} cannot be read or written: check the storage");
-    Error::from_source(ErrorKind::Unavailable, message)
+    move |source| Error::new(ErrorKind::Unavailable, message).caused_by(first_line(&source))
+}
+
+/// Characters of an error of others: some repeat what they could not read.
+const LONGEST: usize = 200;
+
+/// What an error says: some print the stack behind it, hundreds of lines.
+pub(super) fn first_line(error: &dyn Display) -> String {
+    let text = error.to_string();
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty());
+    first.unwrap_or("unknown").chars().take(LONGEST).collect()
+}
+
+/// A file's content is not what its name says.
+pub(super) fn damaged_file(path: impl Display) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "damaged path={path}: its content does not have the hash in its name; restore this file from a copy"
+        ),
+    )
+}
+
+/// A file that a version names is gone.
+pub(super) fn file_gone(path: impl Display) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("missing path={path}: a table names this file; restore it from a copy"),
+    )
+}
+
+/// An object of a Delta log is not what was written.
+pub(super) fn damaged_log(table: &str, path: impl Display) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("damaged path={path}: the log of table={table}; restore this object from a copy"),
+    )
+}
+
+/// The files of a version are not those of the epoch, and nothing says which object of the log is to blame.
+pub(super) fn other_files(table: &str, version: i64) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "table={table} version={version} has other files than the epoch names: restore its folder _delta_log from a copy"
+        ),
+    )
+}
+
+/// The table has files of an epoch of which no commit says that it is in there.
+pub(super) fn files_without_epoch(table: &str, epoch: i64) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "table={table} has files of epoch={epoch} without its commit: restore its folder _delta_log from a copy"
+        ),
+    )
+}
+
+/// The table has a commit of this epoch or a later one, and not the files of this epoch.
+pub(super) fn epoch_without_files(table: &str, epoch: i64, found: i64) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "table={table} has a commit of epoch={found} without the files of epoch={epoch}: restore its folder _delta_log from \
+             a copy, or end the other owner of this storage"
+        ),
+    )
 }
 
 /// For `map_err`: Parquet cannot be written or read.

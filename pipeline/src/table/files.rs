@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{Action, StructField};
 use deltalake::logstore::LogStoreRef;
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 
 use super::error;
+use super::pinned::{EntryHash, FileSum, PREVIOUS, TableVersion};
 use super::vacuum::Removals;
 use crate::error::Result;
 use crate::observe::TableMissing;
@@ -60,18 +62,26 @@ pub(super) struct Versions {
     newest: Option<DeltaTable>,
     /// Our last epoch in that state and the version that brought it; `None`: not looked up.
     committed: Option<Option<(i64, i64)>>,
+    /// What vouches for that state; `None`: not looked up.
+    pinned: Option<TableVersion>,
     lists: VecDeque<(i64, Arc<Vec<DataFile>>)>,
 }
 
 impl Versions {
     /// Forgets what is known and reads the newest state.
     pub(super) async fn reload(&mut self, open: &OpenTable) -> Result<()> {
+        self.load(open, None).await
+    }
+
+    /// Reads the state of a version, or the newest.
+    async fn load(&mut self, open: &OpenTable, version: Option<u64>) -> Result<()> {
         self.committed = None;
+        self.pinned = None;
         let mut table = self
             .newest
             .take()
             .unwrap_or_else(|| DeltaTable::new(Arc::clone(&open.log_store)));
-        match table.update_incremental(None).await {
+        match table.update_incremental(version).await {
             Ok(()) => {
                 self.newest = Some(table);
                 Ok(())
@@ -98,10 +108,10 @@ impl Versions {
     /// Reads the newest state; what is known of it stays if nobody has committed.
     pub(super) async fn refresh(&mut self, open: &OpenTable) -> Result<()> {
         let known = self.newest.as_ref().and_then(DeltaTable::version);
-        let committed = self.committed;
+        let (committed, pinned) = (self.committed, self.pinned);
         self.reload(open).await?;
         if known.is_some() && self.newest(open)?.version() == known {
-            self.committed = committed;
+            (self.committed, self.pinned) = (committed, pinned);
         }
         Ok(())
     }
@@ -129,9 +139,49 @@ impl Versions {
     }
 
     /// Takes over the state after a commit of ours.
-    pub(super) fn advanced(&mut self, table: DeltaTable, epoch: i64, version: i64) {
+    pub(super) fn advanced(&mut self, table: DeltaTable, epoch: i64, pinned: TableVersion) {
         self.newest = Some(table);
-        self.committed = Some(Some((epoch, version)));
+        self.committed = Some(Some((epoch, pinned.version)));
+        self.pinned = Some(pinned);
+    }
+
+    /// The newest known state with what vouches for it.
+    pub(super) async fn pinned(&mut self, open: &OpenTable) -> Result<TableVersion> {
+        if let Some(pinned) = self.pinned {
+            return Ok(pinned);
+        }
+        let newest = self.known(open).await?;
+        let files = FileSum::of(&files_of(open, newest)?);
+        let version = self.version(open)?;
+        let entry = entry_hash(open, version).await?;
+        let pinned = TableVersion {
+            version,
+            files,
+            entry,
+        };
+        self.pinned = Some(pinned);
+        Ok(pinned)
+    }
+
+    /// The same for a version of this table that need not be the newest.
+    pub(super) async fn pinned_at(
+        &mut self,
+        open: &OpenTable,
+        version: i64,
+    ) -> Result<TableVersion> {
+        if self.version(open)? == version {
+            return self.pinned(open).await;
+        }
+        Ok(TableVersion {
+            version,
+            files: FileSum::of(self.files_at(open, version).await?.iter()),
+            entry: entry_hash(open, version).await?,
+        })
+    }
+
+    /// Whether [`Versions::last_epoch`] is known without a look.
+    pub(super) fn knows_last_epoch(&self) -> bool {
+        self.committed.is_some()
     }
 
     /// Our last epoch in the newest known state, with the version that brought it.
@@ -160,9 +210,11 @@ impl Versions {
         columns: Vec<StructField>,
     ) -> Result<()> {
         let table = self.known(open).await?.clone();
+        let previous = self.pinned(open).await?.entry;
         table
             .add_columns()
             .with_fields(columns)
+            .with_commit_properties(naming(previous))
             .await
             .map_err(error::delta(&open.name))?;
         self.reload(open).await
@@ -178,8 +230,9 @@ impl Versions {
             return Ok(Arc::clone(files));
         }
         let wanted = u64::try_from(version).map_err(|_| error::missing(&open.name))?;
-        if self.known(open).await?.version() < Some(wanted) {
-            self.reload(open).await?;
+        // No further than asked: what lies behind a pinned version is none of its readers' business.
+        if self.newest.as_ref().and_then(DeltaTable::version) < Some(wanted) {
+            self.load(open, Some(wanted)).await?;
         }
         let newest = self.newest(open)?;
         let files = if newest.version() == Some(wanted) {
@@ -199,6 +252,26 @@ impl Versions {
         self.lists.push_back((version, Arc::clone(&files)));
         Ok(files)
     }
+}
+
+/// What a commit of ours says of the one before it.
+pub(super) fn naming(previous: EntryHash) -> CommitProperties {
+    CommitProperties::default().with_metadata([(PREVIOUS.to_owned(), previous.to_text().into())])
+}
+
+/// The hash of a commit as it stands in the log.
+pub(super) async fn entry_hash(open: &OpenTable, version: i64) -> Result<EntryHash> {
+    let number = u64::try_from(version).map_err(|_| error::missing(&open.name))?;
+    let commit = open.log_store.read_commit_entry(number).await;
+    let commit = commit.map_err(error::delta(&open.name))?;
+    let commit = commit
+        .ok_or_else(|| error::damaged_log(&open.name, open.location(&entry_name(version))))?;
+    Ok(EntryHash::of(&commit))
+}
+
+/// A commit's object, from the table's folder.
+pub(super) fn entry_name(version: i64) -> String {
+    format!("_delta_log/{version:020}.json")
 }
 
 /// All files of a loaded state.
@@ -248,8 +321,9 @@ async fn version_of_epoch(open: &OpenTable, epoch: i64, newest: u64) -> Result<i
         else {
             return Ok((version + 1).min(newest) as i64);
         };
-        let actions =
-            deltalake::logstore::get_actions(version, &commit).map_err(error::delta(&open.name))?;
+        let actions = deltalake::logstore::get_actions(version, &commit);
+        let entry = entry_name(version as i64);
+        let actions = actions.map_err(|_| error::damaged_log(&open.name, open.location(&entry)))?;
         let is_ours = |action: &Action| matches!(action, Action::Txn(txn) if txn.app_id == APP_ID && txn.version == epoch);
         if actions.iter().any(is_ours) || version == 0 {
             return Ok(version as i64);

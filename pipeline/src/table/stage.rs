@@ -18,6 +18,7 @@ use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::content::ContentHash;
 use super::error;
 use super::stats::stats_json;
 use super::tables::{TableSpec, Tables};
@@ -28,7 +29,7 @@ use crate::time::{Backoff, retry, wall};
 /// A Parquet file on disk that a commit can name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StagedFile {
-    /// From the table's folder.
+    /// From the table's folder. The name holds the hash of the content.
     pub path: String,
     /// Partition column and its value as text (`None` for NULL).
     pub partition: Option<(String, Option<String>)>,
@@ -218,16 +219,14 @@ fn arrange(spec: &TableSpec, rows: &RecordBatch) -> Result<Vec<PartitionRows>, A
 impl PartitionRows {
     fn encode(self, spec: &TableSpec, tag: &str, index: usize) -> Result<Encoded, ParquetError> {
         let bytes = Bytes::from(parquet_bytes(&self.rows)?);
+        let stem = format!("{tag}-{index:05}-{}", Uuid::new_v4().simple());
         let folder = self
             .partition
             .as_ref()
             .map(partition_folder)
             .unwrap_or_default();
         let file = StagedFile {
-            path: format!(
-                "{folder}part-{tag}-{index:05}-{}.zstd.parquet",
-                Uuid::new_v4().simple()
-            ),
+            path: format!("{folder}{}", ContentHash::of(&bytes).file_name(&stem)),
             partition: self.partition,
             size: bytes.len() as u64,
             rows: self.rows.num_rows() as u64,

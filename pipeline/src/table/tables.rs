@@ -15,10 +15,14 @@ use object_store::prefix::PrefixStore;
 use url::Url;
 
 use super::commit::COMMITTING;
+use super::content;
+use super::delta_log;
 use super::error;
-use super::files::{DataFile, OpenTable};
+use super::files::{DataFile, OpenTable, entry_name};
+use super::pinned::{FileSum, TableVersion};
 use crate::columns::COMMENT;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::get_if_there;
 use crate::time::retry;
 
 /// A public table as its owner declares it.
@@ -59,11 +63,11 @@ impl Tables {
         }
     }
 
-    /// Makes the table if it does not exist, with its comments; returns its version.
+    /// Makes the table if it does not exist, with its comments; returns its newest version.
     ///
     /// An existing table must have the same columns (the error names the first that differs); columns that the
     /// specification adds at the end are added to it, if they may be NULL.
-    pub async fn ensure(&self, spec: &TableSpec) -> Result<i64> {
+    pub async fn ensure(&self, spec: &TableSpec) -> Result<TableVersion> {
         check_partition_column(spec)?;
         let open = self.open(&spec.full_name())?;
         let columns = columns_of(spec)?;
@@ -78,27 +82,123 @@ impl Tables {
         fit_columns(&open, &columns).await
     }
 
-    /// The same for a table that an epoch names at this version: one that is missing or older has been lost, and is not made.
-    pub async fn reopen(&self, spec: &TableSpec, named: i64) -> Result<i64> {
+    /// The same for a table that an epoch names at this version: one that is missing or older has been lost, and is not made;
+    /// one that is not what the epoch pinned is damaged, and the error names the object.
+    pub async fn reopen(&self, spec: &TableSpec, named: &TableVersion) -> Result<TableVersion> {
         check_partition_column(spec)?;
         let open = self.open(&spec.full_name())?;
         let columns = columns_of(spec)?;
         retry(COMMITTING, "opening a table", async || {
-            open.versions.lock().await.reload(&open).await
+            let reloaded = open.versions.lock().await.reload(&open).await;
+            self.or_damage(&open, named, reloaded).await
         })
         .await?;
         let stored = open.versions.lock().await.version(&open)?;
-        if stored < named {
-            return Err(error::too_old(&open.name, stored, named));
+        self.check_end(&open, stored).await?;
+        if stored < named.version {
+            return Err(error::too_old(&open.name, stored, named.version));
         }
-        fit_columns(&open, &columns).await
+        let found = {
+            let mut versions = open.versions.lock().await;
+            versions.pinned_at(&open, named.version).await
+        };
+        if self.or_damage(&open, named, found).await? != *named {
+            return Err(self.blame(&open, named).await?);
+        }
+        let fitted = fit_columns(&open, &columns).await;
+        self.or_damage(&open, named, fitted).await
     }
 
-    /// The files of a pinned version, as `ops.epochs` names it.
-    pub async fn files_at(&self, table: &str, version: i64) -> Result<Arc<Vec<DataFile>>> {
+    /// The files of a pinned version, compared with what the epoch says of them.
+    pub async fn pinned_files(
+        &self,
+        table: &str,
+        pinned: &TableVersion,
+    ) -> Result<Arc<Vec<DataFile>>> {
+        let open = self.open(table)?;
+        let found = {
+            let mut versions = open.versions.lock().await;
+            versions.files_at(&open, pinned.version).await
+        };
+        let files = self.or_damage(&open, pinned, found).await?;
+        if FileSum::of(files.iter()) == pinned.files {
+            Ok(files)
+        } else {
+            Err(self.blame(&open, pinned).await?)
+        }
+    }
+
+    /// Reads the Delta log as far back as readers of the pinned version need it, and fails where an object of it is not what
+    /// was written.
+    pub async fn check_log(&self, table: &str, pinned: &TableVersion) -> Result<()> {
+        let open = self.open(table)?;
+        match self.culprit(&open, pinned).await? {
+            Some(path) => Err(error::damaged_log(table, path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads staged files whole and fails where one is not what was staged. `paths` are from the table's folder.
+    pub async fn check_staged(
+        &self,
+        table: &str,
+        paths: impl IntoIterator<Item = &String>,
+    ) -> Result<()> {
+        let open = self.open(table)?;
+        for path in paths {
+            content::check_stored(&self.store, &open.location(path)).await?;
+        }
+        Ok(())
+    }
+
+    /// The files of a version, not compared with anything.
+    pub(crate) async fn files_at(&self, table: &str, version: i64) -> Result<Arc<Vec<DataFile>>> {
         let open = self.open(table)?;
         let mut versions = open.versions.lock().await;
         versions.files_at(&open, version).await
+    }
+
+    /// Readers of a Delta log pass over a commit without a byte, as if it were not there.
+    async fn check_end(&self, open: &OpenTable, newest: i64) -> Result<()> {
+        let next = open.location(&entry_name(newest + 1));
+        match get_if_there(&self.store, &next).await? {
+            Some(commit) if commit.is_empty() => Err(error::damaged_log(&open.name, next)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was read, or the damaged object that is the reason why it was not.
+    async fn or_damage<T>(
+        &self,
+        open: &OpenTable,
+        pinned: &TableVersion,
+        read: Result<T>,
+    ) -> Result<T> {
+        let error = match read {
+            Ok(read) => return Ok(read),
+            Err(error) if error.kind() == ErrorKind::Damaged => return Err(error),
+            Err(error) => error,
+        };
+        match self.culprit(open, pinned).await {
+            Ok(Some(path)) => Err(error::damaged_log(&open.name, path).caused_by(error)),
+            Ok(None) | Err(_) => Err(error),
+        }
+    }
+
+    /// The error of a version that is not what the epoch pinned.
+    async fn blame(&self, open: &OpenTable, pinned: &TableVersion) -> Result<Error> {
+        Ok(match self.culprit(open, pinned).await? {
+            Some(path) => error::damaged_log(&open.name, path),
+            None => error::other_files(&open.name, pinned.version),
+        })
+    }
+
+    /// The damaged object of a Delta log.
+    async fn culprit(&self, open: &OpenTable, pinned: &TableVersion) -> Result<Option<Path>> {
+        match delta_log::damaged_object(&self.store, open, pinned).await? {
+            Some(path) => Ok(Some(path)),
+            None => delta_log::left_over_object(&self.store, open, pinned).await,
+        }
     }
 
     /// The table's newest version, read from the storage.
@@ -150,7 +250,7 @@ fn columns_of(spec: &TableSpec) -> Result<StructType> {
 }
 
 /// Adds to a table whose newest state is known the columns that the specification has at its end; returns its version.
-async fn fit_columns(open: &OpenTable, columns: &StructType) -> Result<i64> {
+async fn fit_columns(open: &OpenTable, columns: &StructType) -> Result<TableVersion> {
     let mut versions = open.versions.lock().await;
     let state = versions.known(open).await?.snapshot();
     let stored = state.map_err(error::delta(&open.name))?.schema();
@@ -158,10 +258,10 @@ async fn fit_columns(open: &OpenTable, columns: &StructType) -> Result<i64> {
     if !added.is_empty() {
         versions.add_columns(open, added).await?;
     }
-    let version = versions.version(open)?;
+    let pinned = versions.pinned(open).await?;
     drop(versions);
-    open.removals.lock().await.read_from(version);
-    Ok(version)
+    open.removals.lock().await.read_from(pinned.version);
+    Ok(pinned)
 }
 
 async fn exists(open: &OpenTable) -> Result<bool> {

@@ -20,7 +20,7 @@ use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::error;
-use super::files::{OpenTable, locations_of};
+use super::files::{OpenTable, entry_name, locations_of};
 use super::stage::staged_prefix;
 use super::tables::Tables;
 use crate::error::Result;
@@ -276,7 +276,7 @@ impl Removals {
         open: &OpenTable,
         version: i64,
     ) -> Result<Option<TimestampMs>> {
-        let entry = open.location(&format!("_delta_log/{version:020}.json"));
+        let entry = open.location(&entry_name(version));
         let found = match tables.store.get(&entry).await {
             Ok(found) => found,
             Err(StoreError::NotFound { .. }) => return Ok(None),
@@ -286,7 +286,7 @@ impl Removals {
         let bytes = found.bytes().await.map_err(store_failed(&entry))?;
         let number = version.unsigned_abs();
         let actions = deltalake::logstore::get_actions(number, &bytes);
-        for action in actions.map_err(error::delta(&open.name))? {
+        for action in actions.map_err(|_| error::damaged_log(&open.name, &entry))? {
             let Action::Remove(remove) = action else {
                 continue;
             };

@@ -26,6 +26,7 @@ pub(crate) async fn audit(
 ) -> anyhow::Result<AuditReport> {
     let reader = EpochReader::new(config)?;
     let (epoch, session) = reader.newest().await?;
+    reader.check_tables(&epoch).await?;
     let conservation = conservation::by_partition(&session).await?;
     let reference = reader.reference(&epoch).await?;
     let mut recomputed = recompute(config, &epoch, &session, reference).await?;

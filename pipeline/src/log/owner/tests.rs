@@ -1,4 +1,7 @@
-use super::super::faulty::{Fault, FaultyStore};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::super::faulty::{Fault, FaultyStore, unlucky};
 use super::*;
 use crate::error::{Error, ErrorKind};
 use crate::log::LogReader;
@@ -172,4 +175,27 @@ async fn a_checkpoint_that_the_store_does_not_take_is_no_error_and_comes_later()
     let (log, recovered) = claimed(&store, "b").await;
     assert!(recovered.checkpoint.is_some_and(|(at, _)| at.number == 3));
     assert!(recovered.records.is_empty() && !log.has_appended());
+}
+
+#[tokio::test]
+async fn f6_refused_and_unanswered_puts_leave_every_record_once() {
+    for seed in 0..20 {
+        println!("seed={seed}");
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let store = FaultyStore::new([]);
+        let mut expected = Vec::new();
+        for owner in ["a", "b", "c"] {
+            store.then(unlucky(&mut random));
+            let (mut log, recovered) = claimed(&store, owner).await;
+            assert_eq!(recovered.records, expected, "seed={seed} owner={owner}");
+            for n in 0..12 {
+                store.then(unlucky(&mut random));
+                let payload = text(&format!("{owner}{n}"));
+                let number = log.append(payload.clone()).await.unwrap();
+                expected.push((number, payload));
+            }
+        }
+        let (_, recovered) = claimed(&store, "last").await;
+        assert_eq!(recovered.records, expected, "seed={seed}");
+    }
 }

@@ -52,7 +52,7 @@ impl Publisher {
                 .and_then(|epoch| epoch.tables.get(&spec.full_name()));
             let version = match named {
                 // Made anew it would be empty, and what stood in it missing without a word.
-                Some(version) => tables.reopen(&spec, *version).await?,
+                Some(version) => tables.reopen(&spec, version).await?,
                 None => tables.ensure(&spec).await?,
             };
             versions.insert(spec.full_name(), version);
@@ -95,6 +95,13 @@ impl Publisher {
         if machine.is_rolling_forward() {
             let epoch = machine.checkpoint().state.epoch;
             OpenEpochFound { epoch }.report();
+            // Whatever befell them since they were staged: no commit names a file that is not whole.
+            for (table, paths) in &machine
+                .needs(log.claim_id().number, &BTreeMap::new())
+                .open_intent
+            {
+                tables.check_staged(table, paths).await?;
+            }
         }
         Ok(Self {
             machine,

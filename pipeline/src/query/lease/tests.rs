@@ -54,6 +54,26 @@ async fn a_lease_holds_the_versions_of_its_epoch_until_it_is_closed() {
 }
 
 #[tokio::test]
+async fn f4_a_damaged_lease_is_named_and_holds_no_other_versions() {
+    let store = store();
+    let epoch = epoch_record(41, [("metrics.sell_through", 7)]);
+    let lease = Lease::take(Arc::clone(&store), &epoch).await.unwrap();
+    let path = objects(&store).await[0].location.clone();
+    let whole = store.get(&path).await.unwrap().bytes().await.unwrap();
+    for at in 0..whole.len() {
+        let mut flipped = whole.to_vec();
+        flipped[at] ^= 1;
+        for bytes in [flipped, whole[..at].to_vec()] {
+            store.put(&path, bytes.into()).await.unwrap();
+            let error = leases(&store, wall::now()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{at}");
+            assert!(error.to_string().contains(path.as_ref()), "{error}");
+        }
+    }
+    lease.close().await;
+}
+
+#[tokio::test]
 async fn it_is_renewed_while_it_lives_and_through_errors() {
     let faulty = FaultyStore::new([]);
     let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());

@@ -2,11 +2,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use object_store::{ObjectStore, ObjectStoreExt};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 
 use super::super::TableSpec;
 use super::super::fixture::{JAN_5, rows, spec, tables};
 use super::*;
-use crate::log::faulty::{Fault, FaultyStore};
+use crate::log::faulty::{Fault, FaultyStore, unlucky};
 
 const TABLE: &str = "test.everything";
 
@@ -124,7 +126,7 @@ async fn commits_of_others_in_between_are_lived_with() {
         .await
         .unwrap();
     assert_eq!(version, 3);
-    assert_eq!(row_count(&tables, version).await, 3);
+    assert_eq!(row_count(&tables, version.version).await, 3);
 }
 
 #[tokio::test]
@@ -290,7 +292,7 @@ async fn a_table_without_partitions_works_alike() {
         )
         .await
         .unwrap();
-    let files = tables.files_at("test.flat", version).await.unwrap();
+    let files = tables.files_at("test.flat", version.version).await.unwrap();
     assert_eq!(
         (files.len(), files[0].rows, files[0].partition_values.len()),
         (1, 2, 0)
@@ -347,4 +349,51 @@ async fn changes_survive_the_intent_in_text_and_in_binary() {
         postcard::from_bytes::<TableChanges>(&binary).unwrap(),
         changes
     );
+}
+
+#[tokio::test]
+async fn f6_refused_and_unanswered_puts_leave_every_epoch_once() {
+    for seed in 0..4 {
+        println!("seed={seed}");
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let (store, mut tables) = faulty_tables().await;
+        let mut pinned = TableVersion::default();
+        for epoch in 1..=24 {
+            store.then(unlucky(&mut random));
+            let changes = staged(&tables, &[(JAN_5, &format!("c{epoch}"))], "1-1").await;
+            store.then(unlucky(&mut random));
+            pinned = tables.commit(TABLE, epoch, &changes).await.unwrap();
+            assert_eq!(pinned, epoch, "seed={seed}: an epoch is one version");
+            if epoch % 8 == 0 {
+                // Another process, which finds the epoch.
+                tables = Tables::new(Arc::new(store.clone()));
+                assert_eq!(tables.reopen(&spec(), &pinned).await.unwrap(), pinned);
+                assert_eq!(tables.commit(TABLE, epoch, &changes).await.unwrap(), pinned);
+            }
+        }
+        let heir = Tables::new(Arc::new(store.clone()));
+        let files = heir.pinned_files(TABLE, &pinned).await.unwrap();
+        assert_eq!(files.len(), 24, "seed={seed}");
+        heir.check_log(TABLE, &pinned).await.unwrap();
+        heir.check_staged(TABLE, files.iter().map(|file| &file.path))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn f6_a_refusal_of_an_own_commit_is_found_out() {
+    for fault in [Fault::ExistsAfterSuccess, Fault::ConditionAfterSuccess] {
+        let (store, tables) = faulty_tables().await;
+        let changes = staged(&tables, &[(JAN_5, "a")], "1").await;
+        store.then([fault]);
+        assert_eq!(
+            tables.commit(TABLE, 1, &changes).await.unwrap(),
+            1,
+            "{fault:?}"
+        );
+        assert_eq!(store.faults_left(), 0, "the commit met the fault");
+        assert_eq!(tables.newest_version(TABLE).await.unwrap(), 1);
+        assert_eq!(row_count(&tables, 1).await, 1);
+    }
 }

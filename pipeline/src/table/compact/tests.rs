@@ -163,11 +163,11 @@ async fn row_an_epoch(spec: &TableSpec, date_of: impl Fn(i32) -> i32) -> (usize,
             ..TableChanges::default()
         };
         if epoch % 8 == 0 {
-            changes.compactions = tables.compact(spec, version, "t").await.unwrap();
+            changes.compactions = tables.compact(spec, version.version, "t").await.unwrap();
         }
         version = tables.commit(&table, epoch.into(), &changes).await.unwrap();
         if epoch % 20 == 0 {
-            let files = tables.files_at(&table, version).await.unwrap();
+            let files = tables.files_at(&table, version.version).await.unwrap();
             fullest = fullest_partition(files.iter()).max(fullest);
             count = files.iter().map(|file| file.rows).sum();
         }

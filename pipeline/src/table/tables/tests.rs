@@ -22,15 +22,21 @@ async fn log_entry(store: &Arc<dyn ObjectStore>, version: i64) -> Vec<serde_json
 #[tokio::test]
 async fn a_table_that_an_epoch_names_is_not_made_anew() {
     let (_folder, store, tables) = tables();
-    let lost = tables.reopen(&spec(), 0).await.expect_err("missing");
+    let lost = tables
+        .reopen(&spec(), &TableVersion::numbered(0))
+        .await
+        .expect_err("missing");
     assert_eq!(lost.kind(), ErrorKind::Damaged);
     let listed = store.list(None).try_collect::<Vec<_>>().await.unwrap();
     assert_eq!(listed, []);
 
-    tables.ensure(&spec()).await.unwrap();
+    let made = tables.ensure(&spec()).await.unwrap();
     let restarted = Tables::new(Arc::clone(&store));
-    assert_eq!(restarted.reopen(&spec(), 0).await.unwrap(), 0);
-    let older = restarted.reopen(&spec(), 3).await.expect_err("older");
+    assert_eq!(restarted.reopen(&spec(), &made).await.unwrap(), made);
+    let older = restarted
+        .reopen(&spec(), &TableVersion::numbered(3))
+        .await
+        .expect_err("older");
     assert_eq!(older.kind(), ErrorKind::Damaged);
     assert!(older.to_string().contains("version=0"), "{older}");
 }

@@ -23,7 +23,7 @@ use crate::publisher::settings::PublisherSettings;
 use crate::round::{Metric, row_schema};
 use crate::shard::{DeadLetter, InputSeal, PartialAggregate, Seal, from_ipc, to_ipc};
 use crate::source::InputIdentity;
-use crate::table::{StagedFile, TableChanges};
+use crate::table::{StagedFile, TableChanges, TableVersion};
 use crate::time::fixture::{at, ms};
 use crate::time::{PartitionTime, TopicTime, Window, WindowKind, Zone, wall};
 
@@ -90,7 +90,10 @@ pub(super) fn parts() -> MachineParts {
         .map(|table| (format!("ops.{}", table.name), table.schema.clone()))
         .collect();
     schemas.insert("metrics.demand".to_owned(), metric().table);
-    let versions = schemas.keys().map(|table| (table.clone(), 0)).collect();
+    let versions = schemas
+        .keys()
+        .map(|table| (table.clone(), TableVersion::default()))
+        .collect();
     MachineParts {
         settings: PublisherSettings {
             zone: ZONE,
@@ -198,7 +201,8 @@ impl<'d> Life<'d> {
         let checkpoint = PublisherCheckpoint::default();
         let mut parts = parts();
         for (table, commits) in &durable.commits {
-            parts.versions.insert(table.clone(), commits.len() as i64);
+            let version = TableVersion::numbered(commits.len() as i64);
+            parts.versions.insert(table.clone(), version);
         }
         let mut machine = Machine::restore(parts, checkpoint, &durable.log, next, now).unwrap();
         machine.set_has_shards(true);
@@ -303,7 +307,7 @@ impl<'d> Life<'d> {
                         commits.insert(epoch, files.collect());
                     }
                     PublisherEvent::Committed {
-                        version: commits.len() as i64,
+                        version: TableVersion::numbered(commits.len() as i64),
                         table,
                     }
                 }
