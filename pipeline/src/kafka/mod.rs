@@ -2,12 +2,15 @@
 
 mod client;
 mod error;
+mod headers;
 mod producer;
 mod secret;
 mod sender;
 mod settings;
+mod tail;
 mod topic_partition;
 mod topics;
+mod transaction;
 
 pub use client::{end_offsets, partition_counts};
 pub use sender::RecordSender;
@@ -16,5 +19,8 @@ pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
 pub(crate) use error::{ErrorClass, classify, client_failed, setting};
-pub(crate) use producer::{KafkaProducer, not_delivered};
-pub(crate) use topics::ensure_topics;
+pub(crate) use headers::{Header, read_headers, write_headers};
+pub(crate) use producer::{KafkaProducer, is_refusal, is_too_large, not_delivered};
+pub(crate) use tail::greatest_at_ends;
+pub(crate) use topics::{ensure_topics, message_limits};
+pub(crate) use transaction::{TransactionFailed, TransactionalProducer};

@@ -54,9 +54,9 @@ impl Machine {
     pub(super) fn assemble(&mut self, rounds: Vec<RoundRows>, now: Now) -> Result<Draft> {
         let epoch = self.durable.state.epoch + 1;
         let mut rows = TableRows::default();
-        let (mut published, mut changes) = self.metric_rows(&rounds, epoch, now, &mut rows)?;
+        let (mut published, changes) = self.metric_rows(&rounds, epoch, now, &mut rows)?;
         let cells = rounds.into_iter().filter_map(|round| round.cells);
-        let mut records = self.dead_letter_records();
+        let mut records = self.dead_letter_records(epoch);
         let feed = self.feed_rows(
             cells.collect(),
             (epoch, now.wall_time),
@@ -65,7 +65,10 @@ impl Machine {
             &mut records,
         )?;
         // The intent will be the next record of this log: only its owner can extend it.
-        let alerts = alert::seal(OWN_ALERTS, self.next_record(), &mut changes);
+        let number = self.next_record();
+        let waiting = &mut self.durable.state.waiting_alerts;
+        waiting.extend(changes);
+        let alerts = alert::seal(OWN_ALERTS, number, waiting);
         self.alert_rows(&alerts, epoch, &mut rows)?;
         self.sealed_rows(epoch, &mut rows)?;
         self.epoch_rows(epoch, now.wall_time, &mut rows)?;
@@ -144,6 +147,9 @@ impl Machine {
         }
         transitions.extend(own.iter().cloned());
         let attempts = std::mem::take(&mut self.attempts);
+        let delivered = self.delivered;
+        let undelivered = &mut self.durable.state.undelivered;
+        undelivered.retain(|of, _| Some(*of) > delivered);
         let at = transitions
             .iter()
             .map(|transition| transition.change.transitioned_at);
@@ -295,7 +301,7 @@ impl Machine {
     }
 
     /// Rejected records for `<topic>.dlq`.
-    fn dead_letter_records(&self) -> Vec<SinkRecord> {
+    fn dead_letter_records(&self, epoch: i64) -> Vec<SinkRecord> {
         if !self.sends_records {
             return Vec::new();
         }
@@ -304,7 +310,9 @@ impl Machine {
             .collected()
             .iter()
             .flat_map(|sealed| &sealed.seal.dead_letters);
-        letters.map(dead_letter_record).collect()
+        letters
+            .map(|letter| dead_letter_record(letter, epoch))
+            .collect()
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) struct Machine {
     pub(super) attempts: Vec<DeliveryAttempt>,
     pub(super) attempts_cut: u64,
     /// Epoch up to which records are delivered.
-    delivered: Option<i64>,
+    pub(super) delivered: Option<i64>,
     caught_up: BTreeMap<u32, u64>,
     /// Live time as last sealed; files have none.
     live_time: Option<TimestampMs>,
@@ -291,10 +291,13 @@ impl Machine {
                     self.attempts_cut = number;
                 }
             }
-            PublisherEvent::Delivered { epoch } => {
+            PublisherEvent::Delivered { epoch, given_up } => {
+                // Until an intent says that the epoch has left, it is reported again after a crash; that intent has these rows.
+                let is_news = self.delivered < Some(epoch);
+                if is_news && self.durable.state.undelivered.contains_key(&epoch) {
+                    self.attempts.extend(given_up);
+                }
                 self.delivered = self.delivered.max(Some(epoch));
-                let undelivered = &mut self.durable.state.undelivered;
-                undelivered.retain(|of, _| *of > epoch);
             }
             PublisherEvent::Computed(rounds) => {
                 let draft = self.assemble(rounds, now)?;
@@ -372,7 +375,8 @@ impl Machine {
         for sealed in self.seals.take_held_back() {
             self.ingest(sealed);
         }
-        if self.has_due(now) || self.has_feed_days() {
+        let has_alerts = !self.durable.state.waiting_alerts.is_empty();
+        if self.has_due(now) || self.has_feed_days() || has_alerts {
             self.schedule.publish_now(now.monotonic);
         }
     }
@@ -423,6 +427,7 @@ impl Machine {
         let last = self.durable.last.as_ref();
         !self.attempts.is_empty()
             || self.has_feed_days()
+            || !state.waiting_alerts.is_empty()
             || !state.reference.is_empty() && self.has_unlisted_rules()
             || state.drained_to != last.and_then(|last| last.drained_to)
             || self

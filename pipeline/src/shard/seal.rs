@@ -21,7 +21,7 @@ use crate::kafka::TopicPartition;
 use crate::time::{Day, Window};
 
 /// Version of this layout; it stands in the frame of each record.
-pub const SEAL_LAYOUT: u16 = 3;
+pub const SEAL_LAYOUT: u16 = 4;
 
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
@@ -100,7 +100,7 @@ pub struct DeadLetter {
     pub path: String,
     pub value: Option<Bytes>,
     pub key: Option<Bytes>,
-    pub headers: Vec<(String, Option<Bytes>)>,
+    pub headers: Vec<(Bytes, Option<Bytes>)>,
 }
 
 /// A valid event that came after its limit (K6).
@@ -146,6 +146,8 @@ pub struct ShardCheckpoint {
     pub delay: Option<DurationMs>,
     pub drained_to: Option<TimestampMs>,
     pub reference: String,
+    /// Alerts that no seal had room for yet ([`MAX_PER_SEAL`](crate::alert::MAX_PER_SEAL)); those of the next seals come first.
+    pub alerts: Vec<AlertChange>,
     pub state: Bytes,
 }
 

@@ -114,6 +114,11 @@ impl OwnLog {
         }
     }
 
+    /// A name that nobody else has.
+    pub(super) fn random_name(&self) -> String {
+        format!("{:016x}", self.log.claim_id().nonce as u64)
+    }
+
     /// How long ago this owner last appended; claiming counts.
     pub(super) fn since_append(&self) -> Duration {
         wall::monotonic().duration_since(self.appended_at)
