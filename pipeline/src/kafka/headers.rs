@@ -16,7 +16,7 @@ use rdkafka::message::{BorrowedHeaders, OwnedHeaders};
 use rdkafka::types::RDKafkaRespErr;
 
 /// Name and value of a header; a value may be null.
-pub(crate) type Header = (Bytes, Option<Bytes>);
+pub type Header = (Bytes, Option<Bytes>);
 
 /// Copies the headers of a record, in their order.
 pub(crate) fn read_headers(headers: &BorrowedHeaders) -> Vec<Header> {
@@ -44,7 +44,7 @@ pub(crate) fn read_headers(headers: &BorrowedHeaders) -> Vec<Header> {
 }
 
 /// Headers to be sent, in this order.
-pub(crate) fn write_headers(headers: &[Header]) -> OwnedHeaders {
+pub fn write_headers(headers: &[Header]) -> OwnedHeaders {
     let written = OwnedHeaders::new_with_capacity(headers.len());
     let list = native(written.as_borrowed()).cast_mut();
     for (name, value) in headers {

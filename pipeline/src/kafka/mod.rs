@@ -13,13 +13,14 @@ mod topics;
 mod transaction;
 
 pub use client::{end_offsets, partition_counts};
+pub use headers::{Header, write_headers};
 pub use sender::RecordSender;
 pub use settings::{KEPT_BYTES, KafkaSettings};
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
 pub(crate) use error::{ErrorClass, classify, client_failed, setting};
-pub(crate) use headers::{Header, read_headers, write_headers};
+pub(crate) use headers::read_headers;
 pub(crate) use producer::{KafkaProducer, is_refusal, is_too_large, not_delivered};
 pub(crate) use tail::greatest_at_ends;
 pub(crate) use topics::{ensure_topics, message_limits};
