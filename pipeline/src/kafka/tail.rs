@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+use super::client::{Events, KafkaConsumer};
 use super::error;
 use super::headers::{Header, read_headers};
 use super::topic_partition::TopicPartition;
@@ -18,7 +19,7 @@ const FIRST_LOOK: i64 = 2_000;
 /// up to this.
 const LAST_LOOK: i64 = 1_000_000;
 /// How long one answer may take.
-const TIME_OUT: Duration = Duration::from_secs(30);
+const TIME_OUT: Duration = Duration::from_secs(10);
 const SLICE: Duration = Duration::from_millis(200);
 
 /// The greatest of what `find` finds in the headers of the last records of these topics.
@@ -40,10 +41,12 @@ pub(crate) fn greatest_at_ends<'a, T: Ord>(
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "earliest")
         .set("allow.auto.create.topics", "false");
-    let consumer = |isolation: &str| -> Result<BaseConsumer> {
+    let consumer = |isolation: &str| -> Result<KafkaConsumer> {
         let mut config = config.clone();
         config.set("isolation.level", isolation);
-        config.create().map_err(error::creation)
+        config
+            .create_with_context(Events::default())
+            .map_err(error::creation)
     };
     let (committed, uncommitted) = (consumer("read_committed")?, consumer("read_uncommitted")?);
     let mut greatest = None;
@@ -65,13 +68,13 @@ pub(crate) fn greatest_at_ends<'a, T: Ord>(
 
 /// First and end offset of a partition, once no transaction is open in it.
 fn decided_bounds(
-    committed: &BaseConsumer,
-    uncommitted: &BaseConsumer,
+    committed: &KafkaConsumer,
+    uncommitted: &KafkaConsumer,
     input: &TopicPartition,
 ) -> Result<(i64, i64)> {
     let began = wall::monotonic();
     loop {
-        let bounds = |consumer: &BaseConsumer| {
+        let bounds = |consumer: &KafkaConsumer| {
             let answer = consumer.fetch_watermarks(&input.topic, input.partition, TIME_OUT);
             answer.map_err(|source| failed(input, source))
         };
@@ -92,7 +95,7 @@ fn decided_bounds(
 }
 
 fn greatest_in<T: Ord>(
-    consumer: &BaseConsumer,
+    consumer: &KafkaConsumer,
     input: &TopicPartition,
     (low, end): (i64, i64),
     find: impl Fn(&[Header]) -> Option<T>,
@@ -120,7 +123,7 @@ fn greatest_in<T: Ord>(
 
 /// Shows the records from an offset to the end.
 fn read_from(
-    consumer: &BaseConsumer,
+    consumer: &KafkaConsumer,
     input: &TopicPartition,
     offset: i64,
     mut show: impl FnMut(&BorrowedMessage<'_>),

@@ -237,8 +237,13 @@ impl Machine {
         Ok(self.durable.grid.change(days))
     }
 
+    /// Whether the last epoch had no room for everything: days of the feed, or alerts.
+    pub(super) fn has_rest(&self) -> bool {
+        self.has_feed_days() || !self.durable.state.waiting_alerts.is_empty()
+    }
+
     /// Whether the feed has days to send.
-    pub(super) fn has_feed_days(&self) -> bool {
+    fn has_feed_days(&self) -> bool {
         let grid = &self.durable.grid;
         grid.is_dirty() || self.next_complete_day() > grid.last_complete()
     }

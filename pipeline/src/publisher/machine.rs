@@ -292,9 +292,9 @@ impl Machine {
                 }
             }
             PublisherEvent::Delivered { epoch, given_up } => {
-                // Until an intent says that the epoch has left, it is reported again after a crash; that intent has these rows.
-                let is_news = self.delivered < Some(epoch);
-                if is_news && self.durable.state.undelivered.contains_key(&epoch) {
+                // The intent that says that the epoch has left has these rows; until then it is reported again after a crash.
+                let undelivered = &self.durable.state.undelivered;
+                if self.delivered < Some(epoch) && undelivered.contains_key(&epoch) {
                     self.attempts.extend(given_up);
                 }
                 self.delivered = self.delivered.max(Some(epoch));
@@ -375,8 +375,7 @@ impl Machine {
         for sealed in self.seals.take_held_back() {
             self.ingest(sealed);
         }
-        let has_alerts = !self.durable.state.waiting_alerts.is_empty();
-        if self.has_due(now) || self.has_feed_days() || has_alerts {
+        if self.has_due(now) || self.has_rest() {
             self.schedule.publish_now(now.monotonic);
         }
     }
@@ -426,8 +425,7 @@ impl Machine {
         let state = &self.durable.state;
         let last = self.durable.last.as_ref();
         !self.attempts.is_empty()
-            || self.has_feed_days()
-            || !state.waiting_alerts.is_empty()
+            || self.has_rest()
             || !state.reference.is_empty() && self.has_unlisted_rules()
             || state.drained_to != last.and_then(|last| last.drained_to)
             || self

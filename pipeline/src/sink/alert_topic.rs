@@ -154,11 +154,17 @@ mod tests {
             let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
             cluster.request_errors(RDKafkaApiKey::Produce, &vec![refusal; times]);
         };
+        // The body without its events has to be the shorter one.
+        let long = |number| {
+            let mut long = transition(number);
+            long.change.evidence = (0..50).map(|n| format!("event-{n}").into()).collect();
+            long
+        };
         refuse(1);
-        let answer = topic.send(&transition(7), at(0)).await;
+        let answer = topic.send(&long(7), at(0)).await;
         assert_eq!(answer, SendResult::Accepted { status: None });
         refuse(2);
-        let answer = topic.send(&transition(8), at(0)).await;
+        let answer = topic.send(&long(8), at(0)).await;
         let SendResult::Undeliverable { error } = answer else {
             panic!("{answer:?}");
         };

@@ -55,9 +55,10 @@ impl SinkRecord {
         own: impl IntoIterator<Item = (&'h str, String)>,
     ) -> Vec<(Bytes, Option<Bytes>)> {
         let renamed = foreign.into_iter().map(|(name, value)| {
-            let name = match is_own(name) {
-                true => [RENAMED_PREFIX, name].concat().into(),
-                false => name.clone(),
+            let name = if is_own(name) {
+                [RENAMED_PREFIX, name].concat().into()
+            } else {
+                name.clone()
             };
             (name, value.clone())
         });
@@ -76,8 +77,8 @@ impl SinkRecord {
 
     /// The record as far as `limit` bytes hold it; `None` where they do not and nothing may be cut, or too little can be.
     ///
-    /// The value's first half of the room is its own, a quarter is the key's, and foreign headers take what is left: of them the
-    /// largest are left out first. Then the value is cut to a prefix that fills the record, then the key.
+    /// Half of the room is kept for the value and a quarter for the key, as far as they need it. Foreign headers take what is left: of
+    /// them the largest are left out first. Then the value is cut to a prefix that fills the record, then the key.
     pub(super) fn fitted(&self, limit: usize) -> Option<Cow<'_, Self>> {
         if self.size() <= limit {
             return Some(Cow::Borrowed(self));
