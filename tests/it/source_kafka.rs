@@ -77,10 +77,7 @@ fn hands_over_all_of_a_record() {
     assert_eq!(full.timestamp_kind, TimestampKind::CreateTime);
     assert_eq!(
         full.headers,
-        [
-            ("trace".to_owned(), Some("1".into())),
-            ("none".to_owned(), None)
-        ]
+        [("trace".into(), Some("1".into())), ("none".into(), None)]
     );
     assert_eq!(
         (&tombstone.key, &tombstone.payload, tombstone.payload_len),

@@ -125,10 +125,24 @@ pub fn seal(log: &str, number: u64, changes: &mut Vec<AlertChange>) -> Vec<Trans
         .collect()
 }
 
+/// Event ids that a body lists; all of them stand in `ops.alerts`. A case may have any number of events.
+const EVIDENCE_LISTED: usize = 100;
+
 impl Transition {
     /// The CloudEvents 1.0 JSON body (contract 6) in the name of `source`; the same bytes for the same transition.
     pub fn cloud_event(&self, source: &str) -> Result<Vec<u8>, serde_json::Error> {
+        self.body(source, EVIDENCE_LISTED)
+    }
+
+    /// The body without the list of events, for a receiver that does not take it as it is.
+    pub fn shortest_cloud_event(&self, source: &str) -> Result<Vec<u8>, serde_json::Error> {
+        self.body(source, 0)
+    }
+
+    fn body(&self, source: &str, listed: usize) -> Result<Vec<u8>, serde_json::Error> {
         let change = &self.change;
+        let all = change.evidence.len();
+        let listed = listed.min(all);
         let (window_start, window_end, deadline) = match change.about {
             AlertScope::Window { start, end } => (Some(start), Some(end), None),
             AlertScope::Deadline { at } => (None, None, Some(at)),
@@ -154,7 +168,8 @@ impl Transition {
                 window_end,
                 deadline,
                 first_fired_at: change.first_fired_at,
-                evidence: &change.evidence,
+                evidence: &change.evidence[..listed],
+                evidence_n: (listed < all).then_some(all),
                 owner_role: &change.owner_role,
                 escalation_role: &change.escalation_role,
                 seal: &self.seal,
@@ -203,6 +218,9 @@ struct AlertData<'a> {
     deadline: Option<TimestampMs>,
     first_fired_at: TimestampMs,
     evidence: &'a [Arc<str>],
+    /// Of all events, where not all are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence_n: Option<usize>,
     owner_role: &'a str,
     escalation_role: &'a str,
     seal: &'a str,
@@ -298,6 +316,24 @@ pub(crate) mod tests {
                 }
             })
         );
+    }
+
+    #[test]
+    fn a_long_list_of_events_is_cut_and_counted() {
+        let mut long = transition(7);
+        long.change.evidence = (0..1_000).map(|n| format!("e{n}").into()).collect();
+        let evidence = |body: Vec<u8>| {
+            let data = serde_json::from_slice::<serde_json::Value>(&body).unwrap()["data"].take();
+            let listed = data["evidence"].as_array().unwrap().len();
+            (listed, data["evidence_n"].as_u64())
+        };
+        let body = long.cloud_event("x").unwrap();
+        assert_eq!(evidence(body), (EVIDENCE_LISTED, Some(1_000)));
+        let body = long.shortest_cloud_event("x").unwrap();
+        assert_eq!(evidence(body), (0, Some(1_000)));
+        long.change.evidence.truncate(EVIDENCE_LISTED);
+        let body = long.cloud_event("x").unwrap();
+        assert_eq!(evidence(body), (EVIDENCE_LISTED, None));
     }
 
     #[test]

@@ -3,15 +3,19 @@
 mod client;
 mod describe;
 mod error;
+mod headers;
 mod producer;
 mod secret;
 mod sender;
 mod settings;
+mod tail;
 mod topic_id;
 mod topic_partition;
 mod topics;
+mod transaction;
 
 pub use client::{end_offsets, partition_counts};
+pub use headers::{Header, write_headers};
 pub use sender::RecordSender;
 pub use settings::{KEPT_BYTES, KafkaSettings};
 pub use topic_id::TopicId;
@@ -22,5 +26,8 @@ pub(crate) use describe::{TopicDescription, describe_topics};
 pub(crate) use error::{
     ErrorClass, classify, client_failed, deleted_topic, is_missing_topic, setting,
 };
-pub(crate) use producer::{KafkaProducer, not_delivered};
-pub(crate) use topics::ensure_topics;
+pub(crate) use headers::read_headers;
+pub(crate) use producer::{KafkaProducer, is_refusal, is_too_large, not_delivered};
+pub(crate) use tail::greatest_at_ends;
+pub(crate) use topics::{ensure_topics, message_limits};
+pub(crate) use transaction::{TransactionFailed, TransactionalProducer};

@@ -45,7 +45,7 @@ pub(super) fn producer_config<'a>(
 
 /// Takes what the client says about itself: what it means for us is said by the record that does not arrive.
 #[derive(Clone, Copy, Default)]
-struct ProducerEvents;
+pub(super) struct ProducerEvents;
 
 impl ClientContext for ProducerEvents {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -127,10 +127,27 @@ impl KafkaProducer {
     }
 }
 
-fn create(config: &ClientConfig) -> Result<FutureProducer<ProducerEvents>> {
+/// Sets up a producer; no broker is asked.
+pub(super) fn create(config: &ClientConfig) -> Result<FutureProducer<ProducerEvents>> {
     config
         .create_with_context(ProducerEvents)
         .map_err(error::creation)
+}
+
+/// Whether a record was refused for its size.
+pub(crate) fn is_too_large(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge)
+    )
+}
+
+/// Whether a record, or one of its batch, was refused for what it is: the same again is refused again.
+pub(crate) fn is_refusal(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    is_too_large(error) || matches!(code, Some(Code::InvalidRecord | Code::InvalidTimestamp))
 }
 
 /// What it means that a record did not arrive in `topic`.
@@ -140,13 +157,11 @@ fn create(config: &ClientConfig) -> Result<FutureProducer<ProducerEvents>> {
 pub(crate) fn not_delivered(topic: &str, source: KafkaError) -> Error {
     use RDKafkaErrorCode as Code;
     let (kind, advice) = match source.rdkafka_error_code() {
-        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge) => {
-            (
-                ErrorKind::Configuration,
-                ": it is larger than the topic takes; raise max.message.bytes there",
-            )
-        }
-        Some(Code::InvalidRecord) => (
+        _ if is_too_large(&source) => (
+            ErrorKind::Configuration,
+            ": it is larger than the topic takes; raise max.message.bytes there",
+        ),
+        _ if is_refusal(&source) => (
             ErrorKind::Configuration,
             ": the topic's settings do not allow it (a compacted topic takes no record without a key)",
         ),
@@ -193,7 +208,11 @@ mod tests {
     fn only_what_a_record_brings_about_is_not_worth_another_try() {
         use RDKafkaErrorCode as Code;
         let kind = |code| not_delivered("t", KafkaError::MessageProduction(code)).kind();
-        for code in [Code::MessageSizeTooLarge, Code::InvalidRecord] {
+        for code in [
+            Code::MessageSizeTooLarge,
+            Code::InvalidRecord,
+            Code::InvalidTimestamp,
+        ] {
             assert_eq!(kind(code), ErrorKind::Configuration, "{code:?}");
         }
         for code in [

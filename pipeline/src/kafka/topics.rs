@@ -1,9 +1,12 @@
 //! Topics that are written to: made, or found to be there.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResourceResult, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -43,6 +46,29 @@ pub(crate) async fn ensure_topics<'a>(
         }
     }
     Ok(())
+}
+
+/// `max.message.bytes` of each topic, as the brokers have it now. A topic is left out where they do not say: it is missing, or our
+/// user may not see its settings.
+pub(crate) async fn message_limits<'a>(
+    properties: impl Iterator<Item = (&'a str, &'a str)>,
+    topics: &[String],
+) -> Result<BTreeMap<String, usize>> {
+    let admin = admin(properties)?;
+    let wanted: Vec<ResourceSpecifier<'_>> = topics
+        .iter()
+        .map(|topic| ResourceSpecifier::Topic(topic))
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(TIME_OUT));
+    let Ok(answers) = admin.describe_configs(&wanted, &options).await else {
+        return Ok(BTreeMap::new());
+    };
+    // Answers come in the order of the questions.
+    let limit = |(topic, answer): (&String, &ConfigResourceResult)| {
+        let entry = answer.as_ref().ok()?.get("max.message.bytes")?;
+        Some((topic.clone(), entry.value.as_ref()?.parse().ok()?))
+    };
+    Ok(topics.iter().zip(&answers).filter_map(limit).collect())
 }
 
 fn admin<'a>(

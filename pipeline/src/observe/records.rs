@@ -39,7 +39,9 @@ impl RecordsResumed {
 /// A record is given up. Its key and value are not shown.
 pub(crate) struct RecordRefused<'a> {
     pub epoch: Option<i64>,
-    pub topic: Option<&'a str>,
+    pub topic: &'a str,
+    /// Where it came from, or its number.
+    pub place: &'a str,
     /// In the epoch's file.
     pub position: usize,
     pub error: &'a Error,
@@ -50,6 +52,7 @@ impl RecordRefused<'_> {
         let Self {
             epoch,
             topic,
+            place,
             position,
             error,
         } = self;
@@ -57,6 +60,7 @@ impl RecordRefused<'_> {
             target: "pipeline::sink::record_delivery",
             epoch,
             topic,
+            place,
             position,
             %error,
             cause = cause(error),

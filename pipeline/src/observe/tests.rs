@@ -95,7 +95,8 @@ fn an_error_is_shown_with_what_caused_it() {
         || {
             RecordRefused {
                 epoch: Some(4),
-                topic: Some("demand.v1"),
+                topic: "demand.v1",
+                place: "demand.v1/17",
                 position: 2,
                 error: &away(),
             }
@@ -107,6 +108,7 @@ fn an_error_is_shown_with_what_caused_it() {
             "message": "a record was refused for good and is skipped",
             "epoch": 4,
             "topic": "demand.v1",
+            "place": "demand.v1/17",
             "position": 2,
             "error": "a record did not arrive",
             "cause": "connection refused",

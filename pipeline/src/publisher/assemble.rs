@@ -53,9 +53,9 @@ impl Machine {
     pub(super) fn assemble(&mut self, rounds: Vec<RoundRows>, now: Now) -> Result<Draft> {
         let epoch = self.durable.state.epoch + 1;
         let mut rows = TableRows::default();
-        let (mut published, mut changes) = self.metric_rows(&rounds, epoch, now, &mut rows)?;
+        let (mut published, changes) = self.metric_rows(&rounds, epoch, now, &mut rows)?;
         let cells = rounds.into_iter().filter_map(|round| round.cells);
-        let mut records = self.dead_letter_records();
+        let mut records = self.dead_letter_records(epoch);
         let feed = self.feed_rows(
             cells.collect(),
             (epoch, now.wall_time),
@@ -64,7 +64,10 @@ impl Machine {
             &mut records,
         )?;
         // The intent will be the next record of this log: only its owner can extend it.
-        let alerts = alert::seal(OWN_ALERTS, self.next_record(), &mut changes);
+        let number = self.next_record();
+        let waiting = &mut self.durable.state.waiting_alerts;
+        waiting.extend(changes);
+        let alerts = alert::seal(OWN_ALERTS, number, waiting);
         self.alert_rows(&alerts, epoch, &mut rows)?;
         self.sealed_rows(epoch, &mut rows)?;
         self.epoch_rows(epoch, now.wall_time, &mut rows)?;
@@ -137,6 +140,9 @@ impl Machine {
         }
         transitions.extend(own.iter().cloned());
         let attempts = std::mem::take(&mut self.attempts);
+        let delivered = self.delivered;
+        let undelivered = &mut self.durable.state.undelivered;
+        undelivered.retain(|of, _| Some(*of) > delivered);
         let at = transitions
             .iter()
             .map(|transition| transition.change.transitioned_at);
@@ -225,8 +231,13 @@ impl Machine {
         Ok(self.durable.grid.change(days))
     }
 
+    /// Whether the last epoch had no room for everything: days of the feed, or alerts.
+    pub(super) fn has_rest(&self) -> bool {
+        self.has_feed_days() || !self.durable.state.waiting_alerts.is_empty()
+    }
+
     /// Whether the feed has days to send.
-    pub(super) fn has_feed_days(&self) -> bool {
+    fn has_feed_days(&self) -> bool {
         let grid = &self.durable.grid;
         let is_sending = self.feed.as_ref().is_some_and(|feed| feed.is_on) && !self.leaves_feed;
         is_sending && (grid.has_pending() || self.next_complete_day() > grid.last_complete())
@@ -296,7 +307,7 @@ impl Machine {
     }
 
     /// Rejected records for `<topic>.dlq`.
-    fn dead_letter_records(&self) -> Vec<SinkRecord> {
+    fn dead_letter_records(&self, epoch: i64) -> Vec<SinkRecord> {
         if !self.sends_records {
             return Vec::new();
         }
@@ -305,7 +316,9 @@ impl Machine {
             .collected()
             .iter()
             .flat_map(|sealed| &sealed.seal.dead_letters);
-        letters.map(dead_letter_record).collect()
+        letters
+            .map(|letter| dead_letter_record(letter, epoch))
+            .collect()
     }
 }
 

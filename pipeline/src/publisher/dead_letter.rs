@@ -8,27 +8,31 @@ pub fn dead_letter_topic(topic: &str) -> String {
     format!("{topic}.dlq")
 }
 
-/// The raw record, with reason and place in the headers; `vitrine-timestamp` is in ms, as Kafka has it.
-pub(super) fn dead_letter_record(letter: &DeadLetter) -> SinkRecord {
-    let mut headers = letter.headers.clone();
-    let mut add = |name: &str, value: String| {
-        headers.push((format!("vitrine-{name}"), Some(value.into())));
-    };
-    add("reason", letter.reason.as_str().to_owned());
-    add("path", letter.path.clone());
-    add("topic", letter.input.topic.clone());
-    add("partition", letter.input.partition.to_string());
-    add("offset", letter.offset.to_string());
-    if let Some(timestamp) = letter.timestamp {
-        add("timestamp", timestamp.as_ms().to_string());
-    }
+/// Bytes of the path that a header holds; the whole stands in the table. Names of fields are whatever a producer writes.
+const PATH_BYTES: usize = 512;
+
+/// The raw record, with reason, place and epoch in the headers; `vitrine-timestamp` is in ms, as Kafka has it.
+pub(super) fn dead_letter_record(letter: &DeadLetter, epoch: i64) -> SinkRecord {
+    let path = &letter.path[..letter.path.floor_char_boundary(PATH_BYTES)];
+    let timestamp = letter.timestamp.map(|at| at.as_ms().to_string());
+    let own = [
+        ("reason", letter.reason.as_str().to_owned()),
+        ("path", path.to_owned()),
+        ("topic", letter.input.topic.clone()),
+        ("partition", letter.input.partition.to_string()),
+        ("offset", letter.offset.to_string()),
+        ("epoch", epoch.to_string()),
+    ];
+    let own = own
+        .into_iter()
+        .chain(timestamp.map(|timestamp| ("timestamp", timestamp)));
     SinkRecord {
         topic: dead_letter_topic(&letter.input.topic),
         key: letter.key.clone(),
         value: letter.value.clone(),
-        headers,
+        headers: SinkRecord::with_own_headers(&letter.headers, own),
+        may_be_cut: true,
     }
-    .fitting()
 }
 
 #[cfg(test)]
@@ -42,7 +46,7 @@ mod tests {
 
     #[test]
     fn headers_say_why_and_from_where() {
-        let record = dead_letter_record(&DeadLetter {
+        let letter = DeadLetter {
             input: TopicPartition::new("orders.v1", 3),
             offset: 42,
             timestamp: Some(at(1_767_661_200_000)),
@@ -50,15 +54,19 @@ mod tests {
             path: "lines[0].qty".to_owned(),
             value: Some("{}".into()),
             key: Some("C1".into()),
-            headers: vec![("trace".to_owned(), Some("t-1".into()))],
-        });
+            headers: vec![
+                ("trace".into(), Some("t-1".into())),
+                ("vitrine-offset".into(), Some("7".into())),
+            ],
+        };
+        let record = dead_letter_record(&letter, 9);
         assert_eq!(record.topic, "orders.v1.dlq");
         let headers: Vec<_> = record
             .headers
             .iter()
             .map(|(name, value)| {
                 (
-                    name.as_str(),
+                    str::from_utf8(name).unwrap(),
                     str::from_utf8(value.as_ref().unwrap()).unwrap(),
                 )
             })
@@ -67,13 +75,26 @@ mod tests {
             headers,
             [
                 ("trace", "t-1"),
+                ("original-vitrine-offset", "7"),
                 ("vitrine-reason", "bad_value"),
                 ("vitrine-path", "lines[0].qty"),
                 ("vitrine-topic", "orders.v1"),
                 ("vitrine-partition", "3"),
                 ("vitrine-offset", "42"),
+                ("vitrine-epoch", "9"),
                 ("vitrine-timestamp", "1767661200000"),
             ]
         );
+        let long = DeadLetter {
+            path: "字".repeat(1_000),
+            ..letter
+        };
+        let record = dead_letter_record(&long, 9);
+        let path = record
+            .headers
+            .iter()
+            .find(|(name, _)| name == "vitrine-path");
+        let (_, path) = path.unwrap();
+        assert_eq!(path.as_ref().unwrap(), "字".repeat(170).as_str());
     }
 }

@@ -258,9 +258,9 @@ impl Publisher {
             SinkEvent::Attempted { number, attempts } => self
                 .machine
                 .apply(PublisherEvent::Attempted { number, attempts }, read_now()),
-            SinkEvent::Delivered { epoch } => self
+            SinkEvent::Delivered { epoch, given_up } => self
                 .machine
-                .apply(PublisherEvent::Delivered { epoch }, read_now()),
+                .apply(PublisherEvent::Delivered { epoch, given_up }, read_now()),
             SinkEvent::Ended(error) => Err(error),
         }
     }

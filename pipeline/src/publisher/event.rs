@@ -71,6 +71,8 @@ pub(super) enum PublisherEvent {
     /// Records of all epochs up to this one are delivered.
     Delivered {
         epoch: i64,
+        /// Rows of `ops.deliveries` of those that were given up.
+        given_up: Vec<DeliveryAttempt>,
     },
     Computed(Vec<RoundRows>),
     Staged {

@@ -64,7 +64,7 @@ pub(super) struct Machine {
     pub(super) attempts: Vec<DeliveryAttempt>,
     pub(super) attempts_cut: u64,
     /// Epoch up to which records are delivered.
-    delivered: Option<i64>,
+    pub(super) delivered: Option<i64>,
     caught_up: BTreeMap<u32, u64>,
     /// Live time as last sealed; files have none.
     live_time: Option<TimestampMs>,
@@ -300,10 +300,13 @@ impl Machine {
                     self.attempts_cut = number;
                 }
             }
-            PublisherEvent::Delivered { epoch } => {
+            PublisherEvent::Delivered { epoch, given_up } => {
+                // The intent that says that the epoch has left has these rows; until then it is reported again after a crash.
+                let undelivered = &self.durable.state.undelivered;
+                if self.delivered < Some(epoch) && undelivered.contains_key(&epoch) {
+                    self.attempts.extend(given_up);
+                }
                 self.delivered = self.delivered.max(Some(epoch));
-                let undelivered = &mut self.durable.state.undelivered;
-                undelivered.retain(|of, _| *of > epoch);
             }
             PublisherEvent::Computed(rounds) => {
                 let draft = self.assemble(rounds, now)?;
@@ -381,7 +384,7 @@ impl Machine {
         for sealed in self.seals.take_held_back() {
             self.ingest(sealed);
         }
-        if self.has_due(now) || self.has_feed_days() {
+        if self.has_due(now) || self.has_rest() {
             self.schedule.publish_now(now.monotonic);
         }
     }
@@ -434,7 +437,7 @@ impl Machine {
         let state = &self.durable.state;
         let last = self.durable.last.as_ref();
         !self.attempts.is_empty()
-            || self.has_feed_days()
+            || self.has_rest()
             || !state.reference.is_empty() && self.has_unlisted_rules()
             || state.drained_to != last.and_then(|last| last.drained_to)
             || self

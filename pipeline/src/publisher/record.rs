@@ -14,7 +14,7 @@ use super::feed::{FeedChange, FeedGrid};
 use super::identity::StorageIdentity;
 use super::plan::{Planner, RoundKey};
 use super::settings::RunSummary;
-use crate::alert::Transition;
+use crate::alert::{AlertChange, Transition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
@@ -70,6 +70,8 @@ pub(super) struct PublisherState {
     pub rules_listed: BTreeSet<(String, u32)>,
     /// Rules over metric rows, in the order of loading.
     pub rules: Vec<Vec<u8>>,
+    /// Alerts of those rules that no intent could number yet ([`MAX_PER_SEAL`](crate::alert::MAX_PER_SEAL)); they go first.
+    pub waiting_alerts: Vec<AlertChange>,
     /// Epoch → staged records (feed, dead letters) of which the sink had not said that they are delivered.
     pub undelivered: BTreeMap<i64, RecordFile>,
     /// Last record of the alert sink's log whose attempts are in `ops.deliveries`.

@@ -169,7 +169,9 @@ pub(super) struct ConservationRow {
 
 #[derive(Serialize)]
 pub(super) struct HeaderRow {
+    /// Bytes that are not UTF-8 are replaced here; then `name_bytes` has them.
     name: String,
+    name_bytes: Option<String>,
     value: Option<String>,
 }
 
@@ -212,7 +214,8 @@ impl DeadLetterRow {
                 .headers
                 .iter()
                 .map(|(name, value)| HeaderRow {
-                    name: name.clone(),
+                    name: String::from_utf8_lossy(name).into_owned(),
+                    name_bytes: str::from_utf8(name).is_err().then(|| hex::encode(name)),
                     value: value.as_ref().map(hex::encode),
                 })
                 .collect(),

@@ -57,7 +57,7 @@ impl<R: ReferenceState> Shard<R> {
         let mut has_reported_caught_up = false;
         loop {
             if self.receives_stop(channels, is_busy)? {
-                if self.machine.has_unsealed() {
+                while self.machine.has_unsealed() {
                     self.seal(channels)?;
                 }
                 return self.write_checkpoint();
@@ -75,7 +75,10 @@ impl<R: ReferenceState> Shard<R> {
             }
             if self.machine.is_seal_due(wall::monotonic()) {
                 self.seal(channels)?;
-                if !has_reported_caught_up && self.machine.has_reached_stop_offsets() {
+                if !has_reported_caught_up
+                    && self.machine.has_reached_stop_offsets()
+                    && !self.machine.has_waiting_alerts()
+                {
                     has_reported_caught_up = true;
                     // The publisher has ended if nobody listens; the next command says so.
                     let _ = channels.reports.send(ShardReport::CaughtUp {

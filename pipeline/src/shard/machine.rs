@@ -10,7 +10,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use schemas::time::TimestampMs;
 
 use super::batch::MicroBatch;
@@ -162,7 +161,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         let has_reached = |stop: i64| record.offset + 1 >= stop;
         input.has_reached_stop_offset |= input.stop_offset.is_some_and(has_reached);
         self.batch.changes += 1;
-        self.batch.bytes += record.payload.as_ref().map_or(0, Bytes::len);
+        self.batch.bytes += record.held_bytes();
         let verdict = input.judge.judge(record);
         let limit = input.judge.time().limit().unwrap_or(TimestampMs::MIN);
         self.circuit.count(match &verdict {
@@ -210,7 +209,12 @@ impl<R: ReferenceState> ShardMachine<R> {
     }
 
     pub(super) fn has_unsealed(&self) -> bool {
-        !self.batch.is_empty()
+        !self.batch.is_empty() || self.has_waiting_alerts()
+    }
+
+    /// Whether alerts wait for a seal that has room for them.
+    pub(super) fn has_waiting_alerts(&self) -> bool {
+        !self.alerts.is_empty()
     }
 
     /// Whether the micro-batch is to be sealed now.
@@ -218,6 +222,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         let settings = &self.settings;
         let waited = now.saturating_duration_since(self.last_seal_at);
         if !self.requests.is_empty()
+            || self.has_waiting_alerts()
             || self.batch.changes >= settings.seal_records
             || self.batch.bytes >= settings.seal_bytes
         {
@@ -309,6 +314,7 @@ impl<R: ReferenceState> ShardMachine<R> {
             delay: self.live.delay(),
             drained_to: self.drained_to,
             reference: self.reference.clone(),
+            alerts: self.alerts.clone(),
             state: self.state.save()?.into(),
         })
     }

@@ -113,6 +113,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         }
         let mut machine = Self::new(settings, state, inputs, version, wall::monotonic());
         if let Some(checkpoint) = checkpoint {
+            machine.alerts = checkpoint.alerts;
             machine.clocks = checkpoint.clocks;
             machine.drained_to = checkpoint.drained_to;
             machine.live = LiveTime::new(machine.inputs.all.len(), checkpoint.delay);
@@ -170,3 +171,6 @@ fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, Re
     }
     Ok(batches)
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,7 @@ pub struct DeadLetter {
     pub path: String,
     pub value: Option<Bytes>,
     pub key: Option<Bytes>,
-    pub headers: Vec<(String, Option<Bytes>)>,
+    pub headers: Vec<(Bytes, Option<Bytes>)>,
 }
 
 /// A valid event that came after its limit (K6).
@@ -152,6 +152,8 @@ pub struct ShardCheckpoint {
     pub delay: Option<DurationMs>,
     pub drained_to: Option<TimestampMs>,
     pub reference: String,
+    /// Alerts that no seal had room for yet ([`MAX_PER_SEAL`](crate::alert::MAX_PER_SEAL)); those of the next seals come first.
+    pub alerts: Vec<AlertChange>,
     pub state: Bytes,
 }
 

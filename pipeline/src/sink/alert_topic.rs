@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rdkafka::error::KafkaError;
 use rdkafka::producer::FutureRecord;
 use schemas::time::TimestampMs;
 
@@ -11,7 +12,7 @@ use super::alert_sink::AlertSink;
 use super::schedule::SendResult;
 use crate::alert::Transition;
 use crate::error::Result;
-use crate::kafka::KafkaProducer;
+use crate::kafka::{KafkaProducer, is_refusal, is_too_large};
 
 /// Until all replicas have it.
 const TIME_OUT: Duration = Duration::from_secs(10);
@@ -40,7 +41,9 @@ impl KafkaAlertSink {
         topic: &str,
         source: &str,
     ) -> Result<Self> {
-        let producer = KafkaProducer::open(properties, TIME_OUT, &[])
+        // A batch is refused whole for one of its records: here each stands for itself.
+        let alone = [("batch.num.messages", "1")];
+        let producer = KafkaProducer::open(properties, TIME_OUT, &alone)
             .map_err(|error| error.context(format!("no producer for topic={topic}")))?;
         Ok(Self {
             producer,
@@ -50,21 +53,38 @@ impl KafkaAlertSink {
     }
 }
 
+impl KafkaAlertSink {
+    async fn send_body(&self, key: &str, body: &[u8]) -> Result<(), KafkaError> {
+        let record = FutureRecord::to(&self.topic).key(key.as_bytes());
+        self.producer.send(record.payload(body)).await
+    }
+}
+
 #[async_trait]
 impl AlertSink for KafkaAlertSink {
     async fn send(&self, transition: &Transition, _wall_time: TimestampMs) -> SendResult {
-        let Ok(body) = transition.cloud_event(&self.source) else {
-            return SendResult::Refused {
-                status: None,
-                error: "the body cannot be written".to_owned(),
-            };
+        let bodies = [
+            transition.cloud_event(&self.source),
+            transition.shortest_cloud_event(&self.source),
+        ];
+        let [Ok(body), Ok(shortest)] = bodies else {
+            let error = "the body cannot be written".to_owned();
+            return SendResult::Undeliverable { error };
         };
-        let record = FutureRecord::to(&self.topic)
-            .key(transition.change.dedupe_key.as_bytes())
-            .payload(body.as_slice());
-        match self.producer.send(record).await {
+        let key = &transition.change.dedupe_key;
+        let mut sent = self.send_body(key, &body).await;
+        if sent.as_ref().is_err_and(is_too_large) && shortest.len() < body.len() {
+            sent = self.send_body(key, &shortest).await;
+        }
+        match sent {
             Ok(()) => SendResult::Accepted { status: None },
-            // A topic that is missing today may be there tomorrow: everything is worth another try.
+            Err(error) if is_refusal(&error) => SendResult::Undeliverable {
+                error: format!(
+                    "topic={} does not take it: raise max.message.bytes there ({error})",
+                    self.topic
+                ),
+            },
+            // A topic that is missing today may be there tomorrow: everything else is worth another try.
             Err(error) => SendResult::Unavailable {
                 status: None,
                 error: error.to_string(),
@@ -120,6 +140,37 @@ mod tests {
             record.payload().unwrap(),
             transition(7).cloud_event("test").unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn an_alert_that_is_too_large_leaves_without_its_events_or_is_given_up() {
+        use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("alerts.v1", 1, 1).unwrap();
+        let brokers = cluster.bootstrap_servers();
+        let properties = [("bootstrap.servers", brokers.as_str())];
+        let topic = KafkaAlertSink::open(properties, "alerts.v1", "test").unwrap();
+        let refuse = |times: usize| {
+            let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+            cluster.request_errors(RDKafkaApiKey::Produce, &vec![refusal; times]);
+        };
+        // The body without its events has to be the shorter one.
+        let long = |number| {
+            let mut long = transition(number);
+            long.change.evidence = (0..50).map(|n| format!("event-{n}").into()).collect();
+            long
+        };
+        refuse(1);
+        let answer = topic.send(&long(7), at(0)).await;
+        assert_eq!(answer, SendResult::Accepted { status: None });
+        refuse(2);
+        let answer = topic.send(&long(8), at(0)).await;
+        let SendResult::Undeliverable { error } = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(error.contains("topic=alerts.v1"), "{error}");
+        let answer = topic.send(&transition(9), at(0)).await;
+        assert_eq!(answer, SendResult::Accepted { status: None });
     }
 
     #[test]

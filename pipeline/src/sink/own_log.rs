@@ -114,6 +114,11 @@ impl OwnLog {
         }
     }
 
+    /// A name that nobody else has.
+    pub(super) fn random_name(&self) -> String {
+        format!("{:016x}", self.log.claim_id().nonce as u64)
+    }
+
     /// How long ago this owner last appended; claiming counts.
     pub(super) fn since_append(&self) -> Duration {
         wall::monotonic().duration_since(self.appended_at)
@@ -199,6 +204,34 @@ mod tests {
         let error = claim(&store, 2).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Incompatible);
         assert!(error.to_string().contains("log=sink-test"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn f06_an_error_after_success_neither_repeats_nor_loses_a_record_of_a_sinks_log() {
+        let faulty = FaultyStore::new([]);
+        let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
+        // The claim, then each record: written and answered with an error, or not written at first.
+        let (before, after) = (Fault::WithoutEffect, Fault::AfterSuccess);
+        for (owner, faults) in [[after, after], [before, after], [after, before]]
+            .into_iter()
+            .enumerate()
+        {
+            faulty.then([faults[0]]);
+            let (mut log, restored) = claim(&store, 1).await.unwrap();
+            assert_eq!(restored.records.len(), owner * 2);
+            for part in 0..2 {
+                faulty.then(faults);
+                let name = format!("{owner}-{part}");
+                log.append(&name).await.unwrap();
+            }
+        }
+        let (_, restored) = claim(&store, 1).await.unwrap();
+        let records: Vec<String> = restored
+            .records
+            .into_iter()
+            .map(|(_, record)| record)
+            .collect();
+        assert_eq!(records, ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"]);
     }
 
     #[tokio::test]

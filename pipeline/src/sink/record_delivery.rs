@@ -1,11 +1,14 @@
 //! Delivery of an epoch's records: the feed and dead letters.
 //!
 //! ```text
-//! deliver ─▶ read the staged file ─▶ RecordSink, chunk after chunk ─▶ {epoch} in the own log ─▶ Delivered ─▶ delete the file
+//! deliver ─▶ read the staged file ─▶ resume ─▶ RecordSink, chunk after chunk ─▶ {epoch} in the own log ─▶ Delivered ─▶ delete the file
 //! ```
 //!
-//! At least once, in the order of epochs and records: after a crash the file of the epoch that was under way is sent again from
-//! its beginning, and readers see equal records.
+//! In the order of epochs and records, each chunk as a whole. Before the first chunk of an owner, and whenever the outcome of one is
+//! not known, the sink is resumed: it fences whoever sent before under the same name and says how far that one came (design 3.5).
+//! Before each of these and before each chunk the own log's end is read: a former owner that wakes up sends nothing and ends.
+//!
+//! A record that is refused for good is given up: said in the log, a row of `ops.deliveries`, and the next ones go on.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,17 +23,18 @@ use tokio::task::JoinHandle;
 
 use super::own_log::{OwnLog, Restored};
 use super::record_file::{RecordFile, delete_records, read_records};
+use super::record_log::{RECORD_LAYOUT, RECORD_LOG, RecordCheckpoint, RecordLogEntry};
 use super::record_queue::{RecordQueue, RecordStep};
-use super::record_sink::{RecordSink, RecordSinkError, SinkRecord};
+use super::record_sink::{RecordSink, RecordSinkError};
+use super::schedule::{DeliveryAttempt, DeliveryOutcome};
+use super::sink_record::SinkRecord;
 use super::task::{self, SinkEvent, Stop, TaskEnd};
 use crate::error::{Error, Result};
 use crate::observe::{Outage, RecordRefused, RecordsNotDelivered, RecordsResumed};
 use crate::time::wall;
 
-/// Name of the log: a record is the epoch that was delivered, a checkpoint the newest one.
-pub(super) const RECORD_LOG: &str = "sink-records";
-/// Version of the log's payloads.
-pub(super) const RECORD_LAYOUT: u16 = 1;
+/// Bytes of records in one transaction, unless a single one is larger.
+const BYTES_AT_ONCE: usize = 16 << 20;
 
 /// Sends the records of epochs beside the publisher. Dropping it ends it at once.
 pub struct RecordDelivery {
@@ -38,8 +42,8 @@ pub struct RecordDelivery {
     events: UnboundedSender<SinkEvent>,
     /// The newest epoch that is known.
     known: Mutex<Option<i64>>,
-    /// What had been delivered at the claim.
-    claimed_at: Option<i64>,
+    /// What the log said at the claim.
+    claimed: RecordCheckpoint,
     outstanding: Arc<AtomicUsize>,
 }
 
@@ -68,27 +72,37 @@ impl RecordDelivery {
             worker: None,
             events: events.clone(),
             known: Mutex::new(None),
-            claimed_at: None,
+            claimed: RecordCheckpoint::default(),
             outstanding: outstanding.clone(),
         };
         let Some(sink) = sink else {
             return Ok(delivery);
         };
         let claim = OwnLog::claim(store.clone(), RECORD_LOG, RECORD_LAYOUT, owner).await?;
-        let (
-            log,
-            Restored {
-                checkpoint,
-                records,
-            },
-        ): (_, Restored<Option<i64>, i64>) = claim;
-        let last = records.last().map(|(_, epoch)| *epoch);
-        let delivered = last.max(checkpoint.flatten());
+        let (mut log, restored): (_, Restored<RecordCheckpoint, RecordLogEntry>) = claim;
+        let mut state = restored.checkpoint.unwrap_or_default();
+        for (_, entry) in restored.records {
+            state.apply(entry);
+        }
+        let sender = match &state.sender {
+            Some(sender) => sender.clone(),
+            None => {
+                let sender = log.random_name();
+                let entry = RecordLogEntry::Sender(sender.clone());
+                log.append(&entry).await?;
+                state.apply(entry);
+                sender
+            }
+        };
+        let delivered = state.delivered;
         let (commands, received) = unbounded_channel();
         let running = RecordDeliveryTask {
             log,
+            state: state.clone(),
+            sender: sender.into(),
             queue: RecordQueue::new(delivered),
             records: Arc::default(),
+            given_up: Vec::new(),
             attempt: None,
             outage: Outage::default(),
             store,
@@ -98,7 +112,7 @@ impl RecordDelivery {
             outstanding,
         };
         delivery.known = Mutex::new(delivered);
-        delivery.claimed_at = delivered;
+        delivery.claimed = state;
         delivery.worker = Some(Worker {
             commands,
             task: task::spawn("records", events, running.run()),
@@ -117,7 +131,8 @@ impl RecordDelivery {
         }
         *known = Some(epoch);
         let Some(worker) = &self.worker else {
-            self.report(SinkEvent::Delivered { epoch });
+            let given_up = Vec::new();
+            self.report(SinkEvent::Delivered { epoch, given_up });
             return;
         };
         self.outstanding.fetch_add(1, Ordering::SeqCst);
@@ -130,8 +145,10 @@ impl RecordDelivery {
     /// An epoch that is known already: of one that had left before the claim only its file may be left.
     fn repeated(&self, epoch: i64, file: RecordFile) {
         let Some(worker) = &self.worker else { return };
-        if self.claimed_at >= Some(epoch) {
-            self.report(SinkEvent::Delivered { epoch });
+        if self.claimed.delivered >= Some(epoch) {
+            let given_up = self.claimed.given_up.get(&epoch);
+            let given_up = given_up.cloned().unwrap_or_default();
+            self.report(SinkEvent::Delivered { epoch, given_up });
             let _ = worker.commands.send(RecordDeliveryCommand::Delete(file));
         }
     }
@@ -159,15 +176,23 @@ impl RecordDelivery {
 /// How an attempt ended.
 enum Attempt {
     Read(Result<Vec<SinkRecord>>),
-    Sent(Result<(), RecordSinkError>),
+    Resumed(Result<usize>),
+    /// So many records.
+    Sent(usize, Result<(), RecordSinkError>),
 }
 
 /// The task: commands, attempts and time in one loop.
 struct RecordDeliveryTask {
     log: OwnLog,
+    /// What the log says.
+    state: RecordCheckpoint,
+    /// Under which name records are sent.
+    sender: Arc<str>,
     queue: RecordQueue,
     /// The head's records, once its file has been read.
     records: Arc<[SinkRecord]>,
+    /// Of the head.
+    given_up: Vec<DeliveryAttempt>,
     /// What is under way; at most one.
     attempt: Option<BoxFuture<'static, Attempt>>,
     outage: Outage,
@@ -229,13 +254,23 @@ impl RecordDeliveryTask {
                     let read = async move { Attempt::Read(read_records(&store, &file).await) };
                     self.attempt = Some(read.boxed());
                 }
-                RecordStep::Send { .. } if wall::now() > self.log.leased_until() => {
+                RecordStep::Resume { epoch } => {
                     self.log.look_now().await?;
+                    let (sink, sender) = (self.sink.clone(), self.sender.clone());
+                    let records = self.records.clone();
+                    let resume = async move {
+                        Attempt::Resumed(sink.resume(&sender, epoch, &records).await)
+                    };
+                    self.attempt = Some(resume.boxed());
                 }
-                RecordStep::Send { from, count } => {
+                RecordStep::Send { epoch, from, count } => {
+                    self.log.look_now().await?;
                     let (sink, records) = (self.sink.clone(), self.records.clone());
-                    let send =
-                        async move { Attempt::Sent(sink.send(&records[from..from + count]).await) };
+                    let count = within_bytes(&records[from..from + count]);
+                    let send = async move {
+                        let sent = sink.send(epoch, from, &records[from..from + count]);
+                        Attempt::Sent(count, sent.await)
+                    };
                     self.attempt = Some(send.boxed());
                 }
                 RecordStep::Seal { epoch } => self.delivered(epoch).await?,
@@ -246,13 +281,19 @@ impl RecordDeliveryTask {
 
     /// Makes durable that the head has left, then reports it.
     async fn delivered(&mut self, epoch: i64) -> Result<()> {
-        self.log.append(&epoch).await?;
+        let given_up = std::mem::take(&mut self.given_up);
+        let entry = RecordLogEntry::Left {
+            epoch,
+            given_up: given_up.clone(),
+        };
+        self.log.append(&entry).await?;
+        self.state.apply(entry);
         let sealed = self.queue.sealed();
         self.records = Arc::default();
-        let _ = self.events.send(SinkEvent::Delivered { epoch });
+        let _ = self.events.send(SinkEvent::Delivered { epoch, given_up });
         self.outstanding.fetch_sub(1, Ordering::SeqCst);
         if self.log.is_checkpoint_due() {
-            self.log.write_checkpoint(&self.queue.delivered()).await?;
+            self.log.write_checkpoint(&self.state).await?;
         }
         if let Some((_, file)) = sealed {
             delete_records(&self.store, &file).await;
@@ -266,56 +307,84 @@ impl RecordDeliveryTask {
                 self.queue.read(records.len());
                 self.records = records.into();
             }
-            Attempt::Read(Err(error)) if error.is_retryable() => self.failed(0, &error),
+            Attempt::Read(Err(error)) if error.is_retryable() => self.failed(true, &error),
             Attempt::Read(Err(error)) => return Err(error),
-            Attempt::Sent(Ok(())) => {
+            Attempt::Resumed(Ok(arrived)) => self.queue.resumed(arrived),
+            // Whatever it is, somebody can mend it at the broker, and nothing is lost until then.
+            Attempt::Resumed(Err(error)) => self.failed(false, &error),
+            Attempt::Sent(count, Ok(())) => {
                 if self.outage.note_success(wall::monotonic()).is_some() {
                     RecordsResumed.report();
                 }
-                self.queue.sent();
+                self.queue.sent(count);
             }
-            Attempt::Sent(Err(RecordSinkError { position, error })) if error.is_retryable() => {
-                self.failed(position, &error);
+            Attempt::Sent(_, Err(failed)) if failed.error.is_retryable() => {
+                self.failed(failed.is_undone, &failed.error);
             }
-            Attempt::Sent(Err(RecordSinkError { position, error })) => {
-                self.refused(position, &error);
-            }
+            Attempt::Sent(count, Err(failed)) => self.refused(count, &failed),
         }
         Ok(())
     }
 
-    fn failed(&mut self, arrived: usize, error: &Error) {
+    fn failed(&mut self, is_undone: bool, error: &Error) {
         let now = wall::monotonic();
         if self.outage.note_failure(now).is_some() {
             let epoch = self.queue.head_epoch();
             RecordsNotDelivered { epoch, error }.report();
         }
-        self.queue.failed(arrived, now);
+        self.queue.failed(is_undone, now);
     }
 
     /// Says which record is given up, without its key and value.
-    fn refused(&mut self, arrived: usize, error: &Error) {
-        let Some(position) = self.queue.refused(arrived) else {
+    fn refused(&mut self, count: usize, failed: &RecordSinkError) {
+        let RecordSinkError {
+            refused,
+            error,
+            is_undone,
+        } = failed;
+        let Some(position) = self.queue.refused(*refused, count, *is_undone) else {
             return;
         };
-        let topic = self
-            .records
-            .get(position)
-            .map(|record| record.topic.as_str());
+        let Some(record) = self.records.get(position) else {
+            return;
+        };
+        let place = record.place();
         RecordRefused {
             epoch: self.queue.head_epoch(),
-            topic,
+            topic: &record.topic,
+            place: &place,
             position,
             error,
         }
         .report();
+        self.given_up.push(DeliveryAttempt {
+            id: place.into(),
+            sequence: 0,
+            dedupe_key: Arc::default(),
+            destination: format!("topic {}", record.topic).into(),
+            attempt: 1,
+            attempted_at: wall::now(),
+            outcome: DeliveryOutcome::Refused,
+            status: None,
+            error: Some(error.to_string()),
+        });
     }
 
     /// Ends what is under way and writes what a restart would have to read.
     async fn seal(&mut self) -> Result<()> {
         self.attempt = None;
-        self.log.write_checkpoint(&self.queue.delivered()).await
+        self.log.write_checkpoint(&self.state).await
     }
+}
+
+/// How many of the records, one at least, go at once.
+fn within_bytes(records: &[SinkRecord]) -> usize {
+    let sizes = records.iter().scan(0, |total, record| {
+        *total += record.size();
+        Some(*total)
+    });
+    let fitting = sizes.take_while(|total| *total <= BYTES_AT_ONCE);
+    fitting.count().max(1)
 }
 
 #[cfg(test)]

@@ -15,14 +15,14 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::record_sink::SinkRecord;
+use super::sink_record::SinkRecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{get_if_there, store_failed};
 use crate::observe::RecordFileNotDeleted;
 use crate::time::{Backoff, retry};
 
 /// Version of the frame and of the payload.
-const RECORD_FILE_LAYOUT: u16 = 1;
+const RECORD_FILE_LAYOUT: u16 = 2;
 const MAGIC: [u8; 4] = *b"VTSR";
 const HEADER_BYTES: usize = 4 + 2 + 8 + 8;
 const HASH_BYTES: usize = 32;
@@ -190,7 +190,11 @@ mod tests {
                 topic: "demand.v1".to_owned(),
                 key: (number % 2 == 0).then(|| format!("{number}").into()),
                 value: (number % 3 != 0).then(|| Bytes::from_static(value)),
-                headers: vec![("h".to_owned(), None), ("i".to_owned(), Some("x".into()))],
+                headers: vec![
+                    (Bytes::from_static(b"\xff"), None),
+                    ("i".into(), Some("x".into())),
+                ],
+                may_be_cut: number % 2 == 0,
             })
             .collect()
     }
@@ -259,7 +263,7 @@ mod tests {
     #[test]
     fn a_newer_layout_is_distinguished_from_damage() {
         let mut object = encode(&records(1, b"v")).unwrap();
-        object[4] = 2;
+        object[4] = 3;
         let (header, rest) = object.split_at_mut(HEADER_BYTES);
         let (sealed, stored) = rest.split_at_mut(HASH_BYTES);
         sealed.copy_from_slice(&hash(header, stored));
@@ -270,7 +274,7 @@ mod tests {
         };
         let error = decode(&file, &object.into()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Incompatible);
-        assert!(error.to_string().contains("layout=2"), "{error}");
+        assert!(error.to_string().contains("layout=3"), "{error}");
     }
 
     #[tokio::test]

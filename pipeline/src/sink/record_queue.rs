@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::record_file::RecordFile;
-use super::record_sink::AT_ONCE;
 use crate::time::{Backoff, Pauses};
 
 const BETWEEN_TRIES: Backoff = Backoff {
     longest: Duration::from_secs(30),
     ..Backoff::doubling_from(Duration::from_secs(1))
 };
+/// Records of one transaction at most.
+pub(super) const AT_ONCE: usize = 10_000;
 /// A batch is refused whole for one of its records: a refused chunk is tried again as one of its length by this.
 const SHRINK: usize = 8;
 
@@ -23,8 +24,15 @@ pub(super) enum RecordStep {
     WaitUntil(Instant),
     /// Read the head's file, then call [`RecordQueue::read`].
     Read(RecordFile),
-    /// Send `count` of the head's records from position `from` on, then call [`RecordQueue::sent`] or [`RecordQueue::failed`].
-    Send { from: usize, count: usize },
+    /// Find out how many of the head's records have arrived, then call [`RecordQueue::resumed`].
+    Resume { epoch: i64 },
+    /// Send some of the head's records, from position `from` on and `count` at most, then call [`RecordQueue::sent`],
+    /// [`RecordQueue::failed`] or [`RecordQueue::refused`].
+    Send {
+        epoch: i64,
+        from: usize,
+        count: usize,
+    },
     /// All of the head's records have left: make that durable, then call [`RecordQueue::sealed`].
     Seal { epoch: i64 },
 }
@@ -37,6 +45,8 @@ pub(super) struct RecordQueue {
     waiting: VecDeque<(i64, RecordFile)>,
     /// Records of the head and how many of them have left or were given up; `None` before its file has been read.
     head: Option<HeadProgress>,
+    /// What has arrived is known: nobody else sends, and no transaction's outcome is open.
+    is_resumed: bool,
     /// Since the last progress.
     pauses: Pauses,
     not_before: Option<Instant>,
@@ -56,14 +66,10 @@ impl RecordQueue {
             delivered,
             waiting: VecDeque::new(),
             head: None,
+            is_resumed: false,
             pauses: BETWEEN_TRIES.pauses(),
             not_before: None,
         }
-    }
-
-    /// The newest epoch whose records have left, durably.
-    pub(super) fn delivered(&self) -> Option<i64> {
-        self.delivered
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -97,7 +103,11 @@ impl RecordQueue {
         if left == 0 {
             return RecordStep::Seal { epoch: *epoch };
         }
+        if !self.is_resumed {
+            return RecordStep::Resume { epoch: *epoch };
+        }
         RecordStep::Send {
+            epoch: *epoch,
             from: head.position,
             count: left.min(head.chunk),
         }
@@ -113,20 +123,26 @@ impl RecordQueue {
         self.recovered();
     }
 
-    /// The chunk has been acknowledged.
-    pub(super) fn sent(&mut self) {
+    /// So many of the head's records have arrived, whoever sent them.
+    pub(super) fn resumed(&mut self, arrived: usize) {
+        self.is_resumed = true;
         if let Some(head) = &mut self.head {
-            head.position = (head.position + head.chunk).min(head.records);
+            head.position = head.position.max(arrived.min(head.records));
+        }
+    }
+
+    /// `count` records have been committed.
+    pub(super) fn sent(&mut self, count: usize) {
+        self.advance(count);
+        if let Some(head) = &mut self.head {
             head.chunk = (head.chunk * 2).min(AT_ONCE);
         }
         self.recovered();
     }
 
-    /// Nobody answered: the same again after a pause. `arrived` records of the chunk have been acknowledged before.
-    pub(super) fn failed(&mut self, arrived: usize, now: Instant) {
-        if self.advance(arrived) {
-            self.recovered();
-        }
+    /// Nobody answered: the same again after a pause. Unless it `is_undone`, what has arrived is to be found out first.
+    pub(super) fn failed(&mut self, is_undone: bool, now: Instant) {
+        self.is_resumed &= is_undone;
         // These pauses never end.
         let pause = self
             .pauses
@@ -135,16 +151,27 @@ impl RecordQueue {
         self.not_before = Some(now + pause);
     }
 
-    /// A record of the chunk was refused for good, after `arrived` that were acknowledged. Gives the position of the record
-    /// that is skipped; `None` where a smaller chunk has to find it.
-    pub(super) fn refused(&mut self, arrived: usize) -> Option<usize> {
-        self.advance(arrived);
+    /// A record among the next `count` was refused for good, and none of them has arrived. Gives the position of the record that is
+    /// skipped; `None` where a smaller chunk has to leave first, or has to find it. `refused` is its place among them, if known.
+    pub(super) fn refused(
+        &mut self,
+        refused: Option<usize>,
+        count: usize,
+        is_undone: bool,
+    ) -> Option<usize> {
+        self.is_resumed &= is_undone;
         self.recovered();
         let head = self.head.as_mut()?;
-        let left = head.records - head.position;
-        if head.chunk.min(left) > 1 {
-            head.chunk = (head.chunk.min(left) / SHRINK).max(1);
-            return None;
+        match refused {
+            Some(before) if before > 0 => {
+                head.chunk = before;
+                return None;
+            }
+            None if count > 1 => {
+                head.chunk = (count / SHRINK).max(1);
+                return None;
+            }
+            Some(_) | None => {}
         }
         let skipped = head.position;
         self.advance(1);
@@ -160,11 +187,10 @@ impl RecordQueue {
         Some((epoch, file))
     }
 
-    fn advance(&mut self, by: usize) -> bool {
+    fn advance(&mut self, by: usize) {
         if let Some(head) = &mut self.head {
             head.position = (head.position + by).min(head.records);
         }
-        by > 0
     }
 
     fn recovered(&mut self) {

@@ -26,6 +26,8 @@ pub enum SendResult {
     Accepted { status: Option<u16> },
     /// It answered that it will not take this (redirects, most of 4xx).
     Refused { status: Option<u16>, error: String },
+    /// It will never take this, however often it is asked: too large, or there is no body to send.
+    Undeliverable { error: String },
     /// It asks never to be called again (410).
     Gone,
     /// It could not be reached or cannot take anything now (time-out, 429, 5xx); perhaps it said for how long.
@@ -256,6 +258,12 @@ impl DestinationQueue {
                     DurationMs::ZERO,
                 )
             }
+            SendResult::Undeliverable { error } => (
+                DeliveryOutcome::Refused,
+                None,
+                Some(error),
+                DurationMs::ZERO,
+            ),
             SendResult::Refused { status, error } => {
                 self.refusals += 1;
                 let outcome = if self.refusals >= self.schedule.refusals {

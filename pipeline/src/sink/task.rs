@@ -15,7 +15,11 @@ pub enum SinkEvent {
         attempts: Vec<DeliveryAttempt>,
     },
     /// All records of this epoch have left, and the log of the delivery says so. May be reported again after a restart.
-    Delivered { epoch: i64 },
+    Delivered {
+        epoch: i64,
+        /// Rows of `ops.deliveries` of those that were given up.
+        given_up: Vec<DeliveryAttempt>,
+    },
     /// A delivery has ended although nobody closed it.
     Ended(Error),
 }

@@ -159,8 +159,7 @@ impl AlertSink for Webhook {
             Err(_) => Err(Failure::Body),
         };
         posted.unwrap_or_else(|failure| match failure {
-            Failure::Body => SendResult::Refused {
-                status: None,
+            Failure::Body => SendResult::Undeliverable {
                 error: "the body cannot be written".to_owned(),
             },
             Failure::Transport(error) => SendResult::Unavailable {

@@ -76,7 +76,20 @@ pub struct Record {
     /// In the years 1970 to 9999.
     pub timestamp: Option<TimestampMs>,
     pub timestamp_kind: TimestampKind,
-    pub headers: Vec<(String, Option<Bytes>)>,
+    /// Name and value of each, in their order; both are any bytes.
+    pub headers: Vec<(Bytes, Option<Bytes>)>,
+}
+
+impl Record {
+    /// Bytes of content that it holds.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers = self.headers.iter();
+        let headers: usize = headers
+            .map(|(name, value)| name.len() + length(value))
+            .sum();
+        length(&self.key) + length(&self.payload) + headers
+    }
 }
 
 /// Shows sizes only: payloads, keys and headers may hold personal data, and a `{:?}` ends up in logs.

@@ -167,13 +167,16 @@ pub(super) fn ops_tables() -> Vec<TableDescription> {
         ),
         dated(
             "deliveries",
-            "Attempts to deliver alerts (告警投递)",
+            "Attempts to deliver alerts, and records that a topic refused for good (投递)",
             &["id", "destination", "attempted_at"],
             vec![
-                filled(text("id", "Transition that was sent (告警编号)")),
+                filled(text(
+                    "id",
+                    "Transition that was sent, or where a refused record came from (编号)",
+                )),
                 filled(text(
                     "destination",
-                    "Receiver's name in the configuration (接收方)",
+                    "Receiver's name in the configuration, or `topic` and its name (接收方)",
                 )),
                 filled(int(
                     "attempt",
@@ -306,7 +309,14 @@ fn offset() -> Field {
 fn headers() -> Field {
     let header = DataType::Struct(
         vec![
-            filled(text("name", "Name (名称)")),
+            filled(text(
+                "name",
+                "Name; bytes that are not UTF-8 are replaced (名称)",
+            )),
+            bytes(
+                "name_bytes",
+                "Name as it came, where it is not UTF-8 (原始名称)",
+            ),
             bytes("value", "Value (内容)"),
         ]
         .into(),

@@ -4,6 +4,8 @@ mod alerts;
 mod control;
 mod demand;
 mod receiver;
+mod records;
+mod refused;
 mod switched;
 mod transition;
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::executor::block_on;
+use pipeline::kafka::{Header, write_headers};
 use pipeline::time::wall;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
@@ -29,7 +30,7 @@ pub struct Message {
     pub payload: Option<Vec<u8>>,
     /// `None` = the moment of sending.
     pub timestamp: Option<TimestampMs>,
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub headers: Vec<Header>,
 }
 
 impl Message {
@@ -61,8 +62,11 @@ impl Message {
         self
     }
 
-    pub fn header(mut self, name: &str, value: Option<&[u8]>) -> Self {
-        self.headers.push((name.into(), value.map(<[u8]>::to_vec)));
+    /// A name need not be text.
+    pub fn header(mut self, name: impl AsRef<[u8]>, value: Option<&[u8]>) -> Self {
+        let name = name.as_ref().to_vec();
+        let value = value.map(<[u8]>::to_vec);
+        self.headers.push((name.into(), value.map(Into::into)));
         self
     }
 }
@@ -236,19 +240,40 @@ impl Clients {
     ) -> Result<()> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let producer = producer(&self.address, &[("transactional.id", &id)])?;
+        let open = self.open_transaction(&id, topic, messages)?;
+        if commit {
+            open.commit()?;
+        } else {
+            open.producer.abort_transaction(PATIENCE)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_transaction(
+        &self,
+        id: &str,
+        topic: &str,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<OpenTransaction> {
+        let producer = producer(&self.address, &[("transactional.id", id)])?;
         producer.init_transactions(PATIENCE)?;
         producer.begin_transaction()?;
         for message in messages {
             send(&producer, topic, &message)?;
         }
         flush(&producer)?;
-        if commit {
-            producer.commit_transaction(PATIENCE)?;
-        } else {
-            producer.abort_transaction(PATIENCE)?;
-        }
-        Ok(())
+        Ok(OpenTransaction { producer })
+    }
+}
+
+/// A transaction whose records stand in their topic and are neither committed nor aborted.
+pub struct OpenTransaction {
+    producer: TestProducer,
+}
+
+impl OpenTransaction {
+    pub fn commit(self) -> Result<()> {
+        Ok(self.producer.commit_transaction(PATIENCE)?)
     }
 }
 
@@ -266,11 +291,7 @@ fn producer(address: &str, more: &[(&str, &str)]) -> Result<TestProducer> {
 }
 
 fn send(producer: &TestProducer, topic: &str, message: &Message) -> Result<()> {
-    let mut headers = OwnedHeaders::new();
-    for (key, value) in &message.headers {
-        let value = value.as_deref();
-        headers = headers.insert(Header { key, value });
-    }
+    let headers = write_headers(&message.headers);
     loop {
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic)
             .partition(message.partition)

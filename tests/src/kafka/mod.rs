@@ -32,7 +32,7 @@ use pipeline::time::wall;
 use tempfile::TempDir;
 
 use self::clients::Clients;
-pub use self::clients::Message;
+pub use self::clients::{Message, OpenTransaction};
 use self::process::Process;
 pub use self::process::free_address;
 
@@ -171,5 +171,15 @@ impl Broker {
         commit: bool,
     ) -> Result<()> {
         self.clients.transaction(topic, messages, commit)
+    }
+
+    /// Writes records in a transaction of the producer `id` and leaves it open.
+    pub fn open_transaction(
+        &self,
+        id: &str,
+        topic: &str,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<OpenTransaction> {
+        self.clients.open_transaction(id, topic, messages)
     }
 }

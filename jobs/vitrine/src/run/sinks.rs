@@ -38,8 +38,13 @@ pub(super) async fn sinks(
             let mut properties = kafka.properties.clone();
             properties.insert("bootstrap.servers".to_owned(), kafka.brokers.clone());
             let names = output_topics(config);
-            let record_sink =
-                KafkaRecordSink::open(&properties, &names, topics.create_topics).await?;
+            let record_sink = KafkaRecordSink::open(
+                &properties,
+                &config.source.group,
+                &names,
+                topics.create_topics,
+            )
+            .await?;
             Some(Arc::new(record_sink))
         }
     };

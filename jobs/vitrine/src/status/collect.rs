@@ -129,6 +129,12 @@ impl StatusReport {
              WHERE newest_first = 1 AND state IN ('firing', 'updated') ORDER BY severity, first_fired_at, subject",
         )
         .await?;
+        self.given_up = query::rows(
+            &session,
+            "SELECT destination, COUNT(*) AS records FROM ops.deliveries WHERE outcome = 'REFUSED' \
+             GROUP BY destination ORDER BY destination",
+        )
+        .await?;
         session.close().await;
         Ok(())
     }

@@ -50,6 +50,15 @@ pub(super) fn page(report: &StatusReport, zone: Tz) -> String {
         });
         lines.push(table(&["dead letters", "reason", "records"], rows));
     }
+    if !report.given_up.is_empty() {
+        let rows = report.given_up.iter();
+        let rows = rows.map(|row| vec![row.destination.clone(), row.records.to_string()]);
+        lines.push(table(&["given up for", "records"], rows));
+        lines.push(
+            "why: vitrine sql \"SELECT * FROM ops.deliveries WHERE outcome = 'REFUSED'\""
+                .to_owned(),
+        );
+    }
     lines.extend(open_alerts(&report.open_alerts, zone));
     lines.join("\n") + "\n"
 }
@@ -215,7 +224,7 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::{ReasonCount, Totals};
+    use super::super::report::{GivenUp, ReasonCount, Totals};
     use super::*;
 
     /// 2026-01-05 00:00 in Shanghai.
@@ -275,6 +284,10 @@ mod tests {
                 state: "firing".to_owned(),
                 first_fired_at: MIDNIGHT,
             }],
+            given_up: vec![GivenUp {
+                destination: "topic orders.v1.dlq".to_owned(),
+                records: 2,
+            }],
             finality: ["D1", "W1"]
                 .map(|kind| FinalityStatus {
                     table: "metrics.sell_through".to_owned(),
@@ -294,6 +307,7 @@ mod tests {
             "lag is not known: no broker answered",
             "metrics.sell_through  D1 W1    2026-01-05 00:00:00",
             "orders        bad_value  7",
+            "topic orders.v1.dlq  2",
             "open alerts: 1",
             "S2        A01   A01|C1   2026-01-05 00:00:00",
         ] {

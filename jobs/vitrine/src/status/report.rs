@@ -15,6 +15,8 @@ pub(super) struct StatusReport {
     pub(super) totals: Totals,
     pub(super) dead_letters: Vec<ReasonCount>,
     pub(super) open_alerts: Vec<OpenAlert>,
+    /// Records and alerts that a receiver refused for good.
+    pub(super) given_up: Vec<GivenUp>,
     pub(super) finality: Vec<FinalityStatus>,
     /// Bytes of logs (seals and checkpoints) and of tables, including old versions.
     pub(super) log_bytes: u64,
@@ -81,6 +83,12 @@ pub(super) struct Totals {
 pub(super) struct ReasonCount {
     pub(super) topic: String,
     pub(super) reason: String,
+    pub(super) records: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct GivenUp {
+    pub(super) destination: String,
     pub(super) records: i64,
 }
 

@@ -99,7 +99,7 @@ impl StatusRow {
         let body = serde_json::json!({
             "feed": self.feed, "ds": self.ds, "control": self.control, "rows": self.rows, "checksum": self.checksum,
         });
-        let header = |name: &str, value: String| (name.to_owned(), Some(value.into()));
+        let header = |name: &'static str, value: String| (name.into(), Some(value.into()));
         SinkRecord {
             topic: topic.to_owned(),
             key: Some(format!("control|{}", self.ds).into()),
@@ -109,6 +109,7 @@ impl StatusRow {
                 header("epoch", self.epoch.to_string()),
                 header("sequence", self.sequence.to_string()),
             ],
+            may_be_cut: false,
         }
     }
 }

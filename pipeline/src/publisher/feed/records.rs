@@ -59,12 +59,10 @@ pub(super) fn records(
             key: Some(format!("{}|{ds}", series.value(row)).into()),
             value: value.map(Into::into),
             headers: vec![
-                ("epoch".to_owned(), Some(epoch.to_string().into())),
-                (
-                    "sequence".to_owned(),
-                    Some(grid.sequence.to_string().into()),
-                ),
+                ("epoch".into(), Some(epoch.to_string().into())),
+                ("sequence".into(), Some(grid.sequence.to_string().into())),
             ],
+            may_be_cut: false,
         });
     }
     Ok(records)

@@ -12,6 +12,8 @@ use schemas::event::Topic;
 use schemas::time::DurationMs;
 
 use super::*;
+use crate::alert::MAX_PER_SEAL;
+use crate::alert::transition_fixture::change;
 use crate::time::fixture::{at, ms};
 use life::{Died, Durable, Life, SHARDS, parts, quiet, seal};
 
@@ -267,4 +269,63 @@ fn seals_behind_the_cut_wait_for_the_next_epoch() {
         .unwrap();
     assert_eq!(life.machine.ingested(0), 2);
     assert_eq!(life.machine.collected_bytes(), 100);
+}
+
+/// Runs two epochs of which the first has more alerts than an intent can number, dying at this crash point; the alerts of each
+/// intent, and the crash points passed.
+fn crowded(dies_at: Option<usize>) -> (Vec<Vec<String>>, usize) {
+    let mut durable = Durable::default();
+    let (mut point, mut dies_at) = (0, dies_at);
+    loop {
+        let mut life = Life::begin(&mut durable, point, dies_at.take());
+        // Rows of so many alerts take long to print, and say nothing more here.
+        life.machine.schemas.remove("ops.alerts");
+        if life.durable.log.is_empty() {
+            // What the rules said of rows that no intent holds is said again by the rules.
+            let alerts = (0..MAX_PER_SEAL + 2).map(|number| change(&format!("A01|{number}")));
+            life.machine.durable.state.waiting_alerts = alerts.collect();
+            if life.durable.shards.is_empty() {
+                for shard in 0..SHARDS {
+                    life.append(shard, seal(shard, 1, at(1_000), false));
+                }
+            }
+        }
+        let result = life.settle();
+        point = life.point;
+        if result.is_ok() {
+            assert!(life.machine.is_quiet(life.now));
+            break;
+        }
+        durable.crashes += 1;
+    }
+    let intents =
+        durable
+            .log
+            .iter()
+            .filter_map(|(number, payload)| match decode(payload).unwrap() {
+                PublisherRecord::Intent(intent) => Some((*number, intent)),
+                PublisherRecord::Epoch(_) | PublisherRecord::Storage(_) => None,
+            });
+    let alerts = intents.map(|(number, intent)| {
+        let sealed = intent.alerts.iter().map(|alert| {
+            assert_eq!(*alert.seal, format!("publisher/{number}"));
+            alert.change.dedupe_key.to_string()
+        });
+        sealed.collect()
+    });
+    (alerts.collect(), point)
+}
+
+#[test]
+fn alerts_beyond_what_an_intent_can_number_leave_with_the_next_through_every_crash() {
+    let (expected, points) = crowded(None);
+    assert_eq!(
+        expected.iter().map(Vec::len).collect::<Vec<_>>(),
+        [MAX_PER_SEAL, 2]
+    );
+    let last = format!("A01|{}", MAX_PER_SEAL + 1);
+    assert_eq!(expected[1].last(), Some(&last));
+    for dies_at in 1..=points {
+        assert!(crowded(Some(dies_at)).0 == expected, "death at {dies_at}");
+    }
 }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use async_trait::async_trait;
 use object_store::ObjectStoreExt;
@@ -16,8 +16,10 @@ use crate::log::faulty::{Fault, FaultyStore};
 /// How a broker takes the next call.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
-    /// Away: this many have arrived before.
-    Away(usize),
+    /// Away, and nothing has arrived.
+    Away,
+    /// Everything arrives and the answer does not.
+    Unanswered,
     /// No answer at all.
     Hang,
     Panic,
@@ -29,6 +31,10 @@ struct Broker {
     script: Mutex<VecDeque<Answer>>,
     /// Values of records that were acknowledged, in their order.
     seen: Mutex<Vec<String>>,
+    /// Position of the last record that was acknowledged, of each epoch.
+    arrived: Mutex<BTreeMap<i64, usize>>,
+    /// Under which names it was resumed.
+    senders: Mutex<Vec<String>>,
     called: Notify,
 }
 
@@ -47,30 +53,40 @@ impl Broker {
 
 #[async_trait]
 impl RecordSink for Broker {
-    async fn send(&self, records: &[SinkRecord]) -> Result<(), RecordSinkError> {
+    async fn resume(&self, sender: &str, epoch: i64, _records: &[SinkRecord]) -> Result<usize> {
+        self.senders.lock().unwrap().push(sender.to_owned());
+        let arrived = self.arrived.lock().unwrap();
+        Ok(arrived.get(&epoch).map_or(0, |last| last + 1))
+    }
+
+    async fn send(
+        &self,
+        epoch: i64,
+        first: usize,
+        records: &[SinkRecord],
+    ) -> Result<(), RecordSinkError> {
         self.called.notify_one();
         let answer = self.script.lock().unwrap().pop_front();
         let values = records.iter().map(value);
-        let error = |position, kind| RecordSinkError {
-            position,
+        let error = |refused, kind, is_undone| RecordSinkError {
+            refused,
             error: Error::new(kind, "a record for topic=t did not arrive"),
+            is_undone,
         };
+        let is_refused = values.clone().any(|value| value == "refused");
         match answer {
-            Some(Answer::Hang) => pending().await,
+            Some(Answer::Hang) => return pending().await,
             Some(Answer::Panic) => panic!("a mistake in the sink"),
-            Some(Answer::Away(arrived)) => {
-                self.seen.lock().unwrap().extend(values.take(arrived));
-                Err(error(arrived, ErrorKind::Unavailable))
-            }
-            None => {
-                let refused = values.clone().position(|value| value == "refused");
-                let arrived = refused.unwrap_or(records.len());
-                self.seen.lock().unwrap().extend(values.take(arrived));
-                match refused {
-                    Some(position) => Err(error(position, ErrorKind::Configuration)),
-                    None => Ok(()),
-                }
-            }
+            Some(Answer::Away) => return Err(error(None, ErrorKind::Unavailable, true)),
+            None if is_refused => return Err(error(None, ErrorKind::Configuration, true)),
+            Some(Answer::Unanswered) | None => {}
+        }
+        self.seen.lock().unwrap().extend(values);
+        let last = first + records.len() - 1;
+        self.arrived.lock().unwrap().insert(epoch, last);
+        match answer {
+            Some(_) => Err(error(None, ErrorKind::Unavailable, false)),
+            None => Ok(()),
         }
     }
 }
@@ -103,7 +119,7 @@ impl Owner {
 
     async fn delivered(&mut self) -> i64 {
         match self.events.recv().await {
-            Some(SinkEvent::Delivered { epoch }) => epoch,
+            Some(SinkEvent::Delivered { epoch, .. }) => epoch,
             other => panic!("unexpected {other:?}"),
         }
     }
@@ -124,6 +140,7 @@ async fn stage(store: &Arc<dyn ObjectStore>, epoch: i64, values: &[&str]) -> Rec
             key: None,
             value: Some(value.as_bytes().to_vec().into()),
             headers: Vec::new(),
+            may_be_cut: false,
         })
         .collect();
     let staged = stage_records(store, &format!("1-{epoch}"), &records).await;
@@ -170,7 +187,7 @@ async fn what_is_outstanding_is_known_at_once() {
         tokio::task::yield_now().await;
     }
     let event = owner.events.try_recv().unwrap();
-    assert!(matches!(event, SinkEvent::Delivered { epoch: 1 }));
+    assert!(matches!(event, SinkEvent::Delivered { epoch: 1, .. }));
 }
 
 #[tokio::test]
@@ -201,30 +218,73 @@ async fn a_new_owner_goes_on_behind_the_last_epoch_that_left() {
 #[tokio::test]
 async fn a_broker_that_is_away_is_waited_for() {
     let store = in_memory();
-    let broker = Broker::new([Answer::Away(1), Answer::Away(0)]);
+    let broker = Broker::new([Answer::Away, Answer::Away]);
     let mut owner = Owner::claim(&store, &broker).await;
     owner.deliver(&store, 1, &["a", "b", "c"]).await;
     assert_eq!(owner.delivered().await, 1);
-    assert_eq!(
-        broker.seen(),
-        ["a", "b", "c"],
-        "what arrived is not sent again"
-    );
+    assert_eq!(broker.seen(), ["a", "b", "c"]);
+    assert_eq!(broker.senders.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_record_that_is_refused_for_good_is_skipped() {
+async fn f10_what_arrived_without_an_answer_is_found_and_not_sent_again() {
+    let store = in_memory();
+    let broker = Broker::new([Answer::Unanswered]);
+    let mut owner = Owner::claim(&store, &broker).await;
+    owner.deliver(&store, 1, &["a", "b", "c"]).await;
+    assert_eq!(owner.delivered().await, 1);
+    assert_eq!(broker.seen(), ["a", "b", "c"]);
+    // A sender keeps its name over its own failures and over owners.
+    let mut heir = Owner::claim(&store, &broker).await;
+    heir.deliver(&store, 2, &["d"]).await;
+    assert_eq!(heir.delivered().await, 2);
+    let senders = broker.senders.lock().unwrap();
+    assert!(!senders[0].is_empty());
+    assert_eq!(*senders, [&*senders[0], &*senders[0], &*senders[0]]);
+}
+
+#[tokio::test]
+async fn a_record_that_is_refused_for_good_is_given_up_and_listed() {
     let store = in_memory();
     let broker = Broker::new([]);
     let mut owner = Owner::claim(&store, &broker).await;
     owner
         .deliver(&store, 1, &["refused", "a", "refused", "b"])
         .await;
-    owner.deliver(&store, 2, &["refused"]).await;
-    assert_eq!((owner.delivered().await, owner.delivered().await), (1, 2));
-    let mut seen = broker.seen();
-    seen.dedup();
-    assert_eq!(seen, ["a", "b"]);
+    let listed = |event| match event {
+        Some(SinkEvent::Delivered { epoch, given_up }) => (epoch, given_up),
+        other => panic!("unexpected {other:?}"),
+    };
+    let (_, given_up) = listed(owner.events.recv().await);
+    assert_eq!(given_up.len(), 2);
+    assert_eq!(given_up[0].outcome, DeliveryOutcome::Refused);
+    assert_eq!(&*given_up[0].destination, "topic t");
+    owner.deliver(&store, 2, &["c"]).await;
+    assert_eq!(listed(owner.events.recv().await), (2, Vec::new()));
+    assert_eq!(broker.seen(), ["a", "b", "c"]);
+    // Its owner may have died before it made rows of them.
+    owner.delivery.close().await.unwrap();
+    let mut heir = Owner::claim(&store, &broker).await;
+    heir.deliver(&store, 1, &["refused", "a", "refused", "b"])
+        .await;
+    assert_eq!(listed(heir.events.recv().await), (1, given_up));
+}
+
+/// F15: between its batches a former owner sleeps, and another one takes over and goes on.
+#[tokio::test]
+async fn f15_a_former_owner_that_wakes_up_looks_before_it_sends() {
+    let store = in_memory();
+    let broker = Broker::new([]);
+    let mut former = Owner::claim(&store, &broker).await;
+    former.deliver(&store, 1, &["a"]).await;
+    assert_eq!(former.delivered().await, 1);
+    let mut heir = Owner::claim(&store, &broker).await;
+    heir.deliver(&store, 2, &["b"]).await;
+    assert_eq!(heir.delivered().await, 2);
+    // Its lease has not run out: that alone would let it send.
+    former.deliver(&store, 2, &["older"]).await;
+    assert_eq!(former.ended().await.kind(), ErrorKind::Fenced);
+    assert_eq!(broker.seen(), ["a", "b"]);
 }
 
 #[tokio::test]
@@ -291,7 +351,7 @@ async fn a_put_that_is_not_answered_loses_and_repeats_nothing() {
     assert_eq!(owner.delivered().await, 1);
     owner.delivery.close().await.unwrap();
     let next = Owner::claim(&store, &broker).await;
-    assert_eq!(next.delivery.claimed_at, Some(1));
+    assert_eq!(next.delivery.claimed.delivered, Some(1));
     assert_eq!(broker.seen(), ["a"]);
 }
 
@@ -308,7 +368,7 @@ async fn without_a_sink_an_epoch_is_settled_at_once_and_there_is_no_log() {
     }
     delivery.close().await.unwrap();
     let mut epochs = Vec::new();
-    while let Ok(SinkEvent::Delivered { epoch }) = received.try_recv() {
+    while let Ok(SinkEvent::Delivered { epoch, .. }) = received.try_recv() {
         epochs.push(epoch);
     }
     assert_eq!(epochs, [1, 2]);

@@ -134,6 +134,20 @@ fn a_body_that_is_refused_again_and_again_makes_way() {
 }
 
 #[test]
+fn what_can_never_be_taken_makes_way_at_once() {
+    let mut lane = lane(&[1, 2]);
+    lane.answered(unavailable(None), at(0));
+    let error = "larger than the topic takes".to_owned();
+    let report = lane.answered(SendResult::Undeliverable { error }, at(1));
+    let report = report.unwrap();
+    assert_eq!(
+        (report.outcome, report.attempt),
+        (DeliveryOutcome::Refused, 2)
+    );
+    assert_eq!(sent(&lane, at(2)), Some(2));
+}
+
+#[test]
 fn an_unavailable_receiver_is_never_given_up_before_the_age_limit() {
     let mut lane = lane(&[1]);
     for attempt in 0..1_000 {

@@ -12,7 +12,7 @@ use crossbeam_channel::Receiver;
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, Timestamp, TopicPartitionList};
 use schemas::time::TimestampMs;
 
@@ -21,7 +21,7 @@ use super::shared::Shared;
 use crate::error::Result;
 use crate::kafka::{
     ErrorClass, Events, KafkaConsumer, TopicPartition, classify, client_failed, list_offsets,
-    serve_events,
+    read_headers, serve_events,
 };
 use crate::observe::{
     KafkaReachable, KafkaUnreachable, OffsetsMissing, Outage, ReadingStopped, UnassignedRecord,
@@ -285,14 +285,6 @@ fn detach(input: usize, message: &BorrowedMessage<'_>, max_kept_bytes: usize) ->
         payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
         timestamp,
         timestamp_kind,
-        headers: message.headers().map_or_else(Vec::new, |headers| {
-            headers
-                .iter()
-                .map(|header| {
-                    let value = header.value.map(Bytes::copy_from_slice);
-                    (header.key.to_owned(), value)
-                })
-                .collect()
-        }),
+        headers: message.headers().map_or_else(Vec::new, read_headers),
     }
 }

@@ -68,7 +68,7 @@ impl Buffers {
             return;
         }
         let lane = &mut self.lanes[input];
-        lane.bytes += records.iter().map(held_bytes).sum::<usize>();
+        lane.bytes += records.iter().map(Record::held_bytes).sum::<usize>();
         lane.items.extend(records.into_iter().map(Item::Record));
         lane.end = None;
     }
@@ -150,7 +150,7 @@ impl Buffers {
             let count = left.min(lane.items.len());
             for item in lane.items.drain(..count) {
                 if let Item::Record(record) = &item {
-                    lane.bytes -= held_bytes(record);
+                    lane.bytes -= record.held_bytes();
                 }
                 out.push(item);
             }
@@ -174,17 +174,6 @@ impl Buffers {
         }
         out.len() > before
     }
-}
-
-/// Bytes of content a record holds.
-fn held_bytes(record: &Record) -> usize {
-    let headers = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.as_ref().map_or(0, bytes::Bytes::len));
-    record.key.as_ref().map_or(0, bytes::Bytes::len)
-        + record.payload.as_ref().map_or(0, bytes::Bytes::len)
-        + headers.sum::<usize>()
 }
 
 #[cfg(test)]

@@ -1,0 +1,113 @@
+#![allow(clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
+
+use schemas::event::Limits;
+use schemas::time::TimestampMs;
+
+use super::*;
+use crate::alert::transition_fixture::change;
+use crate::alert::{AlertChange, MAX_PER_SEAL};
+use crate::decode::Partitioner;
+use crate::time::Zone;
+use crate::time::fixture::at;
+
+/// There is no reference data here.
+struct NoReference;
+
+impl ReferenceState for NoReference {
+    fn apply(
+        &mut self,
+        _topic: Topic,
+        _batch: &RecordBatch,
+        _skip: &[bool],
+        _removed: &[Arc<str>],
+    ) -> Result<Vec<Arc<str>>> {
+        Ok(Vec::new())
+    }
+
+    fn as_of(&self, _instant: TimestampMs) -> Result<Vec<(&'static str, RecordBatch)>> {
+        Ok(Vec::new())
+    }
+
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn load(&mut self, _bytes: &[u8]) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl ReferenceStore<NoReference> for NoReference {
+    async fn reference(&self, _version: &str) -> Result<NoReference> {
+        Ok(NoReference)
+    }
+}
+
+async fn machine(checkpoint: Option<ShardCheckpoint>) -> ShardMachine<NoReference> {
+    let settings = ShardSettings {
+        shard: 0,
+        shards: 1,
+        global_partitions: 0,
+        topics: Vec::new(),
+        limits: Limits::default(),
+        partitioner: Partitioner::Any,
+        seal_every: Duration::from_secs(1),
+        seal_records: 1_000,
+        seal_bytes: 1_000,
+        heartbeat: Duration::from_secs(60),
+        checkpoint_every: 1,
+        dead_letter_stop_ratio: 1.0,
+    };
+    let metrics = Arc::new(Vec::new());
+    let zone = Zone(chrono_tz::UTC);
+    let state = ShardState::new(zone, NoReference, Vec::new(), metrics, Vec::new()).await;
+    ShardMachine::restore(settings, state.unwrap(), checkpoint, None, "r".to_owned())
+        .await
+        .unwrap()
+}
+
+/// So many alerts, told apart by their keys.
+fn alerts(count: usize) -> Vec<AlertChange> {
+    (0..count)
+        .map(|number| change(&format!("A15|{number}")))
+        .collect()
+}
+
+/// Seals until nothing is left to seal; the keys of each seal's alerts.
+async fn seal_all(machine: &mut ShardMachine<NoReference>) -> Vec<Vec<String>> {
+    let now: Instant = wall::monotonic();
+    let mut seals = Vec::new();
+    while machine.has_unsealed() {
+        assert!(machine.is_seal_due(now), "alerts wait for no interval");
+        let seal = machine.seal(now, at(0)).await.unwrap();
+        let keys = seal.alerts.iter();
+        seals.push(keys.map(|alert| alert.dedupe_key.to_string()).collect());
+    }
+    seals
+}
+
+#[tokio::test]
+async fn alerts_beyond_what_a_seal_can_number_outlive_a_checkpoint_in_their_order() {
+    let mut first = machine(None).await;
+    first.alerts = alerts(2 * MAX_PER_SEAL + 2);
+    let whole = first.checkpoint(wall::monotonic()).unwrap();
+    let seal = first.seal(wall::monotonic(), at(0)).await.unwrap();
+    let after_one = first.checkpoint(wall::monotonic()).unwrap();
+    let rest = seal_all(&mut first).await;
+    assert_eq!(
+        rest.iter().map(Vec::len).collect::<Vec<_>>(),
+        [MAX_PER_SEAL, 2]
+    );
+    assert_eq!(rest[1][1], format!("A15|{}", 2 * MAX_PER_SEAL + 1));
+
+    // A start from the checkpoint behind the first seal, and one from the checkpoint before it that replays that seal.
+    let mut restored = machine(Some(after_one)).await;
+    assert_eq!(seal_all(&mut restored).await, rest);
+    let mut replayed = machine(Some(whole)).await;
+    let payload = crate::shard::seal::encode(&seal).unwrap();
+    replayed.replay(&payload, &NoReference).await.unwrap();
+    assert_eq!(seal_all(&mut replayed).await, rest);
+}
