@@ -11,7 +11,7 @@ mod topics;
 
 pub use client::{end_offsets, partition_counts};
 pub use sender::RecordSender;
-pub use settings::{KEPT_BYTES, KafkaSettings};
+pub use settings::KafkaSettings;
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};

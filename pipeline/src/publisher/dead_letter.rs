@@ -1,5 +1,7 @@
 //! Rejected records as they leave for `<topic>.dlq`.
 
+use bytes::Bytes;
+
 use crate::shard::DeadLetter;
 use crate::sink::SinkRecord;
 
@@ -8,7 +10,8 @@ pub fn dead_letter_topic(topic: &str) -> String {
     format!("{topic}.dlq")
 }
 
-/// The raw record, with reason and place in the headers; `vitrine-timestamp` is in ms, as Kafka has it.
+/// The raw record, with reason and place in the headers; `vitrine-timestamp` is in ms, as Kafka has it. `vitrine-value-bytes` says
+/// how large a value was of which only the beginning is kept.
 pub(super) fn dead_letter_record(letter: &DeadLetter) -> SinkRecord {
     let mut headers = letter.headers.clone();
     let mut add = |name: &str, value: String| {
@@ -19,6 +22,10 @@ pub(super) fn dead_letter_record(letter: &DeadLetter) -> SinkRecord {
     add("topic", letter.input.topic.clone());
     add("partition", letter.input.partition.to_string());
     add("offset", letter.offset.to_string());
+    let held = letter.value.as_ref().map_or(0, Bytes::len) as u64;
+    if held < letter.value_bytes {
+        add("value-bytes", letter.value_bytes.to_string());
+    }
     if let Some(timestamp) = letter.timestamp {
         add("timestamp", timestamp.as_ms().to_string());
     }
@@ -49,6 +56,7 @@ mod tests {
             reason: Reason::BadValue,
             path: "lines[0].qty".to_owned(),
             value: Some("{}".into()),
+            value_bytes: 1 << 24,
             key: Some("C1".into()),
             headers: vec![("trace".to_owned(), Some("t-1".into()))],
         });
@@ -72,6 +80,7 @@ mod tests {
                 ("vitrine-topic", "orders.v1"),
                 ("vitrine-partition", "3"),
                 ("vitrine-offset", "42"),
+                ("vitrine-value-bytes", "16777216"),
                 ("vitrine-timestamp", "1767661200000"),
             ]
         );

@@ -32,6 +32,7 @@ use super::plan::{Planner, RoundKey};
 use super::record::{
     EpochRecord, FinalUntil, Intent, PublisherCheckpoint, PublisherRecord, decode,
 };
+use super::refused::RefusedRecords;
 use super::seal_queue::SealQueue;
 use super::settings::PublisherSettings;
 use crate::alert::AlertRule;
@@ -72,6 +73,7 @@ pub(super) struct Machine {
     /// Epoch up to which records are delivered.
     delivered: Option<i64>,
     caught_up: BTreeMap<u32, u64>,
+    refused: RefusedRecords,
     /// Live time as last sealed; files have none.
     live_time: Option<TimestampMs>,
     next_record: u64,
@@ -120,6 +122,7 @@ impl Machine {
         for (rule, state) in rules.iter_mut().zip(&durable.state.rules) {
             rule.load(state)?;
         }
+        let refused = RefusedRecords::new(durable.summary().read);
         Ok(Self {
             seals: SealQueue::new(durable.state.cut.clone()),
             rounds: OpenRounds::new(now.wall_time),
@@ -137,6 +140,7 @@ impl Machine {
             attempts_cut: 0,
             delivered: None,
             caught_up: BTreeMap::new(),
+            refused,
             live_time: None,
             next_record,
             checkpoints,
@@ -390,6 +394,8 @@ impl Machine {
         let Some(SealedRecord { shard, seal, .. }) = self.seals.collect(sealed) else {
             return;
         };
+        let letters = seal.dead_letters.iter();
+        self.refused.count(letters.map(|letter| letter.reason));
         let state = &mut self.durable.state;
         state.planner.holds(*shard, seal.last_days.clone());
         for (metric, days) in &seal.touched {

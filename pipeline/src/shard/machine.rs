@@ -10,7 +10,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use schemas::time::TimestampMs;
 
 use super::batch::MicroBatch;
@@ -129,13 +128,13 @@ impl<R: ReferenceState> ShardMachine<R> {
         let has_reached = |stop: i64| record.offset + 1 >= stop;
         input.has_reached_stop_offset |= input.stop_offset.is_some_and(has_reached);
         self.batch.changes += 1;
-        self.batch.bytes += record.payload.as_ref().map_or(0, Bytes::len);
         let limit = input.judge.limit().unwrap_or(TimestampMs::MIN);
         let verdict = input.judge.judge(record);
-        self.circuit.count(match &verdict {
+        let reason = match &verdict {
             Verdict::Dead(rejection) => Some(rejection.reason),
             _ => None,
-        });
+        };
+        self.circuit.count(reason, record.held_bytes());
         if let (Verdict::Accepted(event), Some(timestamp)) = (&verdict, record.timestamp) {
             self.live
                 .observe(record.input, timestamp, event.recorded_at());

@@ -21,7 +21,7 @@ use crate::kafka::TopicPartition;
 use crate::time::{Day, Window};
 
 /// Version of this layout; it stands in the frame of each record.
-pub const SEAL_LAYOUT: u16 = 3;
+pub const SEAL_LAYOUT: u16 = 4;
 
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
@@ -90,7 +90,7 @@ pub struct InputSeal {
     pub accounted: bool,
 }
 
-/// A rejected record with all that was known of it (P4).
+/// A rejected record with all that was known of it (P4). Of a payload that is too large that is its size and its beginning (F29).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     pub input: TopicPartition,
@@ -98,7 +98,10 @@ pub struct DeadLetter {
     pub timestamp: Option<TimestampMs>,
     pub reason: Reason,
     pub path: String,
+    /// The payload; of one that is too large the beginning.
     pub value: Option<Bytes>,
+    /// Bytes of the payload as it came.
+    pub value_bytes: u64,
     pub key: Option<Bytes>,
     pub headers: Vec<(String, Option<Bytes>)>,
 }
@@ -149,7 +152,22 @@ pub struct ShardCheckpoint {
     pub state: Bytes,
 }
 
+impl DeadLetter {
+    /// Bytes that are held for it: what a producer can make as large as it likes.
+    pub fn held_bytes(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers = self.headers.iter();
+        let of_headers = headers.map(|(name, value)| name.len() + length(value));
+        length(&self.value) + length(&self.key) + self.path.len() + of_headers.sum::<usize>()
+    }
+}
+
 impl Seal {
+    /// Bytes that its dead letters hold.
+    pub fn dead_letter_bytes(&self) -> usize {
+        self.dead_letters.iter().map(DeadLetter::held_bytes).sum()
+    }
+
     /// Whether it says more than where inputs stand and how far time has come.
     pub fn has_content(&self) -> bool {
         !self.events.is_empty()

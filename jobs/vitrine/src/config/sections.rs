@@ -262,6 +262,16 @@ pub(crate) struct LimitsConfig {
     pub(crate) dead_letter_stop_ratio: f64,
 }
 
+/// Least room for what is on its way into an epoch.
+const LEAST_IN_FLIGHT: usize = 32 << 20;
+
+impl LimitsConfig {
+    /// What may be on its way into an epoch, over all shards: an eighth of the memory, the rest is for state and queries.
+    pub(crate) fn in_flight_bytes(&self) -> usize {
+        (self.memory / 8).max(LEAST_IN_FLIGHT)
+    }
+}
+
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {

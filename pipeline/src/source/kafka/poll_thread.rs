@@ -24,6 +24,7 @@ use crate::kafka::{
 };
 use crate::observe::{KafkaReachable, KafkaUnreachable, Outage, ReadingStopped, UnassignedRecord};
 use crate::source::error::out_of_range;
+use crate::source::record::kept_bytes;
 use crate::source::{Record, TimestampKind};
 use crate::time::wall;
 
@@ -222,8 +223,10 @@ fn detach(input: usize, message: &BorrowedMessage<'_>, max_kept_bytes: usize) ->
         input,
         offset: message.offset(),
         key: message.key().map(Bytes::copy_from_slice),
-        payload: payload
-            .map(|bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(max_kept_bytes)])),
+        payload: payload.map(|bytes| {
+            let kept = kept_bytes(bytes.len(), max_kept_bytes);
+            Bytes::copy_from_slice(&bytes[..kept])
+        }),
         payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
         timestamp,
         timestamp_kind,

@@ -67,7 +67,7 @@ impl Buffers {
             return;
         }
         let lane = &mut self.lanes[input];
-        lane.bytes += records.iter().map(held_bytes).sum::<usize>();
+        lane.bytes += records.iter().map(Record::held_bytes).sum::<usize>();
         lane.records.extend(records);
         lane.end = None;
     }
@@ -136,7 +136,7 @@ impl Buffers {
             let lane = &mut self.lanes[input];
             let count = left.min(lane.records.len());
             for record in lane.records.drain(..count) {
-                lane.bytes -= held_bytes(&record);
+                lane.bytes -= record.held_bytes();
                 out.push(Item::Record(record));
             }
             left -= count;
@@ -159,17 +159,6 @@ impl Buffers {
         }
         out.len() > before
     }
-}
-
-/// Bytes of content a record holds.
-fn held_bytes(record: &Record) -> usize {
-    let headers = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.as_ref().map_or(0, bytes::Bytes::len));
-    record.key.as_ref().map_or(0, bytes::Bytes::len)
-        + record.payload.as_ref().map_or(0, bytes::Bytes::len)
-        + headers.sum::<usize>()
 }
 
 #[cfg(test)]
