@@ -26,6 +26,7 @@ class Settings:
     zone: str = "Asia/Shanghai"
     max_future_skew_ms: int = duration_ms("5m")
     max_record_bytes: int = 1_048_576
+    is_drained: bool = True
     partitioner: str = "murmur2"
     topic_names: dict = field(default_factory=lambda: {topic: f"{topic}.v1" for topic in TOPICS})
     out_of_orderness_ms: dict = field(
