@@ -94,13 +94,6 @@ fn publish(
         on_progress(sender.delivered());
     }
     sender.finish(on_progress)?;
-    for input in 0..inputs.len() {
-        if source.has_torn_line(input) {
-            let (topic, partition) = (&inputs[input].0.topic, inputs[input].0.partition);
-            let (dir, line) = (dir.display(), sent[input]);
-            tracing::warn!(%dir, topic, partition, line, "the last line has no line end and is no whole JSON value: not sent");
-        }
-    }
     Ok(topics
         .iter()
         .map(|(name, _)| {

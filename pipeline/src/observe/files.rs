@@ -36,3 +36,22 @@ impl EventFilesMissing<'_> {
         );
     }
 }
+
+/// A run that does not follow files met the end of one inside a line: it is read by a later run, once its end has come (K47).
+pub(crate) struct LastLineTorn<'a> {
+    pub path: &'a Path,
+    /// From 0.
+    pub line: i64,
+}
+
+impl LastLineTorn<'_> {
+    pub(crate) fn report(self) {
+        let Self { path, line } = self;
+        warn!(
+            target: "pipeline::source::files",
+            ?path,
+            line,
+            "the last line has no line end and is no whole JSON value: it is not read, and waits for its end"
+        );
+    }
+}

@@ -40,7 +40,7 @@ mod recovery;
 mod storage;
 
 pub(crate) use alerts::{AlertDelivered, AlertExpired, AlertNotDelivered, AlertRefused};
-pub(crate) use files::{EventFilesMissing, EventsNotRead};
+pub(crate) use files::{EventFilesMissing, EventsNotRead, LastLineTorn};
 pub(crate) use housekeeping::{
     HousekeepingDone, HousekeepingFailed, HousekeepingIdle, HousekeepingPartFailed, LeaseLapsed,
     LeaseNotRenewed,

@@ -97,9 +97,9 @@ fn headers(letters: &[DeadLetter], schema: &SchemaRef) -> Result<ArrayRef, Arrow
         let message = "headers are a list of names and values".to_owned();
         return Err(ArrowError::SchemaError(message));
     };
-    let all = || letters.iter().flat_map(|letter| &letter.headers);
-    let names = StringArray::from_iter_values(all().map(|(name, _)| name));
-    let values: BinaryArray = all().map(|(_, value)| value.as_deref()).collect();
+    let all: Vec<_> = letters.iter().flat_map(|letter| &letter.headers).collect();
+    let names = StringArray::from_iter_values(all.iter().map(|(name, _)| name));
+    let values: BinaryArray = all.iter().map(|(_, value)| value.as_deref()).collect();
     let pairs = StructArray::try_new(
         fields.clone(),
         vec![Arc::new(names), Arc::new(values)],

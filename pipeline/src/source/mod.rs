@@ -20,7 +20,7 @@ pub mod kafka;
 pub mod memory;
 mod record;
 
-pub use record::{Item, PREFIX_BYTES, Record, Start, TimestampKind};
+pub use record::{Item, Record, Start, TimestampKind};
 
 use schemas::time::TimestampMs;
 

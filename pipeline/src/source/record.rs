@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::kafka::TopicPartition;
 
 /// What is kept of a payload that is too large: enough to tell whose it is, and too little to be felt.
-pub const PREFIX_BYTES: usize = 4_096;
+const PREFIX_BYTES: usize = 4_096;
 
 /// How much of a payload of `len` bytes is kept, where one of `max` bytes is kept whole.
 pub(super) fn kept_bytes(len: usize, max: usize) -> usize {
@@ -58,8 +58,8 @@ pub struct Record {
     pub offset: i64,
     /// `None` for a null key, and always for files: there the payload's id is the key (K1).
     pub key: Option<Bytes>,
-    /// `None` for a tombstone (K2). Of a payload that is longer than the source keeps whole only the beginning,
-    /// [`PREFIX_BYTES`]: it is too large (K3) whatever it holds, and nobody has to hold a line without an end.
+    /// `None` for a tombstone (K2). Of a payload that is longer than the source keeps whole only the first
+    /// 4,096 bytes: it is too large (K3) whatever it holds, and nobody has to hold a line without an end.
     pub payload: Option<Bytes>,
     /// Bytes of the payload as it came; 0 for a tombstone.
     pub payload_len: u64,

@@ -21,6 +21,10 @@ use crate::exit::CommandError;
 /// Records of fewer bytes are not worth a seal of their own, however many shards there are.
 const LEAST_SEAL_BYTES: usize = 1 << 20;
 
+/// Bounds of what is read ahead of one input of Kafka.
+const LEAST_BUFFERED_BYTES: usize = 256 << 10;
+const MOST_BUFFERED_BYTES: usize = 8 << 20;
+
 /// The inputs of a process.
 pub(crate) struct Inputs {
     /// Partitions of each customer topic; also the number of shards.
@@ -63,7 +67,7 @@ impl Inputs {
     }
 
     fn of_kafka(config: &Config) -> anyhow::Result<Self> {
-        let settings = kafka_settings(config);
+        let mut settings = kafka_settings(config);
         let keyed = keyed_topics(config);
         let names = [keyed.as_slice(), &[config.topics.name(Topic::Prices)]].concat();
         let counts = partition_counts(&settings, &names)?;
@@ -75,6 +79,7 @@ impl Inputs {
             ))
             .into());
         }
+        settings.buffered_bytes = buffered_bytes(config, counts[0], counts[3]);
         let for_shards = settings.clone();
         Ok(Self {
             keyed: counts[0],
@@ -149,6 +154,13 @@ pub(crate) fn kafka_settings(config: &Config) -> KafkaSettings {
     settings
 }
 
+/// What is read ahead of an input: all inputs of all shards together hold what may be on its way into an epoch, once more.
+fn buffered_bytes(config: &Config, keyed: u32, global: u32) -> usize {
+    let per_shard = 3 + global as usize;
+    let inputs = (keyed as usize * per_shard).max(1);
+    (config.limits.in_flight_bytes() / inputs).clamp(LEAST_BUFFERED_BYTES, MOST_BUFFERED_BYTES)
+}
+
 /// The settings of a shard.
 pub(super) fn shard_settings(
     config: &Config,
@@ -219,6 +231,22 @@ mod tests {
         config.source.kind = SourceKind::Files;
         config.source.dir = dir.path().to_owned();
         (dir, config)
+    }
+
+    #[test]
+    fn bytes_on_their_way_follow_from_the_memory_and_the_number_of_inputs() {
+        let mut config = Config::default();
+        let seal_bytes = |config: &Config, shards| shard_settings(config, 0, shards, 1).seal_bytes;
+        assert_eq!(config.limits.in_flight_bytes(), 256 << 20);
+        assert_eq!(seal_bytes(&config, 1), 64 << 20);
+        assert_eq!(seal_bytes(&config, 8), 16 << 20);
+        assert_eq!(seal_bytes(&config, 4_096), LEAST_SEAL_BYTES);
+        assert_eq!(buffered_bytes(&config, 4, 4), MOST_BUFFERED_BYTES);
+        assert_eq!(buffered_bytes(&config, 16, 13), 1 << 20);
+        assert_eq!(buffered_bytes(&config, 64, 64), LEAST_BUFFERED_BYTES);
+        config.limits.memory = 1;
+        assert_eq!(config.limits.in_flight_bytes(), 32 << 20);
+        assert_eq!(seal_bytes(&config, 1), 8 << 20);
     }
 
     #[test]

@@ -300,3 +300,12 @@ fn k06_a_judge_taken_back_from_a_base_says_the_same() {
     }
     assert_eq!(after.counters(), before.counters());
 }
+
+#[test]
+fn f29_a_record_is_too_large_by_the_length_that_it_came_with() {
+    let record = Record {
+        payload_len: 16 << 20,
+        ..line(order("e", NINE, json!({})))
+    };
+    assert_eq!(said(&mut orders(), &record), "too_large");
+}

@@ -72,11 +72,6 @@ impl FileSource {
         })
     }
 
-    /// Whether an input that was read to its end has a last line that waits for its own (K47).
-    pub fn has_torn_line(&self, input: usize) -> bool {
-        self.readers.get(input).is_some_and(FileReader::is_torn)
-    }
-
     fn read(&mut self, max: usize, at: Instant, out: &mut Vec<Item>) -> Result<()> {
         if self.ends == FileEnds::Followed {
             self.follow(at)?;

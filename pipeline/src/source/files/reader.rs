@@ -12,6 +12,7 @@ use super::line::{Blanks, is_whole_json, read_line, take_blanks};
 use super::recorded_at::recorded_at;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
+use crate::observe::LastLineTorn;
 use crate::source::record::kept_bytes;
 use crate::source::{Record, TimestampKind};
 
@@ -47,7 +48,6 @@ pub(super) struct FileReader {
     recorded_at: i64,
     /// The line before was read without its end: up to it only blanks may follow.
     owes_line_end: bool,
-    is_torn: bool,
 }
 
 impl FileReader {
@@ -69,7 +69,6 @@ impl FileReader {
             next_offset: 0,
             recorded_at: i64::MIN,
             owes_line_end: false,
-            is_torn: false,
         };
         if let Some(file) = event_file(dir, &partition.topic, partition.partition)? {
             reader.put(&file)?;
@@ -101,11 +100,6 @@ impl FileReader {
             Some(file) if file.packing == Packing::Plain => self.put(&file),
             _ => Ok(()),
         }
-    }
-
-    /// Whether the end was met inside a line that is not read.
-    pub(super) fn is_torn(&self) -> bool {
-        self.is_torn
     }
 
     /// Offset of the line that [`next`](Self::next) will give; at the end, the number of lines.
@@ -155,17 +149,17 @@ impl FileReader {
         if !found.is_ended {
             // Of one that is too large not enough is held to tell; it is a dead letter once it has its end.
             let is_whole = found.len <= limit as u64 && is_whole_json(line);
-            self.is_torn = !is_whole && self.settings.ends != FileEnds::Final;
-            if self.is_torn {
+            if !is_whole && self.settings.ends != FileEnds::Final {
                 if !content.wait_for_more(found.taken)? {
                     // Nothing is read from it any more: the torn line is left to a later run.
                     *content = Content::Complete(Box::new(io::empty()));
+                    let (path, line) = (&self.path, self.next_offset);
+                    LastLineTorn { path, line }.report();
                 }
                 return Ok(Step::End);
             }
             self.owes_line_end = true;
         }
-        self.is_torn = false;
         content.advance(found.taken);
         Ok(Step::Line { len: found.len })
     }

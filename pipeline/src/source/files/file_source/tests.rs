@@ -294,7 +294,7 @@ fn k47_files_that_grow_are_followed_and_a_torn_line_waits_for_its_end() {
     write(dir.path(), "a/0.ndjson", b"{\"n\":0}\n{\"n\":");
     let mut source = open_with(dir.path(), &[("a", 0), ("b", 0)], FileEnds::Followed).unwrap();
     assert_eq!(poll(&mut source).unwrap(), ["0 {\"n\":0}"]);
-    assert!(!source.unread(0) && source.has_torn_line(0));
+    assert!(!source.unread(0));
     append(dir.path(), "a/0.ndjson", "1");
     assert!(poll(&mut source).unwrap().is_empty(), "still torn");
     // its offset is kept meanwhile
@@ -313,7 +313,6 @@ fn k47_files_that_grow_are_followed_and_a_torn_line_waits_for_its_end() {
         poll(&mut source).unwrap(),
         ["1 {\"n\":1}", "2 ", "3 tombstone"]
     );
-    assert!(!source.has_torn_line(0));
     // A file that did not exist yet is found, once a second has passed.
     write(dir.path(), "b/0.ndjson", b"{}\n");
     source.looked_at = wall::monotonic()
@@ -378,7 +377,6 @@ fn k47_lengths_are_those_at_opening_and_draining_reads_a_torn_line() {
     append(dir.path(), "a/0.ndjson", "1}\n{}\n");
     assert_eq!(poll(&mut source).unwrap(), ["0 {}", "0 {}"]);
     assert!(poll(&mut source).unwrap().is_empty());
-    assert!(source.has_torn_line(0) && source.has_torn_line(1));
     let mut source = open_with(dir.path(), &all, FileEnds::Final).unwrap();
     let (records, ends) = read_all(&mut source, &[10]);
     assert_eq!(records.len(), 5);
