@@ -23,7 +23,7 @@ pub(super) struct SealedRecord {
     pub shard: u32,
     pub number: u64,
     pub seal: Arc<Seal>,
-    /// Its weight in the backlog.
+    /// What it counts for in the backlog.
     pub bytes: usize,
 }
 

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::seal::Seal;
 
 /// How often a byte of a dead letter counts.
-pub(super) const DEAD_LETTER_WEIGHT: usize = 4;
+pub(super) const DEAD_LETTER_COPIES: usize = 4;
 
-/// What a seal counts for: the bytes of its payload in the log, those of dead letters by their weight.
-pub fn weight(payload_bytes: usize, seal: &Seal) -> usize {
-    payload_bytes + (DEAD_LETTER_WEIGHT - 1) * seal.dead_letter_bytes()
+/// What a seal counts for: the bytes of its payload in the log, those of dead letters as often as they are kept.
+pub fn backlog_bytes(payload_bytes: usize, seal: &Seal) -> usize {
+    payload_bytes + (DEAD_LETTER_COPIES - 1) * seal.dead_letter_bytes()
 }
 
-/// Weight of seals that are durable and not yet part of an intent, over all shards of the process.
+/// Bytes of seals, see [`backlog_bytes`], that are durable and not yet part of an intent, over all shards of the process.
 #[derive(Debug)]
 pub struct Backlog {
     limit: usize,
@@ -32,12 +32,12 @@ impl Backlog {
         }
     }
 
-    /// A seal of this weight has become durable.
+    /// A seal of so many bytes has become durable.
     pub fn add(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Seals of this weight have become part of an intent.
+    /// Seals of so many bytes have become part of an intent.
     pub fn release(&self, bytes: usize) {
         let subtract = |held: usize| Some(held.saturating_sub(bytes));
         // The closure always gives a value, so this cannot fail.

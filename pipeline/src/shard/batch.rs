@@ -6,7 +6,7 @@ use arrow::record_batch::RecordBatch;
 use schemas::event::{EventBatchBuilder, Place, Topic};
 use schemas::time::TimestampMs;
 
-use super::backlog::DEAD_LETTER_WEIGHT;
+use super::backlog::DEAD_LETTER_COPIES;
 use super::input::ShardInput;
 use super::seal::{DeadLetter, LateEvent};
 use crate::decode::Verdict;
@@ -20,7 +20,7 @@ pub(super) struct MicroBatch {
     late_events: Vec<LateEvent>,
     /// Records, ends and changes of the reference data since the last seal.
     pub changes: usize,
-    /// Bytes of the records, those of dead letters by their weight.
+    /// Bytes of the records, those of dead letters as often as they are kept.
     pub bytes: usize,
 }
 
@@ -68,7 +68,7 @@ impl MicroBatch {
                     key: record.key.clone(),
                     headers: record.headers.clone(),
                 };
-                self.bytes += (DEAD_LETTER_WEIGHT - 1) * letter.held_bytes();
+                self.bytes += (DEAD_LETTER_COPIES - 1) * letter.held_bytes();
                 self.dead_letters.push(letter);
             }
             Verdict::Duplicate | Verdict::TooLate(_) | Verdict::Dead(_) => {}

@@ -8,7 +8,7 @@ use schemas::time::TimestampMs;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::backlog::{Backlog, weight};
+use super::backlog::{Backlog, backlog_bytes};
 use super::machine::ShardMachine;
 use super::messages::{ShardCommand, ShardReport};
 use super::reference::ReferenceStore;
@@ -124,7 +124,7 @@ impl<R: ReferenceState> Shard<R> {
         let sealing = self.machine.seal(wall::monotonic(), wall::now());
         let seal = runtime.block_on(sealing)?;
         let payload = encode(&seal)?;
-        let bytes = weight(payload.len(), &seal);
+        let bytes = backlog_bytes(payload.len(), &seal);
         self.dead_letter_bytes += seal.dead_letter_bytes();
         let number = runtime.block_on(self.log.append(payload))?;
         channels.backlog.add(bytes);

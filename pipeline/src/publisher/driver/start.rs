@@ -19,7 +19,7 @@ use crate::publisher::needs::StorageNeeds;
 use crate::publisher::record::{PublisherCheckpoint, recorded_epoch};
 use crate::publisher::settings::{PublisherSettings, Sinks, Until};
 use crate::round::{Evaluator, Metric};
-use crate::shard::{Backlog, SEAL_LAYOUT, decode_seal, shard_log, weight};
+use crate::shard::{Backlog, SEAL_LAYOUT, backlog_bytes, decode_seal, shard_log};
 use crate::table::{TableSpec, Tables};
 
 impl Publisher {
@@ -146,7 +146,7 @@ impl Publisher {
                 let sealed = SealedRecord {
                     shard,
                     number,
-                    bytes: weight(entry.payload.len(), &seal),
+                    bytes: backlog_bytes(entry.payload.len(), &seal),
                     seal: Arc::new(seal),
                 };
                 self.machine
