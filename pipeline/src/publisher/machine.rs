@@ -520,11 +520,6 @@ impl Machine {
         )
     }
 
-    /// Number that the next record of the publisher's log will have.
-    pub(super) fn next_record(&self) -> u64 {
-        self.next_record
-    }
-
     /// Payload bytes of seals that need no more room, since the last call.
     pub(super) fn take_released(&mut self) -> usize {
         self.seals.take_released()

@@ -48,7 +48,9 @@ impl Machine {
                 }
             }
             let topic = |input: &TopicPartition| topic_of(input, &self.settings.topics);
-            if let Some(schema) = self.schemas.get(DEAD_LETTERS) {
+            if let Some(schema) = self.schemas.get(DEAD_LETTERS)
+                && !seal.dead_letters.is_empty()
+            {
                 let sealed = SealedLetters {
                     letters: &seal.dead_letters,
                     shard,

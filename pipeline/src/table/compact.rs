@@ -28,7 +28,7 @@ const ENOUGH: usize = 16;
 const MERGE_LIMIT: u64 = 64 << 20;
 /// Bytes that the files of one merge unpack to at most, where a column holds raw bytes: whoever sent them may have sent much of the
 /// same, which packs a thousandfold.
-const UNPACKED_LIMIT: u64 = 32 << 20;
+const UNPACKED_LIMIT: u64 = 16 << 20;
 /// Merges at once at least, if so many are due. Where more than twice as many are, half of them: an epoch does not wait for a
 /// whole backlog, and a backlog does not grow with the number of partitions.
 const MERGES_AT_ONCE: usize = 4;

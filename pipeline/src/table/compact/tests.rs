@@ -312,6 +312,6 @@ async fn f27_a_merge_is_bounded_by_what_its_files_unpack_to() {
     let [merge] = &merges[..] else {
         panic!("not one merge");
     };
-    // Ten times 3 MiB and their numbers fit into 32 MiB, eleven do not.
-    assert_eq!((merge.remove.len(), merge.add.rows), (10, 40));
+    // Five times 3 MiB and their numbers fit into 16 MiB, six do not.
+    assert_eq!((merge.remove.len(), merge.add.rows), (5, 20));
 }
