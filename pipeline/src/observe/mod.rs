@@ -46,8 +46,8 @@ pub(crate) use housekeeping::{
     LeaseNotRenewed,
 };
 pub(crate) use input::{
-    EndsNotConfirmed, KafkaReachable, KafkaUnreachable, ReadingStopped, ReadingThreadPanicked,
-    RecordsWereRefused, UnassignedRecord,
+    EndsNotConfirmed, FarJump, FarJumpWitnessed, KafkaReachable, KafkaUnreachable, ReadingStopped,
+    ReadingThreadPanicked, RecordsWereRefused, UnassignedRecord,
 };
 pub(crate) use kafka::{
     ConsumerLogged, ProducerErrorRaised, ProducerLogged, ProducerNotReplaced, ProducerReplaced,

@@ -35,7 +35,7 @@ impl MicroBatch {
     ) {
         self.bytes += record.held_bytes();
         match verdict {
-            Verdict::Accepted(event) => {
+            Verdict::Accepted(event, _) => {
                 let place = Place {
                     partition: input.id.partition,
                     offset: record.offset,
