@@ -51,9 +51,9 @@ fn a_storage_of_version_0_1_is_refused_and_left_as_it_is() {
         format!("file://{}", storage.display()),
     );
     for (args, place) in [
-        (&["run"][..], "log=shard-0 number=1"),
-        (&["run", "--until-caught-up"], "log=shard-0 number=1"),
-        (&["run", "--drain"], "log=shard-0 number=1"),
+        (&["run"][..], "log=publisher number=3"),
+        (&["run", "--until-caught-up"], "log=publisher number=3"),
+        (&["run", "--drain"], "log=publisher number=3"),
         (
             &["sql", "SELECT count(*) FROM events.orders"],
             "log=publisher number=3",

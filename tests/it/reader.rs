@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pipeline::error::{Error, Result};
 use pipeline::kafka::{KafkaSettings, TopicPartition};
 use pipeline::source::kafka::KafkaSource;
-use pipeline::source::{Item, Record, Source, Start};
+use pipeline::source::{InputNews, Item, OnMissing, Record, Source, Start};
 use pipeline::time::wall;
 use schemas::time::TimestampMs;
 use tests::kafka::Broker;
@@ -32,6 +32,8 @@ pub(crate) struct Reader {
     pub source: KafkaSource,
     pub records: BTreeMap<usize, Vec<Record>>,
     pub ends: BTreeMap<usize, Vec<(i64, Instant)>>,
+    /// What was said of inputs, in order.
+    pub news: Vec<(usize, InputNews)>,
     /// Inputs whose last item was an end.
     at_end: BTreeSet<usize>,
     inputs: usize,
@@ -39,10 +41,18 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn open(settings: &KafkaSettings, starts: &[Start]) -> Self {
+        Self::of(
+            KafkaSource::open(settings, &[], starts, OnMissing::Fail).unwrap(),
+            starts,
+        )
+    }
+
+    pub(crate) fn of(source: KafkaSource, starts: &[Start]) -> Self {
         Self {
-            source: KafkaSource::open(settings, starts).unwrap(),
+            source,
             records: BTreeMap::new(),
             ends: BTreeMap::new(),
+            news: Vec::new(),
             at_end: BTreeSet::new(),
             inputs: starts.len(),
         }
@@ -71,6 +81,7 @@ impl Reader {
                     self.at_end.insert(input);
                     self.ends.entry(input).or_default().push((next_offset, at));
                 }
+                Item::News { news, .. } => self.news.push((input, news)),
             }
         }
         Ok(count)
@@ -125,7 +136,7 @@ impl Reader {
 }
 
 pub(crate) fn open_error(settings: &KafkaSettings, starts: &[Start]) -> Error {
-    match KafkaSource::open(settings, starts) {
+    match KafkaSource::open(settings, &[], starts, OnMissing::Fail) {
         Ok(_) => panic!("opened"),
         Err(error) => error,
     }

@@ -86,6 +86,9 @@ impl<'c> EpochReader<'c> {
         let Some(epoch) = newest_epoch(self.store.clone()).await? else {
             return Ok(None);
         };
+        if let Some(identity) = &epoch.identity {
+            identity.require_zone(Zone(self.config.time.zone))?;
+        }
         // Before anything of the epoch is read.
         let lease = self.lease(&epoch).await;
         let snapshot = self.snapshot(&epoch).await?;
@@ -245,6 +248,7 @@ mod tests {
             drained_to: None,
             clocks: BTreeMap::new(),
             unrevised: Vec::new(),
+            identity: None,
         }
     }
 

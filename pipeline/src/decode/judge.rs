@@ -59,6 +59,8 @@ pub struct Counters {
     pub duplicate: u64,
     pub too_late: u64,
     pub dead: u64,
+    /// Offsets that were gone upstream before they were read, and were passed over. Not part of `read`.
+    pub missing: u64,
 }
 
 impl Counters {
@@ -162,6 +164,11 @@ impl InputJudge {
         self.time.clone_from(time);
         self.time.adopt(&self.settings.time);
         self.counters = counters;
+    }
+
+    /// Counts offsets that were gone before they were read.
+    pub fn count_missing(&mut self, offsets: u64) {
+        self.counters.missing += offsets;
     }
 
     /// Remembers the id of an accepted event; recovery calls it for the events of sealed records.

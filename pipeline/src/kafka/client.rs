@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::describe::{TopicDescription, describe_topics};
 use super::error;
 use super::settings::KafkaSettings;
 use crate::error::{Error, ErrorKind, Result};
@@ -94,28 +95,34 @@ impl Client {
         })
     }
 
-    /// Number of partitions of a topic.
-    pub(crate) fn partition_count(&self, topic: &str) -> Result<u32> {
-        let (count, refusal) = self.ask("metadata", || {
-            let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
-            let found = metadata.topics().iter().find(|found| found.name() == topic);
-            let refusal = found.and_then(|found| found.error());
-            match refusal.map(RDKafkaErrorCode::from) {
-                Some(code) if error::is_temporary(code) => Err(KafkaError::MetadataFetch(code)),
-                refusal => Ok((found.map_or(0, |found| found.partitions().len()), refusal)),
+    /// The topics as they are now, in the order asked for.
+    pub(crate) fn describe(&self, topics: &[&str]) -> Result<Vec<TopicDescription>> {
+        let answers = self.ask("metadata", || {
+            let answers = describe_topics(&self.consumer, topics, SLICE)?;
+            let waited_for = answers.iter().find_map(|answer| match answer {
+                Err(KafkaError::AdminOp(code)) if error::is_temporary(*code) => Some(*code),
+                _ => None,
+            });
+            match waited_for {
+                Some(code) => Err(KafkaError::MetadataFetch(code)),
+                None => Ok(answers),
             }
         })?;
-        match refusal {
-            None if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
-            None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                Err(error::missing_topic(topic))
-            }
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(error::not_authorized(topic)),
-            Some(code) => Err(error::client_failed(
-                format_args!("metadata of topic={topic}"),
-                KafkaError::MetadataFetch(code),
-            )),
-        }
+        let described = topics.iter().zip(answers);
+        described
+            .map(|(topic, answer)| match answer {
+                Ok(found) if found.partitions > 0 => Ok(found),
+                Ok(_) => Err(error::missing_topic(topic)),
+                Err(error) if error::is_missing_topic(&error) => Err(error::missing_topic(topic)),
+                Err(KafkaError::AdminOp(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
+                    Err(error::not_authorized(topic))
+                }
+                Err(error) => Err(error::client_failed(
+                    format_args!("metadata of topic={topic}"),
+                    error,
+                )),
+            })
+            .collect()
     }
 
     /// First (`Offset::Beginning`) or end (`Offset::End`) offset of each input, waiting for brokers.
@@ -209,11 +216,8 @@ pub(crate) fn list_offsets(
 
 /// Number of partitions of each topic, in the order asked for.
 pub fn partition_counts(settings: &KafkaSettings, topics: &[&str]) -> Result<Vec<u32>> {
-    let client = Client::new(settings)?;
-    topics
-        .iter()
-        .map(|topic| client.partition_count(topic))
-        .collect()
+    let described = Client::new(settings)?.describe(topics)?;
+    Ok(described.iter().map(|topic| topic.partitions).collect())
 }
 
 /// The offsets at which the inputs end now, as a reader of committed transactions sees them.

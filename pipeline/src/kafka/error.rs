@@ -31,7 +31,7 @@ pub(crate) fn classify(input: &TopicPartition, offset: i64, error: KafkaError) -
         Code::UnknownTopicOrPartition
         | Code::UnknownTopic
         | Code::UnknownPartition
-        | Code::UnknownTopicId => ErrorClass::Stop(missing_topic(&input.topic)),
+        | Code::UnknownTopicId => ErrorClass::Stop(deleted_topic(&input.topic)),
         Code::TopicAuthorizationFailed => ErrorClass::Stop(not_authorized(&input.topic)),
         Code::BadMessage | Code::BadCompression | Code::NotImplemented => {
             ErrorClass::Stop(damaged_batch(input, offset).caused_by(error))
@@ -74,6 +74,31 @@ pub(crate) fn missing_topic(topic: &str) -> Error {
             "topic does not exist topic={topic}: input topics are never created here; create it, or correct its name in \
              [topics]"
         ),
+    )
+}
+
+/// A topic that we have read and that is not there any more.
+pub(crate) fn deleted_topic(topic: &str) -> Error {
+    Error::new(
+        ErrorKind::EventsMissing,
+        format!(
+            "topic was deleted topic={topic}: what was not read of it is lost, what was read stays; to go on, create it and replay \
+             the events into a new storage"
+        ),
+    )
+}
+
+/// Whether a broker says that there is no such topic.
+pub(crate) fn is_missing_topic(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::UnknownTopicOrPartition
+                | Code::UnknownTopic
+                | Code::UnknownPartition
+                | Code::UnknownTopicId
+        )
     )
 }
 
@@ -158,7 +183,7 @@ mod tests {
         assert_eq!(judged(Code::AutoOffsetReset), "out of range");
         let missing = judged(Code::UnknownTopicOrPartition);
         assert!(
-            missing.starts_with("Configuration") && missing.contains("topic=orders.v1"),
+            missing.starts_with("EventsMissing topic was deleted topic=orders.v1"),
             "{missing}"
         );
         assert!(judged(Code::TopicAuthorizationFailed).contains("grant Describe and Read"));

@@ -1,20 +1,26 @@
 //! Kafka: one client set-up, one producer set-up, one place that knows its errors.
 
 mod client;
+mod describe;
 mod error;
 mod producer;
 mod secret;
 mod sender;
 mod settings;
+mod topic_id;
 mod topic_partition;
 mod topics;
 
 pub use client::{end_offsets, partition_counts};
 pub use sender::RecordSender;
 pub use settings::KafkaSettings;
+pub use topic_id::TopicId;
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
-pub(crate) use error::{ErrorClass, classify, client_failed, setting};
+pub(crate) use describe::{TopicDescription, describe_topics};
+pub(crate) use error::{
+    ErrorClass, classify, client_failed, deleted_topic, is_missing_topic, setting,
+};
 pub(crate) use producer::{KafkaProducer, not_delivered};
 pub(crate) use topics::ensure_topics;

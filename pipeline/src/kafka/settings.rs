@@ -62,6 +62,8 @@ pub struct KafkaSettings {
     pub connect_timeout: Duration,
     /// How often an end is confirmed.
     pub confirm_every: Duration,
+    /// How often is looked whether topics are still the ones that are read, and whether they have grown.
+    pub describe_every: Duration,
 }
 
 impl KafkaSettings {
@@ -77,6 +79,7 @@ impl KafkaSettings {
             alignment: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(30),
             confirm_every: Duration::from_secs(1),
+            describe_every: Duration::from_secs(5),
         }
     }
 
@@ -141,6 +144,7 @@ impl fmt::Debug for KafkaSettings {
             .field("alignment", &self.alignment)
             .field("connect_timeout", &self.connect_timeout)
             .field("confirm_every", &self.confirm_every)
+            .field("describe_every", &self.describe_every)
             .finish()
     }
 }

@@ -144,6 +144,86 @@ impl UnassignedRecord<'_> {
     }
 }
 
+/// Events are gone upstream that were not read; reading goes on behind them.
+pub(crate) struct OffsetsMissing<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    /// The offset that was to be read next.
+    pub from: i64,
+    /// Where reading goes on.
+    pub to: i64,
+    /// Nothing of the partition had been read before: what has passed its retention by then was never ours.
+    pub is_first_start: bool,
+}
+
+impl OffsetsMissing<'_> {
+    pub(crate) fn report(self) {
+        let Self {
+            topic,
+            partition,
+            from,
+            to,
+            is_first_start,
+        } = self;
+        let count = (to - from).max(0);
+        if is_first_start {
+            warn!(
+                target: "pipeline::source::kafka",
+                topic,
+                partition,
+                from,
+                to,
+                count,
+                "the first offsets of the log are not there any more; reading begins behind them"
+            );
+        } else {
+            error!(
+                target: "pipeline::source::kafka",
+                topic,
+                partition,
+                from,
+                to,
+                count,
+                "events are missing upstream and were passed over, as [source] on_missing says"
+            );
+        }
+    }
+}
+
+/// A topic that may grow has; its new partition is read from here on.
+pub(crate) struct PartitionAppeared<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+}
+
+impl PartitionAppeared<'_> {
+    pub(crate) fn report(self) {
+        let Self { topic, partition } = self;
+        info!(
+            target: "pipeline::source::kafka",
+            topic,
+            partition,
+            "a partition has appeared and is read"
+        );
+    }
+}
+
+/// Nobody answered what topics there are; it is asked again every few seconds.
+pub(crate) struct TopicsNotDescribed<'a> {
+    pub error: &'a dyn Display,
+}
+
+impl TopicsNotDescribed<'_> {
+    pub(crate) fn report(self) {
+        let Self { error } = self;
+        debug!(
+            target: "pipeline::source::kafka::topic_watcher",
+            %error,
+            "topics are not described"
+        );
+    }
+}
+
 /// The question whether partitions are still at their ends was not answered in time; it is asked again every second.
 pub(crate) struct EndsNotConfirmed<'a> {
     pub error: &'a dyn Display,

@@ -46,8 +46,9 @@ pub(crate) use housekeeping::{
     LeaseNotRenewed,
 };
 pub(crate) use input::{
-    EndsNotConfirmed, FarJump, FarJumpWitnessed, KafkaReachable, KafkaUnreachable, ReadingStopped,
-    ReadingThreadPanicked, RecordsWereRefused, UnassignedRecord,
+    EndsNotConfirmed, FarJump, FarJumpWitnessed, KafkaReachable, KafkaUnreachable, OffsetsMissing,
+    PartitionAppeared, ReadingStopped, ReadingThreadPanicked, RecordsWereRefused,
+    TopicsNotDescribed, UnassignedRecord,
 };
 pub(crate) use kafka::{
     ConsumerLogged, ProducerErrorRaised, ProducerLogged, ProducerNotReplaced, ProducerReplaced,

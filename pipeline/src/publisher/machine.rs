@@ -25,13 +25,12 @@ use super::assemble::live_or_clock;
 use super::epoch_schedule::EpochSchedule;
 use super::event::{Now, PublisherAction, PublisherEvent, RoundRequest, SealedRecord};
 use super::feed::FeedDefinition;
+use super::identity::StorageIdentity;
 use super::needs::{self, StorageNeeds};
 use super::open_rounds::OpenRounds;
 use super::phase::Phase;
 use super::plan::{Planner, RoundKey};
-use super::record::{
-    EpochRecord, FinalUntil, Intent, PublisherCheckpoint, PublisherRecord, decode,
-};
+use super::record::{EpochRecord, Intent, PublisherCheckpoint, PublisherRecord, decode};
 use super::refused::RefusedRecords;
 use super::seal_queue::SealQueue;
 use super::settings::PublisherSettings;
@@ -109,6 +108,10 @@ impl Machine {
         let mut phase = Phase::Collecting;
         for (_, payload) in records {
             phase = match decode(payload)? {
+                PublisherRecord::Storage(identity) => {
+                    durable.state.identity = Some(identity);
+                    Phase::Collecting
+                }
                 PublisherRecord::Intent(intent) => {
                     durable.restore_intent(&intent);
                     Phase::committing(intent)
@@ -464,6 +467,7 @@ impl Machine {
             drained_to: state.drained_to,
             clocks: state.clocks.clone(),
             unrevised: state.unrevised(self.settings.zone, self.settings.shards),
+            identity: state.identity.clone(),
         }
     }
 
@@ -511,13 +515,10 @@ impl Machine {
         live_or_clock(self.live_time, self.durable.state.clocks.values())
     }
 
-    pub(super) fn finality(&self) -> Vec<FinalUntil> {
-        super::plan::finality(
-            &self.metrics,
-            self.feed.as_ref(),
-            &self.durable.state.planner.finality,
-            &self.settings.topics,
-        )
+    /// The first record of the log says this.
+    pub(super) fn begin_storage(&mut self, identity: StorageIdentity, number: u64) {
+        self.durable.state.identity = Some(identity);
+        self.next_record = number + 1;
     }
 
     /// Payload bytes of seals that need no more room, since the last call.

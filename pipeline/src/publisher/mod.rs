@@ -15,7 +15,7 @@
 //! * `plan`: which windows want a round, and what is final.
 //! * `assemble`, `sealed_rows`, `rows`, `feed`, `dead_letter`: what an epoch says, from seals and rounds.
 //! * `needs`: what of the storage housekeeping has to leave.
-//! * `record`: what stands in the publisher's log.
+//! * `record`: what stands in the publisher's log. `identity`: what its first record fixes.
 //! * `io`: one action at a time, done to the log and the tables.
 //! * `lifecycle`: from running to ended. `driver`: the loop around all of it.
 //!
@@ -30,6 +30,7 @@ mod driver;
 mod epoch_schedule;
 mod event;
 mod feed;
+mod identity;
 mod io;
 mod lifecycle;
 mod machine;
@@ -48,6 +49,8 @@ pub use assemble::{OWN_ALERTS, alerts_of_seal};
 pub use dead_letter::dead_letter_topic;
 pub use driver::{Channels, Delivery, Publisher};
 pub use feed::{CalendarDay, FeedDefinition};
+pub use identity::StorageIdentity;
+pub(crate) use identity::require_identity;
 pub use needs::StorageNeeds;
 pub use plan::{Planner, RoundKey};
 pub use record::{

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::SealedRecord;
 use super::feed::{FeedChange, FeedGrid};
+use super::identity::StorageIdentity;
 use super::plan::{Planner, RoundKey};
 use super::settings::RunSummary;
 use crate::alert::Transition;
@@ -26,11 +27,13 @@ use crate::time::Zone;
 pub const PUBLISHER_LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const PUBLISHER_LAYOUT: u16 = 3;
+pub const PUBLISHER_LAYOUT: u16 = 4;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum PublisherRecord {
+    /// The first one: what the storage was begun with.
+    Storage(StorageIdentity),
     /// Everything that the epoch will make public. From here on it rolls forward.
     Intent(Arc<Intent>),
     /// The epoch is public: what every query sees. The same epoch again is a heartbeat: clocks and finality have moved on.
@@ -55,6 +58,8 @@ pub(super) struct Intent {
 /// The publisher's state but for the revisions, small enough to stand in every intent.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct PublisherState {
+    /// What the first record says.
+    pub identity: Option<StorageIdentity>,
     pub epoch: i64,
     /// Shard → the last seal ingested.
     pub cut: BTreeMap<u32, u64>,
@@ -96,7 +101,7 @@ impl PublisherState {
                 input.input.topic.clone(),
                 input.input.partition,
             );
-            self.counted.get(&key).map_or(0, |counters| counters.read) != input.counters.read
+            self.counted.get(&key).copied().unwrap_or_default() != input.counters
         };
         sealed.seal.has_content() || accounted.into_iter().any(has_read)
     }
@@ -173,6 +178,8 @@ pub struct EpochRecord {
     pub clocks: BTreeMap<u32, Clocks>,
     /// Windows that have ended and whose rows do not show the newest facts yet (`[epoch] revise_every`).
     pub unrevised: Vec<RoundKey>,
+    /// What the storage was begun with.
+    pub identity: Option<StorageIdentity>,
 }
 
 /// The newest epoch record, read without owning the log.
@@ -197,7 +204,7 @@ pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRec
 pub fn alerts_of(payload: &[u8]) -> Result<Option<(Vec<Transition>, TimestampMs)>> {
     Ok(match decode(payload)? {
         PublisherRecord::Intent(intent) => Some((intent.alerts.clone(), intent.alerts_at)),
-        PublisherRecord::Epoch(_) => None,
+        PublisherRecord::Epoch(_) | PublisherRecord::Storage(_) => None,
     })
 }
 

@@ -161,6 +161,7 @@ pub(super) struct ConservationRow {
     pub duplicate_n: u64,
     pub dead_letter_n: u64,
     pub too_late_n: u64,
+    pub missing_n: u64,
     pub sealed_at: i64,
     pub epoch: i64,
     pub event_date: String,

@@ -82,7 +82,7 @@ impl Machine {
                     .insert(key, input.counters)
                     .unwrap_or_default();
                 let now = input.counters;
-                if now.read == before.read {
+                if now == before {
                     continue;
                 }
                 counted.push(ConservationRow {
@@ -95,6 +95,7 @@ impl Machine {
                     duplicate_n: now.duplicate - before.duplicate,
                     dead_letter_n: now.dead - before.dead,
                     too_late_n: now.too_late - before.too_late,
+                    missing_n: now.missing - before.missing,
                     sealed_at: seal.sealed_at.as_micros(),
                     epoch,
                     event_date: zone.day_of(seal.sealed_at).date().to_string(),

@@ -7,7 +7,7 @@ use schemas::time::TimestampMs;
 
 use super::feed::FeedDefinition;
 use super::rows::RuleCard;
-use crate::decode::TopicSettings;
+use crate::decode::{Partitioner, TopicSettings};
 use crate::sink::{AlertDestinations, RecordSink};
 use crate::time::Zone;
 
@@ -16,6 +16,7 @@ use crate::time::Zone;
 pub struct PublisherSettings {
     pub zone: Zone,
     pub shards: u32,
+    pub partitioner: Partitioner,
     /// Longest time between two epochs while there is something to publish.
     pub interval: Duration,
     /// Shortest time between two revisions of a window.

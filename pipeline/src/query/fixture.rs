@@ -38,6 +38,7 @@ pub(crate) fn epoch_record<const N: usize>(epoch: i64, tables: [(&str, i64); N])
         drained_to: None,
         clocks: Default::default(),
         unrevised: Vec::new(),
+        identity: None,
     }
 }
 

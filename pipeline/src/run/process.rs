@@ -15,7 +15,7 @@ use crate::history::ReferenceState;
 use crate::log::Log;
 use crate::publisher::{
     Channels, Delivery, EpochRecord, OWN_ALERTS, PUBLISHER_LAYOUT, PUBLISHER_LOG, Publisher,
-    PublisherSettings, RunSummary, Sinks, Until, alerts_of, alerts_of_seal,
+    PublisherSettings, RunSummary, Sinks, Until, alerts_of, alerts_of_seal, require_identity,
 };
 use crate::round::Metric;
 use crate::shard::{
@@ -56,7 +56,7 @@ pub struct Process<R, F> {
 }
 
 impl<R: ReferenceState, F> Process<R, F> {
-    /// Claims all logs, restores state and runs until `until` or until `stop` is set.
+    /// Compares the storage with the configuration, claims all logs, restores state and runs until `until` or until `stop` is set.
     pub async fn run<M>(
         mut self,
         store: Arc<dyn ObjectStore>,
@@ -67,6 +67,7 @@ impl<R: ReferenceState, F> Process<R, F> {
         F: FnMut(u32, R) -> M,
         M: Future<Output = Result<ShardState<R>>>,
     {
+        require_identity(&store, &self.publisher).await?;
         let mut shards = Vec::with_capacity(self.shards.len());
         for settings in std::mem::take(&mut self.shards) {
             shards.push(self.restore_shard(&store, settings).await?);

@@ -71,7 +71,7 @@ impl<R: ReferenceState> Shard<R> {
                 source.poll(POLL_RECORDS, &watermarks, &mut items)?;
                 for item in items.drain(..) {
                     is_busy |= matches!(item, Item::Record(_));
-                    self.machine.ingest(item);
+                    self.machine.ingest(item)?;
                 }
                 self.machine.check_circuit()?;
             }

@@ -11,7 +11,7 @@ use crate::decode::{InputJudge, JudgeState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
 use crate::observe::{FarJump, FarJumpWitnessed};
-use crate::source::Start;
+use crate::source::{InputIdentity, Start};
 use crate::time::{Advance, InputTime, clock};
 
 /// One input partition.
@@ -20,6 +20,8 @@ pub(super) struct ShardInput {
     pub topic: Topic,
     pub judge: InputJudge,
     pub next_offset: i64,
+    /// What was read below `next_offset`; `None` before the source or a seal has said so.
+    pub identity: Option<InputIdentity>,
     pub is_at_end: bool,
     /// Live time of its last end-of-partition event; files have none.
     pub end_live_time: Option<TimestampMs>,
@@ -40,6 +42,13 @@ impl ShardInput {
             at_end: self.is_at_end,
             end_live_time: self.end_live_time,
         }
+    }
+
+    /// Puts offset, event time and counters back as a seal left them.
+    fn restore(&mut self, seal: &InputSeal) {
+        self.next_offset = seal.next_offset;
+        self.identity = Some(seal.identity);
+        self.judge.restore(&seal.time, seal.counters);
     }
 
     /// Says that an accepted event lies too far ahead to move time, or that a second one has moved it (K41).
@@ -75,52 +84,97 @@ pub(super) struct ShardInputs {
 
 impl ShardInputs {
     /// The inputs as a checkpoint left them, or at their beginning. `stop_offsets` are the ends seen at start (`None` for
-    /// files). Fails where the checkpoint was made with other inputs.
+    /// files). Fails where the checkpoint has inputs that are not there any more.
     pub(super) fn new(
         settings: &ShardSettings,
         sealed: Option<(&[InputSeal], &[JudgeState])>,
         stop_offsets: Option<&[i64]>,
         clock_sets: BTreeSet<TopicSet>,
     ) -> Result<Self> {
-        let ids = settings.topic_partitions();
-        if let Some((inputs, _)) = sealed {
-            check_inputs(settings.shard, inputs, &ids)?;
-        }
-        let mut all = Vec::with_capacity(ids.len());
-        for (index, (id, topic)) in ids.into_iter().enumerate() {
-            let mut topics = settings.topics.iter();
-            let Some(of_topic) = topics.find(|other| other.topic == topic) else {
-                continue;
-            };
-            let partition = u32::try_from(id.partition).unwrap_or(0);
-            let state = sealed.and_then(|(_, judges)| judges.get(index).cloned());
-            all.push(ShardInput {
-                is_accounted: topic.is_keyed() || partition % settings.shards == settings.shard,
-                judge: InputJudge::new(
-                    of_topic.clone(),
-                    settings.limits,
-                    settings.partitioner,
-                    partition,
-                    settings.shards,
-                    state.unwrap_or_default(),
-                ),
-                next_offset: sealed.map_or(0, |(inputs, _)| inputs[index].next_offset),
-                is_at_end: false,
-                end_live_time: None,
-                stop_offset: stop_offsets.and_then(|ends| ends.get(index)).copied(),
-                has_reached_stop_offset: false,
-                id,
-                topic,
+        let mut inputs = Self {
+            all: Vec::new(),
+            clock_sets,
+        };
+        for (index, (id, _)) in settings.topic_partitions().into_iter().enumerate() {
+            let stop_offset = stop_offsets.and_then(|ends| ends.get(index)).copied();
+            let judge = sealed.and_then(|(seals, judges)| {
+                let index = seals.iter().position(|seal| seal.input == id)?;
+                judges.get(index).cloned()
             });
+            inputs.add(settings, id, stop_offset, judge.unwrap_or_default())?;
         }
-        Ok(Self { all, clock_sets })
+        for seal in sealed.map_or(&[][..], |(seals, _)| seals) {
+            inputs.restore(seal)?;
+        }
+        Ok(inputs)
+    }
+
+    /// One more input, at its beginning.
+    fn add(
+        &mut self,
+        settings: &ShardSettings,
+        id: TopicPartition,
+        stop_offset: Option<i64>,
+        judge: JudgeState,
+    ) -> Result<()> {
+        let mut topics = settings.topics.iter();
+        let of_topic = topics.find(|topic| topic.name == id.topic).ok_or_else(|| {
+            let message = format!("input={id} belongs to no topic");
+            Error::new(ErrorKind::Internal, message)
+        })?;
+        let topic = of_topic.topic;
+        let partition = u32::try_from(id.partition).unwrap_or(0);
+        self.all.push(ShardInput {
+            is_accounted: topic.is_keyed() || partition % settings.shards == settings.shard,
+            judge: InputJudge::new(
+                of_topic.clone(),
+                settings.limits,
+                settings.partitioner,
+                partition,
+                settings.shards,
+                judge,
+            ),
+            next_offset: 0,
+            identity: None,
+            is_at_end: false,
+            end_live_time: None,
+            stop_offset,
+            has_reached_stop_offset: false,
+            id,
+            topic,
+        });
+        Ok(())
+    }
+
+    /// A partition that has appeared since the start. Nobody waits for its end: it was not there when ends were asked for.
+    pub(super) fn appear(&mut self, settings: &ShardSettings, id: TopicPartition) -> Result<()> {
+        self.add(settings, id, None, JudgeState::default())?;
+        if let Some(input) = self.all.last_mut() {
+            input.has_reached_stop_offset = true;
+        }
+        Ok(())
+    }
+
+    /// Puts one of them back as a seal left it. One that is gone and of which nothing was read is not missed.
+    pub(super) fn restore(&mut self, seal: &InputSeal) -> Result<()> {
+        let mut inputs = self.all.iter_mut();
+        match inputs.find(|input| input.id == seal.input) {
+            Some(input) => input.restore(seal),
+            None if seal.next_offset == 0 => {}
+            None => return Err(is_gone(seal)),
+        }
+        Ok(())
     }
 
     /// Where reading begins.
     pub(super) fn starts(&self) -> Vec<Start> {
         let starts = self.all.iter();
         starts
-            .map(|input| Start::new(input.id.clone(), input.next_offset))
+            .map(|input| Start {
+                input: input.id.clone(),
+                offset: input.next_offset,
+                sealed: input.identity,
+            })
             .collect()
     }
 
@@ -156,6 +210,7 @@ impl ShardInputs {
             InputSeal {
                 input: input.id.clone(),
                 next_offset: input.next_offset,
+                identity: input.identity.unwrap_or_default(),
                 time: input.judge.time().clone(),
                 at_end: input.is_at_end,
                 counters: input.judge.counters(),
@@ -178,20 +233,21 @@ impl ShardInputs {
     }
 }
 
-fn check_inputs(shard: u32, sealed: &[InputSeal], now: &[(TopicPartition, Topic)]) -> Result<()> {
-    let before = sealed.iter().map(|seal| &seal.input);
-    if before.clone().eq(now.iter().map(|(id, _)| id)) {
-        return Ok(());
-    }
-    let join = |ids: Vec<String>| ids.join(", ");
-    let (before, now) = (
-        join(before.map(ToString::to_string).collect()),
-        join(now.iter().map(|(id, _)| id.to_string()).collect()),
-    );
-    Err(Error::new(
-        ErrorKind::Incompatible,
+/// The number of partitions of customer topics and the names of topics have been compared before (K38): what is left are
+/// partitions of the global topic.
+fn is_gone(seal: &InputSeal) -> Error {
+    let InputSeal {
+        input, next_offset, ..
+    } = seal;
+    Error::new(
+        ErrorKind::EventsMissing,
         format!(
-            "shard={shard} had inputs {before} and now has {now}: the number of partitions must not change, nor the names of topics"
+            "an input that was read is not there any more input={input} read_offsets={next_offset}: was the topic created anew with \
+             fewer partitions, or its event file removed? Put it back, or replay into a new storage"
         ),
-    ))
+    )
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -22,7 +22,7 @@ use crate::alert::{AlertChange, MAX_PER_SEAL};
 use crate::decode::Verdict;
 use crate::error::Result;
 use crate::history::ReferenceState;
-use crate::source::{Item, Record, Start};
+use crate::source::{InputNews, Item, Record, Start};
 use crate::time::{Advance, LiveTime, Window, Zone};
 
 /// Partial aggregates of one round that the publisher asks of this shard.
@@ -105,20 +105,53 @@ impl<R: ReferenceState> ShardMachine<R> {
             .check(self.settings.shard, self.settings.dead_letter_stop_ratio)
     }
 
-    /// One record, or the end of an input.
-    pub(super) fn ingest(&mut self, item: Item) {
+    /// One record, the end of an input, or other news of one.
+    pub(super) fn ingest(&mut self, item: Item) -> Result<()> {
         match item {
             Item::Record(record) => self.ingest_record(&record),
-            Item::End { input, at, .. } => {
+            Item::End {
+                input,
+                next_offset,
+                at,
+            } => {
                 let live_time = self.live.at(at);
                 if let Some(input) = self.inputs.all.get_mut(input) {
-                    self.batch.changes += usize::from(!input.is_at_end);
+                    // Markers and aborted records behind the last record have been read: where they alone are deleted,
+                    // nothing is lost.
+                    let is_news = !input.is_at_end || next_offset > input.next_offset;
+                    self.batch.changes += usize::from(is_news);
+                    input.next_offset = input.next_offset.max(next_offset);
                     input.is_at_end = true;
                     input.has_reached_stop_offset = true;
                     input.end_live_time = live_time;
                 }
             }
+            Item::News { input, news } => self.ingest_news(input, news)?,
         }
+        Ok(())
+    }
+
+    fn ingest_news(&mut self, input: usize, news: InputNews) -> Result<()> {
+        match news {
+            InputNews::Appeared(id) => {
+                debug_assert_eq!(input, self.inputs.all.len(), "inputs appear in order");
+                self.inputs.appear(&self.settings, id)?;
+                self.live.add_input();
+            }
+            // said again with every batch of lines; the next seal holds it
+            InputNews::Identified(identity) => {
+                self.inputs.all[input].identity = Some(identity);
+                return Ok(());
+            }
+            InputNews::Missing { from, to } => {
+                let input = &mut self.inputs.all[input];
+                input.next_offset = to;
+                let offsets = u64::try_from(to - from).unwrap_or(0);
+                input.judge.count_missing(offsets);
+            }
+        }
+        self.batch.changes += 1;
+        Ok(())
     }
 
     fn ingest_record(&mut self, record: &Record) {

@@ -151,9 +151,8 @@ impl<R: ReferenceState> ShardMachine<R> {
 
 /// Puts offsets, counters and known ids back as a record left them; the events are the caller's to apply.
 fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, RecordBatch)>> {
-    for (input, sealed) in inputs.all.iter_mut().zip(&seal.inputs) {
-        input.next_offset = sealed.next_offset;
-        input.judge.restore(&sealed.time, sealed.counters);
+    for sealed in &seal.inputs {
+        inputs.restore(sealed)?;
     }
     let mut batches = Vec::new();
     for (topic, bytes) in &seal.events {

@@ -18,6 +18,7 @@ use crate::alert::AlertChange;
 use crate::decode::Counters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
+use crate::source::InputIdentity;
 use crate::time::{Day, PartitionTime, Window};
 
 /// Version of this layout; it stands in the frame of each record.
@@ -82,6 +83,8 @@ pub struct Seal {
 pub struct InputSeal {
     pub input: TopicPartition,
     pub next_offset: i64,
+    /// What was read below `next_offset`.
+    pub identity: InputIdentity,
     /// How far event time has come in it.
     pub time: PartitionTime,
     pub at_end: bool,

@@ -16,8 +16,8 @@ pub(super) fn out_of_range(
         ErrorKind::EventsMissing,
         format!(
             "events are missing upstream topic={topic} partition={partition} wanted_offset={offset} first_offset={} \
-             end_offset={}: retention passed them or the topic was created anew; nothing has been skipped, what is lost is \
-             yours to accept",
+             end_offset={}: retention passed them or the topic was created anew; nothing has been skipped. Replay into a new \
+             storage, or set [source] on_missing = \"earliest\" to accept the loss",
             known(first),
             known(end)
         ),

@@ -16,11 +16,13 @@
 
 mod error;
 pub mod files;
+mod identity;
 pub mod kafka;
 pub mod memory;
 mod record;
 
-pub use record::{Item, Record, Start, TimestampKind};
+pub use identity::{InputIdentity, OnMissing};
+pub use record::{InputNews, Item, Record, Start, TimestampKind};
 
 use schemas::time::TimestampMs;
 

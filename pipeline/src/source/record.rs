@@ -7,15 +7,16 @@ use bytes::Bytes;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
+use super::identity::InputIdentity;
 use crate::kafka::TopicPartition;
 
 /// What is kept of a payload that is too large: enough to tell whose it is, and too little to be felt.
-const PREFIX_BYTES: usize = 4_096;
+pub(super) const PREFIX_BYTES: usize = 4_096;
 
 /// How much of a payload of `len` bytes is kept, where one of `max` bytes is kept whole.
 pub(super) fn kept_bytes(len: usize, max: usize) -> usize {
     if len > max {
-        max.min(PREFIX_BYTES)
+        len.min(PREFIX_BYTES)
     } else {
         len
     }
@@ -23,18 +24,39 @@ pub(super) fn kept_bytes(len: usize, max: usize) -> usize {
 
 /// Where reading of one input begins: `offset` is the next offset to read.
 ///
-/// 0 stands for the beginning of the log, wherever that is today: a topic whose first records have passed their retention
-/// before the first start is read from what is left. Any other offset must exist (or be the end), else reading stops with
-/// [`ErrorKind::EventsMissing`](crate::error::ErrorKind::EventsMissing).
+/// An input of which nothing is sealed yet and that begins at 0 begins where its log does today: what has passed its retention
+/// before the first start is reported and passed over. Any other offset must exist (or be the end), and the input must be
+/// the one that was sealed, else reading stops with [`ErrorKind::EventsMissing`](crate::error::ErrorKind::EventsMissing).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     pub input: TopicPartition,
     pub offset: i64,
+    /// What was read below `offset`; `None` where nothing is sealed yet.
+    pub sealed: Option<InputIdentity>,
 }
 
 impl Start {
+    /// The beginning of an input of which nothing is sealed, or `offset` of one whose identity nobody has noted.
     pub fn new(input: TopicPartition, offset: i64) -> Self {
-        Self { input, offset }
+        Self {
+            input,
+            offset,
+            sealed: None,
+        }
+    }
+
+    /// Where a seal says that the input stands.
+    pub fn sealed(input: TopicPartition, offset: i64, identity: InputIdentity) -> Self {
+        Self {
+            input,
+            offset,
+            sealed: Some(identity),
+        }
+    }
+
+    /// Whether it may begin wherever the log does.
+    pub(crate) fn is_first(&self) -> bool {
+        self.offset == 0 && self.sealed.is_none()
     }
 }
 
@@ -107,6 +129,22 @@ pub enum Item {
         /// When that was known to be true, on the monotonic clock; live time counts from here.
         at: Instant,
     },
+    /// Something about the input itself.
+    News {
+        input: usize,
+        news: InputNews,
+    },
+}
+
+/// See [`Item::News`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputNews {
+    /// There is one more input, behind those the source was opened with: a partition that has appeared since.
+    Appeared(TopicPartition),
+    /// What has been handed over of the input so far is of this one.
+    Identified(InputIdentity),
+    /// The offsets from `from` up to and without `to` are not in the log any more and are passed over; reading goes on at `to`.
+    Missing { from: i64, to: i64 },
 }
 
 impl Item {
@@ -114,7 +152,7 @@ impl Item {
     pub fn input(&self) -> usize {
         match self {
             Self::Record(record) => record.input,
-            Self::End { input, .. } => *input,
+            Self::End { input, .. } | Self::News { input, .. } => *input,
         }
     }
 }

@@ -29,6 +29,11 @@ impl LiveTime {
         }
     }
 
+    /// One more input, behind those there are.
+    pub fn add_input(&mut self) {
+        self.delays.push(VecDeque::new());
+    }
+
     /// A record of `input` with a broker timestamp.
     pub fn observe(&mut self, input: usize, timestamp: TimestampMs, recorded_at: TimestampMs) {
         let delays = &mut self.delays[input];

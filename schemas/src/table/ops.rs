@@ -92,6 +92,10 @@ pub(super) fn ops_tables() -> Vec<TableDescription> {
                 filled(bigint("duplicate_n", "Seen before (重复)")),
                 filled(bigint("dead_letter_n", "Dead letters (死信)")),
                 filled(bigint("too_late_n", "Too late (过迟)")),
+                filled(bigint(
+                    "missing_n",
+                    "Offsets gone upstream before they were read, passed over; not part of read_n (缺失)",
+                )),
                 filled(instant("sealed_at", "When it was sealed, UTC (封存时间)")),
                 epoch(),
             ],

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use futures::executor::block_on;
 use pipeline::time::wall;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
@@ -144,7 +144,40 @@ impl Clients {
             }
             Ok(())
         })?;
-        let leaders = usize::try_from(partitions)?;
+        self.until_leaders(name, usize::try_from(partitions)?)
+    }
+
+    pub(super) fn delete_topic(&self, name: &str) -> Result<()> {
+        let deleted = block_on(self.admin.delete_topics(&[name], &AdminOptions::new()))?;
+        for result in deleted {
+            result.map_err(|(name, code)| anyhow::anyhow!("{name}: {code}"))?;
+        }
+        until(&format!("topic {name} is gone"), || {
+            let found = self.leaders(name)?;
+            ensure!(found.is_none(), "{found:?}");
+            Ok(())
+        })
+    }
+
+    pub(super) fn add_partitions(&self, name: &str, partitions: usize) -> Result<()> {
+        let wanted = NewPartitions::new(name, partitions);
+        let made = block_on(
+            self.admin
+                .create_partitions(&[wanted], &AdminOptions::new()),
+        )?;
+        for result in made {
+            result.map_err(|(name, code)| anyhow::anyhow!("{name}: {code}"))?;
+        }
+        self.until_leaders(name, partitions)?;
+        // the one there is has not heard of them for minutes
+        let Ok(mut held) = self.producer.lock() else {
+            bail!("a test failed while producing");
+        };
+        *held = producer(&self.address, &[])?;
+        Ok(())
+    }
+
+    fn until_leaders(&self, name: &str, leaders: usize) -> Result<()> {
         until(&format!("topic {name} has leaders"), || {
             let found = self.leaders(name)?;
             ensure!(found == Some(leaders), "{found:?} of {leaders}");

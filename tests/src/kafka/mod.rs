@@ -142,6 +142,16 @@ impl Broker {
         self.clients.create_topic(name, partitions, config)
     }
 
+    /// Deletes a topic and waits until it is gone.
+    pub fn delete_topic(&self, name: &str) -> Result<()> {
+        self.clients.delete_topic(name)
+    }
+
+    /// Gives a topic as many partitions as this and waits until they can be used.
+    pub fn add_partitions(&self, name: &str, partitions: usize) -> Result<()> {
+        self.clients.add_partitions(name, partitions)
+    }
+
     /// Deletes the records of a partition below an offset, as retention would.
     pub fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
         self.clients.delete_records(topic, partition, before)

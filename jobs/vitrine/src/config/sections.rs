@@ -7,6 +7,7 @@ use std::time::Duration;
 use pipeline::decode::Partitioner;
 use pipeline::log::StorageMode;
 use pipeline::sink::WebhookSettings;
+use pipeline::source::OnMissing;
 use schemas::event::Topic;
 use serde::Deserialize;
 
@@ -30,6 +31,7 @@ pub(crate) struct SourceConfig {
     pub(crate) properties: BTreeMap<String, String>,
     pub(crate) dir: PathBuf,
     pub(crate) partitioner: Partitioner,
+    pub(crate) on_missing: OnMissing,
 }
 
 impl Default for SourceConfig {
@@ -41,6 +43,7 @@ impl Default for SourceConfig {
             properties: BTreeMap::new(),
             dir: PathBuf::new(),
             partitioner: Partitioner::Murmur2,
+            on_missing: OnMissing::Fail,
         }
     }
 }

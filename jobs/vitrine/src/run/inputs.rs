@@ -8,7 +8,7 @@ use pipeline::publisher::Until;
 use pipeline::run::process::OpenSource;
 use pipeline::shard::ShardSettings;
 use pipeline::source::files::{FileEnds, FileSettings, FileSource, file_partitions, survey};
-use pipeline::source::kafka::KafkaSource;
+use pipeline::source::kafka::{ExpectedTopic, KafkaSource};
 use pipeline::source::memory::{Broker, Producer};
 use pipeline::source::{Source, Start};
 use schemas::event::{Limits, Topic};
@@ -81,11 +81,23 @@ impl Inputs {
         }
         settings.buffered_bytes = buffered_bytes(config, counts[0], counts[3]);
         let for_shards = settings.clone();
+        let topics: Vec<ExpectedTopic> = config
+            .topic_settings()
+            .iter()
+            .zip([counts[0], counts[0], counts[0], counts[3]])
+            .map(|(topic, partitions)| ExpectedTopic {
+                name: topic.name.clone(),
+                partitions,
+                may_grow: !topic.topic.is_keyed(),
+            })
+            .collect();
+        let on_missing = config.source.on_missing;
         Ok(Self {
             keyed: counts[0],
             global: counts[3],
             open: Arc::new(move |starts: &[Start]| {
-                let source: Box<dyn Source> = Box::new(KafkaSource::open(&for_shards, starts)?);
+                let source: Box<dyn Source> =
+                    Box::new(KafkaSource::open(&for_shards, &topics, starts, on_missing)?);
                 Ok(source)
             }),
             kafka: Some(settings),

@@ -46,6 +46,7 @@ pub(crate) async fn process(
         publisher: PublisherSettings {
             zone,
             shards: inputs.keyed,
+            partitioner: config.source.partitioner,
             interval: config.epoch.interval,
             revise_every: config.epoch.revise_every,
             topics: config.topic_settings(),

@@ -16,12 +16,21 @@ const SPAN: i64 = 60_000 + 2 * DAY;
 const PARTITIONS: u32 = 4;
 
 fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
+    judge_allowing(2 * DurationMs::DAY, topic, partition, state)
+}
+
+fn judge_allowing(
+    allowed_lateness: DurationMs,
+    topic: Topic,
+    partition: u32,
+    state: JudgeState,
+) -> InputJudge {
     let settings = TopicSettings {
         topic,
         name: topic.default_topic().to_owned(),
         time: TopicTime {
             out_of_orderness: ms(60_000),
-            allowed_lateness: 2 * DurationMs::DAY,
+            allowed_lateness,
             idle_after: ms(30_000),
             max_jump: 31 * DurationMs::DAY,
         },
@@ -309,6 +318,51 @@ fn f29_a_record_is_too_large_by_the_length_that_it_came_with() {
         ..line(order("e", NINE, json!({})))
     };
     assert_eq!(said(&mut orders(), &record), "too_large");
+}
+
+#[test]
+fn k44_the_limit_does_not_go_back_where_more_lateness_is_allowed_from_now_on() {
+    let mut before = orders();
+    assert_eq!(said_of(&mut before, "a", NINE), "accepted");
+    assert_eq!(said_of(&mut before, "b", NINE + SPAN + 5), "accepted");
+    let partition = partition_of(b"C1", PARTITIONS);
+    let week = |state| judge_allowing(7 * DurationMs::DAY, Topic::Orders, partition, state);
+    let limit = at(NINE + 5);
+    // from a checkpoint
+    let checkpoint = week(before.save());
+    // from seals: what they say, then their events
+    let mut replayed = week(JudgeState::default());
+    replayed.restore(before.time(), before.counters());
+    for (event_id, occurred_at) in [("a", NINE), ("b", NINE + SPAN + 5)] {
+        replayed.remember(event_id, at(occurred_at));
+    }
+    for mut after in [checkpoint, replayed] {
+        assert_eq!(after.time().limit(), Some(limit));
+        assert_eq!(said_of(&mut after, "c", NINE + 4), "too_late");
+        assert_eq!(said_of(&mut after, "a", NINE), "too_late");
+        assert_eq!(said_of(&mut after, "a", NINE + 5), "accepted", "forgotten");
+        // once event time has come so much further, the week applies
+        let later = NINE + SPAN + 5 + 5 * DAY;
+        assert_eq!(said_of(&mut after, "d", later), "accepted");
+        assert_eq!(after.time().limit(), Some(limit));
+        assert_eq!(said_of(&mut after, "e", later + 1), "accepted");
+        assert_eq!(after.time().limit(), Some(at(NINE + 6)));
+    }
+}
+
+#[test]
+fn k44_the_limit_moves_on_at_once_where_less_lateness_is_allowed_from_now_on() {
+    let mut before = orders();
+    assert_eq!(said_of(&mut before, "a", NINE + SPAN), "accepted");
+    let partition = partition_of(b"C1", PARTITIONS);
+    let day = DurationMs::DAY;
+    let mut after = judge_allowing(day, Topic::Orders, partition, before.save());
+    assert_eq!(after.time().limit(), Some(at(NINE + DAY)));
+    assert_eq!(said_of(&mut after, "b", NINE + DAY - 1), "too_late");
+    // and back again: it stays where it has been
+    let mut again = judge_of(Topic::Orders, partition, after.save());
+    assert_eq!(said_of(&mut again, "b", NINE + DAY - 1), "too_late");
+    assert_eq!(said_of(&mut again, "c", NINE + DAY), "accepted");
 }
 
 /// An order of another customer, in C1's partition.

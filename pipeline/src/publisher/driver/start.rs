@@ -12,11 +12,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, LogReader, RecordKind, Recovered};
 use crate::observe::OpenEpochFound;
 use crate::publisher::event::{PublisherEvent, SealedRecord};
+use crate::publisher::identity::{FoundIdentity, find_identity};
 use crate::publisher::io::EpochIo;
 use crate::publisher::lifecycle::LifecycleStage;
 use crate::publisher::machine::{Machine, MachineParts};
 use crate::publisher::needs::StorageNeeds;
-use crate::publisher::record::{PublisherCheckpoint, recorded_epoch};
+use crate::publisher::record::{PublisherCheckpoint, PublisherRecord, encode, recorded_epoch};
 use crate::publisher::settings::{PublisherSettings, Sinks, Until};
 use crate::round::{Evaluator, Metric};
 use crate::shard::{Backlog, SEAL_LAYOUT, backlog_bytes, decode_seal, shard_log};
@@ -31,7 +32,7 @@ impl Publisher {
         rules: Vec<Box<dyn AlertRule>>,
         (sinks, delivery): (&Sinks, Delivery),
         (store, specs): (Arc<dyn ObjectStore>, Vec<TableSpec>),
-        (log, recovered): (Log, Recovered),
+        (mut log, recovered): (Log, Recovered),
         until: Until,
     ) -> Result<Self> {
         let checkpoint = match &recovered.checkpoint {
@@ -71,13 +72,20 @@ impl Publisher {
         };
         let next_record = log.last().number + 1;
         let evaluator = Evaluator::new(parts.settings.zone);
-        let machine = Machine::restore(
+        let mut machine = Machine::restore(
             parts,
             checkpoint,
             &recovered.records,
             next_record,
             read_now(),
         )?;
+        // The first record of all: no shard has sealed anything yet.
+        if let FoundIdentity::New(identity) = find_identity(machine.identity(), &machine.settings)?
+        {
+            let record = PublisherRecord::Storage(identity.clone());
+            let number = log.append(encode(&record)?).await?;
+            machine.begin_storage(identity, number);
+        }
         for (epoch, file) in machine.undelivered() {
             delivery.records.deliver(*epoch, file.clone());
         }

@@ -6,7 +6,9 @@ use schemas::time::TimestampMs;
 
 use super::Machine;
 use crate::publisher::event::Now;
-use crate::publisher::record::{EpochRecord, PublisherCheckpoint};
+use crate::publisher::identity::StorageIdentity;
+use crate::publisher::plan;
+use crate::publisher::record::{EpochRecord, FinalUntil, PublisherCheckpoint};
 use crate::sink::RecordFile;
 
 impl Machine {
@@ -56,6 +58,31 @@ impl Machine {
     /// Staged records that are not known to be delivered, oldest first.
     pub(in crate::publisher) fn undelivered(&self) -> &BTreeMap<i64, RecordFile> {
         &self.durable.state.undelivered
+    }
+
+    pub(in crate::publisher) fn finality(&self) -> Vec<FinalUntil> {
+        let mut now = plan::finality(
+            &self.metrics,
+            self.feed.as_ref(),
+            &self.durable.state.planner.finality,
+            &self.settings.topics,
+        );
+        // What is final stays so where the allowed lateness was raised since: no event is accepted there any more (K44).
+        let last = self.durable.last.iter().flat_map(|last| &last.finality);
+        for before in last {
+            let same = |of: &&mut FinalUntil| {
+                of.table == before.table && of.window_kind == before.window_kind
+            };
+            if let Some(of) = now.iter_mut().find(same) {
+                of.until = of.until.max(before.until);
+            }
+        }
+        now
+    }
+
+    /// What the storage was begun with, as its log says.
+    pub(in crate::publisher) fn identity(&self) -> Option<&StorageIdentity> {
+        self.durable.state.identity.as_ref()
     }
 
     pub(in crate::publisher) fn last(&self) -> Option<&EpochRecord> {

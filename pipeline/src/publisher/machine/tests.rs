@@ -93,7 +93,7 @@ fn epochs(durable: &Durable) -> Vec<EpochRecord> {
     records
         .filter_map(|(_, payload)| match decode(payload).unwrap() {
             PublisherRecord::Epoch(epoch) => Some(epoch),
-            PublisherRecord::Intent(_) => None,
+            PublisherRecord::Storage(_) | PublisherRecord::Intent(_) => None,
         })
         .collect()
 }
@@ -117,6 +117,7 @@ fn assert_log(durable: &Durable, case: &str) {
                 );
                 last = epoch.epoch;
             }
+            PublisherRecord::Storage(_) => panic!("{case}: written by the driver alone"),
         }
     }
     assert_eq!(open, None, "{case}: every intent is rolled forward");

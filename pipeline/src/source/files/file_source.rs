@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use schemas::time::TimestampMs;
 
 use super::folder::require_directory;
+use super::identity::LineWitness;
 use super::merge::Merge;
 use super::reader::{FileEnds, FileReader};
 use crate::error::Result;
 use crate::kafka::TopicPartition;
 use crate::source::error::stopped;
-use crate::source::{Item, Source, Start};
+use crate::source::{InputNews, Item, Source, Start};
 use crate::time::wall;
 
 /// Bytes of records that one poll hands over, and one record more.
@@ -35,6 +36,8 @@ pub struct FileSource {
     dir: PathBuf,
     inputs: Vec<TopicPartition>,
     readers: Vec<FileReader>,
+    /// By input: the lines handed over.
+    witnesses: Vec<LineWitness>,
     merge: Merge,
     ends: FileEnds,
     /// Room for a line, used by one reader after the other.
@@ -46,15 +49,23 @@ pub struct FileSource {
 impl FileSource {
     /// Opens the files of `starts` under `dir` and goes to their offsets.
     ///
-    /// Fails if `dir` is missing, a file cannot be read, exists in two forms, or is shorter than its offset.
+    /// Fails if `dir` is missing, a file cannot be read, exists in two forms, is shorter than its offset, or is not the
+    /// one that was read.
     pub fn open(dir: &Path, starts: &[Start], settings: FileSettings) -> Result<Self> {
         require_directory(dir)?;
         let mut readers = Vec::with_capacity(starts.len());
+        let mut witnesses = Vec::with_capacity(starts.len());
         let mut merge = Merge::new(starts.len());
         let mut line = Vec::new();
         for (index, start) in starts.iter().enumerate() {
             let place = (index, start.offset);
-            let mut reader = FileReader::open(dir, &start.input, place, settings, &mut line)?;
+            let mut witness = LineWitness::default();
+            let mut reader =
+                FileReader::open(dir, &start.input, place, settings, &mut witness, &mut line)?;
+            if let Some(path) = reader.path() {
+                witness.check(path, start.offset, start.sealed)?;
+            }
+            witnesses.push(witness);
             if let Some(head) = reader.next(&mut line)? {
                 merge.put(head);
             }
@@ -64,6 +75,7 @@ impl FileSource {
             dir: dir.to_owned(),
             inputs: starts.iter().map(|start| start.input.clone()).collect(),
             readers,
+            witnesses,
             merge,
             ends: settings.ends,
             line,
@@ -84,6 +96,7 @@ impl FileSource {
             let input = record.input;
             records += 1;
             bytes += record.held_bytes();
+            self.witnesses[input].observe(&record);
             out.push(Item::Record(record));
             if let Some(head) = self.readers[input].next(&mut self.line)? {
                 self.merge.put(head);
@@ -125,6 +138,11 @@ impl Source for FileSource {
             self.failed = true;
             return Err(error);
         }
+        let witnesses = self.witnesses.iter_mut().enumerate();
+        out.extend(witnesses.filter_map(|(input, witness)| {
+            let news = InputNews::Identified(witness.take_news()?);
+            Some(Item::News { input, news })
+        }));
         for (input, reader) in self.readers.iter().enumerate() {
             if !self.merge.has(input) {
                 let next_offset = reader.next_offset();

@@ -12,6 +12,7 @@ mod content;
 mod file_source;
 mod folder;
 mod gzip;
+mod identity;
 mod line;
 mod merge;
 mod reader;
@@ -20,5 +21,6 @@ mod survey;
 
 pub use file_source::{FileSettings, FileSource};
 pub use folder::file_partitions;
+pub use identity::LinesRead;
 pub use reader::FileEnds;
 pub use survey::{FolderSurvey, survey};

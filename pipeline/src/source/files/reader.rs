@@ -8,12 +8,13 @@ use bytes::Bytes;
 use super::content::{Content, Growth};
 use super::file_source::FileSettings;
 use super::folder::{EventFile, Packing, event_file, unreadable};
+use super::identity::LineWitness;
 use super::line::{Blanks, is_whole_json, read_line, take_blanks};
 use super::recorded_at::recorded_at;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
 use crate::observe::LastLineTorn;
-use crate::source::record::kept_bytes;
+use crate::source::record::{PREFIX_BYTES, kept_bytes};
 use crate::source::{Record, TimestampKind};
 
 /// Where reading stops, and what becomes of a last line whose line end is missing.
@@ -53,12 +54,13 @@ pub(super) struct FileReader {
 impl FileReader {
     /// Opens the file of a partition under `dir` and goes to line `offset`. The lines skipped are scanned too: the line before
     /// may decide where the first one belongs in the merge, and a resumed run has to hand over the same sequence as an
-    /// uninterrupted one. `line` is room for a line.
+    /// uninterrupted one. `witness` sees them; `line` is room for a line.
     pub(super) fn open(
         dir: &Path,
         partition: &TopicPartition,
         (input, offset): (usize, i64),
         settings: FileSettings,
+        witness: &mut LineWitness,
         line: &mut Vec<u8>,
     ) -> Result<Self> {
         let mut reader = Self {
@@ -74,9 +76,10 @@ impl FileReader {
             reader.put(&file)?;
         }
         while reader.next_offset < offset {
-            if reader.next(line)?.is_none() {
+            let Some(skipped) = reader.next(line)? else {
                 return Err(reader.too_short(offset));
-            }
+            };
+            witness.observe(&skipped.record);
         }
         Ok(reader)
     }
@@ -87,6 +90,11 @@ impl FileReader {
         self.content = Some(content.map_err(unreadable(&file.path, 0))?);
         self.path.clone_from(&file.path);
         Ok(())
+    }
+
+    /// Its file; `None` where there is none.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.content.is_some().then_some(self.path.as_path())
     }
 
     /// Whether its file did not exist when it was last looked for.
@@ -142,7 +150,8 @@ impl FileReader {
             }
         }
         let limit = self.settings.max_record_bytes;
-        let Some(found) = read_line(content.stream(), limit, line)? else {
+        // Enough for the beginning that is kept of a line, however few bytes a record may have.
+        let Some(found) = read_line(content.stream(), limit.max(PREFIX_BYTES), line)? else {
             content.wait_for_more(0)?;
             return Ok(Step::End);
         };

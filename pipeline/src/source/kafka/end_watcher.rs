@@ -19,7 +19,6 @@ use crate::time::wall;
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) struct EndWatcher {
-    pub inputs: Vec<TopicPartition>,
     pub consumer: Arc<KafkaConsumer>,
     pub shared: Arc<Shared>,
     pub every: Duration,
@@ -40,10 +39,7 @@ impl EndWatcher {
         if ends.is_empty() {
             return;
         }
-        let inputs: Vec<TopicPartition> = ends
-            .iter()
-            .map(|(input, _)| self.inputs[*input].clone())
-            .collect();
+        let inputs: Vec<TopicPartition> = ends.iter().map(|(_, id)| id.clone()).collect();
         // the moment of asking, not of the answer: the end may have moved in between
         let asked_at = wall::monotonic();
         match list_offsets(&self.consumer, &inputs, Offset::End, ANSWER_WITHIN) {

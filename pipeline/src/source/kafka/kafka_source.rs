@@ -1,42 +1,55 @@
 //! Partitions of a cluster as one source.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::Sender;
 use rdkafka::consumer::Consumer;
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::{Offset, TopicPartitionList};
 use schemas::time::TimestampMs;
 
+use super::beginning::LogNow;
 use super::end_watcher::EndWatcher;
 use super::poll_thread::{AssignedPartition, PollThread};
 use super::queue::BufferLimits;
 use super::shared::Shared;
+use super::topic_watcher::TopicWatcher;
+use super::topics::{ExpectedTopic, ReadTopic};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::{Client, KafkaConsumer, KafkaSettings, TopicPartition, client_failed, setting};
-use crate::observe::{Outage, ReadingThreadPanicked};
-use crate::source::error::out_of_range;
-use crate::source::{Item, Source, Start};
+use crate::kafka::{
+    Client, Events, KafkaConsumer, KafkaSettings, TopicPartition, client_failed, setting,
+};
+use crate::observe::{OffsetsMissing, Outage, ReadingThreadPanicked};
+use crate::source::{InputNews, Item, OnMissing, Source, Start};
 
 /// Kafka partitions as the inputs of one shard.
 pub struct KafkaSource {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    /// Dropped to end the watcher.
+    /// Dropped to end the watchers.
     watch: Option<Sender<()>>,
     /// Outlives the threads: librdkafka must be shut down after its queues have been given back.
     _consumer: Arc<KafkaConsumer>,
 }
 
 impl KafkaSource {
-    /// Connects, checks that every start exists, and begins to read ahead.
+    /// Connects, checks that every start exists, and begins to read ahead. `topics` says how many partitions topics have and
+    /// which may grow; one that is not named has as many as it has now.
     ///
     /// Waits up to `connect_timeout` for a broker. Fails if none answers, credentials are refused, a topic or partition is
-    /// missing, or an offset is not in the log (before the first or after the end).
-    pub fn open(settings: &KafkaSettings, starts: &[Start]) -> Result<Self> {
+    /// missing or is not the one that was read, or an offset is not in the log (before the first or after the end) and
+    /// `on_missing` says to stop there.
+    pub fn open(
+        settings: &KafkaSettings,
+        topics: &[ExpectedTopic],
+        starts: &[Start],
+        on_missing: OnMissing,
+    ) -> Result<Self> {
         let client = Client::new(settings)?;
-        let first_offsets = check_starts(&client, starts)?;
+        let topics = read_topics(&client, topics, starts)?;
+        let logs = read_logs(&client, &topics, starts)?;
         let consumer = client.consumer;
 
         let limits = BufferLimits {
@@ -44,32 +57,27 @@ impl KafkaSource {
             bytes: settings.buffered_bytes,
             alignment: settings.alignment,
         };
-        let (shared, woken) = Shared::new(starts.len(), limits);
+        let inputs = starts.iter().map(|start| start.input.clone()).collect();
+        let (shared, woken) = Shared::new(inputs, limits);
         let shared = Arc::new(shared);
 
         // split before assigned: what is fetched then goes to the partition's own queue from the first record on
         let mut lanes = Vec::with_capacity(starts.len());
         let mut assignment = TopicPartitionList::with_capacity(starts.len());
-        for (start, first_offset) in starts.iter().zip(first_offsets) {
-            let TopicPartition { topic, partition } = &start.input;
-            let bad_name = || setting("[topics]", format_args!("not a topic name: {topic}"));
-            let mut queue = consumer
-                .split_partition_queue(topic, *partition)
-                .ok_or_else(bad_name)?;
-            let waker = Arc::clone(&shared);
-            queue.set_nonempty_callback(move || waker.wake());
-            let offset = match start.offset {
-                0 => Offset::Beginning,
-                offset => Offset::Offset(offset),
-            };
-            assignment
-                .add_partition_offset(topic, *partition, offset)
-                .map_err(|_| bad_name())?;
+        for (index, (start, log)) in starts.iter().zip(logs).enumerate() {
+            let begun = log.begin(start, on_missing)?;
+            shared.announce(index, InputNews::Identified(log.identity()));
+            if let Some(from) = begun.wanted {
+                let to = begun.offset;
+                report_missing(start, from, to);
+                shared.announce(index, InputNews::Missing { from, to });
+            }
             lanes.push(AssignedPartition {
+                queue: split_queue(&consumer, &shared, &start.input)?,
                 input: start.input.clone(),
-                queue,
-                next_offset: start.offset.max(first_offset),
+                next_offset: begun.offset,
             });
+            assign_at(&mut assignment, &start.input, begun.offset)?;
         }
         consumer
             .assign(&assignment)
@@ -81,24 +89,32 @@ impl KafkaSource {
             shared: Arc::clone(&shared),
             woken,
             max_kept_bytes: settings.max_kept_bytes,
+            on_missing,
             outage: Outage::default(),
         };
         let (watch, closed) = crossbeam_channel::bounded(0);
         let end_watcher = EndWatcher {
-            inputs: starts.iter().map(|start| start.input.clone()).collect(),
             consumer: Arc::clone(&consumer),
             shared: Arc::clone(&shared),
             every: settings.confirm_every,
-            closed,
+            closed: closed.clone(),
         };
+        let topic_watcher = TopicWatcher::new(
+            topics,
+            Arc::clone(&consumer),
+            Arc::clone(&shared),
+            settings.describe_every,
+            closed,
+        );
         let mut source = Self {
             shared,
-            threads: Vec::with_capacity(2),
+            threads: Vec::with_capacity(3),
             watch: Some(watch),
             _consumer: consumer,
         };
         source.spawn("kafka-poll", move || poll_thread.run())?;
         source.spawn("kafka-ends", move || end_watcher.run())?;
+        source.spawn("kafka-topics", move || topic_watcher.run())?;
         Ok(source)
     }
 
@@ -135,30 +151,96 @@ impl Drop for KafkaSource {
     }
 }
 
-/// Checks that every start can be read; returns the first offset each input has today.
-fn check_starts(client: &Client, starts: &[Start]) -> Result<Vec<i64>> {
-    let mut partitions: BTreeMap<&str, u32> = BTreeMap::new();
-    for Start { input, .. } in starts {
-        let count = match partitions.get(input.topic.as_str()) {
-            Some(count) => *count,
-            None => client.partition_count(&input.topic)?,
-        };
-        partitions.insert(&input.topic, count);
-        if u32::try_from(input.partition).map_or(true, |partition| partition >= count) {
-            return Err(missing_partition(input, count));
+/// The topics of the inputs as they are now, each with its id.
+fn read_topics(
+    client: &Client,
+    expected: &[ExpectedTopic],
+    starts: &[Start],
+) -> Result<Vec<ReadTopic>> {
+    let names: BTreeSet<&str> = starts
+        .iter()
+        .map(|start| start.input.topic.as_str())
+        .collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let described = client.describe(&names)?;
+    let topics = names.iter().zip(described).map(|(name, now)| {
+        let known = expected.iter().find(|topic| topic.name == *name);
+        let expected = known.cloned().unwrap_or_else(|| ExpectedTopic {
+            name: (*name).to_owned(),
+            partitions: now.partitions,
+            may_grow: false,
+        });
+        let missing = starts.iter().map(|start| &start.input).find(|input| {
+            let partition = u32::try_from(input.partition);
+            input.topic == *name && partition.map_or(true, |number| number >= now.partitions)
+        });
+        match missing {
+            Some(input) => Err(missing_partition(input, now.partitions)),
+            None => Ok(ReadTopic {
+                expected,
+                id: now.id,
+            }),
         }
-    }
+    });
+    topics.collect()
+}
+
+/// The log of each input as it is now.
+fn read_logs(client: &Client, topics: &[ReadTopic], starts: &[Start]) -> Result<Vec<LogNow>> {
     let inputs: Vec<TopicPartition> = starts.iter().map(|start| start.input.clone()).collect();
     let first = client.offsets(&inputs, Offset::Beginning)?;
     let end = client.offsets(&inputs, Offset::End)?;
-    for ((start, first), end) in starts.iter().zip(&first).zip(&end) {
-        // at 0 reading begins wherever the log does
-        if start.offset != 0 && !(*first..=*end).contains(&start.offset) {
-            let available = [Some(*first), Some(*end)];
-            return Err(out_of_range(&start.input, start.offset, available));
-        }
+    let logs = inputs.iter().zip(first).zip(end);
+    Ok(logs
+        .map(|((input, first), end)| {
+            let mut topics = topics.iter();
+            let topic = topics.find(|topic| topic.expected.name == input.topic);
+            LogNow {
+                id: topic.and_then(|topic| topic.id),
+                first,
+                end,
+            }
+        })
+        .collect())
+}
+
+fn report_missing(start: &Start, from: i64, to: i64) {
+    OffsetsMissing {
+        topic: &start.input.topic,
+        partition: start.input.partition,
+        from,
+        to,
+        is_first_start: start.is_first(),
     }
-    Ok(first)
+    .report();
+}
+
+/// The queue of one partition, which wakes the poll thread.
+pub(super) fn split_queue(
+    consumer: &Arc<KafkaConsumer>,
+    shared: &Arc<Shared>,
+    input: &TopicPartition,
+) -> Result<PartitionQueue<Events>> {
+    let mut queue = consumer
+        .split_partition_queue(&input.topic, input.partition)
+        .ok_or_else(|| bad_name(&input.topic))?;
+    let waker = Arc::clone(shared);
+    queue.set_nonempty_callback(move || waker.wake());
+    Ok(queue)
+}
+
+pub(super) fn assign_at(
+    assignment: &mut TopicPartitionList,
+    input: &TopicPartition,
+    offset: i64,
+) -> Result<()> {
+    assignment
+        .add_partition_offset(&input.topic, input.partition, Offset::Offset(offset))
+        .map_err(|_| bad_name(&input.topic))
+}
+
+fn bad_name(topic: &str) -> Error {
+    setting("[topics]", format_args!("not a topic name: {topic}"))
 }
 
 fn missing_partition(input: &TopicPartition, partitions: u32) -> Error {

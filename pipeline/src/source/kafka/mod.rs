@@ -4,14 +4,21 @@
 //! partitions with no room in our buffers wait at librdkafka, then at the broker. Memory per partition stays
 //! below twice [`KafkaSettings::buffered_bytes`](crate::kafka::KafkaSettings::buffered_bytes), plus one fetch.
 //!
-//! Once open, only what would lose or misread records stops reading: positions out of range, a topic that is gone, a batch
-//! that cannot be unpacked. Brokers that are away are waited for, however long; [`Item::End`](super::Item::End) is then not
+//! A topic is known by its id: librdkafka itself would go on in one that was made anew under the same name. Its number of
+//! partitions is fixed, but for topics that may grow: their new partitions are read too.
+//!
+//! Once open, only what would lose or misread records stops reading: positions out of range, a topic that is gone, another one
+//! or larger than it may be, a batch that cannot be unpacked. Brokers that are away are waited for, however long; [`Item::End`](super::Item::End) is then not
 //! confirmed.
 
+mod beginning;
 mod end_watcher;
 mod kafka_source;
 mod poll_thread;
 mod queue;
 mod shared;
+mod topic_watcher;
+mod topics;
 
 pub use kafka_source::KafkaSource;
+pub use topics::ExpectedTopic;

@@ -13,19 +13,22 @@ use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{Offset, Timestamp};
+use rdkafka::{Offset, Timestamp, TopicPartitionList};
 use schemas::time::TimestampMs;
 
+use super::kafka_source::{assign_at, split_queue};
 use super::shared::Shared;
 use crate::error::Result;
 use crate::kafka::{
     ErrorClass, Events, KafkaConsumer, TopicPartition, classify, client_failed, list_offsets,
     serve_events,
 };
-use crate::observe::{KafkaReachable, KafkaUnreachable, Outage, ReadingStopped, UnassignedRecord};
+use crate::observe::{
+    KafkaReachable, KafkaUnreachable, OffsetsMissing, Outage, ReadingStopped, UnassignedRecord,
+};
 use crate::source::error::out_of_range;
 use crate::source::record::kept_bytes;
-use crate::source::{Record, TimestampKind};
+use crate::source::{InputNews, OnMissing, Record, TimestampKind};
 use crate::time::wall;
 
 /// Records moved under one lock; small enough that all partitions move along together.
@@ -48,6 +51,7 @@ pub(super) struct PollThread {
     pub shared: Arc<Shared>,
     pub woken: Receiver<()>,
     pub max_kept_bytes: usize,
+    pub on_missing: OnMissing,
     pub outage: Outage,
 }
 
@@ -72,11 +76,34 @@ impl PollThread {
     /// Looks at every queue once; returns whether anything moved.
     fn turn(&mut self) -> Result<bool> {
         self.serve_client()?;
+        self.take_appeared()?;
         let mut moved = false;
         for input in 0..self.lanes.len() {
             moved |= self.read(input)?;
         }
         Ok(moved)
+    }
+
+    /// Begins to read partitions that have appeared.
+    fn take_appeared(&mut self) -> Result<()> {
+        for partition in self.shared.take_appeared(self.lanes.len()) {
+            let input = partition.input;
+            self.lanes.push(AssignedPartition {
+                queue: split_queue(&self.consumer, &self.shared, &input)?,
+                next_offset: partition.first_offset,
+                input: input.clone(),
+            });
+            self.assign(&input, partition.first_offset)?;
+        }
+        Ok(())
+    }
+
+    fn assign(&self, input: &TopicPartition, offset: i64) -> Result<()> {
+        let mut assignment = TopicPartitionList::new();
+        assign_at(&mut assignment, input, offset)?;
+        self.consumer
+            .incremental_assign(&assignment)
+            .map_err(|source| client_failed(format_args!("assigning={input}"), source))
     }
 
     /// Serves the common queue, on which only news of the client itself arrive.
@@ -155,13 +182,44 @@ impl PollThread {
                 warn_of(&mut self.outage, &self.consumer, &error);
                 Ok(())
             }
-            ErrorClass::OutOfRange => Err(out_of_range(
-                &lane.input,
-                lane.next_offset,
-                available(&self.consumer, &lane.input),
-            )),
+            ErrorClass::OutOfRange => self.pass_over(input),
             ErrorClass::Stop(error) => Err(error),
         }
+    }
+}
+
+impl PollThread {
+    /// The position is not in the log any more: goes on at its beginning where the policy says so.
+    fn pass_over(&mut self, input: usize) -> Result<()> {
+        let lane = &mut self.lanes[input];
+        let available = available(&self.consumer, &lane.input);
+        let first = match available {
+            // a position behind the end is no retention: the topic was cut off or is another one, which a start finds out
+            [Some(first), _]
+                if self.on_missing == OnMissing::Earliest && first > lane.next_offset =>
+            {
+                first
+            }
+            _ => return Err(out_of_range(&lane.input, lane.next_offset, available)),
+        };
+        let from = std::mem::replace(&mut lane.next_offset, first);
+        OffsetsMissing {
+            topic: &lane.input.topic,
+            partition: lane.input.partition,
+            from,
+            to: first,
+            is_first_start: false,
+        }
+        .report();
+        let news = InputNews::Missing { from, to: first };
+        self.shared.announce(input, news);
+        let id = lane.input.clone();
+        let mut assigned = TopicPartitionList::new();
+        assign_at(&mut assigned, &id, first)?;
+        self.consumer
+            .incremental_unassign(&assigned)
+            .map_err(|source| client_failed(format_args!("unassigning={id}"), source))?;
+        self.assign(&id, first)
     }
 }
 

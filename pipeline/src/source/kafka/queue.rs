@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use schemas::time::{DurationMs, TimestampMs};
 
-use crate::source::{Item, Record};
+use crate::source::{InputNews, Item, Record};
 
 /// How much may be held per input, and how far inputs may drift apart.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,8 @@ struct End {
 
 #[derive(Default)]
 struct PartitionBuffer {
-    records: VecDeque<Record>,
+    /// Records, and the news between them, in order.
+    items: VecDeque<Item>,
     bytes: usize,
     /// Behind the records held; gone as soon as another record comes.
     end: Option<End>,
@@ -34,7 +35,7 @@ struct PartitionBuffer {
 impl PartitionBuffer {
     /// Nothing held, nothing left at the broker.
     fn is_caught_up(&self) -> bool {
-        self.records.is_empty() && self.end.is_some()
+        self.items.is_empty() && self.end.is_some()
     }
 }
 
@@ -58,7 +59,7 @@ impl Buffers {
         if lane.bytes >= self.limits.bytes {
             return 0;
         }
-        self.limits.records.saturating_sub(lane.records.len())
+        self.limits.records.saturating_sub(lane.items.len())
     }
 
     /// Adds records behind those held; whatever end was known, it has moved.
@@ -68,8 +69,20 @@ impl Buffers {
         }
         let lane = &mut self.lanes[input];
         lane.bytes += records.iter().map(Record::held_bytes).sum::<usize>();
-        lane.records.extend(records);
+        lane.items.extend(records.into_iter().map(Item::Record));
         lane.end = None;
+    }
+
+    /// Adds what is to be known before the next record of the input.
+    pub(super) fn announce(&mut self, input: usize, news: InputNews) {
+        let lane = &mut self.lanes[input];
+        lane.items.push_back(Item::News { input, news });
+        lane.end = None;
+    }
+
+    /// One more input.
+    pub(super) fn add_lane(&mut self) {
+        self.lanes.push(PartitionBuffer::default());
     }
 
     /// Notes that everything below `next_offset` has been read and that there was nothing more at `at`.
@@ -127,17 +140,19 @@ impl Buffers {
             .map_or(TimestampMs::MAX, |lowest| lowest + alignment);
 
         let mut order: Vec<usize> = (0..self.lanes.len())
-            .filter(|input| !self.lanes[*input].records.is_empty() && watermark(*input) <= latest)
+            .filter(|input| !self.lanes[*input].items.is_empty() && watermark(*input) <= latest)
             .collect();
         order.sort_by_key(|input| watermark(*input));
 
         let mut left = max;
         for input in order {
             let lane = &mut self.lanes[input];
-            let count = left.min(lane.records.len());
-            for record in lane.records.drain(..count) {
-                lane.bytes -= record.held_bytes();
-                out.push(Item::Record(record));
+            let count = left.min(lane.items.len());
+            for item in lane.items.drain(..count) {
+                if let Item::Record(record) = &item {
+                    lane.bytes -= record.held_bytes();
+                }
+                out.push(item);
             }
             left -= count;
             if left == 0 {
@@ -145,7 +160,7 @@ impl Buffers {
             }
         }
         for (input, lane) in self.lanes.iter_mut().enumerate() {
-            if lane.records.is_empty()
+            if lane.items.is_empty()
                 && let Some(end) = &mut lane.end
                 && !end.announced
             {

@@ -8,11 +8,38 @@ use schemas::time::TimestampMs;
 
 use super::queue::{BufferLimits, Buffers};
 use crate::error::{Error, Result};
+use crate::kafka::TopicPartition;
 use crate::source::error::stopped;
-use crate::source::{Item, Record};
+use crate::source::{InputIdentity, InputNews, Item, Record};
+
+/// A partition of a topic that may grow, as it was found.
+#[derive(Clone, Debug)]
+pub(super) struct NewPartition {
+    pub input: TopicPartition,
+    pub identity: InputIdentity,
+    pub first_offset: i64,
+}
+
+impl NewPartition {
+    /// What the shard learns of it before its first record.
+    fn news(&self) -> Vec<InputNews> {
+        let mut news = vec![
+            InputNews::Appeared(self.input.clone()),
+            InputNews::Identified(self.identity),
+        ];
+        if self.first_offset > 0 {
+            let (from, to) = (0, self.first_offset);
+            news.push(InputNews::Missing { from, to });
+        }
+        news
+    }
+}
 
 struct ReadState {
+    inputs: Vec<TopicPartition>,
     buffers: Buffers,
+    /// Partitions that are to be read and are not yet.
+    appeared: Vec<NewPartition>,
     /// Why reading stopped, until it has been reported to the shard.
     failure: Option<Error>,
     stopped: bool,
@@ -27,11 +54,13 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Empty buffers, and the receiver on which the poll thread waits to be woken.
-    pub(super) fn new(inputs: usize, limits: BufferLimits) -> (Self, Receiver<()>) {
+    pub(super) fn new(inputs: Vec<TopicPartition>, limits: BufferLimits) -> (Self, Receiver<()>) {
         let (wake, woken) = crossbeam_channel::bounded(1);
         let shared = Self {
             state: Mutex::new(ReadState {
-                buffers: Buffers::new(inputs, limits),
+                buffers: Buffers::new(inputs.len(), limits),
+                inputs,
+                appeared: Vec::new(),
                 failure: None,
                 stopped: false,
             }),
@@ -58,8 +87,37 @@ impl Shared {
         }
     }
 
-    pub(super) fn ends(&self) -> Vec<(usize, i64)> {
-        self.lock().buffers.ends()
+    /// Says something about an input that has nothing to do with a record.
+    pub(super) fn announce(&self, input: usize, news: InputNews) {
+        self.lock().buffers.announce(input, news);
+    }
+
+    /// A partition has appeared: the poll thread is to read it.
+    pub(super) fn note_appeared(&self, partition: NewPartition) {
+        self.lock().appeared.push(partition);
+        self.wake();
+    }
+
+    /// Partitions that nobody reads yet. Each of them has a lane from here on, whose first item announces it.
+    pub(super) fn take_appeared(&self, inputs: usize) -> Vec<NewPartition> {
+        let mut state = self.lock();
+        let appeared = std::mem::take(&mut state.appeared);
+        for (input, partition) in (inputs..).zip(&appeared) {
+            state.inputs.push(partition.input.clone());
+            state.buffers.add_lane();
+            for news in partition.news() {
+                state.buffers.announce(input, news);
+            }
+        }
+        appeared
+    }
+
+    /// Inputs at their ends.
+    pub(super) fn ends(&self) -> Vec<(usize, TopicPartition)> {
+        let state = self.lock();
+        let ends = state.buffers.ends().into_iter();
+        ends.map(|(input, _)| (input, state.inputs[input].clone()))
+            .collect()
     }
 
     pub(super) fn confirm_end(&self, input: usize, end_offset: i64, at: Instant) {

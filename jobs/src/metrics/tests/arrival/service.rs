@@ -213,6 +213,7 @@ impl Service {
             drained_to: None,
             clocks: self.public.clocks.clone(),
             unrevised: Vec::new(),
+            identity: None,
         }
     }
 }

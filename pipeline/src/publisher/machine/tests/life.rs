@@ -12,7 +12,7 @@ use schemas::event::{Reason, Topic};
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::super::{Machine, MachineParts};
-use crate::decode::{Counters, TopicSettings};
+use crate::decode::{Counters, Partitioner, TopicSettings};
 use crate::kafka::TopicPartition;
 use crate::publisher::assemble::TableRows;
 use crate::publisher::event::{
@@ -22,6 +22,7 @@ use crate::publisher::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::publisher::settings::PublisherSettings;
 use crate::round::Metric;
 use crate::shard::{DeadLetter, InputSeal, PartialAggregate, Seal, from_ipc, to_ipc};
+use crate::source::InputIdentity;
 use crate::table::{StagedFile, TableChanges};
 use crate::time::fixture::{at, ms};
 use crate::time::{PartitionTime, TopicTime, WindowKind, Zone, wall};
@@ -93,6 +94,7 @@ pub(super) fn parts() -> MachineParts {
         settings: PublisherSettings {
             zone: ZONE,
             shards: SHARDS,
+            partitioner: Partitioner::Murmur2,
             interval: Duration::from_secs(10),
             revise_every: Duration::from_secs(300),
             heartbeat: Duration::from_secs(60),
@@ -149,6 +151,7 @@ pub(super) fn quiet(shard: u32, read: u64, clock: TimestampMs) -> Seal {
         inputs: vec![InputSeal {
             input: TopicPartition::new("orders.v1", shard.cast_signed()),
             next_offset: read.cast_signed(),
+            identity: InputIdentity::Unknown,
             time: PartitionTime::default(),
             at_end: true,
             counters: Counters {

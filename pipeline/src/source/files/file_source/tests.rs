@@ -13,8 +13,8 @@ use super::super::folder::file_partitions;
 use super::*;
 use crate::error::ErrorKind;
 use crate::kafka::TopicPartition;
-use crate::source::Record;
 use crate::source::files::FileEnds;
+use crate::source::{InputIdentity, InputNews, Record};
 
 const MAX: usize = 64;
 
@@ -50,6 +50,7 @@ fn read_all(source: &mut FileSource, sizes: &[usize]) -> (Vec<Record>, Vec<(usiz
                 Item::End {
                     input, next_offset, ..
                 } => ends.push((input, next_offset)),
+                Item::News { .. } => {}
             }
         }
         if source.readers.len() == ends.len() {
@@ -81,7 +82,7 @@ fn poll(source: &mut FileSource) -> Result<Vec<String>> {
     source.poll(100, &[], &mut items)?;
     let records = items.into_iter().filter_map(|item| match item {
         Item::Record(record) => Some(record),
-        Item::End { .. } => None,
+        _ => None,
     });
     let text = |record: Record| {
         let payload = record.payload.unwrap_or_else(|| "tombstone".into());
@@ -185,7 +186,7 @@ fn k02_null_and_empty_lines_are_records_with_an_offset_like_any_other() {
         .into_iter()
         .map(|record| (record.payload, record.payload_len))
         .collect();
-    let cut = Bytes::from("x".repeat(MAX));
+    let cut = Bytes::from("x".repeat(MAX + 10));
     assert_eq!(
         got,
         [
@@ -304,7 +305,7 @@ fn k47_files_that_grow_are_followed_and_a_torn_line_waits_for_its_end() {
         .iter()
         .map(|item| match item {
             Item::End { next_offset, .. } => *next_offset,
-            Item::Record(_) => panic!("a record"),
+            _ => panic!("not an end"),
         })
         .collect();
     assert_eq!(ends, [1, 0]);
@@ -412,7 +413,7 @@ fn k47_a_torn_line_that_is_too_large_waits_too() {
         panic!("no record");
     };
     assert_eq!(record.payload_len, 3 * MAX as u64);
-    assert_eq!(record.payload.as_ref().map(Bytes::len), Some(MAX));
+    assert_eq!(record.payload.as_ref().map(Bytes::len), Some(3 * MAX));
 }
 
 #[test]
@@ -432,7 +433,7 @@ fn f29_a_poll_hands_over_bounded_bytes_and_of_a_large_line_the_beginning() {
             .iter()
             .filter_map(|item| match item {
                 Item::Record(record) => Some(record),
-                Item::End { .. } => None,
+                _ => None,
             })
             .collect();
         assert_eq!(records.len(), per_poll);
@@ -490,4 +491,75 @@ proptest! {
         let (rest, _) = read_all(&mut open(dir.path(), &offsets), &sizes);
         prop_assert_eq!(&rest, &whole[stop..]);
     }
+}
+
+/// What the source says of its inputs when it has read as many lines as `max`.
+fn identity_after(dir: &Path, max: usize) -> InputIdentity {
+    let mut source =
+        FileSource::open(dir, &starts(&[("orders.v1", 0)]), settings(FileEnds::Final)).unwrap();
+    let mut items = Vec::new();
+    source.poll(max, &[], &mut items).unwrap();
+    let news = items.into_iter().find_map(|item| match item {
+        Item::News {
+            news: InputNews::Identified(identity),
+            ..
+        } => Some(identity),
+        _ => None,
+    });
+    news.unwrap()
+}
+
+fn reopened(dir: &Path, offset: i64, identity: InputIdentity) -> Result<FileSource> {
+    let input = TopicPartition::new("orders.v1", 0);
+    let starts = [Start::sealed(input, offset, identity)];
+    FileSource::open(dir, &starts, settings(FileEnds::Final))
+}
+
+#[test]
+fn f16_a_file_that_was_replaced_by_a_longer_one_is_not_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "orders.v1/0.ndjson";
+    write(dir.path(), file, b"one\ntwo\nthree\n");
+    let two_lines = identity_after(dir.path(), 2);
+    // the same, blanks at a line's end (K47), one that has grown, and one that has lost what was not read
+    for same in [
+        "one\ntwo\nthree\n",
+        "one\ntwo  \nthree\n",
+        "one\ntwo\nthree\nfour\n",
+        "one\ntwo\n",
+    ] {
+        write(dir.path(), file, same.as_bytes());
+        let mut source = reopened(dir.path(), 2, two_lines).unwrap();
+        read_all(&mut source, &[9]);
+    }
+    for (other, line) in [
+        ("uno\ntwo\nthree\nfour\n", "line=0 "),
+        ("one\ndue\nthree\nfour\n", "line=1 "),
+        ("one\nthree\nfour\nfive\n", "line=1 "),
+        ("uno\ndue\n", "line=0 "),
+        ("null\ntwo\nthree\n", "line=0 "),
+    ] {
+        write(dir.path(), file, other.as_bytes());
+        let error = reopened(dir.path(), 2, two_lines).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::EventsMissing, "{other}");
+        let said = error.to_string();
+        assert!(said.contains(line) && said.contains("0.ndjson"), "{said}");
+    }
+    // before anything was read, any file will do
+    assert!(reopened(dir.path(), 0, InputIdentity::Unknown).is_ok());
+}
+
+#[test]
+fn f16_a_file_that_is_packed_later_is_the_same_file_and_a_long_line_is_told_by_its_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(MAX * 3);
+    let plain = "orders.v1/0.ndjson";
+    let packed = "orders.v1/0.ndjson.gz";
+    write(dir.path(), plain, format!("{long}\n").as_bytes());
+    let identity = identity_after(dir.path(), 1);
+    fs::remove_file(dir.path().join(plain)).unwrap();
+    write(dir.path(), packed, &gzip(&format!("{long}\n")));
+    assert!(reopened(dir.path(), 1, identity).is_ok());
+    write(dir.path(), packed, &gzip(&format!("{long}x\n")));
+    assert!(reopened(dir.path(), 1, identity).is_err());
 }

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use schemas::time::TimestampMs;
 
 use super::{BufferLimits, Buffers};
-use crate::source::{Item, Record, TimestampKind};
+use crate::kafka::TopicPartition;
+use crate::source::{InputNews, Item, Record, TimestampKind};
 use crate::time::wall;
 
 const NONE_YET: i64 = i64::MIN;
@@ -37,7 +38,10 @@ fn records(input: usize, offsets: std::ops::Range<i64>) -> Vec<Record> {
     offsets.map(|offset| record(input, offset, 1)).collect()
 }
 
-/// Records as (input, offset), ends as (input, -next_offset).
+/// Stands for news of an input.
+const NEWS: i64 = i64::MAX;
+
+/// Records as (input, offset), ends as (input, -next_offset), news as (input, NEWS).
 fn take(buffers: &mut Buffers, max: usize, watermarks: &[i64]) -> Vec<(usize, i64)> {
     let mut out = Vec::new();
     let watermarks: Vec<_> = watermarks
@@ -53,6 +57,7 @@ fn take(buffers: &mut Buffers, max: usize, watermarks: &[i64]) -> Vec<(usize, i6
             Item::End {
                 input, next_offset, ..
             } => (*input, -next_offset),
+            Item::News { input, .. } => (*input, NEWS),
         })
         .collect()
 }
@@ -126,6 +131,37 @@ fn an_end_comes_behind_its_records_and_once() {
 }
 
 #[test]
+fn f16_news_of_an_input_stand_between_its_records_and_hold_its_end_back() {
+    let mut buffers = Buffers::new(1, limits());
+    let missing = InputNews::Missing { from: 2, to: 7 };
+    buffers.push(0, records(0, 0..2));
+    buffers.reach_end(0, 2, wall::monotonic());
+    buffers.announce(0, missing);
+    assert_eq!(buffers.ends(), [], "what follows is not known yet");
+    buffers.push(0, records(0, 7..8));
+    let all = [(0, 0), (0, 1), (0, NEWS), (0, 7)];
+    assert_eq!(take(&mut buffers, 9, &[0]), all);
+    assert_eq!(buffers.room(0), 10, "news take no room once they are gone");
+}
+
+#[test]
+fn f16_an_input_that_appears_holds_back_those_that_are_ahead_until_it_is_known() {
+    let mut buffers = Buffers::new(1, limits());
+    buffers.push(0, records(0, 0..2));
+    buffers.add_lane();
+    let id = TopicPartition::new("prices.v1", 1);
+    buffers.announce(1, InputNews::Appeared(id));
+    // its own watermark is not known to the caller yet
+    assert_eq!(take(&mut buffers, 9, &[1_000_000]), [(1, NEWS)]);
+    assert_eq!(take(&mut buffers, 9, &[1_000_000, i64::MIN]), []);
+    buffers.reach_end(1, 0, wall::monotonic());
+    assert_eq!(
+        take(&mut buffers, 9, &[1_000_000, i64::MIN]),
+        [(0, 0), (0, 1), (1, 0)]
+    );
+}
+
+#[test]
 fn an_end_is_confirmed_by_the_same_offset_only() {
     let mut buffers = Buffers::new(1, limits());
     let now = wall::monotonic();
@@ -138,7 +174,7 @@ fn an_end_is_confirmed_by_the_same_offset_only() {
                 Item::End {
                     next_offset, at, ..
                 } => Some((*next_offset, *at)),
-                Item::Record(_) => None,
+                Item::Record(_) | Item::News { .. } => None,
             })
             .collect()
     };
@@ -200,6 +236,7 @@ proptest! {
                         prop_assert_eq!(*next_offset, taken[*input]);
                         prop_assert!(!buffers.unread(*input));
                     }
+                    Item::News { .. } => prop_assert!(false, "nothing was announced"),
                 }
             }
             prop_assert!(count <= max);

@@ -55,7 +55,7 @@ fn records(items: &[Item]) -> Vec<(usize, i64, String)> {
                 record.offset,
                 String::from_utf8(record.payload.clone().unwrap().to_vec()).unwrap(),
             )),
-            Item::End { .. } => None,
+            Item::End { .. } | Item::News { .. } => None,
         })
         .collect()
 }
@@ -67,7 +67,7 @@ fn ends(items: &[Item]) -> Vec<(usize, i64)> {
             Item::End {
                 input, next_offset, ..
             } => Some((*input, *next_offset)),
-            Item::Record(_) => None,
+            Item::Record(_) | Item::News { .. } => None,
         })
         .collect()
 }
