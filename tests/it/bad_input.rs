@@ -171,7 +171,13 @@ fn nothing_takes_the_process_down_or_vanishes() {
                 .key("C1")
                 .header("trace", Some(b"t1")),
         );
-        expected.push((Some(value), Some(b"C1".to_vec()), reason));
+        // Of what is too large the beginning is kept, and its size.
+        let kept = if reason == "too_large" {
+            value[..4_096].to_vec()
+        } else {
+            value
+        };
+        expected.push((Some(kept), Some(b"C1".to_vec()), reason));
     }
     messages.push(Message::tombstone(0).key("C1"));
     expected.push((None, Some(b"C1".to_vec()), "tombstone"));
@@ -220,6 +226,8 @@ fn nothing_takes_the_process_down_or_vanishes() {
         .query(r#"SELECT reason, value, "key", "offset", path FROM ops.dead_letters ORDER BY "offset""#)
         .unwrap();
     assert_eq!(rows.len() as i64, dead);
+    let sizes = "SELECT sum(value_bytes) FROM ops.dead_letters WHERE reason = 'too_large'";
+    assert_eq!(project.number(sizes).unwrap(), 10_000_014 + 1_048_577);
     for (row, (value, key, reason)) in rows.iter().zip(&expected) {
         let offset = number(&row["offset"]);
         assert_eq!(
@@ -245,6 +253,10 @@ fn nothing_takes_the_process_down_or_vanishes() {
         };
         assert_eq!(header("vitrine-reason").as_deref(), Some(*reason));
         assert_eq!(header("vitrine-topic").as_deref(), Some(topics.orders()));
+        assert_eq!(
+            header("vitrine-value-bytes").is_some(),
+            *reason == "too_large"
+        );
         if header("vitrine-cut").is_none() {
             assert!(record.payload.as_deref() == value.as_deref(), "{reason}");
         }

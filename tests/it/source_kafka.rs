@@ -84,7 +84,7 @@ fn hands_over_all_of_a_record() {
         (&None, &None, 0)
     );
     assert_eq!(empty.payload.as_deref(), Some(&b""[..]));
-    assert_eq!(long.payload.as_ref().unwrap().len(), 1001);
+    assert_eq!(long.payload.as_ref().unwrap().len(), 4_096);
     assert_eq!(long.payload_len, 2_000_000);
 
     let topic = broker

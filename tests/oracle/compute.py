@@ -39,7 +39,8 @@ def judge(events: Path, settings: Settings) -> Judged:
         name = settings.topic_names[topic]
         for partition, path in sorted(read.partition_files(events, name).items()):
             partition_judge = PartitionJudge(topic, partition, partitions, settings)
-            for offset, raw in enumerate(read.lines(path)):
+            lines = read.lines(path, settings.is_drained, settings.max_record_bytes)
+            for offset, raw in enumerate(lines):
                 verdict, event = partition_judge.judge(raw)
                 judged.verdicts.append((name, partition, offset, verdict.reason, verdict.path))
                 if event is not None:

@@ -31,6 +31,17 @@ def parse(text: str):
     return value
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is one JSON value from beginning to end, whatever its keys and characters (K47)."""
+    if _depth(text) > MAX_DEPTH:
+        return False
+    try:
+        json.loads(text, parse_constant=_no_constant, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _object(pairs):
     value = dict(pairs)
     if len(value) != len(pairs):

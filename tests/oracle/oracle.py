@@ -111,7 +111,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             raise ValueError(f"unknown topic={unknown[0]}, known are {', '.join(TOPICS)}")
         durations = {topic: configuration.duration_ms(text) for topic, text in given.items()}
         settings = replace(settings, **{f"{name}_ms": getattr(settings, f"{name}_ms") | durations})
-    return settings
+    return replace(settings, is_drained=not options.not_drained)
 
 
 def _instant_ms(text: str) -> int:
@@ -134,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     clock = command.add_mutually_exclusive_group()
     clock.add_argument("--clock-max", action="store_true", help="as after `--drain`: all is closed (the default)")
     clock.add_argument("--drain-to", metavar="INSTANT", help="only windows that end by then, RFC 3339")
+    command.add_argument(
+        "--not-drained", action="store_true", help="as after `--until-caught-up`: a torn last line waits for its end (K47)"
+    )
     command.add_argument("--config", type=Path, help="a vitrine.toml; other flags override it")
     command.add_argument("--zone", help="business time zone, default Asia/Shanghai")
     command.add_argument("--max-future-skew", metavar="DURATION")

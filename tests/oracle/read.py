@@ -1,4 +1,4 @@
-"""Raw records from event files: `DIR/<topic>/<partition>.ndjson`, `.gz` and `.zst` too (contract 3, K1, K2).
+"""Raw records from event files: `DIR/<topic>/<partition>.ndjson`, `.gz` and `.zst` too (contract 3, K1, K2, K47).
 
 The line number is the offset. Verdicts depend on a topic-partition alone (K6), so every file is read on its own, in
 file order; how the product merges files cannot matter here.
@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+import json_text
 from settings import CUSTOMER_TOPICS, Settings
 
 FILE_NAME = re.compile(r"(0|[1-9][0-9]*)\.ndjson(\.gz|\.zst)?")
+HIGHEST_PARTITION = 4095
 
 
 def partition_files(events: Path, topic_name: str) -> dict[int, Path]:
@@ -25,6 +27,8 @@ def partition_files(events: Path, topic_name: str) -> dict[int, Path]:
         if match is None:
             continue
         partition = int(match[1])
+        if partition > HIGHEST_PARTITION:
+            raise ValueError(f"partition numbers go up to {HIGHEST_PARTITION}: {path}")
         if partition in files:
             raise ValueError(f"two files for one partition: {files[partition]} and {path}")
         files[partition] = path
@@ -37,16 +41,24 @@ def partition_count(events: Path, settings: Settings) -> int:
     return max(numbers, default=0) + 1
 
 
-def lines(path: Path) -> Iterator[bytes]:
-    """The records of one file without their line feeds; an empty line is a record, the end of the last one is not."""
+def lines(path: Path, is_drained: bool = True, max_record_bytes: int = 1_048_576) -> Iterator[bytes]:
+    """The records of one file without their line feeds; an empty line is a record, the end of the last one is not.
+
+    K47: what stands behind the last line feed is a record if it is a whole JSON value of a length that is allowed, and
+    whatever it is once the storage is drained; else it is the beginning of a line that has not come.
+    """
     with _open(path) as stream:
         content = stream.read()
-    if not content:
-        return
-    records = content.split(b"\n")
-    if records[-1] == b"":
-        records.pop()
+    *records, rest = content.split(b"\n")
     yield from records
+    if rest and (is_drained or _has_come(rest, max_record_bytes)):
+        yield rest
+
+
+def _has_come(rest: bytes, max_record_bytes: int) -> bool:
+    length = len(rest.removesuffix(b"\r"))
+    # Bytes that are no UTF-8 may stand in a text: the value is whole, and its verdict another matter.
+    return length <= max_record_bytes and json_text.is_whole(rest.decode("utf-8", "replace"))
 
 
 def _open(path: Path):

@@ -28,6 +28,7 @@ class Settings:
     max_jump_ms: int = duration_ms("31d")
     max_record_bytes: int = 1_048_576
     max_gap_days: int = 400
+    is_drained: bool = True
     partitioner: str = "murmur2"
     topic_names: dict = field(default_factory=lambda: {topic: f"{topic}.v1" for topic in TOPICS})
     out_of_orderness_ms: dict = field(

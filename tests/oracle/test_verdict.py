@@ -253,7 +253,8 @@ class Partitions(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "0.ndjson").write_bytes(text)
-            (folder / "1.ndjson.gz").write_bytes(gzip.compress(text[:5]) + gzip.compress(text[5:]))
+            packed = gzip.compress(text[:5]) + gzip.compress(text[5:])
+            (folder / "1.ndjson.gz").write_bytes(packed + bytes(512))
             with pa.CompressedOutputStream(pa.OSFile(str(folder / "2.ndjson.zst"), "wb"), "zstd") as stream:
                 stream.write(text)
             (folder / "notes.txt").write_bytes(b"")
@@ -261,6 +262,20 @@ class Partitions(unittest.TestCase):
             self.assertEqual(sorted(files), [0, 1, 2])
             for path in files.values():
                 self.assertEqual(list(read.lines(path)), [b'{"a":1}', b"", b"null", b"last"])
+
+    def test_k47_a_torn_last_line(self):
+        whole = [b'{"a":1}', b"null", b"42", b'{"a":1}  \r', b'{"a":"\xff"}', b'{"a":1,"a":2}', b"[1e999]"]
+        torn = [b'{"a":', b"nul", b"  ", b'{"a":1}{', b'"\x01"', b"\xff", b"NaN", b"[" * 200 + b"]" * 200, b"1" * 9]
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "0.ndjson"
+            for last in whole + torn:
+                path.write_bytes(b"first\n" + last)
+                drained = list(read.lines(path, max_record_bytes=8 if last == torn[-1] else 1_000))
+                self.assertEqual(drained, [b"first", last])
+                waiting = list(read.lines(path, is_drained=False, max_record_bytes=8 if last == torn[-1] else 1_000))
+                self.assertEqual(waiting, [b"first", last] if last in whole else [b"first"], last)
+            path.write_bytes(b"")
+            self.assertEqual(list(read.lines(path)), [])
 
     def test_settings_from_toml(self):
         with tempfile.TemporaryDirectory() as name:

@@ -2,15 +2,15 @@
 //!
 //! A file keeps its partition number (K2) and the order of its lines. Between files, lines are sent by `recorded_at`, as the file source
 //! reads them (K1), so that a consumer finds no partition far ahead of the others. Lines that are not valid events are sent as they are:
-//! the verdict on them is the reader's.
+//! the verdict on them is the reader's. A last line that is torn is not sent, and named (K47): a record in Kafka cannot get its end.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use pipeline::kafka::{KafkaSettings, RecordSender, TopicPartition, partition_counts};
-use pipeline::source::files::{FileSource, file_partitions};
-use pipeline::source::{Item, Source, Start};
+use pipeline::source::files::{FileEnds, FileSettings, FileSource, file_partitions, survey};
+use pipeline::source::{Item, Record, Source, Start};
 use schemas::event::{Topic, event_types};
 use serde::Deserialize;
 
@@ -69,7 +69,11 @@ fn publish(
         .iter()
         .map(|(input, _)| Start::new(input.clone(), 0))
         .collect();
-    let mut source = FileSource::open(dir, &starts, MAX_LINE_BYTES)?;
+    let settings = FileSettings {
+        max_record_bytes: MAX_LINE_BYTES,
+        ends: FileEnds::AtOpening,
+    };
+    let mut source = FileSource::open(dir, &starts, settings)?;
     let sender = RecordSender::open(&kafka)?;
     let mut sent = vec![0_u64; inputs.len()];
     let mut items = Vec::new();
@@ -81,6 +85,7 @@ fn publish(
                 continue;
             };
             let (input, topic) = &inputs[record.input];
+            refuse_cut(input, record)?;
             let payload = record.payload.as_deref();
             let key = payload.and_then(|payload| key_of(*topic, payload));
             sender.send(input, key.as_ref().map(|key| key.as_bytes()), payload)?;
@@ -101,6 +106,19 @@ fn publish(
         .collect())
 }
 
+/// A record is sent as it came or not at all.
+fn refuse_cut(input: &TopicPartition, record: &Record) -> anyhow::Result<()> {
+    if record.payload_len <= MAX_LINE_BYTES as u64 {
+        return Ok(());
+    }
+    let (line, bytes) = (record.offset, record.payload_len);
+    Err(CommandError::Usage(format!(
+        "a line is larger than any broker takes topic={} partition={} line={line} bytes={bytes}: remove it, or split its event",
+        input.topic, input.partition
+    ))
+    .into())
+}
+
 /// Every event file as an input; an error if Kafka lacks its partition.
 fn inputs(
     dir: &Path,
@@ -113,7 +131,7 @@ fn inputs(
         .filter(|(_, topic)| topic.is_keyed())
         .map(|(name, _)| name.as_str())
         .collect();
-    if file_partitions(dir, &names)? == 0 {
+    if survey(dir, &names)?.files == 0 {
         return Err(CommandError::Usage(format!(
             "there are no event files in dir={}; expected {}/0.ndjson and so on, as `vitrine simulate --out` writes them",
             dir.display(),
@@ -259,7 +277,7 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::write(
             folder.join("1.ndjson"),
-            "{\"customer_id\":\"C1\"}\nnull\n\nnonsense",
+            "{\"customer_id\":\"C1\"}\nnull\n\nnonsense\n{\"torn\":",
         )
         .unwrap();
         let mut config = Config::default();

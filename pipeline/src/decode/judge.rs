@@ -177,6 +177,10 @@ impl InputJudge {
     }
 
     fn verdict<'p>(&mut self, record: &'p Record) -> Verdict<'p> {
+        // By the length that it came with: of a payload that is too large only the beginning is here.
+        if record.payload_len > self.limits.max_record_bytes as u64 {
+            return Verdict::Dead(Rejection::new(Reason::TooLarge, ""));
+        }
         let payload = record.payload.as_deref();
         let event = match decode(self.settings.topic, payload, &self.limits) {
             Ok(event) => event,

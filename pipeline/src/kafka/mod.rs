@@ -17,7 +17,7 @@ mod transaction;
 pub use client::{end_offsets, partition_counts};
 pub use headers::{Header, write_headers};
 pub use sender::RecordSender;
-pub use settings::{KEPT_BYTES, KafkaSettings};
+pub use settings::KafkaSettings;
 pub use topic_id::TopicId;
 pub use topic_partition::TopicPartition;
 

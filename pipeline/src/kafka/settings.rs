@@ -10,8 +10,8 @@ use super::error;
 use super::secret::is_secret;
 use crate::error::Result;
 
-/// What is kept of a payload, unless more is needed to know a record as too large.
-pub const KEPT_BYTES: usize = 16 << 20;
+/// The longest payload that is kept whole where nothing else is said.
+const KEPT_BYTES: usize = 16 << 20;
 
 /// Settings that a reader's correctness rests on; a configuration that sets one of them is refused.
 const OURS: [(&str, &str); 9] = [
@@ -50,7 +50,7 @@ pub struct KafkaSettings {
     pub group: String,
     /// Passed on to librdkafka.
     pub properties: BTreeMap<String, String>,
-    /// What is kept of a payload at most, in bytes; of a longer one the beginning.
+    /// The longest payload that is kept whole, in bytes; of a longer one only the beginning is.
     pub max_kept_bytes: usize,
     /// Records read ahead per partition.
     pub buffered_records: usize,

@@ -239,3 +239,30 @@ impl EndsNotConfirmed<'_> {
         );
     }
 }
+
+/// A run ends in which records were refused.
+pub(crate) struct RecordsWereRefused<'a> {
+    pub refused: u64,
+    pub read: u64,
+    /// The reason of most of them, and how many have it.
+    pub most_frequent: Option<(&'a str, u64)>,
+}
+
+impl RecordsWereRefused<'_> {
+    pub(crate) fn report(self) {
+        let Self {
+            refused,
+            read,
+            most_frequent,
+        } = self;
+        let (reason, of_reason) = most_frequent.unwrap_or(("unknown", 0));
+        warn!(
+            target: "pipeline::publisher",
+            refused,
+            read,
+            most_frequent = reason,
+            of_reason,
+            "records were refused; see SELECT reason, path, count(*) FROM ops.dead_letters GROUP BY reason, path"
+        );
+    }
+}

@@ -11,7 +11,8 @@
 //! |---|---|
 //! | `recovery` | a start found and restored something |
 //! | `storage` | a log, a table or a step on them failed or was put off |
-//! | `input` | Kafka was read, or could not be |
+//! | `input` | Kafka was read, or could not be; records were refused |
+//! | `files` | the folder of event files is not as it should be |
 //! | `kafka` | a Kafka client said something about itself |
 //! | `alerts`, `records` | a delivery ended |
 //! | `housekeeping` | something was deleted; a lease lapsed |
@@ -29,6 +30,7 @@
 //!   (`VITRINE_LOG`), so it stays when code moves; so do the message and the names of the fields.
 
 mod alerts;
+mod files;
 mod housekeeping;
 mod input;
 mod kafka;
@@ -38,13 +40,15 @@ mod recovery;
 mod storage;
 
 pub(crate) use alerts::{AlertDelivered, AlertExpired, AlertNotDelivered, AlertRefused};
+pub(crate) use files::{EventFilesMissing, EventsNotRead, LastLineTorn};
 pub(crate) use housekeeping::{
     HousekeepingDone, HousekeepingFailed, HousekeepingIdle, HousekeepingPartFailed, LeaseLapsed,
     LeaseNotRenewed,
 };
 pub(crate) use input::{
     EndsNotConfirmed, FarJump, FarJumpWitnessed, KafkaReachable, KafkaUnreachable, OffsetsMissing,
-    PartitionAppeared, ReadingStopped, ReadingThreadPanicked, TopicsNotDescribed, UnassignedRecord,
+    PartitionAppeared, ReadingStopped, ReadingThreadPanicked, RecordsWereRefused,
+    TopicsNotDescribed, UnassignedRecord,
 };
 pub(crate) use kafka::{
     ConsumerLogged, ProducerErrorRaised, ProducerLogged, ProducerNotReplaced, ProducerReplaced,

@@ -1,5 +1,7 @@
 //! Rejected records as they leave for `<topic>.dlq`.
 
+use bytes::Bytes;
+
 use crate::shard::DeadLetter;
 use crate::sink::SinkRecord;
 
@@ -11,10 +13,13 @@ pub fn dead_letter_topic(topic: &str) -> String {
 /// Bytes of the path that a header holds; the whole stands in the table. Names of fields are whatever a producer writes.
 const PATH_BYTES: usize = 512;
 
-/// The raw record, with reason, place and epoch in the headers; `vitrine-timestamp` is in ms, as Kafka has it.
+/// The raw record, with reason, place and epoch in the headers; `vitrine-timestamp` is in ms, as Kafka has it. `vitrine-value-bytes`
+/// says how large a value was of which only the beginning is kept.
 pub(super) fn dead_letter_record(letter: &DeadLetter, epoch: i64) -> SinkRecord {
     let path = &letter.path[..letter.path.floor_char_boundary(PATH_BYTES)];
     let timestamp = letter.timestamp.map(|at| at.as_ms().to_string());
+    let held = letter.value.as_ref().map_or(0, Bytes::len) as u64;
+    let value_bytes = (held < letter.value_bytes).then(|| letter.value_bytes.to_string());
     let own = [
         ("reason", letter.reason.as_str().to_owned()),
         ("path", path.to_owned()),
@@ -25,6 +30,7 @@ pub(super) fn dead_letter_record(letter: &DeadLetter, epoch: i64) -> SinkRecord 
     ];
     let own = own
         .into_iter()
+        .chain(value_bytes.map(|bytes| ("value-bytes", bytes)))
         .chain(timestamp.map(|timestamp| ("timestamp", timestamp)));
     SinkRecord {
         topic: dead_letter_topic(&letter.input.topic),
@@ -53,6 +59,7 @@ mod tests {
             reason: Reason::BadValue,
             path: "lines[0].qty".to_owned(),
             value: Some("{}".into()),
+            value_bytes: 1 << 24,
             key: Some("C1".into()),
             headers: vec![
                 ("trace".into(), Some("t-1".into())),
@@ -82,6 +89,7 @@ mod tests {
                 ("vitrine-partition", "3"),
                 ("vitrine-offset", "42"),
                 ("vitrine-epoch", "9"),
+                ("vitrine-value-bytes", "16777216"),
                 ("vitrine-timestamp", "1767661200000"),
             ]
         );

@@ -350,6 +350,7 @@ impl Publisher {
     }
 
     async fn close(mut self) -> Result<RunSummary> {
+        self.machine.report_refused();
         let undelivered = self.delivery.records.outstanding();
         self.delivery.alerts.close().await?;
         self.delivery.records.close().await?;

@@ -23,7 +23,7 @@ pub(super) struct SealedRecord {
     pub shard: u32,
     pub number: u64,
     pub seal: Arc<Seal>,
-    /// Length of its payload in the shard's log.
+    /// What it counts for in the backlog.
     pub bytes: usize,
 }
 

@@ -30,6 +30,7 @@ use super::needs::{self, StorageNeeds};
 use super::open_rounds::OpenRounds;
 use super::phase::Phase;
 use super::record::{EpochRecord, Intent, PublisherCheckpoint, PublisherRecord, decode};
+use super::refused::RefusedRecords;
 use super::seal_queue::SealQueue;
 use super::settings::PublisherSettings;
 use crate::alert::AlertRule;
@@ -66,6 +67,7 @@ pub(super) struct Machine {
     /// Epoch up to which records are delivered.
     pub(super) delivered: Option<i64>,
     caught_up: BTreeMap<u32, u64>,
+    refused: RefusedRecords,
     /// Live time as last sealed; files have none.
     live_time: Option<TimestampMs>,
     next_record: u64,
@@ -123,6 +125,7 @@ impl Machine {
         for (rule, state) in rules.iter_mut().zip(&durable.state.rules) {
             rule.load(state)?;
         }
+        let refused = RefusedRecords::new(durable.summary().read);
         Ok(Self {
             seals: SealQueue::new(durable.state.cut.clone()),
             rounds: OpenRounds::new(next_record, settings.revise_every),
@@ -140,6 +143,7 @@ impl Machine {
             attempts_cut: 0,
             delivered: None,
             caught_up: BTreeMap::new(),
+            refused,
             live_time: None,
             next_record,
             checkpoints,
@@ -402,6 +406,8 @@ impl Machine {
         let Some(SealedRecord { shard, seal, .. }) = self.seals.collect(sealed) else {
             return;
         };
+        let letters = seal.dead_letters.iter();
+        self.refused.count(letters.map(|letter| letter.reason));
         let state = &mut self.durable.state;
         state.planner.holds(*shard, seal.last_days.clone());
         for (metric, days) in &seal.touched {
@@ -485,11 +491,6 @@ impl Machine {
     pub(super) fn begin_storage(&mut self, identity: StorageIdentity, number: u64) {
         self.durable.state.identity = Some(identity);
         self.next_record = number + 1;
-    }
-
-    /// Number that the next record of the publisher's log will have.
-    pub(super) fn next_record(&self) -> u64 {
-        self.next_record
     }
 
     /// Payload bytes of seals that need no more room, since the last call.

@@ -25,6 +25,7 @@
 
 mod assemble;
 mod dead_letter;
+mod dead_letter_rows;
 mod driver;
 mod epoch_schedule;
 mod event;
@@ -41,6 +42,7 @@ mod open_rounds;
 mod phase;
 mod plan;
 mod record;
+mod refused;
 mod rows;
 mod seal_queue;
 mod sealed_rows;

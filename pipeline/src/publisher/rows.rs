@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::alert::Severity;
 use crate::columns::{conform, instant, int32};
 use crate::round::RowChanges;
-use crate::shard::{DeadLetter, LateEvent, OrphanRow, from_ipc};
+use crate::shard::{LateEvent, OrphanRow, from_ipc};
 use crate::time::{Window, Zone};
 
 /// The column `epoch` of so many rows.
@@ -125,7 +125,7 @@ pub(super) fn metric_rows(
     )
 }
 
-/// Plain structs as rows; instants are µs, dates `YYYY-MM-DD`, bytes hexadecimal.
+/// Plain structs as rows; instants are µs, dates `YYYY-MM-DD`.
 pub(super) fn plain_rows<R: Serialize>(
     rows: &[R],
     schema: &SchemaRef,
@@ -165,68 +165,6 @@ pub(super) struct ConservationRow {
     pub sealed_at: i64,
     pub epoch: i64,
     pub event_date: String,
-}
-
-#[derive(Serialize)]
-pub(super) struct HeaderRow {
-    /// Bytes that are not UTF-8 are replaced here; then `name_bytes` has them.
-    name: String,
-    name_bytes: Option<String>,
-    value: Option<String>,
-}
-
-#[derive(Serialize)]
-pub(super) struct DeadLetterRow {
-    topic: String,
-    partition: i32,
-    offset: i64,
-    broker_at: Option<i64>,
-    reason: &'static str,
-    path: String,
-    value: Option<String>,
-    key: Option<String>,
-    headers: Vec<HeaderRow>,
-    shard: u32,
-    epoch: i64,
-    event_date: String,
-}
-
-impl DeadLetterRow {
-    /// Its date is that of the broker's timestamp, else of the seal: the record's own cannot be trusted.
-    pub(super) fn new(
-        letter: &DeadLetter,
-        topic: &str,
-        shard: u32,
-        epoch: i64,
-        zone: Zone,
-        sealed_at: TimestampMs,
-    ) -> Self {
-        Self {
-            topic: topic.to_owned(),
-            partition: letter.input.partition,
-            offset: letter.offset,
-            broker_at: letter.timestamp.map(TimestampMs::as_micros),
-            reason: letter.reason.as_str(),
-            path: letter.path.clone(),
-            value: letter.value.as_ref().map(hex::encode),
-            key: letter.key.as_ref().map(hex::encode),
-            headers: letter
-                .headers
-                .iter()
-                .map(|(name, value)| HeaderRow {
-                    name: String::from_utf8_lossy(name).into_owned(),
-                    name_bytes: str::from_utf8(name).is_err().then(|| hex::encode(name)),
-                    value: value.as_ref().map(hex::encode),
-                })
-                .collect(),
-            shard,
-            epoch,
-            event_date: zone
-                .day_of(letter.timestamp.unwrap_or(sealed_at))
-                .date()
-                .to_string(),
-        }
-    }
 }
 
 #[derive(Serialize)]

@@ -67,12 +67,12 @@ impl SealQueue {
         &self.collected
     }
 
-    /// Payload bytes of what is collected.
+    /// What the collected seals count for in the backlog.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Payload bytes released since the last call.
+    /// The same of seals released since the last call.
     pub(super) fn take_released(&mut self) -> usize {
         std::mem::take(&mut self.released)
     }

@@ -5,22 +5,25 @@ use std::collections::BTreeMap;
 use schemas::time::TimestampMs;
 
 use super::assemble::TableRows;
+use super::dead_letter_rows::SealedLetters;
 use super::event::SealedRecord;
 use super::machine::Machine;
 use super::rows::{
-    ConservationRow, DeadLetterRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow,
-    WatermarkRow, event_rows, fact_rows, plain_rows,
+    ConservationRow, EpochRow, FinalityRow, LateRow, OrphanFact, RuleRow, WatermarkRow, event_rows,
+    fact_rows, plain_rows,
 };
 use crate::decode::TopicSettings;
 use crate::error::Result;
 use crate::kafka::TopicPartition;
+
+const DEAD_LETTERS: &str = "ops.dead_letters";
 
 impl Machine {
     /// Events, facts and what became of every record, from the seals of this epoch.
     pub(super) fn sealed_rows(&mut self, epoch: i64, rows: &mut TableRows) -> Result<()> {
         let zone = self.settings.zone;
         let shards = self.settings.shards;
-        let (mut dead, mut late, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut late, mut counted) = (Vec::new(), Vec::new());
         let mut orphans = Vec::new();
         for pending in self.seals.collected() {
             let (seal, shard) = (&pending.seal, pending.shard);
@@ -44,17 +47,20 @@ impl Machine {
                     rows.add(table.clone(), batch);
                 }
             }
-            let topic = |input| topic_of(input, &self.settings.topics);
-            dead.extend(seal.dead_letters.iter().map(|letter| {
-                DeadLetterRow::new(
-                    letter,
-                    topic(&letter.input),
+            let topic = |input: &TopicPartition| topic_of(input, &self.settings.topics);
+            if let Some(schema) = self.schemas.get(DEAD_LETTERS)
+                && !seal.dead_letters.is_empty()
+            {
+                let sealed = SealedLetters {
+                    letters: &seal.dead_letters,
                     shard,
                     epoch,
                     zone,
-                    seal.sealed_at,
-                )
-            }));
+                    sealed_at: seal.sealed_at,
+                };
+                let letters = sealed.rows(schema, |letter| topic(&letter.input))?;
+                rows.add(DEAD_LETTERS, letters);
+            }
             late.extend(
                 seal.late_events
                     .iter()
@@ -97,7 +103,6 @@ impl Machine {
             }
         }
         self.add_plain(rows, "facts.orphans", &orphans)?;
-        self.add_plain(rows, "ops.dead_letters", &dead)?;
         self.add_plain(rows, "ops.late_events", &late)?;
         self.add_plain(rows, "ops.conservation", &counted)
     }

@@ -6,6 +6,7 @@ use arrow::record_batch::RecordBatch;
 use schemas::event::{EventBatchBuilder, Place, Topic};
 use schemas::time::TimestampMs;
 
+use super::backlog::DEAD_LETTER_COPIES;
 use super::input::ShardInput;
 use super::seal::{DeadLetter, LateEvent};
 use crate::decode::Verdict;
@@ -19,7 +20,7 @@ pub(super) struct MicroBatch {
     late_events: Vec<LateEvent>,
     /// Records, ends and changes of the reference data since the last seal.
     pub changes: usize,
-    /// Payload bytes of the records.
+    /// Bytes of the records, those of dead letters as often as they are kept.
     pub bytes: usize,
 }
 
@@ -32,6 +33,7 @@ impl MicroBatch {
         verdict: Verdict<'_>,
         limit: TimestampMs,
     ) {
+        self.bytes += record.held_bytes();
         match verdict {
             Verdict::Accepted(event, _) => {
                 let place = Place {
@@ -54,16 +56,21 @@ impl MicroBatch {
                 recorded_at: event.recorded_at(),
                 limit,
             }),
-            Verdict::Dead(rejection) if input.is_accounted => self.dead_letters.push(DeadLetter {
-                input: input.id.clone(),
-                offset: record.offset,
-                timestamp: record.timestamp,
-                reason: rejection.reason,
-                path: rejection.path,
-                value: record.payload.clone(),
-                key: record.key.clone(),
-                headers: record.headers.clone(),
-            }),
+            Verdict::Dead(rejection) if input.is_accounted => {
+                let letter = DeadLetter {
+                    input: input.id.clone(),
+                    offset: record.offset,
+                    timestamp: record.timestamp,
+                    reason: rejection.reason,
+                    path: rejection.path,
+                    value: record.payload.clone(),
+                    value_bytes: record.payload_len,
+                    key: record.key.clone(),
+                    headers: record.headers.clone(),
+                };
+                self.bytes += (DEAD_LETTER_COPIES - 1) * letter.held_bytes();
+                self.dead_letters.push(letter);
+            }
             Verdict::Duplicate | Verdict::TooLate(_) | Verdict::Dead(_) => {}
         }
     }

@@ -8,7 +8,7 @@ use schemas::time::TimestampMs;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, backlog_bytes};
 use super::machine::ShardMachine;
 use super::messages::{ShardCommand, ShardReport};
 use super::reference::ReferenceStore;
@@ -28,6 +28,8 @@ pub struct Shard<R: ReferenceState> {
     pub(super) machine: ShardMachine<R>,
     pub(super) log: Log,
     pub(super) checkpoints: CheckpointSchedule,
+    /// Of the seals behind the last checkpoint.
+    pub(super) dead_letter_bytes: usize,
     pub(super) references: Arc<dyn ReferenceStore<R>>,
     pub(super) runtime: Handle,
 }
@@ -125,7 +127,8 @@ impl<R: ReferenceState> Shard<R> {
         let sealing = self.machine.seal(wall::monotonic(), wall::now());
         let seal = runtime.block_on(sealing)?;
         let payload = encode(&seal)?;
-        let bytes = payload.len();
+        let bytes = backlog_bytes(payload.len(), &seal);
+        self.dead_letter_bytes += seal.dead_letter_bytes();
         let number = runtime.block_on(self.log.append(payload))?;
         channels.backlog.add(bytes);
         // The publisher has ended if nobody listens; the next command says so.
@@ -135,7 +138,8 @@ impl<R: ReferenceState> Shard<R> {
             seal: Arc::new(seal),
             bytes,
         });
-        if self.checkpoints.is_due(number) {
+        let limit = self.machine.settings().checkpoint_dead_letter_bytes;
+        if self.checkpoints.is_due(number) || self.dead_letter_bytes >= limit {
             self.write_checkpoint()?;
         }
         Ok(())
@@ -145,6 +149,8 @@ impl<R: ReferenceState> Shard<R> {
         let payload = encode(&self.machine.checkpoint(wall::monotonic())?)?;
         let is_written = self.runtime.block_on(self.log.write_checkpoint(payload))?;
         self.checkpoints.tried(self.log.last().number, is_written);
+        // After one that failed the schedule says when to try again.
+        self.dead_letter_bytes = 0;
         Ok(())
     }
 }

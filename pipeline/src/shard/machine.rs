@@ -161,13 +161,13 @@ impl<R: ReferenceState> ShardMachine<R> {
         let has_reached = |stop: i64| record.offset + 1 >= stop;
         input.has_reached_stop_offset |= input.stop_offset.is_some_and(has_reached);
         self.batch.changes += 1;
-        self.batch.bytes += record.held_bytes();
         let verdict = input.judge.judge(record);
         let limit = input.judge.time().limit().unwrap_or(TimestampMs::MIN);
-        self.circuit.count(match &verdict {
+        let reason = match &verdict {
             Verdict::Dead(rejection) => Some(rejection.reason),
             _ => None,
-        });
+        };
+        self.circuit.count(reason, record.held_bytes());
         if let Verdict::Accepted(event, advance) = &verdict {
             input.report_far_jump(record.offset, event.occurred_at(), *advance);
             // What moves no clock of its partition moves none that follows from its timestamp either (K41).

@@ -32,7 +32,7 @@ pub enum ShardReport {
         shard: u32,
         number: u64,
         seal: Arc<Seal>,
-        /// Length of its payload in the log.
+        /// What it counts for in the backlog.
         bytes: usize,
     },
     /// Everything up to the ends that were seen at start is in seals up to `number`.

@@ -24,7 +24,7 @@ mod seal;
 mod settings;
 mod state;
 
-pub use backlog::Backlog;
+pub use backlog::{Backlog, backlog_bytes};
 pub use driver::{Shard, ShardChannels};
 pub use messages::{ShardCommand, ShardReport};
 pub use recover::{FirstReference, first_reference};

@@ -11,7 +11,7 @@ use super::driver::Shard;
 use super::input::ShardInputs;
 use super::machine::ShardMachine;
 use super::reference::ReferenceStore;
-use super::seal::{Seal, ShardCheckpoint, decode_seal, from_ipc};
+use super::seal::{DeadLetter, Seal, ShardCheckpoint, decode_seal, from_ipc};
 use super::settings::ShardSettings;
 use super::state::ShardState;
 use crate::columns::{EventHead, int32};
@@ -72,8 +72,9 @@ impl<R: ReferenceState> Shard<R> {
         let checkpoint = checkpoint(settings.shard, &recovered)?;
         let mut machine =
             ShardMachine::restore(settings, state, checkpoint, stop_offsets, version).await?;
-        for (_, payload) in &recovered.records {
-            machine.replay(payload, store.as_ref()).await?;
+        let mut dead_letter_bytes = 0;
+        for (_, payload) in recovered.records {
+            dead_letter_bytes += machine.replay(&payload, store.as_ref()).await?;
         }
         let shard = machine.settings.shard;
         ShardRestored { shard }.report();
@@ -86,6 +87,7 @@ impl<R: ReferenceState> Shard<R> {
             machine,
             log,
             checkpoints,
+            dead_letter_bytes,
             references: store,
             runtime,
         })
@@ -121,8 +123,12 @@ impl<R: ReferenceState> ShardMachine<R> {
         Ok(machine)
     }
 
-    /// Applies a record of the log again.
-    async fn replay(&mut self, payload: &Bytes, references: &dyn ReferenceStore<R>) -> Result<()> {
+    /// Applies a record of the log again; returns the bytes of its dead letters.
+    async fn replay(
+        &mut self,
+        payload: &Bytes,
+        references: &dyn ReferenceStore<R>,
+    ) -> Result<usize> {
         let seal = decode_seal(self.settings.shard, payload)?;
         let batches = replay_inputs(&seal, &mut self.inputs)?;
         if self.reference != seal.reference {
@@ -140,7 +146,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         self.clocks = seal.clocks;
         self.drained_to = seal.drained_to;
         self.live = LiveTime::new(self.inputs.all.len(), seal.delay);
-        Ok(())
+        Ok(seal.dead_letters.iter().map(DeadLetter::held_bytes).sum())
     }
 }
 

@@ -96,7 +96,7 @@ pub struct InputSeal {
     pub accounted: bool,
 }
 
-/// A rejected record with all that was known of it (P4).
+/// A rejected record with all that was known of it (P4). Of a payload that is too large that is its size and its beginning (F29).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     pub input: TopicPartition,
@@ -104,7 +104,10 @@ pub struct DeadLetter {
     pub timestamp: Option<TimestampMs>,
     pub reason: Reason,
     pub path: String,
+    /// The payload; of one that is too large the beginning.
     pub value: Option<Bytes>,
+    /// Bytes of the payload as it came.
+    pub value_bytes: u64,
     pub key: Option<Bytes>,
     pub headers: Vec<(Bytes, Option<Bytes>)>,
 }
@@ -157,7 +160,22 @@ pub struct ShardCheckpoint {
     pub state: Bytes,
 }
 
+impl DeadLetter {
+    /// Bytes that are held for it: what a producer can make as large as it likes.
+    pub fn held_bytes(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers = self.headers.iter();
+        let of_headers = headers.map(|(name, value)| name.len() + length(value));
+        length(&self.value) + length(&self.key) + self.path.len() + of_headers.sum::<usize>()
+    }
+}
+
 impl Seal {
+    /// Bytes that its dead letters hold.
+    pub fn dead_letter_bytes(&self) -> usize {
+        self.dead_letters.iter().map(DeadLetter::held_bytes).sum()
+    }
+
     /// Whether it says more than where inputs stand and how far time has come.
     pub fn has_content(&self) -> bool {
         !self.events.is_empty()

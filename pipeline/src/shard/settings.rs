@@ -21,12 +21,14 @@ pub struct ShardSettings {
     pub seal_every: Duration,
     /// Records after which a seal comes early.
     pub seal_records: usize,
-    /// Bytes of payloads after which a seal comes early.
+    /// Bytes of records after which a seal comes early; those of dead letters count several times.
     pub seal_bytes: usize,
     /// Longest time for which a moving clock alone stays unsealed, unless it passes a timer or the end of a local day.
     pub heartbeat: Duration,
     /// Seals between two checkpoints.
     pub checkpoint_every: u64,
+    /// Bytes of dead letters after which a checkpoint comes early: a start reads every seal behind the last one.
+    pub checkpoint_dead_letter_bytes: usize,
     /// The share of dead letters among the last 10,000 records at which the shard stops.
     pub dead_letter_stop_ratio: f64,
 }

@@ -10,6 +10,18 @@ use serde::{Deserialize, Serialize};
 use super::identity::InputIdentity;
 use crate::kafka::TopicPartition;
 
+/// What is kept of a payload that is too large: enough to tell whose it is, and too little to be felt.
+pub(super) const PREFIX_BYTES: usize = 4_096;
+
+/// How much of a payload of `len` bytes is kept, where one of `max` bytes is kept whole.
+pub(super) fn kept_bytes(len: usize, max: usize) -> usize {
+    if len > max {
+        len.min(PREFIX_BYTES)
+    } else {
+        len
+    }
+}
+
 /// Where reading of one input begins: `offset` is the next offset to read.
 ///
 /// An input of which nothing is sealed yet and that begins at 0 begins where its log does today: what has passed its retention
@@ -68,10 +80,10 @@ pub struct Record {
     pub offset: i64,
     /// `None` for a null key, and always for files: there the payload's id is the key (K1).
     pub key: Option<Bytes>,
-    /// `None` for a tombstone (K2). A record that is too large (K3) is kept with its raw bytes like any other (P4), but of one
-    /// beyond the limit that the source was opened with only the beginning: nobody has to hold a line without an end.
+    /// `None` for a tombstone (K2). Of a payload that is longer than the source keeps whole only the first
+    /// 4,096 bytes: it is too large (K3) whatever it holds, and nobody has to hold a line without an end.
     pub payload: Option<Bytes>,
-    /// Bytes of the payload before cutting; 0 for a tombstone.
+    /// Bytes of the payload as it came; 0 for a tombstone.
     pub payload_len: u64,
     /// In the years 1970 to 9999.
     pub timestamp: Option<TimestampMs>,
@@ -81,14 +93,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// Bytes of content that it holds.
-    pub(crate) fn held_bytes(&self) -> usize {
+    /// Bytes that are held for it: key, payload and headers as far as they are kept.
+    pub fn held_bytes(&self) -> usize {
         let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
         let headers = self.headers.iter();
-        let headers: usize = headers
-            .map(|(name, value)| name.len() + length(value))
-            .sum();
-        length(&self.key) + length(&self.payload) + headers
+        let of_headers = headers.map(|(name, value)| name.len() + length(value));
+        length(&self.key) + length(&self.payload) + of_headers.sum::<usize>()
     }
 }
 

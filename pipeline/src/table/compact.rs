@@ -10,6 +10,7 @@ use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 
 use super::commit::Compaction;
 use super::content;
@@ -26,6 +27,9 @@ const SMALL: u64 = 16 << 20;
 const ENOUGH: usize = 16;
 /// Bytes read for one merge at most: they are sorted in memory, about ten times as large.
 const MERGE_LIMIT: u64 = 64 << 20;
+/// Bytes that the files of one merge unpack to at most, where a column holds raw bytes: whoever sent them may have sent much of the
+/// same, which packs a thousandfold.
+const UNPACKED_LIMIT: u64 = 16 << 20;
 /// Merges at once at least, if so many are due. Where more than twice as many are, half of them: an epoch does not wait for a
 /// whole backlog, and a backlog does not grow with the number of partitions.
 const MERGES_AT_ONCE: usize = 4;
@@ -56,13 +60,27 @@ impl Tables {
         tag: &str,
     ) -> Result<Option<Compaction>> {
         let table = spec.full_name();
-        let mut contents = Vec::with_capacity(group.len());
+        let limit = if holds_raw_bytes(spec) {
+            UNPACKED_LIMIT
+        } else {
+            u64::MAX
+        };
+        let (mut contents, mut merged) = (Vec::new(), Vec::new());
+        let mut unpacked = 0;
         for file in group {
             let path = &file.location;
             let found = self.store.get(path).await.map_err(store_failed(path))?;
             let bytes = found.bytes().await.map_err(store_failed(path))?;
             content::check_bytes(path, &bytes)?;
-            contents.push((bytes, file.partition_values.clone()));
+            let size = unpacked_bytes(&bytes).map_err(error::encode(&table))?;
+            if size <= limit - unpacked {
+                unpacked += size;
+                contents.push((bytes, file.partition_values.clone()));
+                merged.push(file.path.clone());
+            }
+        }
+        if merged.len() < 2 {
+            return Ok(None);
         }
         let (spec, tag) = (spec.clone(), format!("{tag}-merged"));
         let encoded = blocking(&table, move || {
@@ -74,15 +92,32 @@ impl Tables {
             encode(&spec, &batches, &tag)
         })
         .await?;
-        let Some(merged) = encoded.into_iter().next() else {
+        let Some(file) = encoded.into_iter().next() else {
             return Ok(None);
         };
-        let add = self.put_file(&table, merged).await?;
+        let add = self.put_file(&table, file).await?;
         Ok(Some(Compaction {
             add,
-            remove: group.iter().map(|file| file.path.clone()).collect(),
+            remove: merged,
         }))
     }
+}
+
+fn holds_raw_bytes(spec: &TableSpec) -> bool {
+    let mut fields = spec.schema.fields().iter();
+    fields.any(|field| *field.data_type() == DataType::Binary)
+}
+
+/// Bytes of the rows of a file before they were packed, dictionaries undone.
+fn unpacked_bytes(file: &Bytes) -> Result<u64, ParquetError> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(file)?;
+    let groups = metadata.row_groups().iter();
+    let columns = groups.flat_map(RowGroupMetaData::columns);
+    let sizes = columns.map(|column| {
+        let values = column.unencoded_byte_array_data_bytes().unwrap_or(0);
+        column.uncompressed_size().max(values).unsigned_abs()
+    });
+    Ok(sizes.sum())
 }
 
 /// Which files to merge, each group within one partition; the partitions with most small files first.

@@ -114,11 +114,18 @@ pub(super) fn ops_tables() -> Vec<TableDescription> {
                     "path",
                     "Field to blame, such as lines[2].requested_qty, or empty (字段)",
                 )),
-                bytes("value", "Payload as it came; NULL = tombstone (原始内容)"),
+                bytes(
+                    "value",
+                    "Payload as it came, of one that is too_large the beginning; NULL = tombstone (原始内容)",
+                ),
                 bytes("key", "Key as it came (原始键)"),
                 headers(),
                 shard(),
                 epoch(),
+                bigint(
+                    "value_bytes",
+                    "Size of the payload as it came; NULL = tombstone (原始大小)",
+                ),
             ],
         ),
         dated(

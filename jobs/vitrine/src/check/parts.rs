@@ -49,11 +49,6 @@ fn input_problems(config: &Config) -> Vec<String> {
             }
         }
     }
-    let topics = config.topic_settings();
-    let names: BTreeSet<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
-    if names.len() < topics.len() {
-        problems.push("[topics]: two topics have the same name".to_owned());
-    }
     problems
 }
 

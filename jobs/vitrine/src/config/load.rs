@@ -71,10 +71,15 @@ pub(super) fn nearest(name: &str, known: &[&str]) -> String {
         .unwrap_or_default()
 }
 
-/// Keys whose feature does not exist yet must have their default value, so that nobody relies on them.
+/// Names that cannot be, and keys whose feature does not exist yet: those must have their default value, so that nobody relies on
+/// them.
 pub(super) fn unsupported(config: &Config) -> Vec<String> {
     let mut messages = Vec::new();
-    let mut refuse = |key, value: &str, why| messages.push(format!("{key} = {value:?}: {why}"));
+    let mut refuse =
+        |key: &str, value: &str, why: &str| messages.push(format!("{key} = {value:?}: {why}"));
+    for (key, name, why) in config.topics.wrong_names() {
+        refuse(&key, name, &why);
+    }
     if !config.storage.url.starts_with("file://") {
         refuse(
             "[storage] url",

@@ -88,6 +88,42 @@ impl TopicsConfig {
         }
     }
 
+    /// Every key of a name with the name.
+    fn named(&self) -> [(&'static str, &str); 6] {
+        [
+            ("orders", &self.orders),
+            ("visits", &self.visits),
+            ("complaints", &self.complaints),
+            ("prices", &self.prices),
+            ("alerts", &self.alerts),
+            ("demand", &self.demand),
+        ]
+    }
+
+    /// What is wrong with the names: key, name and why. Kafka takes no other names, and a folder of such a name is not looked for.
+    pub(super) fn wrong_names(&self) -> Vec<(String, &str, String)> {
+        let mut wrong = Vec::new();
+        let named = self.named();
+        for (index, (key, name)) in named.into_iter().enumerate() {
+            let is_legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            let key_of = |key: &str| format!("[topics] {key}");
+            if name.is_empty()
+                || name.len() > 249
+                || [".", ".."].contains(&name)
+                || !name.chars().all(is_legal)
+            {
+                let why = "a topic's name is 1 to 249 letters, digits, dots, hyphens and underscores, as in orders.v1";
+                wrong.push((key_of(key), name, why.to_owned()));
+            } else if let Some((other, _)) = named[..index].iter().find(|(_, other)| *other == name)
+            {
+                let why =
+                    format!("[topics] {other} has this name already: each needs one of its own");
+                wrong.push((key_of(key), name, why));
+            }
+        }
+        wrong
+    }
+
     /// The configured names of the input topics, in the order of [`Topic::ALL`].
     pub(crate) fn inputs(&self) -> [&str; 4] {
         Topic::ALL.map(|topic| self.name(topic))
@@ -275,6 +311,16 @@ pub(crate) struct LimitsConfig {
     #[serde(deserialize_with = "units::bytes")]
     pub(crate) memory: usize,
     pub(crate) dead_letter_stop_ratio: f64,
+}
+
+/// Least room for what is on its way into an epoch.
+const LEAST_IN_FLIGHT: usize = 32 << 20;
+
+impl LimitsConfig {
+    /// What may be on its way into an epoch, over all shards: an eighth of the memory, the rest is for state and queries.
+    pub(crate) fn in_flight_bytes(&self) -> usize {
+        (self.memory / 8).max(LEAST_IN_FLIGHT)
+    }
 }
 
 impl Default for LimitsConfig {

@@ -197,6 +197,32 @@ fn unsupported_keys_are_refused_unless_at_their_default() {
 }
 
 #[test]
+fn names_that_no_topic_can_have_are_refused() {
+    for (key, name, why) in [
+        ("orders", "", "1 to 249"),
+        ("visits", "..", "1 to 249"),
+        ("complaints", "a/b", "1 to 249"),
+        ("prices", "prices v1", "1 to 249"),
+        ("alerts", "告警", "1 to 249"),
+        (
+            "prices",
+            "orders.v1",
+            "[topics] orders has this name already",
+        ),
+    ] {
+        let message = refusal(&format!("[topics]\n{key} = {name:?}\n"), &[]);
+        let expected = format!("[topics] {key} = {name:?}");
+        assert!(
+            message.contains(&expected) && message.contains(why),
+            "{message}"
+        );
+    }
+    let longest = "x".repeat(249);
+    with(&format!("[topics]\norders = {longest:?}\n"), &[]).unwrap();
+    refusal(&format!("[topics]\norders = \"{longest}x\"\n"), &[]);
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let message = layered(Some(Path::new("/no/such.toml")), environment(&[]))
         .unwrap_err()

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use pipeline::kafka::{KEPT_BYTES, KafkaSettings, TopicPartition, end_offsets, partition_counts};
+use pipeline::kafka::{KafkaSettings, TopicPartition, end_offsets, partition_counts};
+use pipeline::publisher::Until;
 use pipeline::run::process::OpenSource;
 use pipeline::shard::ShardSettings;
-use pipeline::source::files::{FileSource, file_partitions};
+use pipeline::source::files::{FileEnds, FileSettings, FileSource, file_partitions, survey};
 use pipeline::source::kafka::{ExpectedTopic, KafkaSource};
 use pipeline::source::memory::{Broker, Producer};
 use pipeline::source::{Source, Start};
@@ -16,6 +17,13 @@ use schemas::time::DurationMs;
 use super::HEARTBEAT;
 use crate::config::{Config, SourceKind};
 use crate::exit::CommandError;
+
+/// Records of fewer bytes are not worth a seal of their own, however many shards there are.
+const LEAST_SEAL_BYTES: usize = 1 << 20;
+
+/// Bounds of what is read ahead of one input of Kafka.
+const LEAST_BUFFERED_BYTES: usize = 256 << 10;
+const MOST_BUFFERED_BYTES: usize = 8 << 20;
 
 /// The inputs of a process.
 pub(crate) struct Inputs {
@@ -28,26 +36,30 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// Inputs as the configuration names them.
-    pub(super) fn of(config: &Config) -> anyhow::Result<Self> {
+    /// Inputs as the configuration names them, for a run that ends with `until`.
+    pub(super) fn of(config: &Config, until: Until) -> anyhow::Result<Self> {
         match config.source.kind {
-            SourceKind::Files => Self::of_files(config),
+            SourceKind::Files => Self::of_files(config, until),
             SourceKind::Kafka => Self::of_kafka(config),
         }
     }
 
-    fn of_files(config: &Config) -> anyhow::Result<Self> {
+    fn of_files(config: &Config, until: Until) -> anyhow::Result<Self> {
         let dir = config.source.dir.clone();
         if dir.as_os_str().is_empty() {
             let message = "[source] kind = \"files\" needs [source] dir";
             return Err(CommandError::Usage(message.to_owned()).into());
         }
-        let kept = kept_bytes(config);
+        let settings = FileSettings {
+            max_record_bytes: config.limits.max_record_bytes,
+            ends: file_ends(until),
+        };
+        require_events(config, settings.ends)?;
         Ok(Self {
             keyed: file_partitions(&dir, &keyed_topics(config))?.max(1),
             global: file_partitions(&dir, &[config.topics.name(Topic::Prices)])?,
             open: Arc::new(move |starts: &[Start]| {
-                let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, kept)?);
+                let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, settings)?);
                 Ok(source)
             }),
             kafka: None,
@@ -55,7 +67,7 @@ impl Inputs {
     }
 
     fn of_kafka(config: &Config) -> anyhow::Result<Self> {
-        let settings = kafka_settings(config);
+        let mut settings = kafka_settings(config);
         let keyed = keyed_topics(config);
         let names = [keyed.as_slice(), &[config.topics.name(Topic::Prices)]].concat();
         let counts = partition_counts(&settings, &names)?;
@@ -67,6 +79,7 @@ impl Inputs {
             ))
             .into());
         }
+        settings.buffered_bytes = buffered_bytes(config, counts[0], counts[3]);
         let for_shards = settings.clone();
         let topics: Vec<ExpectedTopic> = config
             .topic_settings()
@@ -116,9 +129,31 @@ fn keyed_topics(config: &Config) -> [&str; 3] {
     [Topic::Orders, Topic::Visits, Topic::Complaints].map(|topic| config.topics.name(topic))
 }
 
-/// How much of a record is kept: one byte more than allowed shows that it is too large.
-fn kept_bytes(config: &Config) -> usize {
-    KEPT_BYTES.max(config.limits.max_record_bytes.saturating_add(1))
+/// Where files end (K47): a service follows them, a drained storage expects nothing more.
+fn file_ends(until: Until) -> FileEnds {
+    match until {
+        Until::Stopped => FileEnds::Followed,
+        Until::CaughtUp => FileEnds::AtOpening,
+        Until::Drained | Until::DrainedTo(_) => FileEnds::Final,
+    }
+}
+
+/// A folder of which nothing is read is a wrong name, not an empty input. A service may wait for the first event, but not for the
+/// first file: it says how many partitions there are.
+fn require_events(config: &Config, ends: FileEnds) -> anyhow::Result<()> {
+    let (dir, topics) = (&config.source.dir, config.topics.inputs());
+    let found = survey(dir, &topics)?;
+    let what = match (found.files, found.has_content) {
+        (0, _) => "there are no event files",
+        (_, false) if ends != FileEnds::Followed => "there are no events: all files are empty",
+        _ => return Ok(()),
+    };
+    let dir = dir.display();
+    let [first, .., last] = topics;
+    Err(CommandError::Usage(format!(
+        "{what} dir={dir}: expected {first}/0.ndjson to {last}/0.ndjson and so on; check [source] dir and [topics]"
+    ))
+    .into())
 }
 
 /// The Kafka settings of a configuration.
@@ -126,9 +161,16 @@ pub(crate) fn kafka_settings(config: &Config) -> KafkaSettings {
     let mut settings =
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();
-    settings.max_kept_bytes = kept_bytes(config);
+    settings.max_kept_bytes = config.limits.max_record_bytes;
     settings.alignment = config.time.alignment;
     settings
+}
+
+/// What is read ahead of an input: all inputs of all shards together hold what may be on its way into an epoch, once more.
+fn buffered_bytes(config: &Config, keyed: u32, global: u32) -> usize {
+    let per_shard = 3 + global as usize;
+    let inputs = (keyed as usize * per_shard).max(1);
+    (config.limits.in_flight_bytes() / inputs).clamp(LEAST_BUFFERED_BYTES, MOST_BUFFERED_BYTES)
 }
 
 /// The settings of a shard.
@@ -138,6 +180,9 @@ pub(super) fn shard_settings(
     keyed: u32,
     global: u32,
 ) -> ShardSettings {
+    let in_flight = config.limits.in_flight_bytes();
+    // All shards together hold half of it unsealed, and an epoch takes a quarter at once.
+    let seal_bytes = (in_flight / 2 / keyed.max(1) as usize).clamp(LEAST_SEAL_BYTES, in_flight / 4);
     ShardSettings {
         shard,
         shards: keyed,
@@ -150,9 +195,10 @@ pub(super) fn shard_settings(
         partitioner: config.source.partitioner,
         seal_every: config.epoch.seal_every,
         seal_records: 20_000,
-        seal_bytes: 64 << 20,
+        seal_bytes,
         heartbeat: HEARTBEAT,
         checkpoint_every: 256,
+        checkpoint_dead_letter_bytes: in_flight,
         dead_letter_stop_ratio: config.limits.dead_letter_stop_ratio,
     }
 }
@@ -200,13 +246,29 @@ mod tests {
     }
 
     #[test]
+    fn bytes_on_their_way_follow_from_the_memory_and_the_number_of_inputs() {
+        let mut config = Config::default();
+        let seal_bytes = |config: &Config, shards| shard_settings(config, 0, shards, 1).seal_bytes;
+        assert_eq!(config.limits.in_flight_bytes(), 256 << 20);
+        assert_eq!(seal_bytes(&config, 1), 64 << 20);
+        assert_eq!(seal_bytes(&config, 8), 16 << 20);
+        assert_eq!(seal_bytes(&config, 4_096), LEAST_SEAL_BYTES);
+        assert_eq!(buffered_bytes(&config, 4, 4), MOST_BUFFERED_BYTES);
+        assert_eq!(buffered_bytes(&config, 16, 13), 1 << 20);
+        assert_eq!(buffered_bytes(&config, 64, 64), LEAST_BUFFERED_BYTES);
+        config.limits.memory = 1;
+        assert_eq!(config.limits.in_flight_bytes(), 32 << 20);
+        assert_eq!(seal_bytes(&config, 1), 8 << 20);
+    }
+
+    #[test]
     fn k01_customer_topics_give_the_number_of_shards_and_prices_have_their_own() {
         let (_dir, config) = files(&[
             "orders.v1/0.ndjson",
             "complaints.v1/2.ndjson",
             "prices.v1/6.ndjson",
         ]);
-        let found = Inputs::of(&config).unwrap();
+        let found = Inputs::of(&config, Until::Stopped).unwrap();
         assert_eq!((found.keyed, found.global), (3, 7));
         // Every shard has all its inputs: missing files are empty.
         for shard in 0..found.keyed {
@@ -221,7 +283,7 @@ mod tests {
         }
         // Prices alone: one shard, which reads them.
         let (_dir, config) = files(&["prices.v1/1.ndjson"]);
-        let found = Inputs::of(&config).unwrap();
+        let found = Inputs::of(&config, Until::Stopped).unwrap();
         assert_eq!((found.keyed, found.global), (1, 2));
     }
 }

@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &RunArgs, config: &Config) -> anyhow::Result<()> {
         tracing::info!("stopping after a last seal and epoch");
         stopper.send_replace(true);
     });
-    let inputs = Inputs::of(config)?;
+    let inputs = Inputs::of(config, args.until())?;
     let mut progress = Progress::new("epoch", None);
     let summary = process(config, inputs, args.until(), stop, |epoch| {
         progress.update(epoch.epoch.unsigned_abs(), "published");

@@ -53,7 +53,7 @@ pub(crate) async fn process(
             rules: rules.cards(),
             checkpoint_every: 128,
             heartbeat: HEARTBEAT,
-            early_bytes: 64 << 20,
+            early_bytes: config.limits.in_flight_bytes() / 4,
         },
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,

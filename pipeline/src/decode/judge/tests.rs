@@ -312,6 +312,15 @@ fn k06_a_judge_taken_back_from_a_base_says_the_same() {
 }
 
 #[test]
+fn f29_a_record_is_too_large_by_the_length_that_it_came_with() {
+    let record = Record {
+        payload_len: 16 << 20,
+        ..line(order("e", NINE, json!({})))
+    };
+    assert_eq!(said(&mut orders(), &record), "too_large");
+}
+
+#[test]
 fn k44_the_limit_does_not_go_back_where_more_lateness_is_allowed_from_now_on() {
     let mut before = orders();
     assert_eq!(said_of(&mut before, "a", NINE), "accepted");

@@ -20,7 +20,7 @@ use crate::publisher::needs::StorageNeeds;
 use crate::publisher::record::{PublisherCheckpoint, PublisherRecord, encode, recorded_epoch};
 use crate::publisher::settings::{PublisherSettings, Sinks, Until};
 use crate::round::{Evaluator, Metric};
-use crate::shard::{Backlog, SEAL_LAYOUT, decode_seal, shard_log};
+use crate::shard::{Backlog, SEAL_LAYOUT, backlog_bytes, decode_seal, shard_log};
 use crate::table::{TableSpec, Tables};
 
 impl Publisher {
@@ -157,11 +157,12 @@ impl Publisher {
                     self.machine.skip(shard, number);
                     continue;
                 }
+                let seal = decode_seal(shard, &entry.payload)?;
                 let sealed = SealedRecord {
                     shard,
                     number,
-                    bytes: entry.payload.len(),
-                    seal: Arc::new(decode_seal(shard, &entry.payload)?),
+                    bytes: backlog_bytes(entry.payload.len(), &seal),
+                    seal: Arc::new(seal),
                 };
                 self.machine
                     .apply(PublisherEvent::Sealed(sealed), read_now())?;

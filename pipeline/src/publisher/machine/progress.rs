@@ -74,6 +74,18 @@ impl Machine {
         is_due.then_some(&self.durable)
     }
 
+    /// Number that the next record of the publisher's log will have.
+    pub(in crate::publisher) fn next_record(&self) -> u64 {
+        self.next_record
+    }
+
+    /// Says how many of the records of this run were refused, if any were.
+    pub(in crate::publisher) fn report_refused(&self) {
+        if let Some(said) = self.refused.last_words(self.durable.summary().read) {
+            said.report();
+        }
+    }
+
     pub(in crate::publisher) fn checkpoint(&self) -> &PublisherCheckpoint {
         &self.durable
     }

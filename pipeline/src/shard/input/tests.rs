@@ -37,6 +37,7 @@ fn settings(prices: u32) -> ShardSettings {
         seal_bytes: 100,
         heartbeat: Duration::from_secs(60),
         checkpoint_every: 10,
+        checkpoint_dead_letter_bytes: usize::MAX,
         dead_letter_stop_ratio: 0.5,
     }
 }

@@ -59,6 +59,7 @@ async fn machine(checkpoint: Option<ShardCheckpoint>) -> ShardMachine<NoReferenc
         seal_bytes: 1_000,
         heartbeat: Duration::from_secs(60),
         checkpoint_every: 1,
+        checkpoint_dead_letter_bytes: usize::MAX,
         dead_letter_stop_ratio: 1.0,
     };
     let metrics = Arc::new(Vec::new());

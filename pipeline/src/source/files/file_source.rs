@@ -1,69 +1,125 @@
 //! The files of a shard's inputs as one source.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use schemas::time::TimestampMs;
 
-use super::folder::{event_file, require_directory};
+use super::folder::require_directory;
 use super::identity::LineWitness;
 use super::merge::Merge;
-use super::reader::FileReader;
+use super::reader::{FileEnds, FileReader};
 use crate::error::Result;
+use crate::kafka::TopicPartition;
 use crate::source::error::stopped;
 use crate::source::{InputNews, Item, Source, Start};
 use crate::time::wall;
 
+/// Bytes of records that one poll hands over, and one record more.
+const POLL_BYTES: usize = 4 << 20;
+/// How often partitions without a file are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Room for a line that is kept from one to the next.
+const LINE_BYTES: usize = 256 * 1024;
+
+/// How event files are read.
+#[derive(Clone, Copy, Debug)]
+pub struct FileSettings {
+    /// The longest line that is kept whole; of a longer one only the beginning is, see
+    /// [`Record::payload`](crate::source::Record::payload).
+    pub max_record_bytes: usize,
+    pub ends: FileEnds,
+}
+
 /// Event files as the inputs of one shard.
 pub struct FileSource {
+    dir: PathBuf,
+    inputs: Vec<TopicPartition>,
     readers: Vec<FileReader>,
     /// By input: the lines handed over.
     witnesses: Vec<LineWitness>,
     merge: Merge,
+    ends: FileEnds,
+    /// Room for a line, used by one reader after the other.
+    line: Vec<u8>,
+    looked_at: Instant,
     failed: bool,
 }
 
 impl FileSource {
     /// Opens the files of `starts` under `dir` and goes to their offsets.
     ///
-    /// `max_kept_bytes` bounds what is kept of a line (see [`Record::payload`](crate::source::Record::payload)). Fails if
-    /// `dir` is missing, a file cannot be read, exists in two forms, is shorter than its offset, or is not the one that was read.
-    pub fn open(dir: &Path, starts: &[Start], max_kept_bytes: usize) -> Result<Self> {
+    /// Fails if `dir` is missing, a file cannot be read, exists in two forms, is shorter than its offset, or is not the
+    /// one that was read.
+    pub fn open(dir: &Path, starts: &[Start], settings: FileSettings) -> Result<Self> {
         require_directory(dir)?;
         let mut readers = Vec::with_capacity(starts.len());
         let mut witnesses = Vec::with_capacity(starts.len());
         let mut merge = Merge::new(starts.len());
-        for (input, start) in starts.iter().enumerate() {
-            let path = event_file(dir, &start.input.topic, start.input.partition)?;
-            let path = path.as_deref();
+        let mut line = Vec::new();
+        for (index, start) in starts.iter().enumerate() {
+            let place = (index, start.offset);
             let mut witness = LineWitness::default();
             let mut reader =
-                FileReader::open(path, input, start.offset, max_kept_bytes, &mut witness)?;
-            if let Some(path) = path {
+                FileReader::open(dir, &start.input, place, settings, &mut witness, &mut line)?;
+            if let Some(path) = reader.path() {
                 witness.check(path, start.offset, start.sealed)?;
             }
             witnesses.push(witness);
-            if let Some(head) = reader.next()? {
+            if let Some(head) = reader.next(&mut line)? {
                 merge.put(head);
             }
             readers.push(reader);
         }
         Ok(Self {
+            dir: dir.to_owned(),
+            inputs: starts.iter().map(|start| start.input.clone()).collect(),
             readers,
             witnesses,
             merge,
+            ends: settings.ends,
+            line,
+            looked_at: wall::monotonic(),
             failed: false,
         })
     }
 
-    fn read(&mut self, max: usize, out: &mut Vec<Item>) -> Result<()> {
-        for _ in 0..max {
+    fn read(&mut self, max: usize, at: Instant, out: &mut Vec<Item>) -> Result<()> {
+        if self.ends == FileEnds::Followed {
+            self.follow(at)?;
+        }
+        let (mut records, mut bytes) = (0, 0);
+        while records < max && bytes < POLL_BYTES {
             let Some(record) = self.merge.take() else {
                 break;
             };
             let input = record.input;
+            records += 1;
+            bytes += record.held_bytes();
             self.witnesses[input].observe(&record);
             out.push(Item::Record(record));
-            if let Some(head) = self.readers[input].next()? {
+            if let Some(head) = self.readers[input].next(&mut self.line)? {
+                self.merge.put(head);
+            }
+        }
+        self.line.shrink_to(LINE_BYTES);
+        Ok(())
+    }
+
+    /// Takes up what has come to files that had been read to their ends.
+    fn follow(&mut self, at: Instant) -> Result<()> {
+        let looks_again = at.saturating_duration_since(self.looked_at) >= LOOK_AGAIN;
+        if looks_again {
+            self.looked_at = at;
+        }
+        for (input, reader) in self.readers.iter_mut().enumerate() {
+            if self.merge.has(input) {
+                continue;
+            }
+            if looks_again && reader.is_missing() {
+                reader.look_again(&self.dir, &self.inputs[input])?;
+            }
+            if let Some(head) = reader.next(&mut self.line)? {
                 self.merge.put(head);
             }
         }
@@ -77,7 +133,8 @@ impl Source for FileSource {
         if self.failed {
             return Err(stopped());
         }
-        if let Err(error) = self.read(max, out) {
+        let at = wall::monotonic();
+        if let Err(error) = self.read(max, at, out) {
             self.failed = true;
             return Err(error);
         }
@@ -86,7 +143,6 @@ impl Source for FileSource {
             let news = InputNews::Identified(witness.take_news()?);
             Some(Item::News { input, news })
         }));
-        let at = wall::monotonic();
         for (input, reader) in self.readers.iter().enumerate() {
             if !self.merge.has(input) {
                 let next_offset = reader.next_offset();

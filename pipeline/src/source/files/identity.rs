@@ -33,11 +33,20 @@ pub(super) struct LineWitness {
 }
 
 impl LineWitness {
-    /// Takes note of the next line read.
+    /// Takes note of the next line read. Blanks at its end do not count: they may follow a line that was read without its end
+    /// (K47).
     pub(super) fn observe(&mut self, record: &Record) {
         let payload = record.payload.as_ref();
-        let start = payload.map(|bytes| bytes.slice(..bytes.len().min(HASHED_BYTES)));
-        let last = (start, record.payload_len);
+        let is_whole = |bytes: &Bytes| bytes.len() as u64 == record.payload_len;
+        let length = match payload.filter(|bytes| is_whole(bytes)) {
+            Some(bytes) => bytes.trim_ascii_end().len() as u64,
+            None => record.payload_len,
+        };
+        let hashed = usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .min(HASHED_BYTES);
+        let start = payload.map(|bytes| bytes.slice(..bytes.len().min(hashed)));
+        let last = (start, length);
         if self.first.is_none() {
             self.first = Some(hash(&last));
         }

@@ -1,20 +1,34 @@
 //! One event file, line by line.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
 
-use super::folder::unreadable;
+use super::content::{Content, Growth};
+use super::file_source::FileSettings;
+use super::folder::{EventFile, Packing, event_file, unreadable};
 use super::identity::LineWitness;
+use super::line::{Blanks, is_whole_json, read_line, take_blanks};
 use super::recorded_at::recorded_at;
 use crate::error::{Error, ErrorKind, Result};
+use crate::kafka::TopicPartition;
+use crate::observe::LastLineTorn;
+use crate::source::record::{PREFIX_BYTES, kept_bytes};
 use crate::source::{Record, TimestampKind};
 
-/// Large enough that reading is a few system calls per thousand events.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// Where reading stops, and what becomes of a last line whose line end is missing.
+///
+/// One that is a whole JSON value is a record everywhere (K47).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileEnds {
+    /// Nowhere: files grow. A torn line waits for its end.
+    Followed,
+    /// Where the file ended when it was opened. A torn line is left to a later run.
+    AtOpening,
+    /// The same, and nothing more will come: a torn line is a record as it is.
+    Final,
+}
 
 /// The record at the head of a file and the instant it is merged by.
 pub(super) struct LineHead {
@@ -26,44 +40,74 @@ pub(super) struct LineHead {
 /// Reads the lines of one file as records; a missing file is an empty one (K1).
 pub(super) struct FileReader {
     input: usize,
-    max_kept_bytes: usize,
-    /// Path and lines; `None` for a missing file.
-    file: Option<(PathBuf, Box<dyn BufRead + Send>)>,
+    settings: FileSettings,
+    path: PathBuf,
+    /// `None` for a missing file.
+    content: Option<Content>,
     /// Number of the next line, from 0.
     next_offset: i64,
     recorded_at: i64,
+    /// The line before was read without its end: up to it only blanks may follow.
+    owes_line_end: bool,
 }
 
 impl FileReader {
-    /// Opens the file and goes to line `offset`. The lines skipped are scanned too: the line before may decide where the
-    /// first one belongs in the merge, and a resumed run has to hand over the same sequence as an uninterrupted one. `witness`
-    /// sees them.
+    /// Opens the file of a partition under `dir` and goes to line `offset`. The lines skipped are scanned too: the line before
+    /// may decide where the first one belongs in the merge, and a resumed run has to hand over the same sequence as an
+    /// uninterrupted one. `witness` sees them; `line` is room for a line.
     pub(super) fn open(
-        path: Option<&Path>,
-        input: usize,
-        offset: i64,
-        max_kept_bytes: usize,
+        dir: &Path,
+        partition: &TopicPartition,
+        (input, offset): (usize, i64),
+        settings: FileSettings,
         witness: &mut LineWitness,
+        line: &mut Vec<u8>,
     ) -> Result<Self> {
         let mut reader = Self {
             input,
-            max_kept_bytes,
-            file: None,
+            settings,
+            path: PathBuf::new(),
+            content: None,
             next_offset: 0,
             recorded_at: i64::MIN,
+            owes_line_end: false,
         };
-        if let Some(path) = path {
-            let lines = open_lines(path).map_err(unreadable(path, 0))?;
-            reader.file = Some((path.to_path_buf(), lines));
+        if let Some(file) = event_file(dir, &partition.topic, partition.partition)? {
+            reader.put(&file)?;
         }
         while reader.next_offset < offset {
-            let Some(skipped) = reader.next()? else {
-                let path = path.unwrap_or(Path::new("(missing)"));
-                return Err(too_short(path, reader.next_offset, offset));
+            let Some(skipped) = reader.next(line)? else {
+                return Err(reader.too_short(offset));
             };
             witness.observe(&skipped.record);
         }
         Ok(reader)
+    }
+
+    fn put(&mut self, file: &EventFile) -> Result<()> {
+        let follows = self.settings.ends == FileEnds::Followed;
+        let content = Content::open(&file.path, file.packing, follows);
+        self.content = Some(content.map_err(unreadable(&file.path, 0))?);
+        self.path.clone_from(&file.path);
+        Ok(())
+    }
+
+    /// Its file; `None` where there is none.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.content.is_some().then_some(self.path.as_path())
+    }
+
+    /// Whether its file did not exist when it was last looked for.
+    pub(super) fn is_missing(&self) -> bool {
+        self.content.is_none()
+    }
+
+    /// Looks again for the file of a partition that had none. A compressed one is not followed, so not taken up either.
+    pub(super) fn look_again(&mut self, dir: &Path, partition: &TopicPartition) -> Result<()> {
+        match event_file(dir, &partition.topic, partition.partition)? {
+            Some(file) if file.packing == Packing::Plain => self.put(&file),
+            _ => Ok(()),
+        }
     }
 
     /// Offset of the line that [`next`](Self::next) will give; at the end, the number of lines.
@@ -71,150 +115,122 @@ impl FileReader {
         self.next_offset
     }
 
-    /// The next line, or `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<LineHead>> {
-        let Some((path, lines)) = &mut self.file else {
+    /// The next line, or `None` at the end, which for a file that is followed is the end for now.
+    pub(super) fn next(&mut self, line: &mut Vec<u8>) -> Result<Option<LineHead>> {
+        let Some(content) = &mut self.content else {
             return Ok(None);
         };
-        let line = match read_line(lines, self.max_kept_bytes) {
-            Ok(line) => line,
-            Err(error) => return Err(unreadable(path, self.next_offset)(error)),
+        let failed = unreadable(&self.path, self.next_offset);
+        let read = match content.has_more().map_err(failed)? {
+            Growth::Nothing => return Ok(None),
+            Growth::Shorter => return Err(self.too_short(self.next_offset)),
+            Growth::More => self.read(line),
         };
-        let Some(line) = line else {
-            return Ok(None);
+        match read.map_err(unreadable(&self.path, self.next_offset))? {
+            Step::End => Ok(None),
+            Step::Changed => Err(changed(&self.path, self.next_offset - 1)),
+            Step::Line { len } => Ok(Some(self.head(line, len))),
+        }
+    }
+
+    fn read(&mut self, line: &mut Vec<u8>) -> io::Result<Step> {
+        let Some(content) = &mut self.content else {
+            return Ok(Step::End);
         };
-        self.recorded_at = recorded_at(&line.bytes).unwrap_or(self.recorded_at);
-        let tombstone = line.bytes == b"null";
+        if self.owes_line_end {
+            let (blanks, taken) = take_blanks(content.stream())?;
+            content.advance(taken);
+            match blanks {
+                Blanks::LineEnd => self.owes_line_end = false,
+                Blanks::Content => return Ok(Step::Changed),
+                Blanks::End => {
+                    content.wait_for_more(0)?;
+                    return Ok(Step::End);
+                }
+            }
+        }
+        let limit = self.settings.max_record_bytes;
+        // Enough for the beginning that is kept of a line, however few bytes a record may have.
+        let Some(found) = read_line(content.stream(), limit.max(PREFIX_BYTES), line)? else {
+            content.wait_for_more(0)?;
+            return Ok(Step::End);
+        };
+        if !found.is_ended {
+            // Of one that is too large not enough is held to tell; it is a dead letter once it has its end.
+            let is_whole = found.len <= limit as u64 && is_whole_json(line);
+            if !is_whole && self.settings.ends != FileEnds::Final {
+                if !content.wait_for_more(found.taken)? {
+                    // Nothing is read from it any more: the torn line is left to a later run.
+                    *content = Content::Complete(Box::new(io::empty()));
+                    let (path, line) = (&self.path, self.next_offset);
+                    LastLineTorn { path, line }.report();
+                }
+                return Ok(Step::End);
+            }
+            self.owes_line_end = true;
+        }
+        content.advance(found.taken);
+        Ok(Step::Line { len: found.len })
+    }
+
+    fn head(&mut self, line: &[u8], len: u64) -> LineHead {
+        self.recorded_at = recorded_at(line).unwrap_or(self.recorded_at);
+        let tombstone = line == b"null";
+        let whole = usize::try_from(len).unwrap_or(usize::MAX);
+        let kept = kept_bytes(whole, self.settings.max_record_bytes);
         let record = Record {
             input: self.input,
             offset: self.next_offset,
             key: None,
-            payload_len: if tombstone { 0 } else { line.len },
-            payload: (!tombstone).then(|| Bytes::from(line.bytes)),
+            payload_len: if tombstone { 0 } else { len },
+            payload: (!tombstone).then(|| Bytes::copy_from_slice(&line[..kept])),
             timestamp: None,
             timestamp_kind: TimestampKind::None,
             headers: Vec::new(),
         };
         self.next_offset += 1;
-        Ok(Some(LineHead {
+        LineHead {
             record,
             recorded_at: self.recorded_at,
-        }))
+        }
+    }
+
+    fn too_short(&self, wanted: i64) -> Error {
+        let path = if self.is_missing() {
+            Path::new("(missing)")
+        } else {
+            &self.path
+        };
+        Error::new(
+            ErrorKind::EventsMissing,
+            format!(
+                "event file is shorter than what was read before file={} lines={} wanted_line={wanted}: files must only grow",
+                path.display(),
+                self.next_offset
+            ),
+        )
     }
 }
 
-fn too_short(path: &Path, lines: i64, wanted: i64) -> Error {
+/// What reading on gave.
+enum Step {
+    Line {
+        /// Bytes of the whole line.
+        len: u64,
+    },
+    End,
+    /// Something stands behind a line that was read before its end had come.
+    Changed,
+}
+
+fn changed(path: &Path, line: i64) -> Error {
     Error::new(
         ErrorKind::EventsMissing,
         format!(
-            "event file is shorter than what was read before file={} lines={lines} wanted_line={wanted}: files must only grow",
+            "a line of an event file has changed after it was read file={} line={line}: it was a whole JSON value without a line \
+             end, now more than blanks stand behind it; write an event and its line end at once, and start with an empty \
+             [storage] url to read the file again",
             path.display()
         ),
     )
-}
-
-fn open_lines(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path)?);
-    let lines: Box<dyn BufRead + Send> = match path.extension().and_then(|e| e.to_str()) {
-        // several members behind each other are one file, as `cat a.gz b.gz` makes them
-        Some("gz") => Box::new(BufReader::with_capacity(
-            BUFFER_BYTES,
-            MultiGzDecoder::new(file),
-        )),
-        Some("zst") => Box::new(BufReader::with_capacity(
-            BUFFER_BYTES,
-            zstd::stream::read::Decoder::with_buffer(file)?,
-        )),
-        _ => Box::new(file),
-    };
-    Ok(lines)
-}
-
-struct FileLine {
-    /// Without its line end, at most as long as asked for.
-    bytes: Vec<u8>,
-    /// Bytes of the whole line.
-    len: u64,
-}
-
-/// Reads one line and keeps its first `keep` bytes; the rest passes through the buffer without being held.
-fn read_line(lines: &mut dyn BufRead, keep: usize) -> io::Result<Option<FileLine>> {
-    let mut line = FileLine {
-        bytes: Vec::new(),
-        len: 0,
-    };
-    let mut last = None;
-    loop {
-        let available = match lines.fill_buf() {
-            Ok(available) => available,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if available.is_empty() {
-            // a last line without line end is a line; nothing after the last line end is not
-            if line.len == 0 {
-                return Ok(None);
-            }
-            break;
-        }
-        let end = memchr::memchr(b'\n', available);
-        let part = &available[..end.unwrap_or(available.len())];
-        let room = keep - line.bytes.len();
-        line.bytes.extend_from_slice(&part[..part.len().min(room)]);
-        line.len += part.len() as u64;
-        last = part.last().copied().or(last);
-        let used = part.len() + usize::from(end.is_some());
-        lines.consume(used);
-        if end.is_some() {
-            break;
-        }
-    }
-    // lines written on Windows: the carriage return belongs to the line end
-    if last == Some(b'\r') {
-        line.len -= 1;
-        if line.bytes.len() as u64 > line.len {
-            line.bytes.pop();
-        }
-    }
-    Ok(Some(line))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::io::Cursor;
-
-    use super::*;
-
-    fn lines(text: &[u8], keep: usize, buffer: usize) -> Vec<(Vec<u8>, u64)> {
-        let mut reader = BufReader::with_capacity(buffer, Cursor::new(text.to_vec()));
-        let mut all = Vec::new();
-        while let Some(line) = read_line(&mut reader, keep).unwrap() {
-            all.push((line.bytes, line.len));
-        }
-        all
-    }
-
-    #[test]
-    fn line_ends_and_cuts() {
-        // a tiny buffer makes every line, and the line end itself, straddle its edge
-        for buffer in [1, 2, 3, 64] {
-            let got = lines(b"ab\n\ncd\r\nabcdefgh\nlast", 4, buffer);
-            let want: Vec<(Vec<u8>, u64)> = vec![
-                (b"ab".to_vec(), 2),
-                (b"".to_vec(), 0),
-                (b"cd".to_vec(), 2),
-                (b"abcd".to_vec(), 8),
-                (b"last".to_vec(), 4),
-            ];
-            assert_eq!(got, want, "buffer={buffer}");
-        }
-    }
-
-    #[test]
-    fn carriage_return_at_the_cut() {
-        assert_eq!(lines(b"abc\r\n", 4, 8), [(b"abc".to_vec(), 3)]);
-        assert_eq!(lines(b"abcd\r\n", 4, 8), [(b"abcd".to_vec(), 4)]);
-        assert_eq!(lines(b"abc\rdef\n", 4, 8), [(b"abc\r".to_vec(), 7)]);
-    }
 }

@@ -27,6 +27,7 @@ use crate::observe::{
     KafkaReachable, KafkaUnreachable, OffsetsMissing, Outage, ReadingStopped, UnassignedRecord,
 };
 use crate::source::error::out_of_range;
+use crate::source::record::kept_bytes;
 use crate::source::{InputNews, OnMissing, Record, TimestampKind};
 use crate::time::wall;
 
@@ -280,8 +281,10 @@ fn detach(input: usize, message: &BorrowedMessage<'_>, max_kept_bytes: usize) ->
         input,
         offset: message.offset(),
         key: message.key().map(Bytes::copy_from_slice),
-        payload: payload
-            .map(|bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(max_kept_bytes)])),
+        payload: payload.map(|bytes| {
+            let kept = kept_bytes(bytes.len(), max_kept_bytes);
+            Bytes::copy_from_slice(&bytes[..kept])
+        }),
         payload_len: payload.map_or(0, |bytes| bytes.len() as u64),
         timestamp,
         timestamp_kind,

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, BinaryArray, Int64Array};
+use arrow::datatypes::{Field, Schema};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 
@@ -274,4 +275,43 @@ async fn merging_keeps_every_row_and_every_column() {
         one,
         "all types survive, the partition column is back"
     );
+}
+
+/// Raw bytes that pack well: their files look small, and are not.
+#[tokio::test]
+async fn f27_a_merge_is_bounded_by_what_its_files_unpack_to() {
+    let schema = Schema::new(vec![
+        Field::new("number", DataType::Int64, false),
+        Field::new("value", DataType::Binary, true),
+    ]);
+    let spec = TableSpec {
+        schema: Arc::new(schema),
+        partition_by: None,
+        sort_by: vec!["number".to_owned()],
+        ..spec()
+    };
+    let tables = Tables::new(Arc::new(InMemory::new()));
+    let mut version = tables.ensure(&spec).await.unwrap();
+    let table = spec.full_name();
+    // Twenty files of 3 MiB each: the same value again and again is one in the dictionary.
+    for epoch in 0..20 {
+        let numbers = Int64Array::from_iter_values((0..4).map(|row| epoch * 4 + row));
+        let value = vec![b'y'; 768 << 10];
+        let values = BinaryArray::from_iter_values(std::iter::repeat_n(&value, 4));
+        let columns: Vec<ArrayRef> = vec![Arc::new(numbers), Arc::new(values)];
+        let batch = RecordBatch::try_new(Arc::clone(&spec.schema), columns).unwrap();
+        let add = tables.stage(&spec, &[batch], "1-1").await.unwrap();
+        assert!(add[0].size < 100_000, "{}", add[0].size);
+        let changes = TableChanges {
+            add,
+            compactions: Vec::new(),
+        };
+        version = tables.commit(&table, epoch, &changes).await.unwrap();
+    }
+    let merges = tables.compact(&spec, version.version, "1-9").await.unwrap();
+    let [merge] = &merges[..] else {
+        panic!("not one merge");
+    };
+    // Five times 3 MiB and their numbers fit into 16 MiB, six do not.
+    assert_eq!((merge.remove.len(), merge.add.rows), (5, 20));
 }

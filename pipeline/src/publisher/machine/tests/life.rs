@@ -135,6 +135,7 @@ pub(super) fn seal(shard: u32, read: u64, clock: TimestampMs, touches: bool) -> 
         reason: Reason::MalformedJson,
         path: String::new(),
         value: Some("{".into()),
+        value_bytes: 1,
         key: None,
         headers: Vec::new(),
     };

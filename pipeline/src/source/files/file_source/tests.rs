@@ -13,6 +13,7 @@ use super::super::folder::file_partitions;
 use super::*;
 use crate::error::ErrorKind;
 use crate::kafka::TopicPartition;
+use crate::source::files::FileEnds;
 use crate::source::{InputIdentity, InputNews, Record};
 
 const MAX: usize = 64;
@@ -59,8 +60,43 @@ fn read_all(source: &mut FileSource, sizes: &[usize]) -> (Vec<Record>, Vec<(usiz
     unreachable!("sizes are not empty")
 }
 
+fn settings(ends: FileEnds) -> FileSettings {
+    FileSettings {
+        max_record_bytes: MAX,
+        ends,
+    }
+}
+
+/// Reads files as they are, a torn last line too.
 fn open(dir: &Path, offsets: &[(&str, i64)]) -> FileSource {
-    FileSource::open(dir, &starts(offsets), MAX + 1).unwrap()
+    open_with(dir, offsets, FileEnds::Final).unwrap()
+}
+
+fn open_with(dir: &Path, offsets: &[(&str, i64)], ends: FileEnds) -> Result<FileSource> {
+    FileSource::open(dir, &starts(offsets), settings(ends))
+}
+
+/// Payloads of what one poll gives.
+fn poll(source: &mut FileSource) -> Result<Vec<String>> {
+    let mut items = Vec::new();
+    source.poll(100, &[], &mut items)?;
+    let records = items.into_iter().filter_map(|item| match item {
+        Item::Record(record) => Some(record),
+        _ => None,
+    });
+    let text = |record: Record| {
+        let payload = record.payload.unwrap_or_else(|| "tombstone".into());
+        format!("{} {}", record.offset, String::from_utf8_lossy(&payload))
+    };
+    Ok(records.map(text).collect())
+}
+
+fn append(dir: &Path, name: &str, text: &str) {
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .open(dir.join(name))
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
 }
 
 fn order(records: &[Record]) -> Vec<(usize, i64)> {
@@ -150,7 +186,7 @@ fn k02_null_and_empty_lines_are_records_with_an_offset_like_any_other() {
         .into_iter()
         .map(|record| (record.payload, record.payload_len))
         .collect();
-    let cut = Bytes::from("x".repeat(MAX + 1));
+    let cut = Bytes::from("x".repeat(MAX + 10));
     assert_eq!(
         got,
         [
@@ -179,6 +215,10 @@ fn k01_partitions_are_the_highest_file_number_and_one_over_the_topics_asked_for(
         "visits/07.ndjson",
         "visits/x.ndjson.zst",
         "visits/-1.ndjson",
+        "visits/.ndjson",
+        "visits/4096.ndjson",
+        "visits/2147483647.ndjson",
+        "visits/99999999999999999999.ndjson",
     ] {
         write(dir.path(), name, b"");
         let error = file_partitions(dir.path(), &["visits"]).unwrap_err();
@@ -196,7 +236,7 @@ fn says_what_is_wrong_with_a_file() {
     let dir = TempDir::new().unwrap();
     let error = |offset| {
         let starts = starts(&[("a", offset)]);
-        match FileSource::open(dir.path(), &starts, MAX + 1) {
+        match FileSource::open(dir.path(), &starts, settings(FileEnds::Followed)) {
             Ok(_) => panic!("opened"),
             Err(error) => error,
         }
@@ -247,6 +287,161 @@ fn a_file_that_breaks_off_gives_its_whole_lines_then_the_error() {
     assert_eq!(poll(&mut source).unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!(items.len(), 2);
     assert!(items.iter().all(|item| matches!(item, Item::Record(_))));
+}
+
+#[test]
+fn k47_files_that_grow_are_followed_and_a_torn_line_waits_for_its_end() {
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), "a/0.ndjson", b"{\"n\":0}\n{\"n\":");
+    let mut source = open_with(dir.path(), &[("a", 0), ("b", 0)], FileEnds::Followed).unwrap();
+    assert_eq!(poll(&mut source).unwrap(), ["0 {\"n\":0}"]);
+    assert!(!source.unread(0));
+    append(dir.path(), "a/0.ndjson", "1");
+    assert!(poll(&mut source).unwrap().is_empty(), "still torn");
+    // its offset is kept meanwhile
+    let mut items = Vec::new();
+    source.poll(1, &[], &mut items).unwrap();
+    let ends: Vec<_> = items
+        .iter()
+        .map(|item| match item {
+            Item::End { next_offset, .. } => *next_offset,
+            _ => panic!("not an end"),
+        })
+        .collect();
+    assert_eq!(ends, [1, 0]);
+    append(dir.path(), "a/0.ndjson", "}\r\n\nnull\n");
+    assert_eq!(
+        poll(&mut source).unwrap(),
+        ["1 {\"n\":1}", "2 ", "3 tombstone"]
+    );
+    // A file that did not exist yet is found, once a second has passed.
+    write(dir.path(), "b/0.ndjson", b"{}\n");
+    source.looked_at = wall::monotonic()
+        .checked_sub(Duration::from_secs(1))
+        .unwrap();
+    assert_eq!(poll(&mut source).unwrap(), ["0 {}"]);
+    append(dir.path(), "b/0.ndjson", "[]\n");
+    assert_eq!(poll(&mut source).unwrap(), ["1 []"]);
+}
+
+#[test]
+fn k47_a_whole_value_is_read_without_its_line_end_and_then_only_blanks_may_follow() {
+    for (follows, is_changed) in [
+        ("\n", false),
+        (" \t", false),
+        ("\r\n", false),
+        ("  \n{\"n\":1}\n", false),
+        ("x", true),
+        ("  }\n", true),
+        ("{\"n\":1}\n", true),
+    ] {
+        let dir = TempDir::new().unwrap();
+        write(dir.path(), "a/0.ndjson", b"{\"n\":0}");
+        let mut source = open_with(dir.path(), &[("a", 0)], FileEnds::Followed).unwrap();
+        assert_eq!(poll(&mut source).unwrap(), ["0 {\"n\":0}"]);
+        append(dir.path(), "a/0.ndjson", follows);
+        match poll(&mut source) {
+            Ok(records) => {
+                assert!(!is_changed, "{follows:?}");
+                let more = follows.contains("1");
+                assert_eq!(records.is_empty(), !more, "{follows:?}");
+                assert!(!more || records == ["1 {\"n\":1}"], "{records:?}");
+            }
+            Err(error) => {
+                assert!(is_changed, "{follows:?}: {error}");
+                assert_eq!(error.kind(), ErrorKind::EventsMissing);
+                let error = error.to_string();
+                assert!(error.contains("0.ndjson line=0"), "{error}");
+            }
+        }
+        // A later run that begins behind it finds the same place.
+        if !is_changed {
+            let mut later = open_with(dir.path(), &[("a", 1)], FileEnds::Followed).unwrap();
+            let more = follows.contains("1");
+            assert_eq!(poll(&mut later).unwrap().len(), usize::from(more));
+        }
+    }
+}
+
+#[test]
+fn k47_lengths_are_those_at_opening_and_draining_reads_a_torn_line() {
+    let dir = TempDir::new().unwrap();
+    for (name, torn) in [
+        ("a/0.ndjson", b"{}\n{\"a\":".to_vec()),
+        ("b/0.ndjson.gz", gzip("{}\n{\"a\":")),
+    ] {
+        write(dir.path(), name, &torn);
+    }
+    let all = [("a", 0), ("b", 0)];
+    let mut source = open_with(dir.path(), &all, FileEnds::AtOpening).unwrap();
+    // What comes from here on is not for this run, even if it makes the line whole.
+    append(dir.path(), "a/0.ndjson", "1}\n{}\n");
+    assert_eq!(poll(&mut source).unwrap(), ["0 {}", "0 {}"]);
+    assert!(poll(&mut source).unwrap().is_empty());
+    let mut source = open_with(dir.path(), &all, FileEnds::Final).unwrap();
+    let (records, ends) = read_all(&mut source, &[10]);
+    assert_eq!(records.len(), 5);
+    assert_eq!(ends, [(0, 3), (1, 2)]);
+    assert_eq!(records[4].payload.as_deref(), Some(&b"{\"a\":"[..]));
+    // Drained again, it begins behind the torn line.
+    let mut again = open_with(dir.path(), &[("a", 3), ("b", 2)], FileEnds::Final).unwrap();
+    assert!(poll(&mut again).unwrap().is_empty());
+}
+
+#[test]
+fn k47_a_file_that_becomes_shorter_while_it_is_followed_is_missing_events() {
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), "a/0.ndjson", b"{}\n{}\n");
+    let mut source = open_with(dir.path(), &[("a", 0)], FileEnds::Followed).unwrap();
+    assert_eq!(poll(&mut source).unwrap().len(), 2);
+    write(dir.path(), "a/0.ndjson", b"{}\n");
+    let error = poll(&mut source).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::EventsMissing);
+}
+
+#[test]
+fn k47_a_torn_line_that_is_too_large_waits_too() {
+    let dir = TempDir::new().unwrap();
+    let long = "x".repeat(3 * MAX);
+    write(dir.path(), "a/0.ndjson", long.as_bytes());
+    let mut source = open_with(dir.path(), &[("a", 0)], FileEnds::Followed).unwrap();
+    assert!(poll(&mut source).unwrap().is_empty());
+    append(dir.path(), "a/0.ndjson", "\n");
+    let mut items = Vec::new();
+    source.poll(10, &[], &mut items).unwrap();
+    let Item::Record(record) = &items[0] else {
+        panic!("no record");
+    };
+    assert_eq!(record.payload_len, 3 * MAX as u64);
+    assert_eq!(record.payload.as_ref().map(Bytes::len), Some(3 * MAX));
+}
+
+#[test]
+fn f29_a_poll_hands_over_bounded_bytes_and_of_a_large_line_the_beginning() {
+    let dir = TempDir::new().unwrap();
+    let line = [vec![b'x'; 1 << 20], b"\n".to_vec()].concat();
+    write(dir.path(), "a/0.ndjson", &line.repeat(10));
+    for (max_record_bytes, per_poll, held) in [(1 << 20, 4, 1 << 20), ((1 << 20) - 1, 10, 4096)] {
+        let settings = FileSettings {
+            max_record_bytes,
+            ends: FileEnds::Final,
+        };
+        let mut source = FileSource::open(dir.path(), &starts(&[("a", 0)]), settings).unwrap();
+        let mut items = Vec::new();
+        source.poll(100, &[], &mut items).unwrap();
+        let records: Vec<&Record> = items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Record(record) => Some(record),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(records.len(), per_poll);
+        for record in records {
+            assert_eq!(record.held_bytes(), held);
+            assert_eq!(record.payload_len, 1 << 20);
+        }
+    }
 }
 
 /// Lines of three files: most with an instant, some without, some tombstones.
@@ -300,7 +495,8 @@ proptest! {
 
 /// What the source says of its inputs when it has read as many lines as `max`.
 fn identity_after(dir: &Path, max: usize) -> InputIdentity {
-    let mut source = FileSource::open(dir, &starts(&[("orders.v1", 0)]), MAX).unwrap();
+    let mut source =
+        FileSource::open(dir, &starts(&[("orders.v1", 0)]), settings(FileEnds::Final)).unwrap();
     let mut items = Vec::new();
     source.poll(max, &[], &mut items).unwrap();
     let news = items.into_iter().find_map(|item| match item {
@@ -315,7 +511,8 @@ fn identity_after(dir: &Path, max: usize) -> InputIdentity {
 
 fn reopened(dir: &Path, offset: i64, identity: InputIdentity) -> Result<FileSource> {
     let input = TopicPartition::new("orders.v1", 0);
-    FileSource::open(dir, &[Start::sealed(input, offset, identity)], MAX)
+    let starts = [Start::sealed(input, offset, identity)];
+    FileSource::open(dir, &starts, settings(FileEnds::Final))
 }
 
 #[test]
@@ -324,8 +521,13 @@ fn f16_a_file_that_was_replaced_by_a_longer_one_is_not_gone_on_with() {
     let file = "orders.v1/0.ndjson";
     write(dir.path(), file, b"one\ntwo\nthree\n");
     let two_lines = identity_after(dir.path(), 2);
-    // the same, one that has grown, and one that has lost what was not read
-    for same in ["one\ntwo\nthree\n", "one\ntwo\nthree\nfour\n", "one\ntwo\n"] {
+    // the same, blanks at a line's end (K47), one that has grown, and one that has lost what was not read
+    for same in [
+        "one\ntwo\nthree\n",
+        "one\ntwo  \nthree\n",
+        "one\ntwo\nthree\nfour\n",
+        "one\ntwo\n",
+    ] {
         write(dir.path(), file, same.as_bytes());
         let mut source = reopened(dir.path(), 2, two_lines).unwrap();
         read_all(&mut source, &[9]);
