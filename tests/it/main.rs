@@ -10,6 +10,7 @@ mod demo;
 mod exactness;
 mod finality;
 mod former_storage;
+mod hostile;
 mod kills;
 mod layers;
 mod live;
