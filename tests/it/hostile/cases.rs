@@ -216,12 +216,11 @@ fn k42_ids_without_end_and_with_control_characters_are_dead_letters() {
         ]
     );
     // A dead letter holds what came, and the open alerts of the others can be shown.
-    let lengths = project
-        .query(
-            "SELECT octet_length(value) AS bytes FROM ops.dead_letters ORDER BY bytes DESC LIMIT 1",
-        )
-        .unwrap();
-    assert!(number(&lengths[0]["bytes"]) > 600_000, "{lengths:?}");
+    let values = project.query("SELECT value FROM ops.dead_letters").unwrap();
+    let digits = values
+        .iter()
+        .map(|row| row["value"].as_str().unwrap().len());
+    assert!(digits.max() > Some(2 * 600_000), "hexadecimal digits");
     let firing =
         "SELECT count(DISTINCT subject) FROM ops.alerts WHERE rule_id = 'A15' AND state = 'firing'";
     assert!(project.number(firing).unwrap() >= 2);

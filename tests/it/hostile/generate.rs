@@ -15,6 +15,9 @@ use crate::bad_input::NOON_MS;
 /// Files of each topic.
 pub(super) const PARTITIONS: u32 = 2;
 
+/// What a person might type into any field.
+pub(super) const CANARY: &str = "王小明 13800138000";
+
 /// Distinct customers, members of staff and units.
 const KEYS: usize = 40;
 
@@ -114,7 +117,6 @@ fn odd_texts(schema: &Value) -> Vec<String> {
         "\"\"",
         "\" \"",
         "\"UNKNOWN\"",
-        "\"王小明 13800138000\"",
         "\"\\u001b[2J\"",
         "\"\\u0000\"",
         "\"\\u202etxet\"",
@@ -136,6 +138,7 @@ fn odd_texts(schema: &Value) -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     texts.push("9".repeat(400));
+    texts.push(format!("\"{CANARY}\""));
     texts.extend([64, 65, 256, 257].map(|length| format!("\"{}\"", "x".repeat(length))));
     texts.push(format!("\"{}\"", "é".repeat(129)));
     for bound in ["minimum", "maximum"] {
