@@ -25,6 +25,7 @@ class Settings:
 
     zone: str = "Asia/Shanghai"
     max_future_skew_ms: int = duration_ms("5m")
+    max_jump_ms: int = duration_ms("31d")
     max_record_bytes: int = 1_048_576
     partitioner: str = "murmur2"
     topic_names: dict = field(default_factory=lambda: {topic: f"{topic}.v1" for topic in TOPICS})
@@ -56,6 +57,8 @@ def from_toml(path: Path) -> Settings:
         changes["zone"] = time["zone"]
     if "max_future_skew" in time:
         changes["max_future_skew_ms"] = duration_ms(time["max_future_skew"])
+    if "max_jump" in time:
+        changes["max_jump_ms"] = duration_ms(time["max_jump"])
     if "max_record_bytes" in config.get("limits", {}):
         changes["max_record_bytes"] = config["limits"]["max_record_bytes"]
     if "partitioner" in config.get("source", {}):

@@ -19,7 +19,7 @@ from fixtures import MINUTE, Distributor, local
 from history import uncorrected
 from partitioner import murmur2, partition_of
 from settings import Settings, duration_ms, from_toml
-from verdict import judge_payload, read_object
+from verdict import PartitionTime, judge_payload, read_object
 
 NOW = local("2026-01-05 09:00")
 DAY = duration_ms("1d")
@@ -62,6 +62,31 @@ class Partitioner(unittest.TestCase):
 
     def test_any_names_no_partition(self):
         self.assertIsNone(partition_of("21", 7, "any"))
+
+
+class FarJump(unittest.TestCase):
+    """K41: days of event time, per key; where the highest stands after all of them."""
+
+    def highest(self, *records: tuple[str, int]) -> int:
+        time = PartitionTime(max_jump=31)
+        for key, day in records:
+            time.before_verdict(key, day)
+            time.accept(key, day)
+        return time.highest
+
+    def test_a_jump_of_max_jump_moves_and_a_farther_one_needs_a_second_key(self):
+        self.assertEqual(self.highest(("A", 0), ("A", 31)), 31)
+        self.assertEqual(self.highest(("A", 0), ("A", 32)), 0)
+        self.assertEqual(self.highest(("A", 0), ("A", 32), ("A", 40)), 0)
+        self.assertEqual(self.highest(("A", 0), ("A", 90), ("A", 40), ("B", 50)), 50)
+        self.assertEqual(self.highest(("A", 0), ("A", 40), ("B", 90), ("C", 80)), 80)
+        self.assertEqual(self.highest(("A", 0), ("A", 40), ("B", 90), ("B", 95)), 40)
+
+    def test_the_first_record_gives_way_to_the_first_of_another_key_far_below(self):
+        self.assertEqual(self.highest(("A", 31), ("B", 0)), 31)
+        self.assertEqual(self.highest(("A", 32), ("B", 0)), 0)
+        self.assertEqual(self.highest(("A", 90), ("A", 95), ("B", 0), ("C", 99)), 95)
+        self.assertEqual(self.highest(("A", 90), ("B", 89), ("C", 0)), 90)
 
 
 class Text(unittest.TestCase):

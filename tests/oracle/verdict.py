@@ -44,6 +44,46 @@ class Event:
 
 
 @dataclass
+class PartitionTime:
+    """The highest accepted instant of a partition, which one key alone cannot move far (K41)."""
+
+    max_jump: int
+    highest: int | None = None
+    #: Every accepted record so far came from this key, the first of them at that instant. None once another key has come.
+    only_key: tuple[str, int] | None = None
+    #: Per key the greatest instant that lay too far ahead when it came and that the highest has not reached.
+    pending: dict[str, int] = field(default_factory=dict)
+
+    def before_verdict(self, key: str, at: int) -> None:
+        """The first record of a second key shows whether the very first record lay far ahead."""
+        if self.only_key is None or self.only_key[0] == key:
+            return
+        former_key, first_at = self.only_key
+        self.only_key = None
+        if first_at - at > self.max_jump:
+            self.pending = {former_key: self.highest}
+            self.highest = at
+
+    def accept(self, key: str, at: int) -> None:
+        if self.highest is None:
+            self.highest, self.only_key = at, (key, at)
+        elif at - self.highest <= self.max_jump:
+            self.highest = max(self.highest, at)
+        else:
+            self.pending[key] = max(at, self.pending.get(key, at))
+            if len(self.pending) == 2:
+                self.highest = min(self.pending.values())
+        self.pending = {key: greatest for key, greatest in self.pending.items() if greatest > self.highest}
+
+
+def witness_key(topic: str, event: Event) -> str:
+    """Whose record it is (K41): the key of its topic; in `prices`, which have none, the scope of K23."""
+    key_field = EVENT_TYPES[topic][event.event_type].key
+    fields = [key_field] if key_field else ["customer_id", "sku_id", "staff_id", "unit_id"]
+    return next((event.payload[name] for name in fields if event.payload.get(name) is not None), "")
+
+
+@dataclass
 class PartitionJudge:
     """Judges the records of one topic-partition in the order of their offsets."""
 
@@ -51,7 +91,7 @@ class PartitionJudge:
     partition: int
     partitions: int
     settings: Settings
-    highest_occurred_at: int | None = None
+    time: PartitionTime | None = None
     known: dict[str, int] = field(default_factory=dict)
     counts: Counter = field(default_factory=Counter)
 
@@ -88,6 +128,10 @@ class PartitionJudge:
 
     def _in_time_and_new(self, event: Event) -> Verdict:
         """K6: what may be forgotten follows from the highest accepted instant alone."""
+        if self.time is None:
+            self.time = PartitionTime(self.settings.max_jump_ms)
+        key = witness_key(self.topic, event)
+        self.time.before_verdict(key, event.occurred_at)
         limit = self._limit()
         if event.occurred_at < limit:
             return Verdict(TOO_LATE)
@@ -95,15 +139,14 @@ class PartitionJudge:
         if seen_at is not None and seen_at >= limit:
             return Verdict(DUPLICATE)
         self.known[event.event_id] = event.occurred_at
-        if self.highest_occurred_at is None or event.occurred_at > self.highest_occurred_at:
-            self.highest_occurred_at = event.occurred_at
+        self.time.accept(key, event.occurred_at)
         return Verdict(ACCEPTED)
 
     def _limit(self) -> int:
-        if self.highest_occurred_at is None:
+        if self.time.highest is None:
             return INT64_MIN
         bound = self.settings.out_of_orderness_ms[self.topic]
-        return self.highest_occurred_at - bound - self.settings.allowed_lateness_ms[self.topic]
+        return self.time.highest - bound - self.settings.allowed_lateness_ms[self.topic]
 
 
 def read_object(raw: bytes, max_record_bytes: int) -> dict | Verdict:

@@ -1,20 +1,25 @@
-//! Reference data archived by content: `<storage>/reference/<version>/<file>`.
+//! Reference data archived by content: `<storage>/reference/<version>/<table>.arrow`.
+//!
+//! Only the columns of the contract are archived (K48): what else the files say about people stays where it is.
 //!
 //! A seal names the version in force. Recovery and audit read exactly that version, whatever the folder `[reference] dir` holds by
 //! then. A new version takes effect at a seal and runs its readers again.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use pipeline::error::ErrorKind;
 use pipeline::shard::ReferenceStore;
 
-use super::{ReferenceData, ReferenceFiles, RetailReference};
+use super::data::{decode, encode, version_of_encoded};
+use super::{ReferenceData, RetailReference};
 use crate::error::{Error, Result};
+
+const ENDING: &str = ".arrow";
 
 /// The archive of one storage.
 pub struct ReferenceArchive {
@@ -31,22 +36,27 @@ impl ReferenceArchive {
         }
     }
 
-    /// Stores the files that `reference` was read from under its version.
+    /// Stores the tables of `reference` under its version.
     ///
     /// # Errors
     /// A storage that cannot be written.
-    pub async fn add(&self, files: ReferenceFiles, reference: &Arc<ReferenceData>) -> Result<()> {
-        debug_assert_eq!(ReferenceData::version_of(&files), reference.version());
-        for (name, bytes) in files {
-            let path = folder(reference.version()).join(name);
+    pub async fn add(&self, reference: &Arc<ReferenceData>) -> Result<()> {
+        for (name, rows) in reference.tables() {
+            let path = folder(reference.version()).join(format!("{name}{ENDING}"));
             // Equal content under an equal name: writing it again changes nothing.
-            if self.store.head(&path).await.is_err() {
-                let message = format!("reference data cannot be archived path={path}");
-                self.store
-                    .put(&path, bytes.into())
-                    .await
-                    .map_err(Error::from_source(ErrorKind::Unavailable, message))?;
+            if self.store.head(&path).await.is_ok() {
+                continue;
             }
+            let mut bytes = Vec::new();
+            encode(rows, &mut bytes).map_err(Error::from_source(
+                ErrorKind::Internal,
+                format!("reference data cannot be encoded table={name}"),
+            ))?;
+            let message = format!("reference data cannot be archived path={path}");
+            self.store
+                .put(&path, bytes.into())
+                .await
+                .map_err(Error::from_source(ErrorKind::Unavailable, message))?;
         }
         self.remember(reference);
         Ok(())
@@ -60,45 +70,60 @@ impl ReferenceArchive {
         if let Some(reference) = self.cached(version) {
             return Ok(reference);
         }
-        let files = self
-            .archived_files(version)
+        let tables = self
+            .archived_tables(version)
             .await
             .map_err(Error::from_source(
                 ErrorKind::Unavailable,
                 format!("archived reference data cannot be read version={version}"),
             ))?;
-        let found = ReferenceData::version_of(&files);
+        let encoded = tables
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), &bytes[..]));
+        let found = version_of_encoded(encoded);
         if found != version {
             return Err(Error::new(
                 ErrorKind::Damaged,
                 format!(
-                    "archived reference data do not have the content of their version: version={version} found={found}"
+                    "archived reference data do not have the content of their version: folder={} found={found}",
+                    folder(version)
                 ),
             ));
         }
-        let reference = ReferenceData::from_files(&files).map_err(Error::from_source(
-            ErrorKind::Damaged,
-            format!("archived reference data cannot be used version={version}"),
-        ))?;
+        let unusable = || {
+            format!(
+                "archived reference data cannot be used folder={}",
+                folder(version)
+            )
+        };
+        let mut decoded = Vec::new();
+        for (name, bytes) in tables {
+            let rows =
+                decode(&bytes).map_err(Error::from_source(ErrorKind::Damaged, unusable()))?;
+            decoded.push((name, rows));
+        }
+        let reference = ReferenceData::from_tables(decoded)
+            .map_err(Error::from_source(ErrorKind::Damaged, unusable()))?;
         let reference = Arc::new(reference);
         self.remember(&reference);
         Ok(reference)
     }
 
-    async fn archived_files(&self, version: &str) -> Result<ReferenceFiles, object_store::Error> {
-        let objects: Vec<_> = self
-            .store
-            .list(Some(&folder(version)))
-            .try_collect()
-            .await?;
-        let mut files = BTreeMap::new();
+    /// Name and bytes of each table.
+    async fn archived_tables(
+        &self,
+        version: &str,
+    ) -> Result<Vec<(String, Bytes)>, object_store::Error> {
+        let listing = self.store.list(Some(&folder(version)));
+        let mut objects: Vec<_> = listing.try_collect().await?;
+        objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        let mut tables = Vec::new();
         for object in objects {
-            let bytes = self.store.get(&object.location).await?.bytes().await?;
-            if let Some(name) = object.location.filename() {
-                files.insert(name.to_owned(), bytes.to_vec());
-            }
+            let name = object.location.filename().unwrap_or_default();
+            let name = name.strip_suffix(ENDING).unwrap_or(name).to_owned();
+            tables.push((name, self.store.get(&object.location).await?.bytes().await?));
         }
-        Ok(files)
+        Ok(tables)
     }
 
     fn remember(&self, reference: &Arc<ReferenceData>) {
@@ -135,15 +160,15 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::reference::fixture::reference_data;
 
     /// Adds the file `ref_unit.csv` with one unit, and returns what it holds.
     async fn add(archive: &ReferenceArchive, unit: &str) -> Arc<ReferenceData> {
         let rows = format!(
             "unit_id,unit_kind,parent_id,open_time,close_time,valid_from,valid_to\n{unit},CALL_CENTRE,,,,2020-01-01T00:00:00Z,\n"
         );
-        let files = BTreeMap::from([("ref_unit.csv".to_owned(), rows.into_bytes())]);
-        let reference = Arc::new(ReferenceData::from_files(&files).unwrap());
-        archive.add(files, &reference).await.unwrap();
+        let reference = Arc::new(reference_data(&[("ref_unit.csv", &rows)]));
+        archive.add(&reference).await.unwrap();
         reference
     }
 
@@ -165,7 +190,7 @@ mod tests {
     async fn empty_data_can_be_read_again() {
         let archive = ReferenceArchive::new(Arc::new(InMemory::new()));
         let empty = Arc::new(ReferenceData::empty());
-        archive.add(BTreeMap::new(), &empty).await.unwrap();
+        archive.add(&empty).await.unwrap();
         let other = ReferenceArchive::new(archive.store.clone());
         assert!(other.read(empty.version()).await.is_ok());
     }

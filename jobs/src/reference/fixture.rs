@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipeline::history::EventOrder;
@@ -10,15 +9,22 @@ use schemas::money::Fen;
 use schemas::time::TimestampMs;
 
 use super::list_price::Announcement;
+use crate::error::Result;
+
 use super::{PriceType, ReferenceData, RetailReference};
 
 /// Reference data from (file name, content).
 pub(crate) fn reference_data(files: &[(&str, &str)]) -> ReferenceData {
-    let files: BTreeMap<_, _> = files
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
-        .collect();
-    ReferenceData::from_files(&files).unwrap()
+    load(files).unwrap()
+}
+
+/// The same where something may be wrong with them.
+pub(crate) fn load<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Result<ReferenceData> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    ReferenceData::load(folder.path())
 }
 
 /// One retailer `C1`: territory T1 and class A until ms 1000 (region R1 throughout), then T2 and B.

@@ -18,6 +18,6 @@ mod state;
 
 pub use archive::ReferenceArchive;
 pub(crate) use data::UNKNOWN;
-pub use data::{ReferenceData, ReferenceFiles};
+pub use data::{FolderStamp, ReferenceData};
 pub(crate) use list_price::PriceType;
 pub use state::RetailReference;

@@ -7,11 +7,12 @@ use std::sync::{Arc, Weak};
 
 use anyhow::{Context, bail};
 use jobs::catalogue;
-use jobs::reference::{ReferenceArchive, ReferenceData, ReferenceFiles};
+use jobs::reference::{ReferenceArchive, ReferenceData};
 use object_store::ObjectStore;
+use pipeline::log::{Access, local_folder, open_store};
 use pipeline::publisher::{EpochRecord, newest_epoch};
 use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
-use pipeline::query::{Engine, Lease, Session};
+use pipeline::query::{Engine, Lease, Session, SpillFolder};
 use pipeline::table::{TableSpec, Tables};
 use pipeline::time::Zone;
 use tokio::sync::Mutex;
@@ -19,9 +20,13 @@ use tokio::sync::Mutex;
 use crate::config::Config;
 use crate::exit::CommandError;
 
-/// The object store of a configuration.
+/// The object store of a configuration, to own it.
 pub(crate) fn object_store(config: &Config) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    pipeline::log::open_store(&config.storage.url)
+    open(config, Access::Write(config.storage.mode))
+}
+
+fn open(config: &Config, access: Access) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    open_store(&config.storage.url, access)
         .with_context(|| format!("storage cannot be opened url={}", config.storage.url))
 }
 
@@ -41,13 +46,14 @@ pub(crate) struct EpochReader<'c> {
 
 impl<'c> EpochReader<'c> {
     pub(crate) fn new(config: &'c Config) -> anyhow::Result<Self> {
-        let store = object_store(config)?;
+        let store = open(config, Access::Read)?;
+        let spill = SpillFolder::in_storage(&local_folder(&config.storage.url)?);
         Ok(Self {
             config,
             tables: Tables::new(store.clone()),
             specs: catalogue::stored_tables(Zone(config.time.zone))?,
             archive: ReferenceArchive::new(store.clone()),
-            engine: Engine::new(store.clone(), config.limits.memory)?,
+            engine: Engine::new(store.clone(), config.limits.memory, &spill)?,
             store,
             lease: Mutex::default(),
             has_warned: AtomicBool::new(false),
@@ -189,7 +195,7 @@ pub(crate) async fn reference_data(
     archive: &ReferenceArchive,
 ) -> anyhow::Result<Arc<ReferenceData>> {
     let dir = config.reference.dir.clone();
-    let (files, reference) = tokio::task::spawn_blocking(move || read_reference(&dir))
+    let reference = tokio::task::spawn_blocking(move || read_reference(&dir))
         .await
         .context("reading reference data stopped")?
         // Files that somebody has to correct, as `vitrine check` reports too.
@@ -197,23 +203,21 @@ pub(crate) async fn reference_data(
             let dir = config.reference.dir.display();
             CommandError::Usage(format!("[reference] dir={dir}: {error}"))
         })?;
-    archive.add(files, &reference).await?;
+    let reference = Arc::new(reference);
+    archive.add(&reference).await?;
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");
     }
     Ok(reference)
 }
 
-/// The files of a folder, and what they hold; nothing if there is no folder.
-fn read_reference(dir: &Path) -> jobs::error::Result<(ReferenceFiles, Arc<ReferenceData>)> {
-    let files = if ReferenceData::folder_exists(dir)? {
-        ReferenceData::read_files(dir)?
-    } else {
-        tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
-        ReferenceFiles::new()
-    };
-    let reference = ReferenceData::from_files(&files)?;
-    Ok((files, Arc::new(reference)))
+/// The tables of a folder; none if there is no folder.
+fn read_reference(dir: &Path) -> jobs::error::Result<ReferenceData> {
+    if ReferenceData::folder_exists(dir)? {
+        return ReferenceData::load(dir);
+    }
+    tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
+    Ok(ReferenceData::empty())
 }
 
 #[cfg(test)]

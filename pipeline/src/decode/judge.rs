@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::known::KnownIds;
 use crate::source::{Record, TimestampKind};
-use crate::time::TopicTime;
+use crate::time::{Advance, PartitionTime, TopicTime};
 
 /// What configuration says of one topic.
 #[derive(Clone, Debug)]
@@ -43,7 +43,8 @@ impl Partitioner {
 /// What becomes of a record.
 #[derive(Debug)]
 pub enum Verdict<'p> {
-    Accepted(Event<'p>),
+    /// With what it did to the time of its partition.
+    Accepted(Event<'p>, Advance),
     Duplicate,
     /// Below its partition's limit (K6); listed in `ops.late_events`.
     TooLate(Event<'p>),
@@ -69,7 +70,7 @@ impl Counters {
 /// What a checkpoint keeps of a judge.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct JudgeState {
-    pub highest: Option<TimestampMs>,
+    pub time: PartitionTime,
     pub known: Vec<(u128, TimestampMs)>,
     pub counters: Counters,
 }
@@ -82,7 +83,7 @@ pub struct InputJudge {
     partitioner: Partitioner,
     partition: u32,
     partitions: u32,
-    highest: Option<TimestampMs>,
+    time: PartitionTime,
     known: KnownIds,
     counters: Counters,
 }
@@ -97,20 +98,23 @@ impl InputJudge {
         partitions: u32,
         state: JudgeState,
     ) -> Self {
+        let mut time = state.time;
+        time.adopt(&settings.time);
         Self {
             settings,
             limits,
             partitioner,
             partition,
             partitions,
-            highest: state.highest,
+            time,
             known: KnownIds::load(state.known),
             counters: state.counters,
         }
     }
 
-    pub fn highest(&self) -> Option<TimestampMs> {
-        self.highest
+    /// How far event time has come.
+    pub fn time(&self) -> &PartitionTime {
+        &self.time
     }
 
     pub fn counters(&self) -> Counters {
@@ -127,25 +131,23 @@ impl InputJudge {
 
     pub fn save(&self) -> JudgeState {
         JudgeState {
-            highest: self.highest,
+            time: self.time.clone(),
             known: self.known.save(),
             counters: self.counters,
         }
     }
 
-    /// See [`TopicTime::limit`]; `None` before the first accepted record.
-    pub fn limit(&self) -> Option<TimestampMs> {
-        self.highest
-            .map(|highest| self.settings.time.limit(highest))
-    }
-
-    /// The verdict; accepted records move the highest `occurred_at` and are remembered.
+    /// The verdict; accepted records move the time of the partition and are remembered.
     pub fn judge<'p>(&mut self, record: &'p Record) -> Verdict<'p> {
         self.counters.read += 1;
-        let verdict = self.verdict(record);
-        match &verdict {
-            Verdict::Accepted(event) => {
+        let mut verdict = self.verdict(record);
+        match &mut verdict {
+            Verdict::Accepted(event, advance) => {
                 self.counters.accepted += 1;
+                let settings = &self.settings.time;
+                *advance = self
+                    .time
+                    .advance(witness(event), event.occurred_at(), settings);
                 self.remember(event.event_id(), event.occurred_at());
             }
             Verdict::Duplicate => self.counters.duplicate += 1,
@@ -155,18 +157,19 @@ impl InputJudge {
         verdict
     }
 
-    /// Takes over counters from a sealed record (recovery).
-    pub fn set_counters(&mut self, counters: Counters) {
+    /// Takes over time and counters from a sealed record (recovery).
+    pub fn restore(&mut self, time: &PartitionTime, counters: Counters) {
+        self.time.clone_from(time);
+        self.time.adopt(&self.settings.time);
         self.counters = counters;
     }
 
-    /// Remembers an accepted event; recovery calls it for the events of sealed records.
+    /// Remembers the id of an accepted event; recovery calls it for the events of sealed records.
     pub fn remember(&mut self, event_id: &str, occurred_at: TimestampMs) {
-        self.highest = self.highest.max(Some(occurred_at));
-        self.known.insert(event_id, occurred_at, self.limit());
+        self.known.insert(event_id, occurred_at, self.time.limit());
     }
 
-    fn verdict<'p>(&self, record: &'p Record) -> Verdict<'p> {
+    fn verdict<'p>(&mut self, record: &'p Record) -> Verdict<'p> {
         let payload = record.payload.as_deref();
         let event = match decode(self.settings.topic, payload, &self.limits) {
             Ok(event) => event,
@@ -180,14 +183,16 @@ impl InputJudge {
         {
             return Verdict::Dead(Rejection::new(reason, ""));
         }
-        let limit = self.limit();
+        self.time
+            .meet(witness(&event), event.occurred_at(), &self.settings.time);
+        let limit = self.time.limit();
         if limit.is_some_and(|limit| event.occurred_at() < limit) {
             return Verdict::TooLate(event);
         }
         if self.known.contains(event.event_id(), limit) {
             return Verdict::Duplicate;
         }
-        Verdict::Accepted(event)
+        Verdict::Accepted(event, Advance::Within)
     }
 
     /// K5.
@@ -222,6 +227,11 @@ impl InputJudge {
         }
         (own_id != Some(key)).then_some(Reason::KeyMismatch)
     }
+}
+
+/// Whose event this is, by K41: the key of its topic; in `prices`, whose records have any key, the scope of K23.
+fn witness<'e>(event: &'e Event<'_>) -> &'e str {
+    event.key().or_else(|| event.scope()).unwrap_or_default()
 }
 
 #[cfg(test)]

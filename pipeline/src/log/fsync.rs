@@ -34,6 +34,7 @@ use object_store::{
 use uuid::Uuid;
 
 use super::error;
+use super::permissions::{StorageMode, make_root, set};
 
 const STORE: &str = "FsyncStore";
 
@@ -46,8 +47,13 @@ pub struct FsyncStore {
 
 impl FsyncStore {
     /// Opens `root`, making it (and the folders above it) if missing; all paths are relative to it.
-    pub fn open(root: &FsPath) -> crate::error::Result<Self> {
-        std::fs::create_dir_all(root).map_err(error::folder(root))?;
+    pub fn open(root: &FsPath, mode: StorageMode) -> crate::error::Result<Self> {
+        make_root(root).map_err(error::folder(root))?;
+        Self::open_existing(root, mode)
+    }
+
+    /// Opens `root`, which has to exist.
+    pub(super) fn open_existing(root: &FsPath, mode: StorageMode) -> crate::error::Result<Self> {
         let root = root.canonicalize().map_err(error::folder(root))?;
         for folder in root.ancestors() {
             // Folders above the root may belong to others and be closed to us; they were not made just now, then.
@@ -61,6 +67,7 @@ impl FsyncStore {
             local,
             disk: Arc::new(Disk {
                 root,
+                mode,
                 synced: Mutex::default(),
             }),
         })
@@ -86,6 +93,7 @@ impl FsyncStore {
 #[derive(Debug)]
 struct Disk {
     root: PathBuf,
+    mode: StorageMode,
     /// Folders whose own name is known to be on disk.
     synced: Mutex<HashSet<PathBuf>>,
 }
@@ -94,7 +102,10 @@ impl Disk {
     fn put(&self, target: &FsPath, payload: &PutPayload, create: bool) -> io::Result<()> {
         let folder = self.durable_folder(target)?;
         let staged = staged_name(target);
-        let written = self.write(&staged, payload);
+        let mode = self
+            .mode
+            .of_file(target.strip_prefix(&self.root).unwrap_or(target));
+        let written = write(&staged, payload, mode);
         let named = written.and_then(|()| {
             if create {
                 std::fs::hard_link(&staged, target)
@@ -114,17 +125,6 @@ impl Disk {
             remove_quietly(&staged);
         }
         Ok(())
-    }
-
-    fn write(&self, staged: &FsPath, payload: &PutPayload) -> io::Result<()> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(staged)?;
-        for part in payload {
-            file.write_all(part)?;
-        }
-        file.sync_data()
     }
 
     fn copy(&self, from: &FsPath, to: &FsPath, create: bool) -> io::Result<()> {
@@ -170,7 +170,7 @@ impl Disk {
         {
             return Ok(folder);
         }
-        std::fs::create_dir_all(&folder)?;
+        self.mode.make_folder(&self.root, &folder)?;
         for made in folder
             .ancestors()
             .take_while(|above| above.starts_with(&self.root))
@@ -183,6 +183,19 @@ impl Disk {
             .insert(folder.clone());
         Ok(folder)
     }
+}
+
+fn write(staged: &FsPath, payload: &PutPayload, mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(staged)?;
+    // Before it holds anything.
+    set(staged, mode)?;
+    for part in payload {
+        file.write_all(part)?;
+    }
+    file.sync_data()
 }
 
 /// A name beside `target` that no listing shows and no other process uses.

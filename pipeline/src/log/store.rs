@@ -1,5 +1,6 @@
 //! Where logs and tables live: one object store, opened from the configured URL.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,22 +10,55 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 
 use super::error::store_failed;
 use super::fsync::FsyncStore;
+use super::permissions::StorageMode;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Opens the storage of `[storage] url`; folders are made if missing.
+/// What a storage is opened for.
+#[derive(Clone, Copy, Debug)]
+pub enum Access {
+    /// To read it: nothing is made where there is none.
+    Read,
+    /// To own it: folders are made if missing.
+    Write(StorageMode),
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self::Write(StorageMode::default())
+    }
+}
+
+/// Opens the storage of `[storage] url`.
 ///
 /// Only `file:///absolute/folder`. The store's root is that folder, and what it acknowledges survives power loss.
-pub fn open_store(url: &str) -> Result<Arc<dyn ObjectStore>> {
+pub fn open_store(url: &str, access: Access) -> Result<Arc<dyn ObjectStore>> {
+    let root = local_folder(url)?;
+    Ok(Arc::new(match access {
+        Access::Write(mode) => FsyncStore::open(&root, mode)?,
+        Access::Read if root.is_dir() => FsyncStore::open_existing(&root, StorageMode::default())?,
+        Access::Read => {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "there is no storage at {}: check [storage] url; `vitrine run` makes it",
+                    root.display()
+                ),
+            ));
+        }
+    }))
+}
+
+/// The folder that `[storage] url` names.
+pub fn local_folder(url: &str) -> Result<PathBuf> {
     let folder = url
         .strip_prefix("file://")
-        .filter(|path| path.starts_with('/'))
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::Configuration,
-                format!("unsupported storage url={url}: give an absolute folder as file:///path"),
-            )
-        })?;
-    Ok(Arc::new(FsyncStore::open(std::path::Path::new(folder))?))
+        .filter(|path| path.starts_with('/'));
+    folder.map(PathBuf::from).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Configuration,
+            format!("unsupported storage url={url}: give an absolute folder as file:///path"),
+        )
+    })
 }
 
 /// The bytes of an object, `None` where there is none.
@@ -123,7 +157,9 @@ mod tests {
             "",
             "gs://x",
         ] {
-            let error = open_store(url).expect_err(url).to_string();
+            let error = open_store(url, Access::default())
+                .expect_err(url)
+                .to_string();
             assert!(
                 error.contains("file:///path") && error.contains(url),
                 "{error}"

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use schemas::time::TimestampMs;
 use tracing::{debug, error, info, warn};
 
 use crate::error::Error;
@@ -44,6 +45,58 @@ impl KafkaReachable {
             target: "pipeline::source::kafka::poll_thread",
             seconds = lasted.as_secs(),
             "kafka answers again"
+        );
+    }
+}
+
+/// An accepted event lies further ahead than `[time] max_jump` (K41). Said once a key, until time has moved that far.
+pub(crate) struct FarJump<'a> {
+    pub input: &'a dyn Display,
+    pub offset: i64,
+    pub occurred_at: TimestampMs,
+    pub highest: TimestampMs,
+}
+
+impl FarJump<'_> {
+    pub(crate) fn report(self) {
+        let Self {
+            input,
+            offset,
+            occurred_at,
+            highest,
+        } = self;
+        warn!(
+            target: "pipeline::shard::input",
+            %input,
+            offset,
+            %occurred_at,
+            %highest,
+            "an event lies more than [time] max_jump ahead of all before it: it counts in its own window and moves no clock \
+             until an event of another key lies as far ahead; check the clock of its sender"
+        );
+    }
+}
+
+/// Events of two keys lay that far ahead, so time has moved there (K41).
+pub(crate) struct FarJumpWitnessed<'a> {
+    pub input: &'a dyn Display,
+    pub offset: i64,
+    pub highest: TimestampMs,
+}
+
+impl FarJumpWitnessed<'_> {
+    pub(crate) fn report(self) {
+        let Self {
+            input,
+            offset,
+            highest,
+        } = self;
+        warn!(
+            target: "pipeline::shard::input",
+            %input,
+            offset,
+            %highest,
+            "events of two keys lie more than [time] max_jump ahead: event time has moved there, and older events may now be too late"
         );
     }
 }

@@ -43,8 +43,8 @@ pub(crate) use housekeeping::{
     LeaseNotRenewed,
 };
 pub(crate) use input::{
-    EndsNotConfirmed, KafkaReachable, KafkaUnreachable, ReadingStopped, ReadingThreadPanicked,
-    UnassignedRecord,
+    EndsNotConfirmed, FarJump, FarJumpWitnessed, KafkaReachable, KafkaUnreachable, ReadingStopped,
+    ReadingThreadPanicked, UnassignedRecord,
 };
 pub(crate) use kafka::{
     ConsumerLogged, ProducerErrorRaised, ProducerLogged, ProducerNotReplaced, ProducerReplaced,

@@ -117,15 +117,16 @@ impl Machine {
         for (shard, pending) in newest {
             for input in pending.seal.inputs.iter().filter(|input| input.accounted) {
                 let settings = settings_of(&input.input, &self.settings.topics);
-                let known = settings.zip(input.highest);
+                let watermark = settings.zip(input.time.highest());
                 watermarks.push(WatermarkRow {
                     epoch,
                     shard,
                     topic: topic_of(&input.input, &self.settings.topics).to_owned(),
                     partition: input.input.partition,
                     next_offset: input.next_offset,
-                    watermark_at: known.map(|(of, highest)| of.time.watermark(highest).as_micros()),
-                    horizon_at: known.map(|(of, highest)| of.time.limit(highest).as_micros()),
+                    watermark_at: watermark
+                        .map(|(of, highest)| of.time.watermark(highest).as_micros()),
+                    horizon_at: input.time.limit().map(TimestampMs::as_micros),
                     is_at_end: input.at_end,
                     emitted_at,
                 });

@@ -16,6 +16,7 @@ use schemas::time::{DurationMs, TimestampMs};
 
 use super::catalog::{Finality, PinnedFile, PinnedTable, Snapshot, ViewDefinition};
 use super::session::{Engine, Session};
+use super::spill::SpillFolder;
 use crate::columns::comment;
 use crate::publisher::EpochRecord;
 use crate::time::fixture::at;
@@ -76,7 +77,7 @@ impl Fixture {
 
     pub(crate) fn engine(&self) -> Engine {
         let store = LocalFileSystem::new_with_prefix(self.folder.path()).unwrap();
-        Engine::new(Arc::new(store), 64 << 20).unwrap()
+        Engine::new(Arc::new(store), 64 << 20, &SpillFolder::none()).unwrap()
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {

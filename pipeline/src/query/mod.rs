@@ -35,6 +35,7 @@ mod load;
 mod names;
 pub mod output;
 mod session;
+mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -43,3 +44,4 @@ mod views;
 pub use lease::{Lease, Leases, leases};
 pub use names::Names;
 pub use session::{DEFAULT_SCHEMA, Engine, QueryResult, Session};
+pub use spill::SpillFolder;

@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -19,6 +20,7 @@ use super::catalog::{Comments, Snapshot};
 use super::lease::Lease;
 use super::load::CATALOG;
 use super::names::Names;
+use super::spill::SpillFolder;
 use super::{error, guard, load};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
@@ -34,13 +36,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// `memory_bytes` is the limit of all queries together; sorts and aggregations beyond their share spill to temporary files.
-    pub fn new(store: Arc<dyn ObjectStore>, memory_bytes: usize) -> Result<Self> {
+    /// `memory_bytes` is the limit of all queries together; sorts and aggregations beyond their share spill to `spill`.
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        memory_bytes: usize,
+        spill: &SpillFolder,
+    ) -> Result<Self> {
         let failed = |source: DataFusionError| {
             Error::new(ErrorKind::Internal, "queries cannot be set up").caused_by(source)
         };
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill.mode()))
             .build()
             .map_err(failed)?;
         // A name of its own: plans and errors then show no folder or bucket.

@@ -33,7 +33,7 @@ impl MicroBatch {
         limit: TimestampMs,
     ) {
         match verdict {
-            Verdict::Accepted(event) => {
+            Verdict::Accepted(event, _) => {
                 let place = Place {
                     partition: input.id.partition,
                     offset: record.offset,

@@ -10,8 +10,9 @@ use super::settings::ShardSettings;
 use crate::decode::{InputJudge, JudgeState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
+use crate::observe::{FarJump, FarJumpWitnessed};
 use crate::source::Start;
-use crate::time::{InputTime, clock};
+use crate::time::{Advance, InputTime, clock};
 
 /// One input partition.
 pub(super) struct ShardInput {
@@ -35,9 +36,33 @@ impl ShardInput {
         InputTime {
             topic: settings.topic,
             settings: settings.time,
-            highest: self.judge.highest(),
+            highest: self.judge.time().highest(),
             at_end: self.is_at_end,
             end_live_time: self.end_live_time,
+        }
+    }
+
+    /// Says that an accepted event lies too far ahead to move time, or that a second one has moved it (K41).
+    pub(super) fn report_far_jump(&self, offset: i64, occurred_at: TimestampMs, advance: Advance) {
+        let Some(highest) = self.judge.time().highest().filter(|_| self.is_accounted) else {
+            return;
+        };
+        let input = &self.id;
+        match advance {
+            Advance::Within | Advance::Pending { is_first: false } => {}
+            Advance::Pending { is_first: true } => FarJump {
+                input,
+                offset,
+                occurred_at,
+                highest,
+            }
+            .report(),
+            Advance::Witnessed => FarJumpWitnessed {
+                input,
+                offset,
+                highest,
+            }
+            .report(),
         }
     }
 }
@@ -131,7 +156,7 @@ impl ShardInputs {
             InputSeal {
                 input: input.id.clone(),
                 next_offset: input.next_offset,
-                highest: input.judge.highest(),
+                time: input.judge.time().clone(),
                 at_end: input.is_at_end,
                 counters: input.judge.counters(),
                 accounted: input.is_accounted,

@@ -24,7 +24,7 @@ use crate::decode::Verdict;
 use crate::error::Result;
 use crate::history::ReferenceState;
 use crate::source::{Item, Record, Start};
-use crate::time::{LiveTime, Window, Zone};
+use crate::time::{Advance, LiveTime, Window, Zone};
 
 /// Partial aggregates of one round that the publisher asks of this shard.
 struct AggregateRequest {
@@ -130,15 +130,19 @@ impl<R: ReferenceState> ShardMachine<R> {
         input.has_reached_stop_offset |= input.stop_offset.is_some_and(has_reached);
         self.batch.changes += 1;
         self.batch.bytes += record.payload.as_ref().map_or(0, Bytes::len);
-        let limit = input.judge.limit().unwrap_or(TimestampMs::MIN);
         let verdict = input.judge.judge(record);
+        let limit = input.judge.time().limit().unwrap_or(TimestampMs::MIN);
         self.circuit.count(match &verdict {
             Verdict::Dead(rejection) => Some(rejection.reason),
             _ => None,
         });
-        if let (Verdict::Accepted(event), Some(timestamp)) = (&verdict, record.timestamp) {
-            self.live
-                .observe(record.input, timestamp, event.recorded_at());
+        if let Verdict::Accepted(event, advance) = &verdict {
+            input.report_far_jump(record.offset, event.occurred_at(), *advance);
+            // What moves no clock of its partition moves none that follows from its timestamp either (K41).
+            if let (Some(timestamp), Advance::Within) = (record.timestamp, advance) {
+                self.live
+                    .observe(record.input, timestamp, event.recorded_at());
+            }
         }
         self.batch
             .add(&self.inputs.all[record.input], record, verdict, limit);

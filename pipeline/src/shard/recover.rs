@@ -145,6 +145,10 @@ impl<R: ReferenceState> ShardMachine<R> {
 
 /// Puts offsets, counters and known ids back as a record left them; the events are the caller's to apply.
 fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, RecordBatch)>> {
+    for (input, sealed) in inputs.all.iter_mut().zip(&seal.inputs) {
+        input.next_offset = sealed.next_offset;
+        input.judge.restore(&sealed.time, sealed.counters);
+    }
     let mut batches = Vec::new();
     for (topic, bytes) in &seal.events {
         for batch in from_ipc(bytes)? {
@@ -164,10 +168,6 @@ fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, Re
             }
             batches.push((*topic, batch));
         }
-    }
-    for (input, sealed) in inputs.all.iter_mut().zip(&seal.inputs) {
-        input.next_offset = sealed.next_offset;
-        input.judge.set_counters(sealed.counters);
     }
     Ok(batches)
 }

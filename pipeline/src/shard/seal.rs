@@ -18,7 +18,7 @@ use crate::alert::AlertChange;
 use crate::decode::Counters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
-use crate::time::{Day, Window};
+use crate::time::{Day, PartitionTime, Window};
 
 /// Version of this layout; it stands in the frame of each record.
 pub const SEAL_LAYOUT: u16 = 4;
@@ -82,7 +82,8 @@ pub struct Seal {
 pub struct InputSeal {
     pub input: TopicPartition,
     pub next_offset: i64,
-    pub highest: Option<TimestampMs>,
+    /// How far event time has come in it.
+    pub time: PartitionTime,
     pub at_end: bool,
     /// Since the beginning; the seal's own are the difference to the one before.
     pub counters: Counters,

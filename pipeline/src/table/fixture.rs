@@ -13,7 +13,7 @@ use object_store::ObjectStore;
 
 use super::{TableSpec, Tables};
 use crate::columns::COMMENT;
-use crate::log::open_store;
+use crate::log::{Access, open_store};
 
 /// 2026-01-05 as a DATE.
 pub(crate) const JAN_5: i32 = 20_458;
@@ -130,6 +130,10 @@ pub(crate) fn rows(of: &[(i32, &str)]) -> RecordBatch {
 /// Tables in a folder that goes with the first value.
 pub(crate) fn tables() -> (tempfile::TempDir, Arc<dyn ObjectStore>, Tables) {
     let folder = tempfile::tempdir().unwrap();
-    let store = open_store(&format!("file://{}", folder.path().display())).unwrap();
+    let store = open_store(
+        &format!("file://{}", folder.path().display()),
+        Access::default(),
+    )
+    .unwrap();
     (folder, Arc::clone(&store), Tables::new(store))
 }

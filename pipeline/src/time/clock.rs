@@ -14,6 +14,8 @@ pub struct TopicTime {
     pub allowed_lateness: DurationMs,
     /// How far behind live time a partition with unread records may be before others stop waiting for it.
     pub idle_after: DurationMs,
+    /// How far ahead of the highest `occurred_at` an event may lie and move it without a witness (K41).
+    pub max_jump: DurationMs,
 }
 
 impl TopicTime {
@@ -136,6 +138,7 @@ mod tests {
                 out_of_orderness: ms(10),
                 allowed_lateness: DurationMs::DAY,
                 idle_after: ms(100),
+                max_jump: DurationMs::from_days(31),
             },
             highest,
             at_end,

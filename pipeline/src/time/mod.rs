@@ -23,6 +23,7 @@
 //!     out_of_orderness: DurationMs::MINUTE,
 //!     allowed_lateness: DurationMs::from_days(2),
 //!     idle_after: DurationMs::from_minutes(5),
+//!     max_jump: DurationMs::from_days(31),
 //! };
 //! let input = |topic: Topic, highest: TimestampMs| InputTime {
 //!     topic,
@@ -45,6 +46,7 @@
 mod backoff;
 mod clock;
 mod live;
+mod partition_time;
 pub mod wall;
 mod window;
 mod zone;
@@ -52,6 +54,7 @@ mod zone;
 pub use backoff::{Backoff, Pauses, retry};
 pub use clock::{InputTime, TopicTime, clock};
 pub use live::LiveTime;
+pub use partition_time::{Advance, PartitionTime};
 pub use window::{Window, WindowKind};
 pub use zone::{Day, Zone};
 

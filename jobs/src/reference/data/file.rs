@@ -1,16 +1,32 @@
-//! Bytes of a reference file to columns of the types that its table has; both formats meet in [`typed`].
+//! A reference file to columns of the types that its table has; both formats meet in [`typed`].
+//!
+//! A file is read in batches, and of its columns only those that the table has: memory follows the table, and what else a file
+//! holds about people is not read (K48).
 
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StringArray, new_null_array};
+use arrow::array::{Array, ArrayRef, RecordBatchReader, StringBuilder, new_null_array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::column::typed;
 use super::schema::ReferenceTable;
 use crate::error::Problem;
+
+/// Rows that are read and typed at once.
+const BATCH_ROWS: usize = 8_192;
+
+/// A line of a CSV file is at most this long; a file of another kind may have none.
+const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Problems of one file that are listed; the others are counted.
+const MAX_PROBLEMS: usize = 100;
 
 /// The content of one file: the table's columns (missing ones NULL) and where each row was.
 pub(super) struct Content {
@@ -21,136 +37,276 @@ pub(super) struct Content {
     pub(super) unknown_columns: Vec<String>,
 }
 
-/// The columns of a file before they are typed.
-struct Raw {
-    columns: Vec<(String, ArrayRef)>,
-    lines: Vec<u64>,
-}
-
-/// Reads `bytes` of `file` as rows of `table`; adds every problem, and is `None` if there is one.
-pub(super) fn read(
-    file: &str,
-    bytes: &[u8],
-    table: &ReferenceTable,
-    problems: &mut Vec<Problem>,
-) -> Option<Content> {
-    let before = problems.len();
-    let raw = if file.ends_with(".csv") {
-        csv_columns(bytes)
-    } else {
-        parquet_columns(bytes)
-    };
-    let raw = match raw {
-        Ok(raw) => raw,
-        Err((line, message)) => {
-            problems.push(Problem {
-                line,
-                ..Problem::of_file(file, message)
-            });
-            return None;
-        }
-    };
-    let mut fields = Vec::new();
-    let mut arrays = Vec::new();
-    for (name, kind) in table.all_columns() {
-        let required = table.key.contains(&name);
-        let column = match raw.columns.iter().find(|(header, _)| header == name) {
-            Some((_, array)) => typed(array, kind, &mut |row, message| {
-                problems.push(Problem {
-                    file: file.to_owned(),
-                    line: Some(raw.lines[row]),
-                    column: Some(name),
-                    message,
-                });
-            }),
-            None if required => Err("the file lacks this column, which is required".to_owned()),
-            None => Ok(new_null_array(&kind.data_type(), raw.lines.len())),
-        };
-        let array = match column {
-            Ok(array) => array,
-            Err(message) => {
-                problems.push(Problem {
-                    column: Some(name),
-                    ..Problem::of_file(file, message)
-                });
-                continue;
-            }
-        };
-        if required {
-            for row in (0..array.len()).filter(|row| array.is_null(*row)) {
-                problems.push(Problem {
-                    file: file.to_owned(),
-                    line: Some(raw.lines[row]),
-                    column: Some(name),
-                    message: "must not be empty".to_owned(),
-                });
-            }
-        }
-        fields.push(Field::new(name, kind.data_type(), true));
-        arrays.push(array);
-    }
-    if problems.len() > before {
-        return None;
-    }
-    let known = |name: &str| table.all_columns().any(|(column, _)| column == name);
-    let unknown_columns = raw.columns.iter().map(|(name, _)| name.clone());
-    let unknown_columns = unknown_columns.filter(|name| !known(name)).collect();
-    match RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays) {
-        Ok(batch) => Some(Content {
-            batch,
-            lines: raw.lines,
-            unknown_columns,
-        }),
-        Err(error) => {
-            problems.push(Problem::of_file(file, error.to_string()));
-            None
-        }
-    }
-}
-
 /// The line at which a file cannot be read, where that is known, and why.
 type UnreadableFile = (Option<u64>, String);
 
-fn csv_columns(bytes: &[u8]) -> Result<Raw, UnreadableFile> {
+/// Reads the file `name` at `path` as rows of `table`; adds what is wrong with it, and is `None` if something is.
+pub(super) fn read(
+    name: &str,
+    path: &Path,
+    table: &ReferenceTable,
+    problems: &mut Vec<Problem>,
+) -> Option<Content> {
+    let mut content = Builder::new(name, table);
+    let read = if name.ends_with(".csv") {
+        read_csv(path, &mut content)
+    } else {
+        read_parquet(path, &mut content)
+    };
+    if let Err((line, message)) = read {
+        content.found.push(Problem {
+            line,
+            ..Problem::of_file(name, message)
+        });
+    }
+    content.finish(problems)
+}
+
+fn read_csv(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile> {
     let unreadable = |error: csv::Error| {
         let line = error.position().map(csv::Position::line);
         (line, error.to_string())
     };
-    // Spreadsheets begin a UTF-8 file with a byte-order mark.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::Reader::from_reader(bytes);
+    let file = File::open(path).map_err(|error| (None, error.to_string()))?;
+    let mut reader = csv::Reader::from_reader(BoundedLines::new(BufReader::new(file)));
     let header = reader.headers().map_err(unreadable)?.clone();
+    // Spreadsheets begin a UTF-8 file with a byte-order mark.
+    let names = header
+        .iter()
+        .map(|name| name.trim_start_matches('\u{feff}').trim());
+    let names: Vec<&str> = names.collect();
+    let places = content.places(&names)?;
+    let mut record = csv::StringRecord::new();
+    let mut cells: Vec<StringBuilder> = places.iter().map(|_| StringBuilder::new()).collect();
     let mut lines = Vec::new();
-    let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); header.len()];
-    for record in reader.records() {
-        let record = record.map_err(unreadable)?;
+    loop {
+        let has_more = reader.read_record(&mut record).map_err(unreadable)?;
+        if lines.len() == BATCH_ROWS || !has_more && !lines.is_empty() {
+            let arrays = cells
+                .iter_mut()
+                .map(|cells| Arc::new(cells.finish()) as ArrayRef);
+            content.add(arrays.zip(&places), std::mem::take(&mut lines));
+        }
+        if !has_more {
+            return Ok(());
+        }
         lines.push(record.position().map_or(0, csv::Position::line));
-        for (column, cell) in cells.iter_mut().zip(&record) {
-            column.push((!cell.is_empty()).then(|| cell.to_owned()));
+        for (cells, (place, _)) in cells.iter_mut().zip(&places) {
+            cells.append_option(record.get(*place).filter(|cell| !cell.is_empty()));
         }
     }
-    let arrays = cells
-        .into_iter()
-        .map(|column| Arc::new(StringArray::from(column)) as ArrayRef);
-    let columns = header.iter().map(|name| name.trim().to_owned());
-    Ok(Raw {
-        columns: columns.zip(arrays).collect(),
-        lines,
-    })
 }
 
-fn parquet_columns(bytes: &[u8]) -> Result<Raw, UnreadableFile> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes))
-        .and_then(|builder| builder.build())
-        .map_err(|error| (None, error.to_string()))?;
-    let schema = arrow::array::RecordBatchReader::schema(&reader);
-    let batch = reader
-        .collect::<Result<Vec<_>, _>>()
-        .and_then(|batches| concat_batches(&schema, &batches))
-        .map_err(|error| (None, error.to_string()))?;
-    let names = schema.fields().iter().map(|field| field.name().clone());
-    Ok(Raw {
-        columns: names.zip(batch.columns().iter().cloned()).collect(),
-        lines: (1..=batch.num_rows() as u64).collect(),
-    })
+fn read_parquet(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile> {
+    let failed = |error: String| (None, error);
+    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|error| failed(error.to_string()))?;
+    let schema = builder.schema().clone();
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    let mut places = content.places(&names)?;
+    // A projection keeps the order of the file.
+    places.sort_unstable();
+    let roots = places.iter().map(|(place, _)| *place);
+    let projection = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let reader = builder
+        .with_projection(projection)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
+    debug_assert_eq!(reader.schema().fields().len(), places.len());
+    let mut rows = 0;
+    for batch in reader {
+        let batch = batch.map_err(|error| failed(error.to_string()))?;
+        let before = rows;
+        rows += batch.num_rows() as u64;
+        content.add(
+            batch.columns().iter().cloned().zip(&places),
+            (before + 1..=rows).collect(),
+        );
+    }
+    Ok(())
+}
+
+/// Collects typed batches of one file and what is wrong with it.
+struct Builder<'t> {
+    name: &'t str,
+    table: &'t ReferenceTable,
+    schema: Arc<Schema>,
+    batches: Vec<RecordBatch>,
+    lines: Vec<u64>,
+    unknown_columns: Vec<String>,
+    found: Vec<Problem>,
+    /// Problems beyond [`MAX_PROBLEMS`].
+    not_listed: u64,
+}
+
+impl<'t> Builder<'t> {
+    fn new(name: &'t str, table: &'t ReferenceTable) -> Self {
+        let fields = table.all_columns();
+        let fields = fields.map(|(name, kind)| Field::new(name, kind.data_type(), true));
+        Self {
+            name,
+            table,
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            batches: Vec::new(),
+            lines: Vec::new(),
+            unknown_columns: Vec::new(),
+            found: Vec::new(),
+            not_listed: 0,
+        }
+    }
+
+    /// Where the table's columns are among those of the file: (place in the file, place in the table).
+    fn places(&mut self, names: &[&str]) -> Result<Vec<(usize, usize)>, UnreadableFile> {
+        let mut places = Vec::new();
+        for (in_file, name) in names.iter().enumerate() {
+            if names[..in_file].contains(name) {
+                return Err((None, format!("has the column `{name}` twice")));
+            }
+            match self
+                .table
+                .all_columns()
+                .position(|(column, _)| column == *name)
+            {
+                Some(in_table) => places.push((in_file, in_table)),
+                None => self.unknown_columns.push((*name).to_owned()),
+            }
+        }
+        for key in self.table.key {
+            if !names.contains(key) {
+                let message = "the file lacks this column, which is required";
+                self.found.push(Problem {
+                    column: Some(key),
+                    ..Problem::of_file(self.name, message)
+                });
+            }
+        }
+        Ok(places)
+    }
+
+    /// Rows as the file has them: each array with the place of its column in the table.
+    fn add<'p>(
+        &mut self,
+        columns: impl Iterator<Item = (ArrayRef, &'p (usize, usize))>,
+        lines: Vec<u64>,
+    ) {
+        let rows = lines.len();
+        let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.schema.fields().len()];
+        let kinds: Vec<_> = self.table.all_columns().collect();
+        for (array, (_, place)) in columns {
+            let (column, kind) = kinds[*place];
+            let mut wrong = Vec::new();
+            let result = typed(&array, kind, &mut |row, message| wrong.push((row, message)));
+            match result {
+                Ok(array) => {
+                    if self.table.key.contains(&column) {
+                        let is_reported = |row| wrong.iter().any(|(other, _)| *other == row);
+                        let empty =
+                            (0..rows).filter(|&row| array.is_null(row) && !is_reported(row));
+                        let empty: Vec<_> = empty
+                            .map(|row| (row, "must not be empty".to_owned()))
+                            .collect();
+                        wrong.extend(empty);
+                    }
+                    arrays[*place] = Some(array);
+                }
+                Err(message) => self.report(None, column, message),
+            }
+            for (row, message) in wrong {
+                self.report(Some(lines[row]), column, message);
+            }
+        }
+        let arrays = arrays.into_iter().zip(&kinds);
+        let arrays = arrays.map(|(array, (_, kind))| {
+            array.unwrap_or_else(|| new_null_array(&kind.data_type(), rows))
+        });
+        if self.found.is_empty() {
+            match RecordBatch::try_new(self.schema.clone(), arrays.collect()) {
+                Ok(batch) => self.batches.push(batch),
+                Err(error) => self
+                    .found
+                    .push(Problem::of_file(self.name, error.to_string())),
+            }
+            self.lines.extend(lines);
+        } else {
+            self.batches.clear();
+            self.lines.clear();
+        }
+    }
+
+    fn report(&mut self, line: Option<u64>, column: &'static str, message: String) {
+        let problem = Problem {
+            file: self.name.to_owned(),
+            line,
+            column: Some(column),
+            message,
+        };
+        // What is wrong with a column as a whole is found in every batch.
+        if line.is_none() && self.found.contains(&problem) {
+            return;
+        }
+        if self.found.len() < MAX_PROBLEMS {
+            self.found.push(problem);
+        } else {
+            self.not_listed += 1;
+        }
+    }
+
+    fn finish(mut self, problems: &mut Vec<Problem>) -> Option<Content> {
+        if self.not_listed > 0 {
+            let message = format!("and {} more values that cannot be read", self.not_listed);
+            self.found.push(Problem::of_file(self.name, message));
+        }
+        if !self.found.is_empty() {
+            problems.append(&mut self.found);
+            return None;
+        }
+        match concat_batches(&self.schema, &self.batches) {
+            Ok(batch) => Some(Content {
+                batch,
+                lines: self.lines,
+                unknown_columns: self.unknown_columns,
+            }),
+            Err(error) => {
+                problems.push(Problem::of_file(self.name, error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// Passes bytes on as long as lines are not too long: a parser would collect an endless one.
+struct BoundedLines<R> {
+    inner: R,
+    line_bytes: usize,
+}
+
+impl<R> BoundedLines<R> {
+    fn new(inner: R) -> Self {
+        Self {
+            inner,
+            line_bytes: 0,
+        }
+    }
+}
+
+impl<R: Read> Read for BoundedLines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.line_bytes = match buffer[..read].iter().rposition(|&byte| byte == b'\n') {
+            Some(end) => read - end - 1,
+            None => self.line_bytes + read,
+        };
+        if self.line_bytes > MAX_LINE_BYTES {
+            let message =
+                format!("a line is longer than {MAX_LINE_BYTES} bytes; is it a CSV file?");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        Ok(read)
+    }
 }

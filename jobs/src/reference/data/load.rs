@@ -1,31 +1,107 @@
 //! From the files of the reference folder to [`ReferenceData`].
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::{fs, io};
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use arrow::error::ArrowError;
-use sha2::{Digest, Sha256};
+use arrow::record_batch::RecordBatch;
 
 use super::file::{self, Content};
 use super::reference_data::{LoadedTable, ReferenceData};
 use super::schema::{CALENDAR, CUSTOMER, NOT_READ_YET, ReferenceTable, TABLES};
 use super::validity::Validity;
-use super::{calendar, customers};
+use super::{archived, calendar, customers};
 use crate::error::{Error, Problem, Result};
-
-/// The files of a reference folder, not parsed yet: name → content.
-pub type ReferenceFiles = BTreeMap<String, Vec<u8>>;
 
 const UNUSABLE: &str = "reference data cannot be read";
 
+/// The tables in a reference folder as they can be told apart without reading them: equal stamps mean equal content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderStamp(BTreeMap<String, (u64, Option<SystemTime>, u64)>);
+
+impl FolderStamp {
+    /// What is in `dir` now.
+    ///
+    /// # Errors
+    /// A folder that cannot be read; a table that is no regular file.
+    pub fn of(dir: &Path) -> Result<Self> {
+        let listed = Listing::of(dir)?;
+        let stamps = listed.tables.into_iter().map(|(name, (_, metadata))| {
+            let stamp = (metadata.len(), metadata.modified().ok(), inode(&metadata));
+            (name, stamp)
+        });
+        Ok(Self(stamps.collect()))
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> u64 {
+    0
+}
+
+/// What a folder holds: tables by file name, and names that are no table.
+#[derive(Default)]
+struct Listing {
+    tables: BTreeMap<String, (PathBuf, Metadata)>,
+    ignored: Vec<String>,
+}
+
+impl Listing {
+    /// Opens nothing: what else lies in the folder may be a secret, a device or very large (K48).
+    fn of(dir: &Path) -> Result<Self> {
+        let mut listed = Self::default();
+        for entry in fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
+            let path = entry.map_err(|error| unreadable(dir, &error))?.path();
+            let Some(name) = path.file_name() else {
+                continue;
+            };
+            let name = name.to_string_lossy().into_owned();
+            let metadata = fs::metadata(&path);
+            if table_of(&name).is_some() {
+                let metadata = metadata.map_err(|error| unreadable(&path, &error))?;
+                if !metadata.is_file() {
+                    let error =
+                        io::Error::other("is no regular file: put a file of this name there");
+                    return Err(unreadable(&path, &error));
+                }
+                listed.tables.insert(name, (path, metadata));
+            } else if metadata.is_ok_and(|metadata| !metadata.is_dir()) {
+                listed.ignored.push(name);
+            }
+        }
+        listed.ignored.sort_unstable();
+        Ok(listed)
+    }
+}
+
 impl ReferenceData {
-    /// Reads every table of the contract from `dir`. Each table is optional; other files are ignored with a warning.
+    /// Reads every table of the contract from `dir`. Each table is optional; other files are not opened, and warned about.
     ///
     /// # Errors
     /// Everything that cannot be read, each with file, line and column.
     pub fn load(dir: &Path) -> Result<Self> {
-        Self::from_files(&Self::read_files(dir)?)
+        let listed = Listing::of(dir)?;
+        let mut data = Self::without_tables();
+        let mut problems = Vec::new();
+        for (file, (path, _)) in &listed.tables {
+            if let Some(table) = table_of(file) {
+                data.add_file(table, file, path, &mut problems);
+            }
+        }
+        for file in &listed.ignored {
+            let problem = Problem::of_file(file, why_ignored(file));
+            data.warnings.push(problem);
+        }
+        data.warnings.sort();
+        data.finished(problems)
     }
 
     /// Whether there is a folder at all; one that cannot be looked at is an error.
@@ -33,67 +109,56 @@ impl ReferenceData {
         dir.try_exists().map_err(|error| unreadable(dir, &error))
     }
 
-    /// The files of `dir` by name, not parsed yet.
-    pub fn read_files(dir: &Path) -> Result<ReferenceFiles> {
-        let mut files = ReferenceFiles::new();
-        for entry in fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
-            let path = entry.map_err(|error| unreadable(dir, &error))?.path();
-            if let Some(name) = path.file_name().filter(|_| path.is_file()) {
-                let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-                files.insert(name.to_string_lossy().into_owned(), bytes);
-            }
-        }
-        Ok(files)
-    }
-
-    /// Content hash of those of the files that are read: SHA-256 in hexadecimal.
-    pub fn version_of(files: &ReferenceFiles) -> String {
-        let mut hash = Sha256::new();
-        for (file, bytes) in files.iter().filter(|(file, _)| table_of(file).is_some()) {
-            hash.update((file.len() as u64).to_le_bytes());
-            hash.update(file);
-            hash.update((bytes.len() as u64).to_le_bytes());
-            hash.update(bytes);
-        }
-        hex::encode(hash.finalize())
-    }
-
-    /// What [`ReferenceData::load`] reads, from file names and their bytes.
-    pub fn from_files(files: &ReferenceFiles) -> Result<Self> {
-        let mut data = Self::without_tables(Self::version_of(files));
+    /// Tables by name, as [`ReferenceData::tables`] gave them.
+    pub(crate) fn from_tables(
+        tables: impl IntoIterator<Item = (String, RecordBatch)>,
+    ) -> Result<Self> {
+        let mut data = Self::without_tables();
         let mut problems = Vec::new();
-        for (file, bytes) in files {
-            match table_of(file) {
-                Some(table) => data.add_table(table, file, bytes, &mut problems),
-                None => data
-                    .warnings
-                    .push(Problem::of_file(file, why_ignored(file))),
-            }
+        for (name, batch) in tables {
+            let Some(table) = TABLES.iter().find(|table| table.name == name) else {
+                problems.push(Problem::of_file(&name, "no reference table has this name"));
+                continue;
+            };
+            let content = Content {
+                lines: (1..=batch.num_rows() as u64).collect(),
+                batch,
+                unknown_columns: Vec::new(),
+            };
+            data.add_table(table, &name, content, &mut problems);
         }
-        if let Some(loaded) = data.table(CUSTOMER) {
+        data.finished(problems)
+    }
+
+    fn finished(mut self, mut problems: Vec<Problem>) -> Result<Self> {
+        if let Some(loaded) = self.table(CUSTOMER) {
             match customers::read(&loaded.batch) {
-                Ok(customers) => data.customers = customers,
+                Ok(customers) => self.customers = customers,
                 Err(error) => problems.push(of_columns(&loaded.file, &error)),
             }
         }
-        if let Some(loaded) = data.table(CALENDAR) {
+        if let Some(loaded) = self.table(CALENDAR) {
             match calendar::read(loaded, &mut problems) {
-                Ok(days) => data.calendar = days,
+                Ok(days) => self.calendar = days,
                 Err(error) => problems.push(of_columns(&loaded.file, &error)),
             }
+        }
+        match archived::version_of(self.tables()) {
+            Ok(version) => self.version = version,
+            Err(error) => problems.push(of_columns("reference data", &error)),
         }
         if problems.is_empty() {
-            Ok(data)
+            Ok(self)
         } else {
             Err(Error::with_problems(UNUSABLE, problems))
         }
     }
 
-    fn add_table(
+    fn add_file(
         &mut self,
         table: &'static ReferenceTable,
         file: &str,
-        bytes: &[u8],
+        path: &Path,
         problems: &mut Vec<Problem>,
     ) {
         if let Some(other) = self.table(table.name) {
@@ -101,9 +166,18 @@ impl ReferenceData {
             problems.push(Problem::of_file(file, message));
             return;
         }
-        let Some(content) = file::read(file, bytes, table, problems) else {
-            return;
-        };
+        if let Some(content) = file::read(file, path, table, problems) {
+            self.add_table(table, file, content, problems);
+        }
+    }
+
+    fn add_table(
+        &mut self,
+        table: &'static ReferenceTable,
+        file: &str,
+        content: Content,
+        problems: &mut Vec<Problem>,
+    ) {
         let Content {
             batch,
             lines,

@@ -6,8 +6,9 @@
 //!                                                                └─▶ customers ─▶ ReferenceData::customer, read for every fact
 //! ```
 //!
-//! A set of files is one version, named by the hash of its content. A version never changes once it is read.
+//! The tables of a folder are one version, named by the hash of their content. A version never changes once it is read.
 
+mod archived;
 mod calendar;
 mod column;
 mod customers;
@@ -20,8 +21,9 @@ mod schema;
 mod tests;
 mod validity;
 
+pub(super) use archived::{decode, encode, version_of_encoded};
 pub(crate) use customers::CustomerAt;
-pub use load::ReferenceFiles;
+pub use load::FolderStamp;
 pub use reference_data::ReferenceData;
 
 /// The value of a dimension about which reference data say nothing (K8).

@@ -1,7 +1,7 @@
 //! One version of all reference tables, and what is looked up in it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, UInt32Array};
 use arrow::compute::take_record_batch;
@@ -12,6 +12,7 @@ use schemas::calendar::CalendarRow;
 use schemas::time::TimestampMs;
 
 use super::UNKNOWN;
+use super::archived::version_of_encoded;
 use super::customers::CustomerAt;
 use super::schema::{self, ReferenceTable, TABLES};
 use super::validity::Validity;
@@ -36,26 +37,38 @@ pub struct ReferenceData {
     pub(super) calendar: Vec<CalendarRow>,
     pub(super) unknown_customer: CustomerAt,
     pub(super) warnings: Vec<Problem>,
+    lookups: Lookups,
+}
+
+/// Whether events have asked for customers that the data have, and for others.
+#[derive(Default)]
+struct Lookups {
+    found: AtomicBool,
+    missed: AtomicBool,
 }
 
 impl ReferenceData {
     /// No rows: every dimension is `UNKNOWN`.
     pub fn empty() -> Self {
-        Self::without_tables(Self::version_of(&BTreeMap::new()))
+        Self {
+            version: version_of_encoded(std::iter::empty()),
+            ..Self::without_tables()
+        }
     }
 
-    pub(super) fn without_tables(version: String) -> Self {
+    pub(super) fn without_tables() -> Self {
         Self {
-            version,
+            version: String::new(),
             tables: Vec::new(),
             customers: Vec::new(),
             calendar: Vec::new(),
             unknown_customer: CustomerAt::unknown(),
             warnings: Vec::new(),
+            lookups: Lookups::default(),
         }
     }
 
-    /// [`ReferenceData::version_of`] its files.
+    /// A hash of all tables.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -83,9 +96,29 @@ impl ReferenceData {
 
     /// The customer's version in force at `at`; all [`UNKNOWN`] where there is none.
     pub(crate) fn customer(&self, customer_id: &str, at: TimestampMs) -> &CustomerAt {
-        self.table(schema::CUSTOMER)
-            .and_then(|loaded| loaded.validity.row_at(customer_id, at))
-            .map_or(&self.unknown_customer, |row| &self.customers[row])
+        let row = self
+            .table(schema::CUSTOMER)
+            .and_then(|loaded| loaded.validity.row_at(customer_id, at));
+        let seen = if row.is_some() {
+            &self.lookups.found
+        } else {
+            &self.lookups.missed
+        };
+        // Written once: shards share the data.
+        if !seen.load(Ordering::Relaxed) {
+            seen.store(true, Ordering::Relaxed);
+        }
+        row.map_or(&self.unknown_customer, |row| &self.customers[row])
+    }
+
+    /// Whether there are customers and no event has found one so far: the ids of events and file are likely to differ.
+    pub fn finds_no_customer(&self) -> bool {
+        let has_customers = self
+            .table(schema::CUSTOMER)
+            .is_some_and(|loaded| loaded.batch.num_rows() > 0);
+        has_customers
+            && self.lookups.missed.load(Ordering::Relaxed)
+            && !self.lookups.found.load(Ordering::Relaxed)
     }
 
     /// Tables `asof.<name>`: the rows in force at `instant` without the columns of validity; texts are [`UNKNOWN`] instead of NULL.
@@ -101,8 +134,12 @@ impl ReferenceData {
             };
             let batch = match self.table(table.name) {
                 Some(loaded) => {
-                    let rows = UInt32Array::from(loaded.validity.rows_at(instant));
-                    take_record_batch(&loaded.batch, &rows)?
+                    let rows = loaded.validity.rows_at(instant);
+                    if rows.len() == loaded.batch.num_rows() {
+                        loaded.batch.clone()
+                    } else {
+                        take_record_batch(&loaded.batch, &UInt32Array::from(rows))?
+                    }
                 }
                 None => RecordBatch::new_empty(Arc::new(file_schema(table))),
             };

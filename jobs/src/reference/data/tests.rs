@@ -18,11 +18,7 @@ fn day(days: i64) -> TimestampMs {
 }
 
 fn broken(files: &[(&str, &str)]) -> Vec<String> {
-    let files = files
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
-        .collect();
-    let error = ReferenceData::from_files(&files).err().unwrap();
+    let error = fixture::load(files).err().unwrap();
     error.problems().iter().map(Problem::to_string).collect()
 }
 
@@ -48,6 +44,93 @@ fn k08_the_version_in_force_counts_and_without_one_all_is_unknown() {
     let open = reference.customer("C2", day(-1_000));
     assert!(open.is_known && !open.is_sample && *open.territory_id == *UNKNOWN);
     assert!(!reference.customer("C3", day(0)).is_known);
+}
+
+#[test]
+fn that_no_event_finds_its_customer_is_noticed() {
+    let reference = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);
+    assert!(!reference.finds_no_customer(), "nobody has asked");
+    reference.customer("C1.0", day(0));
+    assert!(reference.finds_no_customer());
+    reference.customer("C1", day(0));
+    assert!(!reference.finds_no_customer());
+    let none = ReferenceData::empty();
+    none.customer("C1", day(0));
+    assert!(!none.finds_no_customer(), "there is no customer to find");
+}
+
+#[test]
+fn k48_what_is_no_table_is_not_opened_and_a_table_has_to_be_a_regular_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_folder = |name: &str| folder.path().join(name);
+    fs::write(in_folder("ref_sku.csv"), "sku_id\nS1\n").unwrap();
+    // Opening this one would wait for ever, opening that one would fail.
+    let made = std::process::Command::new("mkfifo")
+        .arg(in_folder("key.pem"))
+        .status();
+    assert!(made.unwrap().success());
+    std::os::unix::fs::symlink("/nowhere", in_folder("contacts.xlsx")).unwrap();
+    let reference = ReferenceData::load(folder.path()).unwrap();
+    assert_eq!(reference.tables().count(), 1);
+    let warned: Vec<_> = reference
+        .warnings()
+        .iter()
+        .map(Problem::to_string)
+        .collect();
+    assert!(
+        matches!(&warned[..], [only] if only.starts_with("key.pem: ")),
+        "{warned:?}"
+    );
+
+    for (name, make) in [("ref_unit.csv", "mkfifo"), ("ref_staff.parquet", "mkdir")] {
+        let made = std::process::Command::new(make)
+            .arg(in_folder(name))
+            .status();
+        assert!(made.unwrap().success());
+        let error = ReferenceData::load(folder.path()).err().unwrap();
+        assert!(
+            error.to_string().contains(name) && error.to_string().contains("no regular file"),
+            "{error}"
+        );
+        if make == "mkfifo" {
+            fs::remove_file(in_folder(name)).unwrap();
+        } else {
+            fs::remove_dir(in_folder(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn k48_only_the_columns_of_the_contract_are_kept() {
+    let with = "sku_id,owner_phone,brand_id\nS1,13800000000,B1\n";
+    let without = "brand_id,sku_id\nB1,S1\n";
+    let [with, without] =
+        [with, without].map(|text| fixture::reference_data(&[("ref_sku.csv", text)]));
+    assert_eq!(with.version(), without.version());
+    let (_, rows) = with.tables().next().unwrap();
+    assert!(rows.column_by_name("owner_phone").is_none());
+}
+
+#[test]
+fn what_cannot_be_read_is_listed_up_to_a_limit_and_counted_beyond() {
+    let rows: String = (0..20_000).map(|row| format!("S{row},perhaps\n")).collect();
+    let file = format!("sku_id,is_key_brand\n{rows}");
+    let found = broken(&[("ref_sku.csv", &file)]);
+    assert_eq!(found.len(), 101);
+    assert_eq!(
+        found[0],
+        "ref_sku.csv:2: column=is_key_brand: `perhaps` is neither true nor false"
+    );
+    assert_eq!(
+        found[100],
+        "ref_sku.csv: and 19900 more values that cannot be read"
+    );
+
+    let endless = "x".repeat(2 << 20);
+    let found = broken(&[("ref_sku.csv", &endless)]);
+    assert!(found[0].contains("a line is longer than"), "{found:?}");
+    let twice = broken(&[("ref_sku.csv", "sku_id,sku_id\nS1,S2\n")]);
+    assert_eq!(twice, ["ref_sku.csv: has the column `sku_id` twice"]);
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Config {
                         out_of_orderness: DurationMs::from_std(time.out_of_orderness),
                         allowed_lateness: DurationMs::from_std(time.allowed_lateness),
                         idle_after: DurationMs::from_std(time.idle_after),
+                        max_jump: DurationMs::from_std(self.time.max_jump),
                     },
                 }
             })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pipeline::decode::Partitioner;
+use pipeline::log::StorageMode;
 use pipeline::sink::WebhookSettings;
 use schemas::event::Topic;
 use serde::Deserialize;
@@ -111,6 +112,8 @@ pub(crate) struct TimeConfig {
     #[serde(deserialize_with = "units::duration")]
     pub(crate) max_future_skew: Duration,
     #[serde(deserialize_with = "units::duration")]
+    pub(crate) max_jump: Duration,
+    #[serde(deserialize_with = "units::duration")]
     pub(crate) alignment: Duration,
     #[serde(deserialize_with = "units::orders")]
     pub(crate) orders: TopicTimeConfig,
@@ -127,6 +130,7 @@ impl Default for TimeConfig {
         Self {
             zone: chrono_tz::Asia::Shanghai,
             max_future_skew: Duration::from_secs(300),
+            max_jump: Duration::from_secs(31 * 86_400),
             alignment: Duration::from_secs(3600),
             orders: TopicTimeConfig::of(Topic::Orders),
             visits: TopicTimeConfig::of(Topic::Visits),
@@ -174,12 +178,15 @@ impl Default for EpochConfig {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StorageConfig {
     pub(crate) url: String,
+    #[serde(deserialize_with = "units::storage_mode")]
+    pub(crate) mode: StorageMode,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
         Self {
             url: "file:///var/lib/vitrine".to_owned(),
+            mode: StorageMode::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pipeline::log::StorageMode;
 use schemas::event::Topic;
 use serde::de::{Deserialize, Deserializer, Error};
 
@@ -33,6 +34,14 @@ pub(super) fn zone<'de, D: Deserializer<'de>>(input: D) -> Result<chrono_tz::Tz,
             "{name:?} is not a time zone like \"Asia/Shanghai\""
         ))
     })
+}
+
+/// Rights of folders in octal digits, `0750`.
+pub(super) fn storage_mode<'de, D: Deserializer<'de>>(input: D) -> Result<StorageMode, D::Error> {
+    let text = String::deserialize(input)?;
+    let mode = u32::from_str_radix(&text, 8)
+        .map_err(|_| format!("{text:?} is not a mode of folders like \"0750\""));
+    mode.and_then(StorageMode::new).map_err(D::Error::custom)
 }
 
 /// A section of one topic: missing keys have the default of that topic.

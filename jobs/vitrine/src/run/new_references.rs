@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jobs::reference::{ReferenceArchive, ReferenceData, ReferenceFiles};
+use jobs::reference::{FolderStamp, ReferenceArchive, ReferenceData};
 use pipeline::time::wall;
 use tokio::sync::mpsc;
 
@@ -48,8 +48,8 @@ pub(super) fn new_references(
                         "the former version of the reference data stays in force"
                     );
                 }
-                (Next::Apply(version), Ok(content)) => {
-                    match archive.add(content.files, &content.data).await {
+                (Next::Apply(version), Ok(data)) => {
+                    match archive.add(&data).await {
                         Ok(()) => {
                             tracing::info!(version, "reference data have changed");
                             watch.in_force.clone_from(&version);
@@ -69,50 +69,45 @@ pub(super) fn new_references(
     receiver
 }
 
-/// The files of the folder at one moment, and what they hold.
-struct FolderContent {
-    files: ReferenceFiles,
-    data: Arc<ReferenceData>,
-}
-
-fn version_of(found: &Result<FolderContent, String>) -> Result<String, String> {
+fn version_of(found: &Result<Arc<ReferenceData>, String>) -> Result<String, String> {
     match found {
-        Ok(content) => Ok(content.data.version().to_owned()),
+        Ok(data) => Ok(data.version().to_owned()),
         Err(reason) => Err(reason.clone()),
     }
 }
 
-/// The folder, and the content that was parsed last: unchanged files are not parsed again.
+/// The folder, and what was read of it last: unchanged files are not opened again.
 struct ReferenceFolder {
     dir: PathBuf,
-    version: String,
-    /// The data of this version, or what is wrong with them.
-    parsed: Result<Arc<ReferenceData>, String>,
+    /// What was there when it was read; unknown before the first read.
+    stamp: Option<FolderStamp>,
+    /// Its tables, or what is wrong with them.
+    read: Result<Arc<ReferenceData>, String>,
 }
 
 impl ReferenceFolder {
-    /// A folder whose last content was `parsed`.
-    fn new(dir: PathBuf, parsed: Arc<ReferenceData>) -> Self {
+    /// A folder from which `read` was read.
+    fn new(dir: PathBuf, read: Arc<ReferenceData>) -> Self {
         Self {
             dir,
-            version: parsed.version().to_owned(),
-            parsed: Ok(parsed),
+            stamp: None,
+            read: Ok(read),
         }
     }
 
     /// What is in the folder now, or why it cannot be used.
-    fn read(&mut self) -> Result<FolderContent, String> {
+    fn read(&mut self) -> Result<Arc<ReferenceData>, String> {
         exists(&self.dir)?;
-        let files = ReferenceData::read_files(&self.dir).map_err(|error| error.to_string())?;
-        let version = ReferenceData::version_of(&files);
-        if self.version != version {
-            self.parsed = ReferenceData::from_files(&files)
-                .map(Arc::new)
-                .map_err(|error| error.to_string());
-            self.version = version;
+        let stamp = || FolderStamp::of(&self.dir).map_err(|error| error.to_string());
+        let before = stamp()?;
+        if self.stamp.as_ref() != Some(&before) {
+            let read = ReferenceData::load(&self.dir);
+            let is_unchanged = stamp()? == before;
+            self.read = read.map(Arc::new).map_err(|error| error.to_string());
+            // What changed while it was read is read again.
+            self.stamp = is_unchanged.then_some(before);
         }
-        let data = self.parsed.clone()?;
-        Ok(FolderContent { files, data })
+        self.read.clone()
     }
 }
 
@@ -187,17 +182,15 @@ mod tests {
         let in_force = Arc::new(ReferenceData::load(dir.path()).unwrap());
         let mut folder = ReferenceFolder::new(dir.path().to_owned(), in_force.clone());
         let unchanged = folder.read().unwrap();
-        assert!(Arc::ptr_eq(&unchanged.data, &in_force));
-
-        fs::write(&file, "sku_id\nS2\n").unwrap();
-        let changed = folder.read().unwrap();
-        assert_ne!(changed.data.version(), in_force.version());
-        assert_eq!(
-            ReferenceData::version_of(&changed.files),
-            changed.data.version()
-        );
+        assert_eq!(unchanged.version(), in_force.version());
         let again = folder.read().unwrap();
-        assert!(Arc::ptr_eq(&again.data, &changed.data));
+        assert!(Arc::ptr_eq(&again, &unchanged));
+
+        fs::write(&file, "sku_id\nS2 \n").unwrap();
+        let changed = folder.read().unwrap();
+        assert_ne!(changed.version(), in_force.version());
+        let again = folder.read().unwrap();
+        assert!(Arc::ptr_eq(&again, &changed));
 
         fs::write(&file, "brand_id\nB1\n").unwrap();
         let reason = folder.read().err().unwrap();

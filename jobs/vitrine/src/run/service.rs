@@ -69,11 +69,19 @@ pub(crate) async fn process(
         references: archive.clone(),
         open_source: inputs.open,
         stop_offsets,
-        new_references: new_references(config, archive, reference),
+        new_references: new_references(config, archive, reference.clone()),
         reference: version,
         owner: format!("pid {}", std::process::id()),
         shards,
         until,
     };
-    Ok(process.run(store, stop, on_epoch).await?)
+    let summary = process.run(store, stop, on_epoch).await?;
+    if reference.finds_no_customer() {
+        tracing::warn!(
+            version = reference.version(),
+            "no customer of any event is in ref_customer, so dimensions are UNKNOWN: compare customer_id in ref.ref_customer \
+             and events.orders"
+        );
+    }
+    Ok(summary)
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use clap::Parser;
 use object_store::memory::InMemory;
 use pipeline::error::{Error, ErrorKind};
-use pipeline::query::Engine;
 use pipeline::query::catalog::{Snapshot, ViewDefinition};
+use pipeline::query::{Engine, SpillFolder};
 use schemas::time::TimestampMs;
 
 use super::print::{epoch_of, print};
@@ -44,7 +44,7 @@ pub(super) async fn session() -> Session {
             ),
         ],
     };
-    let engine = Engine::new(Arc::new(InMemory::new()), 64 << 20).unwrap();
+    let engine = Engine::new(Arc::new(InMemory::new()), 64 << 20, &SpillFolder::none()).unwrap();
     Session::open(&snapshot, &engine).await.unwrap()
 }
 

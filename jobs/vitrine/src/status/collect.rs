@@ -76,7 +76,7 @@ impl StatusReport {
                 partition: input.input.partition,
                 next_offset: input.next_offset,
                 watermark: topic
-                    .zip(input.highest)
+                    .zip(input.time.highest())
                     .map(|(topic, highest)| topic.time.watermark(highest)),
                 at_end: input.at_end,
                 lag: None,

@@ -23,6 +23,7 @@ fn judge_of(topic: Topic, partition: u32, state: JudgeState) -> InputJudge {
             out_of_orderness: ms(60_000),
             allowed_lateness: 2 * DurationMs::DAY,
             idle_after: ms(30_000),
+            max_jump: 31 * DurationMs::DAY,
         },
     };
     let limits = Limits {
@@ -78,7 +79,7 @@ fn sent(payload: Vec<u8>, key: &str, kind: TimestampKind, timestamp: TimestampMs
 
 fn said(judge: &mut InputJudge, record: &Record) -> &'static str {
     match judge.judge(record) {
-        Verdict::Accepted(_) => "accepted",
+        Verdict::Accepted(..) => "accepted",
         Verdict::Duplicate => "duplicate",
         Verdict::TooLate(_) => "too_late",
         Verdict::Dead(rejection) => rejection.reason.as_str(),
@@ -261,7 +262,7 @@ fn k06_late_is_strictly_below_the_limit_that_accepted_records_move() {
     assert_eq!(said_of(&mut judge, "e", NINE), "accepted");
     // Nor does an earlier record take it back.
     assert_eq!(said_of(&mut judge, "f", NINE - 1), "too_late");
-    assert_eq!(judge.highest(), Some(at(NINE + SPAN)));
+    assert_eq!(judge.time().highest(), Some(at(NINE + SPAN)));
     // Another partition knows nothing of all that.
     assert_eq!(said_of(&mut orders(), "c", NINE - 1), "accepted");
 }
@@ -299,4 +300,69 @@ fn k06_a_judge_taken_back_from_a_base_says_the_same() {
         assert_eq!(said_of(&mut after, event_id, at), expected);
     }
     assert_eq!(after.counters(), before.counters());
+}
+
+/// An order of another customer, in C1's partition.
+fn order_of(customer: &str, event_id: &str, occurred_at: i64) -> Record {
+    line(order(
+        event_id,
+        occurred_at,
+        json!({"customer_id": customer}),
+    ))
+}
+
+#[test]
+fn k41_f18_one_key_in_2099_makes_nobody_late() {
+    let year_2099 = 4_070_908_800_000;
+    let (mut judge, other) = (orders(), other_key(true));
+    assert_eq!(said_of(&mut judge, "a", NINE), "accepted");
+    assert_eq!(said_of(&mut judge, "future", year_2099), "accepted");
+    assert_eq!(said_of(&mut judge, "future", year_2099), "duplicate");
+    assert_eq!(judge.time().highest(), Some(at(NINE)));
+    assert_eq!(said_of(&mut judge, "b", NINE + DAY), "accepted");
+    // Neither what is dead nor a duplicate is a witness.
+    let dead = order("dead", year_2099, json!({"customer_id": other_key(false)}));
+    assert_eq!(said(&mut judge, &line(dead)), "misplaced_key");
+    let again = order_of(&other, "future", year_2099);
+    assert_eq!(said(&mut judge, &again), "duplicate");
+    assert_eq!(judge.time().highest(), Some(at(NINE + DAY)));
+    // A second key is one.
+    let witness = order_of(&other, "witness", year_2099 + DAY);
+    assert_eq!(said(&mut judge, &witness), "accepted");
+    assert_eq!(judge.time().highest(), Some(at(year_2099)));
+    assert_eq!(said_of(&mut judge, "c", NINE + DAY), "too_late");
+}
+
+#[test]
+fn k41_a_first_record_of_2099_is_replaced_before_the_verdict_on_the_second_key() {
+    let (mut judge, other) = (orders(), other_key(true));
+    assert_eq!(said_of(&mut judge, "future", 4_070_908_800_000), "accepted");
+    assert_eq!(said_of(&mut judge, "late", NINE), "too_late");
+    assert_eq!(said(&mut judge, &order_of(&other, "a", NINE)), "accepted");
+    assert_eq!(judge.time().limit(), Some(at(NINE - SPAN)));
+    assert_eq!(said_of(&mut judge, "b", NINE), "accepted");
+}
+
+#[test]
+fn k41_a_judge_goes_on_where_it_was_saved() {
+    let other = other_key(true);
+    let records = [
+        line(order("1", NINE, json!({}))),
+        line(order("2", NINE + 100 * DAY, json!({}))),
+        order_of(&other, "3", NINE + DAY),
+        order_of(&other, "4", NINE + 90 * DAY),
+        line(order("5", NINE + 3 * DAY, json!({}))),
+    ];
+    let partition = partition_of(b"C1", PARTITIONS);
+    for cut in 0..records.len() {
+        let mut judge = orders();
+        let mut heard: Vec<_> = records[..cut]
+            .iter()
+            .map(|record| said(&mut judge, record))
+            .collect();
+        let mut judge = judge_of(Topic::Orders, partition, judge.save());
+        heard.extend(records[cut..].iter().map(|record| said(&mut judge, record)));
+        let expected = ["accepted", "accepted", "accepted", "accepted", "too_late"];
+        assert_eq!(heard, expected, "saved after {cut}");
+    }
 }

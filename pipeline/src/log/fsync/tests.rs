@@ -1,11 +1,15 @@
 use object_store::ObjectStoreExt;
 
 use super::*;
-use crate::log::open_store;
+use crate::log::{Access, open_store};
 
 fn opened() -> (tempfile::TempDir, FsyncStore) {
     let folder = tempfile::tempdir().unwrap();
-    let store = FsyncStore::open(&folder.path().join("made/on/the/way")).unwrap();
+    let store = FsyncStore::open(
+        &folder.path().join("made/on/the/way"),
+        StorageMode::default(),
+    )
+    .unwrap();
     (folder, store)
 }
 
@@ -186,8 +190,75 @@ fn a_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, b"").unwrap();
-    let error = open_store(&format!("file://{}/below", file.display()))
-        .expect_err("a file is in the way")
-        .to_string();
+    let error = open_store(
+        &format!("file://{}/below", file.display()),
+        Access::default(),
+    )
+    .expect_err("a file is in the way")
+    .to_string();
     assert!(error.contains("file/below"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn k48_permissions_are_those_of_the_place_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("storage");
+    let store = FsyncStore::open(&root, StorageMode::new(0o770).unwrap()).unwrap();
+    for path in [
+        "tables/metrics/m/1.parquet",
+        "log/shard-0/record/1",
+        "latest/x",
+    ] {
+        store.put(&Path::from(path), "x".into()).await.unwrap();
+    }
+    let from = Path::from("tables/metrics/m/1.parquet");
+    store
+        .copy(&from, &Path::from("tables/metrics/m/2.parquet"))
+        .await
+        .unwrap();
+    let mode = |path: &str| {
+        let metadata = std::fs::metadata(root.join(path)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    let table = [
+        ("", 0o700),
+        ("log", 0o700),
+        ("log/shard-0/record", 0o700),
+        ("log/shard-0/record/1", 0o600),
+        ("tables", 0o770),
+        ("tables/metrics/m", 0o770),
+        ("tables/metrics/m/1.parquet", 0o660),
+        ("tables/metrics/m/2.parquet", 0o660),
+        ("latest", 0o770),
+        ("latest/x", 0o660),
+    ];
+    for (path, expected) in table {
+        assert_eq!(mode(path), expected, "{path} has {:o}", mode(path));
+    }
+    // A root that exists keeps what its owner gave it.
+    std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o755)).unwrap();
+    FsyncStore::open(&root, StorageMode::default()).unwrap();
+    assert_eq!(mode(""), 0o755);
+}
+
+#[test]
+fn a_reader_makes_no_storage() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("nowhere");
+    let error = open_store(&format!("file://{}", root.display()), Access::Read).unwrap_err();
+    assert!(
+        error.to_string().contains("there is no storage at"),
+        "{error}"
+    );
+    assert!(!root.exists());
+}
+
+#[test]
+fn a_mode_leaves_the_owner_all_rights() {
+    assert!(StorageMode::new(0o700).is_ok() && StorageMode::new(0o777).is_ok());
+    for mode in [0, 0o640, 0o077, 0o1777] {
+        assert!(StorageMode::new(mode).is_err(), "{mode:o}");
+    }
 }

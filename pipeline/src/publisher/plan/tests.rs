@@ -61,6 +61,7 @@ fn topics() -> Vec<TopicSettings> {
             out_of_orderness: DurationMs::MINUTE,
             allowed_lateness: DurationMs::from_days(days),
             idle_after: DurationMs::MINUTE,
+            max_jump: DurationMs::from_days(31),
         },
     });
     topics.into()

@@ -125,6 +125,7 @@ fn judges(
                     out_of_orderness: DurationMs::ZERO,
                     allowed_lateness: DurationMs::from_days(allowed_days),
                     idle_after: DurationMs::ZERO,
+                    max_jump: DurationMs::from_days(31),
                 },
             };
             let state = states.remove(&(topic, partition)).unwrap_or_default();
@@ -173,7 +174,7 @@ impl TestShard {
         let (topic, partition) = (event.topic(), event.partition());
         let judge = self.judges.get_mut(&(topic, partition)).unwrap();
         match judge.judge(&record) {
-            Verdict::Accepted(decoded) => {
+            Verdict::Accepted(decoded, _) => {
                 let place = Place {
                     partition: partition.cast_signed(),
                     offset: 0,

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
-
 use arrow::array::{
     BinaryArray, Date64Array, Decimal128Array, DictionaryArray, FixedSizeListBuilder, Float64Array,
     Int8Array, Int32Builder, Int64Array, LargeListBuilder, LargeStringArray, LargeStringBuilder,
@@ -14,9 +12,9 @@ use arrow::datatypes::Int32Type;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 
-use super::super::ReferenceData;
 use super::*;
 use crate::error::Problem;
+use crate::reference::fixture;
 
 /// A column of a Parquet file as it is read, or what is wrong with the file.
 fn read(column: &str, array: ArrayRef) -> Result<ArrayRef, Vec<String>> {
@@ -36,8 +34,7 @@ fn read(column: &str, array: ArrayRef) -> Result<ArrayRef, Vec<String>> {
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
-    let files = BTreeMap::from([(file.to_owned(), bytes)]);
-    match ReferenceData::from_files(&files) {
+    match fixture::load(&[(file, bytes)]) {
         Ok(reference) => {
             let (_, rows) = reference.tables().next().unwrap();
             Ok(rows[column].clone())

@@ -24,7 +24,7 @@ use crate::round::Metric;
 use crate::shard::{DeadLetter, InputSeal, PartialAggregate, Seal, from_ipc, to_ipc};
 use crate::table::{StagedFile, TableChanges};
 use crate::time::fixture::{at, ms};
-use crate::time::{TopicTime, WindowKind, Zone, wall};
+use crate::time::{PartitionTime, TopicTime, WindowKind, Zone, wall};
 
 pub(super) const ZONE: Zone = Zone(chrono_tz::UTC);
 pub(super) const SHARDS: u32 = 2;
@@ -103,6 +103,7 @@ pub(super) fn parts() -> MachineParts {
                     out_of_orderness: DurationMs::MINUTE,
                     allowed_lateness: DurationMs::DAY,
                     idle_after: DurationMs::MINUTE,
+                    max_jump: DurationMs::from_days(31),
                 },
             }],
             rules: Vec::new(),
@@ -147,7 +148,7 @@ pub(super) fn quiet(shard: u32, read: u64, clock: TimestampMs) -> Seal {
         inputs: vec![InputSeal {
             input: TopicPartition::new("orders.v1", shard.cast_signed()),
             next_offset: read.cast_signed(),
-            highest: Some(clock),
+            time: PartitionTime::default(),
             at_end: true,
             counters: Counters {
                 read,
