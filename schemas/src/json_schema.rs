@@ -68,7 +68,12 @@ fn property(field: &Field, field_use: Option<&FieldUse>) -> Value {
     let mut schema = kind(field.kind, field_use);
     if let Some(object) = schema.as_object_mut() {
         let note = match field.kind {
-            FieldKind::Presence => "; only its presence is stored",
+            FieldKind::Id => "; at most 256 bytes",
+            FieldKind::StaffId => "; at most 256 bytes; stored in a restricted column",
+            FieldKind::Code | FieldKind::RegionCode => {
+                "; stored if it is a code, else only that it was given"
+            }
+            FieldKind::Codes => "; an item that is no code is stored as UNKNOWN",
             FieldKind::FreeText => "; only its length is stored",
             FieldKind::Enum(_) => "; another text is stored as UNKNOWN",
             FieldKind::Instant(InstantRule::Observed) => {
@@ -86,24 +91,19 @@ fn property(field: &Field, field_use: Option<&FieldUse>) -> Value {
 }
 
 fn kind(kind: FieldKind, field_use: Option<&FieldUse>) -> Value {
-    let up_to = |most: i64| json!({ "type": "integer", "minimum": 0, "maximum": most });
+    if let Some((least, greatest)) = kind.range() {
+        return json!({ "type": "integer", "minimum": least, "maximum": greatest });
+    }
     match kind {
-        FieldKind::Id | FieldKind::Presence => json!({ "type": "string", "minLength": 1 }),
+        FieldKind::Id | FieldKind::StaffId => id(),
         FieldKind::EventId => json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
         FieldKind::SchemaVersion => json!({ "const": 1 }),
-        FieldKind::Code | FieldKind::Label | FieldKind::FreeText => json!({ "type": "string" }),
+        FieldKind::Code | FieldKind::RegionCode | FieldKind::TypeName | FieldKind::FreeText => {
+            json!({ "type": "string" })
+        }
         // The list names the values that have a meaning; others are accepted too.
         FieldKind::Enum(names) => json!({ "anyOf": [{ "enum": names }, { "type": "string" }] }),
-        FieldKind::Qty | FieldKind::Fen | FieldKind::DurationMs => up_to(i64::MAX),
-        FieldKind::U8 => up_to(u8::MAX.into()),
-        FieldKind::U16 => up_to(u16::MAX.into()),
-        FieldKind::U32 => up_to(u32::MAX.into()),
-        FieldKind::Bp => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
-        FieldKind::Score => json!({ "type": "integer", "minimum": 1, "maximum": 5 }),
         FieldKind::Bool => json!({ "type": "boolean" }),
-        FieldKind::Instant(_) => {
-            json!({ "type": "integer", "minimum": 946_684_800_000_i64, "exclusiveMaximum": 253_402_300_800_000_i64 })
-        }
         FieldKind::Date => {
             json!({ "type": "string", "format": "date", "pattern": "^\\d{4}-\\d{2}-\\d{2}$" })
         }
@@ -111,11 +111,27 @@ fn kind(kind: FieldKind, field_use: Option<&FieldUse>) -> Value {
         FieldKind::IsoWeek => {
             json!({ "type": "string", "pattern": "^\\d{4}-W(0[1-9]|[1-4]\\d|5[0-3])$" })
         }
-        FieldKind::Texts => {
-            json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
-        }
+        FieldKind::Ids => json!({ "type": "array", "items": id() }),
+        FieldKind::Codes => json!({ "type": "array", "items": { "type": "string" } }),
         FieldKind::List(items) => list(items, field_use),
+        // Their range has been given above.
+        FieldKind::Qty
+        | FieldKind::Price
+        | FieldKind::Amount
+        | FieldKind::DurationMs
+        | FieldKind::U8
+        | FieldKind::U16
+        | FieldKind::U32
+        | FieldKind::Bp
+        | FieldKind::Score
+        | FieldKind::Instant(_) => json!({ "type": "integer" }),
     }
+}
+
+/// K42; the length in characters is a bound on that in bytes, which JSON Schema cannot count.
+fn id() -> Value {
+    let pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$";
+    json!({ "type": "string", "minLength": 1, "maxLength": 256, "pattern": pattern })
 }
 
 fn list(items: &[Field], field_use: Option<&FieldUse>) -> Value {

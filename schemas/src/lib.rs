@@ -5,6 +5,7 @@
 //!            │ one table of fields and one of event types per topic
 //!            └──────────────▶ json_schema: the same tables, published as JSON Schema in `json/`
 //!
+//!  id        ids in a text that joins several
 //!  time      instants and lengths of time in milliseconds
 //!  money     amounts in whole fen
 //!  table     Arrow schema, key, partition and sort order of every public table
@@ -24,6 +25,7 @@
 pub mod calendar;
 pub mod error;
 pub mod event;
+pub mod id;
 #[cfg(test)]
 mod json_schema;
 pub mod money;

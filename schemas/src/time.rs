@@ -1,6 +1,6 @@
 //! Instants and lengths of time in milliseconds, and the only conversions between them and other units.
 //!
-//! All arithmetic saturates. Events may lie anywhere up to the end of the year 9999 (K4), bounds and lateness come from
+//! All arithmetic saturates. Events may lie anywhere up to the end of the year 9998 (K25), bounds and lateness come from
 //! configuration: an instant that leaves 64 bits stays at [`TimestampMs::MIN`] or [`TimestampMs::MAX`], where it still compares
 //! correctly, and never panics or wraps around.
 
@@ -266,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// The last millisecond that an event may carry (K4).
+    /// Beyond every instant that an event may carry (K25).
     const END_OF_9999: TimestampMs = TimestampMs::from_ms(253_402_300_799_999);
 
     #[test]
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(-shortest, longest);
         assert_eq!(DurationMs::from_days(i64::MAX), longest);
         assert_eq!(DurationMs::from_secs(i64::MIN), shortest);
-        // An event at the end of the year 9999 and any bound that a configuration may hold.
+        // An event's instant and any bound that a configuration may hold.
         assert!(END_OF_9999 + longest > END_OF_9999);
         assert!(END_OF_9999 - longest < TimestampMs::default());
     }

@@ -4,6 +4,7 @@
 event id by its bytes (K8).
 """
 
+import re
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -95,7 +96,7 @@ def tables(accepted: list[Accepted]) -> dict[str, pa.Table]:
         topic, event = record.topic, record.event
         payload = listed_fields(topic, event)
         head = {"stamp": stamp, "event_type": event.event_type, "occurred_at": event.occurred_at}
-        events[topic].append(head | {name: payload.get(name) for name in COLUMNS[topic]})
+        events[topic].append(head | {name: shown(name, payload.get(name)) for name in COLUMNS[topic]})
         for (list_topic, name), columns in LISTS.items():
             if list_topic != topic:
                 continue
@@ -108,6 +109,19 @@ def tables(accepted: list[Accepted]) -> dict[str, pa.Table]:
     for (topic, name), rows in items.items():
         found[f"{topic.removesuffix('s')}_{name}"] = _table(rows, head | LISTS[topic, name])
     return found
+
+
+CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
+# A region is a code or an administrative division: six digits.
+REGION = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}|[0-9]{6}")
+
+
+def shown(name: str, value):
+    """What tables show of a text: `UNKNOWN` for one that is no code where only codes are kept (K29)."""
+    form = {"survey_tool": CODE, "region_code": REGION}.get(name)
+    if form is not None and value is not None and form.fullmatch(value) is None:
+        return "UNKNOWN"
+    return value
 
 
 def listed_fields(topic: str, event: Event) -> dict:

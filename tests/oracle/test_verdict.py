@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 import compute
+import history
 import json_text
 import oracle
 import read
@@ -155,8 +156,8 @@ class Fields(unittest.TestCase):
     def test_k4_bad_values(self):
         cases = {
             "event_type": [5], "schema_version": ["1", 1.0, True], "event_id": ["", "x" * 65, "é" * 33, 7],
-            "occurred_at": [1.5, "1", 946_684_799_999, 253_402_300_800_000, True, 10**30], "customer_id": ["", 1],
-            "corrects": [""], "unit_id": [3], "order_kind": [1, {}], "order_cycle_date": ["2026-02-30", "2026-1-5", 5],
+            "occurred_at": [1.5, "1", 946_684_799_999, 253_370_764_800_000, True, 10**30], "customer_id": ["", 1],
+            "corrects": ["", "x" * 65], "unit_id": [3], "trace_id": ["x" * 257, "é" * 129, "a\tb", "\x7f", "\x85"], "order_kind": [1, {}], "order_cycle_date": ["2026-02-30", "2026-1-5", 5, "0000-01-01", "9999-01-01"],
             "lines": ["x", {}, [1], [[]]],
         }  # fmt: skip
         for name, values in cases.items():
@@ -164,14 +165,16 @@ class Fields(unittest.TestCase):
                 self.assertEqual(reason(placed(**{name: value})).split("[")[0], f"bad_value {name}", value)
         for name, value in {
             "requested_qty": -1, "line_no": 65_536, "wholesale_price_fen": 9500.0, "allocated_qty": "3",
-            "is_key_brand_recommended": 1, "delivered_qty": 1 << 63,
+            "is_key_brand_recommended": 1, "delivered_qty": 1 << 63, "returned_qty": 10**8 + 1,
         }.items():  # fmt: skip
             self.assertEqual(reason(placed(lines=line(**{name: value}))), f"bad_value lines[0].{name}")
 
     def test_values_that_are_no_fault(self):
         for good in (
             {"event_id": "é" * 32}, {"order_kind": "NEW_KIND"}, {"source": None}, {"visit_id": 5}, {"amount_fen": "x"},
-            {"lines": line(requested_qty=0, wholesale_price_fen=0, color=[])},
+            {"lines": line(requested_qty=0, wholesale_price_fen=0, color=[])}, {"occurred_at": 253_370_764_799_999, "recorded_at": 253_370_764_799_999},
+            {"lines": line(requested_qty=10**8, wholesale_price_fen=10**9)}, {"trace_id": "é" * 128}, {"corrects": "a\tb"},
+            {"order_cycle_date": "9998-12-31"}, {"color": float("inf")},
         ):  # fmt: skip
             self.assertIsNone(reason(placed(**good)), good)
 
@@ -199,6 +202,36 @@ class Fields(unittest.TestCase):
             answered = placed(event_type="survey.answered", survey_id="V",
                               answers=[{"question_id": "Q1", "score": score}])  # fmt: skip
             self.assertEqual(reason(answered, "complaints") is None, good, score)
+
+    def test_k25_amounts(self):
+        for amount, good in ((0, True), (10**15, True), (10**15 + 1, False), (-1, False), (1e3, False)):
+            due = placed(event_type="order.payment_due", amount_fen=amount, due_date="2026-01-05")
+            self.assertEqual(reason(due) is None, good, amount)
+
+    def test_k42_items_of_lists(self):
+        def submitted(*ids):
+            payload = placed(event_type="visit.plan_submitted", staff_id="W", plan_id="P", plan_month="2026-01",
+                             plan_kind="VISIT", planned_count=1, customer_ids=list(ids))  # fmt: skip
+            return reason(payload, "visits")
+
+        self.assertIsNone(submitted())
+        self.assertIsNone(submitted("C|1", "x" * 256))
+        for bad in ("", "x" * 257, "a\nb", None, 5):
+            self.assertEqual(submitted("C1", bad), "bad_value customer_ids")
+
+    def test_k45_integers_as_they_are_written(self):
+        for text, good in (("-0", True), ("3", True), ("3.0", False), ("3e0", False), ("1e999", False), ("9" * 400, False)):
+            written = json.dumps(placed()).replace('"requested_qty": 3', f'"requested_qty": {text}')
+            self.assertEqual(reason(json_text.parse(written)) is None, good, text)
+
+    def test_k29_what_is_shown_of_a_text(self):
+        for name, value, expected in (
+            ("survey_tool", None, None),
+            ("survey_tool", "a:b", "a:b"), ("survey_tool", "两 字", "UNKNOWN"), ("survey_tool", "13800138000", "UNKNOWN"),
+            ("region_code", "530100", "530100"), ("region_code", "5301001", "UNKNOWN"), ("region_code", "ALL", "ALL"),
+            ("case_id", "两 字", "两 字"),
+        ):  # fmt: skip
+            self.assertEqual(history.shown(name, value), expected)
 
     def test_k5_the_skew_is_inside(self):
         self.assertIsNone(reason(placed(occurred_at=NOW + 5 * MINUTE)))

@@ -1,6 +1,7 @@
 """The verdict on each record (K3-K6): a function of the record and of earlier records of its own topic-partition."""
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,9 +14,10 @@ from settings import Settings, duration_ms
 ACCEPTED, DUPLICATE, TOO_LATE = "accepted", "duplicate", "too_late"
 
 YEAR_2000_MS = 946_684_800_000
-YEAR_10000_MS = 253_402_300_800_000
+YEAR_9999_MS = 253_370_764_800_000
+LAST_YEAR = 9998
 OBSERVED_WITHIN_MS = duration_ms("31d")
-INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
+INT64_MIN = -(1 << 63)
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -232,15 +234,16 @@ def _bad_among(container: dict, fields: tuple[Field, ...], span: tuple[int, int]
 
 
 INTEGER_RANGES = {
-    "qty": (0, INT64_MAX),
-    "fen": (0, INT64_MAX),
+    "qty": (0, 10**8),
+    "price": (0, 10**9),
+    "amount": (0, 10**15),
     "u8": (0, 0xFF),
     "u16": (0, 0xFFFF),
     "u32": (0, 0xFFFF_FFFF),
-    "bp": (INT64_MIN, INT64_MAX),
+    "bp": (-(1 << 31), (1 << 31) - 1),
     "score": (1, 5),
     "version": (1, 1),
-    "instant": (YEAR_2000_MS, YEAR_10000_MS - 1),
+    "instant": (YEAR_2000_MS, YEAR_9999_MS - 1),
 }
 
 
@@ -251,38 +254,40 @@ def _is_good(value, kind: str, span: tuple[int, int] | None) -> bool:
         return type(value) is int and lowest <= value <= highest
     if kind == "observed":
         return _is_good(value, "instant", None) and span[0] <= value <= span[1]
-    if kind == "period":
-        return _is_good(value, "instant", None) or _is_date(value)
     if kind == "bool":
         return type(value) is bool
-    if kind == "texts":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if kind == "any":
-        return True
+    if kind in ("ids", "codes"):
+        return isinstance(value, list) and all(_is_good(item, kind.removesuffix("s"), None) for item in value)
     if not isinstance(value, str):
         return False
     if kind == "event_id":
         return 1 <= len(value.encode("utf-8")) <= 64
     if kind == "id":
-        return value != ""
+        return _is_id(value)
     if kind == "date":
         return _is_date(value)
     if kind == "month":
-        return MONTH.fullmatch(value) is not None
+        return MONTH.fullmatch(value) is not None and 1 <= int(value[:4]) <= LAST_YEAR
     if kind == "week":
         return _is_week(value)
-    assert kind in ("text", "enum"), kind
+    assert kind in ("text", "enum", "code", "region"), kind
     return True
 
 
-def _is_date(value) -> bool:
-    if not isinstance(value, str) or DATE.fullmatch(value) is None:
+def _is_id(value: str) -> bool:
+    """K42; the category Cc holds the control characters."""
+    if not 1 <= len(value.encode("utf-8")) <= 256:
+        return False
+    return all(unicodedata.category(character) != "Cc" for character in value)
+
+
+def _is_date(value: str) -> bool:
+    if DATE.fullmatch(value) is None:
         return False
     try:
-        date.fromisoformat(value)
+        return date.fromisoformat(value).year <= LAST_YEAR
     except ValueError:
         return False
-    return True
 
 
 def _is_week(value: str) -> bool:
@@ -293,4 +298,4 @@ def _is_week(value: str) -> bool:
         date.fromisocalendar(int(match[1]), int(match[2]), 1)
     except ValueError:
         return False
-    return True
+    return int(match[1]) <= LAST_YEAR

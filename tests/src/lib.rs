@@ -22,6 +22,7 @@
 //! | `it/live.rs` | a running service: deadlines by live time, a silent topic, how far `--until-caught-up` and `--drain-to` go |
 //! | `it/reference.rs`, `it/owners.rs` | reference data that change meanwhile; signals, and two owners of one storage |
 //! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
+//! | `it/hostile/` | records that somebody wrote to do harm: their verdicts are the oracle's, their values break no table |
 //! | `it/former_storage.rs` | a storage of a former version is refused and left as it is, its events can be replayed |
 //! | `it/commands.rs`, `it/demo.rs` | simulate, publish, run, audit, status and check together; `vitrine demo` |
 //! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |

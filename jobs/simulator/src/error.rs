@@ -14,7 +14,7 @@ pub enum Error {
     Plan { setting: &'static str, value: u32 },
     /// Start date and number of days leave the calendar.
     #[error(
-        "the plan leaves the years 2000 to 9998; choose another start or fewer days: start={start} days={days}"
+        "the plan leaves the years 2000 to 9997; choose another start or fewer days: start={start} days={days}"
     )]
     Calendar { start: NaiveDate, days: u32 },
     /// A file or folder cannot be written.

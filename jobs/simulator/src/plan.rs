@@ -12,8 +12,9 @@ use serde::Serialize;
 use super::error::Error;
 use super::truth::{Anomaly, DirtyRecord, SoldInterval};
 
-/// The years in which a plan has to stay: events before 2000 or after 9999 would not be valid (K4).
-const YEARS: RangeInclusive<i32> = 2000..=9998;
+/// The years in which a plan has to stay: events before 2000 or after 9998 would not be valid (K4, K25), and what they promise may
+/// lie in the year after theirs.
+const YEARS: RangeInclusive<i32> = 2000..=9997;
 
 /// What to simulate. The same plan gives the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Plan {
     /// The last local day.
     ///
     /// # Errors
-    /// A plan without days, customers or partitions, or one that leaves the years 2000 to 9998.
+    /// A plan without days, customers or partitions, or one that leaves the years 2000 to 9997.
     pub fn last_day(&self) -> Result<NaiveDate, Error> {
         self.validate()?;
         let after_start = Duration::days(i64::from(self.days) - 1);

@@ -20,6 +20,7 @@ use pipeline::alert::{
 use pipeline::columns::Columns;
 use pipeline::error::Result;
 use pipeline::publisher::RuleCard;
+use schemas::id::joined;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
@@ -238,7 +239,7 @@ impl MarginRule {
             rule_version: self.settings.version,
             state,
             severity: about.severity,
-            dedupe_key: format!("{}|{}", self.settings.rule_id, row.customer_id).into(),
+            dedupe_key: joined([&*self.settings.rule_id, &row.customer_id]).into(),
             subjects: vec![row.customer_id.clone(), row.territory_id.clone()],
             value,
             limit,

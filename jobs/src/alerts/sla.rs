@@ -24,6 +24,7 @@ use pipeline::columns::Columns;
 use pipeline::error::Result;
 use pipeline::history::WEIGHT;
 use pipeline::publisher::RuleCard;
+use schemas::id::joined;
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
@@ -302,7 +303,7 @@ impl StepRule {
             rule_version: self.settings.version,
             state,
             severity: step.severity,
-            dedupe_key: format!("{rule_id}|{step_id}|{customer_id}|{case_id}").into(),
+            dedupe_key: joined([&**rule_id, step_id, customer_id, case_id]).into(),
             subjects: vec![
                 customer_id.clone(),
                 case_id.clone(),

@@ -250,3 +250,44 @@ fn k08_of_versions_of_one_instant_the_later_recorded_counts_and_then_the_later_i
         }
     }
 }
+
+#[test]
+fn k28_ids_of_staff_stand_in_restricted_columns_of_events_and_facts() {
+    const STAFF: [&str; 9] = [
+        "actor_id",
+        "visitor_id",
+        "staff_id",
+        "resolver_id",
+        "named_staff_id",
+        "complained_staff_id",
+        "client_manager_id",
+        "market_manager_id",
+        "manager_id",
+    ];
+    let mut met = BTreeMap::new();
+    for table in stored_tables(Zone(chrono_tz::Asia::Shanghai)).unwrap() {
+        if !["events", "facts"].contains(&&*table.schema_name) {
+            continue;
+        }
+        let fields = table.schema.flattened_fields();
+        for field in fields
+            .iter()
+            .filter(|field| STAFF.contains(&field.name().as_str()))
+        {
+            let metadata = field.metadata();
+            let place = format!("{}.{}", table.schema_name, field.name());
+            assert_eq!(
+                metadata.get("class").map(String::as_str),
+                Some("S"),
+                "{place}"
+            );
+            assert!(
+                metadata["comment"].contains("Restricted, class S"),
+                "{place}"
+            );
+            *met.entry(field.name().clone()).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(met["actor_id"], 4, "one a topic");
+    assert!(met.contains_key("named_staff_id"), "inside a list");
+}

@@ -12,6 +12,8 @@ use schemas::money::Fen;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
+use super::UNKNOWN;
+
 /// Which price a list price sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum PriceType {
@@ -62,7 +64,7 @@ impl ListPrices {
     /// Adds the list prices of a batch of accepted price events except rows marked in `skip`, removes the events `removed`, and returns
     /// the SKUs whose prices changed.
     ///
-    /// A missing `region_code` is [`ALL_REGIONS`]; a price of an unknown type is ignored.
+    /// A missing `region_code` is [`ALL_REGIONS`]; a price of an unknown type, or for a region that nobody can name (K29), is ignored.
     pub(super) fn apply(
         &mut self,
         batch: &RecordBatch,
@@ -96,6 +98,9 @@ impl ListPrices {
             let Some(price_type) = price_type.get(row).and_then(PriceType::parse) else {
                 continue;
             };
+            if region_code.is(row, UNKNOWN) {
+                continue;
+            }
             let region_code = region_code.shared(row);
             let announcement = Announcement {
                 region_code: region_code.unwrap_or_else(|| ALL_REGIONS.into()),

@@ -1,20 +1,15 @@
 //! Accepted events as columns: one wide table per topic.
 
-use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
-use super::column::{Column, arrow_field, commented, instant};
+use super::column::{Column, append_slots, arrow_fields, commented, instant, restricted};
 use super::field::FieldKind;
-use super::layout::{ObjectLayout, fields};
-use super::slot::{Slot, Slots};
+use super::layout::{TopicLayout, fields};
 use super::{Event, Topic, envelope};
 use crate::time::TimestampMs;
-
-/// Characters kept of an unknown enum value: a longer text is not a name and may be free text.
-const RAW_ENUM_CHARS: usize = 64;
 
 /// Columns before the envelope: partition, offset, broker_at.
 const PLACE_COLUMNS: usize = 3;
@@ -28,7 +23,7 @@ pub struct Place {
     pub timestamp: Option<TimestampMs>,
 }
 
-/// The columns of `events.<topic>`: the record's place, the envelope, the topic's fields, `raw_enum`, `scope`.
+/// The columns of `events.<topic>`: the record's place, the envelope, the topic's fields, `scope`.
 ///
 /// Every column carries its comment under the metadata key `comment`.
 pub fn arrow_schema(topic: Topic) -> SchemaRef {
@@ -58,29 +53,32 @@ fn build_schema(topic: Topic) -> SchemaRef {
             "Kafka timestamp of the record; NULL from files (消息时间)",
         ),
     ];
-    let own = fields(topic).map(|field| {
+    let own = fields(topic).flat_map(|field| {
         let is_filled = envelope::REQUIRED.contains(&field.name) || always.contains(&field.name);
-        arrow_field(field, !is_filled)
+        arrow_fields(field, !is_filled)
     });
-    let derived = [
-        commented(
-            "raw_enum",
-            DataType::Utf8,
-            true,
-            "Unknown enum values as they came, field=text, separated by ; (未知枚举原文)",
-        ),
-        commented(
-            "scope",
-            DataType::Utf8,
-            true,
-            "Within what a correction finds its event: customer, else SKU, staff or unit (更正范围)",
-        ),
-    ];
+    let scope = commented(
+        "scope",
+        DataType::Utf8,
+        true,
+        "Within what a correction finds its event: customer, else SKU, staff or unit (更正范围)",
+    );
+    let layout = TopicLayout::of(topic);
+    let kind = |position: &u8| layout.object.fields[usize::from(*position)].field.kind;
+    let may_be_staff = layout
+        .scope
+        .iter()
+        .any(|field| kind(field) == FieldKind::StaffId);
+    let scope = if may_be_staff {
+        restricted(scope)
+    } else {
+        scope
+    };
     Arc::new(Schema::new(
         place
             .into_iter()
             .chain(own)
-            .chain(derived)
+            .chain([scope])
             .collect::<Vec<_>>(),
     ))
 }
@@ -90,7 +88,6 @@ pub struct EventBatchBuilder {
     schema: SchemaRef,
     columns: Vec<Column>,
     rows: usize,
-    raw_enum: String,
 }
 
 impl EventBatchBuilder {
@@ -104,33 +101,23 @@ impl EventBatchBuilder {
                 .collect(),
             schema,
             rows: 0,
-            raw_enum: String::new(),
         }
     }
 
     /// Adds one event of the builder's topic as the next row.
     pub fn append(&mut self, event: &Event<'_>, place: &Place) {
-        let layout = event.layout;
         let row = self.rows;
         self.columns[0].append_int(row, i64::from(place.partition));
         self.columns[1].append_int(row, place.offset);
         if let Some(timestamp) = place.timestamp {
             self.columns[2].append_int(row, timestamp.as_ms());
         }
-        for (field, slot) in event.slots.iter() {
-            let field = usize::from(field);
-            let items = layout.object.fields[field].items.as_ref();
-            self.columns[PLACE_COLUMNS + field].append(row, slot, items);
-        }
-
-        self.raw_enum.clear();
-        write_unknown_names(&mut self.raw_enum, "", &layout.object, &event.slots);
-        let scope_column = self.columns.len() - 1;
-        if !self.raw_enum.is_empty() {
-            self.columns[scope_column - 1].append_text(row, &self.raw_enum);
-        }
-        if let Some(scope) = event.scope() {
-            self.columns[scope_column].append_text(row, scope);
+        let own = &mut self.columns[PLACE_COLUMNS..];
+        append_slots(own, row, &event.layout.object, &event.slots);
+        if let Some(scope) = event.scope()
+            && let Some(column) = self.columns.last_mut()
+        {
+            column.append_text(row, scope);
         }
         self.rows += 1;
     }
@@ -160,36 +147,6 @@ impl EventBatchBuilder {
             None,
         ))
     }
-}
-
-/// Appends `path=text;` of every unknown enum value, in the order of the payload.
-fn write_unknown_names(out: &mut String, prefix: &str, object: &ObjectLayout, slots: &Slots<'_>) {
-    for (position, slot) in slots.iter() {
-        let field = &object.fields[usize::from(position)];
-        let name = field.field.name;
-        match (slot, &field.items) {
-            (Slot::UnknownName(raw), _) => {
-                let separator = if out.is_empty() { "" } else { ";" };
-                let kept: String = raw.chars().take(RAW_ENUM_CHARS).collect();
-                // Writing to a String cannot fail.
-                let _ = write!(out, "{separator}{prefix}{name}={kept}");
-            }
-            (Slot::Rows(rows), Some(items)) if has_enum(items) => {
-                for (index, row) in rows.iter().enumerate() {
-                    let Some(row) = row else { continue };
-                    write_unknown_names(out, &format!("{prefix}{name}[{index}]."), items, row);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn has_enum(object: &ObjectLayout) -> bool {
-    object
-        .fields
-        .iter()
-        .any(|one| matches!(one.field.kind, FieldKind::Enum(_)))
 }
 
 #[cfg(test)]

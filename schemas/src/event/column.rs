@@ -20,21 +20,27 @@ use crate::time::TimestampMs;
 pub(super) fn data_type(kind: FieldKind) -> DataType {
     match kind {
         FieldKind::Id
+        | FieldKind::StaffId
         | FieldKind::EventId
+        | FieldKind::TypeName
         | FieldKind::Code
-        | FieldKind::Label
+        | FieldKind::RegionCode
         | FieldKind::Enum(_)
         | FieldKind::Month
         | FieldKind::IsoWeek => DataType::Utf8,
-        FieldKind::Qty | FieldKind::Fen | FieldKind::DurationMs | FieldKind::U32 => DataType::Int64,
+        FieldKind::Qty
+        | FieldKind::Price
+        | FieldKind::Amount
+        | FieldKind::DurationMs
+        | FieldKind::U32 => DataType::Int64,
         FieldKind::U16 | FieldKind::SchemaVersion | FieldKind::Bp | FieldKind::FreeText => {
             DataType::Int32
         }
         FieldKind::U8 | FieldKind::Score => DataType::Int16,
-        FieldKind::Bool | FieldKind::Presence => DataType::Boolean,
+        FieldKind::Bool => DataType::Boolean,
         FieldKind::Instant(_) => instant(),
         FieldKind::Date => DataType::Date32,
-        FieldKind::Texts => DataType::List(element(DataType::Utf8)),
+        FieldKind::Ids | FieldKind::Codes => DataType::List(element(DataType::Utf8)),
         FieldKind::List(items) => DataType::List(element(DataType::Struct(item_fields(items)))),
     }
 }
@@ -50,16 +56,40 @@ fn element(item: DataType) -> FieldRef {
 }
 
 fn item_fields(items: &'static [Field]) -> Fields {
-    items.iter().map(|item| arrow_field(item, true)).collect()
+    items
+        .iter()
+        .flat_map(|item| arrow_fields(item, true))
+        .collect()
 }
 
-pub(super) fn arrow_field(field: &Field, nullable: bool) -> arrow::datatypes::Field {
-    commented(
-        &field.column(),
-        data_type(field.kind),
-        nullable,
-        &field.comment(),
-    )
+/// The column of a field, and behind that of an enum the one for texts that are not in its list.
+pub(super) fn arrow_fields(
+    field: &Field,
+    nullable: bool,
+) -> impl Iterator<Item = arrow::datatypes::Field> {
+    let name = field.column();
+    let column = commented(&name, data_type(field.kind), nullable, &field.comment());
+    let column = if field.kind == FieldKind::StaffId {
+        restricted(column)
+    } else {
+        column
+    };
+    let raw = field.has_raw_column().then(|| {
+        let raw_name = format!("{name}_raw");
+        let comment = format!("Text of an unknown {name} if it is a code, else NULL (未知原文)");
+        commented(&raw_name, DataType::Utf8, true, &comment)
+    });
+    std::iter::once(column).chain(raw)
+}
+
+/// Marks a column that shows members of staff: class S, in its metadata and its comment (K28).
+pub(crate) fn restricted(column: arrow::datatypes::Field) -> arrow::datatypes::Field {
+    let mut metadata = column.metadata().clone();
+    if let Some(comment) = metadata.get_mut("comment") {
+        comment.insert_str(0, "Restricted, class S: ");
+    }
+    metadata.insert("class".to_owned(), "S".to_owned());
+    column.with_metadata(metadata)
 }
 
 pub(super) fn commented(
@@ -70,6 +100,22 @@ pub(super) fn commented(
 ) -> arrow::datatypes::Field {
     arrow::datatypes::Field::new(name, data_type, nullable)
         .with_metadata([("comment".to_owned(), comment.to_owned())].into())
+}
+
+/// Writes the slots of one object into the columns of its fields.
+pub(super) fn append_slots(
+    columns: &mut [Column],
+    row: usize,
+    layout: &ObjectLayout,
+    slots: &Slots<'_>,
+) {
+    for (position, slot) in slots.iter() {
+        let field = &layout.fields[usize::from(position)];
+        columns[field.column].append(row, slot, field.items.as_ref());
+        if let Slot::UnknownName(Some(raw)) = slot {
+            columns[field.column + 1].append_text(row, raw);
+        }
+    }
 }
 
 pub(super) struct Column {
@@ -122,7 +168,7 @@ impl Column {
         Column { rows: 0, data }
     }
 
-    pub(super) fn append(&mut self, row: usize, slot: &Slot<'_>, layout: Option<&ObjectLayout>) {
+    fn append(&mut self, row: usize, slot: &Slot<'_>, layout: Option<&ObjectLayout>) {
         self.pad_to(row);
         self.rows = row + 1;
         match (&mut self.data, slot) {
@@ -224,10 +270,8 @@ impl Rows {
         layout: Option<&ObjectLayout>,
     ) {
         for row in rows {
-            for (field, slot) in row.iter() {
-                let field = usize::from(field);
-                let inner = layout.and_then(|layout| layout.fields[field].items.as_ref());
-                self.children[field].append(self.items, slot, inner);
+            if let Some(layout) = layout {
+                append_slots(&mut self.children, self.items, layout, row);
             }
             self.items += 1;
         }

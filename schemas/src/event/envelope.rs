@@ -54,7 +54,7 @@ pub(crate) const REQUIRED: [&str; 5] = [
     "recorded_at",
 ];
 
-/// Fields of every event. `actor_id` is personal data of staff and no metric reads it: only its presence is stored.
+/// Fields of every event. `corrects` is an `event_id`, and is judged as one.
 pub(crate) const FIELDS: &[Field] = &[
     field(
         "event_id",
@@ -63,7 +63,7 @@ pub(crate) const FIELDS: &[Field] = &[
     ),
     field(
         "event_type",
-        FieldKind::Label,
+        FieldKind::TypeName,
         "Type of the event, such as order.placed (事件类型)",
     ),
     field(
@@ -99,17 +99,17 @@ pub(crate) const FIELDS: &[Field] = &[
     field("unit_id", FieldKind::Id, "Unit that acted (部门)"),
     field(
         "corrects",
-        FieldKind::Id,
+        FieldKind::EventId,
         "event_id of the event that this one replaces (更正)",
     ),
     field(
         "actor_id",
-        FieldKind::Presence,
+        FieldKind::StaffId,
         "Member of staff who acted (操作人)",
     ),
     field(
         "trace_id",
-        FieldKind::Code,
+        FieldKind::Id,
         "Trace of the request behind the event (链路)",
     ),
 ];

@@ -20,24 +20,31 @@ pub(crate) enum InstantRule {
 /// Integers are stored signed and wide enough (`u8` → Int16, `u16` → Int32, `u32` → Int64): Delta has no unsigned types.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub(crate) enum FieldKind {
-    /// Opaque identifier, not empty.
+    /// Opaque identifier: text of 1-256 bytes without control characters (K42).
     Id,
-    /// The envelope's `event_id`: text of 1-64 bytes (K21).
+    /// Id of a member of staff: stored, in a restricted column (K28).
+    StaffId,
+    /// An event's `event_id`: text of 1-64 bytes (K21).
     EventId,
+    /// The envelope's `event_type`: one that the topic knows.
+    TypeName,
     /// The envelope's version: any integer is a version, and all but 1 are unsupported.
     SchemaVersion,
-    /// Short text without a fixed list. Stored if it looks like a code (1-64 of `A-Z a-z 0-9 _ . : -`), else as `UNKNOWN`:
-    /// other text may be free text, which is not stored.
+    /// Short text without a fixed list, and every other text that is no id, enum, date or free text. Stored if it is a code, else
+    /// as `UNKNOWN`, which says that there was one (K29, K46).
     Code,
-    /// Public name of a thing (a brand, a document number), stored as it stands.
-    Label,
-    /// One of a list of names; another text is stored as `UNKNOWN`, its raw text in `raw_enum`.
+    /// Region by which reference data and list prices are joined: a code, or the six digits of GB/T 2260. K29's form would make
+    /// every list price of an administrative division `UNKNOWN`; six digits are no name and no telephone number.
+    RegionCode,
+    /// One of a list of names; another text is stored as `UNKNOWN`, and if it is a code beside it in `<column>_raw` (K29).
     Enum(&'static [&'static str]),
     /// Quantity in the SKU's base unit, not negative.
     Qty,
-    /// Money in fen, tax included, not negative.
-    Fen,
-    /// Length of time in milliseconds, not negative.
+    /// Price of one base unit in fen, tax included, not negative.
+    Price,
+    /// Sum of money in fen, tax included, not negative.
+    Amount,
+    /// Length of time in milliseconds, not negative; up to 49 days.
     DurationMs,
     U8,
     U16,
@@ -47,22 +54,46 @@ pub(crate) enum FieldKind {
     /// Answer on the scale 1-5; absent or null = no answer.
     Score,
     Bool,
-    /// Milliseconds since 1970 UTC, from 2000 to 9999.
+    /// Milliseconds since 1970 UTC, in the years 2000 to 9998.
     Instant(InstantRule),
-    /// `YYYY-MM-DD`, local.
+    /// `YYYY-MM-DD`, local; dates, months and weeks lie in the years 1 to 9998.
     Date,
     /// `YYYY-MM`, local.
     Month,
     /// `2025-W02` (K21).
     IsoWeek,
-    /// Id of a member of staff: checked; only its presence is stored, in a column `has_…`.
-    Presence,
     /// Free text: checked to be text; only the number of characters is stored, in a column `…_chars`.
     FreeText,
-    /// List of non-empty texts.
-    Texts,
+    /// List of ids.
+    Ids,
+    /// List of codes; an item that is none is stored as `UNKNOWN` (K46).
+    Codes,
     /// List of objects.
     List(&'static [Field]),
+}
+
+impl FieldKind {
+    /// The least and the greatest integer that the kind accepts (K4, K25); `None` for kinds that hold none.
+    pub(crate) const fn range(self) -> Option<(i64, i64)> {
+        Some(match self {
+            Self::Qty => (0, 100_000_000),
+            Self::Price => (0, 1_000_000_000),
+            Self::Amount => (0, 1_000_000_000_000_000),
+            Self::U8 => (0, u8::MAX as i64),
+            Self::U16 => (0, u16::MAX as i64),
+            Self::U32 | Self::DurationMs => (0, u32::MAX as i64),
+            Self::Bp => (i32::MIN as i64, i32::MAX as i64),
+            Self::Score => (1, 5),
+            // 2000-01-01T00:00:00.000Z and 9998-12-31T23:59:59.999Z.
+            Self::Instant(_) => (946_684_800_000, 253_370_764_799_999),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn accepts(self, value: i64) -> bool {
+        self.range()
+            .is_some_and(|(least, greatest)| (least..=greatest).contains(&value))
+    }
 }
 
 /// A field of a topic: the same in every event type that uses it.
@@ -84,7 +115,6 @@ impl Field {
             return Cow::Borrowed(column);
         }
         match self.kind {
-            FieldKind::Presence => Cow::Owned(format!("has_{}", self.name.trim_end_matches("_id"))),
             FieldKind::FreeText => Cow::Owned(format!("{}_chars", self.name)),
             _ => Cow::Borrowed(self.name),
         }
@@ -93,10 +123,14 @@ impl Field {
     /// The comment of the column: what is stored, not what was sent.
     pub(super) fn comment(&self) -> Cow<'static, str> {
         match self.kind {
-            FieldKind::Presence => Cow::Owned(format!("Whether given: {}", self.doc)),
             FieldKind::FreeText => Cow::Owned(format!("Length in characters: {}", self.doc)),
             _ => Cow::Borrowed(self.doc),
         }
+    }
+
+    /// Whether the column is followed by one for texts that are not in the field's list.
+    pub(super) const fn has_raw_column(&self) -> bool {
+        matches!(self.kind, FieldKind::Enum(_))
     }
 
     pub(super) const fn column_named(mut self, column: &'static str) -> Field {

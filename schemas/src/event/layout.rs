@@ -42,17 +42,26 @@ pub(super) struct ObjectLayout {
 #[derive(Debug)]
 pub(super) struct FieldLayout {
     pub(super) field: &'static Field,
+    /// Position of its column among those of the object; that of an enum has `<column>_raw` behind it.
+    pub(super) column: usize,
     /// Layout of the items if the field is a list of objects.
     pub(super) items: Option<ObjectLayout>,
 }
 
 impl ObjectLayout {
     fn new(fields: impl Iterator<Item = &'static Field> + Clone) -> Self {
+        let mut columns = 0;
+        let mut next_column = |field: &Field| {
+            let column = columns;
+            columns += if field.has_raw_column() { 2 } else { 1 };
+            column
+        };
         ObjectLayout {
             names: NameIndex::new(fields.clone().map(|field| field.name)),
             fields: fields
                 .map(|field| FieldLayout {
                     field,
+                    column: next_column(field),
                     items: match field.kind {
                         FieldKind::List(items) => Some(ObjectLayout::new(items.iter())),
                         _ => None,

@@ -14,13 +14,16 @@
 //! # Choices where the contract is silent
 //! * A value of the wrong type never hides another reason: it is a `bad_value`, after everything that K3 checks first.
 //! * `null` in a required field is `missing_field`; in an optional field it means that the field is absent.
-//! * Fields that the event type does not list are skipped whatever they hold, but a repeated key in them is still
-//!   `malformed_json`. A number that overflows a double (`1e999`) is `malformed_json` too: the parser cannot represent it.
-//! * Integers are JSON integers: `1.0`, `1e3`, `-0` and `"1"` are `bad_value`. Any 64-bit integer other than 1 as `schema_version` is
-//!   `unsupported_schema_version`.
+//! * Fields that the event type does not list are skipped whatever they hold, a number of any size included (K45), but a repeated
+//!   key in them is still `malformed_json`.
+//! * A number is an integer if it is written without fraction and exponent: `1.0`, `1e3` and `"1"` are `bad_value`.
+//! * K42 speaks of names that end in `_id`. `base_ref` is an id too, because it is compared with some, and `corrects` is an `event_id`.
+//! * Where only the presence of a text is stored (K46), its column holds `UNKNOWN`.
+//! * A rule's bounds hold for every field of its kind: prices in `needs[]` and `competitor[]` are prices, and the years of dates,
+//!   months and weeks end where those of instants do.
 //! * The envelope is `event_id`, `event_type`, `schema_version`, `occurred_at`, `recorded_at`. Which id is the key depends on the event
 //!   type, so a missing key is a `missing_field` of the type.
-//! * An id is a non-empty text. An empty list where contract 3 requires a non-empty one is `missing_field` with the name of the
+//! * An empty list where contract 3 requires a non-empty one is `missing_field` with the name of the
 //!   list as path.
 //! * The tombstone `null` may be surrounded by JSON white space. An empty payload is `malformed_json`.
 
@@ -30,6 +33,7 @@ mod complaints;
 mod decode;
 pub(crate) mod envelope;
 mod field;
+mod json;
 mod layout;
 mod orders;
 mod parse;
@@ -43,6 +47,8 @@ mod topic;
 mod topic_set;
 mod value;
 mod visits;
+
+pub(crate) use column::restricted;
 
 pub use batch::{EventBatchBuilder, Place, arrow_schema};
 pub use decode::{Event, decode};

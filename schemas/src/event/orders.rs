@@ -35,6 +35,13 @@ const AMEND_REASONS: &[&str] = &[
     "PRICE_FIX",
     "OTHER",
 ];
+const CANCEL_REASONS: &[&str] = &[
+    "CUSTOMER",
+    "ENTRY_ERROR",
+    "SUPPLY_LIMIT",
+    "CREDIT",
+    "DUPLICATE",
+];
 const DELIVERY_MODES: &[&str] = &["DOOR", "PICKUP_POINT", "ENTRUSTED"];
 const SETTLEMENT_METHODS: &[&str] = &[
     "E_SETTLEMENT",
@@ -78,7 +85,7 @@ const LINE: &[Field] = &[
     ),
     field(
         "wholesale_price_fen",
-        FieldKind::Fen,
+        FieldKind::Price,
         "Wholesale price per base unit in fen (批发价)",
     ),
     field(
@@ -165,7 +172,7 @@ pub(super) const FIELDS: &[Field] = &[
         FieldKind::Id,
         "Attempt to settle (资金结算)",
     ),
-    field("amount_fen", FieldKind::Fen, "Amount in fen (金额)"),
+    field("amount_fen", FieldKind::Amount, "Amount in fen (金额)"),
     field(
         "method",
         FieldKind::Enum(SETTLEMENT_METHODS),
@@ -216,7 +223,7 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     field(
         "cancel_reason",
-        FieldKind::Code,
+        FieldKind::Enum(CANCEL_REASONS),
         "Why the order was cancelled (取消原因)",
     ),
     field(

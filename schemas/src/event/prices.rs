@@ -13,7 +13,7 @@ pub(super) const FIELDS: &[Field] = &[
     field("sku_id", FieldKind::Id, "SKU (品规)"),
     field(
         "region_code",
-        FieldKind::Code,
+        FieldKind::RegionCode,
         "Region of the price; ALL or NULL = everywhere (地区)",
     ),
     field(
@@ -23,7 +23,7 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     field(
         "price_fen",
-        FieldKind::Fen,
+        FieldKind::Price,
         "Price per base unit in fen, tax included (价格)",
     ),
     field(
@@ -38,7 +38,7 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     field(
         "doc_ref",
-        FieldKind::Label,
+        FieldKind::Code,
         "Document that set the price (文号)",
     ),
     field(
@@ -78,18 +78,18 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     field(
         "tag_price_fen",
-        FieldKind::Fen,
+        FieldKind::Price,
         "Price on the tag in fen (标价)",
     ),
     field(
         "till_price_fen",
-        FieldKind::Fen,
+        FieldKind::Price,
         "Price at the till in fen (实收价)",
     ),
     field(
         "product_text",
-        FieldKind::Label,
-        "Competitor's product as named on the shelf (竞品)",
+        FieldKind::Code,
+        "Competitor's product, by a code (竞品)",
     ),
     field("promotion_id", FieldKind::Id, "Promotion (促销)"),
     field(

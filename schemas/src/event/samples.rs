@@ -69,14 +69,16 @@ pub(super) fn good(kind: FieldKind) -> Value {
     match kind {
         FieldKind::Id
         | FieldKind::EventId
+        | FieldKind::StaffId
+        | FieldKind::TypeName
         | FieldKind::Code
-        | FieldKind::Label
-        | FieldKind::Presence => json!("x-1"),
+        | FieldKind::RegionCode => json!("x-1"),
         FieldKind::FreeText => json!("你好"),
         FieldKind::Enum(names) => json!(names[0]),
         FieldKind::SchemaVersion => json!(1),
         FieldKind::Qty
-        | FieldKind::Fen
+        | FieldKind::Price
+        | FieldKind::Amount
         | FieldKind::DurationMs
         | FieldKind::U8
         | FieldKind::U16
@@ -88,7 +90,7 @@ pub(super) fn good(kind: FieldKind) -> Value {
         FieldKind::Date => json!("2026-01-06"),
         FieldKind::Month => json!("2026-01"),
         FieldKind::IsoWeek => json!("2026-W02"),
-        FieldKind::Texts => json!(["a", "b"]),
+        FieldKind::Ids | FieldKind::Codes => json!(["a", "b"]),
         FieldKind::List(items) => {
             let item: Map<_, _> = items
                 .iter()

@@ -14,8 +14,8 @@ pub(super) enum Slot<'p> {
     Text(Cow<'p, str>),
     /// A name of the field's list, or `UNKNOWN`.
     Name(&'static str),
-    /// A text that is not in the field's list.
-    UnknownName(Cow<'p, str>),
+    /// A text that is not in the field's list; kept if it is a code (K29).
+    UnknownName(Option<Cow<'p, str>>),
     /// Numbers, instants (ms), dates (days since 1970), lengths (characters).
     Int(i64),
     Bool(bool),

@@ -1,20 +1,24 @@
 //! Which values a kind of field accepts, one value at a time. Rules that compare two fields (observed instants) are in `decode`.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::field::{FieldKind, InstantRule};
+use super::json::Number;
 use super::slot::Slot;
-use crate::time::{DurationMs, TimestampMs};
-
-/// Instants lie in the years 2000 to 9999 (K4).
-const INSTANTS: Range<TimestampMs> =
-    TimestampMs::from_ms(946_684_800_000)..TimestampMs::from_ms(253_402_300_800_000);
+use crate::time::DurationMs;
 
 /// Day number of 1970-01-01 in chrono, where Arrow counts from 0.
 const DAYS_TO_1970: i64 = 719_163;
+
+/// Years of dates, months and weeks: none is the year 0000 (K45), and a deadline lies no later than an instant may (K25).
+const YEARS: RangeInclusive<i32> = 1..=9998;
+
+/// Most bytes of an id (K42), and of an `event_id` (K21).
+const ID_BYTES: usize = 256;
+const EVENT_ID_BYTES: usize = 64;
 
 pub(super) const UNKNOWN: &str = "UNKNOWN";
 
@@ -25,47 +29,32 @@ pub(super) fn boolean(kind: FieldKind, value: bool) -> Slot<'static> {
     }
 }
 
-pub(super) fn integer(kind: FieldKind, value: i64) -> Slot<'static> {
-    let fits = match kind {
-        FieldKind::SchemaVersion => true,
-        FieldKind::Qty | FieldKind::Fen | FieldKind::DurationMs => value >= 0,
-        FieldKind::U8 => u8::try_from(value).is_ok(),
-        FieldKind::U16 => u16::try_from(value).is_ok(),
-        FieldKind::U32 => u32::try_from(value).is_ok(),
-        FieldKind::Bp => i32::try_from(value).is_ok(),
-        FieldKind::Score => (1..=5).contains(&value),
-        FieldKind::Instant(_) => INSTANTS.contains(&TimestampMs::from_ms(value)),
-        _ => false,
-    };
-    match kind {
-        _ if !fits => Slot::Bad,
-        FieldKind::Instant(InstantRule::ToTheMinute) => {
+pub(super) fn number(kind: FieldKind, number: Number) -> Slot<'static> {
+    match (kind, number) {
+        (_, Number::NotInteger) => Slot::Bad,
+        (FieldKind::SchemaVersion, Number::Integer(value)) => Slot::Int(value),
+        // Any version but 1 is unsupported, however large (K45).
+        (FieldKind::SchemaVersion, Number::BeyondInteger) => Slot::Int(i64::MAX),
+        (_, Number::BeyondInteger) => Slot::Bad,
+        (_, Number::Integer(value)) if !kind.accepts(value) => Slot::Bad,
+        (FieldKind::Instant(InstantRule::ToTheMinute), Number::Integer(value)) => {
             Slot::Int(value - value % DurationMs::MINUTE.as_ms())
         }
-        _ => Slot::Int(value),
-    }
-}
-
-/// An integer beyond 63 bits is no value of any kind, but still a schema version other than 1.
-pub(super) fn unsigned(kind: FieldKind, value: u64) -> Slot<'static> {
-    match (i64::try_from(value), kind) {
-        (Ok(value), _) => integer(kind, value),
-        (Err(_), FieldKind::SchemaVersion) => Slot::Int(i64::MAX),
-        (Err(_), _) => Slot::Bad,
+        (_, Number::Integer(value)) => Slot::Int(value),
     }
 }
 
 pub(super) fn text(kind: FieldKind, text: Cow<'_, str>) -> Slot<'_> {
     match kind {
-        FieldKind::Id if !text.is_empty() => Slot::Text(text),
-        FieldKind::EventId if (1..=64).contains(&text.len()) => Slot::Text(text),
-        FieldKind::Label => Slot::Text(text),
-        FieldKind::Code if is_code(&text) => Slot::Text(text),
-        FieldKind::Code => Slot::Name(UNKNOWN),
+        FieldKind::Id | FieldKind::StaffId if is_id(&text) => Slot::Text(text),
+        FieldKind::EventId if (1..=EVENT_ID_BYTES).contains(&text.len()) => Slot::Text(text),
+        FieldKind::TypeName => Slot::Text(text),
+        FieldKind::Code => code(text, is_code),
+        FieldKind::RegionCode => code(text, |text| is_code(text) || is_division(text)),
         FieldKind::Enum(names) => match names.iter().find(|name| **name == text) {
             Some(name) => Slot::Name(name),
             None if text == UNKNOWN => Slot::Name(UNKNOWN),
-            None => Slot::UnknownName(text),
+            None => Slot::UnknownName(is_name(&text).then_some(text)),
         },
         FieldKind::Date => match date(&text) {
             Some(date) => Slot::Int(i64::from(date.num_days_from_ce()) - DAYS_TO_1970),
@@ -73,29 +62,63 @@ pub(super) fn text(kind: FieldKind, text: Cow<'_, str>) -> Slot<'_> {
         },
         FieldKind::Month if is_month(&text) => Slot::Text(text),
         FieldKind::IsoWeek if is_iso_week(&text) => Slot::Text(text),
-        FieldKind::Presence if !text.is_empty() => Slot::Bool(true),
         FieldKind::FreeText => Slot::Int(i64::try_from(text.chars().count()).unwrap_or(i64::MAX)),
         _ => Slot::Bad,
     }
 }
 
-/// The items of an array; `None` is an item that is not a text.
-pub(super) fn texts(items: Vec<Option<Cow<'_, str>>>) -> Slot<'_> {
+/// The items of a list of ids or of codes; `None` is an item that is not a text.
+pub(super) fn texts(kind: FieldKind, items: Vec<Option<Cow<'_, str>>>) -> Slot<'_> {
     let mut good = Vec::with_capacity(items.len());
     for (position, item) in items.into_iter().enumerate() {
         match item {
-            Some(text) if !text.is_empty() => good.push(text),
+            Some(text) if kind == FieldKind::Codes => good.push(if is_code(&text) {
+                text
+            } else {
+                Cow::Borrowed(UNKNOWN)
+            }),
+            Some(text) if is_id(&text) => good.push(text),
             _ => return Slot::BadItem(position),
         }
     }
     Slot::Texts(good)
 }
 
+/// K42.
+fn is_id(text: &str) -> bool {
+    (1..=ID_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+/// The text if it is a code, else that there was one: what a person typed could be anybody's name or number (K29, K46).
+fn code<'p>(text: Cow<'p, str>, is_code: impl Fn(&str) -> bool) -> Slot<'p> {
+    if is_code(&text) {
+        Slot::Text(text)
+    } else {
+        Slot::Name(UNKNOWN)
+    }
+}
+
+/// K29's second form: `[A-Za-z][A-Za-z0-9_.:-]{0,63}`.
 fn is_code(text: &str) -> bool {
-    (1..=64).contains(&text.len())
+    text.len() <= 64
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
+}
+
+/// K29's first form: `[A-Z][A-Z0-9_]{0,31}`.
+fn is_name(text: &str) -> bool {
+    text.len() <= 32
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// An administrative division by GB/T 2260: six digits, which are no telephone number.
+fn is_division(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The number in these bytes, if all of them are digits.
@@ -107,8 +130,10 @@ fn digits(text: &str, range: Range<usize>) -> Option<u32> {
     })
 }
 
+/// The year that the text begins with.
 fn year(text: &str) -> Option<i32> {
-    i32::try_from(digits(text, 0..4)?).ok()
+    let year = i32::try_from(digits(text, 0..4)?).ok()?;
+    YEARS.contains(&year).then_some(year)
 }
 
 fn date(text: &str) -> Option<NaiveDate> {

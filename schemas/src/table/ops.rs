@@ -10,6 +10,7 @@ use super::TableDescription;
 use super::column::{
     bigint, boolean, bytes, commented, date, double, filled, instant, int, text, texts,
 };
+use crate::event::restricted;
 
 /// The operational tables; `dead_letters` is restricted, because it may hold free text and personal data.
 pub(super) fn ops_tables() -> Vec<TableDescription> {
@@ -138,7 +139,7 @@ pub(super) fn ops_tables() -> Vec<TableDescription> {
                 offset(),
                 filled(text("event_id", "Event (事件编号)")),
                 filled(text("event_type", "Type of the event (事件类型)")),
-                text("scope", "Customer, else SKU, staff or unit (范围)"),
+                restricted(text("scope", "Customer, else SKU, staff or unit (范围)")),
                 filled(instant("occurred_at", "When it happened, UTC (发生时间)")),
                 filled(instant(
                     "recorded_at",

@@ -6,6 +6,9 @@ CREATE MACRO local_day(ms) AS
 CREATE MACRO day_start(day) AS epoch_ms(day::TIMESTAMP AT TIME ZONE getvariable('zone'));
 CREATE MACRO week_of(day) AS date_trunc('week', day)::DATE;  -- its Monday
 
+-- K42: an id between bars.
+CREATE MACRO in_list(id) AS replace(replace(id, '%', '%25'), '|', '%7C');
+
 -- Tumbling windows of a day; the end is exclusive.
 CREATE MACRO window_first(window_kind, day) AS CASE window_kind WHEN 'D1' THEN day ELSE week_of(day) END;
 CREATE MACRO window_last(window_kind, first_day) AS
@@ -19,7 +22,8 @@ CREATE MACRO round_half_up(numerator, denominator) AS
 CREATE MACRO decimal6(millionths) AS millionths::DECIMAL(32, 0) * 0.000001::DECIMAL(6, 6);
 
 -- K19: in its region a list price holds until the next one begins, or until its own end if that is earlier.
--- Of two that begin together the later stamp holds. A price without a region is for ALL.
+-- Of two that begin together the later stamp holds. A price without a region is for ALL, one for a region that nobody can name
+-- (K29) is for none.
 CREATE TABLE list_price AS
 SELECT
     sku_id,
@@ -36,7 +40,7 @@ SELECT
 FROM (
     SELECT *, coalesce(region_code, 'ALL') AS region
     FROM prices
-    WHERE event_type = 'price.list_set'
+    WHERE event_type = 'price.list_set' AND region_code IS DISTINCT FROM 'UNKNOWN'
     QUALIFY row_number() OVER (PARTITION BY sku_id, region, price_type, valid_from ORDER BY stamp DESC) = 1
 );
 

@@ -41,7 +41,8 @@ GROUP BY window_kind, first_day, sku_id, territory_id, class_id;
 CREATE TABLE demand_daily AS
 WITH daily AS (
     SELECT
-        sku_id || '|' || territory_id AS unique_id,
+        -- K42
+        concat_ws('|', in_list(sku_id), in_list(territory_id)) AS unique_id,
         local_day(epoch_ms(window_start)) AS ds,
         sum(requested_qty)::BIGINT AS y,
         sum(allocated_qty)::BIGINT AS y_allocated,

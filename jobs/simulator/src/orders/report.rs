@@ -279,7 +279,7 @@ fn write(
                 .instant("received_at", now);
         }
         OrderEventKind::Cancelled => {
-            let reasons = ["CUSTOMER_CHANGE", "SUPPLY_LIMIT", "OTHER"];
+            let reasons = ["CUSTOMER", "SUPPLY_LIMIT", "DUPLICATE"];
             payload.text("cancel_reason", reasons[roll as usize % 3]);
         }
         OrderEventKind::Closed => {}

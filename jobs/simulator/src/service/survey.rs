@@ -58,7 +58,7 @@ impl ServiceDesk {
             customer: index,
             desk,
             tool,
-            wave: context.day.iso_week.clone(),
+            wave: format!("W{}", context.day.iso_week),
             case_id: case_id.map(str::to_owned),
         };
         post(context, "survey.sent", &invitation, &[]);

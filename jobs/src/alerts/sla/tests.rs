@@ -439,3 +439,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn k42_cases_whose_ids_hold_bars_have_alerts_of_their_own() {
+    let of = |customer_id: &str, case_id: &str| SlaStep {
+        customer_id: customer_id.into(),
+        case_id: case_id.into(),
+        ..pending()
+    };
+    let facts = [of("C1", "2|K"), of("C1|2", "K"), of("C1%7C2", "K")];
+    let batch = weighted(&facts.map(|fact| (fact, 1)));
+    let fired = rule().observe(&batch, clock(DUE)).unwrap();
+    let mut keys: Vec<_> = fired.iter().map(|change| &*change.dedupe_key).collect();
+    keys.sort_unstable();
+    let expected = [
+        "A15|CMP_DEPT_10M|C1%257C2|K",
+        "A15|CMP_DEPT_10M|C1%7C2|K",
+        "A15|CMP_DEPT_10M|C1|2%7CK",
+    ];
+    assert_eq!(keys, expected);
+}

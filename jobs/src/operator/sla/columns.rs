@@ -21,7 +21,7 @@ pub(super) struct CaseColumns<'a> {
     received_at: InstantColumn<'a>,
     call_ended_at: InstantColumn<'a>,
     at_once: FlagColumn<'a>,
-    has_resolver: FlagColumn<'a>,
+    resolver_id: TextColumn<'a>,
     what: TextColumn<'a>,
     promise_id: TextColumn<'a>,
     promise_kind: TextColumn<'a>,
@@ -47,7 +47,7 @@ impl<'a> CaseColumns<'a> {
             received_at: columns.instant("received_at")?,
             call_ended_at: columns.instant("call_ended_at")?,
             at_once: columns.flag("at_once")?,
-            has_resolver: columns.flag("has_resolver")?,
+            resolver_id: columns.text("resolver_id")?,
             what: columns.text("what")?,
             promise_id: columns.text("promise_id")?,
             promise_kind: columns.text("promise_kind")?,
@@ -77,7 +77,7 @@ impl<'a> CaseColumns<'a> {
                 at_once: self.at_once.get(row) == Some(true),
             },
             "case.dept_notified" => CaseEvent::DeptNotified {
-                has_resolver: self.has_resolver.get(row) == Some(true),
+                has_resolver: self.resolver_id.get(row).is_some(),
             },
             "case.customer_informed" => CaseEvent::CustomerInformed {
                 of_notice_result: self.what.is(row, "NOTICE_RESULT"),

@@ -13,6 +13,7 @@ use arrow::array::{
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit};
 use chrono::{DateTime, NaiveDate};
+use schemas::id::{SEPARATOR, unescaped};
 
 use super::schema::ColumnKind;
 
@@ -175,7 +176,9 @@ fn parsed(texts: &ArrayRef, kind: ColumnKind, report: Report<'_>) -> ArrayRef {
             let mut lists = ListBuilder::new(StringBuilder::new());
             for value in values {
                 match value {
-                    Some(text) => lists.append_value(text.split('|').map(Some)),
+                    Some(text) => {
+                        lists.append_value(text.split(SEPARATOR).map(unescaped).map(Some))
+                    }
                     None => lists.append_null(),
                 }
             }

@@ -90,6 +90,29 @@ fn saved_prices_are_restored_and_the_table_has_those_in_force() {
 }
 
 #[test]
+fn k29_a_price_for_a_region_that_nobody_can_name_is_for_none() {
+    let morning = "2026-01-07T02:00:00Z";
+    let set = |fen: i64, region: &str| {
+        json!({"sku_id": "S1", "price_fen": fen, "valid_from": instant(morning), "price_type": "WHOLESALE",
+            "region_code": region})
+    };
+    let events = [
+        ("price.list_set", morning, set(100, "昆明市")),
+        ("price.list_set", morning, set(200, "530100")),
+    ];
+    let mut reference = one_customer();
+    let events = batch(Topic::Prices, &events);
+    reference.apply(Topic::Prices, &events, &[], &[]).unwrap();
+    for (region, price) in [("UNKNOWN", None), ("R1", None), ("530100", Some(200))] {
+        assert_eq!(
+            at_region(&reference, region, instant(morning)),
+            price,
+            "{region}"
+        );
+    }
+}
+
+#[test]
 fn events_are_added_and_removed_again() {
     let morning = "2026-01-07T02:00:00Z";
     let set = |fen: i64, region: Option<&str>, price_type: &str| {

@@ -12,6 +12,7 @@ use arrow::json;
 use arrow::json::writer::{EncoderOptions, JsonArray, JsonFormat, LineDelimited, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches_with_schema;
+use schemas::id::joined;
 
 use super::encoder::{Encoder, OutputSink};
 
@@ -172,7 +173,7 @@ fn named(schema: &Schema, columns: Vec<ArrayRef>) -> Result<RecordBatch, ArrowEr
     RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns)
 }
 
-/// Every cell as text: lists separated by `|`, what is nested deeper as JSON.
+/// Every cell as text: lists joined as ids are (K42), what is nested deeper as JSON.
 fn cells(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let options = FormatOptions::new()
         .with_timestamp_tz_format(Some(INSTANT))
@@ -182,7 +183,8 @@ fn cells(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
             let join = |items: ArrayRef| {
                 let items_as_text = ArrayFormatter::try_new(&items, &options)?;
                 let items = (0..items.len()).map(|item| items_as_text.value(item).try_to_string());
-                Ok::<_, ArrowError>(items.collect::<Result<Vec<_>, _>>()?.join("|"))
+                let items = items.collect::<Result<Vec<_>, _>>()?;
+                Ok::<_, ArrowError>(joined(items.iter().map(String::as_str)))
             };
             column
                 .as_list::<i32>()

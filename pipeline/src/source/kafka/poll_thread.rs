@@ -264,7 +264,7 @@ fn available(consumer: &KafkaConsumer, input: &TopicPartition) -> [Option<i64>; 
 
 /// The instant itself, or the nearest from 1970 to the last day but one of the year 9999: a producer may write any number as its
 /// time, and neither arithmetic nor a calendar column behind this has to bear them all. No verdict changes by it: events lie in
-/// the years 2000 to 9999 (K4, K5).
+/// the years 2000 to 9998 (K4, K25).
 fn on_a_calendar(ms: i64) -> TimestampMs {
     TimestampMs::from_ms(ms.clamp(0, 253_402_214_399_999))
 }

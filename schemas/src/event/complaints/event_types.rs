@@ -193,6 +193,7 @@ pub(in crate::event) const EVENT_TYPES: &[EventType] = &[
             optional("survey_tool"),
             optional("respondent_kind"),
             optional("case_id"),
+            optional("answers"),
         ],
     ),
     service(

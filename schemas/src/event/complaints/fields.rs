@@ -82,7 +82,7 @@ const ANSWER: &[Field] = &[
     field("text", FieldKind::FreeText, "Answer in words (文字回答)"),
     field(
         "named_staff_id",
-        FieldKind::Presence,
+        FieldKind::StaffId,
         "Member of staff who was named (点名员工)",
     ),
 ];
@@ -142,12 +142,12 @@ pub(in crate::event) const FIELDS: &[Field] = &[
     ),
     field(
         "problem_nature",
-        FieldKind::FreeText,
+        FieldKind::Code,
         "What the rescue is about (问题性质)",
     ),
     field(
         "problem_region_code",
-        FieldKind::Code,
+        FieldKind::RegionCode,
         "Region of the rescue (求助地区)",
     ),
     field(
@@ -162,7 +162,7 @@ pub(in crate::event) const FIELDS: &[Field] = &[
     ),
     field(
         "complained_staff_id",
-        FieldKind::Presence,
+        FieldKind::StaffId,
         "Member of staff who is complained of (被投诉员工)",
     ),
     field("free_text", FieldKind::FreeText, "What was said (原话)"),
@@ -207,10 +207,10 @@ pub(in crate::event) const FIELDS: &[Field] = &[
         FieldKind::Instant(InstantRule::Observed),
         "When the promise was kept (兑现时间)",
     ),
-    field("from_unit", FieldKind::Id, "Unit that relayed (转出部门)"),
+    field("from_unit", FieldKind::Code, "Unit that relayed (转出部门)"),
     field(
         "to_unit",
-        FieldKind::Id,
+        FieldKind::Code,
         "Unit that it was relayed to (转入部门)",
     ),
     field(
@@ -225,7 +225,7 @@ pub(in crate::event) const FIELDS: &[Field] = &[
     ),
     field(
         "resolver_id",
-        FieldKind::Presence,
+        FieldKind::StaffId,
         "Member of staff who is to solve it (问题解决人)",
     ),
     field(
@@ -263,8 +263,8 @@ pub(in crate::event) const FIELDS: &[Field] = &[
         FieldKind::Id,
         "Unit found responsible (责任单位)",
     ),
-    field("nature", FieldKind::FreeText, "Nature of the case (性质)"),
-    field("root_cause", FieldKind::FreeText, "Root cause (原因)"),
+    field("nature", FieldKind::Code, "Nature of the case (性质)"),
+    field("root_cause", FieldKind::Code, "Root cause (原因)"),
     field(
         "improvement_id",
         FieldKind::Id,

@@ -1,7 +1,7 @@
 //! `complaints.v1`: service cases, promises, callbacks, surveys, messages (domain 3.4).
 //!
-//! Fields without a list in the domain that may be typed by hand (`nature`, `root_cause`, `problem_nature`) are stored as a length: the
-//! metrics only ask whether they were given. `survey_tool` and `respondent_kind` are codes, because M18 groups by them.
+//! `base_ref` is matched with `case_id` and `order_id`, so it is an id. `from_unit` and `to_unit` are matched with nothing: texts that
+//! are kept only as codes (K46), like `nature`, `root_cause` and `problem_nature`.
 
 mod event_types;
 mod fields;

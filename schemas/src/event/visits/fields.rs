@@ -16,6 +16,7 @@ const PURPOSES: &[&str] = &[
     "SUPERVISION",
     "PROSPECT",
     "KEY_ACCOUNT",
+    "SITE_TOUR",
 ];
 const LINE_KINDS: &[&str] = &["FIXED_LOCAL", "MOBILE", "APP"];
 const PLAN_ITEMS: &[&str] = &["FIRST_VISIT", "SOLVE_PROBLEM", "BUILD_RELATION"];
@@ -79,23 +80,23 @@ const NEEDS: &[Field] = &[
         "Type of product (需求产品类型)",
     ),
     field("qty", FieldKind::Qty, "Quantity (需求数量)"),
-    field("region_code", FieldKind::Code, "Region (需求区域)"),
+    field("region_code", FieldKind::RegionCode, "Region (需求区域)"),
     field(
         "price_low_fen",
-        FieldKind::Fen,
+        FieldKind::Price,
         "Lower end of the price range in fen (价格下限)",
     ),
     field(
         "price_high_fen",
-        FieldKind::Fen,
+        FieldKind::Price,
         "Upper end of the price range in fen (价格上限)",
     ),
     field("cause", FieldKind::FreeText, "Reason given (需求因素)"),
 ];
 
 const COMPETITOR: &[Field] = &[
-    field("brand", FieldKind::Label, "Competitor's brand (竞品品牌)"),
-    field("price_fen", FieldKind::Fen, "Its price in fen (竞品价格)"),
+    field("brand", FieldKind::Code, "Competitor's brand (竞品品牌)"),
+    field("price_fen", FieldKind::Price, "Its price in fen (竞品价格)"),
     field("note", FieldKind::FreeText, "Note (备注)"),
 ];
 
@@ -130,7 +131,7 @@ const INDICATOR: &[Field] = &[
 pub(in crate::event) const FIELDS: &[Field] = &[
     field(
         "staff_id",
-        FieldKind::Id,
+        FieldKind::StaffId,
         "Member of staff whom the event is about; the key of plans, sign-ins and appraisals (员工)",
     ),
     field("plan_id", FieldKind::Id, "Plan (拜访筹划)"),
@@ -151,7 +152,7 @@ pub(in crate::event) const FIELDS: &[Field] = &[
     ),
     field(
         "customer_ids",
-        FieldKind::Texts,
+        FieldKind::Ids,
         "Customers in the plan (筹划客户)",
     ),
     field(
@@ -162,7 +163,7 @@ pub(in crate::event) const FIELDS: &[Field] = &[
     field("visit_id", FieldKind::Id, "Visit (拜访)"),
     field(
         "visitor_id",
-        FieldKind::Presence,
+        FieldKind::StaffId,
         "Member of staff who visits (拜访人)",
     ),
     field(
@@ -205,7 +206,7 @@ pub(in crate::event) const FIELDS: &[Field] = &[
     field(
         "ride_along",
         FieldKind::Bool,
-        "Whether a superior came along (陪访)",
+        "Whether the visitor rode in the delivery van, which is forbidden (随车)",
     ),
     field(
         "ended_at",
@@ -306,7 +307,7 @@ pub(in crate::event) const FIELDS: &[Field] = &[
     ),
     field(
         "fields",
-        FieldKind::Texts,
+        FieldKind::Codes,
         "Names of the fields that changed, never their values (变更字段)",
     ),
     field(
@@ -341,11 +342,7 @@ pub(in crate::event) const FIELDS: &[Field] = &[
         FieldKind::Id,
         "Training plan (培训计划)",
     ),
-    field(
-        "topic",
-        FieldKind::Label,
-        "Topic of the training (培训主题)",
-    ),
+    field("topic", FieldKind::Code, "Topic of the training (培训主题)"),
     field(
         "attended",
         FieldKind::Bool,

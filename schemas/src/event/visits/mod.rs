@@ -1,7 +1,6 @@
 //! `visits.v1`: plans, visits, and what was collected during them (domain 3.3).
 //!
-//! The domain gives `visit.class_checked` three values per dimension but no shape: here it is the list `dimensions[]`. The visitor's
-//! id is personal data of staff: only its presence is stored. `staff_id` is stored where it is the key.
+//! The domain gives `visit.class_checked` three values per dimension but no shape: here it is the list `dimensions[]`.
 
 mod event_types;
 mod fields;

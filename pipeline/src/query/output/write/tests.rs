@@ -76,6 +76,14 @@ async fn csv_as_the_contract_says() {
 }
 
 #[tokio::test]
+async fn k42_ids_in_a_list_written_as_text_are_told_apart() {
+    let sql =
+        "SELECT * FROM (VALUES (['C|1', '50%']), (['C', '1|50%']), (['C%7C1', '50%'])) AS t(ids)";
+    let expected = "ids\nC%7C1|50%25\nC|1%7C50%25\nC%257C1|50%25\n";
+    assert_eq!(text(sql, Format::Csv).await, expected);
+}
+
+#[tokio::test]
 async fn json_lines_and_arrays() {
     let first = r#"{"i":1,"b":true,"d":"1.500000","f":0.5,"s":"a,\"b\"","day":"2026-01-05","at":"2026-01-04T16:00:00.250Z","list":[1,2],"nested":[[1],[]]}"#;
     let second = r#"{"i":null,"b":null,"d":null,"f":null,"s":null,"day":null,"at":null,"list":null,"nested":null}"#;

@@ -13,7 +13,7 @@ fn k04_every_field_of_every_type_refuses_the_wrong_type() {
         for name in envelope::FIELDS.iter().map(|field| field.name).chain(own) {
             let wrong: &[Value] = match find(event_type.topic, name).kind {
                 FieldKind::Bool => &[json!(1), json!("true"), json!([]), json!({})],
-                FieldKind::Texts | FieldKind::List(_) => {
+                FieldKind::Ids | FieldKind::Codes | FieldKind::List(_) => {
                     &[json!(1), json!("x"), json!(true), json!({}), json!([5])]
                 }
                 kind if good(kind).is_string() => {
@@ -47,7 +47,6 @@ fn k04_values_out_of_range_are_refused() {
     };
     check_all(&[
         (line("requested_qty", json!(0)), "accepted"),
-        (line("requested_qty", json!(i64::MAX)), "accepted"),
         (
             line("requested_qty", json!(-1)),
             "bad_value lines[0].requested_qty",
@@ -109,7 +108,7 @@ fn k04_values_out_of_range_are_refused() {
 }
 
 #[test]
-fn k04_instants_lie_in_the_years_2000_to_9999() {
+fn k04_k25_instants_lie_in_the_years_2000_to_9998() {
     check_all(&[
         (
             placed(json!({ "occurred_at": 946_684_800_000_i64 })),
@@ -120,11 +119,15 @@ fn k04_instants_lie_in_the_years_2000_to_9999() {
             "bad_value occurred_at",
         ),
         (
-            placed(json!({ "occurred_at": 253_402_300_799_999_i64 })),
+            placed(json!({ "occurred_at": 253_370_764_799_999_i64 })),
             "accepted",
         ),
         (
-            placed(json!({ "occurred_at": 253_402_300_800_000_i64 })),
+            placed(json!({ "occurred_at": 253_370_764_800_000_i64 })),
+            "bad_value occurred_at",
+        ),
+        (
+            placed(json!({ "occurred_at": 253_402_300_799_999_i64 })),
             "bad_value occurred_at",
         ),
         (

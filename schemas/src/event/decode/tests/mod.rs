@@ -6,9 +6,14 @@ use super::*;
 use crate::event::samples::{NINE, least};
 
 mod contract;
+mod f28;
+mod hostile;
 mod k03;
 mod k04;
 mod k21;
+mod k25;
+mod k42;
+mod k45;
 
 fn decode_text(topic: Topic, text: &str) -> Result<Event<'_>, Rejection> {
     decode(topic, Some(text.as_bytes()), &Limits::default())

@@ -1,0 +1,80 @@
+//! Ids inside a text that joins several of them (K42).
+
+use std::borrow::Cow;
+
+/// Stands between ids in a text: `unique_id`, dedupe keys of alerts, lists as text.
+pub const SEPARATOR: char = '|';
+
+/// The id with `|` and `%` written as `%7C` and `%25`, so that texts that join different ids differ.
+///
+/// ```
+/// use schemas::id::{escaped, unescaped};
+///
+/// assert_eq!(escaped("S|1%"), "S%7C1%25");
+/// assert_eq!(unescaped("S%7C1%25"), "S|1%");
+/// ```
+pub fn escaped(id: &str) -> Cow<'_, str> {
+    if id.contains([SEPARATOR, '%']) {
+        Cow::Owned(id.replace('%', "%25").replace(SEPARATOR, "%7C"))
+    } else {
+        Cow::Borrowed(id)
+    }
+}
+
+/// The id that [`escaped`] wrote.
+pub fn unescaped(text: &str) -> Cow<'_, str> {
+    if text.contains('%') {
+        Cow::Owned(text.replace("%7C", "|").replace("%25", "%"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Ids in one text, each [`escaped`]: different ids give different texts.
+pub fn joined<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for (position, id) in ids.into_iter().enumerate() {
+        if position > 0 {
+            text.push(SEPARATOR);
+        }
+        text.push_str(&escaped(id));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ids() -> impl Strategy<Value = Vec<String>> {
+        // Few characters, so that escapes and their parts meet.
+        prop::collection::vec("[a|%7C25]{1,6}", 1..4)
+    }
+
+    fn text(ids: &[String]) -> String {
+        joined(ids.iter().map(String::as_str))
+    }
+
+    proptest! {
+        #[test]
+        fn k42_joined_ids_can_be_told_apart(left in ids(), right in ids()) {
+            prop_assert_eq!(left == right, text(&left) == text(&right));
+        }
+
+        #[test]
+        fn k42_a_joined_text_says_which_ids_it_holds(ids in ids()) {
+            let text = text(&ids);
+            let read: Vec<_> = text.split(SEPARATOR).map(unescaped).collect();
+            prop_assert_eq!(read, ids);
+        }
+    }
+
+    #[test]
+    fn k42_only_the_two_characters_are_written_otherwise() {
+        assert_eq!(joined(["S1", "T-2"]), "S1|T-2");
+        assert_eq!(joined(["a|b", "50%", "%7C"]), "a%7Cb|50%25|%257C");
+        assert!(matches!(escaped("订单 1"), Cow::Borrowed(_)));
+    }
+}
