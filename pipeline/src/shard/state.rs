@@ -13,7 +13,7 @@ use super::seal::{Clocks, OrphanRow};
 use crate::alert::{AlertChange, AlertRule, RuleInput, RuleTime};
 use crate::columns::EventHead;
 use crate::error::{Error, ErrorKind, Result};
-use crate::history::{Correction, Corrections, KeyedOperator, ReferenceState};
+use crate::history::{Correction, Corrections, EventPlace, KeyedOperator, ReferenceState};
 use crate::pane::{LinearPlan, PaneStore};
 use crate::round::{Evaluator, Metric, evaluate_shard};
 use crate::time::{Day, Window, Zone};
@@ -168,6 +168,14 @@ impl<R: ReferenceState> ShardState<R> {
 
     fn insert(&mut self, topic: Topic, batch: &RecordBatch, effects: &mut Effects) -> Result<()> {
         let head = EventHead::of(batch)?;
+        let place = |row| {
+            let (partition, offset) = head.place(row);
+            EventPlace {
+                topic,
+                partition,
+                offset,
+            }
+        };
         let outcome = self
             .corrections
             .entry(topic)
@@ -175,6 +183,7 @@ impl<R: ReferenceState> ShardState<R> {
             .apply((0..batch.num_rows()).map(|row| Correction {
                 event_id: head.event_id(row),
                 occurred_at: head.occurred_at(row),
+                place: place(row),
                 scope: head.scope(row),
                 corrects: head.corrects(row),
             }));

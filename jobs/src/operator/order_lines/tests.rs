@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::LineKind::*;
 use super::*;
-use crate::operator::fixture::{batch, projected};
+use crate::operator::fixture::{PLACE, batch, projected};
 use crate::reference::fixture::{list_price, one_customer};
 
 /// (line_no, quantity, price)
@@ -22,6 +22,7 @@ fn entry(ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<OrderEve
             occurred_at,
             recorded_at: occurred_at,
             event_id: format!("e{ms}").into(),
+            place: PLACE,
             part: 0,
         },
         event: OrderEvent {
