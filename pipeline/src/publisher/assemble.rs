@@ -14,7 +14,7 @@ use super::feed::{self, Cells, FeedChange, FeedDefinition};
 use super::machine::Machine;
 use super::plan::final_until;
 use super::rows::{RevisionStamp, epoch_column, metric_rows};
-use crate::alert::{self, AlertChange, RuleInput, RuleTime, Transition};
+use crate::alert::{self, AlertChange, AlertRule, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
 use crate::error::Result;
 use crate::round::{Metric, Revisions};
@@ -54,7 +54,9 @@ impl Machine {
     pub(super) fn assemble(&mut self, rounds: Vec<RoundRows>, now: Now) -> Result<Draft> {
         let epoch = self.durable.state.epoch + 1;
         let mut rows = TableRows::default();
-        let (mut published, mut changes) = self.metric_rows(&rounds, epoch, now, &mut rows)?;
+        let (mut published, changes) = self.metric_rows(&rounds, epoch, now, &mut rows)?;
+        let waiting = &mut self.durable.state.waiting_alerts;
+        waiting.extend(changes);
         let cells = rounds.into_iter().filter_map(|round| round.cells);
         let mut records = self.dead_letter_records();
         let feed = self.feed_rows(
@@ -65,7 +67,8 @@ impl Machine {
             &mut records,
         )?;
         // The intent will be the next record of this log: only its owner can extend it.
-        let alerts = alert::seal(OWN_ALERTS, self.next_record(), &mut changes);
+        let number = self.next_record();
+        let alerts = alert::seal(OWN_ALERTS, number, &mut self.durable.state.waiting_alerts);
         self.alert_rows(&alerts, epoch, &mut rows)?;
         self.sealed_rows(epoch, &mut rows)?;
         self.epoch_rows(epoch, now.wall_time, &mut rows)?;
@@ -132,8 +135,24 @@ impl Machine {
                 published.push((name.clone(), window, changes.keys));
             }
         }
+        for rule in &mut self.rules {
+            if let Some(time) = time_of(rule.as_ref(), &metrics, &clocks) {
+                alerts.extend(rule.tick(time));
+            }
+        }
         self.durable.state.planner.finality = clocks;
         Ok((published, alerts))
+    }
+
+    /// Whether a timer of a rule over rows has been reached.
+    pub(super) fn has_due_rules(&self) -> bool {
+        let clocks = self.clocks();
+        self.rules.iter().any(|rule| {
+            let time = time_of(rule.as_ref(), &self.metrics, &clocks);
+            let timer = rule.next_timer();
+            time.zip(timer)
+                .is_some_and(|(time, timer)| time.furthest() >= timer)
+        })
     }
 
     fn alert_rows(&mut self, own: &[Transition], epoch: i64, rows: &mut TableRows) -> Result<()> {
@@ -306,6 +325,18 @@ impl Machine {
             .flat_map(|sealed| &sealed.seal.dead_letters);
         letters.map(dead_letter_record).collect()
     }
+}
+
+/// How far time has come for a rule over rows: the clock of their metric. `None` before every shard has sealed one.
+fn time_of(rule: &dyn AlertRule, metrics: &[Metric], clocks: &Clocks) -> Option<RuleTime> {
+    let RuleInput::Rows { metric, .. } = rule.input() else {
+        return None;
+    };
+    let metric = metrics.iter().find(|other| other.name == metric)?;
+    Some(RuleTime {
+        clock: *clocks.get(&metric.clock)?,
+        live_time: None,
+    })
 }
 
 fn reads(input: RuleInput, metric: &str, window: Window) -> bool {

@@ -34,7 +34,7 @@ use super::record::{
 };
 use super::seal_queue::SealQueue;
 use super::settings::PublisherSettings;
-use crate::alert::AlertRule;
+use crate::alert::{AlertRule, RuleStates};
 use crate::error::Result;
 use crate::log::CheckpointSchedule;
 use crate::round::Metric;
@@ -117,9 +117,7 @@ impl Machine {
                 }
             };
         }
-        for (rule, state) in rules.iter_mut().zip(&durable.state.rules) {
-            rule.load(state)?;
-        }
+        durable.state.rules.load(&mut rules)?;
         Ok(Self {
             seals: SealQueue::new(durable.state.cut.clone()),
             rounds: OpenRounds::new(now.wall_time),
@@ -327,11 +325,7 @@ impl Machine {
         state.epoch = draft.epoch;
         state.cut.clone_from(self.seals.cut());
         state.attempts_cut = state.attempts_cut.max(draft.attempts_cut);
-        state.rules = self
-            .rules
-            .iter()
-            .map(|rule| rule.save())
-            .collect::<Result<_>>()?;
+        state.rules = RuleStates::save(&self.rules)?;
         if let Some(records) = records {
             state.undelivered.insert(draft.epoch, records);
         }
@@ -423,6 +417,8 @@ impl Machine {
         let last = self.durable.last.as_ref();
         !self.attempts.is_empty()
             || self.has_feed_days()
+            || !state.waiting_alerts.is_empty()
+            || self.has_due_rules()
             || !state.reference.is_empty() && self.has_unlisted_rules()
             || state.drained_to != last.and_then(|last| last.drained_to)
             || self

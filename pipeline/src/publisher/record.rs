@@ -13,7 +13,7 @@ use super::event::SealedRecord;
 use super::feed::{FeedChange, FeedGrid};
 use super::plan::{Planner, RoundKey};
 use super::settings::RunSummary;
-use crate::alert::Transition;
+use crate::alert::{AlertChange, RuleStates, Transition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
@@ -26,7 +26,7 @@ use crate::time::Zone;
 pub const PUBLISHER_LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const PUBLISHER_LAYOUT: u16 = 3;
+pub const PUBLISHER_LAYOUT: u16 = 4;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,8 +63,10 @@ pub(super) struct PublisherState {
     pub reference: String,
     /// Rules that `ops.rules` lists: id and version.
     pub rules_listed: BTreeSet<(String, u32)>,
-    /// Rules over metric rows, in the order of loading.
-    pub rules: Vec<Vec<u8>>,
+    /// Of the rules over metric rows.
+    pub rules: RuleStates,
+    /// Alerts of these rules that found no number in their own intent.
+    pub waiting_alerts: Vec<AlertChange>,
     /// Epoch → staged records (feed, dead letters) of which the sink had not said that they are delivered.
     pub undelivered: BTreeMap<i64, RecordFile>,
     /// Last record of the alert sink's log whose attempts are in `ops.deliveries`.

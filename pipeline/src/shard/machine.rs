@@ -270,6 +270,7 @@ impl<R: ReferenceState> ShardMachine<R> {
             delay: self.live.delay(),
             drained_to: self.drained_to,
             reference: self.reference.clone(),
+            alerts: self.alerts.clone(),
             state: self.state.save()?.into(),
         })
     }

@@ -146,6 +146,8 @@ pub struct ShardCheckpoint {
     pub delay: Option<DurationMs>,
     pub drained_to: Option<TimestampMs>,
     pub reference: String,
+    /// Alerts that found no number in their own seal.
+    pub alerts: Vec<AlertChange>,
     pub state: Bytes,
 }
 

@@ -250,6 +250,10 @@ fn alert_columns() -> Vec<Field> {
             "state",
             "firing, updated, resolved or withdrawn (状态)",
         )),
+        text(
+            "reason",
+            "no_data: resolved since nothing could be judged; late: of the past, recorded and not sent, K33 (原因)",
+        ),
         filled(text("severity", "Severity (级别)")),
         texts("subjects", "Ids that it is about (对象)"),
         double("value", "Value that was found (数值)"),
