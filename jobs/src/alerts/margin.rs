@@ -75,8 +75,8 @@ pub(super) struct MarginRule {
     retailers: BTreeMap<Arc<str>, Retailer>,
     /// When nothing will have been judged for too long, of each retailer with an open alert; derived from `retailers`.
     due: BTreeSet<(TimestampMs, Arc<str>)>,
-    /// End of the newest window of all retailers.
-    newest: Option<TimestampMs>,
+    /// How far windows have come. The clock may be weeks ahead of them, while the service catches up.
+    reached: TimestampMs,
 }
 
 /// A revision of one retailer's row.
@@ -120,7 +120,7 @@ impl MarginRule {
             settings,
             retailers: BTreeMap::new(),
             due: BTreeSet::new(),
-            newest: None,
+            reached: TimestampMs::MIN,
         })
     }
 
@@ -167,11 +167,11 @@ impl MarginRule {
         if let Some(due) = retailer.due_at(&self.settings) {
             self.due.remove(&(due, customer_id.clone()));
         }
-        let said = retailer.apply(revisions, &self.settings, clock);
+        let said = retailer.apply(revisions, &self.settings, self.reached, clock);
         if let Some(due) = retailer.due_at(&self.settings) {
             self.due.insert((due, customer_id.clone()));
         }
-        if !retailer.is_forgotten(clock - REMEMBERED) {
+        if !retailer.is_forgotten(self.reached - REMEMBERED) {
             self.retailers.insert(customer_id.clone(), retailer);
         }
         self.changes(customer_id, said)
@@ -207,14 +207,14 @@ impl MarginRule {
         steps.into_iter().map(change).collect()
     }
 
-    /// Retailers without rows for eight weeks are forgotten, once a week.
-    fn forget(&mut self, newest: TimestampMs, clock: TimestampMs) {
-        if self.newest >= Some(newest) {
+    /// Windows have come as far as `instant`: retailers without rows for eight weeks are forgotten.
+    fn reach(&mut self, instant: TimestampMs) {
+        if instant <= self.reached {
             return;
         }
-        self.newest = Some(newest);
+        self.reached = instant;
         self.retailers
-            .retain(|_, retailer| !retailer.is_forgotten(clock - REMEMBERED));
+            .retain(|_, retailer| !retailer.is_forgotten(instant - REMEMBERED));
     }
 }
 
@@ -323,27 +323,30 @@ impl AlertRule for MarginRule {
     }
 
     fn observe(&mut self, batch: &RecordBatch, now: RuleTime) -> Result<Vec<AlertChange>> {
-        let clock = now.furthest();
+        let rows = read(batch)?;
+        let ends = rows.values().flatten().map(|row| row.window_end);
+        if let Some(newest) = ends.max() {
+            self.reach(newest);
+        }
         let mut changes = Vec::new();
-        for (customer_id, revisions) in read(batch)? {
-            let newest = revisions.last().map(|row| row.window_end);
-            changes.extend(self.apply(&customer_id, revisions, clock));
-            if let Some(newest) = newest {
-                self.forget(newest, clock);
-            }
+        for (customer_id, revisions) in rows {
+            changes.extend(self.apply(&customer_id, revisions, now.clock));
         }
         Ok(changes)
     }
 
     /// Time alone ends an alert of which nothing is known any more.
     fn tick(&mut self, now: RuleTime) -> Vec<AlertChange> {
-        let clock = now.furthest();
         let mut changes = Vec::new();
+        if self.due.first().is_none_or(|(due, _)| *due > now.clock) {
+            return changes;
+        }
+        self.reach(now.clock);
         while let Some((due, customer_id)) = self.due.first().cloned() {
-            if due > clock {
+            if due > now.clock {
                 break;
             }
-            changes.extend(self.apply(&customer_id, Vec::new(), clock));
+            changes.extend(self.apply(&customer_id, Vec::new(), now.clock));
         }
         changes
     }
@@ -353,11 +356,11 @@ impl AlertRule for MarginRule {
     }
 
     fn save(&self) -> Result<Vec<u8>> {
-        Ok(postcard::to_stdvec(&self.retailers)?)
+        Ok(postcard::to_stdvec(&(self.reached, &self.retailers))?)
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<()> {
-        self.retailers = postcard::from_bytes(bytes)?;
+        (self.reached, self.retailers) = postcard::from_bytes(bytes)?;
         let due = self.retailers.iter().filter_map(|(customer_id, retailer)| {
             Some((retailer.due_at(&self.settings)?, customer_id.clone()))
         });

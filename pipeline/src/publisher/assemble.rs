@@ -6,13 +6,13 @@ use arrow::array::{ArrayRef, Date32Array};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
-use schemas::time::TimestampMs;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::dead_letter::dead_letter_record;
 use super::event::{Now, RoundRows};
 use super::feed::{self, Cells, FeedChange, FeedDefinition};
 use super::machine::Machine;
-use super::plan::final_until;
+use super::plan::{RoundKey, final_until};
 use super::rows::{RevisionStamp, epoch_column, metric_rows};
 use crate::alert::{self, AlertChange, AlertRule, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::round::{Metric, Revisions};
 use crate::shard::{Clocks, Seal};
 use crate::sink::{SinkRecord, delivery_rows, transition_rows};
-use crate::time::{Day, Window, WindowKind};
+use crate::time::{Day, Window, WindowKind, Zone};
 
 /// Name under which the publisher's own alerts are numbered.
 pub const OWN_ALERTS: &str = "publisher";
@@ -135,8 +135,9 @@ impl Machine {
                 published.push((name.clone(), window, changes.keys));
             }
         }
+        let pending = self.durable.state.unrevised(zone, self.settings.shards);
         for rule in &mut self.rules {
-            if let Some(time) = time_of(rule.as_ref(), &metrics, &clocks) {
+            if let Some(time) = time_of(rule.as_ref(), &metrics, &clocks, &pending, zone) {
                 alerts.extend(rule.tick(time));
             }
         }
@@ -146,13 +147,17 @@ impl Machine {
 
     /// Whether a timer of a rule over rows has been reached.
     pub(super) fn has_due_rules(&self) -> bool {
+        let (zone, shards) = (self.settings.zone, self.settings.shards);
         let clocks = self.clocks();
-        self.rules.iter().any(|rule| {
-            let time = time_of(rule.as_ref(), &self.metrics, &clocks);
-            let timer = rule.next_timer();
-            time.zip(timer)
-                .is_some_and(|(time, timer)| time.furthest() >= timer)
-        })
+        let is_due = |rule: &dyn AlertRule| {
+            let timer = rule.next_timer()?;
+            let pending = self.durable.state.unrevised(zone, shards);
+            let time = time_of(rule, &self.metrics, &clocks, &pending, zone)?;
+            Some(time.furthest() >= timer)
+        };
+        self.rules
+            .iter()
+            .any(|rule| is_due(rule.as_ref()) == Some(true))
     }
 
     fn alert_rows(&mut self, own: &[Transition], epoch: i64, rows: &mut TableRows) -> Result<()> {
@@ -327,14 +332,31 @@ impl Machine {
     }
 }
 
-/// How far time has come for a rule over rows: the clock of their metric. `None` before every shard has sealed one.
-fn time_of(rule: &dyn AlertRule, metrics: &[Metric], clocks: &Clocks) -> Option<RuleTime> {
-    let RuleInput::Rows { metric, .. } = rule.input() else {
+/// How far time has come for a rule over rows: the clock of their metric, but not beyond the end of a window that waits for its round.
+/// `None` before every shard has sealed one.
+fn time_of(
+    rule: &dyn AlertRule,
+    metrics: &[Metric],
+    clocks: &Clocks,
+    pending: &[RoundKey],
+    zone: Zone,
+) -> Option<RuleTime> {
+    let RuleInput::Rows {
+        metric,
+        window_kind,
+    } = rule.input()
+    else {
         return None;
     };
     let metric = metrics.iter().find(|other| other.name == metric)?;
+    let mut clock = *clocks.get(&metric.clock)?;
+    for key in pending {
+        if key.clock == metric.clock && key.window.kind.as_str() == window_kind {
+            clock = clock.min(key.window.ends_at(zone) - DurationMs::from_ms(1));
+        }
+    }
     Some(RuleTime {
-        clock: *clocks.get(&metric.clock)?,
+        clock,
         live_time: None,
     })
 }

@@ -41,14 +41,16 @@ impl Said {
 }
 
 impl Retailer {
-    /// Applies revisions, by window, and time. Rows older than eight weeks change nothing.
+    /// Applies revisions, by window, and time: `reached` is how far windows have come, `clock` how far events have. Rows older than
+    /// eight weeks change nothing.
     pub(super) fn apply(
         &mut self,
         revisions: Vec<MarginRow>,
         settings: &MarginSettings,
+        reached: TimestampMs,
         clock: TimestampMs,
     ) -> Vec<Said> {
-        let cutoff = clock - REMEMBERED;
+        let cutoff = reached - REMEMBERED;
         self.expire(cutoff, settings);
         let newest = self.newest();
         let (known, further): (Vec<_>, Vec<_>) = revisions
@@ -60,10 +62,11 @@ impl Retailer {
             known.into_iter().for_each(|row| self.put(row));
             self.restate(&last, settings, clock, &mut said);
         }
-        for row in further {
-            self.add(row, settings, &mut said);
+        for row in further.into_iter().filter(|row| row.n > 0) {
+            said.extend(self.resolve_without_data(settings, row.window_end));
+            said.extend(self.add(row, settings));
         }
-        said.extend(self.resolve_without_data(settings, clock));
+        said.extend(self.resolve_without_data(settings, reached));
         said
     }
 
@@ -119,18 +122,14 @@ impl Retailer {
     }
 
     /// The row of a further window: one more step.
-    fn add(&mut self, row: MarginRow, settings: &MarginSettings, said: &mut Vec<Said>) {
-        if row.n <= 0 {
-            return;
-        }
+    fn add(&mut self, row: MarginRow, settings: &MarginSettings) -> Option<Said> {
         let (level, finding) = settings.judge(&row);
         self.rows.insert(row.window_end, row);
         let (step, open) = next(self.announced, level, finding);
         self.announced = open;
-        if let Some(step) = step {
-            self.steps.push(step.clone());
-            said.push(Said::at_its_window(step, None));
-        }
+        let step = step?;
+        self.steps.push(step.clone());
+        Some(Said::at_its_window(step, None))
     }
 
     /// The fold anew, after rows of known windows have changed. `revised` is the newest of these.
@@ -184,12 +183,12 @@ impl Retailer {
     fn resolve_without_data(
         &mut self,
         settings: &MarginSettings,
-        clock: TimestampMs,
+        now: TimestampMs,
     ) -> Option<Said> {
         let open = self.announced?;
         let judged = self.last_judged(settings)?;
         let due = judged.window_end + REMEMBERED;
-        if clock < due {
+        if now < due {
             return None;
         }
         self.announced = None;

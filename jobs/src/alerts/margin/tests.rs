@@ -455,8 +455,23 @@ fn k33_eight_weeks_without_a_judgement_resolve_an_alert() {
     recorded(&mut kept, &[week(8, 920)], day(57));
     assert_eq!(kept.next_timer(), Some(day(56 + 56)));
     // That judgement proves to rest on too few SKUs.
-    let revised = recorded(&mut kept, &[skipped(8, 920)], day(7 + 57));
-    assert_eq!(revised, [expected]);
+    assert_eq!(recorded(&mut kept, &[skipped(8, 920)], day(7 + 57)), []);
+    let changes = kept.tick(at(7 + 57));
+    assert_eq!(
+        changes.iter().map(Recorded::of).collect::<Vec<_>>(),
+        [expected]
+    );
+    // A row eight weeks later finds nothing open, whether or not time alone had said so.
+    let mut late = self::rule();
+    recorded(&mut late, &[week(1, 850)], day(8));
+    let found = recorded(&mut late, &[week(9, 2_000)], day(64));
+    assert_eq!(
+        found,
+        [Recorded {
+            reason: Some(AlertReason::NoData),
+            ..sent(1, AlertState::Resolved, Severity::S3)
+        }]
+    );
 }
 
 #[test]
@@ -477,7 +492,7 @@ fn k33_what_is_older_than_eight_weeks_counts_as_it_stood() {
     );
     assert_eq!(recorded(&mut rule, &[skipped(21, 100)], day(148)), []);
     assert_eq!(rule.retailers.len(), 1);
-    rule.forget(day(210), day(210));
+    rule.reach(day(210));
     assert_eq!(rule.retailers.len(), 0, "a retailer without rows");
 }
 
