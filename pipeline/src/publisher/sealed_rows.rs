@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 
 use super::assemble::TableRows;
@@ -44,28 +45,22 @@ impl Machine {
                     rows.add(table.clone(), batch);
                 }
             }
-            let topic = |input| topic_of(input, &self.settings.topics);
-            dead.extend(seal.dead_letters.iter().map(|letter| {
-                DeadLetterRow::new(
-                    letter,
-                    topic(&letter.input),
-                    shard,
-                    epoch,
-                    zone,
-                    seal.sealed_at,
-                )
-            }));
-            late.extend(
-                seal.late_events
-                    .iter()
-                    .map(|event| LateRow::new(event, topic(&event.input), shard, epoch, zone)),
+            let letters = seal.dead_letters.iter();
+            dead.extend(
+                letters
+                    .map(|letter| DeadLetterRow::new(letter, shard, epoch, zone, seal.sealed_at)),
             );
+            let late_events = seal.late_events.iter();
+            late.extend(late_events.map(|event| LateRow::new(event, shard, epoch, zone)));
             // Every shard reads prices whole; the first speaks for all.
             orphans.extend(
                 seal.orphans
                     .iter()
                     .filter(|orphan| orphan.topic.is_keyed() || shard == 0)
-                    .map(|orphan| OrphanFact::new(orphan, epoch, zone)),
+                    .map(|orphan| {
+                        let topic = name_of(orphan.topic, &self.settings.topics);
+                        OrphanFact::new(orphan, topic, epoch, zone)
+                    }),
             );
             for input in seal.inputs.iter().filter(|input| input.accounted) {
                 let key = (shard, input.input.topic.clone(), input.input.partition);
@@ -82,7 +77,7 @@ impl Machine {
                 counted.push(ConservationRow {
                     shard,
                     seal: pending.number,
-                    topic: topic(&input.input).to_owned(),
+                    topic: input.input.topic.clone(),
                     partition: input.input.partition,
                     read_n: now.read - before.read,
                     accepted_n: now.accepted - before.accepted,
@@ -121,7 +116,7 @@ impl Machine {
                 watermarks.push(WatermarkRow {
                     epoch,
                     shard,
-                    topic: topic_of(&input.input, &self.settings.topics).to_owned(),
+                    topic: input.input.topic.clone(),
                     partition: input.input.partition,
                     next_offset: input.next_offset,
                     watermark_at: known.map(|(of, highest)| of.time.watermark(highest).as_micros()),
@@ -211,7 +206,10 @@ fn settings_of<'t>(
     topics.iter().find(|of| of.name == input.topic)
 }
 
-/// The short name of an input's topic.
-fn topic_of(input: &TopicPartition, topics: &[TopicSettings]) -> &'static str {
-    settings_of(input, topics).map_or("", |of| of.topic.name())
+/// The configured name of a topic, which stands in `ops.*` (K31).
+fn name_of(topic: Topic, topics: &[TopicSettings]) -> &str {
+    let mut topics = topics.iter();
+    topics
+        .find(|of| of.topic == topic)
+        .map_or(topic.default_topic(), |of| &of.name)
 }

@@ -291,7 +291,7 @@ fn shard() -> Field {
 fn topic() -> Field {
     filled(text(
         "topic",
-        "Topic: orders, visits, complaints or prices (主题)",
+        "Kafka topic as configured, such as orders.v1; of event files their folder, K31 (主题)",
     ))
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn audit(
 ) -> anyhow::Result<AuditReport> {
     let reader = EpochReader::new(config)?;
     let (epoch, session) = reader.newest().await?;
-    let conservation = conservation::by_partition(&session).await?;
+    let conservation = conservation::by_partition(&session, &config.topic_settings()).await?;
     let reference = reader.reference(&epoch).await?;
     let mut recomputed = recompute(config, &epoch, &session, reference).await?;
     let zone = Zone(config.time.zone);
