@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{ArrayRef, Date32Array};
+use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
@@ -36,6 +37,9 @@ impl TableRows {
         }
     }
 }
+
+/// Revisions of the rows of a metric in a window.
+type RevisedRows = (String, Window, RecordBatch);
 
 /// What an epoch is going to say.
 pub(super) struct Draft {
@@ -94,7 +98,8 @@ impl Machine {
         let zone = self.settings.zone;
         let metrics = self.metrics.clone();
         let clocks = self.clocks();
-        let (mut published, mut alerts) = (Revisions::new(), Vec::new());
+        let mut published = Revisions::new();
+        let mut revised: Vec<RevisedRows> = Vec::new();
         for round in rounds {
             let window = round.key.window;
             for (name, result) in &round.rows {
@@ -119,30 +124,41 @@ impl Machine {
                     epoch,
                 };
                 let batch = metric_rows(&changes, &metric.table, &stamp)?;
-                let time = RuleTime {
-                    clock: clocks
-                        .get(&round.key.clock)
-                        .copied()
-                        .unwrap_or(TimestampMs::MIN),
-                    live_time: None,
-                };
-                for rule in &mut self.rules {
-                    if reads(rule.input(), name, window) {
-                        alerts.extend(rule.observe(&batch, time)?);
-                    }
-                }
+                revised.push((name.clone(), window, batch.clone()));
                 rows.add(format!("metrics.{name}"), batch);
                 published.push((name.clone(), window, changes.keys));
             }
         }
-        let pending = self.durable.state.unrevised(zone, self.settings.shards);
-        for rule in &mut self.rules {
-            if let Some(time) = time_of(rule.as_ref(), &metrics, &clocks, &pending, zone) {
-                alerts.extend(rule.tick(time));
-            }
-        }
+        let alerts = self.apply_rules(&revised)?;
         self.durable.state.planner.finality = clocks;
         Ok((published, alerts))
+    }
+
+    /// What the rules over rows say of the epoch's revisions and of the time. A rule sees all its revisions at once: between those of
+    /// two windows its state would be nobody's.
+    fn apply_rules(&mut self, revised: &[RevisedRows]) -> Result<Vec<AlertChange>> {
+        let (zone, shards) = (self.settings.zone, self.settings.shards);
+        let clocks = self.clocks();
+        let pending = self.durable.state.unrevised(zone, shards);
+        let mut alerts = Vec::new();
+        for rule in &mut self.rules {
+            let input = rule.input();
+            let read = revised
+                .iter()
+                .filter(|(metric, window, _)| reads(input, metric, *window))
+                .map(|(_, _, rows)| rows);
+            let read: Vec<&RecordBatch> = read.collect();
+            let Some(reached) = time_of(input, &self.metrics, &clocks, &pending, zone) else {
+                continue;
+            };
+            if let Some(first) = read.first() {
+                let all = concat_batches(first.schema_ref(), read.iter().copied())?;
+                let time = time_of(input, &self.metrics, &clocks, &[], zone).unwrap_or(reached);
+                alerts.extend(rule.observe(&all, time)?);
+            }
+            alerts.extend(rule.tick(reached));
+        }
+        Ok(alerts)
     }
 
     /// Whether a timer of a rule over rows has been reached.
@@ -152,7 +168,7 @@ impl Machine {
         let is_due = |rule: &dyn AlertRule| {
             let timer = rule.next_timer()?;
             let pending = self.durable.state.unrevised(zone, shards);
-            let time = time_of(rule, &self.metrics, &clocks, &pending, zone)?;
+            let time = time_of(rule.input(), &self.metrics, &clocks, &pending, zone)?;
             Some(time.furthest() >= timer)
         };
         self.rules
@@ -335,7 +351,7 @@ impl Machine {
 /// How far time has come for a rule over rows: the clock of their metric, but not beyond the end of a window that waits for its round.
 /// `None` before every shard has sealed one.
 fn time_of(
-    rule: &dyn AlertRule,
+    input: RuleInput,
     metrics: &[Metric],
     clocks: &Clocks,
     pending: &[RoundKey],
@@ -344,7 +360,7 @@ fn time_of(
     let RuleInput::Rows {
         metric,
         window_kind,
-    } = rule.input()
+    } = input
     else {
         return None;
     };
