@@ -80,7 +80,7 @@ impl Corrections {
         events: impl IntoIterator<Item = Correction<'a>>,
     ) -> CorrectionOutcome {
         let mut outcome = CorrectionOutcome::default();
-        let mut row_of_place: HashMap<EventPlace, usize> = HashMap::new();
+        let mut in_batch: HashMap<RemovedEvent, usize> = HashMap::new();
         for (row, event) in events.into_iter().enumerate() {
             let id: Arc<str> = event.event_id.into();
             let scope: Scope = event.scope.map(|(field, value)| (field, value.into()));
@@ -92,7 +92,11 @@ impl Corrections {
             outcome.skip.push(self.is_named(&id, &seen));
             self.adopt_orphans(&id, &seen, &mut outcome.orphans);
             self.accepted.entry(id.clone()).or_default().push(seen);
-            row_of_place.insert(event.place, row);
+            let accepted = RemovedEvent {
+                event_id: id.clone(),
+                place: event.place,
+            };
+            in_batch.insert(accepted, row);
 
             let Some(target) = event.corrects else {
                 continue;
@@ -106,12 +110,13 @@ impl Corrections {
             let mut is_orphan = true;
             for named in self.reached(&naming, &target) {
                 is_orphan = false;
-                match row_of_place.get(&named.place) {
-                    Some(of_batch) => outcome.skip[*of_batch] = true,
-                    None => outcome.removed.push(RemovedEvent {
-                        event_id: target.clone(),
-                        place: named.place,
-                    }),
+                let leaves = RemovedEvent {
+                    event_id: target.clone(),
+                    place: named.place,
+                };
+                match in_batch.get(&leaves) {
+                    Some(earlier) => outcome.skip[*earlier] = true,
+                    None => outcome.removed.push(leaves),
                 }
             }
             if is_orphan {

@@ -23,7 +23,7 @@ pub struct EventPlace {
 }
 
 /// An accepted event that leaves every history, because a correction names it (K23).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RemovedEvent {
     pub event_id: Arc<str>,
     pub place: EventPlace,
