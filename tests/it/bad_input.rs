@@ -204,11 +204,10 @@ fn nothing_takes_the_process_down_or_vanishes() {
     let running = project.start(&["run"]).unwrap();
     project
         .until("everything is published", |project| {
-            Ok(
-                project
-                    .number("SELECT sum(read_n) FROM ops.conservation WHERE topic = 'orders'")?
-                    == all,
-            )
+            Ok(project.number(&format!(
+                "SELECT sum(read_n) FROM ops.conservation WHERE topic = '{}'",
+                topics.orders()
+            ))? == all)
         })
         .unwrap();
     // it lives, and takes what comes next

@@ -26,6 +26,7 @@ mod proof;
 mod public_items;
 mod reader;
 mod readers;
+mod readings;
 mod readme;
 mod reference;
 mod refusals;

@@ -1,12 +1,14 @@
 //! What a finished storage is held against: the oracle's tables, the simulator's labels, and its own books.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use pipeline::time::wall;
+use schemas::time::{DurationMs, TimestampMs};
 use serde_json::Value;
-use tests::events::Events;
+use tests::events::{Events, TOPICS};
 use tests::oracle;
 use tests::project::Project;
 
@@ -125,17 +127,43 @@ pub(crate) fn assert_breaches_fired(project: &Project) {
     assert_eq!(project.number(&silent).unwrap(), 0, "of missed={all}");
 }
 
-/// Dead letters, late events and duplicates are those of `truth/dirty.ndjson`, and every record has one verdict (P4).
-pub(crate) fn assert_verdicts(project: &Project, events: &Events) {
+/// The open alerts of rule A01 are those of the oracle; `said` begins with the instant to which event time was drained. Whatever was
+/// revised on the way, the last row of a subject tells its state (K33).
+pub(crate) fn assert_margin_alerts(project: &Project, expected: &Path, said: &str) {
+    let drained_to = said
+        .strip_prefix("drained to ")
+        .and_then(|rest| rest.lines().next())
+        .expect("the first line says how far event time was drained");
+    let drained_to = TimestampMs::from_datetime(drained_to.parse().unwrap());
+    let csv = fs::read_to_string(expected.join("margin_alerts.csv")).unwrap();
+    let open = csv.lines().skip(1).filter_map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let judged_at = TimestampMs::from_ms(cells[2].parse().unwrap());
+        let is_open = drained_to < judged_at + DurationMs::from_days(56);
+        is_open.then(|| (format!("A01|{}", cells[0]), cells[1].to_owned()))
+    });
+    let last = "SELECT subject, severity FROM (SELECT *, row_number() OVER (PARTITION BY subject ORDER BY sequence DESC) AS newest_first \
+                FROM ops.alerts WHERE rule_id = 'A01') WHERE newest_first = 1 AND state IN ('firing', 'updated')";
+    let rows = project.query(last).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let found = rows
+        .iter()
+        .map(|row| (text(&row["subject"]), text(&row["severity"])));
+    let (found, open): (BTreeMap<_, _>, BTreeMap<_, _>) = (found.collect(), open.collect());
+    assert!(!open.is_empty(), "no alert is open at {drained_to}");
+    assert_eq!(found, open);
+}
+
+/// Dead letters, late events and duplicates are those of `truth/dirty.ndjson`, under the configured `names` of the topics (K31), and every record has
+/// one verdict (P4).
+pub(crate) fn assert_verdicts(project: &Project, events: &Events, names: [&str; 4]) {
     let mut late = Vec::new();
     let mut dead = Vec::new();
     let mut duplicates = 0;
     for label in events.labels().unwrap() {
-        let topic = label["topic"]
-            .as_str()
-            .unwrap()
-            .trim_end_matches(".v1")
-            .to_owned();
+        let folder = label["topic"].as_str().unwrap();
+        let topic = TOPICS.iter().position(|topic| *topic == folder).unwrap();
+        let topic = names[topic].to_owned();
         let reason = label["reason"].as_str().unwrap().to_owned();
         let place = (
             topic,

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 import history
+import margin_alerts
 import read
 import reference
 from settings import TOPICS, Settings
@@ -68,7 +69,7 @@ def metrics(judged: Judged, ref: Path, settings: Settings, clock_ms: int | None)
 
 
 def write(database: duckdb.DuckDBPyConnection, judged: Judged, out: Path) -> None:
-    """A folder of Parquet files, or one DuckDB file with `verdicts.csv` beside it."""
+    """A folder of Parquet files, or one DuckDB file, with `verdicts.csv`, `orphans.csv` and `margin_alerts.csv` beside it."""
     is_file = out.suffix in (".duckdb", ".db")
     folder = out.parent if is_file else out
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,10 +84,21 @@ def write(database: duckdb.DuckDBPyConnection, judged: Judged, out: Path) -> Non
             database.execute(f"COPY ({ordered}) TO '{_quoted(out / table.name)}.parquet' (FORMAT parquet)")
     if is_file:
         database.execute("DETACH saved")
-    with (folder / "verdicts.csv").open("w", encoding="utf-8", newline="") as stream:
+    _write_csv(folder / "verdicts.csv", ("topic", "partition", "offset", "verdict", "path"), judged.verdicts)
+    _write_csv(folder / "orphans.csv", ("topic", "event_id", "corrects"), history.orphans(judged.accepted))
+    alerts = [
+        (customer, alert.severity, alert.judged_at)
+        for customer, alert in margin_alerts.alerts(database).items()
+        if alert.severity is not None
+    ]
+    _write_csv(folder / "margin_alerts.csv", ("customer_id", "severity", "judged_at"), alerts)
+
+
+def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("topic", "partition", "offset", "verdict", "path"))
-        writer.writerows(judged.verdicts)
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def _load(database: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

@@ -18,7 +18,9 @@ CORRECTION_REACH_MS = duration_ms("35d")
 TEXT, NUMBER, FLAG = pa.string(), pa.int64(), pa.bool_()
 
 COLUMNS = {
-    "orders": {"customer_id": TEXT, "order_id": TEXT, "order_kind": TEXT},
+    "orders": {
+        "customer_id": TEXT, "order_id": TEXT, "order_kind": TEXT, "cancel_reason": TEXT, "amend_reason": TEXT,
+    },
     "visits": {"customer_id": TEXT},
     "complaints": {
         "customer_id": TEXT, "unit_id": TEXT, "case_id": TEXT, "case_kind": TEXT, "channel": TEXT, "category": TEXT,
@@ -68,11 +70,20 @@ def scope(topic: str, event: Event) -> tuple[str, str] | None:
     return None
 
 
+def named_by(record: Accepted) -> str | None:
+    """The id that an event corrects; its own is none (K36)."""
+    named = record.event.payload.get("corrects")
+    return None if named == record.event.event_id else named
+
+
 def uncorrected(accepted: list[Accepted]) -> list[Accepted]:
-    """Leaves out every event that another one of its topic and scope names, at most 35 days apart, as one set."""
+    """Leaves out every event that another one of its topic and scope names, at most 35 days apart, as one set.
+
+    An id may have been accepted several times: each time is judged for itself.
+    """
     corrections: dict[tuple, list[int]] = {}
     for record in accepted:
-        named = record.event.payload.get("corrects")
+        named = named_by(record)
         if named is not None:
             key = (record.topic, scope(record.topic, record.event), named)
             corrections.setdefault(key, []).append(record.event.occurred_at)
@@ -86,6 +97,23 @@ def uncorrected(accepted: list[Accepted]) -> list[Accepted]:
         return any(abs(at - record.event.occurred_at) <= CORRECTION_REACH_MS for at in found)
 
     return [record for record in accepted if not leaves(record)]
+
+
+def orphans(accepted: list[Accepted]) -> list[tuple[str, str, str]]:
+    """Corrections that name nothing within reach, as topic, event id and the id that they name."""
+    found: dict[tuple, list[int]] = {}
+    for record in accepted:
+        key = (record.topic, scope(record.topic, record.event), record.event.event_id)
+        found.setdefault(key, []).append(record.event.occurred_at)
+    rows = set()
+    for record in accepted:
+        named = record.event.payload.get("corrects")
+        if named is None:
+            continue
+        instants = found.get((record.topic, scope(record.topic, record.event), named_by(record)), ())
+        if not any(abs(at - record.event.occurred_at) <= CORRECTION_REACH_MS for at in instants):
+            rows.add((record.topic, record.event.event_id, named))
+    return sorted(rows)
 
 
 def tables(accepted: list[Accepted]) -> dict[str, pa.Table]:

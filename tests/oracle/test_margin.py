@@ -3,10 +3,13 @@
 import unittest
 from decimal import Decimal
 
-from fixtures import Distributor
+import margin_alerts
+from fixtures import Distributor, local
+from settings import duration_ms
 from test_oracle import delivered
 
 MARGIN, BY_SKU = "retailer_margin", "retailer_margin_by_sku"
+WEEK_MS = duration_ms("1w")
 WEEK = {"window_kind": "W1", "window_start": "2026-01-05"}
 
 
@@ -111,6 +114,7 @@ class Margin(unittest.TestCase):
     def test_k16_costs(self):
         deliver = self.distributor.order
         self.distributor.list_price("S", "WHOLESALE", 80, "2026-01-05 00:00")
+        self.distributor.list_price("S", "SUGGESTED_RETAIL", 120)
         deliver("delivered", "2026-01-04 09:00", "N", delivered(1, "S", 7))  # unpriced: before the list price
         deliver("delivered", "2026-01-06 09:00", "O", delivered(1, "S", 1, 100))
         deliver("delivered", "2026-01-07 09:00", "P", delivered(1, "S", 2, 90))
@@ -124,12 +128,16 @@ class Margin(unittest.TestCase):
         row = self.sku(sku_id="R")
         self.assertEqual((row["cost_source"], row["unit_cost_fen"]), ("LIST", 60))
 
-    def test_without_price_or_cost_outside_the_sums(self):
+    def test_k37_without_price_or_cost_no_value_and_outside_the_sums(self):
         self.distributor.counts("2026-01-07 09:00", S=1, R=1, Q=1)
         for sku in "SR":
             self.distributor.list_price(sku, "SUGGESTED_RETAIL", 100)
         for sku in "SQ":
             self.distributor.list_price(sku, "WHOLESALE", 91)
+        for sku, known in (("R", (100, None)), ("Q", (None, 91))):
+            row = self.sku(sku_id=sku)
+            self.assertEqual((row["price_fen"], row["unit_cost_fen"]), known)
+            self.assertEqual((row["sales_fen"], row["cost_fen"], row["gm_ratio"]), (None, None, None))
         row = self.distributor.tables().row(MARGIN, **WEEK)
         self.assertEqual((row["sales_fen"], row["cost_fen"], row["skus_n"]), (100, 91, 1))
         self.assertEqual((row["observed_sales_fen"], row["observed_skus_n"], row["band"]), (0, 0, "ON_TARGET"))
@@ -141,6 +149,20 @@ class Margin(unittest.TestCase):
             distributor.list_price("S", "SUGGESTED_RETAIL", 10_000)
             distributor.list_price("S", "WHOLESALE", cost)
             self.assertEqual(distributor.tables().row(MARGIN, **WEEK)["band"], band, cost)
+
+    def test_k35_unknown_is_no_territory(self):
+        self.distributor.customers += [
+            f"C{n},A,{territory},AREA1,RETAILER,110000,2025-01-01T00:00:00Z," for n, territory in ((2, ""), (3, "UNKNOWN"))
+        ]
+        for customer in ("C2", "C3", "STRANGER"):
+            self.distributor.event(
+                "visits", "visit.info_collected", "2026-01-07 09:00", collection_id="K", customer_id=customer,
+                stock=[{"sku_id": "S", "qty": 1, "counted_at": local("2026-01-07 09:00")}],
+            )  # fmt: skip
+        self.distributor.sees("2026-01-07 09:00", "S", 100, customer_id="C2")
+        self.distributor.sees("2026-01-07 09:00", "S", 300, customer_id="SOMEBODY")
+        found = {row["customer_id"]: row["price_source"] for row in self.distributor.tables().rows(BY_SKU, **WEEK)}
+        self.assertEqual(found, {"C2": "OWN", "C3": "NONE", "STRANGER": "NONE"})
 
     def test_the_territory_is_that_at_the_end_of_the_window(self):
         moved = "2026-01-11T16:00:00Z"  # Monday 2026-01-12 00:00 local
@@ -154,6 +176,45 @@ class Margin(unittest.TestCase):
         first, second = self.sku(), self.sku(window_start="2026-01-12")
         self.assertEqual((first["territory_id"], first["price_source"]), ("T1", "TERRITORY"))
         self.assertEqual((second["territory_id"], second["price_source"]), ("T2", "NONE"))
+
+
+class Alerts(unittest.TestCase):
+    """Rows as (week, margin in hundredths of a per cent, SKUs)."""
+
+    def folded(self, *rows: tuple[int, int, int]) -> margin_alerts.Alert:
+        alert = margin_alerts.Alert()
+        for week, margin, skus in rows:
+            alert.take(week * WEEK_MS, Decimal(10_000), Decimal(10_000 - margin), skus)
+        return alert
+
+    def test_k22_limits(self):
+        for margin, severity in ((900, None), (899, "S3"), (700, "S3"), (699, "S2"), (-50, "S2")):
+            self.assertEqual(self.folded((1, margin, 5)).severity, severity, margin)
+
+    def test_k22_between_the_limits_an_open_alert_stays(self):
+        self.assertEqual(self.folded((1, 899, 5), (2, 949, 5)).severity, "S3")
+        self.assertIsNone(self.folded((1, 899, 5), (2, 950, 5), (3, 949, 5)).severity)
+
+    def test_k33_rows_with_too_few_skus_are_skipped(self):
+        self.assertIsNone(self.folded((1, 100, 4)).severity)
+        self.assertEqual(self.folded((1, 850, 5), (2, 2_000, 4)).severity, "S3")
+
+    def test_k33_eight_weeks_without_a_judgement(self):
+        alert = self.folded((1, 850, 5), (5, 850, 4))
+        self.assertEqual((alert.at(9 * WEEK_MS - 1), alert.at(9 * WEEK_MS)), ("S3", None))
+        self.assertIsNone(self.folded((1, 850, 5), (9, 930, 5)).severity)
+        self.assertEqual(self.folded((1, 850, 5), (8, 930, 5)).severity, "S3")
+
+    def test_k33_of_a_distributor(self):
+        distributor = Distributor()
+        counts = {f"S{n}": 1 for n in range(5)}
+        distributor.counts("2026-01-07 09:00", **counts)
+        for sku in counts:
+            distributor.sees("2026-01-07 09:00", sku, 100)
+            distributor.list_price(sku, "WHOLESALE", 92)
+        found = margin_alerts.alerts(distributor.tables().database)
+        # the last window of 28 days that holds the week ends on 2026-02-02
+        self.assertEqual(found, {"C1": margin_alerts.Alert("S3", local("2026-02-02 00:00"))})
 
 
 if __name__ == "__main__":

@@ -69,6 +69,33 @@ class Demand(unittest.TestCase):
         self.assertEqual((first["allocated_qty"], first["unmet_qty"]), (6, 4))
         self.assertEqual((second["cancelled_qty"], second["cancelled_fen"]), (10, 1000))
 
+    def test_k26_what_supply_could_not_meet_stays_demand(self):
+        order = self.distributor.order
+        for first, second, left in (("SUPPLY_LIMIT", "OTHER", 10), ("OTHER", "SUPPLY_LIMIT", 0), (..., "OTHER", 0)):
+            with self.subTest(first=first):
+                self.distributor.lines.clear()
+                order("placed", "2026-01-05 09:00", "O", requested(1, "S", 10, 100))
+                order("cancelled", "2026-01-06 09:00", "O", cancel_reason=first)
+                order("cancelled", "2026-01-07 09:00", "O", cancel_reason=second)
+                row = self.week("S")
+                self.assertEqual((row["requested_qty"], row["orders"], row["customers"]), (left, left // 10, left // 10))
+                self.assertEqual(row["cancelled_qty"], 10)
+
+    def test_k26_an_amendment_for_lack_of_supply_is_no_version(self):
+        order = self.distributor.order
+        order("placed", "2026-01-05 09:00", "O", requested(1, "S", 10, 100))
+        order("amended", "2026-01-05 10:00", "O", requested(1, "S", 4, 100), amend_reason="SUPPLY_LIMIT")
+        order("allocated", "2026-01-05 11:00", "O", allocated(1, "S", 4))
+        row = self.week("S")
+        self.assertEqual((row["requested_qty"], row["unmet_qty"]), (10, 6))
+
+    def test_k37_of_several_lines_of_one_number_the_last_with_a_price_gives_it(self):
+        lines = (requested(1, "S", 1, 500), requested(1, "S", 1, 700), requested(1, "S", 1))
+        self.distributor.order("placed", "2026-01-05 09:00", "O", *lines)
+        self.distributor.order("delivered", "2026-01-06 09:00", "O", delivered(1, "S", 3))
+        row = self.week("S")
+        self.assertEqual((row["delivered_fen"], row["requested_fen"]), (2100, 1900))
+
     def test_k9_a_rejected_order_stays(self):
         self.distributor.order("placed", "2026-01-05 09:00", "O", requested(1, "S", 10), order_kind="EMERGENCY")
         self.distributor.order("rejected", "2026-01-05 10:00", "O")
@@ -225,8 +252,20 @@ class Stock(unittest.TestCase):
         weeks = self.weekly()
         self.assertEqual(list(weeks), ["2026-01-12"])
         row = weeks["2026-01-12"]
+        self.assertEqual(row["negative_intervals"], 1)
+
+    def test_k32_where_all_intervals_are_negative_nothing_is_known_of_sales(self):
+        self.distributor.counts("2026-01-12 00:00", S=4)
+        self.distributor.counts("2026-01-13 00:00", S=5)
+        self.assertIsNone(self.weekly()["2026-01-12"]["sell_through_qty"])
+        row = self.weekly("stock_to_sales")["2026-01-12"]
+        self.assertEqual(row["closing_stock_qty"], 5)
+        unknown = ("sell_through_qty", "ssr_ratio", "days_of_cover", "band", "no_sales")
+        self.assertEqual([row[name] for name in unknown], [None] * 5)
+        self.distributor.counts("2026-01-14 00:00", S=5)
+        row = self.weekly()["2026-01-12"]
         self.assertEqual((row["sell_through_qty"], row["negative_intervals"]), (Decimal(0), 1))
-        self.assertEqual(self.weekly("stock_to_sales"), {})
+        self.assertTrue(self.weekly("stock_to_sales")["2026-01-12"]["no_sales"])
 
     def test_k12_dimensions_as_of_the_second_count(self):
         self.distributor.customers = [

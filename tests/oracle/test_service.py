@@ -127,6 +127,19 @@ class Sla(unittest.TestCase):
         ):  # fmt: skip
             self.assertEqual(Case().called_back("12:00", **fields).outcomes()["CALLBACK_24H"], outcome, fields)
 
+    def test_k34_an_answer_at_once_leaves_steps_that_were_over(self):
+        answered = Case().happens("case.answered", "10:30", at_once=True).happens("case.answered", "23:00", at_once=True)
+        self.assertEqual(answered.outcomes(), {"DEPT_10M": "BREACHED"})
+        just_in_time = Case().happens("case.answered", "10:10", at_once=True)
+        self.assertEqual(just_in_time.outcomes(), {})
+        late = Case().happens("case.answered", "10:30:00.001", at_once=True)
+        self.assertEqual(set(late.outcomes()), {"DEPT_10M", "PROMISE_30M", "INFORM_20M"})
+
+    def test_k34_without_the_field_answered_a_call_was_picked_up(self):
+        for answered, steps in ((..., 0), (True, 0), (False, 5)):
+            case = Case(hung_up=None, answered=answered)
+            self.assertEqual(len(case.steps(clock="2026-01-05 10:00")), steps, answered)
+
     def test_cases_without_steps(self):
         at_once = Case().happens("case.answered", "09:58", at_once=True)
         self.assertEqual(at_once.steps(), {})

@@ -360,6 +360,26 @@ class Corrections(unittest.TestCase):
         distributor.event("orders", "order.closed", NOW, order_id="O", corrects="a", event_id="c")
         self.assertEqual(self.left(distributor), ["a", "b", "c"])
 
+    def test_k36_a_correction_that_names_itself_names_nothing(self):
+        distributor = Distributor()
+        self.closed(distributor, NOW, "a", corrects="a")
+        self.closed(distributor, NOW, "b", corrects="nobody")
+        self.closed(distributor, NOW, "c", corrects="b")
+        self.assertEqual(self.left(distributor), ["a", "c"])
+        orphans = history.orphans(distributor.judged().accepted)
+        self.assertEqual(orphans, [("complaints", "a", "a"), ("complaints", "b", "nobody")])
+
+    def test_k23_each_event_of_an_id_is_reached_for_itself(self):
+        distributor = Distributor()
+        # forgotten in between: the same id again, and a correction that reaches the second time only
+        self.closed(distributor, NOW, "a")
+        self.closed(distributor, NOW + 10 * DAY, "x")
+        self.closed(distributor, NOW + 36 * DAY, "a")
+        self.closed(distributor, NOW + 36 * DAY, "b", corrects="a")
+        left = uncorrected(distributor.judged().accepted)
+        found = [(record.event.event_id, record.event.occurred_at - NOW) for record in left]
+        self.assertEqual(found, [("a", 0), ("x", 10 * DAY), ("b", 36 * DAY)])
+
     def test_k23_prices_without_a_customer_by_their_sku(self):
         distributor = Distributor()
         first = distributor.list_price("S", "WHOLESALE", 100)

@@ -5,7 +5,7 @@
 --   c  unit cost  deliveries of the span, by quantity | wholesale list price at the end
 --
 -- A row for each retailer and SKU counted or delivered in the span. Without p or c the row is in no sum: sales_fen and
--- cost_fen are both NULL, so that the sum of the rows gives the figures of the retailer. UNKNOWN is a territory like any other.
+-- cost_fen are both NULL, so that the sum of the rows gives the figures of the retailer (K37). UNKNOWN is no territory: its retailers have no median (K35).
 WITH counted AS (
   SELECT customer_id, sku_id, SUM(n) AS n
   FROM panes.stock_to_sales
@@ -46,12 +46,13 @@ own_price AS (
 ),
 territory_price AS (
   SELECT
-    COALESCE(customer.territory_id, 'UNKNOWN') AS territory_id,
+    customer.territory_id,
     own_price.sku_id,
     median_exact(own_price.price_fen) AS price_fen
   FROM own_price
-  LEFT JOIN asof.customer AS customer ON customer.customer_id = own_price.customer_id
-  GROUP BY COALESCE(customer.territory_id, 'UNKNOWN'), own_price.sku_id
+  JOIN asof.customer AS customer ON customer.customer_id = own_price.customer_id
+  WHERE customer.territory_id <> 'UNKNOWN'
+  GROUP BY customer.territory_id, own_price.sku_id
 ),
 list_price AS (
   SELECT

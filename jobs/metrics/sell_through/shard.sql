@@ -1,10 +1,11 @@
--- A retailer and SKU whose dimensions changed between two intervals has a row for each.
+-- A retailer and SKU whose dimensions changed between two intervals has a row for each. Without any valid interval the quantity is
+-- NULL (K32).
 SELECT
   customer_id,
   sku_id,
   territory_id,
   class_id,
-  SUM(sell_through_qty) AS sell_through_qty,
+  CASE WHEN SUM(parts_n) > 0 THEN SUM(sell_through_qty) END AS sell_through_qty,
   SUM(negative_intervals) AS negative_intervals,
   SUM(n) AS n
 FROM panes.sell_through

@@ -1,5 +1,5 @@
--- K13: a row where a closing count and sell-through both exist (sell-through also where it is 0, not where all intervals are negative);
--- days = length of the window. Bands do not depend on the supply status. Dimensions as of the window's end (K8).
+-- K13: a row where a closing count and sell-through both exist (sell-through also where it is 0). Where all its intervals are negative,
+-- all that follows from sales is NULL (K32). days = length of the window. Bands do not depend on the supply status. Dimensions as of the window's end (K8).
 WITH closing AS (
   SELECT
     customer_id,
@@ -14,12 +14,12 @@ sales AS (
   SELECT
     customer_id,
     sku_id,
-    SUM(sell_through_qty) AS sell_through_qty,
+    CASE WHEN SUM(parts_n) > 0 THEN SUM(sell_through_qty) END AS sell_through_qty,
     SUM(n) AS n
   FROM panes.sell_through
   WHERE pane >= $window_start_date AND pane < $window_end_date
   GROUP BY customer_id, sku_id
-  HAVING SUM(parts_n) > 0
+  HAVING SUM(n) > 0
 ),
 measured AS (
   SELECT
@@ -50,7 +50,7 @@ SELECT
     WHEN days_of_cover <= 21 THEN 'NORMAL'
     WHEN days_of_cover > 21 THEN 'HIGH'
   END AS band,
-  sell_through_qty = 0 AND closing_stock_qty > 0 AS no_sales,
+  CASE WHEN sell_through_qty IS NOT NULL THEN sell_through_qty = 0 AND closing_stock_qty > 0 END AS no_sales,
   n
 FROM measured
 LEFT JOIN asof.customer AS customer ON customer.customer_id = measured.customer_id

@@ -1,33 +1,48 @@
-//! A01: a retailer's margin over four weeks is too low (K22).
+//! A01: a retailer's margin over four weeks is too low (K22, K33).
 //!
 //! ```text
 //!            under a limit                 at resolved_from or above ─▶ resolved
 //!  quiet ───────────────────▶ firing ──┤   another severity ─▶ updated
-//!                                          too few SKUs, no sales, row gone ─▶ withdrawn
+//!                                          eight weeks without a judgement ─▶ resolved (no_data)
 //! ```
 //!
-//! Each revision of a retailer's newest window is classified. Revisions of older windows say nothing about the present and are ignored.
-//! Between the limits and `resolved_from` an open alert stays as it is (hysteresis).
+//! The state of a retailer is the **fold** of this machine over the latest revisions of its windows of the last eight weeks, in their
+//! order. A row with too few SKUs or without sales is skipped: it neither fires nor resolves. Between the limits and `resolved_from` an
+//! open alert stays as it is (hysteresis).
+//!
+//! A row of a further window is a step of the fold, and sent. A revision of a known window makes the fold anew:
+//!
+//! * The state as of now is another: one transition is sent that leads there, of this moment if the newest window is the last that has
+//!   ended (a replay of older windows wakes nobody).
+//! * An alert of the past that never fired, as is known now, is withdrawn. Receivers are told unless an alert is open: they would take
+//!   it for the end of that one.
+//! * A transition of the past that holds now is recorded as `late` and not sent. If the last one recorded would tell another state than
+//!   that of now, the state as of now is recorded behind it. So a subject's last row in `ops.alerts` always tells its state.
+//!
+//! What leaves the eight weeks counts as it stood then: it is the beginning of the fold, and no revision changes it any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::alert::{
-    AlertChange, AlertRule, AlertScope, AlertState, RuleInput, RuleTime, Severity,
-};
+use pipeline::alert::{AlertChange, AlertRule, RuleInput, RuleTime, Severity};
 use pipeline::columns::Columns;
 use pipeline::error::Result;
 use pipeline::publisher::RuleCard;
 use schemas::id::joined;
-use schemas::time::TimestampMs;
+use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
+use self::fold::{Finding, MarginLevel, Step};
+use self::retailer::{Retailer, Said};
 use super::rules::wrong_setting;
 
 const METRIC: &str = "retailer_margin";
 const WINDOW_KIND: &str = "H28";
+
+/// How long the row of a window is remembered, and after how long without a judgement an alert is resolved (K33).
+const REMEMBERED: DurationMs = DurationMs::from_days(56);
 
 /// Ratios are compared as whole millionths, exactly.
 const MILLION: i128 = 1_000_000;
@@ -59,29 +74,17 @@ pub(super) struct Below {
 pub(super) struct MarginRule {
     settings: MarginSettings,
     retailers: BTreeMap<Arc<str>, Retailer>,
-}
-
-/// The state of a retailer: its newest window, and its alert if one is open.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Retailer {
-    window_end: TimestampMs,
-    territory_id: Arc<str>,
-    class_id: Arc<str>,
-    open: Option<Open>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Open {
-    severity: Severity,
-    first_fired_at: TimestampMs,
+    /// When nothing will have been judged for too long, of each retailer with an open alert; derived from `retailers`.
+    due: BTreeSet<(TimestampMs, Arc<str>)>,
+    /// How far windows have come. The clock may be weeks ahead of them, while the service catches up.
+    reached: TimestampMs,
 }
 
 /// A revision of one retailer's row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct MarginRow {
     window_start: TimestampMs,
     window_end: TimestampMs,
-    customer_id: Arc<str>,
     territory_id: Arc<str>,
     class_id: Arc<str>,
     /// In millionths of a fen.
@@ -89,17 +92,6 @@ struct MarginRow {
     cost: i128,
     skus: i64,
     n: i64,
-}
-
-/// Where a margin lies among the limits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum MarginLevel {
-    Below(Below),
-    /// Above the limits and under `resolved_from`.
-    Between,
-    Sufficient,
-    /// Too few SKUs or no sales: the margin says nothing.
-    Unknown,
 }
 
 impl MarginRule {
@@ -128,6 +120,8 @@ impl MarginRule {
         Ok(Self {
             settings,
             retailers: BTreeMap::new(),
+            due: BTreeSet::new(),
+            reached: TimestampMs::MIN,
         })
     }
 
@@ -163,124 +157,102 @@ impl MarginRule {
         }
     }
 
+    /// Applies what a batch says of one retailer, by window; nothing where only time has gone on.
+    fn apply(
+        &mut self,
+        customer_id: &Arc<str>,
+        revisions: Vec<MarginRow>,
+        clock: TimestampMs,
+    ) -> Vec<AlertChange> {
+        let mut retailer = self.retailers.remove(customer_id).unwrap_or_default();
+        if let Some(due) = retailer.due_at(&self.settings) {
+            self.due.remove(&(due, customer_id.clone()));
+        }
+        let said = retailer.apply(revisions, &self.settings, self.reached, clock);
+        if let Some(due) = retailer.due_at(&self.settings) {
+            self.due.insert((due, customer_id.clone()));
+        }
+        if !retailer.is_forgotten(self.reached - REMEMBERED) {
+            self.retailers.insert(customer_id.clone(), retailer);
+        }
+        self.changes(customer_id, said)
+    }
+
+    fn changes(&self, customer_id: &Arc<str>, steps: Vec<Said>) -> Vec<AlertChange> {
+        let settings = &self.settings;
+        let change = |said: Said| {
+            let Step {
+                state,
+                open,
+                finding,
+            } = said.step;
+            AlertChange {
+                rule_id: settings.rule_id.clone(),
+                rule_version: settings.version,
+                state,
+                reason: said.reason,
+                severity: open.severity,
+                dedupe_key: joined([&*settings.rule_id, customer_id]).into(),
+                subjects: vec![customer_id.clone(), finding.territory_id.clone()],
+                value: finding.value,
+                limit: finding.limit,
+                about: finding.scope(),
+                first_fired_at: open.first_fired_at,
+                transitioned_at: said.at,
+                // A margin follows from hundreds of observations; the row itself is the evidence.
+                evidence: Vec::new(),
+                owner_role: settings.owner_role.clone(),
+                escalation_role: settings.escalation_role.clone(),
+            }
+        };
+        steps.into_iter().map(change).collect()
+    }
+
+    /// Windows have come as far as `instant`: retailers without rows for eight weeks are forgotten.
+    fn reach(&mut self, instant: TimestampMs) {
+        if instant <= self.reached {
+            return;
+        }
+        self.reached = instant;
+        self.retailers
+            .retain(|_, retailer| !retailer.is_forgotten(instant - REMEMBERED));
+    }
+}
+
+impl MarginSettings {
     fn classify(&self, row: &MarginRow) -> MarginLevel {
-        if row.n <= 0 || row.skus < self.settings.observed_skus_at_least || row.sales <= 0 {
-            return MarginLevel::Unknown;
+        if row.skus < self.observed_skus_at_least || row.sales <= 0 {
+            return MarginLevel::NotJudged;
         }
         let is_under = |ratio: f64| {
             (row.sales - row.cost).saturating_mul(MILLION)
                 < row.sales.saturating_mul(millionths(ratio))
         };
-        if let Some(below) = self
-            .settings
-            .below
-            .iter()
-            .find(|below| is_under(below.ratio))
-        {
+        if let Some(below) = self.below.iter().find(|below| is_under(below.ratio)) {
             MarginLevel::Below(*below)
-        } else if is_under(self.settings.resolved_from_ratio) {
+        } else if is_under(self.resolved_from_ratio) {
             MarginLevel::Between
         } else {
             MarginLevel::Sufficient
         }
     }
 
-    /// Applies one revision.
-    fn apply(&mut self, row: &MarginRow) -> Option<AlertChange> {
-        let known = self.retailers.get(&row.customer_id);
-        let is_gone = row.n <= 0;
-        let counts = match known {
-            // A row that is gone because the retailer changed territory has been replaced by another of the same window.
-            Some(known) if is_gone => {
-                known.window_end == row.window_end
-                    && known.territory_id == row.territory_id
-                    && known.class_id == row.class_id
-            }
-            Some(known) => known.window_end <= row.window_end,
-            None => !is_gone,
-        };
-        if !counts {
-            return None;
-        }
-        let open = known.and_then(|known| known.open);
+    /// A row as the fold reads it.
+    fn judge(&self, row: &MarginRow) -> (MarginLevel, Finding) {
         let level = self.classify(row);
-        let (state, open_now) = next(open, level, row.window_end);
-        self.retailers.insert(
-            row.customer_id.clone(),
-            Retailer {
-                window_end: row.window_end,
-                territory_id: row.territory_id.clone(),
-                class_id: row.class_id.clone(),
-                open: open_now,
+        let finding = Finding {
+            window_start: row.window_start,
+            window_end: row.window_end,
+            territory_id: row.territory_id.clone(),
+            value: (level != MarginLevel::NotJudged)
+                .then(|| (row.sales - row.cost) as f64 / row.sales as f64),
+            limit: match level {
+                MarginLevel::Below(below) => Some(below.ratio),
+                MarginLevel::Sufficient => Some(self.resolved_from_ratio),
+                MarginLevel::Between | MarginLevel::NotJudged => None,
             },
-        );
-        let about = open_now.or(open)?;
-        Some(self.change(row, state?, level, about))
-    }
-
-    fn change(
-        &self,
-        row: &MarginRow,
-        state: AlertState,
-        level: MarginLevel,
-        about: Open,
-    ) -> AlertChange {
-        let value = match level {
-            MarginLevel::Unknown => None,
-            _ => Some((row.sales - row.cost) as f64 / row.sales as f64),
         };
-        let limit = match level {
-            MarginLevel::Below(below) => Some(below.ratio),
-            MarginLevel::Sufficient => Some(self.settings.resolved_from_ratio),
-            MarginLevel::Between | MarginLevel::Unknown => None,
-        };
-        AlertChange {
-            rule_id: self.settings.rule_id.clone(),
-            rule_version: self.settings.version,
-            state,
-            severity: about.severity,
-            dedupe_key: joined([&*self.settings.rule_id, &row.customer_id]).into(),
-            subjects: vec![row.customer_id.clone(), row.territory_id.clone()],
-            value,
-            limit,
-            about: AlertScope::Window {
-                start: row.window_start,
-                end: row.window_end,
-            },
-            first_fired_at: about.first_fired_at,
-            transitioned_at: row.window_end,
-            // A margin follows from hundreds of observations; the row itself is the evidence.
-            evidence: Vec::new(),
-            owner_role: self.settings.owner_role.clone(),
-            escalation_role: self.settings.escalation_role.clone(),
-        }
-    }
-}
-
-/// The state machine: how a margin changes an alert.
-fn next(
-    open: Option<Open>,
-    level: MarginLevel,
-    at: TimestampMs,
-) -> (Option<AlertState>, Option<Open>) {
-    match (open, level) {
-        (None, MarginLevel::Below(below)) => (
-            Some(AlertState::Firing),
-            Some(Open {
-                severity: below.severity,
-                first_fired_at: at,
-            }),
-        ),
-        (Some(open), MarginLevel::Below(below)) if open.severity != below.severity => (
-            Some(AlertState::Updated),
-            Some(Open {
-                severity: below.severity,
-                ..open
-            }),
-        ),
-        (Some(_), MarginLevel::Sufficient) => (Some(AlertState::Resolved), None),
-        (Some(_), MarginLevel::Unknown) => (Some(AlertState::Withdrawn), None),
-        (open, _) => (None, open),
+        (level, finding)
     }
 }
 
@@ -293,8 +265,8 @@ fn percent(ratio: f64) -> f64 {
     millionths(ratio) as f64 / 10_000.0
 }
 
-/// The rows of windows of 28 days, in an order that does not depend on the batch.
-fn read(batch: &RecordBatch) -> Result<Vec<MarginRow>, ArrowError> {
+/// The rows of windows of 28 days by customer, in an order that does not depend on the batch.
+fn read(batch: &RecordBatch) -> Result<BTreeMap<Arc<str>, Vec<MarginRow>>, ArrowError> {
     let columns = Columns::of(batch);
     let window_kind = columns.text("window_kind")?;
     let window_start = columns.instant("window_start")?;
@@ -307,31 +279,31 @@ fn read(batch: &RecordBatch) -> Result<Vec<MarginRow>, ArrowError> {
     let skus = columns.integer("observed_skus_n")?;
     let n = columns.integer("n")?;
     let row = |row| {
-        Some(MarginRow {
+        let read = MarginRow {
             window_start: window_start.get(row)?,
             window_end: window_end.get(row)?,
-            customer_id: customer_id.shared(row)?,
             territory_id: territory_id.shared(row)?,
             class_id: class_id.shared(row)?,
             sales: sales.get(row).unwrap_or(0),
             cost: cost.get(row).unwrap_or(0),
             skus: skus.get(row).unwrap_or(0),
             n: n.get(row).unwrap_or(0),
-        })
+        };
+        Some((customer_id.shared(row)?, read))
     };
-    let mut rows = Vec::new();
+    let mut rows: BTreeMap<Arc<str>, Vec<MarginRow>> = BTreeMap::new();
     for index in (0..batch.num_rows()).filter(|&index| window_kind.is(index, WINDOW_KIND)) {
-        rows.push(row(index).ok_or_else(|| {
+        let (customer_id, row) = row(index).ok_or_else(|| {
             ArrowError::InvalidArgumentError(format!(
                 "metrics.{METRIC}: row={index} lacks its window or an id"
             ))
-        })?);
+        })?;
+        rows.entry(customer_id).or_default().push(row);
     }
     // By window, and within a window rows that hold before rows that are gone.
-    rows.sort_by(|a, b| {
-        let key = |row: &MarginRow| (row.window_end, row.customer_id.clone(), row.n <= 0);
-        key(a).cmp(&key(b))
-    });
+    for of_customer in rows.values_mut() {
+        of_customer.sort_by_key(|row| (row.window_end, row.n <= 0));
+    }
     Ok(rows)
 }
 
@@ -351,29 +323,54 @@ impl AlertRule for MarginRule {
         }
     }
 
-    fn observe(&mut self, batch: &RecordBatch, _now: RuleTime) -> Result<Vec<AlertChange>> {
+    fn observe(&mut self, batch: &RecordBatch, now: RuleTime) -> Result<Vec<AlertChange>> {
         let rows = read(batch)?;
-        Ok(rows.iter().filter_map(|row| self.apply(row)).collect())
+        let ends = rows.values().flatten().map(|row| row.window_end);
+        if let Some(newest) = ends.max() {
+            self.reach(newest);
+        }
+        let mut changes = Vec::new();
+        for (customer_id, revisions) in rows {
+            changes.extend(self.apply(&customer_id, revisions, now.clock));
+        }
+        Ok(changes)
     }
 
-    /// Only rows change an alert of this rule.
-    fn tick(&mut self, _now: RuleTime) -> Vec<AlertChange> {
-        Vec::new()
+    /// Time alone ends an alert of which nothing is known any more.
+    fn tick(&mut self, now: RuleTime) -> Vec<AlertChange> {
+        let mut changes = Vec::new();
+        if self.due.first().is_none_or(|(due, _)| *due > now.clock) {
+            return changes;
+        }
+        self.reach(now.clock);
+        while let Some((due, customer_id)) = self.due.first().cloned() {
+            if due > now.clock {
+                break;
+            }
+            changes.extend(self.apply(&customer_id, Vec::new(), now.clock));
+        }
+        changes
     }
 
     fn next_timer(&self) -> Option<TimestampMs> {
-        None
+        self.due.first().map(|(due, _)| *due)
     }
 
     fn save(&self) -> Result<Vec<u8>> {
-        Ok(postcard::to_stdvec(&self.retailers)?)
+        Ok(postcard::to_stdvec(&(self.reached, &self.retailers))?)
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<()> {
-        self.retailers = postcard::from_bytes(bytes)?;
+        (self.reached, self.retailers) = postcard::from_bytes(bytes)?;
+        let due = self.retailers.iter().filter_map(|(customer_id, retailer)| {
+            Some((retailer.due_at(&self.settings)?, customer_id.clone()))
+        });
+        self.due = due.collect();
         Ok(())
     }
 }
 
+mod fold;
+mod retailer;
 #[cfg(test)]
 mod tests;

@@ -33,12 +33,12 @@ impl AlertRules {
         })
     }
 
-    /// Rules over facts, for one shard. A checkpoint restores their state by position: append new ones.
+    /// Rules over facts, for one shard.
     pub fn for_shard(&self) -> Vec<Box<dyn AlertRule>> {
         vec![Box::new(self.department.clone())]
     }
 
-    /// Rules over metric rows, for the publisher. A checkpoint restores their state by position: append new ones.
+    /// Rules over metric rows, for the publisher.
     pub fn for_publisher(&self) -> Vec<Box<dyn AlertRule>> {
         vec![Box::new(self.margin.clone())]
     }

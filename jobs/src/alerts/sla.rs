@@ -302,6 +302,7 @@ impl StepRule {
             rule_id: rule_id.clone(),
             rule_version: self.settings.version,
             state,
+            reason: None,
             severity: step.severity,
             dedupe_key: joined([&**rule_id, step_id, customer_id, case_id]).into(),
             subjects: vec![

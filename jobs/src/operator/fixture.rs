@@ -4,12 +4,19 @@
 
 use arrow::record_batch::RecordBatch;
 use chrono::DateTime;
-use pipeline::history::{EventOrder, HistoryEntry, Operator, OperatorContext};
+use pipeline::history::{EventOrder, EventPlace, HistoryEntry, Operator, OperatorContext};
 use schemas::event::{EventBatchBuilder, Limits, Place, Topic, decode};
 use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 
 use crate::reference::RetailReference;
+
+/// A place for history entries of which nothing is removed.
+pub(crate) const PLACE: EventPlace = EventPlace {
+    topic: Topic::Orders,
+    partition: 0,
+    offset: 0,
+};
 
 /// An instant written as RFC 3339.
 pub(crate) fn instant(text: &str) -> TimestampMs {
@@ -74,6 +81,7 @@ pub(crate) fn entry<E>(occurred_at: TimestampMs, event: E) -> HistoryEntry<E> {
             occurred_at,
             recorded_at: occurred_at,
             event_id: format!("e{}", occurred_at.as_ms()).into(),
+            place: PLACE,
             part: 0,
         },
         event,

@@ -5,7 +5,8 @@
 //!                     ▲ the counted version: the last before the first allocation, or the last of all
 //! ```
 //!
-//! * REQUESTED: the counted version, at the instant of `order.placed`; gone once the order is cancelled.
+//! * REQUESTED: the counted version, at the instant of `order.placed`; gone once the order is cancelled, unless supply was the reason
+//!   (K26: the first cancellation decides). What an amendment cuts for lack of supply is no version.
 //! * ALLOCATED, DELIVERED, RETURNED: at their own events, whether or not the rest of the order is known.
 //! * CANCELLED: the counted version, at the (first) cancellation.
 //! * UNMET: requested − allocated where positive, per `line_no`, at the first allocation; a cancellation leaves it as it is.
@@ -14,7 +15,8 @@
 //! * `order.rejected` changes nothing, `order.exchanged` is neutral (as in K12).
 //! * An order whose first allocation precedes every version has no counted version: nothing requested, unmet or cancelled.
 //! * Amendments without an `order.placed` give a counted version (prices, unmet, cancelled), but nothing requested.
-//! * Where `line_no` is not unique, lines of one number share its allocation in their order.
+//! * Where `line_no` is not unique, lines of one number share its allocation in their order; the last one with a price gives it to lines
+//!   of other events (K37).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +31,9 @@ use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{PriceType, RetailReference, UNKNOWN};
+
+/// `cancel_reason` and `amend_reason` where supply could not meet demand.
+const SUPPLY_LIMIT: &str = "SUPPLY_LIMIT";
 
 /// What the quantity of a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,7 +183,20 @@ pub(crate) struct OrderEvent {
     pub step: OrderStep,
     /// Only `order.placed` carries it.
     pub order_kind: Option<Arc<str>>,
+    /// A cancellation or amendment because supply was short (K26).
+    pub is_supply_limited: bool,
     pub lines: Vec<OrderLine>,
+}
+
+impl OrderEvent {
+    /// Whether its lines are what the customer wants.
+    fn is_version(&self) -> bool {
+        match self.step {
+            OrderStep::Placed => true,
+            OrderStep::Amended => !self.is_supply_limited,
+            _ => false,
+        }
+    }
 }
 
 /// (customer_id, order_id)
@@ -213,6 +231,8 @@ impl Operator for OrderLines {
         let customer_id = columns.text("customer_id")?;
         let order_id = columns.text("order_id")?;
         let order_kind = columns.text("order_kind")?;
+        let cancel_reason = columns.text("cancel_reason")?;
+        let amend_reason = columns.text("amend_reason")?;
         let lines = columns.list("lines")?;
         let items = lines.items();
         let line_no = items.integer("line_no")?;
@@ -244,9 +264,15 @@ impl Operator for OrderLines {
                     price: price_fen.get(item).map(Fen::from_fen),
                 })
             });
+            let is_supply_limited = match step {
+                OrderStep::Cancelled => cancel_reason.is(row, SUPPLY_LIMIT),
+                OrderStep::Amended => amend_reason.is(row, SUPPLY_LIMIT),
+                _ => false,
+            };
             let event = OrderEvent {
                 step,
                 order_kind: order_kind.shared(row),
+                is_supply_limited,
                 lines: lines.collect(),
             };
             emit(row, (customer, order), event);
@@ -268,7 +294,7 @@ impl Operator for OrderLines {
         let counted = history
             .iter()
             .take_while(|entry| entry.event.step != OrderStep::Allocated)
-            .filter(|entry| matches!(entry.event.step, OrderStep::Placed | OrderStep::Amended))
+            .filter(|entry| entry.event.is_version())
             .last();
         let order = Order {
             key,
@@ -277,7 +303,8 @@ impl Operator for OrderLines {
                 .unwrap_or_else(|| UNKNOWN.into()),
             counted: counted.map_or(&[], |entry| &entry.event.lines),
         };
-        if let (Some(version), Some(placed), None) = (counted, placed, cancellation) {
+        let leaves = cancellation.is_some_and(|entry| !entry.event.is_supply_limited);
+        if let (Some(version), Some(placed), false) = (counted, placed, leaves) {
             let at = placed.stamp.occurred_at;
             order.count(LineKind::Requested, version, at, context, out);
         }
@@ -397,8 +424,9 @@ impl Order<'_> {
         context: &mut OperatorContext<'_, RetailReference>,
     ) -> Option<Fen> {
         let counted = || {
-            let same = |counted: &&OrderLine| counted.line_no == line.line_no;
-            self.counted.iter().find(same)?.price
+            // K37: of several lines of one number the last with a price.
+            let mut same = self.counted.iter().rev();
+            same.find_map(|counted| counted.price.filter(|_| counted.line_no == line.line_no))
         };
         line.price.or_else(counted).or_else(|| {
             context.read(&line.sku_id);

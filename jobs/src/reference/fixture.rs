@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use pipeline::history::EventOrder;
+use pipeline::history::{EventOrder, EventPlace};
+use schemas::event::Topic;
 use schemas::money::Fen;
 use schemas::time::TimestampMs;
 
@@ -56,6 +57,11 @@ pub(crate) fn list_price(
             occurred_at: valid_from,
             recorded_at: valid_from,
             event_id: id.into(),
+            place: EventPlace {
+                topic: Topic::Prices,
+                partition: 0,
+                offset: 0,
+            },
             part: 0,
         },
     };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use pipeline::columns::Columns;
-use pipeline::history::EventOrder;
+use pipeline::columns::{Columns, EventHead};
+use pipeline::history::{EventOrder, EventPlace, RemovedEvent};
+use schemas::event::Topic;
 use schemas::money::Fen;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,8 @@ pub(super) struct Announcement {
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct ListPrices {
     by_sku: BTreeMap<Arc<str>, Vec<Announcement>>,
-    sku_of_event: BTreeMap<Arc<str>, Arc<str>>,
+    /// The SKUs of the announcements of an event id: it may be accepted again once it is forgotten.
+    skus_of_event: BTreeMap<Arc<str>, Vec<Arc<str>>>,
 }
 
 impl ListPrices {
@@ -69,7 +71,7 @@ impl ListPrices {
         &mut self,
         batch: &RecordBatch,
         skip: &[bool],
-        removed: &[Arc<str>],
+        removed: &[RemovedEvent],
     ) -> Result<Vec<Arc<str>>, ArrowError> {
         let columns = Columns::of(batch);
         let event_type = columns.text("event_type")?;
@@ -82,6 +84,7 @@ impl ListPrices {
         let price_fen = columns.integer("price_fen")?;
         let valid_from = columns.instant("valid_from")?;
         let valid_to = columns.instant("valid_to")?;
+        let head = EventHead::of(batch)?;
         let mut touched = Vec::new();
         for row in 0..batch.num_rows() {
             if skip.get(row) == Some(&true) || !event_type.is(row, "price.list_set") {
@@ -102,6 +105,7 @@ impl ListPrices {
                 continue;
             }
             let region_code = region_code.shared(row);
+            let (partition, offset) = head.place(row);
             let announcement = Announcement {
                 region_code: region_code.unwrap_or_else(|| ALL_REGIONS.into()),
                 price_type,
@@ -112,29 +116,52 @@ impl ListPrices {
                     occurred_at: occurred_at.get(row).unwrap_or(TimestampMs::MIN),
                     recorded_at: recorded_at.get(row).unwrap_or(TimestampMs::MIN),
                     event_id: id,
+                    place: EventPlace {
+                        topic: Topic::Prices,
+                        partition,
+                        offset,
+                    },
                     part: 0,
                 },
             };
             self.announce(&sku, announcement);
             touched.push(sku);
         }
-        for id in removed {
-            let Some(sku) = self.sku_of_event.remove(id) else {
-                continue;
-            };
-            if let Some(announcements) = self.by_sku.get_mut(&sku) {
-                announcements.retain(|announcement| announcement.stamp.event_id != *id);
-            }
-            touched.push(sku);
+        for event in removed {
+            self.remove(event, &mut touched);
         }
         touched.sort();
         touched.dedup();
         Ok(touched)
     }
 
+    fn remove(&mut self, event: &RemovedEvent, touched: &mut Vec<Arc<str>>) {
+        let Some(mut skus) = self.skus_of_event.remove(&event.event_id) else {
+            return;
+        };
+        skus.retain(|sku| {
+            let Some(announcements) = self.by_sku.get_mut(sku) else {
+                return false;
+            };
+            let before = announcements.len();
+            announcements.retain(|announcement| !announcement.stamp.is_of(event));
+            if announcements.len() < before {
+                touched.push(sku.clone());
+            }
+            let mut left = announcements.iter();
+            left.any(|announcement| announcement.stamp.event_id == event.event_id)
+        });
+        if !skus.is_empty() {
+            self.skus_of_event.insert(event.event_id.clone(), skus);
+        }
+    }
+
     pub(super) fn announce(&mut self, sku_id: &Arc<str>, announcement: Announcement) {
         let event_id = announcement.stamp.event_id.clone();
-        self.sku_of_event.insert(event_id, sku_id.clone());
+        let skus = self.skus_of_event.entry(event_id).or_default();
+        if !skus.contains(sku_id) {
+            skus.push(sku_id.clone());
+        }
         let announcements = self.by_sku.entry(sku_id.clone()).or_default();
         announcements.push(announcement);
     }

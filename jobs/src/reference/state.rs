@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use pipeline::error::Result;
-use pipeline::history::ReferenceState;
+use pipeline::history::{ReferenceState, RemovedEvent};
 use schemas::event::Topic;
 use schemas::money::Fen;
 use schemas::time::TimestampMs;
@@ -53,7 +53,7 @@ impl ReferenceState for RetailReference {
         topic: Topic,
         batch: &RecordBatch,
         skip: &[bool],
-        removed: &[Arc<str>],
+        removed: &[RemovedEvent],
     ) -> Result<Vec<Arc<str>>> {
         if topic != Topic::Prices {
             return Ok(Vec::new());

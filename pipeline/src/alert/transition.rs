@@ -31,6 +31,27 @@ impl AlertState {
     }
 }
 
+/// Why a transition is one, where its state alone does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertReason {
+    /// Nothing could be judged for so long that an open alert says nothing any more (K33).
+    NoData,
+    /// It belongs to the past, became known when later data had been judged, and leaves the state as of now as it is: recorded and
+    /// not sent (K33).
+    Late,
+}
+
+impl AlertReason {
+    /// As in tables and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoData => "no_data",
+            Self::Late => "late",
+        }
+    }
+}
+
 /// How soon somebody must act: S1 now, S2 today, S3 this week, S4 for information (domain 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
@@ -70,6 +91,7 @@ pub struct AlertChange {
     pub rule_id: Arc<str>,
     pub rule_version: u32,
     pub state: AlertState,
+    pub reason: Option<AlertReason>,
     pub severity: Severity,
     /// Tells one alert from another; at most one is open for each.
     pub dedupe_key: Arc<str>,
@@ -89,6 +111,19 @@ pub struct AlertChange {
     pub evidence: Vec<Arc<str>>,
     pub owner_role: Arc<str>,
     pub escalation_role: Arc<str>,
+}
+
+impl AlertChange {
+    /// Whether receivers are told; otherwise it is recorded only.
+    pub fn is_sent(&self) -> bool {
+        self.reason != Some(AlertReason::Late)
+    }
+
+    /// What names this step of its alert; a rule of another version may say it in other words.
+    pub(crate) fn step(&self) -> (Arc<str>, Arc<str>, AlertState, TimestampMs) {
+        let (rule_id, dedupe_key) = (self.rule_id.clone(), self.dedupe_key.clone());
+        (rule_id, dedupe_key, self.state, self.transitioned_at)
+    }
 }
 
 /// One sealed step of an alert: what is delivered, and a row of `ops.alerts`.
@@ -160,6 +195,7 @@ impl Transition {
                 rule_id: &change.rule_id,
                 rule_version: change.rule_version,
                 state: change.state,
+                reason: change.reason,
                 severity: change.severity,
                 subjects: &change.subjects,
                 value: change.value,
@@ -206,6 +242,8 @@ struct AlertData<'a> {
     rule_id: &'a str,
     rule_version: u32,
     state: AlertState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<AlertReason>,
     severity: Severity,
     subjects: &'a [Arc<str>],
     value: Option<f64>,
@@ -239,6 +277,7 @@ pub(crate) mod tests {
             rule_id: "A15".into(),
             rule_version: 1,
             state: AlertState::Firing,
+            reason: None,
             severity: Severity::S2,
             dedupe_key: dedupe_key.into(),
             subjects: vec!["C1".into(), "case-1".into()],
@@ -334,6 +373,26 @@ pub(crate) mod tests {
         long.change.evidence.truncate(EVIDENCE_LISTED);
         let body = long.cloud_event("x").unwrap();
         assert_eq!(evidence(body), (EVIDENCE_LISTED, None));
+    }
+
+    #[test]
+    fn k33_a_reason_stands_in_the_body_and_what_is_late_is_not_sent() {
+        for (reason, text, is_sent) in [
+            (None, None, true),
+            (Some(AlertReason::NoData), Some("no_data"), true),
+            (Some(AlertReason::Late), Some("late"), false),
+        ] {
+            let mut given = change("A01|C1");
+            given.reason = reason;
+            assert_eq!(given.is_sent(), is_sent);
+            let body = seal("publisher", 1, &mut vec![given])[0].cloud_event("x");
+            let found: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
+            assert_eq!(
+                found["data"].get("reason"),
+                text.map(|text| json!(text)).as_ref()
+            );
+            assert_eq!(reason.map(AlertReason::as_str), text);
+        }
     }
 
     #[test]

@@ -7,10 +7,13 @@ mod read;
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, AsArray, Int32Array, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use arrow::array::{
+    Array, AsArray, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use schemas::event::SCOPE_FIELDS;
 use schemas::time::TimestampMs;
 
 pub use conform::conform;
@@ -34,17 +37,27 @@ pub struct EventHead<'a> {
     occurred_at: &'a TimestampMicrosecondArray,
     recorded_at: &'a TimestampMicrosecondArray,
     corrects: &'a StringArray,
-    scope: &'a StringArray,
+    partition: &'a Int32Array,
+    offset: &'a Int64Array,
+    scopes: Vec<(u8, TextColumn<'a>)>,
 }
 
 impl<'a> EventHead<'a> {
     pub fn of(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
+        let columns = Columns::of(batch);
+        let scopes = (0..)
+            .zip(SCOPE_FIELDS)
+            .filter(|(_, field)| batch.column_by_name(field).is_some())
+            .map(|(position, field)| Ok((position, columns.text(field)?)))
+            .collect::<Result<_, ArrowError>>()?;
         Ok(Self {
             event_id: text(batch, "event_id")?,
             occurred_at: instant(batch, "occurred_at")?,
             recorded_at: instant(batch, "recorded_at")?,
             corrects: text(batch, "corrects")?,
-            scope: text(batch, "scope")?,
+            partition: int32(batch, "partition")?,
+            offset: int64(batch, "offset")?,
+            scopes,
         })
     }
 
@@ -66,8 +79,15 @@ impl<'a> EventHead<'a> {
             .then(|| self.corrects.value(row))
     }
 
-    pub fn scope(&self, row: usize) -> Option<&'a str> {
-        self.scope.is_valid(row).then(|| self.scope.value(row))
+    /// Whom the event is about (K23): which of [`SCOPE_FIELDS`], and its value.
+    pub fn scope(&self, row: usize) -> Option<(u8, &str)> {
+        let mut scopes = self.scopes.iter();
+        scopes.find_map(|(position, column)| Some((*position, column.get(row)?)))
+    }
+
+    /// Partition and offset of its record.
+    pub fn place(&self, row: usize) -> (i32, i64) {
+        (self.partition.value(row), self.offset.value(row))
     }
 }
 
@@ -92,6 +112,13 @@ pub fn instant<'a>(
 pub fn int32<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Int32Array, ArrowError> {
     column(batch, name)?
         .as_primitive_opt::<Int32Type>()
+        .ok_or_else(|| wrong_type(name, "integer"))
+}
+
+/// A 64-bit integer column by name.
+fn int64<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Int64Array, ArrowError> {
+    column(batch, name)?
+        .as_primitive_opt::<Int64Type>()
         .ok_or_else(|| wrong_type(name, "integer"))
 }
 

@@ -1,10 +1,16 @@
 //! `corrects` (K23): a named event leaves its history, whichever of the two came first.
+//!
+//! One event id may be accepted several times: by several partitions of the global topic, and again once it is forgotten (K6). A
+//! correction names each of them that is about the same customer (without one: SKU, staff member or unit) and lies within reach;
+//! those leave, whichever came first, and the others stay. A correction names nothing of its own id (K36).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+
+use super::operator::{EventPlace, RemovedEvent};
 
 /// How far apart the two `occurred_at` may lie, K23 and K24.
 const REACH: DurationMs = DurationMs::from_days(35);
@@ -14,8 +20,10 @@ const REACH: DurationMs = DurationMs::from_days(35);
 pub struct Correction<'a> {
     pub event_id: &'a str,
     pub occurred_at: TimestampMs,
-    /// Customer, else SKU, staff member or unit: corrections do not reach across.
-    pub scope: Option<&'a str>,
+    pub place: EventPlace,
+    /// Customer, else SKU, staff member or unit (which of [`schemas::event::SCOPE_FIELDS`], and its value): corrections do not
+    /// reach across.
+    pub scope: Option<(u8, &'a str)>,
     /// The event that this one replaces.
     pub corrects: Option<&'a str>,
 }
@@ -29,17 +37,21 @@ pub struct Orphan {
     pub weight: i64,
 }
 
+/// As [`Correction::scope`].
+type Scope = Option<(u8, Arc<str>)>;
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Seen {
     occurred_at: TimestampMs,
-    scope: Option<Arc<str>>,
+    scope: Scope,
+    place: EventPlace,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Naming {
     by: Arc<str>,
     occurred_at: TimestampMs,
-    scope: Option<Arc<str>>,
+    scope: Scope,
 }
 
 /// The set of corrections of one topic in one shard.
@@ -57,7 +69,7 @@ pub struct CorrectionOutcome {
     /// Rows of the batch that never enter a history: an earlier or the same batch names them.
     pub skip: Vec<bool>,
     /// Events of earlier batches that leave.
-    pub removed: Vec<Arc<str>>,
+    pub removed: Vec<RemovedEvent>,
     pub orphans: Vec<Orphan>,
 }
 
@@ -68,41 +80,46 @@ impl Corrections {
         events: impl IntoIterator<Item = Correction<'a>>,
     ) -> CorrectionOutcome {
         let mut outcome = CorrectionOutcome::default();
-        let mut rows_by_id: HashMap<Arc<str>, Vec<(usize, Seen)>> = HashMap::new();
+        let mut in_batch: HashMap<RemovedEvent, usize> = HashMap::new();
         for (row, event) in events.into_iter().enumerate() {
             let id: Arc<str> = event.event_id.into();
-            let scope: Option<Arc<str>> = event.scope.map(Into::into);
+            let scope: Scope = event.scope.map(|(field, value)| (field, value.into()));
             let seen = Seen {
                 occurred_at: event.occurred_at,
                 scope: scope.clone(),
+                place: event.place,
             };
             outcome.skip.push(self.is_named(&id, &seen));
             self.adopt_orphans(&id, &seen, &mut outcome.orphans);
-            self.accepted
-                .entry(id.clone())
-                .or_default()
-                .push(seen.clone());
-            rows_by_id.entry(id.clone()).or_default().push((row, seen));
+            self.accepted.entry(id.clone()).or_default().push(seen);
+            let accepted = RemovedEvent {
+                event_id: id.clone(),
+                place: event.place,
+            };
+            in_batch.insert(accepted, row);
 
             let Some(target) = event.corrects else {
                 continue;
             };
             let target: Arc<str> = target.into();
             let naming = Naming {
-                by: id.clone(),
+                by: id,
                 occurred_at: event.occurred_at,
                 scope,
             };
-            if self.names_something(&naming, &target) {
-                // One event may have been accepted by several partitions of the global topic: each of its copies leaves.
-                let in_batch = rows_by_id.get(&target).map_or(&[][..], Vec::as_slice);
-                for (earlier, seen) in in_batch {
-                    outcome.skip[*earlier] |= naming.reaches(&target, seen);
+            let mut is_orphan = true;
+            for named in self.reached(&naming, &target) {
+                is_orphan = false;
+                let leaves = RemovedEvent {
+                    event_id: target.clone(),
+                    place: named.place,
+                };
+                match in_batch.get(&leaves) {
+                    Some(earlier) => outcome.skip[*earlier] = true,
+                    None => outcome.removed.push(leaves),
                 }
-                if self.names_before(&naming, &target, in_batch.len()) {
-                    outcome.removed.push(target.clone());
-                }
-            } else {
+            }
+            if is_orphan {
                 outcome.orphans.push(naming.orphan(&target, 1));
             }
             self.named.entry(target).or_default().push(naming);
@@ -116,25 +133,20 @@ impl Corrections {
             .is_some_and(|namings| namings.iter().any(|naming| naming.reaches(id, seen)))
     }
 
-    fn names_something(&self, naming: &Naming, target: &Arc<str>) -> bool {
-        self.accepted
-            .get(target)
-            .is_some_and(|all| all.iter().any(|seen| naming.reaches(target, seen)))
-    }
-
-    /// Whether it names something that was accepted before the last `in_batch` of that id.
-    fn names_before(&self, naming: &Naming, target: &Arc<str>, in_batch: usize) -> bool {
-        let all = self.accepted.get(target).map_or(&[][..], Vec::as_slice);
-        let before = all.len().saturating_sub(in_batch);
-        all[..before]
-            .iter()
-            .any(|seen| naming.reaches(target, seen))
+    /// The accepted events of id `target` that a correction names.
+    fn reached<'c>(
+        &'c self,
+        naming: &'c Naming,
+        target: &'c Arc<str>,
+    ) -> impl Iterator<Item = &'c Seen> {
+        let all = self.accepted.get(target).into_iter().flatten();
+        all.filter(|seen| naming.reaches(target, seen))
     }
 
     /// Corrections that waited for this event are orphans no more.
     fn adopt_orphans(&self, id: &Arc<str>, seen: &Seen, out: &mut Vec<Orphan>) {
         for naming in self.named.get(id).into_iter().flatten() {
-            if naming.reaches(id, seen) && !self.names_something(naming, id) {
+            if naming.reaches(id, seen) && self.reached(naming, id).next().is_none() {
                 out.push(naming.orphan(id, -1));
             }
         }
@@ -143,7 +155,7 @@ impl Corrections {
 
 impl Naming {
     fn reaches(&self, target: &Arc<str>, seen: &Seen) -> bool {
-        // An event that names itself corrects nothing.
+        // K36: an event that names itself corrects nothing.
         self.by != *target
             && self.scope == seen.scope
             && (self.occurred_at - seen.occurred_at).abs() <= REACH
@@ -160,160 +172,4 @@ impl Naming {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::fixture::ms;
-
-    fn event<'a>(id: &'a str, ms: i64, corrects: Option<&'a str>) -> Correction<'a> {
-        Correction {
-            event_id: id,
-            occurred_at: TimestampMs::from_ms(ms),
-            scope: Some("c1"),
-            corrects,
-        }
-    }
-
-    /// What stays in the history and which orphans hold, after the given batches.
-    fn end_state(batches: &[Vec<Correction<'_>>]) -> (Vec<String>, Vec<String>) {
-        let mut corrections = Corrections::default();
-        let mut history: Vec<String> = Vec::new();
-        let mut orphans: HashMap<String, i64> = HashMap::new();
-        for batch in batches {
-            let outcome = corrections.apply(batch.iter().cloned());
-            history.retain(|id| !outcome.removed.iter().any(|gone| **gone == **id));
-            for (event, skip) in batch.iter().zip(outcome.skip) {
-                if !skip {
-                    history.push(event.event_id.to_owned());
-                }
-            }
-            for orphan in outcome.orphans {
-                *orphans.entry(orphan.event_id.to_string()).or_default() += orphan.weight;
-            }
-        }
-        history.sort();
-        let mut held: Vec<String> = orphans
-            .into_iter()
-            .filter(|(_, weight)| *weight != 0)
-            .map(|(id, _)| id)
-            .collect();
-        held.sort();
-        (history, held)
-    }
-
-    #[test]
-    fn k23_order_of_arrival_and_cuts_into_batches_do_not_matter() {
-        let a = event("a", 0, None);
-        let b = event("b", 10, Some("a"));
-        let c = event("c", 20, Some("b"));
-        let far = event("far", REACH.as_ms() + 11, Some("b"));
-        let lost = event("lost", 30, Some("nobody"));
-        let selfish = event("selfish", 30, Some("selfish"));
-        let all = [a, b, c, far, lost, selfish];
-        let expected = end_state(&[all.to_vec()]);
-        assert_eq!(expected.0, ["c", "far", "lost", "selfish"]);
-        assert_eq!(expected.1, ["far", "lost", "selfish"]);
-
-        let mut order: Vec<usize> = (0..all.len()).collect();
-        for step in 0..720_usize {
-            // The step-th permutation, by the factorial number system.
-            order.sort_unstable();
-            let mut rest = order.clone();
-            let mut code = step;
-            let permuted: Vec<_> = (1..=all.len())
-                .rev()
-                .map(|left| {
-                    let index = code % left;
-                    code /= left;
-                    all[rest.remove(index)].clone()
-                })
-                .collect();
-            assert_eq!(end_state(std::slice::from_ref(&permuted)), expected);
-            let single: Vec<_> = permuted.iter().map(|event| vec![event.clone()]).collect();
-            assert_eq!(end_state(&single), expected);
-        }
-    }
-
-    #[test]
-    fn k23_a_correction_does_not_reach_another_customer_or_what_has_none() {
-        for scope in [Some("c2"), None] {
-            let mut other = event("b", 10, Some("a"));
-            other.scope = scope;
-            let (history, orphans) = end_state(&[vec![event("a", 0, None)], vec![other]]);
-            assert_eq!(history, ["a", "b"]);
-            assert_eq!(orphans, ["b"]);
-        }
-    }
-
-    #[test]
-    fn k23_k24_a_correction_reaches_35_days_back_and_ahead_and_no_further() {
-        for (apart, reaches) in [
-            (REACH, true),
-            (-REACH, true),
-            (REACH + ms(1), false),
-            (-REACH - ms(1), false),
-        ] {
-            let both = || {
-                let named = event("a", (2 * REACH).as_ms(), None);
-                (named, event("b", (2 * REACH + apart).as_ms(), Some("a")))
-            };
-            let expected: (&[&str], &[&str]) = if reaches {
-                (&["b"], &[])
-            } else {
-                (&["a", "b"], &["b"])
-            };
-            let (named, by) = both();
-            let found = end_state(&[vec![named], vec![by]]);
-            assert_eq!(found, (strings(expected.0), strings(expected.1)), "{apart}");
-            let (named, by) = both();
-            assert_eq!(end_state(&[vec![by], vec![named]]), found, "{apart}");
-        }
-        assert_eq!(REACH, ms(35 * 24 * 3_600_000));
-    }
-
-    #[test]
-    fn k23_a_chain_leaves_its_last_link_whatever_came_first() {
-        let chain = || {
-            vec![
-                event("a", 0, None),
-                event("b", 10, Some("a")),
-                event("c", 20, Some("b")),
-            ]
-        };
-        let mut backwards = chain();
-        backwards.reverse();
-        for batches in [vec![chain()], vec![backwards]] {
-            assert_eq!(end_state(&batches), (strings(&["c"]), Vec::new()));
-        }
-        // Two that correct the same event both stay.
-        let twice = vec![
-            event("a", 0, None),
-            event("b", 10, Some("a")),
-            event("c", 20, Some("a")),
-        ];
-        assert_eq!(end_state(&[twice]), (strings(&["b", "c"]), Vec::new()));
-    }
-
-    #[test]
-    fn k23_every_copy_of_the_named_event_leaves_however_batches_are_cut() {
-        // A producer without a key may send one price event to two partitions: each accepts it.
-        let copies = || [event("a", 0, None), event("a", 0, None)];
-        let by = || event("b", 10, Some("a"));
-        let [one, two] = copies();
-        let orders = [
-            vec![one.clone(), two.clone(), by()],
-            vec![one.clone(), by(), two.clone()],
-            vec![by(), one, two],
-        ];
-        for all in orders {
-            for cut in 0..=all.len() {
-                let (before, after) = all.split_at(cut);
-                let found = end_state(&[before.to_vec(), after.to_vec()]);
-                assert_eq!(found, (strings(&["b"]), Vec::new()), "cut={cut} {all:?}");
-            }
-        }
-    }
-
-    fn strings(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|text| (*text).to_owned()).collect()
-    }
-}
+mod tests;

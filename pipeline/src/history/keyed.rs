@@ -11,7 +11,9 @@ use arrow::record_batch::RecordBatch;
 use schemas::event::{Topic, TopicSet};
 use schemas::time::TimestampMs;
 
-use super::operator::{EventOrder, Fact, HistoryEntry, Operator, OperatorContext};
+use super::operator::{
+    EventOrder, EventPlace, Fact, HistoryEntry, Operator, OperatorContext, RemovedEvent,
+};
 use crate::columns;
 use crate::error::Result;
 use crate::time::Zone;
@@ -44,7 +46,7 @@ pub trait KeyedOperator<R>: Send {
         topic: Topic,
         batch: &RecordBatch,
         skip: &[bool],
-        removed: &[Arc<str>],
+        removed: &[RemovedEvent],
     ) -> Result<()>;
     /// Keys that read one of `dependencies` run again.
     fn touch_readers(&mut self, dependencies: &[Arc<str>]);
@@ -120,13 +122,25 @@ impl<O: Operator> KeyedHistory<O> {
         }
     }
 
-    fn remove(&mut self, event_id: &Arc<str>) {
-        for key in self.places.remove(event_id).into_iter().flatten() {
-            if let Some(slot) = self.slots.get_mut(&key) {
-                slot.history
-                    .retain(|entry| entry.stamp.event_id != *event_id);
+    /// Takes one event out of the histories. Another one that was accepted under the same id stays.
+    fn remove(&mut self, event: &RemovedEvent) {
+        let Some(mut keys) = self.places.remove(&event.event_id) else {
+            return;
+        };
+        keys.retain(|key| {
+            let Some(slot) = self.slots.get_mut(key) else {
+                return false;
+            };
+            let before = slot.history.len();
+            slot.history.retain(|entry| !entry.stamp.is_of(event));
+            if slot.history.len() < before {
+                self.touched.insert(key.clone());
             }
-            self.touched.insert(key);
+            let mut left = slot.history.iter();
+            left.any(|entry| entry.stamp.event_id == event.event_id)
+        });
+        if !keys.is_empty() {
+            self.places.insert(event.event_id.clone(), keys);
         }
     }
 
@@ -207,13 +221,13 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
         topic: Topic,
         batch: &RecordBatch,
         skip: &[bool],
-        removed: &[Arc<str>],
+        removed: &[RemovedEvent],
     ) -> Result<()> {
         if !self.operator.topics().contains(topic) {
             return Ok(());
         }
-        for event_id in removed {
-            self.remove(event_id);
+        for event in removed {
+            self.remove(event);
         }
         let head = columns::EventHead::of(batch)?;
         let mut last: Option<(usize, Arc<str>, u32)> = None;
@@ -233,11 +247,17 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
                 _ => (Arc::from(head.event_id(row)), 0),
             };
             last = Some((row, event_id.clone(), part));
+            let (partition, offset) = head.place(row);
             let entry = HistoryEntry {
                 stamp: EventOrder {
                     occurred_at: head.occurred_at(row),
                     recorded_at: head.recorded_at(row),
                     event_id: event_id.clone(),
+                    place: EventPlace {
+                        topic,
+                        partition,
+                        offset,
+                    },
                     part,
                 },
                 event,

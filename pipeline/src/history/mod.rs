@@ -15,4 +15,7 @@ mod operator;
 
 pub use correction::{Correction, CorrectionOutcome, Corrections, Orphan};
 pub use keyed::{Changelog, KeyedHistory, KeyedOperator, PANE, WEIGHT};
-pub use operator::{EventOrder, Fact, HistoryEntry, Operator, OperatorContext, ReferenceState};
+pub use operator::{
+    EventOrder, EventPlace, Fact, HistoryEntry, Operator, OperatorContext, ReferenceState,
+    RemovedEvent,
+};

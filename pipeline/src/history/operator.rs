@@ -11,14 +11,41 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::columns::FactTable;
 use crate::error::Result;
 
-/// The total order of events: (`occurred_at`, `recorded_at`, `event_id`), K8.
+/// Where the record of an event stood. It tells two accepted events of one id apart: an id may be accepted again once it is
+/// forgotten (K6), by another partition, and by each topic.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize,
+)]
+pub struct EventPlace {
+    pub topic: Topic,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// An accepted event that leaves every history, because a correction names it (K23).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RemovedEvent {
+    pub event_id: Arc<str>,
+    pub place: EventPlace,
+}
+
+/// The total order of events: (`occurred_at`, `recorded_at`, `event_id`), K8; accepted events that agree in all three have the
+/// order of their places.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 pub struct EventOrder {
     pub occurred_at: TimestampMs,
     pub recorded_at: TimestampMs,
     pub event_id: Arc<str>,
+    pub place: EventPlace,
     /// Which entry of its event this is (an event with five lines may leave five entries).
     pub part: u32,
+}
+
+impl EventOrder {
+    /// Whether this is an entry of the event `removed`.
+    pub fn is_of(&self, removed: &RemovedEvent) -> bool {
+        self.place == removed.place && self.event_id == removed.event_id
+    }
 }
 
 /// One event in a history, in the operator's own compact form.
@@ -83,6 +110,7 @@ pub trait Fact: Clone + Ord + Send + 'static {
 /// use pipeline::error::Result;
 /// use pipeline::history::{
 ///     Fact, HistoryEntry, KeyedHistory, KeyedOperator, Operator, OperatorContext, ReferenceState,
+///     RemovedEvent,
 /// };
 /// use pipeline::time::Zone;
 /// use schemas::event::{EventBatchBuilder, Limits, Place, Topic, TopicSet, decode};
@@ -187,7 +215,7 @@ pub trait Fact: Clone + Ord + Send + 'static {
 ///         _topic: Topic,
 ///         _batch: &RecordBatch,
 ///         _skip: &[bool],
-///         _removed: &[Arc<str>],
+///         _removed: &[RemovedEvent],
 ///     ) -> Result<Vec<Arc<str>>> {
 ///         Ok(Vec::new())
 ///     }
@@ -241,14 +269,14 @@ pub trait Operator: Send + 'static {
 
 /// What every shard knows beside its keys: versioned reference data and what the global topic says (list prices).
 pub trait ReferenceState: Send + 'static {
-    /// Ingests accepted events of `topic` but those whose row is marked in `skip`, and removes `removed` event ids.
+    /// Ingests accepted events of `topic` but those whose row is marked in `skip`, and removes the events `removed`.
     /// Returns which dependencies (see [`OperatorContext::read`]) have changed.
     fn apply(
         &mut self,
         topic: Topic,
         batch: &RecordBatch,
         skip: &[bool],
-        removed: &[Arc<str>],
+        removed: &[RemovedEvent],
     ) -> Result<Vec<Arc<str>>>;
 
     /// Tables `asof.<name>` as they stand at `instant`, for `shard.sql` and `public.sql`.

@@ -57,7 +57,9 @@ pub(crate) use outage::Outage;
 pub(crate) use records::{
     RecordFileNotDeleted, RecordRefused, RecordsNotDelivered, RecordsResumed,
 };
-pub(crate) use recovery::{CheckpointIgnored, LogClaimed, OpenEpochFound, ShardRestored};
+pub(crate) use recovery::{
+    CheckpointIgnored, LogClaimed, OpenEpochFound, RuleStateDropped, ShardRestored,
+};
 pub(crate) use storage::{
     CheckpointNotWritten, CompactionLeftOut, TableCheckpointNotWritten, TableLogNotTrimmed,
     TableMissing, TryFailed,

@@ -48,6 +48,22 @@ impl ShardRestored {
     }
 }
 
+/// A checkpoint or record holds the state of an alert rule that is not loaded any more.
+pub(crate) struct RuleStateDropped<'a> {
+    pub rule_id: &'a str,
+}
+
+impl RuleStateDropped<'_> {
+    pub(crate) fn report(self) {
+        let Self { rule_id } = self;
+        warn!(
+            target: "pipeline::alert::states",
+            rule_id,
+            "an alert rule is no longer loaded: its state is dropped, its open alerts stay as they are"
+        );
+    }
+}
+
 /// The publisher's log ends with an intent whose epoch is not public.
 pub(crate) struct OpenEpochFound {
     pub epoch: i64,

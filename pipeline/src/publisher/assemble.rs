@@ -3,23 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{ArrayRef, Date32Array};
+use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
-use schemas::time::TimestampMs;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::dead_letter::dead_letter_record;
 use super::event::{Now, RoundRows};
 use super::feed::{self, Cells, FeedChange, FeedDefinition};
 use super::machine::Machine;
+use super::plan::RoundKey;
 use super::rows::{RevisionStamp, epoch_column, metric_rows};
-use crate::alert::{self, AlertChange, RuleInput, RuleTime, Transition};
+use crate::alert::{self, AlertChange, AlertRule, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
 use crate::error::Result;
 use crate::round::{Metric, Revisions};
 use crate::shard::{Clocks, Seal};
 use crate::sink::{SinkRecord, delivery_rows, transition_rows};
-use crate::time::{Day, Window, WindowKind};
+use crate::time::{Day, Window, WindowKind, Zone};
 
 /// Name under which the publisher's own alerts are numbered.
 pub const OWN_ALERTS: &str = "publisher";
@@ -35,6 +37,9 @@ impl TableRows {
         }
     }
 }
+
+/// Revisions of the rows of a metric in a window.
+type RevisedRows = (String, Window, RecordBatch);
 
 /// What an epoch is going to say.
 pub(super) struct Draft {
@@ -93,7 +98,8 @@ impl Machine {
         let zone = self.settings.zone;
         let metrics = self.metrics.clone();
         let clocks = self.clocks();
-        let (mut published, mut alerts) = (Revisions::new(), Vec::new());
+        let mut published = Revisions::new();
+        let mut revised: Vec<RevisedRows> = Vec::new();
         for round in rounds {
             let window = round.key.window;
             for (name, result) in &round.rows {
@@ -113,23 +119,55 @@ impl Machine {
                     epoch,
                 };
                 let batch = metric_rows(&changes, &metric.table, &stamp)?;
-                let time = RuleTime {
-                    clock: clocks
-                        .get(&round.key.clock)
-                        .copied()
-                        .unwrap_or(TimestampMs::MIN),
-                    live_time: None,
-                };
-                for rule in &mut self.rules {
-                    if reads(rule.input(), name, window) {
-                        alerts.extend(rule.observe(&batch, time)?);
-                    }
-                }
+                revised.push((name.clone(), window, batch.clone()));
                 rows.add(format!("metrics.{name}"), batch);
                 published.push((name.clone(), window, changes.keys));
             }
         }
+        let alerts = self.apply_rules(&revised)?;
         Ok((published, alerts))
+    }
+
+    /// What the rules over rows say of the epoch's revisions and of the time. A rule sees all its revisions at once: between those of
+    /// two windows its state would be nobody's.
+    fn apply_rules(&mut self, revised: &[RevisedRows]) -> Result<Vec<AlertChange>> {
+        let (zone, shards) = (self.settings.zone, self.settings.shards);
+        let clocks = self.clocks();
+        let pending = self.durable.state.unrevised(zone, shards);
+        let mut alerts = Vec::new();
+        for rule in &mut self.rules {
+            let input = rule.input();
+            let read = revised
+                .iter()
+                .filter(|(metric, window, _)| reads(input, metric, *window))
+                .map(|(_, _, rows)| rows);
+            let read: Vec<&RecordBatch> = read.collect();
+            let Some(reached) = time_of(input, &self.metrics, &clocks, &pending, zone) else {
+                continue;
+            };
+            if let Some(first) = read.first() {
+                let all = concat_batches(first.schema_ref(), read.iter().copied())?;
+                let time = time_of(input, &self.metrics, &clocks, &[], zone).unwrap_or(reached);
+                alerts.extend(rule.observe(&all, time)?);
+            }
+            alerts.extend(rule.tick(reached));
+        }
+        Ok(alerts)
+    }
+
+    /// Whether a timer of a rule over rows has been reached.
+    pub(super) fn has_due_rules(&self) -> bool {
+        let (zone, shards) = (self.settings.zone, self.settings.shards);
+        let clocks = self.clocks();
+        let is_due = |rule: &dyn AlertRule| {
+            let timer = rule.next_timer()?;
+            let pending = self.durable.state.unrevised(zone, shards);
+            let time = time_of(rule.input(), &self.metrics, &clocks, &pending, zone)?;
+            Some(time.furthest() >= timer)
+        };
+        self.rules
+            .iter()
+            .any(|rule| is_due(rule.as_ref()) == Some(true))
     }
 
     fn alert_rows(&mut self, own: &[Transition], epoch: i64, rows: &mut TableRows) -> Result<()> {
@@ -320,6 +358,35 @@ impl Machine {
             .map(|letter| dead_letter_record(letter, epoch))
             .collect()
     }
+}
+
+/// How far time has come for a rule over rows: the clock of their metric, but not beyond the end of a window that waits for its round.
+/// `None` before every shard has sealed one.
+fn time_of(
+    input: RuleInput,
+    metrics: &[Metric],
+    clocks: &Clocks,
+    pending: &[RoundKey],
+    zone: Zone,
+) -> Option<RuleTime> {
+    let RuleInput::Rows {
+        metric,
+        window_kind,
+    } = input
+    else {
+        return None;
+    };
+    let metric = metrics.iter().find(|other| other.name == metric)?;
+    let mut clock = *clocks.get(&metric.clock)?;
+    for key in pending {
+        if key.clock == metric.clock && key.window.kind.as_str() == window_kind {
+            clock = clock.min(key.window.ends_at(zone) - DurationMs::from_ms(1));
+        }
+    }
+    Some(RuleTime {
+        clock,
+        live_time: None,
+    })
 }
 
 fn reads(input: RuleInput, metric: &str, window: Window) -> bool {

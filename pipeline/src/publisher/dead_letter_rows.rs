@@ -29,14 +29,10 @@ pub(super) struct SealedLetters<'s> {
 }
 
 impl SealedLetters<'_> {
-    /// One row a letter; `topic` gives the short name of its input's topic.
+    /// One row a letter.
     ///
     /// The date is that of the broker's timestamp, else of the seal: the record's own cannot be trusted.
-    pub(super) fn rows<'t>(
-        &self,
-        schema: &SchemaRef,
-        topic: impl Fn(&DeadLetter) -> &'t str,
-    ) -> Result<RecordBatch, ArrowError> {
+    pub(super) fn rows(&self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
         let Self { letters, epoch, .. } = *self;
         let rows = letters.len();
         let texts = |text: fn(&DeadLetter) -> &str| -> ArrayRef {
@@ -63,10 +59,7 @@ impl SealedLetters<'_> {
             &empty,
             schema,
             &[
-                (
-                    "topic",
-                    Arc::new(StringArray::from_iter_values(letters.iter().map(topic))),
-                ),
+                ("topic", texts(|letter| &letter.input.topic)),
                 (
                     "partition",
                     Arc::new(Int32Array::from_iter_values(partitions)),
@@ -167,7 +160,7 @@ mod tests {
             sealed_at: at(1_767_585_600_000),
         };
         let described = table::find("ops", "dead_letters").unwrap();
-        let rows = sealed.rows(&described.schema, |_| "orders").unwrap();
+        let rows = sealed.rows(&described.schema).unwrap();
         assert_eq!(rows.schema(), described.schema);
         let text = |name: &str, row: usize| {
             array_value_to_string(rows.column_by_name(name).unwrap(), row).unwrap()

@@ -33,7 +33,7 @@ use super::record::{EpochRecord, Intent, PublisherCheckpoint, PublisherRecord, d
 use super::refused::RefusedRecords;
 use super::seal_queue::SealQueue;
 use super::settings::PublisherSettings;
-use crate::alert::AlertRule;
+use crate::alert::{AlertRule, RuleStates};
 use crate::error::Result;
 use crate::log::CheckpointSchedule;
 use crate::round::Metric;
@@ -122,9 +122,7 @@ impl Machine {
         if let Some(feed) = &feed {
             durable.grid.set_max_gap(feed.max_gap_days);
         }
-        for (rule, state) in rules.iter_mut().zip(&durable.state.rules) {
-            rule.load(state)?;
-        }
+        durable.state.rules.load(&mut rules)?;
         let refused = RefusedRecords::new(durable.summary().read);
         Ok(Self {
             seals: SealQueue::new(durable.state.cut.clone()),
@@ -343,11 +341,7 @@ impl Machine {
         state.epoch = draft.epoch;
         state.cut.clone_from(self.seals.cut());
         state.attempts_cut = state.attempts_cut.max(draft.attempts_cut);
-        state.rules = self
-            .rules
-            .iter()
-            .map(|rule| rule.save())
-            .collect::<Result<_>>()?;
+        state.rules = RuleStates::save(&self.rules)?;
         if let Some(records) = records {
             state.undelivered.insert(draft.epoch, records);
         }
@@ -444,6 +438,7 @@ impl Machine {
         let last = self.durable.last.as_ref();
         !self.attempts.is_empty()
             || self.has_rest()
+            || self.has_due_rules()
             || !state.reference.is_empty() && self.has_unlisted_rules()
             || state.drained_to != last.and_then(|last| last.drained_to)
             || self

@@ -14,7 +14,7 @@ use super::feed::{FeedChange, FeedGrid};
 use super::identity::StorageIdentity;
 use super::plan::{Planner, RoundKey};
 use super::settings::RunSummary;
-use crate::alert::{AlertChange, Transition};
+use crate::alert::{AlertChange, RuleStates, Transition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{LogReader, RecordKind};
 use crate::round::{Published, Revisions};
@@ -68,8 +68,8 @@ pub(super) struct PublisherState {
     pub reference: String,
     /// Rules that `ops.rules` lists: id and version.
     pub rules_listed: BTreeSet<(String, u32)>,
-    /// Rules over metric rows, in the order of loading.
-    pub rules: Vec<Vec<u8>>,
+    /// Of the rules over metric rows.
+    pub rules: RuleStates,
     /// Alerts of those rules that no intent could number yet ([`MAX_PER_SEAL`](crate::alert::MAX_PER_SEAL)); they go first.
     pub waiting_alerts: Vec<AlertChange>,
     /// Epoch → staged records (feed, dead letters) of which the sink had not said that they are delivered.

@@ -184,9 +184,9 @@ pub(super) struct LateRow {
 }
 
 impl LateRow {
-    pub(super) fn new(late: &LateEvent, topic: &str, shard: u32, epoch: i64, zone: Zone) -> Self {
+    pub(super) fn new(late: &LateEvent, shard: u32, epoch: i64, zone: Zone) -> Self {
         Self {
-            topic: topic.to_owned(),
+            topic: late.input.topic.clone(),
             partition: late.input.partition,
             offset: late.offset,
             event_id: late.event_id.clone(),
@@ -205,7 +205,7 @@ impl LateRow {
 /// A correction that names nothing within reach, as a weighted fact: a later event may take it back.
 #[derive(Serialize)]
 pub(super) struct OrphanFact {
-    topic: &'static str,
+    topic: String,
     event_id: String,
     corrects: String,
     occurred_at: i64,
@@ -215,9 +215,9 @@ pub(super) struct OrphanFact {
 }
 
 impl OrphanFact {
-    pub(super) fn new(orphan: &OrphanRow, epoch: i64, zone: Zone) -> Self {
+    pub(super) fn new(orphan: &OrphanRow, topic: &str, epoch: i64, zone: Zone) -> Self {
         Self {
-            topic: orphan.topic.name(),
+            topic: topic.to_owned(),
             event_id: orphan.event_id.clone(),
             corrects: orphan.corrects.clone(),
             occurred_at: orphan.occurred_at.as_micros(),

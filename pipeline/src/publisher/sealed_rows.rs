@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemas::event::Topic;
 use schemas::time::TimestampMs;
 
 use super::assemble::TableRows;
@@ -47,7 +48,6 @@ impl Machine {
                     rows.add(table.clone(), batch);
                 }
             }
-            let topic = |input: &TopicPartition| topic_of(input, &self.settings.topics);
             if let Some(schema) = self.schemas.get(DEAD_LETTERS)
                 && !seal.dead_letters.is_empty()
             {
@@ -58,20 +58,19 @@ impl Machine {
                     zone,
                     sealed_at: seal.sealed_at,
                 };
-                let letters = sealed.rows(schema, |letter| topic(&letter.input))?;
-                rows.add(DEAD_LETTERS, letters);
+                rows.add(DEAD_LETTERS, sealed.rows(schema)?);
             }
-            late.extend(
-                seal.late_events
-                    .iter()
-                    .map(|event| LateRow::new(event, topic(&event.input), shard, epoch, zone)),
-            );
+            let late_events = seal.late_events.iter();
+            late.extend(late_events.map(|event| LateRow::new(event, shard, epoch, zone)));
             // Every shard reads prices whole; the first speaks for all.
             orphans.extend(
                 seal.orphans
                     .iter()
                     .filter(|orphan| orphan.topic.is_keyed() || shard == 0)
-                    .map(|orphan| OrphanFact::new(orphan, epoch, zone)),
+                    .map(|orphan| {
+                        let topic = name_of(orphan.topic, &self.settings.topics);
+                        OrphanFact::new(orphan, topic, epoch, zone)
+                    }),
             );
             for input in seal.inputs.iter().filter(|input| input.accounted) {
                 let key = (shard, input.input.topic.clone(), input.input.partition);
@@ -88,7 +87,7 @@ impl Machine {
                 counted.push(ConservationRow {
                     shard,
                     seal: pending.number,
-                    topic: topic(&input.input).to_owned(),
+                    topic: input.input.topic.clone(),
                     partition: input.input.partition,
                     read_n: now.read - before.read,
                     accepted_n: now.accepted - before.accepted,
@@ -127,7 +126,7 @@ impl Machine {
                 watermarks.push(WatermarkRow {
                     epoch,
                     shard,
-                    topic: topic_of(&input.input, &self.settings.topics).to_owned(),
+                    topic: input.input.topic.clone(),
                     partition: input.input.partition,
                     next_offset: input.next_offset,
                     watermark_at: watermark
@@ -218,7 +217,10 @@ fn settings_of<'t>(
     topics.iter().find(|of| of.name == input.topic)
 }
 
-/// The short name of an input's topic.
-fn topic_of(input: &TopicPartition, topics: &[TopicSettings]) -> &'static str {
-    settings_of(input, topics).map_or("", |of| of.topic.name())
+/// The configured name of a topic, which stands in `ops.*` (K31).
+fn name_of(topic: Topic, topics: &[TopicSettings]) -> &str {
+    let mut topics = topics.iter();
+    topics
+        .find(|of| of.topic == topic)
+        .map_or(topic.default_topic(), |of| &of.name)
 }

@@ -1,5 +1,6 @@
 //! From a log back to a shard that goes on where it ended.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -14,6 +15,7 @@ use super::reference::ReferenceStore;
 use super::seal::{DeadLetter, Seal, ShardCheckpoint, decode_seal, from_ipc};
 use super::settings::ShardSettings;
 use super::state::ShardState;
+use crate::alert::AlertChange;
 use crate::columns::{EventHead, int32};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
@@ -107,15 +109,17 @@ impl<R: ReferenceState> ShardMachine<R> {
             .as_ref()
             .map(|checkpoint| (&checkpoint.inputs[..], &checkpoint.judges[..]));
         let inputs = ShardInputs::new(&settings, sealed, stop_offsets, state.clock_sets())?;
+        let mut alerts = Vec::new();
         if let Some(checkpoint) = &checkpoint {
             let ShardCheckpoint {
                 clocks, live_time, ..
             } = checkpoint;
-            state.load(&checkpoint.state, clocks, *live_time).await?;
+            alerts.clone_from(&checkpoint.alerts);
+            alerts.extend(state.load(&checkpoint.state, clocks, *live_time).await?);
         }
         let mut machine = Self::new(settings, state, inputs, version, wall::monotonic());
+        machine.alerts = alerts;
         if let Some(checkpoint) = checkpoint {
-            machine.alerts = checkpoint.alerts;
             machine.clocks = checkpoint.clocks;
             machine.drained_to = checkpoint.drained_to;
             machine.live = LiveTime::new(machine.inputs.all.len(), checkpoint.delay);
@@ -141,13 +145,27 @@ impl<R: ReferenceState> ShardMachine<R> {
             .apply(&batches, &seal.clocks, seal.live_time)
             .await?;
         self.alerts.extend(effects.alerts);
-        self.alerts
-            .drain(..self.alerts.len().min(seal.alerts.len()));
+        remove_sealed(&mut self.alerts, &seal.alerts);
         self.clocks = seal.clocks;
         self.drained_to = seal.drained_to;
         self.live = LiveTime::new(self.inputs.all.len(), seal.delay);
         Ok(seal.dead_letters.iter().map(DeadLetter::held_bytes).sum())
     }
+}
+
+/// What has stood in a seal leaves `alerts`. Rules may have come, gone or changed since then, so that places say nothing.
+fn remove_sealed(alerts: &mut Vec<AlertChange>, sealed: &[AlertChange]) {
+    let mut left: HashMap<_, usize> = HashMap::new();
+    for change in sealed {
+        *left.entry(change.step()).or_default() += 1;
+    }
+    alerts.retain(|change| match left.get_mut(&change.step()) {
+        Some(times) if *times > 0 => {
+            *times -= 1;
+            false
+        }
+        _ => true,
+    });
 }
 
 /// Puts offsets, counters and known ids back as a record left them; the events are the caller's to apply.

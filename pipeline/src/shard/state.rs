@@ -10,10 +10,10 @@ use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Clocks, OrphanRow};
-use crate::alert::{AlertChange, AlertRule, RuleInput, RuleTime};
+use crate::alert::{AlertChange, AlertRule, RuleInput, RuleStates, RuleTime};
 use crate::columns::EventHead;
 use crate::error::{Error, ErrorKind, Result};
-use crate::history::{Correction, Corrections, KeyedOperator, ReferenceState};
+use crate::history::{Correction, Corrections, EventPlace, KeyedOperator, ReferenceState};
 use crate::pane::{LinearPlan, PaneStore};
 use crate::round::{Evaluator, Metric, evaluate_shard};
 use crate::time::{Day, Window, Zone};
@@ -64,7 +64,7 @@ struct Saved {
     reference: Bytes,
     operators: Vec<(String, Bytes)>,
     corrections: BTreeMap<Topic, Corrections>,
-    rules: Vec<Bytes>,
+    rules: RuleStates,
 }
 
 impl<R: ReferenceState> ShardState<R> {
@@ -168,6 +168,14 @@ impl<R: ReferenceState> ShardState<R> {
 
     fn insert(&mut self, topic: Topic, batch: &RecordBatch, effects: &mut Effects) -> Result<()> {
         let head = EventHead::of(batch)?;
+        let place = |row| {
+            let (partition, offset) = head.place(row);
+            EventPlace {
+                topic,
+                partition,
+                offset,
+            }
+        };
         let outcome = self
             .corrections
             .entry(topic)
@@ -175,6 +183,7 @@ impl<R: ReferenceState> ShardState<R> {
             .apply((0..batch.num_rows()).map(|row| Correction {
                 event_id: head.event_id(row),
                 occurred_at: head.occurred_at(row),
+                place: place(row),
                 scope: head.scope(row),
                 corrects: head.corrects(row),
             }));
@@ -311,25 +320,23 @@ impl<R: ReferenceState> ShardState<R> {
         for operator in &self.operators {
             operators.push((operator.name().to_owned(), operator.save()?.into()));
         }
-        let mut rules = Vec::new();
-        for rule in &self.rules {
-            rules.push(rule.save()?.into());
-        }
         Ok(postcard::to_stdvec(&Saved {
             reference: self.reference.save()?.into(),
             operators,
             corrections: self.corrections.clone(),
-            rules,
+            rules: RuleStates::save(&self.rules)?,
         })?)
     }
 
     /// Restores a checkpoint: facts and panes are computed anew at the clocks it was saved with.
+    ///
+    /// A rule that the checkpoint does not know begins with the facts that hold; what it says of them is returned.
     pub async fn load(
         &mut self,
         bytes: &[u8],
         clocks: &Clocks,
         live_time: Option<TimestampMs>,
-    ) -> Result<()> {
+    ) -> Result<Vec<AlertChange>> {
         let saved: Saved = postcard::from_bytes(bytes)?;
         self.reference.load(&saved.reference)?;
         self.corrections = saved.corrections;
@@ -342,12 +349,11 @@ impl<R: ReferenceState> ShardState<R> {
                 operator.load(state)?;
             }
         }
-        self.apply(&[], clocks, live_time).await?;
-        // Last: recomputing the facts must not look like news to the rules.
-        for (rule, state) in self.rules.iter_mut().zip(&saved.rules) {
-            rule.load(state)?;
-        }
-        Ok(())
+        let mut alerts = self.apply(&[], clocks, live_time).await?.alerts;
+        // Last: recomputing the facts must not look like news to the rules that knew them.
+        saved.rules.load(&mut self.rules)?;
+        alerts.retain(|change| !saved.rules.knows(&change.rule_id));
+        Ok(alerts)
     }
 }
 

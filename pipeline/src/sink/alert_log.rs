@@ -12,7 +12,7 @@ use super::schedule::DeliveryAttempt;
 /// Name of the log.
 pub(super) const ALERT_LOG: &str = "sink-alerts";
 /// Version of its payloads.
-pub(super) const ALERT_LAYOUT: u16 = 1;
+pub(super) const ALERT_LAYOUT: u16 = 2;
 
 /// What has changed since the record before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

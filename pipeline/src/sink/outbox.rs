@@ -39,13 +39,16 @@ impl Routes {
             .collect()
     }
 
-    /// Transitions with where they go, in their order.
+    /// Transitions with where they go, in their order; those that are recorded only go nowhere.
     pub(super) fn route(&self, transitions: Vec<Transition>) -> Vec<RoutedTransition> {
         let routed = |transition: Transition| RoutedTransition {
             destinations: self.of(&transition),
             transition: Arc::new(transition),
         };
-        transitions.into_iter().map(routed).collect()
+        let sent = transitions
+            .into_iter()
+            .filter(|transition| transition.change.is_sent());
+        sent.map(routed).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use schemas::time::TimestampMs;
 
 use super::schedule::DeliveryAttempt;
-use crate::alert::{AlertChange, AlertScope, Transition};
+use crate::alert::{AlertChange, AlertReason, AlertScope, Transition};
 
 /// Rows of `ops.alerts`, one a transition, in their order.
 pub fn transition_rows(transitions: &[Transition]) -> Result<RecordBatch, ArrowError> {
@@ -53,6 +53,14 @@ pub fn transition_rows(transitions: &[Transition]) -> Result<RecordBatch, ArrowE
             Arc::new(Int32Array::from_iter_values(versions)),
         ),
         ("state", texts(|t| t.change.state.as_str())),
+        (
+            "reason",
+            Arc::new(StringArray::from_iter(
+                transitions
+                    .iter()
+                    .map(|t| t.change.reason.map(AlertReason::as_str)),
+            )),
+        ),
         ("severity", texts(|t| t.change.severity.as_str())),
         ("subjects", lists(|c| &c.subjects)),
         ("value", numbers(|c| c.value)),

@@ -95,6 +95,10 @@ pub(super) struct TypeLayout {
     pub(super) key: Option<u8>,
 }
 
+/// Whom an event is about, within whose history a correction finds it (K23): the first of these fields that it has. Stored
+/// state names them by position: a further one goes to the end, or the layout of seals rises.
+pub const SCOPE_FIELDS: [&str; 4] = ["customer_id", "sku_id", "staff_id", "unit_id"];
+
 /// Everything the decoder knows about a topic's records.
 #[derive(Debug)]
 pub(super) struct TopicLayout {
@@ -133,7 +137,7 @@ impl TopicLayout {
         TopicLayout {
             type_names: NameIndex::new(types.iter().map(|layout| layout.event_type.name)),
             types,
-            scope: ["customer_id", "sku_id", "staff_id", "unit_id"]
+            scope: SCOPE_FIELDS
                 .iter()
                 .filter_map(|name| object.find(name))
                 .collect(),

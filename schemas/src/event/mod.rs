@@ -53,7 +53,7 @@ pub(crate) use column::restricted;
 pub use batch::{EventBatchBuilder, Place, arrow_schema};
 pub use decode::{Event, decode};
 pub use field::{EventType, Key};
-pub use layout::event_types;
+pub use layout::{SCOPE_FIELDS, event_types};
 pub use reason::{Limits, Reason, Rejection};
 pub use topic::Topic;
 pub use topic_set::TopicSet;

@@ -57,7 +57,10 @@ pub fn metric_tables() -> Vec<TableDescription> {
             "Sales of sample retailers to consumers, from stock counts and deliveries, M02 (社会销量)",
             &["customer_id", "sku_id", "territory_id", "class_id"],
             vec![
-                decimal("sell_through_qty", "Quantity sold to consumers (社会销量)"),
+                decimal(
+                    "sell_through_qty",
+                    "Quantity sold to consumers; NULL where all intervals are negative, K32 (社会销量)",
+                ),
                 bigint(
                     "negative_intervals",
                     "Intervals between counts with negative sales, not in the quantity (负区间)",
@@ -72,7 +75,7 @@ pub fn metric_tables() -> Vec<TableDescription> {
                 bigint("closing_stock_qty", "Last count in the window (期末库存)"),
                 decimal(
                     "sell_through_qty",
-                    "Quantity sold to consumers in the window (社会销量)",
+                    "Quantity sold to consumers in the window; NULL where all intervals are negative, K32 (社会销量)",
                 ),
                 double("ssr_ratio", "Stock / sales, in windows of cover (存销比)"),
                 double("days_of_cover", "Stock / sales per day (可销天数)"),
@@ -80,7 +83,10 @@ pub fn metric_tables() -> Vec<TableDescription> {
                     "band",
                     "LOW under 5 days of cover, NORMAL, HIGH over 21 (库存区间)",
                 ),
-                boolean("no_sales", "Stock but no sales, so no ratio (无动销)"),
+                boolean(
+                    "no_sales",
+                    "Stock but no sales, so no ratio; NULL where sales are not known (无动销)",
+                ),
             ],
         ),
         metric(

@@ -265,6 +265,10 @@ fn alert_columns() -> Vec<Field> {
             "state",
             "firing, updated, resolved or withdrawn (状态)",
         )),
+        text(
+            "reason",
+            "no_data: resolved since nothing could be judged; late: of the past, recorded and not sent, K33 (原因)",
+        ),
         filled(text("severity", "Severity (级别)")),
         texts("subjects", "Ids that it is about (对象)"),
         double("value", "Value that was found (数值)"),
@@ -302,7 +306,7 @@ fn shard() -> Field {
 fn topic() -> Field {
     filled(text(
         "topic",
-        "Topic: orders, visits, complaints or prices (主题)",
+        "Kafka topic as configured, such as orders.v1; of event files their folder, K31 (主题)",
     ))
 }
 

@@ -1,6 +1,6 @@
 //! A transition of an alert, as its receivers read it (contract 6) and as `ops.alerts` has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -24,6 +24,8 @@ pub(super) struct Data {
     pub rule_id: String,
     pub rule_version: i64,
     pub state: String,
+    #[serde(default)]
+    pub reason: Option<String>,
     pub severity: String,
     pub subjects: Vec<String>,
     pub value: Option<f64>,
@@ -93,7 +95,7 @@ impl Transition {
     }
 }
 
-/// `ops.alerts`, by id.
+/// `ops.alerts`, by id, without what is recorded only (K33).
 pub(super) fn table(project: &Project) -> BTreeMap<String, Transition> {
     let instants = [
         "window_start",
@@ -105,8 +107,8 @@ pub(super) fn table(project: &Project) -> BTreeMap<String, Transition> {
     .map(|column| format!("CAST({column} AS BIGINT) / 1000 AS {column}"))
     .join(", ");
     let query = format!(
-        "SELECT id, subject, sequence, rule_id, rule_version, state, severity, subjects, value, \"limit\", \
-         evidence, owner_role, escalation_role, seal, {instants} FROM ops.alerts"
+        "SELECT id, subject, sequence, rule_id, rule_version, state, reason, severity, subjects, value, \"limit\", \
+         evidence, owner_role, escalation_role, seal, {instants} FROM ops.alerts WHERE reason IS DISTINCT FROM 'late'"
     );
     let rows = project.query(&query).unwrap();
     let count = rows.len();
@@ -122,7 +124,8 @@ pub(super) fn table(project: &Project) -> BTreeMap<String, Transition> {
     table
 }
 
-/// Each alert fires, may be updated, ends, and only then fires again; its sequence rises.
+/// Each alert fires, may be updated, ends, and only then fires again; its sequence rises. One that has ended may be withdrawn: it never
+/// held, as is known then (K33).
 pub(super) fn assert_episodes<'a>(transitions: impl IntoIterator<Item = &'a Transition>) {
     let mut alerts: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
     for transition in transitions {
@@ -132,7 +135,7 @@ pub(super) fn assert_episodes<'a>(transitions: impl IntoIterator<Item = &'a Tran
             .push(transition);
     }
     for (subject, transitions) in alerts {
-        let mut fired_at = None;
+        let (mut fired_at, mut ended) = (None, BTreeSet::new());
         let mut last = 0;
         for Transition { id, data, .. } in transitions {
             assert!(
@@ -148,9 +151,11 @@ pub(super) fn assert_episodes<'a>(transitions: impl IntoIterator<Item = &'a Tran
                         "{subject}: {id} is of another episode"
                     );
                     if data.state != "updated" {
+                        ended.insert(at);
                         fired_at = None;
                     }
                 }
+                ("withdrawn", None) if ended.contains(&data.first_fired_at) => {}
                 (state, _) => panic!("{subject}: {id} is {state}, open since {fired_at:?}"),
             }
         }

@@ -62,16 +62,21 @@ SELECT
     arg_min(order_kind, stamp) FILTER (WHERE event_type = 'order.placed' AND order_kind IS NOT NULL) AS order_kind,
     min(stamp) FILTER (WHERE event_type = 'order.allocated') AS allocated_stamp,
     min(occurred_at) FILTER (WHERE event_type = 'order.allocated') AS allocated_at,
-    min(occurred_at) FILTER (WHERE event_type = 'order.cancelled') AS cancelled_at
+    min(occurred_at) FILTER (WHERE event_type = 'order.cancelled') AS cancelled_at,
+    -- K26: the first cancellation says whether it was supply that failed
+    arg_min(coalesce(cancel_reason = 'SUPPLY_LIMIT', false), stamp) FILTER (WHERE event_type = 'order.cancelled')
+        AS is_cut_by_supply
 FROM orders
 GROUP BY customer_id, order_id;
 
 -- K9: the counted version is the last one before the first allocation; without an allocation, the last of all.
+-- K26: what supply cut is no version.
 CREATE TABLE counted_version AS
 SELECT o.customer_id, o.order_id, max(o.stamp) AS stamp
 FROM orders o
 JOIN order_summary s USING (customer_id, order_id)
-WHERE o.event_type IN ('order.placed', 'order.amended') AND (s.allocated_stamp IS NULL OR o.stamp < s.allocated_stamp)
+WHERE (o.event_type = 'order.placed' OR o.event_type = 'order.amended' AND o.amend_reason IS DISTINCT FROM 'SUPPLY_LIMIT')
+    AND (s.allocated_stamp IS NULL OR o.stamp < s.allocated_stamp)
 GROUP BY o.customer_id, o.order_id;
 
 CREATE TABLE counted_line AS
@@ -99,13 +104,14 @@ requested_line AS (
     GROUP BY ALL
 ),
 step AS (
-    -- A cancelled order's request leaves, whenever it is cancelled; without its placing it has no instant.
+    -- A cancelled order's request leaves, whenever it is cancelled, unless supply was short; without its placing it has no
+    -- instant.
     SELECT 'requested' AS step, l.customer_id, l.order_id, l.line_no, l.sku_id, l.requested_qty AS qty,
         l.wholesale_price_fen AS own_price_fen, s.placed_at AS occurred_at, l.stamp, l.item_index,
         coalesce(s.order_kind = 'EMERGENCY', false) AS is_emergency
     FROM counted_line l
     JOIN order_summary s USING (customer_id, order_id)
-    WHERE s.placed_at IS NOT NULL AND s.cancelled_at IS NULL
+    WHERE s.placed_at IS NOT NULL AND (s.cancelled_at IS NULL OR s.is_cut_by_supply)
     UNION ALL
     SELECT 'cancelled', l.customer_id, l.order_id, l.line_no, l.sku_id, l.requested_qty,
         l.wholesale_price_fen, s.cancelled_at, l.stamp, l.item_index, false

@@ -46,15 +46,17 @@ SELECT customer_id, sku_id, end_day, arg_max(price_fen, (observed_at, stamp)) AS
 FROM (SELECT *, unnest(following_ends(local_day(observed_at))) AS end_day FROM selling_price)
 GROUP BY ALL;
 
--- The median over a territory's retailers, in millionths; of an even number the mean of the middle two.
+-- The median over a territory's retailers, in millionths; of an even number the mean of the middle two. K35: retailers
+-- whose territory is unknown have no median.
 CREATE TABLE territory_price AS
 WITH sorted AS (
     SELECT
-        coalesce(v.territory_id, 'UNKNOWN') AS territory_id, sku_id, end_day,
+        v.territory_id, sku_id, end_day,
         list_sort(list(price_fen::HUGEINT)) AS price, count(*) AS retailers
     FROM own_price o
-    LEFT JOIN customer_version v
+    JOIN customer_version v
         ON v.customer_id = o.customer_id AND v.valid_from < day_start(end_day) AND day_start(end_day) <= v.valid_until
+    WHERE v.territory_id <> 'UNKNOWN'
     GROUP BY ALL
 )
 SELECT
@@ -128,7 +130,12 @@ chosen AS (
         CASE WHEN paid IS NOT NULL THEN 'DELIVERIES' WHEN listed IS NOT NULL THEN 'LIST' ELSE 'NONE' END AS cost_source
     FROM parts
 )
-SELECT *, round_half_up(weight * price, 1000000) AS sales, round_half_up(weight * unit_cost, 1000000) AS cost
+-- K37: without a price or without a cost there is neither value.
+SELECT
+    *,
+    price IS NOT NULL AND unit_cost IS NOT NULL AS is_whole,
+    CASE WHEN is_whole THEN round_half_up(weight * price, 1000000) END AS sales,
+    CASE WHEN is_whole THEN round_half_up(weight * unit_cost, 1000000) END AS cost
 FROM chosen
 WHERE closed(end_day);
 
@@ -168,7 +175,6 @@ WITH total AS (
     FROM (
         SELECT
             *,
-            price IS NOT NULL AND unit_cost IS NOT NULL AS is_whole,
             is_whole AND price_source IN ('OWN', 'TERRITORY') AS is_observed
         FROM margin_sku
     )

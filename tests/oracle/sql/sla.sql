@@ -32,7 +32,7 @@ history AS (
         min(occurred_at) FILTER (WHERE event_type = 'case.customer_informed' AND what = 'NOTICE_RESULT')
             AS result_told_at,
         min(occurred_at) FILTER (WHERE event_type = 'case.progress_checked') AS progress_checked_at,
-        coalesce(bool_or(at_once) FILTER (WHERE event_type = 'case.answered'), false) AS is_answered_at_once,
+        min(occurred_at) FILTER (WHERE event_type = 'case.answered' AND at_once) AS answered_at_once_at,
         coalesce(bool_or(resolution_kind = 'WITHDRAWN') FILTER (WHERE event_type = 'case.closed'), false)
             AS is_withdrawn
     FROM complaints
@@ -78,10 +78,11 @@ FROM opened o
 JOIN history h USING (customer_id, case_id)
 LEFT JOIN reply r USING (customer_id, case_id)
 LEFT JOIN callback c USING (customer_id, case_id)
-WHERE NOT h.is_answered_at_once AND NOT h.is_withdrawn
-    -- an answered phone case without a hang-up is waited for before the fall-back to `received_at` applies
+WHERE NOT h.is_withdrawn
+    -- an answered phone case without a hang-up is waited for before the fall-back to `received_at` applies; K34: a call is
+    -- answered unless its opening says that it was not
     AND NOT coalesce(
-        o.channel = 'PHONE' AND o.answered AND h.call_ended_at IS NULL
+        o.channel = 'PHONE' AND coalesce(o.answered, true) AND h.call_ended_at IS NULL
             AND getvariable('clock') < o.received_at + 2 * 3600000,
         false
     );
@@ -109,7 +110,9 @@ SELECT
         ELSE 'BREACHED'
     END AS outcome
 FROM service_case c
-JOIN sla_policy p USING (case_kind);
+JOIN sla_policy p USING (case_kind)
+-- K34: the steps that were not over yet do not apply to a case that was answered at once
+WHERE c.answered_at_once_at IS NULL OR c.answered_at_once_at > deadline;
 
 CREATE TABLE sla_compliance AS
 SELECT

@@ -73,19 +73,21 @@ SELECT
     sku_id,
     territory_id,
     class_id,
-    decimal6(sum(millionths)) AS sell_through_qty,
+    decimal6(sum(millionths) FILTER (WHERE negative = 0)) AS sell_through_qty,  -- K32: NULL without a valid interval
     sum(negative)::BIGINT AS negative_intervals,
     count(*) AS n
 FROM sell_through_part
 WHERE closed((week_of(day) + 7)::DATE)
 GROUP BY week_of(day), customer_id, sku_id, territory_id, class_id;
 
--- M03: a row where a closing count and sell-through both exist; a week with negative intervals only has none.
+-- M03: a row where a closing count and sell-through both exist; where all intervals are negative, all that follows from
+-- sales is NULL (K32).
 CREATE TABLE stock_to_sales AS
 WITH sold AS (
-    SELECT week_of(day) AS week, customer_id, sku_id, sum(millionths)::HUGEINT AS millionths
+    SELECT
+        week_of(day) AS week, customer_id, sku_id,
+        (sum(millionths) FILTER (WHERE negative = 0))::HUGEINT AS millionths
     FROM sell_through_part
-    WHERE negative = 0
     GROUP BY ALL
 ),
 closing AS (
@@ -111,12 +113,12 @@ SELECT
     CASE WHEN millionths > 0 THEN qty * 1e6 / millionths END::DOUBLE AS ssr_ratio,
     CASE WHEN millionths > 0 THEN stock_days / millionths END::DOUBLE AS days_of_cover,
     CASE
-        WHEN millionths = 0 THEN NULL
+        WHEN millionths IS NULL OR millionths = 0 THEN NULL
         WHEN stock_days < 5 * millionths THEN 'LOW'
         WHEN stock_days <= 21 * millionths THEN 'NORMAL'
         ELSE 'HIGH'
     END AS band,
-    millionths = 0 AND qty > 0 AS no_sales,
+    CASE WHEN millionths IS NOT NULL THEN millionths = 0 AND qty > 0 END AS no_sales,
     1::BIGINT AS n
 FROM cover c
 LEFT JOIN customer_version v

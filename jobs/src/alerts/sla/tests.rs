@@ -113,6 +113,7 @@ fn k22_it_fires_at_deadline_plus_grace_with_no_event_and_once() {
         rule_id: "A15".into(),
         rule_version: 1,
         state: AlertState::Firing,
+        reason: None,
         severity: Severity::S2,
         dedupe_key: "A15|CMP_DEPT_10M|C1|K1".into(),
         subjects: vec!["C1".into(), "K1".into(), "U1".into()],

@@ -275,6 +275,42 @@ fn k16_price_is_the_own_latest_then_the_territorys_median_then_the_suggested() {
 }
 
 #[test]
+fn k35_retailers_of_no_known_territory_have_no_median() {
+    // C7's territory is not known, C8 is known as UNKNOWN, C9 is not known at all.
+    let data = reference_data(&[(
+        "ref_customer.csv",
+        "customer_id,territory_id,class_id,region_code\nC1,T1,A,R1\nC2,T1,A,R1\nC7,,A,R1\nC8,UNKNOWN,A,R1\n",
+    )]);
+    let mut reference = RetailReference::new(Arc::new(data));
+    list_price(
+        &mut reference,
+        "p",
+        ("S", "ALL", PriceType::SuggestedRetail),
+        700,
+        LONG_AGO,
+        None,
+    );
+    let mut facts = Facts::default();
+    for customer in ["C1", "C7", "C8", "C9"] {
+        facts = facts.counted((customer, "S", IN_SPAN));
+        facts = facts.priced((&format!("{customer}-neighbour"), "S", IN_WEEK), 1);
+    }
+    let facts = facts.priced(("C2", "S", IN_WEEK), 650);
+    assert_eq!(
+        facts.by_sku(
+            &reference,
+            &["customer_id", "territory_id", "price_fen", "price_source"]
+        ),
+        [
+            "C1 T1 650.000000 TERRITORY",
+            "C7 UNKNOWN 700.000000 SUGGESTED",
+            "C8 UNKNOWN 700.000000 SUGGESTED",
+            "C9 UNKNOWN 700.000000 SUGGESTED",
+        ]
+    );
+}
+
+#[test]
 fn k16_cost_is_that_of_deliveries_by_quantity_then_the_list_price() {
     let mut reference = reference();
     for sku in ["delivered", "unpriced", "listed"] {
@@ -313,7 +349,7 @@ fn k16_cost_is_that_of_deliveries_by_quantity_then_the_list_price() {
 }
 
 #[test]
-fn k16_a_row_without_price_or_cost_is_not_in_the_sums() {
+fn k37_a_row_without_price_or_cost_has_neither_value_and_is_in_no_sum() {
     let mut reference = reference();
     list_price(
         &mut reference,
@@ -350,6 +386,9 @@ fn k16_a_row_without_price_or_cost_is_not_in_the_sums() {
         .counted(("C9", "no price", IN_WEEK));
     let harness = facts.harness();
     let skus = harness.round("retailer_margin_by_sku", &reference, WEEK);
+    // What is known stands in price and unit cost.
+    let known = rows(&skus, &["sku_id", "price_fen", "unit_cost_fen"]);
+    assert_eq!(known[..2], ["no cost 95.000000 ", "no price  80.000000"]);
     let columns = ["customer_id", "sku_id", "sales_fen", "cost_fen", "gm_ratio"];
     assert_eq!(
         rows(&skus, &columns),

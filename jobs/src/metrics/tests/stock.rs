@@ -229,17 +229,25 @@ fn k08_rows_of_a_window_have_the_dimensions_of_its_last_millisecond() {
 }
 
 #[test]
-fn k13_negative_intervals_alone_give_a_row_of_sales_and_none_of_the_ratio() {
+fn k32_negative_intervals_alone_give_rows_without_sales() {
+    let ratios = |counts: &[(&str, i64)]| {
+        let (harness, reference) = harness(counts, &[]);
+        let found = rows(&harness.round("stock_to_sales", &reference, WEEK), RATIOS);
+        (sold(&harness, &reference, WEEK), found)
+    };
     let grown = [
         ("2026-11-16T08:00:00+08:00", 1),
         ("2026-11-18T08:00:00+08:00", 5),
     ];
-    let (harness, reference) = harness(&grown, &[]);
-    assert_eq!(sold(&harness, &reference, WEEK), ["0.000000 1"]);
-    assert_eq!(
-        harness.round("stock_to_sales", &reference, WEEK).num_rows(),
-        0
+    let expected = (vec![" 1".to_owned()], vec!["5     ".to_owned()]);
+    assert_eq!(ratios(&grown), expected);
+    // Beside a valid interval, also one that sold nothing, the negative one adds nothing.
+    let and_sold = [grown[0], grown[1], ("2026-11-20T08:00:00+08:00", 5)];
+    let expected = (
+        vec!["0.000000 1".to_owned()],
+        vec!["5 0.000000    true".to_owned()],
     );
+    assert_eq!(ratios(&and_sold), expected);
 }
 
 #[test]

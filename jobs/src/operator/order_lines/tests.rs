@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::LineKind::*;
 use super::*;
-use crate::operator::fixture::{batch, projected};
+use crate::operator::fixture::{PLACE, batch, projected};
 use crate::reference::fixture::{list_price, one_customer};
 
 /// (line_no, quantity, price)
@@ -22,11 +22,13 @@ fn entry(ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<OrderEve
             occurred_at,
             recorded_at: occurred_at,
             event_id: format!("e{ms}").into(),
+            place: PLACE,
             part: 0,
         },
         event: OrderEvent {
             step,
             order_kind: (step == OrderStep::Placed).then(|| "EMERGENCY".into()),
+            is_supply_limited: false,
             lines: lines
                 .iter()
                 .map(|(line_no, qty, price)| OrderLine {
@@ -38,6 +40,13 @@ fn entry(ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<OrderEve
                 .collect(),
         },
     }
+}
+
+/// The same because supply was short.
+fn limited(ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<OrderEvent> {
+    let mut entry = entry(ms, step, lines);
+    entry.event.is_supply_limited = true;
+    entry
 }
 
 fn facts_in(
@@ -90,6 +99,52 @@ fn k09_without_an_allocation_the_last_of_all_counts_and_nothing_is_unmet() {
     ]);
     assert_eq!(of(Requested, &found), [(1, 1, 0, 0)]);
     assert_eq!(of(Unmet, &found), []);
+}
+
+#[test]
+fn k26_what_supply_could_not_meet_stays_requested() {
+    let placed = entry(1, OrderStep::Placed, &[(1, 10, Some(5))]);
+    let cut = limited(2, OrderStep::Cancelled, &[]);
+    let by_choice = entry(3, OrderStep::Cancelled, &[]);
+    let found = facts(&[placed.clone(), cut.clone(), by_choice.clone()]);
+    assert_eq!(of(Requested, &found), [(1, 1, 10, 50)]);
+    assert_eq!(of(Cancelled, &found), [(2, 1, 10, 50)]);
+    assert!(found.iter().any(|fact| fact.counts_as_order == 1));
+    // The first cancellation decides.
+    let mut chosen_first = cut;
+    chosen_first.stamp = entry(4, OrderStep::Cancelled, &[]).stamp;
+    let found = facts(&[placed, by_choice, chosen_first]);
+    assert_eq!(of(Requested, &found), []);
+    assert_eq!(of(Cancelled, &found), [(3, 1, 10, 50)]);
+}
+
+#[test]
+fn k26_an_amendment_for_lack_of_supply_is_no_version() {
+    let found = facts(&[
+        entry(1, OrderStep::Placed, &[(1, 10, Some(5))]),
+        entry(2, OrderStep::Amended, &[(1, 12, Some(5))]),
+        limited(3, OrderStep::Amended, &[(1, 4, Some(5))]),
+        entry(4, OrderStep::Allocated, &[(1, 4, Some(5))]),
+        entry(5, OrderStep::Cancelled, &[]),
+    ]);
+    assert_eq!(of(Unmet, &found), [(4, 1, 8, 0)]);
+    assert_eq!(of(Cancelled, &found), [(5, 1, 12, 60)]);
+}
+
+#[test]
+fn k37_of_several_lines_of_one_number_the_last_with_a_price_gives_it() {
+    let priced = |lines: &[ShortLine]| {
+        let delivery = entry(2, OrderStep::Delivered, &[(1, 3, None)]);
+        let found = facts(&[entry(1, OrderStep::Placed, lines), delivery]);
+        of(Delivered, &found)
+    };
+    for (lines, price) in [
+        ([(1, 1, None), (1, 1, Some(5)), (1, 1, Some(7))], 7),
+        ([(1, 1, Some(5)), (1, 1, None), (2, 1, Some(9))], 5),
+        ([(1, 1, Some(5)), (1, 1, Some(0)), (1, 1, None)], 0),
+    ] {
+        assert_eq!(priced(&lines), [(2, 1, 3, 3 * price)], "{lines:?}");
+    }
 }
 
 #[test]

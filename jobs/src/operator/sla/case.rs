@@ -92,7 +92,8 @@ pub(super) struct Case {
     /// The event that opened it.
     pub opened_by: Arc<str>,
     pub contact_end: ContactEnd,
-    pub answered_at_once: bool,
+    /// When the case was first answered at once.
+    pub answered_at_once_at: Option<TimestampMs>,
     pub withdrawn: bool,
     marks: Vec<(Mark, Moment)>,
 }
@@ -106,7 +107,11 @@ impl Case {
         }
         for entry in history {
             match &entry.event {
-                CaseEvent::Answered { at_once: true } => case.answered_at_once = true,
+                CaseEvent::Answered { at_once: true } => {
+                    // The history is in order: the first one counts.
+                    let at = entry.stamp.occurred_at;
+                    case.answered_at_once_at.get_or_insert(at);
+                }
                 CaseEvent::Withdrawn => case.withdrawn = true,
                 event => {
                     for mark in marks(event, history) {
@@ -165,7 +170,7 @@ fn opened(entry: &HistoryEntry<CaseEvent>, clock: TimestampMs) -> Option<Case> {
         unit_id: unit_id.clone(),
         opened_by: entry.stamp.event_id.clone(),
         contact_end,
-        answered_at_once: false,
+        answered_at_once_at: None,
         withdrawn: false,
         marks: Vec::new(),
     })

@@ -14,8 +14,9 @@
 //!
 //! Readings beyond K18:
 //! * Of several `case.opened` of one case the first counts, likewise of several `case.call_ended`.
-//! * A withdrawn case is VOID also if it was answered at once. Both hold whenever the event comes.
-//! * A phone case with `answered` = false is an abandoned call: no call end is awaited. Without the field the call was taken.
+//! * A withdrawn case is VOID also if it was answered at once, whenever it is withdrawn. An answer at once after a step's deadline
+//!   leaves that step as it is (K34); of several such answers the first counts.
+//! * A phone case with `answered` = false is an abandoned call: no call end is awaited. Without the field the call was taken (K34).
 //! * A kept promise is one to reply if its own event says so or the promise of that id was made as one.
 //! * A late stop known before the clock has passed the deadline leaves the step PENDING: an earlier stop may still arrive.
 

@@ -18,7 +18,7 @@ pub(crate) enum StepOutcome {
     /// The deadline has passed without a stop; a late stop does not change that.
     Breached,
     Pending,
-    /// The case was answered at once.
+    /// The case was answered at once, before the step was over (K34).
     NotApplicable,
     /// The case was withdrawn.
     Void,
@@ -153,7 +153,8 @@ pub(super) fn decide(
 
     let outcome = if case.withdrawn {
         StepOutcome::Void
-    } else if case.answered_at_once {
+    } else if case.answered_at_once_at.is_some_and(|at| at <= deadline) {
+        // K34: after the deadline a breach stands.
         StepOutcome::NotApplicable
     } else if stopped_by(deadline) {
         StepOutcome::Met

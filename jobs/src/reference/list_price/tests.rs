@@ -149,7 +149,15 @@ fn events_are_added_and_removed_again() {
     );
 
     let nothing = events.slice(0, 0);
-    let removed = ["e1".into(), "never seen".into()];
+    let gone = |event_id: &str| RemovedEvent {
+        event_id: event_id.into(),
+        place: EventPlace {
+            topic: Topic::Prices,
+            partition: 0,
+            offset: 1,
+        },
+    };
+    let removed = [gone("e1"), gone("never seen")];
     let touched = reference
         .apply(Topic::Prices, &nothing, &[], &removed)
         .unwrap();

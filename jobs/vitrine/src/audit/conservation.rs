@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use pipeline::decode::TopicSettings;
 use pipeline::query::Session;
-use schemas::event::Topic;
 use serde::{Deserialize, Serialize};
 
 use crate::query;
@@ -31,8 +31,11 @@ struct Stored {
     stored_n: i64,
 }
 
-/// Totals since the beginning, by topic and partition.
-pub(super) async fn by_partition(session: &Session) -> anyhow::Result<Vec<Conservation>> {
+/// Totals since the beginning, by topic (under its configured name) and partition.
+pub(super) async fn by_partition(
+    session: &Session,
+    topics: &[TopicSettings],
+) -> anyhow::Result<Vec<Conservation>> {
     let sums = [
         "read_n",
         "accepted_n",
@@ -47,7 +50,7 @@ pub(super) async fn by_partition(session: &Session) -> anyhow::Result<Vec<Conser
          GROUP BY shard, topic, \"partition\" ORDER BY shard, topic, \"partition\""
     );
     let mut totals: Vec<Conservation> = query::rows(session, &totals_of_verdicts).await?;
-    for topic in Topic::ALL {
+    for TopicSettings { topic, name, .. } in topics {
         let stored_events = format!(
             "SELECT \"partition\", COUNT(*) AS stored_n FROM events.{} GROUP BY \"partition\"",
             topic.name()
@@ -55,12 +58,12 @@ pub(super) async fn by_partition(session: &Session) -> anyhow::Result<Vec<Conser
         for stored in query::rows::<Stored>(session, &stored_events).await? {
             let known = totals
                 .iter_mut()
-                .find(|total| total.topic == topic.name() && total.partition == stored.partition);
+                .find(|total| total.topic == *name && total.partition == stored.partition);
             match known {
                 Some(total) => total.stored_n = stored.stored_n,
                 // Events without a count: a difference in itself.
                 None => totals.push(Conservation {
-                    topic: topic.name().to_owned(),
+                    topic: name.clone(),
                     partition: stored.partition,
                     stored_n: stored.stored_n,
                     ..Conservation::default()
@@ -119,7 +122,7 @@ mod tests {
     fn one(shard: u32, partition: i32, accepted_n: i64) -> Conservation {
         Conservation {
             shard,
-            topic: "orders".to_owned(),
+            topic: "orders.v1".to_owned(),
             partition,
             read_n: accepted_n + 3,
             accepted_n,

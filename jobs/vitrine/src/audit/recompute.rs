@@ -27,7 +27,7 @@ pub(crate) async fn audit(
     let reader = EpochReader::new(config)?;
     let (epoch, session) = reader.newest().await?;
     reader.check_tables(&epoch).await?;
-    let conservation = conservation::by_partition(&session).await?;
+    let conservation = conservation::by_partition(&session, &config.topic_settings()).await?;
     let reference = reader.reference(&epoch).await?;
     let mut recomputed = recompute(config, &epoch, &session, reference).await?;
     let zone = Zone(config.time.zone);

@@ -9,6 +9,7 @@ use super::*;
 use crate::alert::transition_fixture::change;
 use crate::alert::{AlertChange, MAX_PER_SEAL};
 use crate::decode::Partitioner;
+use crate::history::RemovedEvent;
 use crate::time::Zone;
 use crate::time::fixture::at;
 
@@ -21,7 +22,7 @@ impl ReferenceState for NoReference {
         _topic: Topic,
         _batch: &RecordBatch,
         _skip: &[bool],
-        _removed: &[Arc<str>],
+        _removed: &[RemovedEvent],
     ) -> Result<Vec<Arc<str>>> {
         Ok(Vec::new())
     }
@@ -111,4 +112,21 @@ async fn alerts_beyond_what_a_seal_can_number_outlive_a_checkpoint_in_their_orde
     let payload = crate::shard::seal::encode(&seal).unwrap();
     replayed.replay(&payload, &NoReference).await.unwrap();
     assert_eq!(seal_all(&mut replayed).await, rest);
+}
+
+#[test]
+fn what_was_sealed_leaves_whichever_rules_run_now() {
+    let of = |keys: &[&str]| -> Vec<AlertChange> { keys.iter().map(|key| change(key)).collect() };
+    for (alerts, sealed, expected) in [
+        (of(&["a", "b"]), of(&["a", "b"]), of(&[])),
+        // A new rule speaks first, and nobody has heard it.
+        (of(&["new", "a"]), of(&["a"]), of(&["new"])),
+        // A rule is gone: what it had said takes nothing else with it.
+        (of(&["a", "b"]), of(&["gone", "a"]), of(&["b"])),
+        (of(&["a", "a"]), of(&["a"]), of(&["a"])),
+    ] {
+        let mut left = alerts;
+        remove_sealed(&mut left, &sealed);
+        assert_eq!(left, expected);
+    }
 }

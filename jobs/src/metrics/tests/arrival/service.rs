@@ -187,7 +187,7 @@ impl Service {
             let decoded = decode(event.topic(), Some(&payload), &LIMITS).unwrap();
             let place = Place {
                 partition: event.partition().cast_signed(),
-                offset: 0,
+                offset: number as i64,
                 timestamp: None,
             };
             let builder = builders

@@ -177,7 +177,7 @@ impl TestShard {
             Verdict::Accepted(decoded, _) => {
                 let place = Place {
                     partition: partition.cast_signed(),
-                    offset: 0,
+                    offset: number as i64,
                     timestamp: None,
                 };
                 self.builders

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::*;
-use crate::operator::fixture::instant;
+use crate::operator::fixture::{PLACE, instant};
 use crate::operator::sla::StepOutcome;
 use crate::reference::ReferenceData;
 
@@ -53,6 +53,7 @@ fn history(events: &[(i64, CaseEvent)]) -> Vec<HistoryEntry<CaseEvent>> {
                 occurred_at: at(*minutes),
                 recorded_at: at(*minutes),
                 event_id: format!("e{index}").into(),
+                place: PLACE,
                 part: 0,
             },
             event: event.clone(),

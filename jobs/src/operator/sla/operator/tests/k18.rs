@@ -264,6 +264,34 @@ fn k18_the_end_of_an_answered_call_is_awaited_for_two_hours() {
 }
 
 #[test]
+fn k34_answered_at_once_after_its_deadline_a_step_stays_what_it_was() {
+    let answered = |minutes| (minutes, CaseEvent::Answered { at_once: true });
+    // Deadlines: department 10, promise 30, information 30, supervision 12 h 10, callback 24 h.
+    let base = [(-5, opened("COMPLAINT")), (0, ended())];
+    for (minutes, applying) in [(10, 0), (11, 1), (30, 1), (31, 3), (12 * 60 + 11, 4)] {
+        // A later answer at once changes nothing, and what comes first to us does not matter.
+        let events = [base.to_vec(), vec![answered(2_000), answered(minutes)]].concat();
+        let found = outcomes(&events, TimestampMs::MAX);
+        let of = |wanted| found.iter().filter(|row| row.2 == wanted).count();
+        let counts = (of(StepOutcome::Breached), of(StepOutcome::NotApplicable));
+        assert_eq!(counts, (applying, 5 - applying), "{minutes}");
+    }
+    // What was met before the answer is not measured either; what was met and then over, is.
+    let met = [base.to_vec(), vec![(8, NOTIFIED), answered(9)]].concat();
+    assert_eq!(outcome(&met, "DEPT_10M"), StepOutcome::NotApplicable);
+    let met = [base.to_vec(), vec![(8, NOTIFIED), answered(11)]].concat();
+    assert_eq!(outcome(&met, "DEPT_10M"), StepOutcome::Met);
+}
+
+#[test]
+fn k34_a_phone_case_without_the_field_answered_was_picked_up() {
+    for (answered, steps) in [(None, 0), (Some(true), 0), (Some(false), 5)] {
+        let history = case_history(&[case_opened("PHONE", answered)]);
+        assert_eq!(decided(&history, at(0)).0.len(), steps, "{answered:?}");
+    }
+}
+
+#[test]
 fn k18_answered_at_once_is_not_applicable_and_withdrawn_is_void() {
     let base = [(-5, opened("COMPLAINT")), (0, ended())];
     let at_once = [
