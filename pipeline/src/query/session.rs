@@ -21,7 +21,7 @@ use super::load::CATALOG;
 use super::names::Names;
 use super::{error, guard, load};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sql;
+use crate::sql::{self, Arithmetic};
 
 /// The schema of names without one.
 pub const DEFAULT_SCHEMA: &str = "metrics";
@@ -72,8 +72,8 @@ impl Session {
             // Off, because ours takes its place: the same tables, with comments.
             .with_information_schema(false);
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
-        let ctx = SessionContext::new_with_config_rt(config, engine.runtime.clone());
-        sql::register_all(&ctx);
+        let mut ctx = SessionContext::new_with_config_rt(config, engine.runtime.clone());
+        sql::register_all(&mut ctx, Arithmetic::Checked);
         let loaded = load::load(snapshot, &ctx, &engine.url).await?;
         Ok(Self {
             ctx,
