@@ -25,4 +25,5 @@ mod rule_book;
 mod sinks;
 mod source_faults;
 mod source_kafka;
+mod sums;
 mod tree;

@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
+use super::data_quality::KnownOverflows;
 use super::event::SealedRecord;
 use super::feed::{FeedChange, FeedGrid};
 use super::plan::{Planner, RoundKey};
@@ -26,7 +27,7 @@ use crate::time::Zone;
 pub const PUBLISHER_LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const PUBLISHER_LAYOUT: u16 = 3;
+pub const PUBLISHER_LAYOUT: u16 = 4;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,6 +74,8 @@ pub(super) struct PublisherState {
     pub drained_to: Option<TimestampMs>,
     /// Conservation: what the last seal ingested had counted, per shard and input.
     pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
+    /// What `ops.data_quality` says.
+    pub overflows: KnownOverflows,
 }
 
 impl PublisherState {

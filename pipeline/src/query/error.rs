@@ -1,5 +1,6 @@
 //! What can go wrong with a query, said to the one who wrote it.
 
+use std::any::Any;
 use std::fmt;
 
 use datafusion::common::{DataFusionError, SchemaError};
@@ -50,6 +51,19 @@ pub(super) fn while_running(error: &DataFusionError) -> Error {
     )
 }
 
+/// What panicked below SQL, in its own words.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let said = squeeze(said.unwrap_or("no message"));
+    Error::new(
+        ErrorKind::Internal,
+        format!(
+            "the query stopped: a function broke down ({said}); write the query without it, or with other values"
+        ),
+    )
+}
+
 /// The epoch cannot be shown: damage or a mistake in a view, not in the query.
 pub(super) fn not_shown(epoch: i64, object: &str, error: &DataFusionError) -> Error {
     let message = error.strip_backtrace();
@@ -57,6 +71,13 @@ pub(super) fn not_shown(epoch: i64, object: &str, error: &DataFusionError) -> Er
         ErrorKind::Damaged,
         format!("cannot open epoch={epoch} at {object}: {message}; run `vitrine audit`"),
     )
+}
+
+/// The third argument of a sketch decides how much memory it takes.
+pub(super) fn too_many_centroids(function: &str, most: u64) -> Error {
+    wrong_query(format!(
+        "the last argument of {function} must be a number from 1 to {most}"
+    ))
 }
 
 /// Turns an error of parsing or planning into one with the nearest name.

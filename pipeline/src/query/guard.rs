@@ -5,8 +5,9 @@
 //! epoch: no location in SQL names a file, and `CREATE EXTERNAL TABLE` and `COPY` do not pass.
 
 use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::context::SQLOptions;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -44,7 +45,43 @@ pub(super) fn verify(plan: &LogicalPlan) -> Result<()> {
         .with_allow_statements(false);
     options
         .verify_plan(plan)
-        .map_err(|error| error::refused(error.strip_backtrace()))
+        .map_err(|error| error::refused(error.strip_backtrace()))?;
+    let mut wrong = None;
+    let walked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|inner| {
+                wrong = wrong.take().or_else(|| oversized_sketch(inner));
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    walked.map_err(|error| error::while_planning(&error, &Names::default()))?;
+    match wrong {
+        Some(function) => Err(error::too_many_centroids(&function, MAX_CENTROIDS)),
+        None => Ok(()),
+    }
+}
+
+/// Of a sketch of percentiles; its memory is allocated at once.
+const MAX_CENTROIDS: u64 = 10_000;
+
+/// The name of a percentile function whose sketch would be too large.
+fn oversized_sketch(expr: &Expr) -> Option<String> {
+    let Expr::AggregateFunction(call) = expr else {
+        return None;
+    };
+    let name = call.func.name();
+    let place = match name {
+        "approx_percentile_cont" => 2,
+        "approx_percentile_cont_with_weight" => 3,
+        _ => return None,
+    };
+    let centroids = match call.params.args.get(place)? {
+        Expr::Literal(value, _) => value.to_string().parse().ok(),
+        _ => None,
+    };
+    let fits = centroids.is_some_and(|centroids: u64| (1..=MAX_CENTROIDS).contains(&centroids));
+    (!fits).then(|| name.to_owned())
 }
 
 fn is_query(statement: &Statement) -> bool {

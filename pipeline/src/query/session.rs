@@ -1,5 +1,6 @@
 //! From an epoch to answers.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -11,12 +12,13 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use object_store::ObjectStore;
 use schemas::time::TimestampMs;
 
 use super::catalog::{Comments, Snapshot};
 use super::lease::Lease;
+use super::limits::limit_functions;
 use super::load::CATALOG;
 use super::names::Names;
 use super::{error, guard, load};
@@ -30,6 +32,7 @@ pub const DEFAULT_SCHEMA: &str = "metrics";
 #[derive(Clone, Debug)]
 pub struct Engine {
     runtime: Arc<RuntimeEnv>,
+    memory_bytes: usize,
     url: ObjectStoreUrl,
 }
 
@@ -48,6 +51,7 @@ impl Engine {
         runtime.register_object_store(url.as_ref(), store);
         Ok(Self {
             runtime: Arc::new(runtime),
+            memory_bytes,
             url,
         })
     }
@@ -74,6 +78,7 @@ impl Session {
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
         let mut ctx = SessionContext::new_with_config_rt(config, engine.runtime.clone());
         sql::register_all(&mut ctx, Arithmetic::Checked);
+        limit_functions(&ctx, engine.memory_bytes);
         let loaded = load::load(snapshot, &ctx, &engine.url).await?;
         Ok(Self {
             ctx,
@@ -122,6 +127,16 @@ impl Session {
     /// Starts one query. Rows come as they are computed. [`ErrorKind::Query`]: it is the query that has to change.
     pub async fn query(&self, sql: &str) -> Result<QueryResult> {
         let statement = guard::parse(sql)?;
+        let started = AssertUnwindSafe(self.start(statement)).catch_unwind().await;
+        let stream = started.unwrap_or_else(|panic| Err(error::panicked(panic.as_ref())))?;
+        Ok(QueryResult {
+            epoch: self.epoch,
+            stream,
+            has_ended: false,
+        })
+    }
+
+    async fn start(&self, statement: Statement) -> Result<SendableRecordBatchStream> {
         let state = self.ctx.state();
         let plan = match state.statement_to_plan(statement.clone()).await {
             Ok(plan) => plan,
@@ -133,11 +148,7 @@ impl Session {
             Ok(frame) => frame.execute_stream().await,
             Err(error) => Err(error),
         };
-        let stream = planned.map_err(|error| error::while_planning(&error, &self.names))?;
-        Ok(QueryResult {
-            epoch: self.epoch,
-            stream,
-        })
+        planned.map_err(|error| error::while_planning(&error, &self.names))
     }
 
     /// A table that does not exist explains a failed plan better than what the planner made of it.
@@ -170,6 +181,7 @@ impl Session {
 pub struct QueryResult {
     epoch: i64,
     stream: SendableRecordBatchStream,
+    has_ended: bool,
 }
 
 impl QueryResult {
@@ -185,8 +197,17 @@ impl QueryResult {
 
     /// The next rows; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        let next = self.stream.next().await?;
-        Some(next.map_err(|error| error::while_running(&error)))
+        if self.has_ended {
+            return None;
+        }
+        // A panic is a mistake below SQL, not a reason to end the process. Nothing is asked of the stream after it.
+        match AssertUnwindSafe(self.stream.next()).catch_unwind().await {
+            Ok(next) => Some(next?.map_err(|error| error::while_running(&error))),
+            Err(panic) => {
+                self.has_ended = true;
+                Some(Err(error::panicked(panic.as_ref())))
+            }
+        }
     }
 
     /// All rows.

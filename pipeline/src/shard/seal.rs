@@ -21,7 +21,7 @@ use crate::kafka::TopicPartition;
 use crate::time::{Day, Window};
 
 /// Version of this layout; it stands in the frame of each record.
-pub const SEAL_LAYOUT: u16 = 3;
+pub const SEAL_LAYOUT: u16 = 4;
 
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;

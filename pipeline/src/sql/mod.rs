@@ -21,6 +21,7 @@ mod casts;
 mod checked;
 pub mod decimal;
 mod exact;
+mod local_time;
 mod register;
 mod scalar;
 mod signature;

@@ -9,6 +9,7 @@ use super::arithmetic::Arithmetic;
 use super::casts::CastsDoNotFail;
 use super::checked::CheckedOperators;
 use super::exact::ExactOperators;
+use super::local_time::LocalTime;
 use super::sum::ExactSum;
 use super::{aggregate, scalar};
 
@@ -21,7 +22,10 @@ pub fn register_all(ctx: &mut SessionContext, arithmetic: Arithmetic) {
         ctx.register_udaf(function);
     }
     match arithmetic {
-        Arithmetic::Checked => ctx.add_analyzer_rule(Arc::new(CheckedOperators)),
+        Arithmetic::Checked => {
+            ctx.add_analyzer_rule(Arc::new(CheckedOperators));
+            ctx.add_analyzer_rule(Arc::new(LocalTime));
+        }
         Arithmetic::Exact | Arithmetic::Linear => {
             let registered = datafusion::execution::FunctionRegistry::register_expr_planner(
                 ctx,

@@ -35,7 +35,7 @@ fn table() -> SchemaRef {
 
 fn day_of(series: &[(&str, i64)]) -> Cells {
     let cell = |y: i64| Cell {
-        values: vec![y],
+        values: vec![Some(y)],
         flag: false,
         starts: y > 0,
     };

@@ -1,0 +1,127 @@
+//! Functions whose results can be far larger than their arguments: they are refused before they allocate.
+//!
+//! The memory pool counts what sorts and aggregates hold, not what a function makes of one batch of rows: `repeat('x', 10^9)`
+//! would end the process. [`limit_functions`] puts a bound before each such function and before `||`.
+
+mod argument;
+mod concat;
+mod growth;
+
+use std::any::type_name;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature,
+};
+use datafusion::prelude::SessionContext;
+
+use self::argument::Argument;
+use self::concat::LimitedConcat;
+use self::growth::{Growth, growth_of};
+
+/// The largest result of a function over one batch; text columns end at 2 GiB.
+const MAX_RESULT_BYTES: u64 = 256 << 20;
+
+/// Limits every function of the context that can make much of little, given the memory that all queries share.
+pub(super) fn limit_functions(ctx: &SessionContext, memory_bytes: usize) {
+    let limit = MAX_RESULT_BYTES.min(memory_bytes as u64 / 2);
+    let state = ctx.state();
+    for (name, function) in state.scalar_functions() {
+        if let Some(growth) = growth_of(name).filter(|_| function.name() == name) {
+            ctx.register_udf(ScalarUDF::new_from_impl(Limited {
+                function: function.clone(),
+                growth,
+                limit,
+            }));
+        }
+    }
+    ctx.add_analyzer_rule(Arc::new(LimitedConcat { limit }));
+}
+
+/// A result of so many bytes, or the refusal of it.
+fn check(function: &str, bytes: u128, limit: u64) -> Result<()> {
+    if bytes <= u128::from(limit) {
+        return Ok(());
+    }
+    exec_err!(
+        "{function} would make {} MiB of one batch of rows, the limit is {} MiB; make its results smaller",
+        bytes >> 20,
+        limit >> 20
+    )
+}
+
+/// A function with a bound on its result.
+struct Limited {
+    function: Arc<ScalarUDF>,
+    growth: Growth,
+    limit: u64,
+}
+
+impl fmt::Debug for Limited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple(type_name::<Self>())
+            .field(&self.function)
+            .finish()
+    }
+}
+
+impl PartialEq for Limited {
+    fn eq(&self, other: &Self) -> bool {
+        self.function == other.function && self.limit == other.limit
+    }
+}
+
+impl Eq for Limited {}
+
+impl Hash for Limited {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.function.hash(state);
+        self.limit.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Limited {
+    fn name(&self) -> &str {
+        self.function.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.function.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.function.signature()
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        self.function.coerce_types(arguments)
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        self.function.return_type(arguments)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        self.function.return_field_from_args(args)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arguments = args.args.iter().map(Argument::new);
+        let arguments = arguments.collect::<Result<Vec<_>>>()?;
+        // Constants make one result, however many rows there are.
+        let is_constant = arguments.iter().all(Argument::is_constant);
+        let rows = if is_constant { 1 } else { args.number_rows };
+        let bytes = (0..rows).map(|row| (self.growth)(&arguments, row)).sum();
+        check(self.name(), bytes, self.limit)?;
+        self.function.invoke_with_args(args)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.function.documentation()
+    }
+}
