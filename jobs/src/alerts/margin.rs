@@ -167,7 +167,7 @@ impl MarginRule {
             return MarginLevel::Unknown;
         }
         let is_under = |ratio: f64| {
-            (row.sales - row.cost).saturating_mul(MILLION)
+            row.sales.saturating_sub(row.cost).saturating_mul(MILLION)
                 < row.sales.saturating_mul(millionths(ratio))
         };
         if let Some(below) = self
@@ -226,7 +226,7 @@ impl MarginRule {
     ) -> AlertChange {
         let value = match level {
             MarginLevel::Unknown => None,
-            _ => Some((row.sales - row.cost) as f64 / row.sales as f64),
+            _ => Some(row.sales.saturating_sub(row.cost) as f64 / row.sales as f64),
         };
         let limit = match level {
             MarginLevel::Below(below) => Some(below.ratio),

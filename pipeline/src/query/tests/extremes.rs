@@ -224,3 +224,51 @@ async fn arguments_at_their_ends_are_values_or_errors() {
     ])
     .await;
 }
+
+/// Values at the ends of their types, and some that are none.
+const ENDS: [&str; 9] = [
+    "9223372036854775807",
+    "(-9223372036854775807 - 1)",
+    "CAST(0 AS BIGINT)",
+    "'é'",
+    "''",
+    "make_array(1, 2)",
+    "arrow_cast(9223372036854775807, 'Timestamp(Microsecond, None)')",
+    "INTERVAL '2147483647 months'",
+    "CAST('NaN' AS DOUBLE)",
+];
+
+/// No scalar function breaks down, whatever ends it is called with, as constants and as columns.
+#[tokio::test]
+async fn no_function_breaks_down_at_the_ends_of_its_arguments() {
+    let fixture = Fixture::new();
+    let session = fixture.session().await;
+    let names = "SELECT DISTINCT routine_name FROM information_schema.routines \
+                 WHERE function_type = 'SCALAR' ORDER BY 1";
+    let names = rows(&session, names).await;
+    assert!(names.len() > 100, "{}", names.len());
+    let mut broken = Vec::new();
+    for name in &names {
+        let mut calls: Vec<(String, String)> = ENDS
+            .iter()
+            .map(|a| (format!("({a})"), format!("{name}(a)")))
+            .collect();
+        for a in ENDS {
+            for b in ENDS {
+                calls.push((format!("({a}, {b})"), format!("{name}(a, b)")));
+                calls.push((format!("({a}, {b})"), format!("{name}(a, b, b)")));
+            }
+        }
+        for (values, call) in calls {
+            let columns = &call[call.find('(').unwrap()..];
+            let columns = columns.replace("a, b, b", "a, b");
+            let sql = format!("SELECT {call} FROM (VALUES {values}) t{columns}");
+            if let Err(error) = comes_to(&session, &sql).await
+                && error.contains("broke down")
+            {
+                broken.push(format!("{sql}\n    {error}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
