@@ -86,7 +86,7 @@ impl PaneStore {
                 .entry(keys.row(row).as_ref().into())
                 .or_insert_with(|| Sums::zero(values.len()));
             slot.add(weights.value(row), |column| values[column][row]);
-            if slot.is_empty() {
+            if slot.are_zero() {
                 pane.remove(keys.row(row).as_ref());
             }
             if pane.is_empty() {
@@ -102,6 +102,7 @@ impl PaneStore {
             .panes
             .range(days)
             .flat_map(|(day, pane)| pane.iter().map(|(key, sums)| (*day, key.as_ref(), sums)))
+            .filter(|(.., sums)| sums.has_facts())
             .collect();
         rows.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
         let parser = self.converter.parser();

@@ -45,9 +45,14 @@ impl Sums {
         }
     }
 
+    /// Whether nothing is left to be kept.
+    pub(super) fn are_zero(&self) -> bool {
+        matches!(self, Self::Narrow(sums) if sums.iter().all(|sum| *sum == 0))
+    }
+
     /// The number of facts, the last column: a group without facts does not exist.
-    pub(super) fn is_empty(&self) -> bool {
-        self.get(self.len() - 1) == i256::ZERO
+    pub(super) fn has_facts(&self) -> bool {
+        self.get(self.len() - 1) != i256::ZERO
     }
 }
 

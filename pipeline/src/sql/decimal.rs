@@ -29,7 +29,7 @@ pub fn saturate(value: i256) -> i128 {
 }
 
 /// A raw value as a summand. [`BEYOND`] is 2^160: no sum of numbers reaches it, so only its own retraction takes it out.
-pub fn summand(raw: i128) -> i256 {
+pub(super) fn summand(raw: i128) -> i256 {
     if is_beyond(raw) {
         i256::from_parts(0, 1 << 32)
     } else {

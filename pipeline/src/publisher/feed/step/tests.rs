@@ -25,7 +25,7 @@ fn table() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new(SERIES, DataType::Utf8, false),
         Field::new("ds", DataType::Date32, false),
-        Field::new("y", DataType::Int64, false),
+        Field::new("y", DataType::Int64, true),
         Field::new(ZERO_FILLED, DataType::Boolean, false),
         Field::new("revision", DataType::Int32, false),
         Field::new("as_of", instant, false),
@@ -175,4 +175,38 @@ fn a_day_is_final_once_and_restated_when_it_changes_after_that() {
         "53e2e92bd9ef679d40788877a2e0d6edbede380c62e6dc878fa8c3b09a130319"
     );
     assert_ne!(said[3].checksum, said[0].checksum);
+}
+
+#[test]
+fn k25_a_value_that_has_left_bigint_is_null_until_it_is_back() {
+    let (feed, mut grid, published) = (feed(), FeedGrid::default(), Published::default());
+    let mut cells = day_of(&[("A", 1)]);
+    for (y, text, rows_n) in [(None, "null", 1), (Some(7), "7", 0)] {
+        if let Some(cell) = cells.get_mut("A") {
+            cell.values = vec![y];
+        }
+        grid.update(Day(1), cells.clone());
+        grid.complete(Day(1));
+        let step = step(
+            &feed,
+            &mut grid,
+            &published,
+            &table(),
+            (1, at(0)),
+            Some(Day(2)),
+        )
+        .unwrap();
+        let column = step.rows[0].column_by_name("y").unwrap();
+        assert_eq!(column.null_count(), usize::from(y.is_none()));
+        let body = step.records[0].value.as_ref().unwrap();
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+        assert_eq!(body["y"].to_string(), text);
+        let found: Vec<i64> = step
+            .overflows
+            .iter()
+            .flat_map(|(_, of)| of.get("y"))
+            .copied()
+            .collect();
+        assert_eq!(found, vec![1; rows_n]);
+    }
 }
