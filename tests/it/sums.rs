@@ -49,10 +49,19 @@ fn placed(order: &str, partition: u32, day: i64, count: i64) -> Vec<u8> {
     event("order.placed", order, partition, day, more)
 }
 
-/// Two partitions with nothing in them.
+/// Two partitions with nothing in them, and a customer for each.
 fn empty(folder: &Path) -> Events {
     let events = Events::in_folder(folder.join("events"));
     fs::create_dir_all(events.reference()).unwrap();
+    let header = "customer_id,class_id,territory_id,area_unit_id,customer_kind,region_code,valid_from,valid_to";
+    let row = |partition| {
+        format!(
+            "{},A,T1,AREA1,RETAILER,110000,2025-01-01T00:00:00Z,",
+            customer(partition)
+        )
+    };
+    let customers = format!("{header}\n{}\n{}\n", row(0), row(1));
+    fs::write(events.reference().join("ref_customer.csv"), customers).unwrap();
     for topic in KEYED {
         for partition in 0..2 {
             events.write(topic, partition, &[]).unwrap();
