@@ -80,6 +80,13 @@ pub(super) fn too_many_centroids(function: &str, most: u64) -> Error {
     ))
 }
 
+pub(super) fn frame_too_large() -> Error {
+    wrong_query(format!(
+        "a window frame reaches {} rows at most; write UNBOUNDED",
+        i64::MAX
+    ))
+}
+
 /// Turns an error of parsing or planning into one with the nearest name.
 pub(super) fn while_planning(error: &DataFusionError, names: &Names) -> Error {
     match root(error) {
@@ -153,7 +160,12 @@ fn unknown_function(message: &str) -> Option<&str> {
 }
 
 fn one_line(error: &DataFusionError) -> String {
-    squeeze(&root(error).strip_backtrace())
+    let message = root(error).strip_backtrace();
+    // What follows asks for a report to the makers of the library, who cannot help here.
+    let (message, _) = message
+        .split_once(".\nThis issue was likely caused by a bug")
+        .unwrap_or((&message, ""));
+    squeeze(message)
 }
 
 fn squeeze(text: &str) -> String {

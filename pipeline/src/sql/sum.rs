@@ -1,8 +1,9 @@
-//! `sum` that never wraps, in place of the built-in one; over floating-point numbers, durations and intervals that one stays.
+//! `sum` that never wraps, in place of the built-in one; over floating-point numbers that one stays.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Decimal256Array, Int64Array, UInt64Array};
+use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type, UInt64Type, i256,
 };
@@ -21,6 +22,7 @@ use super::decimal;
 
 mod accumulator;
 mod groups;
+mod interval;
 
 /// Digits of a DECIMAL that 256 bits hold; partial sums have so many.
 const WIDE_PRECISION: u8 = 76;
@@ -54,10 +56,14 @@ fn is_exact(data_type: &DataType) -> bool {
     scale(data_type).is_some()
 }
 
+fn is_interval(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_))
+}
+
 /// Digits after the point of what is summed up exactly.
 fn scale(data_type: &DataType) -> Option<i8> {
     match data_type {
-        DataType::Int64 | DataType::UInt64 => Some(0),
+        DataType::Int64 | DataType::UInt64 | DataType::Duration(_) => Some(0),
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => Some(*scale),
         _ => None,
     }
@@ -97,6 +103,7 @@ impl AggregateUDFImpl for ExactSum {
             return self.built_in.return_type(arguments);
         };
         Ok(match (self.arithmetic, x) {
+            (_, DataType::Duration(_)) => x.clone(),
             (Arithmetic::Linear, _) => DataType::Decimal256(WIDE_PRECISION, scale),
             (Arithmetic::Exact, DataType::Decimal256(..)) => x.clone(),
             (Arithmetic::Exact, _) => DataType::Decimal128(decimal::PRECISION, scale),
@@ -105,8 +112,15 @@ impl AggregateUDFImpl for ExactSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if !is_exact(args.return_type()) {
-            return self.built_in.accumulator(args);
+        match args.return_type() {
+            DataType::Interval(_) if args.is_distinct => {
+                return exec_err!("sum(DISTINCT …) takes no intervals");
+            }
+            DataType::Interval(unit) => {
+                return Ok(Box::new(interval::IntervalSum::new(*unit)));
+            }
+            other if !is_exact(other) => return self.built_in.accumulator(args),
+            _ => {}
         }
         let result = self.result(&args);
         Ok(if args.is_distinct {
@@ -118,7 +132,7 @@ impl AggregateUDFImpl for ExactSum {
 
     /// The same: both can take values back.
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if is_exact(args.return_type()) {
+        if is_exact(args.return_type()) || is_interval(args.return_type()) {
             self.accumulator(args)
         } else {
             self.built_in.create_sliding_accumulator(args)
@@ -126,7 +140,7 @@ impl AggregateUDFImpl for ExactSum {
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        !args.is_distinct
+        !args.is_distinct && !is_interval(args.return_type())
     }
 
     fn create_groups_accumulator(
@@ -142,6 +156,7 @@ impl AggregateUDFImpl for ExactSum {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let Some(scale) = scale(args.return_field.data_type()) else {
+            // Of intervals too the state is the sum so far.
             return self.built_in.state_fields(args);
         };
         let sum = DataType::Decimal256(WIDE_PRECISION, scale);
@@ -214,6 +229,13 @@ impl SumType {
                 });
                 Arc::new(sums.collect::<Result<UInt64Array>>()?)
             }
+            DataType::Duration(_) => {
+                let integers = Self {
+                    arithmetic: self.arithmetic,
+                    data_type: DataType::Int64,
+                };
+                cast(&integers.column(sums)?, &self.data_type)?
+            }
             DataType::Decimal128(precision, scale) => {
                 let bound = 10u128.pow(u32::from(*precision));
                 let narrow = |sum: i256| match self.arithmetic {
@@ -261,6 +283,7 @@ fn summands(column: &ArrayRef) -> Result<Vec<Option<i256>>> {
             let integers = column.as_primitive::<Int64Type>().iter();
             integers.map(|x| x.map(|x| wide(x.into()))).collect()
         }
+        DataType::Duration(_) => return summands(&cast(column, &DataType::Int64)?),
         DataType::UInt64 => {
             let integers = column.as_primitive::<UInt64Type>().iter();
             integers.map(|x| x.map(|x| wide(x.into()))).collect()

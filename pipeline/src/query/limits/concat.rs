@@ -97,7 +97,14 @@ impl ScalarUDFImpl for Concat {
         let is_constant = sides.iter().all(Argument::is_constant);
         let rows = if is_constant { 1 } else { args.number_rows };
         let bytes = (0..rows).map(|row| sides[0].bytes(row) + sides[1].bytes(row));
-        check("||", bytes.sum(), self.limit)?;
+        let bytes: u128 = bytes.sum();
+        // A constant later stands in each row of a batch.
+        let times = if is_constant {
+            args.config_options.execution.batch_size.get()
+        } else {
+            1
+        };
+        check("||", bytes * times as u128, self.limit)?;
         let sides = [left.into_array(rows)?, right.into_array(rows)?];
         let joined: ArrayRef = concat_elements_dyn(&sides[0], &sides[1])?;
         if is_constant {

@@ -11,9 +11,11 @@ const ITEM: u128 = 16;
 /// The growth of a function that can make much of little; `None` for the others.
 pub(super) fn growth_of(function: &str) -> Option<Growth> {
     Some(match function {
-        "repeat" => |arguments, row| bytes(arguments, 0, row) * count(arguments, 1, row),
+        "repeat" => {
+            |arguments, row| bytes(arguments, 0, row).saturating_mul(count(arguments, 1, row))
+        }
         // A character takes four bytes at most.
-        "lpad" | "rpad" => |arguments, row| 4 * count(arguments, 1, row),
+        "lpad" | "rpad" => |arguments, row| count(arguments, 1, row).saturating_mul(4),
         "replace" => |arguments, row| {
             let text = bytes(arguments, 0, row);
             let places = text / bytes(arguments, 1, row).max(1) + 1;

@@ -113,10 +113,15 @@ impl ScalarUDFImpl for Limited {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arguments = args.args.iter().map(Argument::new);
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
-        // Constants make one result, however many rows there are.
-        let is_constant = arguments.iter().all(Argument::is_constant);
-        let rows = if is_constant { 1 } else { args.number_rows };
-        let bytes = (0..rows).map(|row| (self.growth)(&arguments, row)).sum();
+        let bytes: u128 = if arguments.iter().all(Argument::is_constant) {
+            // One result, computed while the query is planned, that later stands in each row of a batch.
+            let batch_size = args.config_options.execution.batch_size.get() as u128;
+            batch_size.saturating_mul((self.growth)(&arguments, 0))
+        } else {
+            (0..args.number_rows)
+                .map(|row| (self.growth)(&arguments, row))
+                .fold(0, u128::saturating_add)
+        };
         check(self.name(), bytes, self.limit)?;
         self.function.invoke_with_args(args)
     }
