@@ -12,7 +12,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, FieldRef, Int64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
@@ -53,6 +54,15 @@ fn check(function: &str, bytes: u128, limit: u64) -> Result<()> {
         bytes >> 20,
         limit >> 20
     )
+}
+
+/// Padding takes a negative length of a column for a huge one; it means none.
+fn raise_to_zero(lengths: Option<&mut ColumnarValue>) {
+    if let Some(ColumnarValue::Array(lengths)) = lengths
+        && let Some(integers) = lengths.as_primitive_opt::<Int64Type>()
+    {
+        *lengths = Arc::new(integers.unary::<_, Int64Type>(|length| length.max(0)));
+    }
 }
 
 /// A function with a bound on its result.
@@ -110,7 +120,7 @@ impl ScalarUDFImpl for Limited {
         self.function.return_field_from_args(args)
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arguments = args.args.iter().map(Argument::new);
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
         let bytes: u128 = if arguments.iter().all(Argument::is_constant) {
@@ -123,6 +133,9 @@ impl ScalarUDFImpl for Limited {
                 .fold(0, u128::saturating_add)
         };
         check(self.name(), bytes, self.limit)?;
+        if matches!(self.name(), "lpad" | "rpad") {
+            raise_to_zero(args.args.get_mut(1));
+        }
         self.function.invoke_with_args(args)
     }
 
