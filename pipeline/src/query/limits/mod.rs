@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, FieldRef, Int64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature,
+    Signature, Volatility,
 };
 use datafusion::prelude::SessionContext;
 
@@ -34,14 +34,28 @@ pub(super) fn limit_functions(ctx: &SessionContext, memory_bytes: usize) {
     let state = ctx.state();
     for (name, function) in state.scalar_functions() {
         if let Some(growth) = growth_of(name).filter(|_| function.name() == name) {
+            let mut signature = function.signature().clone();
+            if makes_lists(name) {
+                signature.volatility = Volatility::Volatile;
+            }
             ctx.register_udf(ScalarUDF::new_from_impl(Limited {
                 function: function.clone(),
+                signature,
                 growth,
                 limit,
             }));
         }
     }
     ctx.add_analyzer_rule(Arc::new(LimitedConcat { limit }));
+}
+
+/// Long lists are made where they are needed, not while a query is planned: `unnest(range(1, 100000))` reads one row, and how many
+/// rows there are is known only then.
+fn makes_lists(function: &str) -> bool {
+    matches!(
+        function,
+        "range" | "generate_series" | "array_repeat" | "array_resize"
+    )
 }
 
 /// A result of so many bytes, or the refusal of it.
@@ -68,6 +82,7 @@ fn raise_to_zero(lengths: Option<&mut ColumnarValue>) {
 /// A function with a bound on its result.
 struct Limited {
     function: Arc<ScalarUDF>,
+    signature: Signature,
     growth: Growth,
     limit: u64,
 }
@@ -105,7 +120,7 @@ impl ScalarUDFImpl for Limited {
     }
 
     fn signature(&self) -> &Signature {
-        self.function.signature()
+        &self.signature
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
@@ -124,9 +139,13 @@ impl ScalarUDFImpl for Limited {
         let arguments = args.args.iter().map(Argument::new);
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
         let bytes: u128 = if arguments.iter().all(Argument::is_constant) {
-            // One result, computed while the query is planned, that later stands in each row of a batch.
-            let batch_size = args.config_options.execution.batch_size.get() as u128;
-            batch_size.saturating_mul((self.growth)(&arguments, 0))
+            // One result that stands in each row of a batch; a text is computed while the query is planned.
+            let rows = if makes_lists(self.name()) {
+                args.number_rows
+            } else {
+                args.config_options.execution.batch_size.get()
+            };
+            (self.growth)(&arguments, 0).saturating_mul(rows as u128)
         } else {
             (0..args.number_rows)
                 .map(|row| (self.growth)(&arguments, row))

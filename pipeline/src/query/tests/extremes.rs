@@ -168,6 +168,7 @@ async fn what_would_fill_the_memory_is_refused() {
         ("SELECT approx_percentile_cont(0.5, 100) WITHIN GROUP (ORDER BY requested_qty) FROM demand_orders", Rows("11")),
         ("SELECT regexp_like('x', '((((x{200}){200}){200}){200})')", Error("did not compile")),
         ("SELECT lpad(sku_id, 5, '-'), repeat(sku_id, 2), sku_id || '!' FROM demand_orders ORDER BY 1 LIMIT 1", Rows("---S1 S1S1 S1!")),
+        ("SELECT count(*) FROM (SELECT unnest(range(1, 100001)))", Rows("100000")),
         ("SELECT array_length(range(0, 10, 3)), array_length(generate_series(3, 1))", Rows("4 0")),
         ("SELECT concat('a', NULL, 'b'), concat_ws('-', 'a', 'b'), NULL || 'a'", Rows("ab a-b -")),
     ])
