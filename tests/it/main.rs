@@ -35,4 +35,5 @@ mod sinks;
 mod source_faults;
 mod source_identity;
 mod source_kafka;
+mod sums;
 mod tree;

@@ -191,6 +191,19 @@ class Demand(unittest.TestCase):
         expected = [("2026-01-05", 5), ("2026-01-06", 0), ("2026-01-07", 0), ("2026-02-05", 1), ("2026-02-06", 0)]
         self.assertEqual(found, expected)
 
+    def test_a_sum_that_leaves_bigint_is_null_and_its_neighbours_are_not(self):
+        lines = [requested(n, "S", 10**8, 10**9) for n in range(1, 101)]
+        self.distributor.order("placed", "2026-01-05 09:00", "O", *lines)
+        self.distributor.order("placed", "2026-01-06 09:00", "P", *lines[:92])
+        tables = self.distributor.tables()
+        found = {
+            (r["window_start"], r["requested_qty"], r["requested_fen"])
+            for r in tables.rows("demand_orders", window_kind="D1")
+        }
+        self.assertEqual(found, {("2026-01-05", 10**10, None), ("2026-01-06", 92 * 10**8, 92 * 10**17)})
+        week = tables.row("demand_orders", **W1)
+        self.assertEqual((week["requested_qty"], week["requested_fen"], week["orders"]), (192 * 10**8, None, 2))
+
     def test_only_closed_windows_have_rows(self):
         self.distributor.order("placed", "2026-01-05 09:00", "O", requested(1, "S", 5))
         for clock, kinds in (

@@ -225,7 +225,7 @@ impl MarginSettings {
             return MarginLevel::NotJudged;
         }
         let is_under = |ratio: f64| {
-            (row.sales - row.cost).saturating_mul(MILLION)
+            row.sales.saturating_sub(row.cost).saturating_mul(MILLION)
                 < row.sales.saturating_mul(millionths(ratio))
         };
         if let Some(below) = self.below.iter().find(|below| is_under(below.ratio)) {
@@ -245,7 +245,7 @@ impl MarginSettings {
             window_end: row.window_end,
             territory_id: row.territory_id.clone(),
             value: (level != MarginLevel::NotJudged)
-                .then(|| (row.sales - row.cost) as f64 / row.sales as f64),
+                .then(|| row.sales.saturating_sub(row.cost) as f64 / row.sales as f64),
             limit: match level {
                 MarginLevel::Below(below) => Some(below.ratio),
                 MarginLevel::Sufficient => Some(self.resolved_from_ratio),

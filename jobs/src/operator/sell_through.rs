@@ -288,7 +288,8 @@ fn split_by_day(
     zone: Zone,
 ) -> impl Iterator<Item = (TimestampMs, i128)> {
     let length = i128::from((to - from).as_ms());
-    // c(e): what is sold by e, rounded half up; nothing here is negative.
+    // c(e): what is sold by e, rounded half up; nothing here is negative. A quantity would have to reach 7 × 10^22 to leave 128
+    // bits, and an event's is 10^8 at most (K25).
     let sold_by = move |edge: TimestampMs| {
         let elapsed = i128::from((edge - from).as_ms());
         (2 * qty * MILLION * elapsed + length) / (2 * length)

@@ -19,6 +19,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::input::PaneInput;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{PANE, WEIGHT};
+use crate::sql::{Arithmetic, register_all};
 
 /// Weighted number of facts behind a group; zero means that the group does not exist.
 pub const COUNT: &str = "n";
@@ -59,7 +60,7 @@ impl LinearPlan {
             .map_err(not_planned)?;
         let out = plan.schema();
         for sum in &out.fields()[keys + 2..] {
-            if !matches!(sum.data_type(), DataType::Int64 | DataType::Decimal128(..)) {
+            if !matches!(sum.data_type(), DataType::Int64 | DataType::Decimal256(..)) {
                 return refuse(format!(
                     "column {} is of type {}; a sum must be BIGINT or DECIMAL so that it is exact: cast it",
                     sum.name(),
@@ -76,7 +77,7 @@ impl LinearPlan {
         })
     }
 
-    /// Key columns, then [`PANE`], [`WEIGHT`], the sums and at last [`COUNT`].
+    /// Key columns, then [`PANE`], [`WEIGHT`], the sums (DECIMAL(76, …)) and counts (BIGINT), and at last [`COUNT`].
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -100,8 +101,8 @@ fn context_over(facts: &str, input: &Arc<PaneInput>) -> Result<SessionContext, D
     let config = SessionConfig::new()
         .with_target_partitions(1)
         .with_default_catalog_and_schema("vitrine", "facts");
-    let context = SessionContext::new_with_config(config);
-    crate::sql::register_all(&context);
+    let mut context = SessionContext::new_with_config(config);
+    register_all(&mut context, Arithmetic::Linear);
     let provider = MemorySchemaProvider::new();
     provider.register_table(facts.to_owned(), input.table()?)?;
     if let Some(catalog) = context.catalog("vitrine") {

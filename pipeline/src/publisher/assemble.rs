@@ -106,6 +106,8 @@ impl Machine {
                 let Some(metric) = metrics.iter().find(|metric| metric.name == *name) else {
                     continue;
                 };
+                let found = round.overflows.get(name).cloned().unwrap_or_default();
+                self.note_overflows(rows, &format!("metrics.{name}"), window, &found, epoch)?;
                 let changes = self.durable.published.compare(metric, window, result)?;
                 if changes.keys.is_empty() {
                     continue;
@@ -258,6 +260,9 @@ impl Machine {
             (epoch, wall_time),
             final_before,
         )?;
+        for (window, found) in &step.overflows {
+            self.note_overflows(rows, &table, *window, found, epoch)?;
+        }
         self.add_plain(rows, "feeds.status", &step.status)?;
         for batch in step.rows {
             rows.add(table.clone(), batch);

@@ -12,6 +12,7 @@ use super::assemble::TableRows;
 use super::feed::Cells;
 use super::plan::RoundKey;
 use super::record::{EpochRecord, Intent};
+use crate::round::Overflows;
 use crate::shard::Seal;
 use crate::sink::{DeliveryAttempt, RecordFile, SinkRecord};
 use crate::table::{TableChanges, TableVersion};
@@ -49,6 +50,8 @@ pub(super) struct RoundRows {
     pub key: RoundKey,
     /// Metric → its rows, all of the window.
     pub rows: Vec<(String, RecordBatch)>,
+    /// Metric → what its rows lost when they were narrowed to the types of their table.
+    pub overflows: BTreeMap<String, Overflows>,
     /// What the day says of the feed's series, where the feed reads one of these metrics.
     pub cells: Option<(Day, Cells)>,
 }

@@ -101,6 +101,7 @@ impl EpochIo {
         let mut all = Vec::with_capacity(rounds.len());
         for RoundInput { key, partials } in rounds {
             let mut rows = Vec::new();
+            let mut overflows = BTreeMap::new();
             let mut cells = None;
             for metric in super::plan::Planner::metrics_of(&metrics, &key) {
                 let mut parts = Vec::new();
@@ -111,11 +112,17 @@ impl EpochIo {
                 let result =
                     evaluate_public(&mut self.evaluator, metric, key.window, &parts).await?;
                 if key.window.kind == WindowKind::D1 {
-                    cells = cells.or(self.cells(metric, &key, &result).await?);
+                    cells = cells.or(self.cells(metric, &key, &result.exact).await?);
                 }
-                rows.push((metric.name.clone(), result));
+                rows.push((metric.name.clone(), result.rows));
+                overflows.insert(metric.name.clone(), result.overflows);
             }
-            all.push(RoundRows { key, rows, cells });
+            all.push(RoundRows {
+                key,
+                rows,
+                overflows,
+                cells,
+            });
         }
         Ok(all)
     }

@@ -24,6 +24,7 @@
 //! touched in the state of the last intent, or by seals behind its cut.
 
 mod assemble;
+mod data_quality;
 mod dead_letter;
 mod dead_letter_rows;
 mod driver;

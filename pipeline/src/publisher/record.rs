@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
+use super::data_quality::KnownOverflows;
 use super::event::SealedRecord;
 use super::feed::{FeedChange, FeedGrid};
 use super::identity::StorageIdentity;
@@ -82,6 +83,8 @@ pub(super) struct PublisherState {
     pub believed_until: BTreeMap<u32, TimestampMs>,
     /// Conservation: what the last seal ingested had counted, per shard and input.
     pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,
+    /// What `ops.data_quality` says.
+    pub overflows: KnownOverflows,
 }
 
 impl PublisherState {

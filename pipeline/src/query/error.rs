@@ -1,5 +1,6 @@
 //! What can go wrong with a query, said to the one who wrote it.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -66,6 +67,19 @@ fn damage_in(error: &DataFusionError) -> Option<&Error> {
     None
 }
 
+/// What panicked below SQL, in its own words.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let said = squeeze(said.unwrap_or("no message"));
+    Error::new(
+        ErrorKind::Internal,
+        format!(
+            "the query stopped: a function broke down ({said}); write the query without it, or with other values"
+        ),
+    )
+}
+
 /// The epoch cannot be shown: damage or a mistake in a view, not in the query.
 pub(super) fn not_shown(epoch: i64, object: &str, error: &DataFusionError) -> Error {
     let message = error.strip_backtrace();
@@ -73,6 +87,20 @@ pub(super) fn not_shown(epoch: i64, object: &str, error: &DataFusionError) -> Er
         ErrorKind::Damaged,
         format!("cannot open epoch={epoch} at {object}: {message}; run `vitrine audit`"),
     )
+}
+
+/// The third argument of a sketch decides how much memory it takes.
+pub(super) fn too_many_centroids(function: &str, most: u64) -> Error {
+    wrong_query(format!(
+        "the last argument of {function} must be a number from 1 to {most}"
+    ))
+}
+
+pub(super) fn frame_too_large() -> Error {
+    wrong_query(format!(
+        "a window frame reaches {} rows at most; write UNBOUNDED",
+        i64::MAX
+    ))
 }
 
 /// Turns an error of parsing or planning into one with the nearest name.
@@ -148,7 +176,12 @@ fn unknown_function(message: &str) -> Option<&str> {
 }
 
 fn one_line(error: &DataFusionError) -> String {
-    squeeze(&root(error).strip_backtrace())
+    let message = root(error).strip_backtrace();
+    // What follows asks for a report to the makers of the library, who cannot help here.
+    let (message, _) = message
+        .split_once(".\nThis issue was likely caused by a bug")
+        .unwrap_or((&message, ""));
+    squeeze(message)
 }
 
 fn squeeze(text: &str) -> String {

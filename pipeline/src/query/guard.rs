@@ -5,15 +5,16 @@
 //! epoch: no location in SQL names a file, and `CREATE EXTERNAL TABLE` and `COPY` do not pass.
 
 use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::context::SQLOptions;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrameBound};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 use super::error;
 use super::names::Names;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Reads the one statement of the text.
 pub(super) fn parse(sql: &str) -> Result<Statement> {
@@ -44,7 +45,63 @@ pub(super) fn verify(plan: &LogicalPlan) -> Result<()> {
         .with_allow_statements(false);
     options
         .verify_plan(plan)
-        .map_err(|error| error::refused(error.strip_backtrace()))
+        .map_err(|error| error::refused(error.strip_backtrace()))?;
+    let mut wrong = None;
+    let walked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|inner| {
+                wrong = wrong
+                    .take()
+                    .or_else(|| oversized_sketch(inner))
+                    .or_else(|| oversized_frame(inner));
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    walked.map_err(|error| error::while_planning(&error, &Names::default()))?;
+    match wrong {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Of a sketch of percentiles; its memory is allocated at once.
+const MAX_CENTROIDS: u64 = 10_000;
+
+/// A percentile function whose sketch would be too large.
+fn oversized_sketch(expr: &Expr) -> Option<Error> {
+    let Expr::AggregateFunction(call) = expr else {
+        return None;
+    };
+    let name = call.func.name();
+    let place = match name {
+        "approx_percentile_cont" => 2,
+        "approx_percentile_cont_with_weight" => 3,
+        _ => return None,
+    };
+    let centroids = match call.params.args.get(place)? {
+        Expr::Literal(value, _) => value.to_string().parse().ok(),
+        _ => None,
+    };
+    let fits = centroids.is_some_and(|centroids: u64| (1..=MAX_CENTROIDS).contains(&centroids));
+    (!fits).then(|| error::too_many_centroids(name, MAX_CENTROIDS))
+}
+
+/// A window frame whose ends wrap around when the number of a row is added to them.
+fn oversized_frame(expr: &Expr) -> Option<Error> {
+    let Expr::WindowFunction(call) = expr else {
+        return None;
+    };
+    let frame = &call.params.window_frame;
+    let is_oversized = |bound: &WindowFrameBound| {
+        let (WindowFrameBound::Preceding(rows) | WindowFrameBound::Following(rows)) = bound else {
+            return false;
+        };
+        let rows = rows.to_string().parse::<u64>();
+        rows.is_ok_and(|rows| i64::try_from(rows).is_err())
+    };
+    (is_oversized(&frame.start_bound) || is_oversized(&frame.end_bound))
+        .then(error::frame_too_large)
 }
 
 fn is_query(statement: &Statement) -> bool {

@@ -31,6 +31,7 @@ pub(crate) mod fixture;
 mod guard;
 mod information;
 mod lease;
+mod limits;
 mod load;
 mod names;
 pub mod output;

@@ -1,5 +1,6 @@
 //! From an epoch to answers.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -12,18 +13,19 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use object_store::ObjectStore;
 use schemas::time::TimestampMs;
 
 use super::catalog::{Comments, Snapshot};
 use super::lease::Lease;
+use super::limits::limit_functions;
 use super::load::CATALOG;
 use super::names::Names;
 use super::spill::SpillFolder;
 use super::{error, guard, load};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sql;
+use crate::sql::{self, Arithmetic};
 use crate::table::VerifiedStore;
 
 /// The schema of names without one.
@@ -33,6 +35,7 @@ pub const DEFAULT_SCHEMA: &str = "metrics";
 #[derive(Clone, Debug)]
 pub struct Engine {
     runtime: Arc<RuntimeEnv>,
+    memory_bytes: usize,
     url: ObjectStoreUrl,
     store: Arc<VerifiedStore>,
 }
@@ -59,6 +62,7 @@ impl Engine {
         Ok(Self {
             store,
             runtime: Arc::new(runtime),
+            memory_bytes,
             url,
         })
     }
@@ -91,8 +95,9 @@ impl Session {
             // Off, because ours takes its place: the same tables, with comments.
             .with_information_schema(false);
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
-        let ctx = SessionContext::new_with_config_rt(config, engine.runtime.clone());
-        sql::register_all(&ctx);
+        let mut ctx = SessionContext::new_with_config_rt(config, engine.runtime.clone());
+        sql::register_all(&mut ctx, Arithmetic::Checked);
+        limit_functions(&ctx, engine.memory_bytes);
         let loaded = load::load(snapshot, &ctx, &engine.url).await?;
         Ok(Self {
             ctx,
@@ -141,6 +146,16 @@ impl Session {
     /// Starts one query. Rows come as they are computed. [`ErrorKind::Query`]: it is the query that has to change.
     pub async fn query(&self, sql: &str) -> Result<QueryResult> {
         let statement = guard::parse(sql)?;
+        let started = AssertUnwindSafe(self.start(statement)).catch_unwind().await;
+        let stream = started.unwrap_or_else(|panic| Err(error::panicked(panic.as_ref())))?;
+        Ok(QueryResult {
+            epoch: self.epoch,
+            stream,
+            has_ended: false,
+        })
+    }
+
+    async fn start(&self, statement: Statement) -> Result<SendableRecordBatchStream> {
         let state = self.ctx.state();
         let plan = match state.statement_to_plan(statement.clone()).await {
             Ok(plan) => plan,
@@ -152,11 +167,7 @@ impl Session {
             Ok(frame) => frame.execute_stream().await,
             Err(error) => Err(error),
         };
-        let stream = planned.map_err(|error| error::while_planning(&error, &self.names))?;
-        Ok(QueryResult {
-            epoch: self.epoch,
-            stream,
-        })
+        planned.map_err(|error| error::while_planning(&error, &self.names))
     }
 
     /// A table that does not exist explains a failed plan better than what the planner made of it.
@@ -189,6 +200,7 @@ impl Session {
 pub struct QueryResult {
     epoch: i64,
     stream: SendableRecordBatchStream,
+    has_ended: bool,
 }
 
 impl QueryResult {
@@ -204,8 +216,17 @@ impl QueryResult {
 
     /// The next rows; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        let next = self.stream.next().await?;
-        Some(next.map_err(|error| error::while_running(&error)))
+        if self.has_ended {
+            return None;
+        }
+        // A panic is a mistake below SQL, not a reason to end the process. Nothing is asked of the stream after it.
+        match AssertUnwindSafe(self.stream.next()).catch_unwind().await {
+            Ok(next) => Some(next?.map_err(|error| error::while_running(&error))),
+            Err(panic) => {
+                self.has_ended = true;
+                Some(Err(error::panicked(panic.as_ref())))
+            }
+        }
     }
 
     /// All rows.

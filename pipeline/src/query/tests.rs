@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod extremes;
+
 use arrow::array::AsArray;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 

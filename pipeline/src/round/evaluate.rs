@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 
 use super::evaluator::Evaluator;
 use super::metric::Metric;
+use super::narrow::{Overflows, narrow, narrow_column};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::PANE;
 use crate::pane::COUNT;
@@ -62,7 +63,7 @@ pub async fn evaluate_shard(
             .map_err(failed(&metric.name, "shard"))?;
         let rows = match metric.public {
             Some(_) => rows,
-            None => as_table(metric, "shard", &rows)?,
+            None => of_table(metric, "shard", &rows)?,
         };
         evaluator.table("rows", &metric.name, rows.clone())?;
         partials.push((metric.name.clone(), rows));
@@ -95,31 +96,56 @@ fn summed_panes(metric: &Metric, schema: Option<SchemaRef>) -> String {
     )
 }
 
+/// The rows of one metric in one window.
+#[derive(Clone, Debug)]
+pub struct MetricRows {
+    /// As the metric's table has them.
+    pub rows: RecordBatch,
+    /// The same rows before numbers were narrowed: what further queries read.
+    pub exact: RecordBatch,
+    /// What was lost by it.
+    pub overflows: Overflows,
+}
+
 /// The rows of one metric from the parts of all shards.
 pub async fn evaluate_public(
     evaluator: &mut Evaluator,
     metric: &Metric,
     window: Window,
     parts: &[RecordBatch],
-) -> Result<RecordBatch> {
+) -> Result<MetricRows> {
     let Some(first) = parts.first() else {
-        return Ok(RecordBatch::new_empty(row_schema(metric)));
+        let rows = RecordBatch::new_empty(row_schema(metric));
+        return Ok(MetricRows {
+            exact: rows.clone(),
+            rows,
+            overflows: Overflows::new(),
+        });
     };
     let together =
         concat_batches(&first.schema(), parts).map_err(wrong_types(&metric.name, "shard"))?;
-    let Some(sql) = &metric.public else {
-        return as_table(metric, "shard", &together);
+    let (query, exact) = match &metric.public {
+        None => ("shard", together),
+        Some(sql) => {
+            evaluator.open(window);
+            evaluator.table("parts", &metric.name, together)?;
+            let rows = evaluator
+                .run(sql)
+                .await
+                .map_err(failed(&metric.name, "public"))?;
+            ("public", of_table(metric, "public", &rows)?)
+        }
     };
-    evaluator.open(window);
-    evaluator.table("parts", &metric.name, together)?;
-    let rows = evaluator
-        .run(sql)
-        .await
-        .map_err(failed(&metric.name, "public"))?;
-    as_table(metric, "public", &rows)
+    let (rows, overflows) =
+        narrow(&exact, row_schema(metric)).map_err(wrong_types(&metric.name, query))?;
+    Ok(MetricRows {
+        rows,
+        exact,
+        overflows,
+    })
 }
 
-/// A query of `of` over the public rows of `metric` in one window (`rows.<metric>`).
+/// A query of `of` over the exact rows of `metric` in one window (`rows.<metric>`).
 pub async fn evaluate_over(
     evaluator: &mut Evaluator,
     of: &str,
@@ -157,22 +183,25 @@ pub fn row_schema(metric: &Metric) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The result of a query as the columns of its table; rows without facts are left out.
-fn as_table(metric: &Metric, query: &str, rows: &RecordBatch) -> Result<RecordBatch> {
+/// The columns of its table in the result of a query, their numbers still exact; rows without facts are left out.
+fn of_table(metric: &Metric, query: &str, rows: &RecordBatch) -> Result<RecordBatch> {
     let wrong = |source| wrong_types(&metric.name, query)(source);
     let schema = row_schema(metric);
+    let mut fields = Vec::with_capacity(schema.fields().len());
     let mut arrays = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         let column = rows
             .column_by_name(field.name())
             .ok_or_else(|| missing_column(&metric.name, query, field.name()))?;
-        arrays.push(cast(column, field.data_type()).map_err(wrong)?);
+        fields.push(Field::new(field.name(), column.data_type().clone(), true));
+        arrays.push(column.clone());
     }
-    let table = RecordBatch::try_new(schema, arrays).map_err(wrong)?;
+    let table = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(wrong)?;
     let Some(facts) = table.column_by_name(COUNT) else {
         return Ok(table);
     };
-    let holds = arrow::compute::kernels::cmp::gt(facts, &arrow::array::Int64Array::new_scalar(0))
+    let facts = narrow_column(facts, &DataType::Int64).map_err(wrong)?;
+    let holds = arrow::compute::kernels::cmp::gt(&facts, &arrow::array::Int64Array::new_scalar(0))
         .map_err(wrong)?;
     arrow::compute::filter_record_batch(&table, &holds).map_err(wrong)
 }

@@ -17,6 +17,7 @@ use schemas::time::TimestampMs;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pane::PaneInput;
+use crate::sql::{Arithmetic, register_all};
 use crate::time::{Window, Zone};
 
 /// Runs queries over the tables registered for a window.
@@ -71,8 +72,8 @@ impl Evaluator {
             .options_mut()
             .optimizer
             .enable_dynamic_filter_pushdown = false;
-        let context = SessionContext::new_with_config(config);
-        crate::sql::register_all(&context);
+        let mut context = SessionContext::new_with_config(config);
+        register_all(&mut context, Arithmetic::Exact);
         let bounds = Arc::new(Mutex::new(None::<Bounds>));
         for (name, data_type, value) in parameters() {
             let bounds = bounds.clone();
@@ -237,7 +238,7 @@ mod tests {
         let mut evaluator = Evaluator::new(Zone(chrono_tz::Asia::Shanghai));
         evaluator.open(days(0));
         evaluator.table("panes", "x", panes(&[(0, 1)])).unwrap();
-        let sql = "SELECT SUM(qty) AS qty FROM panes.x";
+        let sql = "SELECT CAST(SUM(qty) AS BIGINT) AS qty FROM panes.x";
         assert_eq!(number(&evaluator.run(sql).await.unwrap()), 1);
         evaluator.open(days(7));
         assert!(evaluator.run(sql).await.is_err());

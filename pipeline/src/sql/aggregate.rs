@@ -9,25 +9,28 @@ use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, Prim
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::utils::take_function_args;
-use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
+use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility,
 };
 
+use super::arithmetic::Arithmetic;
 use super::decimal::{self, Scaled};
 use super::signature::{DECIMAL_38_6, as_decimal, documentation};
 
 /// The mean of the middle two (or the middle one), half up at six places.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct MedianExact {
+    arithmetic: Arithmetic,
     signature: Signature,
 }
 
 impl MedianExact {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(arithmetic: Arithmetic) -> Self {
         Self {
+            arithmetic,
             signature: Signature::user_defined(Volatility::Immutable),
         }
     }
@@ -63,6 +66,7 @@ impl AggregateUDFImpl for MedianExact {
             );
         };
         Ok(Box::new(Median {
+            arithmetic: self.arithmetic,
             scale: *scale,
             distinct: args.is_distinct,
             values: Vec::new(),
@@ -84,6 +88,7 @@ impl AggregateUDFImpl for MedianExact {
 
 #[derive(Debug)]
 struct Median {
+    arithmetic: Arithmetic,
     /// Digits after the point of the argument; the values kept have six.
     scale: i8,
     distinct: bool,
@@ -93,14 +98,19 @@ struct Median {
 impl Accumulator for Median {
     fn update_batch(&mut self, columns: &[ArrayRef]) -> Result<()> {
         for raw in columns[0].as_primitive::<Decimal128Type>().iter().flatten() {
-            let value = decimal::to_six_places(Scaled {
-                raw,
-                scale: self.scale,
-            })
-            .ok_or_else(|| {
-                exec_datafusion_err!("value of median_exact does not fit DECIMAL(38, 6)")
-            })?;
-            self.values.push(value);
+            let scale = self.scale;
+            let value = if decimal::is_beyond(raw) {
+                None
+            } else {
+                decimal::to_six_places(Scaled { raw, scale })
+            };
+            self.values.push(match (value, self.arithmetic) {
+                (Some(value), _) => value,
+                (None, Arithmetic::Checked) => {
+                    return exec_err!("value of median_exact does not fit DECIMAL(38, 6)");
+                }
+                (None, Arithmetic::Exact | Arithmetic::Linear) => decimal::BEYOND,
+            });
         }
         Ok(())
     }
@@ -129,6 +139,7 @@ impl Accumulator for Median {
         let median = match self.values.as_slice() {
             [] => None,
             odd if odd.len() % 2 == 1 => Some(odd[middle]),
+            even if decimal::is_beyond(even[middle]) => Some(decimal::BEYOND),
             even => decimal::mean_of_two(even[middle - 1], even[middle]),
         };
         Ok(ScalarValue::Decimal128(

@@ -14,6 +14,29 @@ pub const PRECISION: u8 = 38;
 /// Largest absolute raw value of a DECIMAL(38, …).
 const MAX_RAW: i128 = 10i128.pow(PRECISION as u32) - 1;
 
+/// What stands in a DECIMAL(38, …) of a round for a number that it cannot hold: no number has this raw value. What is computed
+/// from it is it again, so that it cannot be taken for a number, and its row shows NULL (K25).
+pub const BEYOND: i128 = i128::MAX;
+
+/// Whether the raw value of a DECIMAL(38, …) is no number, see [`BEYOND`].
+pub fn is_beyond(raw: i128) -> bool {
+    raw.unsigned_abs() > MAX_RAW.unsigned_abs()
+}
+
+/// The raw value of a DECIMAL(38, …), [`BEYOND`] if the number does not fit.
+pub fn saturate(value: i256) -> i128 {
+    fit(value).unwrap_or(BEYOND)
+}
+
+/// A raw value as a summand. [`BEYOND`] is 2^160: no sum of numbers reaches it, so only its own retraction takes it out.
+pub(super) fn summand(raw: i128) -> i256 {
+    if is_beyond(raw) {
+        i256::from_parts(0, 1 << 32)
+    } else {
+        i256::from_i128(raw)
+    }
+}
+
 /// A decimal as Arrow stores it: `raw / 10^scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scaled {
@@ -91,9 +114,7 @@ fn quotient_half_up(numerator: i256, denominator: i256) -> Option<i256> {
 }
 
 fn fit(value: i256) -> Option<i128> {
-    value
-        .to_i128()
-        .filter(|raw| raw.unsigned_abs() <= MAX_RAW.unsigned_abs())
+    value.to_i128().filter(|raw| !is_beyond(*raw))
 }
 
 fn power_of_ten(exponent: i32) -> Option<i256> {
@@ -148,6 +169,23 @@ mod tests {
         assert_eq!(mul_half_up(d(4, 1), d(1, 6)), Some(0));
         assert_eq!(mul_half_up(d(7, 0), d(1250, 0)), Some(8_750_000_000));
         assert_eq!(mul_half_up(d(MAX_RAW, 6), d(MAX_RAW, 6)), None);
+    }
+
+    #[test]
+    fn what_is_beyond_stays_beyond_until_it_is_taken_back() {
+        let sum = |raws: &[i128]| {
+            saturate(
+                raws.iter()
+                    .fold(i256::ZERO, |sum, raw| sum.wrapping_add(summand(*raw))),
+            )
+        };
+        assert_eq!(sum(&[MAX_RAW, 1, -1]), MAX_RAW);
+        assert_eq!(sum(&[MAX_RAW, 1]), BEYOND);
+        assert_eq!(sum(&[-MAX_RAW, -1]), BEYOND);
+        assert_eq!(sum(&[BEYOND, -MAX_RAW, -MAX_RAW, -MAX_RAW]), BEYOND);
+        assert_eq!(sum(&[BEYOND, BEYOND, i128::MIN]), BEYOND);
+        assert_eq!(saturate(summand(BEYOND).wrapping_sub(summand(BEYOND))), 0);
+        assert!(is_beyond(BEYOND) && !is_beyond(MAX_RAW) && !is_beyond(-MAX_RAW));
     }
 
     #[test]

@@ -12,10 +12,20 @@
 //! NULL in, NULL out for the scalar ones; the aggregates skip NULL. All are deterministic and independent of the order of
 //! rows, because rows whose hash is unchanged keep their revision.
 
+//!
+//! `sum` and the operators never wrap around (K25): [`Arithmetic`] says what becomes of a number that leaves its type.
+
 mod aggregate;
+mod arithmetic;
+mod casts;
+mod checked;
 pub mod decimal;
+mod exact;
+mod local_time;
 mod register;
 mod scalar;
 mod signature;
+mod sum;
 
+pub use arithmetic::Arithmetic;
 pub use register::register_all;

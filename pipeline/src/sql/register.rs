@@ -1,32 +1,55 @@
 //! The functions by name, and how a context learns of them.
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
+use super::arithmetic::Arithmetic;
+use super::casts::CastsDoNotFail;
+use super::checked::CheckedOperators;
+use super::exact::ExactOperators;
+use super::local_time::LocalTime;
+use super::sum::ExactSum;
 use super::{aggregate, scalar};
 
-/// Makes every function of this module known to the context.
-pub fn register_all(ctx: &SessionContext) {
-    for function in scalar_functions() {
+/// Makes every function of this module known to the context, and lets it count as `arithmetic` says.
+pub fn register_all(ctx: &mut SessionContext, arithmetic: Arithmetic) {
+    for function in scalar_functions(arithmetic) {
         ctx.register_udf(function);
     }
-    for function in aggregate_functions() {
+    for function in aggregate_functions(arithmetic) {
         ctx.register_udaf(function);
+    }
+    match arithmetic {
+        Arithmetic::Checked => {
+            ctx.add_analyzer_rule(Arc::new(CheckedOperators));
+            ctx.add_analyzer_rule(Arc::new(LocalTime));
+        }
+        Arithmetic::Exact | Arithmetic::Linear => {
+            let registered = datafusion::execution::FunctionRegistry::register_expr_planner(
+                ctx,
+                Arc::new(ExactOperators),
+            );
+            debug_assert!(registered.is_ok(), "a session keeps every planner");
+            ctx.add_analyzer_rule(Arc::new(CastsDoNotFail));
+        }
     }
 }
 
 /// `mul_half_up`, `div_half_up`, `ratio`.
-fn scalar_functions() -> Vec<ScalarUDF> {
+fn scalar_functions(arithmetic: Arithmetic) -> Vec<ScalarUDF> {
     scalar::Operation::ALL
-        .map(|operation| ScalarUDF::new_from_impl(scalar::ExactBinary::new(operation)))
+        .map(|operation| ScalarUDF::new_from_impl(scalar::ExactBinary::new(operation, arithmetic)))
         .into()
 }
 
-/// `median_exact`, `slope_per_step`.
-fn aggregate_functions() -> Vec<AggregateUDF> {
+/// `median_exact`, `slope_per_step`, and `sum` in place of the built-in one.
+fn aggregate_functions(arithmetic: Arithmetic) -> Vec<AggregateUDF> {
     vec![
-        AggregateUDF::new_from_impl(aggregate::MedianExact::new()),
+        AggregateUDF::new_from_impl(aggregate::MedianExact::new(arithmetic)),
         AggregateUDF::new_from_impl(aggregate::SlopePerStep::new()),
+        AggregateUDF::new_from_impl(ExactSum::new(arithmetic)),
     ]
 }
 
@@ -37,8 +60,8 @@ mod tests {
     use arrow::util::display::array_value_to_string;
 
     fn context() -> SessionContext {
-        let ctx = SessionContext::new();
-        register_all(&ctx);
+        let mut ctx = SessionContext::new();
+        register_all(&mut ctx, Arithmetic::Checked);
         ctx
     }
 
@@ -187,12 +210,12 @@ mod tests {
     #[test]
     fn every_function_is_documented() {
         assert!(
-            scalar_functions()
+            scalar_functions(Arithmetic::Checked)
                 .iter()
                 .all(|f| f.documentation().is_some())
         );
         assert!(
-            aggregate_functions()
+            aggregate_functions(Arithmetic::Checked)
                 .iter()
                 .all(|f| f.documentation().is_some())
         );

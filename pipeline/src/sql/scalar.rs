@@ -5,11 +5,12 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{Array, AsArray, Decimal128Array, Float64Array};
 use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::common::utils::take_function_args;
-use datafusion::common::{Result, exec_datafusion_err, internal_err};
+use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::arithmetic::Arithmetic;
 use super::decimal::{self, Scaled};
 use super::signature::{DECIMAL_38_6, as_decimal, documentation};
 
@@ -37,16 +38,41 @@ impl Operation {
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct ExactBinary {
     operation: Operation,
+    arithmetic: Arithmetic,
     signature: Signature,
 }
 
 impl ExactBinary {
-    pub(super) fn new(operation: Operation) -> Self {
+    pub(super) fn new(operation: Operation, arithmetic: Arithmetic) -> Self {
         Self {
             operation,
+            arithmetic,
             signature: Signature::user_defined(Volatility::Immutable),
         }
     }
+}
+
+impl ExactBinary {
+    /// The result, or what the session makes of one that does not fit DECIMAL(38, 6).
+    fn fit(
+        &self,
+        a: Scaled,
+        b: Scaled,
+        exactly: impl Fn(Scaled, Scaled) -> Option<i128>,
+    ) -> Result<i128> {
+        let result = if is_beyond(a, b) { None } else { exactly(a, b) };
+        match (result, self.arithmetic) {
+            (Some(result), _) => Ok(result),
+            (None, Arithmetic::Checked) => {
+                exec_err!("result of {} does not fit DECIMAL(38, 6)", self.name())
+            }
+            (None, Arithmetic::Exact | Arithmetic::Linear) => Ok(decimal::BEYOND),
+        }
+    }
+}
+
+fn is_beyond(a: Scaled, b: Scaled) -> bool {
+    decimal::is_beyond(a.raw) || decimal::is_beyond(b.raw)
 }
 
 impl ScalarUDFImpl for ExactBinary {
@@ -80,26 +106,21 @@ impl ScalarUDFImpl for ExactBinary {
             Operand::new(b, args.number_rows)?,
         );
         let rows = (0..args.number_rows).map(|row| a.get(row).zip(b.get(row)));
-        let too_large =
-            || exec_datafusion_err!("result of {} does not fit DECIMAL(38, 6)", self.name());
         Ok(ColumnarValue::Array(match self.operation {
             Operation::Multiply => {
-                decimals(rows.map(|pair| {
-                    pair.map(|(a, b)| decimal::mul_half_up(a, b).ok_or_else(too_large))
-                }))?
+                decimals(rows.map(|pair| pair.map(|(a, b)| self.fit(a, b, decimal::mul_half_up))))?
             }
             Operation::Divide => decimals(rows.map(|pair| {
                 pair.filter(|(_, b)| b.raw != 0)
-                    .map(|(a, b)| decimal::div_half_up(a, b).ok_or_else(too_large))
+                    .map(|(a, b)| self.fit(a, b, decimal::div_half_up))
             }))?,
             Operation::Ratio => {
                 let ratios: Float64Array = rows
                     .map(|pair| {
-                        pair.filter(|(_, b)| b.raw != 0)
-                            .map(|(a, b)| decimal::nearest_double(a, b).ok_or_else(too_large))
-                            .transpose()
+                        pair.filter(|(a, b)| b.raw != 0 && !is_beyond(*a, *b))
+                            .and_then(|(a, b)| decimal::nearest_double(a, b))
                     })
-                    .collect::<Result<_>>()?;
+                    .collect();
                 Arc::new(ratios)
             }
         }))
@@ -144,13 +165,13 @@ fn decimals(rows: impl Iterator<Item = Option<Result<i128>>>) -> Result<Arc<dyn 
 }
 
 /// One argument: a column or a constant.
-enum Operand {
+pub(super) enum Operand {
     Constant(Option<Scaled>),
     Column(Decimal128Array, i8),
 }
 
 impl Operand {
-    fn new(value: ColumnarValue, rows: usize) -> Result<Self> {
+    pub(super) fn new(value: ColumnarValue, rows: usize) -> Result<Self> {
         let DataType::Decimal128(_, scale) = value.data_type() else {
             return internal_err!(
                 "argument was not coerced to a decimal: {}",
@@ -167,7 +188,7 @@ impl Operand {
         })
     }
 
-    fn get(&self, row: usize) -> Option<Scaled> {
+    pub(super) fn get(&self, row: usize) -> Option<Scaled> {
         match self {
             Self::Constant(value) => *value,
             Self::Column(column, scale) => scaled(column, *scale, row),

@@ -12,10 +12,10 @@ fn demand_daily() -> TableDescription {
     let fields = vec![
         filled(text("unique_id", "Series: sku_id|territory_id (序列)")),
         filled(date("ds", "Local date (日期)")),
-        filled(bigint("y", "Requested quantity (需求量)")),
-        filled(bigint("y_allocated", "Allocated quantity (投放量)")),
-        filled(bigint("y_delivered", "Delivered quantity (送货量)")),
-        filled(bigint("returned", "Returned quantity (退货量)")),
+        bigint("y", "Requested quantity (需求量)"),
+        bigint("y_allocated", "Allocated quantity (投放量)"),
+        bigint("y_delivered", "Delivered quantity (送货量)"),
+        bigint("returned", "Returned quantity (退货量)"),
         filled(boolean(
             "censored",
             "Demand was cut by supply, so y is a lower bound (受限)",
@@ -53,7 +53,7 @@ fn demand_daily() -> TableDescription {
         name: "demand_daily",
         schema: commented(
             fields,
-            "Daily demand per SKU and territory, without gaps (需求日数据)",
+            "Daily demand per SKU and territory, without gaps; a quantity is NULL where its sum leaves BIGINT (需求日数据)",
         ),
         partition_by: Some("window_date"),
         sort_by: vec!["unique_id", "ds"],
@@ -64,7 +64,7 @@ fn demand_daily() -> TableDescription {
 
 /// The checksum is the SHA-256, in hexadecimal digits, of a line for each row that was in force on that day when the control
 /// record was sent: `unique_id|ds|y|y_allocated|y_delivered|returned|censored|is_zero_filled` and a line feed, in the order of
-/// `unique_id`.
+/// `unique_id`; a quantity that is NULL is empty.
 fn status() -> TableDescription {
     let fields = vec![
         filled(text("feed", "Feed, such as demand_daily (数据流)")),

@@ -76,6 +76,38 @@ pub(super) fn ops_tables() -> Vec<TableDescription> {
                 filled(instant("emitted_at", "When it was so, UTC (发布时间)")),
             ],
         ),
+        table(
+            "data_quality",
+            "Rows in which a sum has left the type of its column and is NULL; the newest epoch of a key holds (数据质量)",
+            &[
+                "table_name",
+                "column_name",
+                "window_kind",
+                "window_start",
+                "epoch",
+            ],
+            vec![
+                filled(text(
+                    "table_name",
+                    "Table with its schema, such as metrics.demand_orders (表)",
+                )),
+                filled(text("column_name", "Column that is NULL (列)")),
+                filled(text("window_kind", "Window kind of the rows (窗口类型)")),
+                filled(instant(
+                    "window_start",
+                    "First instant of their window, UTC (窗口开始)",
+                )),
+                filled(instant(
+                    "window_end",
+                    "End of their window, exclusive, UTC (窗口结束)",
+                )),
+                filled(bigint(
+                    "rows_n",
+                    "Rows of the window without the sum; 0 = none any more (行数)",
+                )),
+                epoch(),
+            ],
+        ),
         dated(
             "conservation",
             "What became of every record: read = accepted + duplicate + dead letter + too late, P4 (守恒)",

@@ -19,6 +19,8 @@ CREATE MACRO closed(end_day) AS day_start(end_day) <= getvariable('clock');
 -- Split quantities and derived money are whole millionths (HUGEINT) until they are written; numbers are not negative.
 CREATE MACRO round_half_up(numerator, denominator) AS
     (2 * numerator::HUGEINT + denominator::HUGEINT) // (2 * denominator::HUGEINT);
+-- K25: a sum that BIGINT cannot hold is NULL.
+CREATE MACRO narrow(x) AS try_cast(x AS BIGINT);
 CREATE MACRO decimal6(millionths) AS millionths::DECIMAL(32, 0) * 0.000001::DECIMAL(6, 6);
 
 -- K19: in its region a list price holds until the next one begins, or until its own end if that is earlier.

@@ -1,4 +1,5 @@
 -- M01: requested, allocated, delivered, returned and cancelled quantity and value per SKU, territory and class.
+-- Sums are HUGEINT until the feed has added them up.
 CREATE TABLE demand_orders AS
 WITH fact AS (
     SELECT
@@ -16,19 +17,19 @@ SELECT
     sku_id,
     territory_id,
     class_id,
-    coalesce(sum(qty) FILTER (WHERE step = 'requested'), 0)::BIGINT AS requested_qty,
-    coalesce(sum(value_fen) FILTER (WHERE step = 'requested'), 0)::BIGINT AS requested_fen,
-    coalesce(sum(qty) FILTER (WHERE step = 'allocated'), 0)::BIGINT AS allocated_qty,
-    coalesce(sum(value_fen) FILTER (WHERE step = 'allocated'), 0)::BIGINT AS allocated_fen,
-    coalesce(sum(qty) FILTER (WHERE step = 'delivered'), 0)::BIGINT AS delivered_qty,
-    coalesce(sum(value_fen) FILTER (WHERE step = 'delivered'), 0)::BIGINT AS delivered_fen,
-    coalesce(sum(qty) FILTER (WHERE step = 'returned'), 0)::BIGINT AS returned_qty,
-    coalesce(sum(value_fen) FILTER (WHERE step = 'returned'), 0)::BIGINT AS returned_fen,
-    coalesce(sum(qty) FILTER (WHERE step = 'cancelled'), 0)::BIGINT AS cancelled_qty,
-    coalesce(sum(value_fen) FILTER (WHERE step = 'cancelled'), 0)::BIGINT AS cancelled_fen,
-    coalesce(sum(qty) FILTER (WHERE step = 'unmet'), 0)::BIGINT AS unmet_qty,
-    sum(unpriced)::BIGINT AS unpriced_qty,
-    coalesce(sum(qty) FILTER (WHERE step = 'requested' AND is_emergency), 0)::BIGINT AS emergency_requested_qty,
+    coalesce(sum(qty) FILTER (WHERE step = 'requested'), 0) AS requested_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'requested'), 0) AS requested_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'allocated'), 0) AS allocated_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'allocated'), 0) AS allocated_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'delivered'), 0) AS delivered_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'delivered'), 0) AS delivered_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'returned'), 0) AS returned_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'returned'), 0) AS returned_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'cancelled'), 0) AS cancelled_qty,
+    coalesce(sum(value_fen) FILTER (WHERE step = 'cancelled'), 0) AS cancelled_fen,
+    coalesce(sum(qty) FILTER (WHERE step = 'unmet'), 0) AS unmet_qty,
+    sum(unpriced) AS unpriced_qty,
+    coalesce(sum(qty) FILTER (WHERE step = 'requested' AND is_emergency), 0) AS emergency_requested_qty,
     count(DISTINCT (customer_id, order_id)) FILTER (WHERE step = 'requested') AS orders,
     count(DISTINCT customer_id) FILTER (WHERE step = 'requested') AS customers,
     count(*) AS n
@@ -44,10 +45,10 @@ WITH daily AS (
         -- K42
         concat_ws('|', in_list(sku_id), in_list(territory_id)) AS unique_id,
         local_day(epoch_ms(window_start)) AS ds,
-        sum(requested_qty)::BIGINT AS y,
-        sum(allocated_qty)::BIGINT AS y_allocated,
-        sum(delivered_qty)::BIGINT AS y_delivered,
-        sum(returned_qty)::BIGINT AS returned,
+        sum(requested_qty) AS y,
+        sum(allocated_qty) AS y_allocated,
+        sum(delivered_qty) AS y_delivered,
+        sum(returned_qty) AS returned,
         sum(unmet_qty) > 0 AS censored
     FROM demand_orders
     WHERE window_kind = 'D1'
@@ -68,13 +69,32 @@ grid AS (
     FROM with_next
 )
 SELECT
-    unique_id,
-    ds,
-    coalesce(y, 0) AS y,
-    coalesce(y_allocated, 0) AS y_allocated,
-    coalesce(y_delivered, 0) AS y_delivered,
-    coalesce(returned, 0) AS returned,
+    grid.unique_id,
+    grid.ds,
+    narrow(coalesce(y, 0)) AS y,
+    narrow(coalesce(y_allocated, 0)) AS y_allocated,
+    narrow(coalesce(y_delivered, 0)) AS y_delivered,
+    narrow(coalesce(returned, 0)) AS returned,
     coalesce(censored, false) AS censored,
-    y IS NULL AS is_zero_filled
+    daily.unique_id IS NULL AS is_zero_filled
 FROM grid
 LEFT JOIN daily USING (unique_id, ds);
+
+-- K25: what a column cannot hold is NULL.
+CREATE OR REPLACE TABLE demand_orders AS
+SELECT * REPLACE (
+    narrow(requested_qty) AS requested_qty,
+    narrow(requested_fen) AS requested_fen,
+    narrow(allocated_qty) AS allocated_qty,
+    narrow(allocated_fen) AS allocated_fen,
+    narrow(delivered_qty) AS delivered_qty,
+    narrow(delivered_fen) AS delivered_fen,
+    narrow(returned_qty) AS returned_qty,
+    narrow(returned_fen) AS returned_fen,
+    narrow(cancelled_qty) AS cancelled_qty,
+    narrow(cancelled_fen) AS cancelled_fen,
+    narrow(unmet_qty) AS unmet_qty,
+    narrow(unpriced_qty) AS unpriced_qty,
+    narrow(emergency_requested_qty) AS emergency_requested_qty
+)
+FROM demand_orders;

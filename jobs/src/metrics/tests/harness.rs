@@ -126,6 +126,7 @@ impl Harness {
             evaluate_public(&mut evaluator, metric, window, parts)
                 .await
                 .unwrap()
+                .rows
         })
     }
 }

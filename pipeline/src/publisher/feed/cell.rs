@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::{FeedDefinition, SERIES};
 use crate::columns::{column, text};
+use crate::round::narrow_column;
 
 /// Column of the query's result: whether the day may begin the series.
 const STARTS: &str = "starts";
@@ -17,13 +18,19 @@ const STARTS: &str = "starts";
 /// What the facts of one day say of one series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cell {
-    pub(super) values: Vec<i64>,
+    /// `None`: the sum has left BIGINT (K25).
+    pub(super) values: Vec<Option<i64>>,
     pub(super) flag: bool,
     pub(super) starts: bool,
 }
 
 /// Series → what the day says of it.
 pub(crate) type Cells = BTreeMap<String, Cell>;
+
+/// One number of a column.
+pub(super) fn value(column: &Int64Array, row: usize) -> Option<i64> {
+    column.is_valid(row).then(|| column.value(row))
+}
 
 /// Cells of a day from the result of the feed's query.
 pub(crate) fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, ArrowError> {
@@ -32,7 +39,7 @@ pub(crate) fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, 
         .values
         .iter()
         .map(|name| {
-            arrow::compute::cast(column(rows, name)?, &DataType::Int64)
+            narrow_column(column(rows, name)?, &DataType::Int64)
                 .map(|array| array.as_primitive::<Int64Type>().clone())
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -41,7 +48,7 @@ pub(crate) fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, 
     Ok((0..rows.num_rows())
         .map(|row| {
             let cell = Cell {
-                values: values.iter().map(|array| array.value(row)).collect(),
+                values: values.iter().map(|array| value(array, row)).collect(),
                 flag: flag.value(row),
                 starts: starts.value(row),
             };

@@ -71,7 +71,7 @@ impl FeedGrid {
             .collect()
     }
 
-    /// Rows of a day and the SHA-256 of their lines: `unique_id|ds|<values>|<flag>|is_zero_filled`, in the order of `unique_id`.
+    /// Rows of a day and the SHA-256 of their lines: `unique_id|ds|<values>|<flag>|is_zero_filled`, in the order of `unique_id`; a NULL is empty.
     fn checksum(&self, feed: &FeedDefinition, day: Day) -> (i64, String) {
         let empty = Cells::new();
         let cells = self.days.get(&day).unwrap_or(&empty);
@@ -83,7 +83,8 @@ impl FeedGrid {
             let cell = cells.get(series);
             for index in 0..feed.values.len() {
                 line.push('|');
-                line.push_str(&cell.map_or(0, |cell| cell.values[index]).to_string());
+                let value = cell.map_or(Some(0), |cell| cell.values[index]);
+                line.push_str(&value.map(|value| value.to_string()).unwrap_or_default());
             }
             let flag = cell.is_some_and(|cell| cell.flag);
             line.push_str(&format!("|{flag}|{}\n", cell.is_none()));

@@ -54,7 +54,7 @@ impl FeedDefinition {
         fields.extend(
             self.values
                 .iter()
-                .map(|name| Field::new(name, DataType::Int64, false)),
+                .map(|name| Field::new(name, DataType::Int64, true)),
         );
         fields.push(Field::new(&self.flag, DataType::Boolean, false));
         fields.push(Field::new(ZERO_FILLED, DataType::Boolean, false));

@@ -165,10 +165,8 @@ impl FeedGrid {
         let mut columns: Vec<ArrayRef> =
             vec![Arc::new(StringArray::from_iter_values(series.iter()))];
         for index in 0..feed.values.len() {
-            let value = |cell: &Option<&Cell>| cell.map_or(0, |cell| cell.values[index]);
-            columns.push(Arc::new(Int64Array::from_iter_values(
-                found.iter().map(value),
-            )));
+            let value = |cell: &Option<&Cell>| cell.map_or(Some(0), |cell| cell.values[index]);
+            columns.push(Arc::new(Int64Array::from_iter(found.iter().map(value))));
         }
         let flags = found
             .iter()

@@ -7,6 +7,7 @@ use schemas::time::TimestampMs;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::cell::value;
 use super::definition::{FeedDefinition, SERIES, ZERO_FILLED};
 use super::grid::FeedGrid;
 use crate::columns::{column, text};
@@ -38,26 +39,26 @@ pub(super) fn records(
     let ds = day.date().to_string();
     let mut records = Vec::with_capacity(rows.num_rows());
     for row in 0..rows.num_rows() {
-        let value = (holds.value(row) > 0).then(|| {
+        let body = (holds.value(row) > 0).then(|| {
             serde_json::to_vec(&Body {
                 feed,
                 series: series.value(row),
                 ds: &ds,
-                values: values.iter().map(|array| array.value(row)).collect(),
+                values: values.iter().map(|array| value(array, row)).collect(),
                 flag: flag.value(row),
                 is_zero_filled: filled.value(row),
                 revision: changes.revisions[row],
                 as_of,
             })
         });
-        let value = value
+        let body = body
             .transpose()
             .map_err(|error| ArrowError::ExternalError(error.into()))?;
         grid.sequence += 1;
         records.push(SinkRecord {
             topic: topic.to_owned(),
             key: Some(format!("{}|{ds}", series.value(row)).into()),
-            value: value.map(Into::into),
+            value: body.map(Into::into),
             headers: vec![
                 ("epoch".into(), Some(epoch.to_string().into())),
                 ("sequence".into(), Some(grid.sequence.to_string().into())),
@@ -73,7 +74,7 @@ struct Body<'a> {
     feed: &'a FeedDefinition,
     series: &'a str,
     ds: &'a str,
-    values: Vec<i64>,
+    values: Vec<Option<i64>>,
     flag: bool,
     is_zero_filled: bool,
     revision: i32,

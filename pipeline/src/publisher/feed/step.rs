@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, Date32Array, Int32Array, TimestampMicrosecondArray};
+use arrow::array::{Array, BooleanArray, Date32Array, Int32Array, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -15,7 +15,7 @@ use super::records::records;
 use crate::columns::conform;
 use crate::error::Result;
 use crate::publisher::rows::epoch_column;
-use crate::round::{Published, Revisions, RowChanges, not_comparable};
+use crate::round::{Overflows, Published, Revisions, RowChanges, not_comparable};
 use crate::sink::SinkRecord;
 use crate::time::{Day, Window, WindowKind};
 
@@ -24,6 +24,8 @@ pub(crate) struct FeedStep {
     pub rows: Vec<RecordBatch>,
     pub records: Vec<SinkRecord>,
     pub published: Revisions,
+    /// In which columns of a day's rows a sum has left BIGINT, and in how many rows.
+    pub overflows: Vec<(Window, Overflows)>,
     /// What control records of the epoch say, behind its other records.
     pub status: Vec<StatusRow>,
 }
@@ -47,6 +49,7 @@ pub(crate) fn step(
         rows: Vec::new(),
         records: Vec::new(),
         published: Vec::new(),
+        overflows: Vec::new(),
         status: Vec::new(),
     };
     let mut seen = 0;
@@ -60,6 +63,7 @@ pub(crate) fn step(
         };
         let rows = grid.rows(feed, day, metric.table.clone()).map_err(&wrong)?;
         seen += rows.num_rows().max(1);
+        step.overflows.push((window, overflows(feed, &rows)));
         let changes = published.compare(&metric, window, &rows)?;
         if changes.keys.is_empty() {
             continue;
@@ -83,6 +87,15 @@ pub(crate) fn step(
         step.records.extend(records);
     }
     Ok(step)
+}
+
+/// A value is NULL for no other reason.
+fn overflows(feed: &FeedDefinition, rows: &RecordBatch) -> Overflows {
+    let nulls = |name: &String| {
+        let column = rows.column_by_name(name)?;
+        (column.null_count() > 0).then(|| (name.clone(), column.null_count() as i64))
+    };
+    feed.values.iter().filter_map(nulls).collect()
 }
 
 fn table_rows(

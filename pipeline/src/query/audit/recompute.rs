@@ -151,7 +151,7 @@ impl<R: ReferenceState> Audit<R> {
         for metric in metrics {
             let parts = parts.remove(&metric.name).unwrap_or_default();
             let result = evaluate_public(&mut self.evaluator, metric, key.window, &parts).await?;
-            rows.push((metric, result));
+            rows.push((metric, result.rows));
         }
         Ok(rows)
     }

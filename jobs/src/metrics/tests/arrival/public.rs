@@ -206,7 +206,8 @@ impl PublicState {
                 &parts[&metric.name],
             )
             .await
-            .unwrap();
+            .unwrap()
+            .rows;
             let changes = self.published.compare(metric, key.window, &rows).unwrap();
             if changes.keys.is_empty() {
                 continue;

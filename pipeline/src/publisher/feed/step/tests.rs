@@ -36,7 +36,7 @@ fn table() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new(SERIES, DataType::Utf8, false),
         Field::new("ds", DataType::Date32, false),
-        Field::new("y", DataType::Int64, false),
+        Field::new("y", DataType::Int64, true),
         Field::new(ZERO_FILLED, DataType::Boolean, false),
         Field::new("revision", DataType::Int32, false),
         Field::new("as_of", instant, false),
@@ -46,7 +46,7 @@ fn table() -> SchemaRef {
 
 fn day_of(series: &[(&str, i64)]) -> Cells {
     let cell = |y: i64| Cell {
-        values: vec![y],
+        values: vec![Some(y)],
         flag: false,
         starts: y > 0,
     };
@@ -381,5 +381,39 @@ proptest! {
             before == read.grid
         };
         prop_assert!(restored, "the intents do not give the grid");
+    }
+}
+
+#[test]
+fn k25_a_value_that_has_left_bigint_is_null_until_it_is_back() {
+    let (feed, mut grid, published) = (feed(), grid(2), Published::default());
+    let mut cells = day_of(&[("A", 1)]);
+    for (y, text, rows_n) in [(None, "null", 1), (Some(7), "7", 0)] {
+        if let Some(cell) = cells.get_mut("A") {
+            cell.values = vec![y];
+        }
+        grid.update(Day(1), cells.clone());
+        grid.complete(Day(1));
+        let step = step(
+            &feed,
+            &mut grid,
+            &published,
+            &table(),
+            (1, at(0)),
+            Some(Day(2)),
+        )
+        .unwrap();
+        let column = step.rows[0].column_by_name("y").unwrap();
+        assert_eq!(column.null_count(), usize::from(y.is_none()));
+        let body = step.records[0].value.as_ref().unwrap();
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+        assert_eq!(body["y"].to_string(), text);
+        let found: Vec<i64> = step
+            .overflows
+            .iter()
+            .flat_map(|(_, of)| of.get("y"))
+            .copied()
+            .collect();
+        assert_eq!(found, vec![1; rows_n]);
     }
 }

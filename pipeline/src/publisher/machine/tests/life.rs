@@ -407,6 +407,7 @@ pub(super) fn compute(rounds: Vec<RoundInput>) -> Vec<RoundRows> {
             RoundRows {
                 key: round.key,
                 rows: vec![("demand".to_owned(), rows(&[("S1", sum)]))],
+                overflows: BTreeMap::new(),
                 cells: None,
             }
         })

@@ -1,0 +1,50 @@
+//! `(t AT TIME ZONE 'Asia/Shanghai')::timestamp` is the local time, as `::date` is the local date; the built-in cast gives UTC.
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::functions::datetime::to_local_time;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
+use datafusion::optimizer::AnalyzerRule;
+
+use arrow::datatypes::DataType;
+
+/// Puts `to_local_time` below casts that drop a zone.
+#[derive(Debug)]
+pub(super) struct LocalTime;
+
+impl AnalyzerRule for LocalTime {
+    fn name(&self) -> &str {
+        "local_time"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
+        let rewritten = plan.transform_up_with_subqueries(|node| {
+            let schema = merge_schema(&node.inputs());
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let rewritten = expr.transform_up(|inner| Ok(rewrite(inner, &schema)))?;
+                Ok(rewritten.update_data(|expr| name.restore(expr)))
+            })
+        })?;
+        Ok(rewritten.data)
+    }
+}
+
+fn rewrite(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    match expr {
+        Expr::Cast(Cast { expr, field }) if drops_zone(&expr, field.data_type(), schema) => {
+            let expr = Box::new(to_local_time().call(vec![*expr]));
+            Transformed::yes(Expr::Cast(Cast { expr, field }))
+        }
+        other => Transformed::no(other),
+    }
+}
+
+fn drops_zone(expr: &Expr, to: &DataType, schema: &DFSchema) -> bool {
+    matches!(to, DataType::Timestamp(_, None))
+        && matches!(expr.get_type(schema), Ok(DataType::Timestamp(_, Some(zone))) if &*zone != "UTC")
+}
