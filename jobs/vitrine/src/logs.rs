@@ -1,17 +1,20 @@
 //! Logs on stderr, filtered by `VITRINE_LOG`.
 
+mod escaping;
+
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
+use self::escaping::Escaping;
 use crate::exit::CommandError;
 
 const VARIABLE: &str = "VITRINE_LOG";
 const DEFAULT_FILTER: &str = "warn,vitrine=info,jobs=info,pipeline=info";
 
 /// How logs are written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     Text,
     Json,
@@ -26,15 +29,14 @@ pub(crate) fn start(format: LogFormat) -> Result<(), CommandError> {
     } else {
         EnvFilter::new(DEFAULT_FILTER)
     };
+    let has_colours = format == LogFormat::Text
+        && std::env::var_os("NO_COLOR").is_none()
+        && std::io::stderr().is_terminal();
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(move || Escaping::new(std::io::stderr(), has_colours));
     match format {
-        LogFormat::Text => {
-            let has_colours =
-                std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal();
-            logs.with_ansi(has_colours).with_target(false).init();
-        }
+        LogFormat::Text => logs.with_ansi(has_colours).with_target(false).init(),
         LogFormat::Json => logs.json().init(),
     }
     Ok(())

@@ -72,12 +72,31 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments) {
+    match on_large_stack(move || run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("vitrine: {error:#}");
+            output::tell(format_args!("vitrine: {error:#}"));
             ExitCode::from(exit::code(&error))
         }
+    }
+}
+
+/// Room for the deepest query that passes the guard: planning recurses once per level. Only what is touched takes memory.
+const STACK_BYTES: usize = 256 << 20;
+
+/// Runs on a thread whose stack is large: that of the process is as the shell set it.
+fn on_large_stack(
+    work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let thread = std::thread::Builder::new()
+        .name("vitrine".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(work)
+        .context("a thread cannot be started")?;
+    match thread.join() {
+        Ok(result) => result,
+        // It has said why.
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 
@@ -85,6 +104,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     logs::start(arguments.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK_BYTES)
         .build()
         .context("threads cannot be started")?;
     let result = runtime.block_on(dispatch(arguments));

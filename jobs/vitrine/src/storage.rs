@@ -17,7 +17,7 @@ use pipeline::table::{TableSpec, Tables};
 use pipeline::time::Zone;
 use tokio::sync::Mutex;
 
-use crate::config::Config;
+use crate::config::{Config, shown_url};
 use crate::exit::CommandError;
 
 /// The object store of a configuration, to own it.
@@ -26,8 +26,12 @@ pub(crate) fn object_store(config: &Config) -> anyhow::Result<Arc<dyn ObjectStor
 }
 
 fn open(config: &Config, access: Access) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    open_store(&config.storage.url, access)
-        .with_context(|| format!("storage cannot be opened url={}", config.storage.url))
+    open_store(&config.storage.url, access).with_context(|| {
+        format!(
+            "storage cannot be opened url={}",
+            shown_url(&config.storage.url)
+        )
+    })
 }
 
 /// Opens sessions over the newest epoch. It keeps what it has read of tables and files, so that the next session reads only what is
@@ -76,7 +80,7 @@ impl<'c> EpochReader<'c> {
             Some(newest) => Ok(newest),
             None => bail!(
                 "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
-                self.config.storage.url
+                shown_url(&self.config.storage.url)
             ),
         }
     }

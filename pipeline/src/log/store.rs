@@ -56,7 +56,7 @@ pub fn local_folder(url: &str) -> Result<PathBuf> {
     folder.map(PathBuf::from).ok_or_else(|| {
         Error::new(
             ErrorKind::Configuration,
-            format!("unsupported storage url={url}: give an absolute folder as file:///path"),
+            "[storage] url is no local folder: give an absolute one as file:///path",
         )
     })
 }

@@ -1,5 +1,6 @@
 //! Reads the layers; the first error ends it.
 
+use std::fs;
 use std::path::Path;
 
 use figment::Figment;
@@ -8,6 +9,7 @@ use figment::providers::{Format, Toml};
 
 use super::Config;
 use super::environment::Environment;
+use super::message::{parse, shown_url, what};
 use super::sections::HttpConfig;
 use crate::exit::CommandError;
 
@@ -28,6 +30,9 @@ pub(super) fn layered(
                 file.display()
             )));
         }
+        let in_file = |why: String| CommandError::Usage(format!("{}: {why}", file.display()));
+        let text = fs::read_to_string(file).map_err(|error| in_file(error.to_string()))?;
+        parse(&text).map_err(in_file)?;
         layers = layers.merge(Toml::file_exact(file));
     }
     let config: Config = environment.over(layers).extract().map_err(|errors| {
@@ -58,7 +63,7 @@ fn message(error: figment::Error) -> String {
             let nearest = nearest(name, known);
             format!("unknown key {name} at {place}{source}{nearest}")
         }
-        other => format!("{place}{source}: {other}"),
+        other => format!("{place}{source}: {}", what(other)),
     }
 }
 
@@ -83,7 +88,7 @@ pub(super) fn unsupported(config: &Config) -> Vec<String> {
     if !config.storage.url.starts_with("file://") {
         refuse(
             "[storage] url",
-            &config.storage.url,
+            &shown_url(&config.storage.url),
             "only a local folder (file:///…) is supported",
         );
     }

@@ -10,6 +10,7 @@
 
 mod environment;
 mod load;
+mod message;
 mod problems;
 mod sections;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use schemas::time::DurationMs;
 use serde::Deserialize;
 
 pub(crate) use load::load;
+pub(crate) use message::shown_url;
 pub(crate) use problems::problems;
 pub(crate) use sections::SourceKind;
 use sections::{

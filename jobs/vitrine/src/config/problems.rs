@@ -10,6 +10,7 @@ use figment::providers::{Format, Toml};
 use super::Config;
 use super::environment::Environment;
 use super::load::{nearest, unsupported};
+use super::message::{parse, what};
 
 /// The configuration without the keys that cannot be used, and a message for each of them.
 ///
@@ -23,7 +24,7 @@ pub(super) fn problems_in(file: Option<&Path>, environment: Environment) -> (Con
     let mut table = toml::Table::new();
     if let Some(file) = file {
         let read = fs::read_to_string(file).map_err(|error| error.to_string());
-        let parsed = read.and_then(|text| text.parse().map_err(|error| format!("{error}")));
+        let parsed = read.and_then(|text| parse(&text));
         match parsed {
             Ok(parsed) => table = parsed,
             Err(error) => return (Config::default(), vec![in_file(Some(file), &error)]),
@@ -43,18 +44,18 @@ pub(super) fn problems_in(file: Option<&Path>, environment: Environment) -> (Con
         let mut removed = false;
         for error in errors {
             let mut path = error.path.clone();
-            let what = match &error.kind {
+            let message = match &error.kind {
                 Kind::UnknownField(name, known) => {
                     if path.last() != Some(name) {
                         path.push(name.clone());
                     }
                     format!("unknown key{}", nearest(name, known))
                 }
-                other => other.to_string(),
+                other => what(other),
             };
             let was_removed = remove(&mut table, &path);
             let origin = error.metadata.as_ref().filter(|_| !was_removed);
-            let message = format!("{}: {what}", place(&path));
+            let message = format!("{}: {message}", place(&path));
             problems.push(match origin {
                 Some(origin) => format!("{}: {message}", origin.name),
                 None => in_file(file, &message),

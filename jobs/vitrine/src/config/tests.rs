@@ -229,3 +229,49 @@ fn a_missing_file_is_named() {
         .to_string();
     assert!(message.contains("/no/such.toml"), "{message}");
 }
+
+/// Every way in which a wrong value may come: its type, its syntax, a place where it does not belong; from a file and the environment.
+#[test]
+fn f31_no_message_shows_a_secret() {
+    const SECRET: &str = "48151623";
+    let files = [
+        "[source]\nproperties = { \"sasl.password\" = 48151623 }",
+        "[source]\nproperties = { \"sasl.password\" = 48151623.5 }",
+        "[source]\nproperties = { \"sasl.password\" = [48151623] }",
+        "[source]\nproperties = \"sasl.password=48151623\"",
+        "[source]\nproperties = { \"sasl.password\" = \"48151623",
+        "[source]\nproperties = { sasl.password = 48151623 } trailing",
+        "[source]\nproperties.sasl = \"a\"\nproperties.sasl = \"48151623\"",
+        "[storage]\nurl = \"s3://AKIAEXAMPLE:48151623@bucket/prefix\"",
+        "[storage]\nurl = \"https://host/container?sig=48151623\"",
+        "[storage]\nurl = 48151623",
+        "[alerts]\nwebhooks = [{ name = \"a\", url = 48151623, secret_file = \"f\" }]",
+        "[alerts]\nwebhooks = [{ name = \"a\", url = \"https://u:48151623@h/\", secret_file = 1 }]",
+        "[alerts]\nwebhooks = \"48151623\"",
+    ];
+    for file in files {
+        let message = refusal(file, &[]);
+        assert!(!message.contains(SECRET), "{file}\n{message}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vitrine.toml");
+        fs::write(&path, file).unwrap();
+        let (_, problems) = super::problems::problems_in(Some(&path), Environment::default());
+        assert!(
+            !problems.is_empty() && !problems.concat().contains(SECRET),
+            "{file}\n{problems:?}"
+        );
+    }
+    for (name, value) in [
+        ("VITRINE__SOURCE__PROPERTIES", "48151623"),
+        ("VITRINE__SOURCE__PROPERTIES", "{sasl.password=48151623}"),
+        ("VITRINE__SOURCE__PROPERTIES", "[48151623]"),
+        (
+            "VITRINE__STORAGE__URL",
+            "s3://AKIAEXAMPLE:48151623@bucket/prefix",
+        ),
+        ("VITRINE__ALERTS__WEBHOOKS", "48151623"),
+    ] {
+        let message = refusal("", &[(name, value)]);
+        assert!(!message.contains(SECRET), "{name}={value}\n{message}");
+    }
+}

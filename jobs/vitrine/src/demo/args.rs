@@ -8,6 +8,7 @@ use pipeline::time::{Zone, wall};
 use simulator::Plan;
 
 use crate::config::Config;
+use crate::output::tell;
 use crate::simulate::PlanArgs;
 
 /// Two shards show everything that several do; each further one costs the planning of its own queries.
@@ -59,20 +60,20 @@ impl DemoArgs {
     pub(super) fn announce(&self, plan: &Plan) {
         let customers = HumanCount(plan.customers.into());
         if self.once {
-            eprintln!(
+            tell(format_args!(
                 "simulating {} days from {}: {customers} customers, {} shards",
                 plan.days, plan.start, plan.partitions
-            );
+            ));
         } else {
-            eprintln!(
+            tell(format_args!(
                 "simulating {} days up to now, then live until Ctrl-C: {customers} customers, {} shards",
                 self.days(),
                 plan.partitions
-            );
+            ));
         }
-        eprintln!(
+        tell(format_args!(
             "broker: in-process, nothing to install; `vitrine publish {}` sends the same\nevents to a real Kafka",
             self.dir.join("events").display()
-        );
+        ));
     }
 }

@@ -14,6 +14,7 @@ use super::folder::DemoFolder;
 use super::report::DemoReport;
 use super::watcher;
 use crate::exit::CommandError;
+use crate::output::tell;
 use crate::run::{Inputs, StopSignals, process};
 
 /// Records that a shard may lag behind the simulator: a few megabytes.
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         let stopper = stopper.clone();
         async move {
             signals.wait().await;
-            eprintln!("stopping after a last seal and epoch");
+            tell("stopping after a last seal and epoch");
             stopper.send_replace(true);
         }
     });

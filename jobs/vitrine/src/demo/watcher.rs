@@ -13,7 +13,7 @@ use super::alerts;
 use super::feed::FeedProgress;
 use crate::config::Config;
 use crate::local_time::local;
-use crate::output::print_lines;
+use crate::output::{print_lines, tell};
 use crate::progress::Progress;
 use crate::storage::EpochReader;
 
@@ -66,7 +66,7 @@ async fn follow(
     feed: &FeedProgress,
     epochs: &mut watch::Receiver<i64>,
 ) {
-    eprintln!("caught up with the clock: live from here until Ctrl-C");
+    tell("caught up with the clock: live from here until Ctrl-C");
     let (mut shown_epoch, mut shown_events, mut shown_at) = (0, 0, None::<Instant>);
     loop {
         let epoch = *epochs.borrow_and_update();
@@ -92,12 +92,12 @@ async fn follow(
 
 fn show_epoch(config: &Config, feed: &FeedProgress, epoch: i64) {
     let clock = |instant| local(instant, config.time.zone, "%H:%M:%S");
-    eprintln!(
+    tell(format_args!(
         "{}  epoch {epoch}, {} events, the last recorded at {}",
         clock(wall::now()),
         HumanCount(feed.events.load(Ordering::Relaxed)),
         clock(feed.recorded_at()),
-    );
+    ));
 }
 
 async fn show_alerts(

@@ -33,6 +33,7 @@ use crate::storage::EpochReader;
   vitrine sql                             (a prompt; \\? shows its commands)")]
 pub(crate) struct SqlArgs {
     /// One query; without it, a prompt, or the statements of standard input if that is not a terminal
+    #[arg(allow_hyphen_values = true)]
     query: Option<String>,
     /// Format of the rows [default: table, or the one that the extension of --output names]
     #[arg(long, value_parser = formats())]
@@ -83,7 +84,7 @@ pub(crate) async fn run(args: &SqlArgs, config: &Config) -> Result<()> {
     let reader = EpochReader::new(config)?;
     // Each query reads the newest epoch.
     let open = async || reader.session().await;
-    match &args.query {
+    match args.query.as_deref().map(statement::without_mark) {
         Some(query) => print_once(open().await?, query, format, args.file())
             .await
             .or_else(ignore_broken_pipe),
@@ -98,7 +99,7 @@ async fn script(format: Format, open: impl AsyncFn() -> Result<Session>) -> Resu
     io::stdin()
         .read_to_string(&mut script)
         .context("statements cannot be read from standard input")?;
-    for query in statement::split(&script) {
+    for query in statement::split(statement::without_mark(&script)) {
         print_once(open().await?, query, format, None).await?;
     }
     Ok(())

@@ -12,6 +12,7 @@ use pipeline::query::{QueryResult, Session};
 use pipeline::time::wall;
 
 use crate::local_time::local;
+use crate::output::tell;
 
 /// A reader that has seen enough (`vitrine sql … | head`) is not a failure.
 pub(super) fn ignore_broken_pipe(error: anyhow::Error) -> Result<()> {
@@ -56,11 +57,11 @@ pub(super) async fn print(
     };
     if format == Format::Table || file.is_some() {
         let plural = if rows == 1 { "" } else { "s" };
-        eprintln!(
+        tell(format_args!(
             "{rows} row{plural}, {}, {} ms",
             epoch_of(session),
             started.elapsed().as_millis()
-        );
+        ));
     }
     Ok(())
 }

@@ -12,6 +12,8 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Config, Context, Editor, Helper, Highlighter, Hinter};
 
+use crate::output::tell;
+
 use super::meta::{self, MetaCommand};
 use super::print::{epoch_of, is_broken_pipe, print};
 use super::{complete, statement};
@@ -28,7 +30,10 @@ pub(super) async fn run(mut format: Format, open: impl AsyncFn() -> Result<Sessi
         // A first start has none; the prompt works without it.
         let _ = editor.load_history(file);
     }
-    eprintln!("{}; \\? for help, \\q to leave", epoch_of(&session));
+    tell(format_args!(
+        "{}; \\? for help, \\q to leave",
+        epoch_of(&session)
+    ));
     loop {
         let (returned, line) = read_line(editor).await?;
         editor = returned;
@@ -47,11 +52,11 @@ pub(super) async fn run(mut format: Format, open: impl AsyncFn() -> Result<Sessi
         };
         match command {
             Ok(MetaCommand::Quit) => break,
-            Ok(MetaCommand::Show(text)) => eprint!("{text}"),
+            Ok(MetaCommand::Show(text)) => tell(text.trim_end()),
             Ok(MetaCommand::Format(chosen)) => format = chosen,
             Ok(MetaCommand::Epoch) => {
                 renew(&mut session, &open).await;
-                eprintln!("{}", epoch_of(&session));
+                tell(format_args!("{}", epoch_of(&session)));
             }
             Ok(MetaCommand::Query(text)) => {
                 renew(&mut session, &open).await;
@@ -62,7 +67,7 @@ pub(super) async fn run(mut format: Format, open: impl AsyncFn() -> Result<Sessi
                     }
                 }
             }
-            Err(problem) => eprintln!("{problem}"),
+            Err(problem) => tell(problem),
         }
         if let Some(helper) = editor.helper_mut() {
             helper.names = session.names().clone();
@@ -76,10 +81,10 @@ pub(super) async fn run(mut format: Format, open: impl AsyncFn() -> Result<Sessi
 async fn renew(session: &mut Session, open: &impl AsyncFn() -> Result<Session>) {
     match open().await {
         Ok(newest) => *session = newest,
-        Err(error) => eprintln!(
+        Err(error) => tell(format_args!(
             "the newest epoch cannot be opened, still at epoch={}: {error:#}",
             session.epoch()
-        ),
+        )),
     }
 }
 
@@ -88,7 +93,7 @@ async fn answer(session: &Session, query: &str, format: Format) -> bool {
     let printed = tokio::select! {
         printed = print(session, query, format, None) => printed,
         _ = tokio::signal::ctrl_c() => {
-            eprintln!("stopped");
+            tell("stopped");
             return true;
         }
     };
@@ -96,7 +101,7 @@ async fn answer(session: &Session, query: &str, format: Format) -> bool {
         Ok(()) => true,
         Err(error) if is_broken_pipe(&error) => false,
         Err(error) => {
-            eprintln!("{error:#}");
+            tell(format_args!("{error:#}"));
             true
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
 use chrono_tz::Tz;
+use pipeline::query::output::escaped;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::report::{
@@ -14,6 +15,9 @@ use crate::local_time;
 
 /// Alerts that are listed; the page shows the number of all.
 const ALERTS_SHOWN: usize = 20;
+
+/// Characters of a cell that are shown.
+const CELL_CHARS: usize = 80;
 
 /// The whole page.
 pub(super) fn page(report: &StatusReport, zone: Tz) -> String {
@@ -198,9 +202,19 @@ fn span(duration: DurationMs) -> String {
     }
 }
 
+/// A cell on one line, cut where it is too long to be read beside others.
+fn shown(cell: &str) -> String {
+    let cell = escaped(cell);
+    match cell.char_indices().nth(CELL_CHARS) {
+        Some((end, _)) => format!("{}…", &cell[..end]),
+        None => cell.into_owned(),
+    }
+}
+
 /// A blank line, the header, and the rows, in columns as wide as their widest cell.
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let header = header.iter().map(|cell| (*cell).to_owned()).collect();
+    let rows = rows.map(|cells| cells.iter().map(|cell| shown(cell)).collect());
     let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
@@ -313,6 +327,23 @@ mod tests {
         ] {
             assert!(page.lines().any(|shown| shown == line), "{line}\n{page}");
         }
+    }
+
+    #[test]
+    fn a_cell_is_cut_and_shows_no_control_character() {
+        let report = StatusReport {
+            open_alerts: vec![OpenAlert {
+                subject: format!("A15|K\u{1b}[2J\u{202e}{}", "x".repeat(70_000)),
+                rule_id: "A15".to_owned(),
+                severity: "S2".to_owned(),
+                state: "firing".to_owned(),
+                first_fired_at: MIDNIGHT,
+            }],
+            ..StatusReport::default()
+        };
+        let page = page(&report, chrono_tz::Asia::Shanghai);
+        assert!(page.contains("A15|K\\u{1b}[2J\\u{202e}xxx"), "{page}");
+        assert!(page.contains("xxx…") && page.len() < 2_000);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use arrow::util::pretty::pretty_format_batches_with_schema;
 use schemas::id::joined;
 
 use super::encoder::{Encoder, OutputSink};
+use super::escape::escaped;
 
 /// RFC 3339; right because [`in_utc`] has turned every zone into UTC.
 const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
@@ -44,8 +45,8 @@ impl Encoder for TextTable {
         let cells = batch
             .columns()
             .iter()
-            .map(|column| cells(&in_utc(column)?))
-            .collect::<Result<_, _>>()?;
+            .map(|column| Ok(harmless(&cells(&in_utc(column)?)?)))
+            .collect::<Result<_, ArrowError>>()?;
         self.batches.push(named(batch.schema_ref(), cells)?);
         Ok(())
     }
@@ -55,19 +56,21 @@ impl Encoder for TextTable {
             .schema
             .fields()
             .iter()
-            .map(|field| Field::new(field.name(), DataType::Utf8, true));
+            .map(|field| Field::new(escaped(field.name()), DataType::Utf8, true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let table = pretty_format_batches_with_schema(schema, &self.batches)?.to_string();
-        let harmless = table.chars().map(|c| {
-            if c.is_control() && c != '\n' {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        });
-        writeln!(self.sink, "{}", harmless.collect::<String>())?;
+        let table = pretty_format_batches_with_schema(schema, &self.batches)?;
+        writeln!(self.sink, "{table}")?;
         Ok(self.sink.flush()?)
     }
+}
+
+/// Texts as a terminal may show them.
+fn harmless(texts: &ArrayRef) -> ArrayRef {
+    let Some(texts) = texts.as_string_opt::<i32>() else {
+        return texts.clone();
+    };
+    let shown: StringArray = texts.iter().map(|text| text.map(escaped)).collect();
+    Arc::new(shown)
 }
 
 /// Comma-separated values with a header.

@@ -1,9 +1,11 @@
 //! An answer to bytes, batch by batch, and whose fault it is when that fails.
 
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::encoder::{Encoder, OutputSink};
@@ -46,28 +48,52 @@ pub async fn write(
         inner: Box::new(sink),
         broken: broken.clone(),
     };
-    let schema = answer.schema();
+    let schema = match format {
+        Format::Table | Format::Csv => answer.schema(),
+        _ => with_different_names(&answer.schema()),
+    };
+    binary::refuse_types(format, &schema)?;
     // Encoders wrap what the sink says in errors of their own; the sink remembers.
     let failed = |error: ArrowError| match broken.get() {
         Some(kind) => not_written(io::Error::from(*kind)),
         None => not_encoded(format, &error),
     };
     let mut encoder: Box<dyn Encoder> = match format {
-        Format::Table => Box::new(text::TextTable::new(sink, schema)),
+        Format::Table => Box::new(text::TextTable::new(sink, schema.clone())),
         Format::Csv => Box::new(text::Csv::new(sink, &schema).map_err(failed)?),
         Format::Json => Box::new(text::Json::array(sink)),
         Format::NdJson => Box::new(text::Json::lines(sink)),
         Format::Arrow => Box::new(binary::Ipc::new(sink, &schema).map_err(failed)?),
-        Format::Parquet => Box::new(binary::Parquet::new(sink, schema).map_err(failed)?),
+        Format::Parquet => Box::new(binary::Parquet::new(sink, schema.clone()).map_err(failed)?),
     };
     let mut rows = 0;
     while let Some(batch) = answer.next().await {
-        let batch = batch?;
+        let batch = batch?.with_schema(schema.clone()).map_err(failed)?;
         rows += batch.num_rows() as u64;
         encoder.write(&batch).map_err(failed)?;
     }
     encoder.finish().map_err(failed)?;
     Ok(rows)
+}
+
+/// The same columns; where several have one name, all but the first get a number.
+fn with_different_names(schema: &SchemaRef) -> SchemaRef {
+    let mut names: HashSet<String> = HashSet::new();
+    let mut fields: Vec<FieldRef> = Vec::new();
+    let is_taken = |name: &str| schema.fields().iter().any(|field| field.name() == name);
+    for field in schema.fields() {
+        let mut name = field.name().clone();
+        let mut number = 2;
+        while !names.insert(name.clone()) {
+            name = format!("{}_{number}", field.name());
+            number += 1;
+            if is_taken(&name) {
+                name.clone_from(field.name());
+            }
+        }
+        fields.push(Arc::new(field.as_ref().clone().with_name(name)));
+    }
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 #[cfg(test)]
