@@ -36,4 +36,5 @@ mod source_faults;
 mod source_identity;
 mod source_kafka;
 mod sums;
+mod terminal;
 mod tree;

@@ -25,6 +25,8 @@ fn a_signal_brings_a_last_epoch() {
     let project = Project::on_kafka(broker, &topics, reference.path())
         .unwrap()
         .set("VITRINE__EPOCH__INTERVAL", "1h");
+    // There is something to look at before the service has made it.
+    std::fs::create_dir(project.storage()).unwrap();
     let mut sent = 0;
     for signal in ["TERM", "INT"] {
         let before = project.status().unwrap()["epoch"].clone();

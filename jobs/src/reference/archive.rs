@@ -200,7 +200,7 @@ mod tests {
      {
         let archive = ReferenceArchive::new(Arc::new(InMemory::new()));
         let reference = add(&archive, "U1").await;
-        let path = folder(reference.version()).join("ref_unit.csv");
+        let path = folder(reference.version()).join("ref_unit.arrow");
         let damaged = "unit_id\nU2\n";
         archive.store.put(&path, damaged.into()).await.unwrap();
         let reader = ReferenceArchive::new(archive.store.clone());

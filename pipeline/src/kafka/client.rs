@@ -125,6 +125,30 @@ impl Client {
             .collect()
     }
 
+    /// Number of partitions of a topic; every broker can say that, ids are for newer ones.
+    fn partition_count(&self, topic: &str) -> Result<u32> {
+        let (count, refusal) = self.ask("metadata", || {
+            let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            let refusal = found.and_then(|found| found.error());
+            match refusal.map(RDKafkaErrorCode::from) {
+                Some(code) if error::is_temporary(code) => Err(KafkaError::MetadataFetch(code)),
+                refusal => Ok((found.map_or(0, |found| found.partitions().len()), refusal)),
+            }
+        })?;
+        match refusal {
+            None if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
+            None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                Err(error::missing_topic(topic))
+            }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(error::not_authorized(topic)),
+            Some(code) => Err(error::client_failed(
+                format_args!("metadata of topic={topic}"),
+                KafkaError::MetadataFetch(code),
+            )),
+        }
+    }
+
     /// First (`Offset::Beginning`) or end (`Offset::End`) offset of each input, waiting for brokers.
     ///
     /// Ends are those a reader of the configured isolation level reaches.
@@ -216,8 +240,11 @@ pub(crate) fn list_offsets(
 
 /// Number of partitions of each topic, in the order asked for.
 pub fn partition_counts(settings: &KafkaSettings, topics: &[&str]) -> Result<Vec<u32>> {
-    let described = Client::new(settings)?.describe(topics)?;
-    Ok(described.iter().map(|topic| topic.partitions).collect())
+    let client = Client::new(settings)?;
+    topics
+        .iter()
+        .map(|topic| client.partition_count(topic))
+        .collect()
 }
 
 /// The offsets at which the inputs end now, as a reader of committed transactions sees them.

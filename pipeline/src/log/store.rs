@@ -161,7 +161,7 @@ mod tests {
                 .expect_err(url)
                 .to_string();
             assert!(
-                error.contains("file:///path") && error.contains(url),
+                error.contains("file:///path") && error.contains("[storage] url"),
                 "{error}"
             );
         }

@@ -93,7 +93,7 @@ fn other(key: &str, before: impl fmt::Display, now: impl fmt::Display) -> Error 
 
 /// Fails where a storage, which this process does not own yet, was begun with something else. A storage without a record, or
 /// one whose newest record is damaged, is compared once it is owned.
-pub(crate) async fn require_identity(
+pub async fn require_identity(
     store: &Arc<dyn ObjectStore>,
     settings: &PublisherSettings,
 ) -> Result<()> {

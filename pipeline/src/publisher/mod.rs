@@ -53,8 +53,8 @@ pub use assemble::{OWN_ALERTS, alerts_of_seal};
 pub use dead_letter::dead_letter_topic;
 pub use driver::{Channels, Delivery, Publisher};
 pub use feed::{CalendarDay, FeedDefinition};
-pub use identity::StorageIdentity;
-pub(crate) use identity::require_identity;
+pub use identity::{StorageIdentity, require_identity};
+
 pub use needs::StorageNeeds;
 pub use plan::{Planner, RoundKey};
 pub use record::{

@@ -79,7 +79,12 @@ impl Fixture {
 
     pub(crate) fn engine(&self) -> Engine {
         let store = LocalFileSystem::new_with_prefix(self.folder.path()).unwrap();
-        Engine::new(Arc::new(store), 64 << 20, &SpillFolder::none()).unwrap()
+        Engine::new(
+            Arc::new(store),
+            64 << 20,
+            &SpillFolder::in_storage(self.folder.path()),
+        )
+        .unwrap()
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {

@@ -15,7 +15,7 @@ use crate::history::ReferenceState;
 use crate::log::Log;
 use crate::publisher::{
     Channels, Delivery, EpochRecord, OWN_ALERTS, PUBLISHER_LAYOUT, PUBLISHER_LOG, Publisher,
-    PublisherSettings, RunSummary, Sinks, Until, alerts_of, alerts_of_seal, require_identity,
+    PublisherSettings, RunSummary, Sinks, Until, alerts_of, alerts_of_seal,
 };
 use crate::round::Metric;
 use crate::shard::{
@@ -67,7 +67,6 @@ impl<R: ReferenceState, F> Process<R, F> {
         F: FnMut(u32, R) -> M,
         M: Future<Output = Result<ShardState<R>>>,
     {
-        require_identity(&store, &self.publisher).await?;
         let mut shards = Vec::with_capacity(self.shards.len());
         for settings in std::mem::take(&mut self.shards) {
             shards.push(self.restore_shard(&store, settings).await?);

@@ -193,7 +193,7 @@ fn ops_feeds_and_events_are_complete() {
     };
     assert_eq!(
         names("ops").join(" "),
-        "epochs finality watermarks conservation dead_letters late_events orphans alerts deliveries rules sla_steps"
+        "epochs finality watermarks data_quality conservation dead_letters late_events orphans alerts deliveries rules sla_steps"
     );
     assert_eq!(names("feeds"), ["demand_daily", "status"]);
     assert_eq!(

@@ -229,7 +229,7 @@ fn open_alerts_survive_a_restart() {
     );
     assert_eq!(
         observed(&mut after, &[margin(950)]),
-        [(AlertState::Resolved, Severity::S3)]
+        [(AlertState::Withdrawn, Severity::S3)]
     );
 }
 

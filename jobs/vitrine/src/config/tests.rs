@@ -175,7 +175,11 @@ fn a_wrong_value_is_named_with_its_key() {
             "time.zone",
             "Asia/Atlantis",
         ),
-        ("[limits]\nmemory = \"2 apples\"", "limits.memory", "apples"),
+        (
+            "[limits]\nmemory = \"2 apples\"",
+            "limits.memory",
+            "a text that is none of",
+        ),
         ("[source]\nkind = \"pulsar\"", "source.kind", "pulsar"),
     ] {
         let message = refusal(toml, &[]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jobs::alerts::AlertRules;
 use jobs::catalogue;
 use jobs::reference::{ReferenceArchive, RetailReference};
-use pipeline::publisher::{EpochRecord, PublisherSettings, RunSummary, Until};
+use pipeline::publisher::{EpochRecord, PublisherSettings, RunSummary, Until, require_identity};
 use pipeline::run::process::Process;
 use pipeline::shard::ShardSettings;
 use pipeline::time::Zone;
@@ -29,7 +29,6 @@ pub(crate) async fn process(
     let store = storage::object_store(config)?;
     let zone = Zone(config.time.zone);
     let archive = Arc::new(ReferenceArchive::new(store.clone()));
-    let reference = storage::reference_data(config, &archive).await?;
     let metrics = catalogue::metrics()?;
     let shards: Vec<ShardSettings> = (0..inputs.keyed)
         .map(|shard| shard_settings(config, shard, inputs.keyed, inputs.global))
@@ -38,23 +37,27 @@ pub(crate) async fn process(
         (Some(_), Until::Stopped) | (None, _) => None,
         (Some(kafka), _) => Some(stop_offsets(kafka, &shards)?),
     };
-    let version = reference.version().to_owned();
     let policy = catalogue::policy()?;
     // Read and checked before anything is claimed.
     let rules = AlertRules::built_in(&policy)?;
+    let publisher = PublisherSettings {
+        zone,
+        shards: inputs.keyed,
+        partitioner: config.source.partitioner,
+        interval: config.epoch.interval,
+        revise_every: config.epoch.revise_every,
+        topics: config.topic_settings(),
+        rules: rules.cards(),
+        checkpoint_every: 128,
+        heartbeat: HEARTBEAT,
+        early_bytes: config.limits.in_flight_bytes() / 4,
+    };
+    // A storage that is not ours to use stays as it is: reference data are archived only after this.
+    require_identity(&store, &publisher).await?;
+    let reference = storage::reference_data(config, &archive).await?;
+    let version = reference.version().to_owned();
     let process = Process {
-        publisher: PublisherSettings {
-            zone,
-            shards: inputs.keyed,
-            partitioner: config.source.partitioner,
-            interval: config.epoch.interval,
-            revise_every: config.epoch.revise_every,
-            topics: config.topic_settings(),
-            rules: rules.cards(),
-            checkpoint_every: 128,
-            heartbeat: HEARTBEAT,
-            early_bytes: config.limits.in_flight_bytes() / 4,
-        },
+        publisher,
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,
         row_rules: rules.for_publisher(),

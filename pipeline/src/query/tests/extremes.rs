@@ -126,7 +126,7 @@ async fn dates_instants_and_intervals_do_not_wrap() {
         ("SELECT make_date(2147483647, 1, 1)", Error("date")),
 ("SELECT date_trunc('week', TIMESTAMP '2026-01-01T00:00:00Z' AT TIME ZONE 'Asia/Shanghai')", Rows("2025-12-29T00:00:00+08:00")),
         (
-            "SELECT DISTINCT (t AT TIME ZONE 'Asia/Shanghai')::timestamp, (t AT TIME ZONE 'Asia/Shanghai')::date \
+            "SELECT DISTINCT (t AT TIME ZONE 'Asia/Shanghai')::timestamp AS local, (t AT TIME ZONE 'Asia/Shanghai')::date AS d \
              FROM (SELECT window_start AS t FROM demand_orders) ORDER BY 1 LIMIT 1",
             Rows("2026-01-05T00:00:00 2026-01-05"),
         ),
@@ -165,7 +165,7 @@ async fn what_would_fill_the_memory_is_refused() {
             "SELECT approx_percentile_cont(0.5, 9223372036854775807) WITHIN GROUP (ORDER BY requested_qty) FROM demand_orders",
             Error("must be a number from 1 to 10000"),
         ),
-        ("SELECT approx_percentile_cont(0.5, 100) WITHIN GROUP (ORDER BY requested_qty) FROM demand_orders", Rows("11")),
+        ("SELECT approx_percentile_cont(0.5, 100) WITHIN GROUP (ORDER BY requested_qty) FROM demand_orders", Rows("11.0")),
         ("SELECT regexp_like('x', '((((x{200}){200}){200}){200})')", Error("did not compile")),
         ("SELECT lpad(sku_id, 5, '-'), repeat(sku_id, 2), sku_id || '!' FROM demand_orders ORDER BY 1 LIMIT 1", Rows("---S1 S1S1 S1!")),
         ("SELECT count(*) FROM (SELECT unnest(range(1, 100001)))", Rows("100000")),
@@ -181,7 +181,7 @@ async fn arguments_at_their_ends_are_values_or_errors() {
         (
             "SELECT split_part('a|b', '|', -9223372036854775807), array_slice([1,2,3], -9223372036854775807, 9223372036854775807), \
              array_element([1], -9223372036854775807)",
-            Rows(" [1, 2, 3] -"),
+            Error("array_slice got invalid index"),
         ),
         ("SELECT split_part('a|b', '|', x) FROM (VALUES (-9223372036854775807 - 1)) t(x)", Rows("")),
         (

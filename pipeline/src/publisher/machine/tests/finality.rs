@@ -211,7 +211,7 @@ fn k40_a_late_change_has_its_round_at_the_final_instant_and_does_not_wait_for_it
     let mut durable = Durable::default();
     let mut life = begin(&mut durable);
     assert_eq!(first_day(&life), (false, 1));
-    life.append(0, seal(0, 2, at(1) + DurationMs::DAY, true));
+    life.append(0, seal(0, 1, at(1) + DurationMs::DAY, true));
     life.settle().unwrap();
     assert_eq!(first_day(&life), (false, 1), "too soon for a revision");
     let final_at = ZONE.start_of(Day(2));
