@@ -23,6 +23,7 @@
 //! | `it/reference.rs`, `it/owners.rs` | reference data that change meanwhile; signals, and two owners of one storage |
 //! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
 //! | `it/hostile/` | records that somebody wrote to do harm: their verdicts are the oracle's, their values break no table |
+//! | `it/canary/` | names, phones and secrets from every input and configuration stand in no output |
 //! | `it/former_storage.rs` | a storage of a former version is refused and left as it is, its events can be replayed |
 //! | `it/commands.rs`, `it/demo.rs` | simulate, publish, run, audit, status and check together; `vitrine demo` |
 //! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |
