@@ -4,6 +4,7 @@
 mod arrival;
 mod bad_input;
 mod bench_profile;
+mod canary;
 mod cases;
 mod commands;
 mod damage;

@@ -30,6 +30,7 @@
 //! | `it/one_epoch.rs` | queries during commits see one epoch |
 //! | `it/readings.rs`, `it/sums.rs` | settled readings by hand, and sums that leave their type, against the oracle |
 //! | `it/terminal.rs` | statements, formats and closed pipes as people meet them at a terminal |
+//! | `it/canary/` | names, phones and secrets from every input and configuration stand in no output |
 //! | `it/former_storage.rs` | a storage of a former version is refused and left as it is, its events can be replayed |
 //! | `it/commands.rs`, `it/demo.rs` | simulate, publish, run, audit, status and check together; `vitrine demo` |
 //! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |

@@ -3,6 +3,7 @@
 //! Blobs are [`Bytes`]: serde takes a `Vec<u8>` apart into its numbers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Cursor;
 
 use arrow::error::ArrowError;
@@ -97,7 +98,7 @@ pub struct InputSeal {
 }
 
 /// A rejected record with all that was known of it (P4). Of a payload that is too large that is its size and its beginning (F29).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     pub input: TopicPartition,
     pub offset: i64,
@@ -110,6 +111,18 @@ pub struct DeadLetter {
     pub value_bytes: u64,
     pub key: Option<Bytes>,
     pub headers: Vec<(Bytes, Option<Bytes>)>,
+}
+
+/// Shows neither key, payload and headers, which may hold personal data, nor the path, which may name a field that somebody typed.
+impl fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("input", &self.input)
+            .field("offset", &self.offset)
+            .field("reason", &self.reason)
+            .field("value_bytes", &self.value_bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A valid event that came after its limit (K6).

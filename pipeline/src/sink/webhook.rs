@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorKind, Result};
 const TIME_OUT: Duration = Duration::from_secs(10);
 
 /// One entry of `alerts.webhooks` in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     /// Names the destination in `ops.deliveries`.
@@ -36,6 +36,17 @@ pub struct WebhookSettings {
     /// Rule ids to send; empty: all.
     #[serde(default)]
     pub rules: Vec<String>,
+}
+
+/// No URL, whose path and query may hold a token.
+impl fmt::Debug for WebhookSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("WebhookSettings")
+            .field("name", &self.name)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
 }
 
 impl WebhookSettings {
@@ -191,6 +202,11 @@ fn checked_url(settings: &WebhookSettings) -> Result<Url> {
 
 fn read_secret(settings: &WebhookSettings) -> Result<standardwebhooks::Webhook> {
     let file = settings.secret_file.display();
+    if file.to_string().starts_with("whsec_") {
+        return Err(settings.wrong(
+            "secret_file holds a secret itself: write the secret into a file, and the path of that file here",
+        ));
+    }
     let text = std::fs::read_to_string(&settings.secret_file).map_err(|source| {
         let error = settings.wrong(format_args!("cannot read secret_file={file}"));
         error.caused_by(source)

@@ -22,14 +22,14 @@ pub(super) const CANARY: &str = "王小明 13800138000";
 const KEYS: usize = 40;
 
 /// An event type as its JSON Schema describes it.
-pub(super) struct EventSchema {
+pub(crate) struct EventSchema {
     pub topic: &'static str,
     pub name: String,
-    schema: Value,
+    pub schema: Value,
 }
 
 /// Every event type, in the order of topics and names.
-pub(super) fn event_schemas() -> Vec<EventSchema> {
+pub(crate) fn event_schemas() -> Vec<EventSchema> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/json");
     let of_topic = |topic: &'static str| {
         let files = fs::read_dir(folder.join(topic.trim_end_matches(".v1"))).unwrap();
@@ -83,7 +83,7 @@ fn valid(name: &str, schema: &Value, number: usize, random: &mut ChaCha8Rng) -> 
 }
 
 /// An object with its required properties, and each other with some probability.
-fn object(schema: &Value, others: f64, number: usize, random: &mut ChaCha8Rng) -> Value {
+pub(crate) fn object(schema: &Value, others: f64, number: usize, random: &mut ChaCha8Rng) -> Value {
     let required = schema["required"].as_array().unwrap();
     let mut object = Map::new();
     for (name, property) in schema["properties"].as_object().unwrap() {

@@ -1,5 +1,5 @@
 //! Event files that somebody wrote to do harm, and what becomes of each of their records.
 
 mod cases;
-mod generate;
+pub(crate) mod generate;
 mod verdicts;

@@ -3,7 +3,7 @@
 mod alerts;
 mod control;
 mod demand;
-mod receiver;
+pub(crate) mod receiver;
 mod records;
 mod refused;
 mod switched;

@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     #[default]
     Taken,
     Failed,
@@ -27,7 +27,7 @@ pub(super) enum Answer {
 
 /// One request as it came.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -36,7 +36,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         let value = value.unwrap_or_else(|| panic!("no header {name}"));
         value.to_str().unwrap()
@@ -52,7 +52,7 @@ struct Book {
 }
 
 /// An address of 127.0.0.1, and once open the server behind it; gone when dropped.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
     book: Arc<Mutex<Book>>,
     server: Option<Runtime>,
@@ -60,7 +60,7 @@ pub(super) struct Receiver {
 
 impl Receiver {
     /// An address at which nobody listens.
-    pub(super) fn closed() -> Self {
+    pub(crate) fn closed() -> Self {
         Self {
             address: free_address().unwrap(),
             book: Arc::default(),
@@ -68,12 +68,12 @@ impl Receiver {
         }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Listens from now on.
-    pub(super) fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         let server = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -90,19 +90,19 @@ impl Receiver {
     }
 
     /// Answers the next requests with `first`, one after the other, and all others with `then`.
-    pub(super) fn answer(&self, first: impl IntoIterator<Item = Answer>, then: Answer) {
+    pub(crate) fn answer(&self, first: impl IntoIterator<Item = Answer>, then: Answer) {
         let mut book = lock(&self.book);
         book.first = first.into_iter().collect();
         book.then = then;
     }
 
     /// All requests so far, in their order.
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         lock(&self.book).requests.clone()
     }
 
     /// Whether some request has got this answer.
-    pub(super) fn has_answered(&self, answer: Answer) -> bool {
+    pub(crate) fn has_answered(&self, answer: Answer) -> bool {
         let book = lock(&self.book);
         book.requests.iter().any(|r| r.answer == answer)
     }

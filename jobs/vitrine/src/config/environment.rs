@@ -10,11 +10,11 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 
 const PREFIX: &str = "VITRINE__";
 
-/// The variables that set keys.
-#[derive(Clone, Debug, Default)]
+/// The variables that set keys. Their values may be secrets, so nothing prints them.
+#[derive(Clone, Default)]
 pub(super) struct Environment(Vec<Variable>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Variable {
     name: String,
     /// `section.key`

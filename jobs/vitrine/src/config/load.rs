@@ -9,6 +9,7 @@ use figment::providers::{Format, Toml};
 
 use super::Config;
 use super::environment::Environment;
+use super::impossible::impossible;
 use super::message::{parse, shown_url, what};
 use super::sections::HttpConfig;
 use crate::exit::CommandError;
@@ -76,14 +77,17 @@ pub(super) fn nearest(name: &str, known: &[&str]) -> String {
         .unwrap_or_default()
 }
 
-/// Names that cannot be, and keys whose feature does not exist yet: those must have their default value, so that nobody relies on
-/// them.
+/// Names and values that cannot be, and keys whose feature does not exist yet: those must have their default value, so that nobody
+/// relies on them.
 pub(super) fn unsupported(config: &Config) -> Vec<String> {
     let mut messages = Vec::new();
     let mut refuse =
         |key: &str, value: &str, why: &str| messages.push(format!("{key} = {value:?}: {why}"));
     for (key, name, why) in config.topics.wrong_names() {
         refuse(&key, name, &why);
+    }
+    for (key, value, why) in impossible(config) {
+        refuse(&key, &value, &why);
     }
     if !config.storage.url.starts_with("file://") {
         refuse(

@@ -55,28 +55,28 @@ pub(super) fn parse(text: &str) -> Result<toml::Table, String> {
     })
 }
 
-/// A URL without user, password and query: they may be secrets.
+/// A URL without user, password, query and fragment: they may be secrets.
+///
+/// A password may hold any of the characters that part a URL. Where an `@` stands behind the first of them, nobody can say where the
+/// password ends, and only the scheme is shown.
 pub(crate) fn shown_url(url: &str) -> String {
-    let (url, has_query) = match url.split_once('?') {
-        Some((url, _)) => (url, true),
-        None => (url, false),
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
     };
-    let query = if has_query { "?…" } else { "" };
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority
-                .rsplit_once('@')
-                .map_or(authority, |(_, host)| host);
-            let hidden = if host.len() < authority.len() {
-                "…@"
-            } else {
-                ""
-            };
-            format!("{scheme}://{hidden}{host}{path}{query}")
-        }
-        None => format!("{url}{query}"),
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if path.contains('@') && !authority.is_empty() {
+        return format!("{scheme}…");
     }
+    let host = match authority.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => authority.to_owned(),
+    };
+    let path = match path.find(['?', '#']) {
+        Some(end) => format!("{}{}…", &path[..end], &path[end..=end]),
+        None => path.to_owned(),
+    };
+    format!("{scheme}{host}{path}")
 }
 
 #[cfg(test)]
@@ -87,8 +87,16 @@ mod tests {
     fn a_url_is_shown_without_what_may_be_secret() {
         for (url, shown) in [
             ("file:///var/lib/vitrine", "file:///var/lib/vitrine"),
-            ("s3://AKIA:Hush-1@bucket/a@b", "s3://…@bucket/a@b"),
+            ("file:///home/me@host/v", "file:///home/me@host/v"),
+            ("s3://AKIA:Hush-1@bucket/a", "s3://…@bucket/a"),
+            ("s3://AKIA:Hu@sh@bucket", "s3://…@bucket"),
+            ("s3://AKIA:Hu/sh@bucket/a", "s3://…"),
+            ("s3://AKIA:Hu?sh@bucket/a", "s3://…"),
+            ("s3://AKIA:Hu#sh@bucket/a", "s3://…"),
+            ("AKIA:Hush@bucket/a", "…@bucket/a"),
             ("https://host?sig=hush", "https://host?…"),
+            ("https://host/a?sig=hu@sh", "https://…"),
+            ("abfs://host/a#sig=hush", "abfs://host/a#…"),
             ("no url", "no url"),
         ] {
             assert_eq!(shown_url(url), shown);

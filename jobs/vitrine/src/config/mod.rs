@@ -9,6 +9,7 @@
 //! known one. A key whose feature does not exist yet is refused unless it has its default value.
 
 mod environment;
+mod impossible;
 mod load;
 mod message;
 mod problems;

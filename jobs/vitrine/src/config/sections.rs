@@ -1,6 +1,7 @@
 //! The sections of `vitrine.toml`, each with its defaults. Every key is documented in `deploy/vitrine.example.toml`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(crate) enum SourceKind {
 }
 
 /// `[source]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SourceConfig {
     pub(crate) kind: SourceKind,
@@ -32,6 +33,22 @@ pub(crate) struct SourceConfig {
     pub(crate) dir: PathBuf,
     pub(crate) partitioner: Partitioner,
     pub(crate) on_missing: OnMissing,
+}
+
+/// Of properties the names alone: any value may be a secret.
+impl fmt::Debug for SourceConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SourceConfig")
+            .field("kind", &self.kind)
+            .field("brokers", &self.brokers)
+            .field("group", &self.group)
+            .field("properties", &self.properties.keys())
+            .field("dir", &self.dir)
+            .field("partitioner", &self.partitioner)
+            .field("on_missing", &self.on_missing)
+            .finish()
+    }
 }
 
 impl Default for SourceConfig {

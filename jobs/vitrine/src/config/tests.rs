@@ -226,6 +226,105 @@ fn names_that_no_topic_can_have_are_refused() {
     refusal(&format!("[topics]\norders = \"{longest}x\"\n"), &[]);
 }
 
+/// Of every key that has bounds: what lies beyond them is refused with the key, by `check` too, and the bounds themselves are taken.
+#[test]
+fn f40_values_that_cannot_work_are_refused_with_their_key() {
+    const REFUSED: [(&str, &str, &str); 36] = [
+        ("source", "brokers", "\"\""),
+        ("source", "brokers", "\"a:9092,\""),
+        ("source", "brokers", "\"a:0\""),
+        ("source", "brokers", "\"a:99999\""),
+        ("source", "brokers", "\"a b:9092\""),
+        ("source", "brokers", "\"user:48151623@a:9092\""),
+        ("source", "group", "\" \""),
+        ("topics", "visits", "\"\""),
+        ("topics", "alerts", "\"\""),
+        ("time", "max_future_skew", "\"2years\""),
+        ("time", "max_jump", "\"0s\""),
+        ("time", "max_jump", "\"1000y\""),
+        ("time", "alignment", "\"0s\""),
+        ("time.orders", "out_of_orderness", "\"2years\""),
+        ("time.visits", "allowed_lateness", "\"1000y\""),
+        ("time.prices", "idle_after", "\"2years\""),
+        ("epoch", "interval", "\"0s\""),
+        ("epoch", "interval", "\"2d\""),
+        ("epoch", "interval", "\"1000000000y\""),
+        ("epoch", "seal_every", "\"0s\""),
+        ("epoch", "seal_every", "\"2h\""),
+        ("epoch", "revise_every", "\"0s\""),
+        ("epoch", "revise_every", "\"2years\""),
+        ("storage", "url", "\"file://host/vitrine\""),
+        ("storage", "url", "\"file:///vitrine?sig=48151623\""),
+        ("storage", "url", "\"file:///vitrine#48151623\""),
+        ("alerts", "max_age", "\"0s\""),
+        ("alerts", "max_age", "\"1000y\""),
+        ("feeds", "max_gap", "\"36h\""),
+        ("feeds", "max_gap", "\"1000y\""),
+        ("limits", "max_record_bytes", "0"),
+        ("limits", "max_record_bytes", "1000000001"),
+        ("limits", "memory", "1"),
+        ("limits", "dead_letter_stop_ratio", "0.0"),
+        ("limits", "dead_letter_stop_ratio", "1.5"),
+        ("limits", "dead_letter_stop_ratio", "nan"),
+    ];
+    for (section, key, value) in REFUSED {
+        let file = format!("[{section}]\n{key} = {value}\n");
+        let expected = format!("[{section}] {key} = ");
+        let message = refusal(&file, &[]);
+        let (_, why) = message.split_once(&expected).unwrap_or_else(|| {
+            panic!("{file} is refused without its key: {message}");
+        });
+        assert!(why.contains(": "), "{message} does not say what to do");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vitrine.toml");
+        fs::write(&path, &file).unwrap();
+        let (_, problems) = super::problems::problems_in(Some(&path), Environment::default());
+        let found = problems
+            .iter()
+            .filter(|problem| problem.contains(&expected));
+        assert_eq!(found.count(), 1, "{file}: {problems:?}");
+        assert!(!problems.concat().contains("48151623"), "{problems:?}");
+    }
+    // Wrong from their type on: without a duration, a choice, a mode.
+    for (section, key, value) in [
+        ("time", "alignment", "\"-1h\""),
+        ("epoch", "interval", "\"-5s\""),
+        ("epoch", "seal_every", "\"\""),
+        ("source", "on_missing", "\"skip\""),
+        ("storage", "mode", "\"0050\""),
+        ("storage", "mode", "\"7777\""),
+        ("limits", "max_record_bytes", "-1"),
+        ("limits", "memory", "-1"),
+    ] {
+        let message = refusal(&format!("[{section}]\n{key} = {value}\n"), &[]);
+        assert!(message.contains(&format!("{section}.{key}")), "{message}");
+    }
+    for name in ["", " ", "topic alerts.v1"] {
+        let hook = format!("{{ name = {name:?}, url = \"https://h/\", secret_file = \"f\" }}");
+        let message = refusal(&format!("[alerts]\nwebhooks = [{hook}]\n"), &[]);
+        assert!(message.contains("[alerts] webhooks name = "), "{message}");
+    }
+}
+
+/// Zeros that say something, the ends of what is allowed, and keys that files have no use for.
+#[test]
+fn f40_values_at_the_bounds_are_taken() {
+    for file in [
+        "[source]\nbrokers = \"kafka, [::1]:9092, PLAINTEXT://a:1\"",
+        "[source]\nkind = \"files\"\nbrokers = \"\"\ngroup = \"\"",
+        "[time]\nmax_future_skew = \"0s\"\nmax_jump = \"1s\"\nalignment = \"1s\"",
+        "[time.orders]\nout_of_orderness = \"0s\"\nallowed_lateness = \"0s\"\nidle_after = \"0s\"",
+        "[time.orders]\nallowed_lateness = \"36525d\"",
+        "[epoch]\ninterval = \"10ms\"\nseal_every = \"10ms\"\nrevise_every = \"10ms\"",
+        "[epoch]\ninterval = \"1d\"\nseal_every = \"1h\"\nrevise_every = \"366d\"",
+        "[feeds]\nmax_gap = \"0s\"",
+        "[limits]\nmax_record_bytes = 1024\nmemory = \"64MiB\"\ndead_letter_stop_ratio = 1.0",
+    ] {
+        let taken = with(&format!("{file}\n"), &[]);
+        assert!(taken.is_ok(), "{file}: {}", taken.unwrap_err());
+    }
+}
+
 #[test]
 fn a_missing_file_is_named() {
     let message = layered(Some(Path::new("/no/such.toml")), environment(&[]))
