@@ -3,6 +3,7 @@
 //! ```text
 //! kafka     a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to kill and freeze
 //! events    event files: simulated, rewritten, sent to the broker
+//! event_schemas  events drawn from the published JSON Schemas
 //! project   a configuration and a storage of a test's own, and the commands on them
 //! vitrine   the binary, built and run as a user would, killed as an operator would not
 //! oracle    the independent batch computation in Python (tests/oracle)
@@ -23,6 +24,7 @@
 //! | `it/reference.rs`, `it/owners.rs` | reference data that change meanwhile; signals, and two owners of one storage |
 //! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
 //! | `it/hostile/` | records that somebody wrote to do harm: their verdicts are the oracle's, their values break no table |
+//! | `it/fuzz.rs` | `fuzz/` for a few seconds each, and that it notices what it looks for |
 //! | `it/former_storage.rs` | a storage of a former version is refused and left as it is, its events can be replayed |
 //! | `it/commands.rs`, `it/demo.rs` | simulate, publish, run, audit, status and check together; `vitrine demo` |
 //! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |
@@ -38,6 +40,7 @@
 //! tested instead of building one. The storage of a failed test is kept and named.
 
 mod cache;
+pub mod event_schemas;
 pub mod events;
 pub mod kafka;
 pub mod oracle;
