@@ -56,7 +56,19 @@ const SECRETS: [(&str, &str); 9] = [
     ),
 ];
 
-/// Contents of the file of a webhook's secret.
+/// The same in a configuration that nothing is wrong with.
+const ACCEPTED_SECRETS: [(&str, &str); 2] = [
+    (
+        "source",
+        r#"properties = { "sasl.username" = "u", "sasl.password" = "Hush7Canary" }"#,
+    ),
+    (
+        "alerts",
+        r#"webhooks = [{ name = "desk", url = "https://hooks.example.com/Hush7Canary?key=867530912345", secret_file = "desk.secret" }]"#,
+    ),
+];
+
+/// Contents of the file of a webhook's secret; the first one is accepted.
 const SECRET_FILES: [&str; 5] = [
     "whsec_SHVzaDdDYW5hcnktSHVzaDdDYW5hcnktSHVzaDdDYW5hcnk=\n",
     "whsec_Hush7Canary\n",
@@ -164,11 +176,21 @@ impl Config {
         on_one_line(changed)
     }
 
-    fn file(&self, secrets: &[(&str, &str)], random: &mut Random) -> String {
+    /// A file with these lines and some of the others, which are damaged or not.
+    fn file(&self, secrets: &[(&str, &str)], is_damaged: bool, random: &mut Random) -> String {
         let mut lines: Vec<(&str, String)> = Vec::new();
         for (section, line) in &self.lines {
-            if random.random_bool(0.3) {
-                lines.push((section, self.line(line, random)));
+            // A key stands once in its section.
+            let is_given = secrets.iter().any(|(of, secret)| {
+                of == section && secret.split('=').next() == line.split('=').next()
+            });
+            if random.random_bool(0.3) && (is_damaged || !is_given) {
+                let line = if is_damaged {
+                    self.line(line, random)
+                } else {
+                    line.clone()
+                };
+                lines.push((section, line));
             }
         }
         lines.extend(
@@ -183,7 +205,7 @@ impl Config {
         let mut text = String::new();
         for section in sections {
             let header = format!("[{section}]");
-            if random.random_bool(0.95) {
+            if !is_damaged || random.random_bool(0.95) {
                 text += &header;
             } else {
                 text += &on_one_line(mutate::text(
@@ -240,6 +262,12 @@ fn on_one_line(mut text: String) -> String {
 
 impl Target for Config {
     fn draw(&self, random: &mut Random) -> Result<Input> {
+        if random.random_bool(0.4) {
+            return Ok(vec![
+                Part::new(FILE, self.file(&ACCEPTED_SECRETS, false, random)),
+                Part::new(SECRET_FILE, SECRET_FILES[0]),
+            ]);
+        }
         let mut secrets = Vec::new();
         for section in ["source", "storage", "alerts"] {
             let of_section: Vec<_> = SECRETS.iter().filter(|(of, _)| *of == section).collect();
@@ -249,7 +277,7 @@ impl Target for Config {
         }
         let content = SECRET_FILES.choose(random).copied().unwrap_or_default();
         let mut input = vec![
-            Part::new(FILE, self.file(&secrets, random)),
+            Part::new(FILE, self.file(&secrets, true, random)),
             Part::new(SECRET_FILE, content),
         ];
         if random.random_bool(0.2) {

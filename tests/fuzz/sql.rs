@@ -34,6 +34,7 @@ impl Sql {
         let storage = SmallStorage::new()?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
+            .max_blocking_threads(8)
             .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()?;

@@ -1,13 +1,13 @@
 //! What the end-to-end tests stand on: a real Kafka broker, the `vitrine` binary, and the oracle that judges it.
 //!
 //! ```text
-//! kafka     a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to kill and freeze
-//! events    event files: simulated, rewritten, sent to the broker
+//! kafka          a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to kill and freeze
+//! events         event files: simulated, rewritten, sent to the broker
 //! event_schemas  events drawn from the published JSON Schemas
-//! project   a configuration and a storage of a test's own, and the commands on them
-//! vitrine   the binary, built and run as a user would, killed as an operator would not
-//! oracle    the independent batch computation in Python (tests/oracle)
-//! cache     what takes long to fetch and is kept between runs: jars, virtual environment
+//! project        a configuration and a storage of a test's own, and the commands on them
+//! vitrine        the binary, built and run as a user would, killed as an operator would not
+//! oracle         the independent batch computation in Python (tests/oracle)
+//! cache          what takes long to fetch and is kept between runs: jars, virtual environment
 //! ```
 //!
 //! The tests themselves are one binary, `it/main.rs`, so that they share one broker; `tests/run FILTER` runs some. They need `java`
