@@ -248,7 +248,8 @@ fn k47_names_and_kinds_of_files_that_cannot_be_read_are_refused() {
         folder.append(ORDERS, events(0..1));
         fill(&folder);
         for command in [&["run", "--drain"][..], &["run", "--until-caught-up"]] {
-            let running = folder.project().start(command).unwrap();
+            let project = folder.project();
+            let running = project.start(command).unwrap();
             let ended = running.wait(Duration::from_secs(60)).unwrap();
             assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
             assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);

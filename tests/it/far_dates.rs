@@ -54,6 +54,8 @@ fn files(folder: &Path) -> usize {
 fn drained(folder: &Path, lines: &[Line]) -> (Events, Project) {
     let events = Events::in_folder(folder.join("events"));
     fs::create_dir_all(events.reference()).unwrap();
+    let header = "customer_id,class_id,territory_id,area_unit_id,customer_kind,region_code,valid_from,valid_to\n";
+    fs::write(events.reference().join("ref_customer.csv"), header).unwrap();
     events.write("orders.v1", 0, lines).unwrap();
     let project = Project::on_files(&events)
         .unwrap()

@@ -417,9 +417,24 @@ fn k33_a_late_correction_withdraws_an_alert_and_brings_it_back() {
     let (folder, events) = distributor();
     let mut prices = prices();
     prices.retain(|line| !String::from_utf8_lossy(line).contains("dearer"));
-    events.write("visits.v1", 0, &visits()).unwrap();
+    // Time goes on in all topics.
+    let mut visits = visits();
+    visits.push(event(
+        "visit.started",
+        "last-visit",
+        at(26, 0),
+        "C1",
+        json!({"visit_id": "last"}),
+    ));
+    events.write("visits.v1", 0, &visits).unwrap();
+    prices.push(listed(
+        "last-price",
+        at(26, 0),
+        "S9",
+        ("WHOLESALE", 500),
+        json!({}),
+    ));
     events.write("prices.v1", 0, &prices).unwrap();
-    // Orders let time go on.
     let flow = |to: i64| -> Vec<Line> {
         (10..to)
             .map(|day| {

@@ -25,6 +25,13 @@
 //! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
 //! | `it/hostile/` | records that somebody wrote to do harm: their verdicts are the oracle's, their values break no table |
 //! | `it/fuzz.rs` | `fuzz/` for a few seconds each, and that it notices what it looks for |
+//! | `it/damage.rs` | a damaged file of any kind is named or changes nothing |
+//! | `it/disorder.rs`, `it/far_dates.rs` | disorder up to the lateness and beyond it; device clocks that are decades off |
+//! | `it/event_files.rs`, `it/memory.rs` | event files that grow, are torn or odd; memory under bad input |
+//! | `it/inputs.rs`, `it/source_identity.rs` | a storage knows its inputs: partitions, topics made anew, replaced files |
+//! | `it/one_epoch.rs` | queries during commits see one epoch |
+//! | `it/readings.rs`, `it/sums.rs` | settled readings by hand, and sums that leave their type, against the oracle |
+//! | `it/terminal.rs` | statements, formats and closed pipes as people meet them at a terminal |
 //! | `it/former_storage.rs` | a storage of a former version is refused and left as it is, its events can be replayed |
 //! | `it/commands.rs`, `it/demo.rs` | simulate, publish, run, audit, status and check together; `vitrine demo` |
 //! | `it/readers.rs` | deltalake and DuckDB read what `vitrine sql` answers |

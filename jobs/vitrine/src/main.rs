@@ -37,6 +37,9 @@ use clap::{Parser, Subcommand};
 
 use self::logs::LogFormat;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[derive(Debug, Parser)]
 #[command(name = "vitrine", version, about, long_about = None)]
 struct Arguments {

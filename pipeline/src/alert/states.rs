@@ -115,7 +115,7 @@ mod tests {
         let stored: RuleStates = postcard::from_bytes(&stored).unwrap();
         for (later, expected) in [
             (&["A15", "A01"][..], &["two", "one"][..]),
-            (&["A00", "A01", "A15"], &["", "one", "two"]),
+            (&["A23", "A01", "A15"], &["", "one", "two"]),
             (&["A15"], &["two"]),
             (&["A16"], &[""]),
         ] {

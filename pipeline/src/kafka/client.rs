@@ -1,5 +1,6 @@
 //! One connection to the cluster: what exists, and from where to where it can be read.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use crate::time::wall;
 
 /// How long one request waits before we look whether the client has learnt why nobody answers.
 const SLICE: Duration = Duration::from_millis(500);
+
+/// Unanswered questions for a description after which partitions are only counted.
+const UNANSWERED_TRIES: u32 = 6;
 
 pub(crate) type KafkaConsumer = BaseConsumer<Events>;
 
@@ -96,9 +100,24 @@ impl Client {
     }
 
     /// The topics as they are now, in the order asked for.
+    ///
+    /// A broker that counts partitions and leaves the question for descriptions unanswered gives topics no ids.
     pub(crate) fn describe(&self, topics: &[&str]) -> Result<Vec<TopicDescription>> {
+        let unanswered = Cell::new(0);
         let answers = self.ask("metadata", || {
-            let answers = describe_topics(&self.consumer, topics, SLICE)?;
+            let answers = match describe_topics(&self.consumer, topics, SLICE) {
+                Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)) => {
+                    unanswered.set(unanswered.get() + 1);
+                    if unanswered.get() < UNANSWERED_TRIES {
+                        return Err(KafkaError::MetadataFetch(
+                            RDKafkaErrorCode::OperationTimedOut,
+                        ));
+                    }
+                    let counted = topics.iter().map(|topic| self.count(topic));
+                    counted.collect::<Result<_, _>>()?
+                }
+                answers => answers?,
+            };
             let waited_for = answers.iter().find_map(|answer| match answer {
                 Err(KafkaError::AdminOp(code)) if error::is_temporary(*code) => Some(*code),
                 _ => None,
@@ -108,44 +127,33 @@ impl Client {
                 None => Ok(answers),
             }
         })?;
-        let described = topics.iter().zip(answers);
-        described
-            .map(|(topic, answer)| match answer {
-                Ok(found) if found.partitions > 0 => Ok(found),
-                Ok(_) => Err(error::missing_topic(topic)),
-                Err(error) if error::is_missing_topic(&error) => Err(error::missing_topic(topic)),
-                Err(KafkaError::AdminOp(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
-                    Err(error::not_authorized(topic))
-                }
-                Err(error) => Err(error::client_failed(
-                    format_args!("metadata of topic={topic}"),
-                    error,
-                )),
-            })
+        let answers = topics.iter().zip(answers);
+        answers
+            .map(|(topic, answer)| described(topic, answer))
             .collect()
     }
 
     /// Number of partitions of a topic; every broker can say that, ids are for newer ones.
     fn partition_count(&self, topic: &str) -> Result<u32> {
-        let (count, refusal) = self.ask("metadata", || {
-            let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
-            let found = metadata.topics().iter().find(|found| found.name() == topic);
-            let refusal = found.and_then(|found| found.error());
-            match refusal.map(RDKafkaErrorCode::from) {
-                Some(code) if error::is_temporary(code) => Err(KafkaError::MetadataFetch(code)),
-                refusal => Ok((found.map_or(0, |found| found.partitions().len()), refusal)),
+        let answer = self.ask("metadata", || self.count(topic))?;
+        Ok(described(topic, answer)?.partitions)
+    }
+
+    /// Asks once for the partitions of a topic; the inner error concerns the topic.
+    fn count(&self, topic: &str) -> Result<Result<TopicDescription, KafkaError>, KafkaError> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let refusal = found.and_then(|found| found.error());
+        match refusal.map(RDKafkaErrorCode::from) {
+            Some(code) if error::is_temporary(code) => Err(KafkaError::MetadataFetch(code)),
+            Some(code) => Ok(Err(KafkaError::AdminOp(code))),
+            None => {
+                let partitions = found.map_or(0, |found| found.partitions().len());
+                Ok(Ok(TopicDescription {
+                    id: None,
+                    partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
+                }))
             }
-        })?;
-        match refusal {
-            None if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
-            None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                Err(error::missing_topic(topic))
-            }
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(error::not_authorized(topic)),
-            Some(code) => Err(error::client_failed(
-                format_args!("metadata of topic={topic}"),
-                KafkaError::MetadataFetch(code),
-            )),
         }
     }
 
@@ -207,6 +215,25 @@ impl Client {
                 self.brokers
             ),
         )
+    }
+}
+
+/// What is said of a topic that has to be there.
+fn described(
+    topic: &str,
+    answer: Result<TopicDescription, KafkaError>,
+) -> Result<TopicDescription> {
+    match answer {
+        Ok(found) if found.partitions > 0 => Ok(found),
+        Ok(_) => Err(error::missing_topic(topic)),
+        Err(error) if error::is_missing_topic(&error) => Err(error::missing_topic(topic)),
+        Err(KafkaError::AdminOp(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
+            Err(error::not_authorized(topic))
+        }
+        Err(error) => Err(error::client_failed(
+            format_args!("metadata of topic={topic}"),
+            error,
+        )),
     }
 }
 

@@ -91,8 +91,12 @@ pub(crate) fn deleted_topic(topic: &str) -> Error {
 /// Whether a broker says that there is no such topic.
 pub(crate) fn is_missing_topic(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
+    let code = match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    };
     matches!(
-        error.rdkafka_error_code(),
+        code,
         Some(
             Code::UnknownTopicOrPartition
                 | Code::UnknownTopic

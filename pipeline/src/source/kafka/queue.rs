@@ -27,6 +27,8 @@ struct End {
 struct PartitionBuffer {
     /// Records, and the news between them, in order.
     items: VecDeque<Item>,
+    /// How many of them are news.
+    news: usize,
     bytes: usize,
     /// Behind the records held; gone as soon as another record comes.
     end: Option<End>,
@@ -59,7 +61,9 @@ impl Buffers {
         if lane.bytes >= self.limits.bytes {
             return 0;
         }
-        self.limits.records.saturating_sub(lane.items.len())
+        self.limits
+            .records
+            .saturating_sub(lane.items.len() - lane.news)
     }
 
     /// Adds records behind those held; whatever end was known, it has moved.
@@ -77,6 +81,7 @@ impl Buffers {
     pub(super) fn announce(&mut self, input: usize, news: InputNews) {
         let lane = &mut self.lanes[input];
         lane.items.push_back(Item::News { input, news });
+        lane.news += 1;
         lane.end = None;
     }
 
@@ -149,8 +154,10 @@ impl Buffers {
             let lane = &mut self.lanes[input];
             let count = left.min(lane.items.len());
             for item in lane.items.drain(..count) {
-                if let Item::Record(record) = &item {
-                    lane.bytes -= record.held_bytes();
+                match &item {
+                    Item::Record(record) => lane.bytes -= record.held_bytes(),
+                    Item::News { .. } => lane.news -= 1,
+                    Item::End { .. } => {}
                 }
                 out.push(item);
             }
