@@ -261,6 +261,24 @@ fn parquet_and_csv_give_the_same_table() {
     assert_eq!(parquet.customer("C1", day(0)), csv.customer("C1", day(0)));
 }
 
+/// Written by DuckDB.
+const STAFF: &[u8] = include_bytes!("tests/ref_staff.parquet");
+
+#[test]
+fn f4_a_parquet_file_at_which_its_reader_panics_is_named() {
+    let staff = fixture::load(&[("ref_staff.parquet", STAFF)]).unwrap();
+    assert_eq!(staff.tables().next().unwrap().1.num_rows(), 17);
+    let mut damaged = STAFF.to_vec();
+    damaged[372] = 0;
+    let error = fixture::load(&[("ref_staff.parquet", damaged)])
+        .err()
+        .unwrap();
+    let problems: Vec<String> = error.problems().iter().map(Problem::to_string).collect();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let begin = "ref_staff.parquet: is damaged, reading it broke down (";
+    assert!(problems[0].starts_with(begin), "{problems:?}");
+}
+
 #[test]
 fn f4_a_parquet_file_with_a_wrong_byte_anywhere_is_read_or_named() {
     let skus = "sku_id,brand_id,is_key_brand,launch_date\nS1,B1,true,2026-01-05\nS2,B1,false,\n";
