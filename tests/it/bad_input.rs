@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use schemas::time::TimestampMs;
 use serde_json::{Value, json};
+pub(crate) use tests::event_schemas::NOON_MS;
 use tests::events::Topics;
 use tests::kafka::{Broker, Message};
 use tests::project::Project;
 
 use crate::proof::number;
 use crate::reader::{Reader, settings, starts};
-
-/// Noon of 2026-01-05 in Shanghai.
-pub(crate) const NOON_MS: i64 = 1_767_585_600_000;
 
 /// An order of customer C1 that nothing is wrong with.
 pub(crate) fn order(event_id: &str, at: i64) -> Value {

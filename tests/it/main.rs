@@ -15,6 +15,7 @@ mod exactness;
 mod far_dates;
 mod finality;
 mod former_storage;
+mod fuzz;
 mod hostile;
 mod inputs;
 mod kills;

@@ -146,7 +146,8 @@ fn deep_queries_are_answered_or_refused() {
             ),
             true,
         ),
-        (format!("SELECT {} AS n", many("1", " + ", 2_000)), true),
+        (format!("SELECT {} AS n", many("1", " + ", 100)), true),
+        (format!("SELECT {} AS n", many("1", " + ", 2_000)), false),
         (
             format!("SELECT {}1{} AS n", "(".repeat(2_000), ")".repeat(2_000)),
             false,

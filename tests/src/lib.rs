@@ -1,12 +1,13 @@
 //! What the end-to-end tests stand on: a real Kafka broker, the `vitrine` binary, and the oracle that judges it.
 //!
 //! ```text
-//! kafka     a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to kill and freeze
-//! events    event files: simulated, rewritten, sent to the broker
-//! project   a configuration and a storage of a test's own, and the commands on them
-//! vitrine   the binary, built and run as a user would, killed as an operator would not
-//! oracle    the independent batch computation in Python (tests/oracle)
-//! cache     what takes long to fetch and is kept between runs: jars, virtual environment
+//! kafka          a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to kill and freeze
+//! events         event files: simulated, rewritten, sent to the broker
+//! event_schemas  events drawn from the published JSON Schemas
+//! project        a configuration and a storage of a test's own, and the commands on them
+//! vitrine        the binary, built and run as a user would, killed as an operator would not
+//! oracle         the independent batch computation in Python (tests/oracle)
+//! cache          what takes long to fetch and is kept between runs: jars, virtual environment
 //! ```
 //!
 //! The tests themselves are one binary, `it/main.rs`, so that they share one broker; `tests/run FILTER` runs some. They need `java`
@@ -23,6 +24,7 @@
 //! | `it/reference.rs`, `it/owners.rs` | reference data that change meanwhile; signals, and two owners of one storage |
 //! | `it/bad_input.rs`, `it/refusals.rs` | what topics may hold at worst; what is refused, and how it is said |
 //! | `it/hostile/` | records that somebody wrote to do harm: their verdicts are the oracle's, their values break no table |
+//! | `it/fuzz.rs` | `fuzz/` for a few seconds each, and that it notices what it looks for |
 //! | `it/damage.rs` | a damaged file of any kind is named or changes nothing |
 //! | `it/disorder.rs`, `it/far_dates.rs` | disorder up to the lateness and beyond it; device clocks that are decades off |
 //! | `it/event_files.rs`, `it/memory.rs` | event files that grow, are torn or odd; memory under bad input |
@@ -46,6 +48,7 @@
 //! tested instead of building one. The storage of a failed test is kept and named.
 
 mod cache;
+pub mod event_schemas;
 pub mod events;
 pub mod kafka;
 pub mod oracle;

@@ -7,11 +7,18 @@ use std::fmt;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
+use super::depth::MAX_ARITHMETIC_DEPTH;
 use super::names::{Names, nearest_column};
 use crate::error::{Error, ErrorKind};
 
 fn wrong_query(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Query, message)
+}
+
+pub(super) fn too_deeply_nested() -> Error {
+    wrong_query(format!(
+        "too deeply nested: at most {MAX_ARITHMETIC_DEPTH} arithmetic operators inside one another; add up in parts, or use sum"
+    ))
 }
 
 pub(super) fn empty() -> Error {

@@ -12,6 +12,7 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
+use super::depth::is_too_deep;
 use super::error;
 use super::names::Names;
 use crate::error::{Error, Result};
@@ -34,7 +35,18 @@ pub(super) fn parse(sql: &str) -> Result<Statement> {
     if !is_query(&statement) {
         return Err(error::refused(first_words(&statement)));
     }
+    if nests_too_deeply(&statement) {
+        return Err(error::too_deeply_nested());
+    }
     Ok(statement)
+}
+
+fn nests_too_deeply(statement: &Statement) -> bool {
+    match statement {
+        Statement::Explain(explain) => nests_too_deeply(&explain.statement),
+        Statement::Statement(statement) => is_too_deep(statement),
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => false,
+    }
 }
 
 /// Refuses a plan with any node that defines, changes or sets something.

@@ -25,6 +25,7 @@
 
 pub mod audit;
 pub mod catalog;
+mod depth;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -5,12 +5,12 @@ use rand_chacha::ChaCha8Rng;
 use schemas::partition::partition_of;
 use schemas::time::DurationMs;
 use serde_json::{Map, Value, json};
+use tests::event_schemas::{EventSchema, event_schemas};
 use tests::events::{TOPICS, message};
 use tests::kafka::Message;
 
 use crate::bad_input::{NOON_MS, order};
 use crate::cases::complaint;
-use crate::hostile::generate::{EventSchema, event_schemas, object};
 
 pub(super) const NAME: &str = "王小明";
 pub(super) const PHONE: &str = "138-0013-8000";
@@ -75,7 +75,7 @@ fn kind(property: &Value) -> &str {
 pub(super) fn typed(topic: &str) -> Vec<Message> {
     let mut random = ChaCha8Rng::seed_from_u64(31);
     let mut messages = Vec::new();
-    let schemas = event_schemas();
+    let schemas = event_schemas().unwrap();
     for one in schemas.iter().filter(|one| one.topic == topic) {
         let places = text_places(&one.schema);
         assert!(!places.is_empty(), "{} has no text at all", one.name);
@@ -93,7 +93,7 @@ pub(super) fn typed(topic: &str) -> Vec<Message> {
 
 /// A whole event that nothing is wrong with; each is a moment later than the one before.
 fn valid(one: &EventSchema, number: usize, random: &mut ChaCha8Rng) -> Value {
-    let mut event = object(&one.schema, 1.0, number, random);
+    let mut event = one.event(1.0, number, random).unwrap();
     let at = NOON_MS + i64::try_from(number).unwrap() * 100;
     event["event_id"] = json!(format!("e-{number}"));
     event["occurred_at"] = json!(at);
@@ -277,6 +277,7 @@ pub(super) fn malformed() -> Vec<Message> {
 #[test]
 fn every_text_of_every_event_type_has_its_canary() {
     let places: usize = event_schemas()
+        .unwrap()
         .iter()
         .map(|one| text_places(&one.schema).len())
         .sum();

@@ -1,98 +1,18 @@
-//! Hostile records, drawn from the published JSON Schemas: a field that they gain is attacked from that day on.
-
-use std::fs;
-use std::path::Path;
+//! Hostile records: events drawn from the published JSON Schemas, with faults.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use schemas::partition::partition_of;
-use serde_json::{Map, Value, json};
-use tests::events::{Line, TOPICS};
-
-use crate::bad_input::NOON_MS;
+use serde_json::{Value, json};
+use tests::event_schemas::{EventSchema, NOON_MS};
+use tests::events::Line;
 
 /// Files of each topic.
 pub(super) const PARTITIONS: u32 = 2;
 
 /// What a person might type into any field.
 pub(super) const CANARY: &str = "王小明 13800138000";
-
-/// Distinct customers, members of staff and units.
-const KEYS: usize = 40;
-
-/// An event type as its JSON Schema describes it.
-pub(crate) struct EventSchema {
-    pub topic: &'static str,
-    pub name: String,
-    pub schema: Value,
-}
-
-/// Every event type, in the order of topics and names.
-pub(crate) fn event_schemas() -> Vec<EventSchema> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/json");
-    let of_topic = |topic: &'static str| {
-        let files = fs::read_dir(folder.join(topic.trim_end_matches(".v1"))).unwrap();
-        let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-        paths.sort();
-        paths.into_iter().map(move |path| {
-            let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-            let name = schema["title"].as_str().unwrap().to_owned();
-            EventSchema {
-                topic,
-                name,
-                schema,
-            }
-        })
-    };
-    TOPICS.into_iter().flat_map(of_topic).collect()
-}
-
-/// A valid value of a property.
-fn valid(name: &str, schema: &Value, number: usize, random: &mut ChaCha8Rng) -> Value {
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds[0].as_str(),
-        kind => kind.as_str(),
-    };
-    if !schema["const"].is_null() {
-        return schema["const"].clone();
-    }
-    if let Some(options) = schema["anyOf"].as_array() {
-        let names = options[0]["enum"].as_array().unwrap();
-        return names.choose(random).unwrap().clone();
-    }
-    let pattern = schema["pattern"].as_str().unwrap_or_default();
-    match kind.unwrap() {
-        "boolean" => json!(random.random_bool(0.5)),
-        // An instant.
-        "integer" if schema["minimum"].as_i64() == Some(946_684_800_000) => json!(NOON_MS - 60_000),
-        "integer" => json!(random.random_range(1..=5)),
-        "array" if schema["items"]["properties"].is_object() => {
-            json!([object(&schema["items"], 1.0, number, random)])
-        }
-        "array" => json!([format!("I-{number}")]),
-        "string" if schema["format"] == "date" => json!("2026-01-05"),
-        "string" if pattern.contains("-W") => json!("2026-W02"),
-        "string" if pattern.starts_with("^\\d") => json!("2026-01"),
-        "string" if ["customer_id", "staff_id", "unit_id"].contains(&name) => {
-            json!(format!("{name}-{}", number % KEYS))
-        }
-        "string" => json!(format!("{}-{number}", name.replace('_', "-"))),
-        kind => panic!("{name} is {kind}"),
-    }
-}
-
-/// An object with its required properties, and each other with some probability.
-pub(crate) fn object(schema: &Value, others: f64, number: usize, random: &mut ChaCha8Rng) -> Value {
-    let required = schema["required"].as_array().unwrap();
-    let mut object = Map::new();
-    for (name, property) in schema["properties"].as_object().unwrap() {
-        if required.contains(&json!(name)) || random.random_bool(others) {
-            object.insert(name.clone(), valid(name, property, number, random));
-        }
-    }
-    Value::Object(object)
-}
 
 /// JSON texts to put in the place of a value.
 fn odd_texts(schema: &Value) -> Vec<String> {
@@ -185,7 +105,7 @@ fn damage(text: String, random: &mut ChaCha8Rng) -> Line {
 /// One record with up to three faults: its partition and its line.
 pub(super) fn record(one: &EventSchema, number: usize, random: &mut ChaCha8Rng) -> (u32, Line) {
     let others = *[0.0, 0.3, 1.0].choose(random).unwrap();
-    let mut event = object(&one.schema, others, number, random);
+    let mut event = one.event(others, number, random).unwrap();
     event["event_id"] = json!(format!("e-{number}"));
     event["occurred_at"] = json!(NOON_MS);
     event["recorded_at"] = json!(NOON_MS + 1_000);

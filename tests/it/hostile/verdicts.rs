@@ -7,10 +7,11 @@ use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use tests::event_schemas::event_schemas;
 use tests::events::{Events, Line, TOPICS};
 use tests::project::Project;
 
-use super::generate::{CANARY, PARTITIONS, event_schemas, record};
+use super::generate::{CANARY, PARTITIONS, record};
 use crate::bad_input::{NOON_MS, order};
 use crate::proof::{expect_with, number, seed};
 
@@ -127,7 +128,7 @@ fn assert_no_canary(project: &Project) {
 /// The lines of every file.
 fn written(seed: u64) -> BTreeMap<(&'static str, u32), Vec<Line>> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let schemas = event_schemas();
+    let schemas = event_schemas().unwrap();
     let mut files: BTreeMap<(&'static str, u32), Vec<Line>> = BTreeMap::new();
     for topic in TOPICS {
         for partition in 0..PARTITIONS {

@@ -3,8 +3,10 @@
 //! A file is read in batches, and of its columns only those that the table has: memory follows the table, and what else a file
 //! holds about people is not read (K48).
 
+use std::any::Any;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::column::typed;
 use super::schema::ReferenceTable;
@@ -51,7 +54,9 @@ pub(super) fn read(
     let read = if name.ends_with(".csv") {
         read_csv(path, &mut content)
     } else {
-        read_parquet(path, &mut content)
+        // The Parquet reader checks much of a damaged file, and panics at some of the rest.
+        catch_unwind(AssertUnwindSafe(|| read_parquet(path, &mut content)))
+            .unwrap_or_else(|panic| Err((None, damaged(panic.as_ref()))))
     };
     if let Err((line, message)) = read {
         content.found.push(Problem {
@@ -97,11 +102,33 @@ fn read_csv(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile
     }
 }
 
+/// What panicked while a file was read, in its own words.
+fn damaged(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let said = said.unwrap_or("no message");
+    format!("is damaged, reading it broke down ({said}); write the file again")
+}
+
 fn read_parquet(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile> {
     let failed = |error: String| (None, error);
     let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    let length = file
+        .metadata()
+        .map_err(|error| failed(error.to_string()))?
+        .len();
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)
         .map_err(|error| failed(error.to_string()))?;
+    // Room for a column is taken before it is read, as much as its size says.
+    let groups = builder.metadata().row_groups().iter();
+    let lies_beyond = |column: &ColumnChunkMetaData| {
+        let (start, bytes) = column.byte_range();
+        start.checked_add(bytes).is_none_or(|end| end > length)
+    };
+    if groups.flat_map(RowGroupMetaData::columns).any(lies_beyond) {
+        let message = "is damaged: a column lies beyond its end; write the file again";
+        return Err(failed(message.to_owned()));
+    }
     let schema = builder.schema().clone();
     let names: Vec<&str> = schema
         .fields()

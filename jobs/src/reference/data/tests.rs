@@ -261,6 +261,53 @@ fn parquet_and_csv_give_the_same_table() {
     assert_eq!(parquet.customer("C1", day(0)), csv.customer("C1", day(0)));
 }
 
+/// Written by DuckDB.
+const STAFF: &[u8] = include_bytes!("tests/ref_staff.parquet");
+
+#[test]
+fn f4_a_parquet_file_at_which_its_reader_panics_is_named() {
+    let staff = fixture::load(&[("ref_staff.parquet", STAFF)]).unwrap();
+    assert_eq!(staff.tables().next().unwrap().1.num_rows(), 17);
+    let mut damaged = STAFF.to_vec();
+    damaged[372] = 0;
+    let error = fixture::load(&[("ref_staff.parquet", damaged)])
+        .err()
+        .unwrap();
+    let problems: Vec<String> = error.problems().iter().map(Problem::to_string).collect();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let begin = "ref_staff.parquet: is damaged, reading it broke down (";
+    assert!(problems[0].starts_with(begin), "{problems:?}");
+}
+
+#[test]
+fn f4_a_parquet_file_with_a_wrong_byte_anywhere_is_read_or_named() {
+    let skus = "sku_id,brand_id,is_key_brand,launch_date\nS1,B1,true,2026-01-05\nS2,B1,false,\n";
+    let csv = fixture::reference_data(&[("ref_sku.csv", skus)]);
+    let (_, batch) = csv.tables().next().unwrap();
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+    let mut named = 0;
+    for at in 0..bytes.len() {
+        for wrong in [0x00, 0x01, 0x7f, bytes[at] ^ 0x80] {
+            let mut damaged = bytes.clone();
+            damaged[at] = wrong;
+            if let Err(error) = fixture::load(&[("ref_sku.parquet", damaged)]) {
+                let of_file = |problem: &Problem| problem.file == "ref_sku.parquet";
+                let problems = error.problems();
+                assert!(
+                    !problems.is_empty() && problems.iter().all(of_file),
+                    "byte={at} value={wrong}: {error}"
+                );
+                named += 1;
+            }
+        }
+    }
+    assert!(named > bytes.len() / 4, "{named} of {}", bytes.len());
+}
+
 #[test]
 fn a_missing_folder_is_an_error_and_without_files_every_dimension_is_unknown() {
     let error = ReferenceData::load(Path::new("/nowhere/ref"))
