@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
@@ -68,12 +69,18 @@ pub async fn write(
     };
     let mut rows = 0;
     while let Some(batch) = answer.next().await {
-        let batch = batch?.with_schema(schema.clone()).map_err(failed)?;
+        let batch = under(&schema, &batch?).map_err(failed)?;
         rows += batch.num_rows() as u64;
         encoder.write(&batch).map_err(failed)?;
     }
     encoder.finish().map_err(failed)?;
     Ok(rows)
+}
+
+/// The same rows under other names of columns.
+fn under(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
 }
 
 /// The same columns; where several have one name, all but the first get a number.
