@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tests::events::{Line, TOPICS, Topics, message};
 use tests::kafka::Broker;
+use tests::oracle;
 use tests::project::Project;
 
 use crate::arrival::instant;
@@ -152,5 +153,11 @@ fn f12_a_partition_weeks_behind_holds_no_window_and_loses_nothing() {
     project.run(&["run", "--drain"]).unwrap();
     let lost = "SELECT sum(too_late_n + dead_letter_n) FROM ops.conservation";
     assert_eq!(project.number(lost).unwrap(), 0);
-    assert_equal(&project, &sample.expected);
+    // Live time has gone on behind the last event: the feed has complete days without demand that files alone do not show.
+    let comparison = oracle::compare(&sample.expected, &project.storage()).unwrap();
+    let of_metrics = |line: &&str| line.contains("expected=") && !line.starts_with("demand_daily");
+    let of_metrics: Vec<&str> = comparison.report.lines().filter(of_metrics).collect();
+    assert_eq!(of_metrics.len(), 8, "{}", comparison.report);
+    let is_equal = |line: &&str| line.ends_with("differing=0");
+    assert!(of_metrics.iter().all(is_equal), "{}", comparison.report);
 }

@@ -50,12 +50,17 @@ fn files(folder: &Path) -> usize {
         .sum()
 }
 
-/// A storage that has drained these orders, with a short gap so that each day with demand is followed by ten of zeros.
-fn drained(folder: &Path, lines: &[Line]) -> (Events, Project) {
-    let events = Events::in_folder(folder.join("events"));
+/// Reference data that know no customer.
+fn without_customers(events: &Events) {
     fs::create_dir_all(events.reference()).unwrap();
     let header = "customer_id,class_id,territory_id,area_unit_id,customer_kind,region_code,valid_from,valid_to\n";
     fs::write(events.reference().join("ref_customer.csv"), header).unwrap();
+}
+
+/// A storage that has drained these orders, with a short gap so that each day with demand is followed by ten of zeros.
+fn drained(folder: &Path, lines: &[Line]) -> (Events, Project) {
+    let events = Events::in_folder(folder.join("events"));
+    without_customers(&events);
     events.write("orders.v1", 0, lines).unwrap();
     let project = Project::on_files(&events)
         .unwrap()
@@ -156,7 +161,7 @@ fn k43_another_gap_makes_the_days_anew_that_it_concerns() {
 fn f34_a_signal_ends_a_long_backlog_between_two_epochs() {
     let folder = tempfile::tempdir().unwrap();
     let events = Events::in_folder(folder.path().join("events"));
-    fs::create_dir_all(events.reference()).unwrap();
+    without_customers(&events);
     let days = (0..1_000).map(|day| NOON + DurationMs::from_days(day - 1_000));
     let lines: Vec<Line> = days
         .flat_map(|at| {
