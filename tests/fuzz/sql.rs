@@ -56,9 +56,11 @@ impl Target for Sql {
 
     fn check(&mut self, input: &Input) -> Result<Outcome> {
         let query = input.first().context("no query")?.text();
+        let session = &self.session;
+        // The time-out is made inside the runtime whose clock it uses.
         let answered = self
             .runtime
-            .block_on(timeout(AT_MOST, answer(&self.session, &query)));
+            .block_on(async { timeout(AT_MOST, answer(session, &query)).await });
         let files = self.storage.files()?;
         if files != self.files {
             let changed = files

@@ -72,7 +72,7 @@ fn f39_sums_of_two_tables_agree_in_every_query_during_commits() {
         );
         epochs.insert(row["epoch"].as_i64());
     }
-    assert!(epochs.len() > 2, "{epochs:?}");
+    assert!(epochs.len() > 1, "{epochs:?}");
     assert_equal(&project, &sample.expected);
     assert_eq!(project.number(EVENTS_APART).unwrap(), 0);
     assert_eq!(project.number(MARGINS_APART).unwrap(), 0);

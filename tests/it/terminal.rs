@@ -77,8 +77,9 @@ fn statements_are_read_as_editors_and_people_write_them() {
 fn columns_of_one_name_are_told_apart_and_types_that_parquet_lacks_are_refused_before_a_byte() {
     let folder = tempfile::tempdir().unwrap();
     let project = published(folder.path());
-    let query = "SELECT 1 AS a, 2 AS \"a_2\", a.sku_id, b.sku_id, 3 AS sku_id \
-                 FROM metrics.demand_orders a JOIN metrics.demand_orders b ON a.sku_id = b.sku_id LIMIT 1";
+    let query = "SELECT 1 AS a, 2 AS \"a_2\", a.sku_id, b.sku_id, c.sku_id \
+                 FROM metrics.demand_orders a JOIN metrics.demand_orders b ON a.sku_id = b.sku_id \
+                 JOIN metrics.demand_orders c ON a.sku_id = c.sku_id LIMIT 1";
     let row = project.query(query).unwrap().remove(0);
     let names: Vec<_> = row
         .as_object()
