@@ -6,8 +6,8 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Statement, UnaryOperator, Visit, Visitor,
 };
 
-/// Arithmetic operators inside one another. Checked arithmetic is a function call each, and planning takes the third power of their
-/// nesting: 100 take a second, 400 half a minute.
+/// Arithmetic operators inside one another. Checked arithmetic is a function call each, and the planner asks the outer ones for
+/// their types again and again: over columns 100 take 0.1 s, 400 take 3 s, 800 take 20 s.
 pub(super) const MAX_ARITHMETIC_DEPTH: usize = 100;
 
 /// Whether some expression nests more arithmetic than is planned in reasonable time.

@@ -427,3 +427,30 @@ async fn memory_is_limited_for_all_sessions_together() {
         3
     );
 }
+
+/// The rewritten operators say of their results what the plan around them says: else a plan over a union does not fit together.
+#[tokio::test]
+async fn rewritten_operators_keep_plans_over_unions_whole() {
+    let fixture = Fixture::new();
+    let session = fixture.session().await;
+    let values = "(SELECT count(*) AS n FROM demand_orders)";
+    for (query, expected) in [
+        (
+            format!("SELECT x, count(*) FROM (SELECT n + 1 AS x FROM {values} UNION ALL SELECT n + 1 FROM {values}) GROUP BY x"),
+            1,
+        ),
+        (
+            "SELECT x, count(*) FROM (SELECT 'a' || 'b' AS x UNION ALL SELECT 'a' || 'c') GROUP BY x".to_owned(),
+            2,
+        ),
+        (
+            format!(
+                "SELECT x, count(*) FROM (SELECT (to_timestamp(n) AT TIME ZONE 'Asia/Shanghai')::timestamp AS x FROM {values} \
+                 UNION ALL SELECT (to_timestamp(n) AT TIME ZONE 'Asia/Shanghai')::timestamp FROM {values}) GROUP BY x"
+            ),
+            1,
+        ),
+    ] {
+        assert_eq!(rows(&session, &query).await.len(), expected, "{query}");
+    }
+}

@@ -2,10 +2,11 @@
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, TryCast};
 use datafusion::optimizer::AnalyzerRule;
+
+use super::rewrite::rewrite_node;
 
 /// `CAST` as `TRY_CAST`, also where the planner has put it.
 #[derive(Debug)]
@@ -18,12 +19,7 @@ impl AnalyzerRule for CastsDoNotFail {
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|node| {
-            let names = NamePreserver::new(&node);
-            let rewritten = node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let rewritten = expr.transform_up(|inner| Ok(rewrite(inner)))?;
-                Ok(rewritten.update_data(|expr| name.restore(expr)))
-            })?;
+            let rewritten = rewrite_node(node, |expr, _| rewrite(expr))?;
             // A cast that may give NULL makes its column nullable, and the columns above it.
             rewritten.map_data(LogicalPlan::recompute_schema)
         })?;

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Datum};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::kernels::numeric;
-use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type};
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue, exec_err};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
+use datafusion::physical_expr_common::datum::apply;
+
+use super::rewrite::rewrite_expressions;
 
 /// Puts checked operators in place of the built-in ones once types are settled.
 #[derive(Debug)]
@@ -26,16 +28,7 @@ impl AnalyzerRule for CheckedOperators {
     }
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
-        let rewritten = plan.transform_up_with_subqueries(|node| {
-            let schema = merge_schema(&node.inputs());
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let rewritten = expr.transform_up(|inner| Ok(rewrite(inner, &schema)))?;
-                Ok(rewritten.update_data(|expr| name.restore(expr)))
-            })
-        })?;
-        Ok(rewritten.data)
+        Ok(rewrite_expressions(plan, rewrite)?.data)
     }
 }
 
@@ -50,16 +43,36 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         Expr::Negative(inner) => (Operation::Negate, vec![&**inner]),
         _ => return Transformed::no(expr),
     };
-    let wraps = |argument: &&Expr| argument.get_type(schema).is_ok_and(|of| can_wrap(&of));
-    if !arguments.iter().all(wraps) {
+    let types: Option<Vec<DataType>> = arguments
+        .iter()
+        .map(|argument| type_of(argument, schema))
+        .collect();
+    let Some(types) = types.filter(|types| types.iter().all(can_wrap)) else {
         return Transformed::no(expr);
-    }
-    let Ok(result) = expr.get_type(schema) else {
+    };
+    let result = match (&expr, types.as_slice()) {
+        (Expr::BinaryExpr(binary), [left, right]) => {
+            BinaryTypeCoercer::new(left, &binary.op, right).get_result_type()
+        }
+        (_, types) => Ok(types[0].clone()),
+    };
+    let Ok(result) = result else {
         return Transformed::no(expr);
     };
     let arguments = arguments.into_iter().cloned().collect();
     let function = ScalarUDF::new_from_impl(CheckedOperator::new(operation, result));
     Transformed::yes(Arc::new(function).call(arguments))
+}
+
+/// The type of an argument. A checked operator knows its own: asking through the whole expression writes out the name of every
+/// operator inside it, so that planning would take the third power of the nesting.
+fn type_of(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+    if let Expr::ScalarFunction(call) = expr
+        && let Some(checked) = call.func.inner().downcast_ref::<CheckedOperator>()
+    {
+        return Some(checked.result.clone());
+    }
+    expr.get_type(schema).ok()
 }
 
 /// Whether the built-in operators over the type wrap around, or leave its precision.
@@ -148,47 +161,36 @@ impl ScalarUDFImpl for CheckedOperator {
         Ok(self.result.clone())
     }
 
+    /// NULL only where an argument is, as the built-in operators say too.
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let is_nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        let field = Field::new(self.name(), self.result.clone(), is_nullable);
+        Ok(Arc::new(field))
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        type Kernel = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, arrow::error::ArrowError>;
-        let kernel: Kernel = match (self.operation, args.args.as_slice()) {
-            (Operation::Negate, [ColumnarValue::Array(x)]) => {
-                return Ok(ColumnarValue::Array(
-                    self.conform(numeric::neg(x.as_ref())?)?,
-                ));
+        let result = match (self.operation, args.args.as_slice()) {
+            (Operation::Negate, [x]) => {
+                let rows = ColumnarValue::values_to_arrays(std::slice::from_ref(x))?;
+                let negated = numeric::neg(rows[0].as_ref())?;
+                match x {
+                    ColumnarValue::Array(_) => ColumnarValue::Array(negated),
+                    ColumnarValue::Scalar(_) => {
+                        ColumnarValue::Scalar(ScalarValue::try_from_array(&negated, 0)?)
+                    }
+                }
             }
-            (Operation::Negate, [ColumnarValue::Scalar(x)]) => {
-                return self.scalar(numeric::neg(x.to_array()?.as_ref())?);
-            }
-            (Operation::Add, _) => numeric::add,
-            (Operation::Subtract, _) => numeric::sub,
-            (Operation::Multiply, _) => numeric::mul,
-            (Operation::Negate, _) => return exec_err!("the sign takes one argument"),
+            (Operation::Add, [a, b]) => apply(a, b, numeric::add)?,
+            (Operation::Subtract, [a, b]) => apply(a, b, numeric::sub)?,
+            (Operation::Multiply, [a, b]) => apply(a, b, numeric::mul)?,
+            _ => return exec_err!("{} got a wrong number of arguments", self.name()),
         };
-        let [a, b] = args.args.as_slice() else {
-            return exec_err!("an operator takes two arguments");
-        };
-        Ok(match (a, b) {
-            (ColumnarValue::Scalar(a), ColumnarValue::Scalar(b)) => {
-                return self.scalar(kernel(&a.to_scalar()?, &b.to_scalar()?)?);
-            }
-            (ColumnarValue::Scalar(a), ColumnarValue::Array(b)) => {
-                ColumnarValue::Array(self.conform(kernel(&a.to_scalar()?, b)?)?)
-            }
-            (ColumnarValue::Array(a), ColumnarValue::Scalar(b)) => {
-                ColumnarValue::Array(self.conform(kernel(a, &b.to_scalar()?)?)?)
-            }
-            (ColumnarValue::Array(a), ColumnarValue::Array(b)) => {
-                ColumnarValue::Array(self.conform(kernel(a, b)?)?)
+        Ok(match result {
+            ColumnarValue::Array(result) => ColumnarValue::Array(self.conform(result)?),
+            ColumnarValue::Scalar(result) => {
+                let result = self.conform(result.to_array()?)?;
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
             }
         })
-    }
-}
-
-impl CheckedOperator {
-    fn scalar(&self, result: ArrayRef) -> Result<ColumnarValue> {
-        let result = self.conform(result)?;
-        Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-            &result, 0,
-        )?))
     }
 }

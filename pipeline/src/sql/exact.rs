@@ -17,8 +17,8 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::decimal::{self, Scaled};
-use super::scalar::Operand;
-use super::signature::as_decimal;
+use super::scalar::{Operand, is_beyond};
+use super::signature::{as_decimal, as_decimals};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Operator {
@@ -52,7 +52,7 @@ impl Operator {
 
     /// `None`: division by zero.
     fn apply(self, a: Scaled, b: Scaled, scale: i8) -> Option<i128> {
-        if decimal::is_beyond(a.raw) || decimal::is_beyond(b.raw) {
+        if is_beyond(a, b) {
             return Some(decimal::BEYOND);
         }
         let (x, y) = (i256::from_i128(a.raw), i256::from_i128(b.raw));
@@ -151,11 +151,7 @@ impl ScalarUDFImpl for ExactOperator {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        let [a, b] = take_function_args(self.name(), arguments)?;
-        Ok(vec![
-            as_decimal(self.name(), a)?,
-            as_decimal(self.name(), b)?,
-        ])
+        as_decimals(self.name(), arguments)
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {

@@ -1,15 +1,14 @@
 //! `(t AT TIME ZONE 'Asia/Shanghai')::timestamp` is the local time, as `::date` is the local date; the built-in cast gives UTC.
 
+use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions::datetime::to_local_time;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
-use arrow::datatypes::DataType;
+use super::rewrite::rewrite_expressions;
 
 /// Puts `to_local_time` below casts that drop a zone.
 #[derive(Debug)]
@@ -21,16 +20,7 @@ impl AnalyzerRule for LocalTime {
     }
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
-        let rewritten = plan.transform_up_with_subqueries(|node| {
-            let schema = merge_schema(&node.inputs());
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let rewritten = expr.transform_up(|inner| Ok(rewrite(inner, &schema)))?;
-                Ok(rewritten.update_data(|expr| name.restore(expr)))
-            })
-        })?;
-        Ok(rewritten.data)
+        Ok(rewrite_expressions(plan, rewrite)?.data)
     }
 }
 

@@ -11,7 +11,6 @@
 //! Arguments are integers or decimals of any scale; floating-point arguments are refused (but for the `y` of a slope).
 //! NULL in, NULL out for the scalar ones; the aggregates skip NULL. All are deterministic and independent of the order of
 //! rows, because rows whose hash is unchanged keep their revision.
-
 //!
 //! `sum` and the operators never wrap around (K25): [`Arithmetic`] says what becomes of a number that leaves its type.
 
@@ -23,9 +22,11 @@ pub mod decimal;
 mod exact;
 mod local_time;
 mod register;
+mod rewrite;
 mod scalar;
 mod signature;
 mod sum;
 
 pub use arithmetic::Arithmetic;
 pub use register::register_all;
+pub(crate) use rewrite::rewrite_expressions;

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 
 use super::arithmetic::Arithmetic;
 use super::decimal::{self, Scaled};
-use super::signature::{DECIMAL_38_6, as_decimal, documentation};
+use super::signature::{DECIMAL_38_6, as_decimals, documentation};
 
 /// What is done with the two arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +71,7 @@ impl ExactBinary {
     }
 }
 
-fn is_beyond(a: Scaled, b: Scaled) -> bool {
+pub(super) fn is_beyond(a: Scaled, b: Scaled) -> bool {
     decimal::is_beyond(a.raw) || decimal::is_beyond(b.raw)
 }
 
@@ -85,11 +85,7 @@ impl ScalarUDFImpl for ExactBinary {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        let [a, b] = take_function_args(self.name(), arguments)?;
-        Ok(vec![
-            as_decimal(self.name(), a)?,
-            as_decimal(self.name(), b)?,
-        ])
+        as_decimals(self.name(), arguments)
     }
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {

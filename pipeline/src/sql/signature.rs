@@ -1,6 +1,7 @@
 //! What the functions have in common: the type of their results, the types of their arguments, how they are described.
 
 use arrow::datatypes::DataType;
+use datafusion::common::utils::take_function_args;
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{DocSection, Documentation};
 
@@ -28,6 +29,12 @@ pub(super) fn as_decimal(function: &str, argument: &DataType) -> Result<DataType
             );
         }
     })
+}
+
+/// The same for the two arguments of a function.
+pub(super) fn as_decimals(function: &str, arguments: &[DataType]) -> Result<Vec<DataType>> {
+    let [a, b] = take_function_args(function, arguments)?;
+    Ok(vec![as_decimal(function, a)?, as_decimal(function, b)?])
 }
 
 /// The description that `information_schema.routines` shows.

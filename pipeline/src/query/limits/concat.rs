@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::compute::kernels::concat_elements::concat_elements_dyn;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::utils::take_function_args;
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
 use super::argument::Argument;
 use super::check;
+use crate::sql::rewrite_expressions;
 
 /// Puts the bounded operator in place of the built-in one.
 #[derive(Debug)]
@@ -32,16 +31,7 @@ impl AnalyzerRule for LimitedConcat {
     }
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
-        let rewritten = plan.transform_up_with_subqueries(|node| {
-            let schema = merge_schema(&node.inputs());
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let rewritten = expr.transform_up(|inner| Ok(self.rewrite(inner, &schema)))?;
-                Ok(rewritten.update_data(|expr| name.restore(expr)))
-            })
-        })?;
-        Ok(rewritten.data)
+        Ok(rewrite_expressions(plan, |expr, schema| self.rewrite(expr, schema))?.data)
     }
 }
 
@@ -55,7 +45,14 @@ impl LimitedConcat {
         else {
             return Transformed::no(expr);
         };
-        let type_of = |side: &Expr| side.get_type(schema).ok();
+        // A concatenation knows its own type: see `CheckedOperators`.
+        let type_of = |side: &Expr| match side {
+            Expr::ScalarFunction(call) => match call.func.inner().downcast_ref::<Concat>() {
+                Some(concat) => Some(concat.result.clone()),
+                None => side.get_type(schema).ok(),
+            },
+            side => side.get_type(schema).ok(),
+        };
         let result = match (type_of(left), type_of(right)) {
             (Some(left), Some(right)) if left == right && left.is_string() => left,
             _ => return Transformed::no(expr),
@@ -89,6 +86,13 @@ impl ScalarUDFImpl for Concat {
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
         Ok(self.result.clone())
+    }
+
+    /// NULL only where a side is, as the built-in operator says too.
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let is_nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        let field = Field::new(self.name(), self.result.clone(), is_nullable);
+        Ok(Arc::new(field))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -91,13 +91,11 @@ fn with_different_names(schema: &SchemaRef) -> SchemaRef {
     for field in schema.fields() {
         let mut name = field.name().clone();
         let mut number = 2;
-        while !names.insert(name.clone()) {
+        while names.contains(&name) || number > 2 && is_taken(&name) {
             name = format!("{}_{number}", field.name());
             number += 1;
-            if is_taken(&name) {
-                name.clone_from(field.name());
-            }
         }
+        names.insert(name.clone());
         fields.push(Arc::new(field.as_ref().clone().with_name(name)));
     }
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
