@@ -25,9 +25,10 @@ const SLICE: Duration = Duration::from_millis(200);
 /// The greatest of what `find` finds in the headers of the last records of these topics.
 ///
 /// Each partition is read back until something is found in it. Waits, within bounds, for transactions that are open: their end
-/// decides what readers see. Blocks.
+/// decides what readers see. Nothing is committed under `group`; brokers may grant reading by it. Blocks.
 pub(crate) fn greatest_at_ends<'a, T: Ord>(
     properties: impl IntoIterator<Item = (&'a str, &'a str)>,
+    group: &str,
     topics: &[String],
     find: impl Fn(&[Header]) -> Option<T>,
 ) -> Result<Option<T>> {
@@ -36,7 +37,7 @@ pub(crate) fn greatest_at_ends<'a, T: Ord>(
         config.set(name, value);
     }
     config
-        .set("group.id", "vitrine")
+        .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "earliest")
@@ -53,11 +54,15 @@ pub(crate) fn greatest_at_ends<'a, T: Ord>(
     for topic in topics {
         let metadata = committed.fetch_metadata(Some(topic), TIME_OUT);
         let metadata = metadata.map_err(|source| failed(topic, source))?;
-        for partition in metadata
-            .topics()
-            .iter()
-            .flat_map(|topic| topic.partitions())
-        {
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        // Without its partitions nothing would be found, and all of it sent again.
+        if let Some(code) = found.and_then(|found| found.error()) {
+            let source = KafkaError::MetadataFetch(code.into());
+            if !error::is_missing_topic(&source) {
+                return Err(failed(topic, source));
+            }
+        }
+        for partition in found.into_iter().flat_map(|found| found.partitions()) {
             let input = TopicPartition::new(topic.clone(), partition.id());
             let bounds = decided_bounds(&committed, &uncommitted, &input)?;
             greatest = greatest.max(greatest_in(&committed, &input, bounds, &find)?);

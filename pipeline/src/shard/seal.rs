@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::alert::AlertChange;
 use crate::decode::Counters;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::TopicPartition;
-use crate::source::InputIdentity;
+use crate::kafka::{Header, TopicPartition};
+use crate::source::{InputIdentity, content_bytes};
 use crate::time::{Day, PartitionTime, Window};
 
 /// Version of this layout; it stands in the frame of each record.
@@ -110,7 +110,7 @@ pub struct DeadLetter {
     /// Bytes of the payload as it came.
     pub value_bytes: u64,
     pub key: Option<Bytes>,
-    pub headers: Vec<(Bytes, Option<Bytes>)>,
+    pub headers: Vec<Header>,
 }
 
 /// Shows neither key, payload and headers, which may hold personal data, nor the path, which may name a field that somebody typed.
@@ -176,10 +176,7 @@ pub struct ShardCheckpoint {
 impl DeadLetter {
     /// Bytes that are held for it: what a producer can make as large as it likes.
     pub fn held_bytes(&self) -> usize {
-        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-        let headers = self.headers.iter();
-        let of_headers = headers.map(|(name, value)| name.len() + length(value));
-        length(&self.value) + length(&self.key) + self.path.len() + of_headers.sum::<usize>()
+        content_bytes(&self.key, &self.value, &self.headers) + self.path.len()
     }
 }
 

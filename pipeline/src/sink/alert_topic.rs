@@ -63,18 +63,21 @@ impl KafkaAlertSink {
 #[async_trait]
 impl AlertSink for KafkaAlertSink {
     async fn send(&self, transition: &Transition, _wall_time: TimestampMs) -> SendResult {
-        let bodies = [
-            transition.cloud_event(&self.source),
-            transition.shortest_cloud_event(&self.source),
-        ];
-        let [Ok(body), Ok(shortest)] = bodies else {
-            let error = "the body cannot be written".to_owned();
-            return SendResult::Undeliverable { error };
+        let unwritable = || SendResult::Undeliverable {
+            error: "the body cannot be written".to_owned(),
+        };
+        let Ok(body) = transition.cloud_event(&self.source) else {
+            return unwritable();
         };
         let key = &transition.change.dedupe_key;
         let mut sent = self.send_body(key, &body).await;
-        if sent.as_ref().is_err_and(is_too_large) && shortest.len() < body.len() {
-            sent = self.send_body(key, &shortest).await;
+        if sent.as_ref().is_err_and(is_too_large) {
+            let Ok(shortest) = transition.shortest_cloud_event(&self.source) else {
+                return unwritable();
+            };
+            if shortest.len() < body.len() {
+                sent = self.send_body(key, &shortest).await;
+            }
         }
         match sent {
             Ok(()) => SendResult::Accepted { status: None },

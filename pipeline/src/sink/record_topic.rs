@@ -3,6 +3,7 @@
 //! Each record carries the header `vitrine-sink`: sender, epoch and position in the epoch. So the ends of the topics tell what has
 //! been committed, whoever sent it before this process.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use rdkafka::producer::FutureRecord;
 use tokio::sync::Mutex;
 
 use super::record_sink::{RecordSink, RecordSinkError};
-use super::sink_record::SinkRecord;
+use super::sink_record::{SinkRecord, header_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{
     Header, TransactionFailed, TransactionalProducer, ensure_topics, greatest_at_ends,
@@ -35,8 +36,8 @@ const SINK_HEADER: &str = "vitrine-sink";
 /// Kafka, by a transactional producer.
 pub struct KafkaRecordSink {
     properties: BTreeMap<String, String>,
-    /// Before the sender's name in the `transactional.id`: what access rules are written for.
-    prefix: String,
+    /// Of `[source] group`: the `transactional.id` begins with it and ends of topics are read under it, so access rules name it.
+    group: String,
     topics: Vec<String>,
     session: Mutex<Option<Session>>,
     /// What topics have been found to take, where brokers do not say or said more.
@@ -66,7 +67,7 @@ impl KafkaRecordSink {
     fn of_topics(properties: &BTreeMap<String, String>, group: &str, topics: &[String]) -> Self {
         Self {
             properties: properties.clone(),
-            prefix: format!("{group}-records"),
+            group: group.to_owned(),
             topics: topics.to_vec(),
             session: Mutex::new(None),
             learnt: std::sync::Mutex::default(),
@@ -105,7 +106,7 @@ impl KafkaRecordSink {
             // The topics decide what is too large, not the client.
             fixed.push(("message.max.bytes", &most));
         }
-        let id = format!("{}-{sender}", self.prefix);
+        let id = format!("{}-records-{sender}", self.group);
         TransactionalProducer::open(pairs(&self.properties), &id, TIME_OUT, &fixed).await
     }
 
@@ -129,7 +130,7 @@ impl KafkaRecordSink {
     async fn failed(
         &self,
         session: &Session,
-        records: &[SinkRecord],
+        records: &[(Cow<'_, SinkRecord>, Header)],
         failed: TransactionFailed,
     ) -> RecordSinkError {
         let TransactionFailed {
@@ -137,11 +138,21 @@ impl KafkaRecordSink {
             source,
             is_undone,
         } = failed;
-        let position = refused.unwrap_or(0);
-        let Some(record) = records.get(position) else {
-            return undone(None, not_delivered("", source));
+        let record = refused.and_then(|position| Some(&records.get(position)?.0));
+        let Some(record) = record else {
+            // Several were refused, or the transaction as a whole.
+            let topics: BTreeSet<&str> = records
+                .iter()
+                .map(|(record, _)| record.topic.as_str())
+                .collect();
+            let topics = Vec::from_iter(topics).join(", ");
+            return RecordSinkError {
+                refused: None,
+                error: not_delivered(&topics, source),
+                is_undone,
+            };
         };
-        if refused.is_some() && is_too_large(&source) {
+        if is_too_large(&source) {
             let limit = limit(&session.limits, &record.topic);
             if self.learn(record, limit).await {
                 let message = format!("topic={} takes less than it did", record.topic);
@@ -170,9 +181,10 @@ impl RecordSink for KafkaRecordSink {
         let producer = self.producer(sender, &limits).await?;
         let topics: BTreeSet<&String> = records.iter().map(|record| &record.topic).collect();
         let topics: Vec<String> = topics.into_iter().cloned().collect();
-        let (properties, name) = (self.properties.clone(), sender.to_owned());
+        let (properties, group) = (self.properties.clone(), self.group.clone());
+        let name = sender.to_owned();
         let last = tokio::task::spawn_blocking(move || {
-            greatest_at_ends(pairs(&properties), &topics, |headers| {
+            greatest_at_ends(pairs(&properties), &group, &topics, |headers| {
                 mark_in(headers, &name)
             })
         });
@@ -209,8 +221,7 @@ impl RecordSink for KafkaRecordSink {
         for (position, record) in records.iter().enumerate() {
             let mark = mark(&session.sender, epoch, first + position);
             let limit = limit(&session.limits, &record.topic);
-            let room =
-                limit.saturating_sub(mark.0.len() + mark.1.as_ref().map_or(0, Bytes::len) + 10);
+            let room = limit.saturating_sub(header_size(&mark));
             match record.fitted(room) {
                 Some(record) => fitted.push((record, mark)),
                 None => return Err(undone(Some(position), too_large(record, limit))),
@@ -227,11 +238,7 @@ impl RecordSink for KafkaRecordSink {
         let Err(failed) = session.producer.send(messages).await else {
             return Ok(());
         };
-        let records: Vec<SinkRecord> = fitted
-            .into_iter()
-            .map(|(record, _)| record.into_owned())
-            .collect();
-        let failed = self.failed(session, &records, failed).await;
+        let failed = self.failed(session, &fitted, failed).await;
         if !failed.is_undone {
             *held = None;
         }

@@ -8,6 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::kafka::Header;
+
 /// Headers that Vitrine sets begin like this. Those of a dead letter's record that do so too are renamed.
 const OWN_PREFIX: &[u8] = b"vitrine-";
 const RENAMED_PREFIX: &[u8] = b"original-";
@@ -183,7 +185,7 @@ fn length(bytes: &Option<Bytes>) -> usize {
     bytes.as_ref().map_or(0, Bytes::len)
 }
 
-fn header_size((name, value): &(Bytes, Option<Bytes>)) -> usize {
+pub(super) fn header_size((name, value): &Header) -> usize {
     HEADER_FRAME_BYTES + name.len() + length(value)
 }
 

@@ -22,6 +22,7 @@ pub mod memory;
 mod record;
 
 pub use identity::{InputIdentity, OnMissing};
+pub(crate) use record::content_bytes;
 pub use record::{InputNews, Item, Record, Start, TimestampKind};
 
 use schemas::time::TimestampMs;

@@ -8,7 +8,7 @@ use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 
 use super::identity::InputIdentity;
-use crate::kafka::TopicPartition;
+use crate::kafka::{Header, TopicPartition};
 
 /// What is kept of a payload that is too large: enough to tell whose it is, and too little to be felt.
 pub(super) const PREFIX_BYTES: usize = 4_096;
@@ -89,17 +89,27 @@ pub struct Record {
     pub timestamp: Option<TimestampMs>,
     pub timestamp_kind: TimestampKind,
     /// Name and value of each, in their order; both are any bytes.
-    pub headers: Vec<(Bytes, Option<Bytes>)>,
+    pub headers: Vec<Header>,
 }
 
 impl Record {
     /// Bytes that are held for it: key, payload and headers as far as they are kept.
     pub fn held_bytes(&self) -> usize {
-        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-        let headers = self.headers.iter();
-        let of_headers = headers.map(|(name, value)| name.len() + length(value));
-        length(&self.key) + length(&self.payload) + of_headers.sum::<usize>()
+        content_bytes(&self.key, &self.payload, &self.headers)
     }
+}
+
+/// Bytes of a key, a value and headers.
+pub(crate) fn content_bytes(
+    key: &Option<Bytes>,
+    value: &Option<Bytes>,
+    headers: &[Header],
+) -> usize {
+    let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+    let of_headers = headers
+        .iter()
+        .map(|(name, value)| name.len() + length(value));
+    length(key) + length(value) + of_headers.sum::<usize>()
 }
 
 /// Shows sizes only: payloads, keys and headers may hold personal data, and a `{:?}` ends up in logs.

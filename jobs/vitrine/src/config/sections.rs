@@ -338,6 +338,11 @@ impl LimitsConfig {
     pub(crate) fn in_flight_bytes(&self) -> usize {
         (self.memory / 8).max(LEAST_IN_FLIGHT)
     }
+
+    /// Of them, what an epoch takes at once.
+    pub(crate) fn epoch_bytes(&self) -> usize {
+        self.in_flight_bytes() / 4
+    }
 }
 
 impl Default for LimitsConfig {

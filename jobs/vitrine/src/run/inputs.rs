@@ -182,7 +182,8 @@ pub(super) fn shard_settings(
 ) -> ShardSettings {
     let in_flight = config.limits.in_flight_bytes();
     // All shards together hold half of it unsealed, and an epoch takes a quarter at once.
-    let seal_bytes = (in_flight / 2 / keyed.max(1) as usize).clamp(LEAST_SEAL_BYTES, in_flight / 4);
+    let seal_bytes = (in_flight / 2 / keyed.max(1) as usize)
+        .clamp(LEAST_SEAL_BYTES, config.limits.epoch_bytes());
     ShardSettings {
         shard,
         shards: keyed,

@@ -50,7 +50,7 @@ pub(crate) async fn process(
         rules: rules.cards(),
         checkpoint_every: 128,
         heartbeat: HEARTBEAT,
-        early_bytes: config.limits.in_flight_bytes() / 4,
+        early_bytes: config.limits.epoch_bytes(),
     };
     // A storage that is not ours to use stays as it is: reference data are archived only after this.
     require_identity(&store, &publisher).await?;

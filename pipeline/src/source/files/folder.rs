@@ -83,11 +83,13 @@ fn is_there(path: &Path) -> bool {
 
 /// For `map_err`: `line` is the number of the line that was to be read, from 0.
 pub(super) fn unreadable(path: &Path, line: i64) -> impl FnOnce(io::Error) -> Error {
-    let message = format!(
-        "event file cannot be read file={} line={line}: the file may be damaged or incomplete",
-        path.display()
-    );
-    Error::from_source(ErrorKind::Unavailable, message)
+    move |error| {
+        let message = format!(
+            "event file cannot be read file={} line={line}: the file may be damaged or incomplete",
+            path.display()
+        );
+        Error::from_source(ErrorKind::Unavailable, message)(error)
+    }
 }
 
 fn bad_name(path: &Path, reason: impl fmt::Display) -> Error {
