@@ -103,7 +103,7 @@ impl ReferenceArchive {
                 decode(&bytes).map_err(Error::from_source(ErrorKind::Damaged, unusable()))?;
             decoded.push((name, rows));
         }
-        let reference = ReferenceData::from_tables(decoded)
+        let reference = ReferenceData::from_tables(version, decoded)
             .map_err(Error::from_source(ErrorKind::Damaged, unusable()))?;
         let reference = Arc::new(reference);
         self.remember(&reference);

@@ -105,7 +105,6 @@ impl ListPrices {
                 continue;
             }
             let region_code = region_code.shared(row);
-            let (partition, offset) = head.place(row);
             let announcement = Announcement {
                 region_code: region_code.unwrap_or_else(|| ALL_REGIONS.into()),
                 price_type,
@@ -116,11 +115,7 @@ impl ListPrices {
                     occurred_at: occurred_at.get(row).unwrap_or(TimestampMs::MIN),
                     recorded_at: recorded_at.get(row).unwrap_or(TimestampMs::MIN),
                     event_id: id,
-                    place: EventPlace {
-                        topic: Topic::Prices,
-                        partition,
-                        offset,
-                    },
+                    place: EventPlace::of(Topic::Prices, &head, row),
                     part: 0,
                 },
             };

@@ -142,14 +142,10 @@ impl InputJudge {
     /// The verdict; accepted records move the time of the partition and are remembered.
     pub fn judge<'p>(&mut self, record: &'p Record) -> Verdict<'p> {
         self.counters.read += 1;
-        let mut verdict = self.verdict(record);
-        match &mut verdict {
-            Verdict::Accepted(event, advance) => {
+        let verdict = self.verdict(record);
+        match &verdict {
+            Verdict::Accepted(event, _) => {
                 self.counters.accepted += 1;
-                let settings = &self.settings.time;
-                *advance = self
-                    .time
-                    .advance(witness(event), event.occurred_at(), settings);
                 self.remember(event.event_id(), event.occurred_at());
             }
             Verdict::Duplicate => self.counters.duplicate += 1,
@@ -203,7 +199,11 @@ impl InputJudge {
         if self.known.contains(event.event_id(), limit) {
             return Verdict::Duplicate;
         }
-        Verdict::Accepted(event, Advance::Within)
+        let settings = &self.settings.time;
+        let advance = self
+            .time
+            .advance(witness(&event), event.occurred_at(), settings);
+        Verdict::Accepted(event, advance)
     }
 
     /// K5.

@@ -247,17 +247,12 @@ impl<O: Operator> KeyedOperator<O::Reference> for KeyedHistory<O> {
                 _ => (Arc::from(head.event_id(row)), 0),
             };
             last = Some((row, event_id.clone(), part));
-            let (partition, offset) = head.place(row);
             let entry = HistoryEntry {
                 stamp: EventOrder {
                     occurred_at: head.occurred_at(row),
                     recorded_at: head.recorded_at(row),
                     event_id: event_id.clone(),
-                    place: EventPlace {
-                        topic,
-                        partition,
-                        offset,
-                    },
+                    place: EventPlace::of(topic, &head, row),
                     part,
                 },
                 event,

@@ -8,7 +8,7 @@ use schemas::event::{Topic, TopicSet};
 use schemas::time::TimestampMs;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::columns::FactTable;
+use crate::columns::{EventHead, FactTable};
 use crate::error::Result;
 
 /// Where the record of an event stood. It tells two accepted events of one id apart: an id may be accepted again once it is
@@ -20,6 +20,18 @@ pub struct EventPlace {
     pub topic: Topic,
     pub partition: i32,
     pub offset: i64,
+}
+
+impl EventPlace {
+    /// Where the event of a row stood.
+    pub fn of(topic: Topic, head: &EventHead<'_>, row: usize) -> Self {
+        let (partition, offset) = head.place(row);
+        Self {
+            topic,
+            partition,
+            offset,
+        }
+    }
 }
 
 /// An accepted event that leaves every history, because a correction names it (K23).

@@ -1,6 +1,6 @@
 //! One epoch's rows, records and alerts, from seals, rounds and the feed. No input or output.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow::array::{ArrayRef, Date32Array};
 use arrow::compute::concat_batches;
@@ -12,10 +12,11 @@ use schemas::time::{DurationMs, TimestampMs};
 use super::dead_letter::dead_letter_record;
 use super::event::{Now, RoundRows};
 use super::feed::{self, Cells, FeedChange, FeedDefinition};
+use super::finality::table_of;
 use super::machine::Machine;
 use super::plan::RoundKey;
 use super::rows::{RevisionStamp, epoch_column, metric_rows};
-use crate::alert::{self, AlertChange, AlertRule, RuleInput, RuleTime, Transition};
+use crate::alert::{self, AlertChange, RuleInput, RuleTime, Transition};
 use crate::columns::conform;
 use crate::error::Result;
 use crate::round::{Metric, Revisions};
@@ -107,7 +108,7 @@ impl Machine {
                     continue;
                 };
                 let found = round.overflows.get(name).cloned().unwrap_or_default();
-                self.note_overflows(rows, &format!("metrics.{name}"), window, &found, epoch)?;
+                self.note_overflows(rows, &table_of(metric), window, &found, epoch)?;
                 let changes = self.durable.published.compare(metric, window, result)?;
                 if changes.keys.is_empty() {
                     continue;
@@ -122,7 +123,7 @@ impl Machine {
                 };
                 let batch = metric_rows(&changes, &metric.table, &stamp)?;
                 revised.push((name.clone(), window, batch.clone()));
-                rows.add(format!("metrics.{name}"), batch);
+                rows.add(table_of(metric), batch);
                 published.push((name.clone(), window, changes.keys));
             }
         }
@@ -133,9 +134,8 @@ impl Machine {
     /// What the rules over rows say of the epoch's revisions and of the time. A rule sees all its revisions at once: between those of
     /// two windows its state would be nobody's.
     fn apply_rules(&mut self, revised: &[RevisedRows]) -> Result<Vec<AlertChange>> {
-        let (zone, shards) = (self.settings.zone, self.settings.shards);
-        let clocks = self.clocks();
-        let pending = self.durable.state.unrevised(zone, shards);
+        let (zone, clocks) = (self.settings.zone, self.clocks());
+        let pending = self.durable.state.planner.changed(zone, &clocks);
         let mut alerts = Vec::new();
         for rule in &mut self.rules {
             let input = rule.input();
@@ -159,17 +159,13 @@ impl Machine {
 
     /// Whether a timer of a rule over rows has been reached.
     pub(super) fn has_due_rules(&self) -> bool {
-        let (zone, shards) = (self.settings.zone, self.settings.shards);
-        let clocks = self.clocks();
-        let is_due = |rule: &dyn AlertRule| {
-            let timer = rule.next_timer()?;
-            let pending = self.durable.state.unrevised(zone, shards);
-            let time = time_of(rule.input(), &self.metrics, &clocks, &pending, zone)?;
-            Some(time.furthest() >= timer)
-        };
-        self.rules
-            .iter()
-            .any(|rule| is_due(rule.as_ref()) == Some(true))
+        let (zone, clocks) = (self.settings.zone, self.clocks());
+        let pending = self.durable.state.planner.changed(zone, &clocks);
+        self.rules.iter().any(|rule| {
+            let time = time_of(rule.input(), &self.metrics, &clocks, &pending, zone);
+            let timer = rule.next_timer().zip(time);
+            timer.is_some_and(|(timer, time)| time.furthest() >= timer)
+        })
     }
 
     fn alert_rows(&mut self, own: &[Transition], epoch: i64, rows: &mut TableRows) -> Result<()> {
@@ -336,17 +332,13 @@ impl Machine {
 
     /// Days that have ended and wait for a round, in their order.
     fn waiting_days(&self, metric: &Metric) -> impl Iterator<Item = Day> {
-        let clock = metric.clock;
-        let waiting = self
-            .durable
-            .state
-            .unrevised(self.settings.zone, self.settings.shards)
-            .into_iter();
-        let days: BTreeSet<Day> = waiting
-            .filter(|key| key.clock == clock && key.window.kind == WindowKind::D1)
+        let zone = self.settings.zone;
+        let clock = self.clocks().get(&metric.clock).copied();
+        let planner = &self.durable.state.planner;
+        planner
+            .changed_of(metric.clock, WindowKind::D1)
+            .take_while(move |key| clock >= Some(key.window.ends_at(zone)))
             .map(|key| key.window.first)
-            .collect();
-        days.into_iter()
     }
 
     /// Rejected records for `<topic>.dlq`.

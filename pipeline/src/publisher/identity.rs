@@ -8,16 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use futures::TryStreamExt;
 use object_store::ObjectStore;
 use schemas::event::Topic;
 use serde::{Deserialize, Serialize};
 
-use super::record::{PUBLISHER_LAYOUT, PUBLISHER_LOG, PublisherRecord, decode};
+use super::record::{PublisherRecord, newest_of};
 use super::settings::PublisherSettings;
 use crate::decode::Partitioner;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{LogReader, RecordKind};
 use crate::time::Zone;
 
 /// See the module's page.
@@ -97,26 +95,12 @@ pub async fn require_identity(
     store: &Arc<dyn ObjectStore>,
     settings: &PublisherSettings,
 ) -> Result<()> {
-    match stored_identity(store).await {
+    match newest_of(store.clone(), identity_of).await {
         Ok(Some(stored)) => StorageIdentity::of(settings).require(&stored),
         Ok(None) => Ok(()),
         Err(error) if error.kind() == ErrorKind::Damaged => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-async fn stored_identity(store: &Arc<dyn ObjectStore>) -> Result<Option<StorageIdentity>> {
-    let reader = LogReader::new(store.clone(), PUBLISHER_LOG, PUBLISHER_LAYOUT);
-    let Some(last) = reader.last_number().await? else {
-        return Ok(None);
-    };
-    let mut records = reader.read_back(last);
-    while let Some(entry) = records.try_next().await? {
-        if entry.kind == RecordKind::Data {
-            return Ok(identity_of(decode(&entry.payload)?));
-        }
-    }
-    Ok(None)
 }
 
 fn identity_of(record: PublisherRecord) -> Option<StorageIdentity> {
@@ -127,21 +111,15 @@ fn identity_of(record: PublisherRecord) -> Option<StorageIdentity> {
     }
 }
 
-/// The identity that stands in a log, or the one that is to be its first record.
-pub(super) enum FoundIdentity {
-    Stored,
-    New(StorageIdentity),
-}
-
-/// Compares what the owner of the log has found there with the configuration.
-pub(super) fn find_identity(
+/// Compares what the owner of the log has found there with the configuration; what is to be its first record where it found nothing.
+pub(super) fn new_identity(
     stored: Option<&StorageIdentity>,
     settings: &PublisherSettings,
-) -> Result<FoundIdentity> {
+) -> Result<Option<StorageIdentity>> {
     let identity = StorageIdentity::of(settings);
     match stored {
-        Some(stored) => identity.require(stored).map(|()| FoundIdentity::Stored),
-        None => Ok(FoundIdentity::New(identity)),
+        Some(stored) => identity.require(stored).map(|()| None),
+        None => Ok(Some(identity)),
     }
 }
 

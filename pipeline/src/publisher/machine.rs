@@ -61,7 +61,8 @@ pub(super) struct Machine {
     pub(super) seals: SealQueue,
     rounds: OpenRounds,
     schedule: EpochSchedule,
-    /// Attempts that are not in a table yet, and the record of the alert sink's log that holds the last of them.
+    /// Attempts that are not in a table yet, given-up records among them, and the record of the alert sink's log that holds the last
+    /// of its own.
     pub(super) attempts: Vec<DeliveryAttempt>,
     pub(super) attempts_cut: u64,
     /// Epoch up to which records are delivered.
@@ -488,7 +489,7 @@ impl Machine {
         self.next_record = number + 1;
     }
 
-    /// Payload bytes of seals that need no more room, since the last call.
+    /// Backlog bytes of seals that need no more room, since the last call.
     pub(super) fn take_released(&mut self) -> usize {
         self.seals.take_released()
     }

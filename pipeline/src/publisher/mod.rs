@@ -13,7 +13,8 @@
 //! * `event`: the machine's input events and output actions.
 //! * `seal_queue`, `open_rounds`, `epoch_schedule`: what the machine keeps of seals, rounds and time.
 //! * `plan`: which windows want a round; `finality`: which rows are final, and which windows owe a round before.
-//! * `assemble`, `sealed_rows`, `rows`, `feed`, `dead_letter`: what an epoch says, from seals and rounds.
+//! * `assemble`, `sealed_rows`, `rows`, `feed`, `dead_letter`, `dead_letter_rows`, `data_quality`: what an epoch says, from seals and
+//!   rounds; `refused`: what is said once of refused records.
 //! * `needs`: what of the storage housekeeping has to leave.
 //! * `record`: what stands in the publisher's log. `identity`: what its first record fixes.
 //! * `io`: one action at a time, done to the log and the tables.

@@ -200,6 +200,18 @@ impl EpochRecord {
 
 /// The newest epoch record, read without owning the log.
 pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRecord>> {
+    let epoch_of = |record| match record {
+        PublisherRecord::Epoch(epoch) => Some(epoch),
+        PublisherRecord::Storage(_) | PublisherRecord::Intent(_) => None,
+    };
+    newest_of(store, epoch_of).await
+}
+
+/// What `pick` takes from the newest record that has it, read without owning the log.
+pub(super) async fn newest_of<T>(
+    store: Arc<dyn ObjectStore>,
+    pick: impl Fn(PublisherRecord) -> Option<T>,
+) -> Result<Option<T>> {
     let reader = LogReader::new(store, PUBLISHER_LOG, PUBLISHER_LAYOUT);
     let Some(last) = reader.last_number().await? else {
         return Ok(None);
@@ -209,8 +221,8 @@ pub async fn newest_epoch(store: Arc<dyn ObjectStore>) -> Result<Option<EpochRec
         if entry.kind != RecordKind::Data {
             continue;
         }
-        if let PublisherRecord::Epoch(epoch) = decode(&entry.payload)? {
-            return Ok(Some(epoch));
+        if let Some(found) = pick(decode(&entry.payload)?) {
+            return Ok(Some(found));
         }
     }
     Ok(None)

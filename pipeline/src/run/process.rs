@@ -26,7 +26,7 @@ use crate::sink::{AlertDelivery, AlertSource, RecordDelivery, delivery_logs};
 use crate::source::{Source, Start};
 use crate::table::TableSpec;
 
-/// Payload bytes of seals that may wait for the publisher, as a multiple of those at which an epoch comes early.
+/// Backlog bytes of seals that may wait for the publisher, as a multiple of those at which an epoch comes early.
 const BACKLOG_EPOCHS: usize = 4;
 
 /// Opens the inputs of one shard at its own offsets.

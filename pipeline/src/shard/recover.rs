@@ -12,11 +12,11 @@ use super::driver::Shard;
 use super::input::ShardInputs;
 use super::machine::ShardMachine;
 use super::reference::ReferenceStore;
-use super::seal::{DeadLetter, Seal, ShardCheckpoint, decode_seal, from_ipc};
+use super::seal::{Seal, ShardCheckpoint, decode_seal, from_ipc};
 use super::settings::ShardSettings;
 use super::state::ShardState;
 use crate::alert::AlertChange;
-use crate::columns::{EventHead, int32};
+use crate::columns::EventHead;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::ReferenceState;
 use crate::log::{CheckpointSchedule, Log, Recovered};
@@ -134,6 +134,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         references: &dyn ReferenceStore<R>,
     ) -> Result<usize> {
         let seal = decode_seal(self.settings.shard, payload)?;
+        let dead_letter_bytes = seal.dead_letter_bytes();
         let batches = replay_inputs(&seal, &mut self.inputs)?;
         if self.reference != seal.reference {
             let reference = references.reference(&seal.reference).await?;
@@ -149,7 +150,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         self.clocks = seal.clocks;
         self.drained_to = seal.drained_to;
         self.live = LiveTime::new(self.inputs.all.len(), seal.delay);
-        Ok(seal.dead_letters.iter().map(DeadLetter::held_bytes).sum())
+        Ok(dead_letter_bytes)
     }
 }
 
@@ -177,9 +178,8 @@ fn replay_inputs(seal: &Seal, inputs: &mut ShardInputs) -> Result<Vec<(Topic, Re
     for (topic, bytes) in &seal.events {
         for batch in from_ipc(bytes)? {
             let head = EventHead::of(&batch)?;
-            let partitions = int32(&batch, "partition")?;
             for row in 0..batch.num_rows() {
-                let partition = partitions.value(row);
+                let (partition, _) = head.place(row);
                 let of_row = inputs
                     .all
                     .iter_mut()

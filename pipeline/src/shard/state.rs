@@ -168,14 +168,7 @@ impl<R: ReferenceState> ShardState<R> {
 
     fn insert(&mut self, topic: Topic, batch: &RecordBatch, effects: &mut Effects) -> Result<()> {
         let head = EventHead::of(batch)?;
-        let place = |row| {
-            let (partition, offset) = head.place(row);
-            EventPlace {
-                topic,
-                partition,
-                offset,
-            }
-        };
+        let place = |row| EventPlace::of(topic, &head, row);
         let outcome = self
             .corrections
             .entry(topic)

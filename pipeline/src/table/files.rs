@@ -58,7 +58,7 @@ impl OpenTable {
 /// What this process knows of a table's versions.
 #[derive(Debug, Default)]
 pub(super) struct Versions {
-    /// The newest known state; commits start from it.
+    /// The state that was loaded last: in the owner the newest, from which commits start; in a reader that of its epoch.
     newest: Option<DeltaTable>,
     /// Our last epoch in that state and the version that brought it; `None`: not looked up.
     committed: Option<Option<(i64, i64)>>,

@@ -307,7 +307,8 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// Passes bytes on as long as lines are not too long: a parser would collect an endless one.
+/// Passes bytes on as long as lines are not too long: a parser would collect an endless one. A record of many lines, as an open
+/// quotation mark makes it, is not bounded here.
 struct BoundedLines<R> {
     inner: R,
     line_bytes: usize,

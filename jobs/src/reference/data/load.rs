@@ -101,6 +101,10 @@ impl ReferenceData {
             data.warnings.push(problem);
         }
         data.warnings.sort();
+        match archived::version_of(data.tables()) {
+            Ok(version) => data.version = version,
+            Err(error) => problems.push(of_columns("reference data", &error)),
+        }
         data.finished(problems)
     }
 
@@ -109,8 +113,9 @@ impl ReferenceData {
         dir.try_exists().map_err(|error| unreadable(dir, &error))
     }
 
-    /// Tables by name, as [`ReferenceData::tables`] gave them.
+    /// Tables by name, as [`ReferenceData::tables`] gave them, and the version that they were archived under.
     pub(crate) fn from_tables(
+        version: &str,
         tables: impl IntoIterator<Item = (String, RecordBatch)>,
     ) -> Result<Self> {
         let mut data = Self::without_tables();
@@ -127,6 +132,7 @@ impl ReferenceData {
             };
             data.add_table(table, &name, content, &mut problems);
         }
+        version.clone_into(&mut data.version);
         data.finished(problems)
     }
 
@@ -142,10 +148,6 @@ impl ReferenceData {
                 Ok(days) => self.calendar = days,
                 Err(error) => problems.push(of_columns(&loaded.file, &error)),
             }
-        }
-        match archived::version_of(self.tables()) {
-            Ok(version) => self.version = version,
-            Err(error) => problems.push(of_columns("reference data", &error)),
         }
         if problems.is_empty() {
             Ok(self)

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, LogReader, RecordKind, Recovered};
 use crate::observe::OpenEpochFound;
 use crate::publisher::event::{PublisherEvent, SealedRecord};
-use crate::publisher::identity::{FoundIdentity, find_identity};
+use crate::publisher::identity::new_identity;
 use crate::publisher::io::EpochIo;
 use crate::publisher::lifecycle::LifecycleStage;
 use crate::publisher::machine::{Machine, MachineParts};
@@ -44,6 +44,9 @@ impl Publisher {
         };
         let tables = Arc::new(Tables::new(store.clone()));
         let epoch = recorded_epoch(&checkpoint, &recovered.records)?;
+        // Before a table is touched.
+        let known = epoch.as_ref().and_then(|epoch| epoch.identity.as_ref());
+        new_identity(known, &settings)?;
         let mut versions = BTreeMap::new();
         let mut by_name = BTreeMap::new();
         for spec in specs {
@@ -80,8 +83,7 @@ impl Publisher {
             read_now(),
         )?;
         // The first record of all: no shard has sealed anything yet.
-        if let FoundIdentity::New(identity) = find_identity(machine.identity(), &machine.settings)?
-        {
+        if let Some(identity) = new_identity(machine.identity(), &machine.settings)? {
             let record = PublisherRecord::Storage(identity.clone());
             let number = log.append(encode(&record)?).await?;
             machine.begin_storage(identity, number);

@@ -16,7 +16,7 @@ impl Machine {
         self.seals.cut().get(&shard).copied().unwrap_or(0)
     }
 
-    /// Payload bytes of seals ingested for the epoch under way.
+    /// Backlog bytes of seals ingested for the epoch under way.
     pub(in crate::publisher) fn collected_bytes(&self) -> usize {
         self.seals.bytes()
     }
