@@ -188,20 +188,22 @@ fn expected(topic: &str, may_grow: bool) -> [ExpectedTopic; 1] {
     }]
 }
 
+/// A reader of the one partition that a topic had at start, which looks at its topics all the time, at its end.
+fn watching(broker: &Broker, topic: &str, may_grow: bool, on_missing: OnMissing) -> Reader {
+    let starts = starts(topic, &[0]);
+    let expected = expected(topic, may_grow);
+    let source = KafkaSource::open(&watchful(broker), &expected, &starts, on_missing);
+    let mut reader = Reader::of(source.unwrap(), &starts);
+    reader.read_to_ends();
+    reader
+}
+
 #[test]
 fn f16_new_partitions_are_read_where_a_topic_may_grow() {
     let broker = Broker::shared().unwrap();
     let topic = broker.topic("prices", 1, &[]).unwrap();
     broker.produce(&topic, numbers(0, 3)).unwrap();
-    let starts = starts(&topic, &[0]);
-    let open = KafkaSource::open(
-        &watchful(broker),
-        &expected(&topic, true),
-        &starts,
-        OnMissing::Fail,
-    );
-    let mut reader = Reader::of(open.unwrap(), &starts);
-    reader.read_to_ends();
+    let mut reader = watching(broker, &topic, true, OnMissing::Fail);
     broker.add_partitions(&topic, 3).unwrap();
     for partition in 0..3 {
         broker.produce(&topic, numbers(partition, 4)).unwrap();
@@ -229,15 +231,7 @@ fn f16_new_partitions_are_read_where_a_topic_may_grow() {
 fn k38_a_topic_that_may_not_grow_stops_and_its_new_partitions_are_not_read() {
     let broker = Broker::shared().unwrap();
     let topic = broker.topic("orders", 1, &[]).unwrap();
-    let starts = starts(&topic, &[0]);
-    let open = KafkaSource::open(
-        &watchful(broker),
-        &expected(&topic, false),
-        &starts,
-        OnMissing::Earliest,
-    );
-    let mut reader = Reader::of(open.unwrap(), &starts);
-    reader.read_to_ends();
+    let mut reader = watching(broker, &topic, false, OnMissing::Earliest);
     broker.add_partitions(&topic, 2).unwrap();
     broker.produce(&topic, numbers(1, 4)).unwrap();
     let error = reader.failure();

@@ -12,7 +12,7 @@ import history
 import margin_alerts
 import read
 import reference
-from settings import TOPICS, Settings
+from settings import TOPICS, Settings, duration_ms
 from tables import PUBLIC_TABLES
 from verdict import PartitionJudge
 
@@ -20,6 +20,8 @@ SQL_FOLDER = Path(__file__).parent / "sql"
 SQL_TEXTS = ("common", "demand_orders", "stock", "margin", "satisfaction", "sla")
 
 END_OF_TIME_MS = 1 << 60
+#: The longest window, the longest look-ahead and the largest lateness: a fact may be read by windows that end so much later.
+LAST_ROUND_MS = duration_ms("28d") + duration_ms("14d") + duration_ms("7d")
 
 log = logging.getLogger("oracle")
 
@@ -30,6 +32,8 @@ class Judged:
 
     verdicts: list[tuple[str, int, int, str, str]]
     accepted: list[history.Accepted]
+    #: K41: `--drain` passes over windows that end after this instant; None: there is no event.
+    believed_until: int | None = None
 
 
 def judge(events: Path, settings: Settings) -> Judged:
@@ -46,6 +50,10 @@ def judge(events: Path, settings: Settings) -> Judged:
                 judged.verdicts.append((name, partition, offset, verdict.reason, verdict.path))
                 if event is not None:
                     judged.accepted.append(history.Accepted(topic, partition, offset, event))
+            time = partition_judge.time
+            if time is not None and time.highest is not None:
+                until = time.highest + settings.max_jump_ms + LAST_ROUND_MS
+                judged.believed_until = max(until, judged.believed_until or until)
             log.info("%s/%s %s", name, partition, dict(partition_judge.counts))
     return judged
 
@@ -57,6 +65,7 @@ def metrics(judged: Judged, ref: Path, settings: Settings, clock_ms: int | None)
     database.execute("SET VARIABLE zone = $1", [settings.zone])
     database.execute("SET VARIABLE clock = $1", [END_OF_TIME_MS if clock_ms is None else clock_ms])
     database.execute("SET VARIABLE max_gap_days = $1", [settings.max_gap_days])
+    database.execute("SET VARIABLE believed_until = $1", [judged.believed_until or END_OF_TIME_MS])
     database.execute("SET VARIABLE end_of_time = $1", [END_OF_TIME_MS])
     inputs = history.tables(judged.accepted)
     inputs["customer_version"] = reference.customer_versions(ref)

@@ -180,6 +180,16 @@ class Demand(unittest.TestCase):
             ],
         )
 
+    def test_k41_a_window_too_far_ahead_of_all_others_is_not_closed(self):
+        order = self.distributor.order
+        order("placed", "2026-01-05 09:00", "O", requested(1, "S", 5))
+        order("placed", "2026-01-06 09:00", "P", requested(1, "S", 1))
+        order("placed", "2099-01-05 09:00", "far", requested(1, "S", 1))
+        tables = self.distributor.tables()
+        starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="D1")}
+        self.assertEqual(starts, {"2026-01-05", "2026-01-06"})
+        self.assertEqual([str(row["ds"]) for row in tables.rows("demand_daily")], ["2026-01-05", "2026-01-06"])
+
     def test_k43_zeros_of_the_feed_end_with_the_largest_gap(self):
         order = self.distributor.order
         order("placed", "2026-01-05 09:00", "O", requested(1, "S", 5))
@@ -191,7 +201,7 @@ class Demand(unittest.TestCase):
         expected = [("2026-01-05", 5), ("2026-01-06", 0), ("2026-01-07", 0), ("2026-02-05", 1), ("2026-02-06", 0)]
         self.assertEqual(found, expected)
 
-    def test_a_sum_that_leaves_bigint_is_null_and_its_neighbours_are_not(self):
+    def test_k25_a_sum_that_leaves_bigint_is_null_and_its_neighbours_are_not(self):
         lines = [requested(n, "S", 10**8, 10**9) for n in range(1, 101)]
         self.distributor.order("placed", "2026-01-05 09:00", "O", *lines)
         self.distributor.order("placed", "2026-01-06 09:00", "P", *lines[:92])

@@ -74,7 +74,7 @@ class FarJump(unittest.TestCase):
             time.accept(key, day)
         return time.highest
 
-    def test_a_jump_of_max_jump_moves_and_a_farther_one_needs_a_second_key(self):
+    def test_k41_a_jump_of_max_jump_moves_and_a_farther_one_needs_a_second_key(self):
         self.assertEqual(self.highest(("A", 0), ("A", 31)), 31)
         self.assertEqual(self.highest(("A", 0), ("A", 32)), 0)
         self.assertEqual(self.highest(("A", 0), ("A", 32), ("A", 40)), 0)
@@ -82,7 +82,7 @@ class FarJump(unittest.TestCase):
         self.assertEqual(self.highest(("A", 0), ("A", 40), ("B", 90), ("C", 80)), 80)
         self.assertEqual(self.highest(("A", 0), ("A", 40), ("B", 90), ("B", 95)), 40)
 
-    def test_the_first_record_gives_way_to_the_first_of_another_key_far_below(self):
+    def test_k41_the_first_record_gives_way_to_the_first_of_another_key_far_below(self):
         self.assertEqual(self.highest(("A", 31), ("B", 0)), 31)
         self.assertEqual(self.highest(("A", 32), ("B", 0)), 0)
         self.assertEqual(self.highest(("A", 90), ("A", 95), ("B", 0), ("C", 99)), 95)
