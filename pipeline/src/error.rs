@@ -3,8 +3,10 @@
 //! A message says what happened, to what (`key=value`), and what to do; it does not repeat its source. What an error means for
 //! the process (its exit code) is for the command line to decide, from [`Error::kind`].
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::error::ArrowError;
 use schemas::error::Fault;
@@ -126,6 +128,29 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         self.kind().is_retryable()
     }
+}
+
+/// What a panic said.
+pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    said.unwrap_or("no message")
+}
+
+/// Runs the body of a thread that somebody waits for: a panic is one more way to fail.
+pub(crate) fn catch_panic<T>(what: &str, body: impl FnOnce() -> T) -> Result<T> {
+    let ended = catch_unwind(AssertUnwindSafe(body));
+    ended.map_err(|panic| broken_down(what, panic_message(panic.as_ref())))
+}
+
+/// A thread or task has ended although nobody asked it to.
+pub fn broken_down(what: &str, said: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!(
+            "{what} broke down ({said}): a mistake in this program; start it again, what was sealed is kept"
+        ),
+    )
 }
 
 impl fmt::Display for Error {

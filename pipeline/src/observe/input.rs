@@ -117,15 +117,6 @@ impl ReadingStopped<'_> {
     }
 }
 
-/// A thread of a source ended by a panic.
-pub(crate) struct ReadingThreadPanicked;
-
-impl ReadingThreadPanicked {
-    pub(crate) fn report(self) {
-        error!(target: "pipeline::source::kafka", "a reading thread panicked");
-    }
-}
-
 /// The client gave out a record that nobody asked for; it is dropped.
 pub(crate) struct UnassignedRecord<'a> {
     pub topic: &'a str,

@@ -47,8 +47,7 @@ pub(crate) use housekeeping::{
 };
 pub(crate) use input::{
     EndsNotConfirmed, FarJump, FarJumpWitnessed, KafkaReachable, KafkaUnreachable, OffsetsMissing,
-    PartitionAppeared, ReadingStopped, ReadingThreadPanicked, RecordsWereRefused,
-    TopicsNotDescribed, UnassignedRecord,
+    PartitionAppeared, ReadingStopped, RecordsWereRefused, TopicsNotDescribed, UnassignedRecord,
 };
 pub(crate) use kafka::{
     ConsumerLogged, ProducerErrorRaised, ProducerLogged, ProducerNotReplaced, ProducerReplaced,

@@ -1,16 +1,19 @@
 //! Puts shards, publisher and sinks of one process together.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::Sender;
+use futures::future::{self, Either};
 use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinError;
 
 use super::housekeeping::{Housekeeper, HousekeepingSettings, LogToTrim};
 use crate::alert::AlertRule;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, broken_down, catch_panic};
 use crate::history::ReferenceState;
 use crate::log::Log;
 use crate::publisher::{
@@ -131,10 +134,19 @@ impl<R: ReferenceState, F> Process<R, F> {
         );
         let (end, ended) = watch::channel(false);
         let housekeeping = tokio::spawn(housekeeper.run(publisher.needs(), ended));
-        let result = publisher.run(channels, on_epoch).await;
-        let _ = end.send(true);
-        // It only deletes; what it was at is left to the next run.
-        let _ = housekeeping.await;
+        let result = {
+            let mut housekeeping = pin!(housekeeping);
+            let publishing = pin!(publisher.run(channels, on_epoch));
+            match future::select(publishing, &mut housekeeping).await {
+                Either::Left((result, _)) => {
+                    let _ = end.send(true);
+                    // It only deletes; what it was at is left to the next run.
+                    let _ = housekeeping.await;
+                    result
+                }
+                Either::Right((ended, _)) => Err(housekeeping_ended(ended)),
+            }
+        };
         for thread in threads {
             // Its result has come as a report.
             let _ = thread.join();
@@ -204,18 +216,33 @@ fn spawn_shard<R: ReferenceState>(
     let thread = thread::Builder::new()
         .name(format!("shard-{number}"))
         .spawn(move || {
-            let result = shard.run(source, &channels);
-            // A closed channel means that the publisher has ended with an error of its own.
-            let _ = channels.reports.send(ShardReport::Ended {
-                shard: number,
-                result,
-            });
+            let reports = channels.reports.clone();
+            report_end(number, &reports, move || shard.run(source, &channels));
         })
         .map_err(Error::from_source(
             ErrorKind::Unavailable,
             "a thread cannot be started: raise the limit of threads of this process",
         ))?;
     Ok((sender, thread))
+}
+
+/// Runs the body of a shard's thread and reports how it ended, be it by a panic.
+fn report_end(
+    shard: u32,
+    reports: &mpsc::UnboundedSender<ShardReport>,
+    body: impl FnOnce() -> Result<()>,
+) {
+    let result = catch_panic("its thread", body).flatten();
+    // A closed channel means that the publisher has ended with an error of its own.
+    let _ = reports.send(ShardReport::Ended { shard, result });
+}
+
+/// Nobody asked it to end.
+fn housekeeping_ended(ended: std::result::Result<(), JoinError>) -> Error {
+    match ended {
+        Ok(()) => broken_down("housekeeping", "it ended by itself"),
+        Err(panic) => broken_down("housekeeping", &panic.to_string()),
+    }
 }
 
 /// Every log of the storage, with the layout of its payloads.
@@ -249,4 +276,38 @@ fn alert_sources(shards: u32) -> Vec<AlertSource> {
         transitions: |_, _, payload| alerts_of(payload),
     });
     sources
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_shards_thread_is_reported_be_it_a_panic() {
+        let end = |body: fn() -> Result<()>| {
+            let (sender, mut reports) = mpsc::unbounded_channel();
+            report_end(3, &sender, body);
+            match reports.try_recv().unwrap() {
+                ShardReport::Ended { shard: 3, result } => result,
+                _ => panic!("another report"),
+            }
+        };
+        assert!(end(|| Ok(())).is_ok());
+        let fenced = end(|| Err(Error::new(ErrorKind::Fenced, "another owner")));
+        assert_eq!(fenced.unwrap_err().kind(), ErrorKind::Fenced);
+        let panicked = end(|| panic!("a mistake in row {}", 7)).unwrap_err();
+        assert_eq!(panicked.kind(), ErrorKind::Internal);
+        assert!(panicked.to_string().contains("a mistake in row 7"));
+    }
+
+    #[tokio::test]
+    async fn housekeeping_that_ends_by_itself_says_so() {
+        let panicked = tokio::spawn(async { panic!("no such pin") }).await;
+        let error = housekeeping_ended(panicked);
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(error.to_string().contains("no such pin"), "{error}");
+        let ended = housekeeping_ended(Ok(()));
+        assert!(ended.to_string().contains("by itself"), "{ended}");
+    }
 }

@@ -294,6 +294,7 @@ impl AlertDeliveryTask {
     /// Takes the answers that are there and makes durable what is known; what is under way then is sent again.
     async fn seal(&mut self) -> Result<()> {
         self.collect();
+        self.state.close();
         self.append().await?;
         self.log.write_checkpoint(self.state.checkpoint()).await
     }

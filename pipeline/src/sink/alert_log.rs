@@ -12,7 +12,7 @@ use super::schedule::DeliveryAttempt;
 /// Name of the log.
 pub(super) const ALERT_LOG: &str = "sink-alerts";
 /// Version of its payloads.
-pub(super) const ALERT_LAYOUT: u16 = 2;
+pub(super) const ALERT_LAYOUT: u16 = 3;
 
 /// What has changed since the record before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub(super) struct AlertLogRecord {
     pub(super) settled: Vec<SettledDelivery>,
     /// Rows of `ops.deliveries` that the publisher is still to write.
     pub(super) attempts: Vec<DeliveryAttempt>,
+    /// Its owner sends nothing more, and all answers that it has are in here.
+    pub(super) is_last: bool,
 }
 
 /// The transitions of one record of a source.
@@ -52,6 +54,8 @@ pub(super) struct AlertCheckpoint {
     pub(super) live_time: Option<TimestampMs>,
     /// Number of the record that holds them → attempts that the publisher has not confirmed.
     pub(super) attempts: BTreeMap<u64, Vec<DeliveryAttempt>>,
+    /// The newest record is the last one of its owner: nothing has been sent whose answer is not known.
+    pub(super) is_closed: bool,
 }
 
 impl AlertCheckpoint {
@@ -68,6 +72,16 @@ impl AlertCheckpoint {
             self.advance(source, *number);
         }
         self.live_time = self.live_time.max(record.live_time);
+        self.is_closed = record.is_last;
+    }
+
+    /// Forgets what no new owner would repeat.
+    pub(super) fn age(&mut self) {
+        if let Some(now) = self.live_time {
+            self.outboxes
+                .values_mut()
+                .for_each(|outbox| outbox.age(now));
+        }
     }
 
     /// Puts transitions into their outbox; says where they are to be sent.

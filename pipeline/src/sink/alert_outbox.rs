@@ -126,6 +126,8 @@ impl AlertOutboxState {
 
     /// What a new owner sends first, by source and in order (`Outbox::take_over`).
     pub(super) fn take_over(&mut self, routes: &Routes) -> Vec<(Arc<str>, Dispatch)> {
+        self.whole.age();
+        let was_closed = self.whole.is_closed;
         let outboxes = self.whole.outboxes.iter();
         let strangers: Vec<_> = outboxes
             .flat_map(|(source, outbox)| {
@@ -143,7 +145,7 @@ impl AlertOutboxState {
         let outboxes = self.whole.outboxes.iter();
         outboxes
             .flat_map(|(source, outbox)| {
-                let dispatches = outbox.take_over(routes).into_iter();
+                let dispatches = outbox.take_over(routes, was_closed).into_iter();
                 dispatches.map(|dispatch| (source.clone(), dispatch))
             })
             .collect()
@@ -156,7 +158,8 @@ impl AlertOutboxState {
             added,
             settled,
             attempts,
-            ..
+            live_time: _,
+            is_last: _,
         } = &self.unsealed;
         let has_changes = !added.is_empty() || !settled.is_empty() || !attempts.is_empty();
         if cursors.is_empty() && !has_changes {
@@ -176,9 +179,16 @@ impl AlertOutboxState {
         (self.unsealed != AlertLogRecord::default()).then_some(&self.unsealed)
     }
 
+    /// The next record is the last one of this owner, who needs none if it has nothing to say since the last one of another.
+    pub(super) fn close(&mut self) {
+        self.unsealed.is_last = self.unsealed().is_some() || !self.whole.is_closed;
+    }
+
     /// [`AlertOutboxState::unsealed`] is durable as the record of this number; gives the attempts to report.
     pub(super) fn sealed(&mut self, number: u64) -> Vec<DeliveryAttempt> {
         let sealed = std::mem::take(&mut self.unsealed);
+        self.whole.is_closed = sealed.is_last;
+        self.whole.age();
         self.sealed_cursors.extend(sealed.cursors);
         self.whole.hold(number, sealed.attempts.clone());
         sealed.attempts

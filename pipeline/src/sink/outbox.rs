@@ -92,9 +92,14 @@ impl Outbox {
             dispatches.extend(dispatch(&each.destinations, transition));
             self.waiting.insert(transition.sequence, each.clone());
         }
+        self.age(now);
+        dispatches
+    }
+
+    /// Forgets which keys changed longer ago than a new owner repeats them.
+    pub(super) fn age(&mut self, now: TimestampMs) {
         let is_recent = |changed: TimestampMs| changed + REPEATED_AFTER_TAKE_OVER >= now;
         self.recent.retain(|_, (changed, _)| is_recent(*changed));
-        dispatches
     }
 
     /// Nothing further will be sent of `sequence` to `destination`. Says whether it was open.
@@ -121,11 +126,12 @@ impl Outbox {
         strangers
     }
 
-    /// What a new owner sends first, in order: all that is not acknowledged, and the latest state of keys that changed within
-    /// ten minutes.
-    pub(super) fn take_over(&self, routes: &Routes) -> Vec<Dispatch> {
+    /// What a new owner sends first, in order: all that is not acknowledged. After an end that nobody prepared also the latest
+    /// state of keys that changed within ten minutes.
+    pub(super) fn take_over(&self, routes: &Routes, was_closed: bool) -> Vec<Dispatch> {
         let mut sending: BTreeMap<i64, RoutedTransition> = self.waiting.clone();
-        for (_, transition) in self.recent.values() {
+        let repeated = self.recent.values().filter(|_| !was_closed);
+        for (_, transition) in repeated {
             let destinations = routes.of(transition);
             sending
                 .entry(transition.sequence)
@@ -229,7 +235,7 @@ mod tests {
             postcard::from_bytes(&postcard::to_stdvec(&outbox).unwrap()).unwrap();
         assert_eq!(restored, outbox);
         assert_eq!(
-            sent(&restored.take_over(&routes())),
+            sent(&restored.take_over(&routes(), false)),
             [(65_536, "desk"), (2 * 65_536, "all"), (2 * 65_536, "desk")]
         );
         // 11 minutes on, another key changes: the first is no longer recent
@@ -238,7 +244,7 @@ mod tests {
             at(12 * minute),
         );
         assert_eq!(
-            sent(&outbox.take_over(&routes())),
+            sent(&outbox.take_over(&routes(), false)),
             [(65_536, "desk"), (3 * 65_536, "all"), (3 * 65_536, "desk")]
         );
     }
@@ -253,7 +259,7 @@ mod tests {
         for (sequence, destination) in strangers {
             outbox.settle(sequence, &destination);
         }
-        assert_eq!(sent(&outbox.take_over(&left)), [(65_536, "all")]);
+        assert_eq!(sent(&outbox.take_over(&left, false)), [(65_536, "all")]);
         outbox.settle(65_536, "all");
         assert!(outbox.waiting.is_empty());
     }

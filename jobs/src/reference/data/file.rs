@@ -17,6 +17,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use pipeline::error::panic_message;
 
 use super::column::typed;
 use super::schema::ReferenceTable;
@@ -104,9 +105,7 @@ fn read_csv(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile
 
 /// What panicked while a file was read, in its own words.
 fn damaged(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().copied();
-    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let said = said.unwrap_or("no message");
+    let said = panic_message(panic);
     format!("is damaged, reading it broke down ({said}); write the file again")
 }
 

@@ -4,27 +4,30 @@
 //! that cannot be read change nothing and are reported once. Files are read and parsed on a thread of their own: those of the runtime
 //! must not block.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jobs::reference::{FolderStamp, ReferenceArchive, ReferenceData};
 use pipeline::time::wall;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 
-/// Receives versions other than `in_force` as they appear in the folder, each archived before.
+/// Receives versions other than `in_force` as they appear in the folder, each archived before; and the task that looks for them, which
+/// ends once nobody receives them.
 pub(super) fn new_references(
     config: &Config,
     archive: Arc<ReferenceArchive>,
     in_force: Arc<ReferenceData>,
-) -> mpsc::UnboundedReceiver<String> {
+) -> (mpsc::UnboundedReceiver<String>, JoinHandle<()>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let (dir, interval) = (config.reference.dir.clone(), config.epoch.interval);
     // A folder that is missing at start has been reported.
     let mut watch = FolderWatch::new(in_force.version().to_owned(), exists(&dir).err());
     let mut folder = ReferenceFolder::new(dir, in_force);
-    tokio::spawn(async move {
+    let looking = tokio::spawn(async move {
         while !sender.is_closed() {
             wall::sleep(interval).await;
             let read = tokio::task::spawn_blocking(move || {
@@ -36,10 +39,7 @@ pub(super) fn new_references(
                     folder = returned;
                     found
                 }
-                Err(error) => {
-                    tracing::error!(%error, "reference data are watched no longer; restart to see later changes");
-                    return;
-                }
+                Err(panic) => resume_unwind(panic.into_panic()),
             };
             match (watch.observe(version_of(&found)), found) {
                 (Next::Warn(reason), _) => {
@@ -66,7 +66,7 @@ pub(super) fn new_references(
             }
         }
     });
-    receiver
+    (receiver, looking)
 }
 
 fn version_of(found: &Result<Arc<ReferenceData>, String>) -> Result<String, String> {

@@ -1,10 +1,12 @@
 //! Shards and publisher of one process, put together from a configuration.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use jobs::alerts::AlertRules;
 use jobs::catalogue;
 use jobs::reference::{ReferenceArchive, RetailReference};
+use pipeline::error::broken_down;
 use pipeline::publisher::{EpochRecord, PublisherSettings, RunSummary, Until, require_identity};
 use pipeline::run::process::Process;
 use pipeline::shard::ShardSettings;
@@ -56,6 +58,7 @@ pub(crate) async fn process(
     require_identity(&store, &publisher).await?;
     let reference = storage::reference_data(config, &archive).await?;
     let version = reference.version().to_owned();
+    let (new_references, looking) = new_references(config, archive.clone(), reference.clone());
     let process = Process {
         publisher,
         metrics: metrics.clone(),
@@ -70,16 +73,26 @@ pub(crate) async fn process(
                 catalogue::shard_state(zone, shard, shards, reference, metrics, policy, rules).await
             }
         },
-        references: archive.clone(),
+        references: archive,
         open_source: inputs.open,
         stop_offsets,
-        new_references: new_references(config, archive, reference.clone()),
+        new_references,
         reference: version,
         owner: format!("pid {}", std::process::id()),
         shards,
         until,
     };
-    let summary = process.run(store, stop, on_epoch).await?;
+    let mut running = pin!(process.run(store, stop, on_epoch));
+    let summary = tokio::select! {
+        summary = &mut running => summary?,
+        ended = looking => match ended {
+            // Once nobody receives what it finds any more.
+            Ok(()) => running.await?,
+            Err(panic) => {
+                return Err(broken_down("watching reference data", &panic.to_string()).into());
+            }
+        },
+    };
     if reference.finds_no_customer() {
         tracing::warn!(
             version = reference.version(),

@@ -17,11 +17,11 @@ use super::queue::BufferLimits;
 use super::shared::Shared;
 use super::topic_watcher::TopicWatcher;
 use super::topics::{ExpectedTopic, ReadTopic};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, catch_panic};
 use crate::kafka::{
     Client, Events, KafkaConsumer, KafkaSettings, TopicPartition, client_failed, setting,
 };
-use crate::observe::{OffsetsMissing, Outage, ReadingThreadPanicked};
+use crate::observe::{OffsetsMissing, Outage};
 use crate::source::{InputNews, Item, OnMissing, Source, Start};
 
 /// Kafka partitions as the inputs of one shard.
@@ -118,13 +118,22 @@ impl KafkaSource {
         Ok(source)
     }
 
-    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    /// A thread that ends by a panic ends reading: the next poll says so.
+    fn spawn(&mut self, name: &'static str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
         let thread = thread::Builder::new()
             .name(name.into())
-            .spawn(body)
+            .spawn(move || watched(name, &shared, body))
             .map_err(|error| setting("thread limit of the process", error))?;
         self.threads.push(thread);
         Ok(())
+    }
+}
+
+/// The body of a thread; where it panics, reading has failed.
+fn watched(name: &str, shared: &Shared, body: impl FnOnce()) {
+    if let Err(error) = catch_panic(&format!("thread={name}"), body) {
+        shared.fail(error);
     }
 }
 
@@ -144,9 +153,8 @@ impl Drop for KafkaSource {
         self.shared.stop();
         self.watch = None;
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                ReadingThreadPanicked.report();
-            }
+            // A panic has been handed over with the next poll.
+            let _ = thread.join();
         }
     }
 }
@@ -252,4 +260,34 @@ fn missing_partition(input: &TopicPartition, partitions: u32) -> Error {
              anew with fewer partitions?"
         ),
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::queue::BufferLimits;
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_thread_ends_reading_with_its_words() {
+        let limits = BufferLimits {
+            records: 10,
+            bytes: 1 << 20,
+            alignment: Duration::from_secs(60),
+        };
+        let (shared, _woken) = Shared::new(Vec::new(), limits);
+        watched("kafka-ends", &shared, || {});
+        shared.take(1, &[], &mut Vec::new()).unwrap();
+        watched("kafka-ends", &shared, || panic!("a mistake"));
+        let error = shared.take(1, &[], &mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(
+            error
+                .to_string()
+                .contains("thread=kafka-ends broke down (a mistake)"),
+            "{error}"
+        );
+    }
 }
