@@ -33,6 +33,7 @@ mod readme;
 mod reference;
 mod refusals;
 mod rule_book;
+mod signals;
 mod sinks;
 mod source_faults;
 mod source_identity;

@@ -28,7 +28,7 @@ fn a_signal_brings_a_last_epoch() {
     // There is something to look at before the service has made it.
     std::fs::create_dir(project.storage()).unwrap();
     let mut sent = 0;
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let before = project.status().unwrap()["epoch"].clone();
         let orders = (sent..sent + 100).map(|n| order(&n.to_string(), NOON_MS + n).to_string());
         let orders = orders.map(|order| message(0, order.as_bytes()));
@@ -100,6 +100,47 @@ fn of_two_owners_the_first_ends_with_code_4() {
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &expected);
     assert_eq!(project.number(read).unwrap(), records);
+}
+
+/// A claim fences whoever owns the storage, so it is put only where the start has a chance.
+#[test]
+fn k39_a_start_that_fails_fences_nobody() {
+    let broker = Broker::shared().unwrap();
+    let topics = Topics::create(broker, 1, &[]).unwrap();
+    let reference = tempfile::tempdir().unwrap();
+    let project = hurried(Project::on_kafka(broker, &topics, reference.path()).unwrap());
+    let orders = (0..100).map(|n| order(&n.to_string(), NOON_MS + n).to_string());
+    let orders = orders.map(|order| message(0, order.as_bytes()));
+    broker.produce(topics.orders(), orders).unwrap();
+    let mut owner = project.start(&["run"]).unwrap();
+    published_since(&project, 0);
+
+    // The same topics of another cluster: their ids differ, and they end before what was read.
+    let other = Broker::start().unwrap();
+    for name in topics.names() {
+        other.create_topic(name, 1, &[]).unwrap();
+    }
+    let broken = tempfile::tempdir().unwrap();
+    std::fs::write(broken.path().join("ref_sku.csv"), "brand_id\nB1\n").unwrap();
+    let broken = broken.path().display().to_string();
+    for (key, value, code) in [
+        ("VITRINE__SOURCE__BROKERS", other.address(), 5),
+        ("VITRINE__TIME__ZONE", "Europe/Berlin", 2),
+        ("VITRINE__SOURCE__PARTITIONER", "crc32", 2),
+        ("VITRINE__REFERENCE__DIR", &broken, 2),
+        ("VITRINE__ALERTS__WEBHOOKS", "[{ name = \"desk\" }]", 2),
+    ] {
+        let wrong = Vitrine::start(
+            ["--config", &project.config().display().to_string(), "run"],
+            &[(key, value)],
+        );
+        let line = bad_end(&wrong.unwrap().wait(PATIENCE).unwrap(), code);
+        assert!(!line.contains("another owner"), "{key}: {line}");
+    }
+    // It looks at its logs every two seconds.
+    std::thread::sleep(Duration::from_secs(5));
+    assert!(!owner.has_ended().unwrap(), "{}", owner.stderr().unwrap());
+    owner.terminate(PATIENCE).unwrap();
 }
 
 /// Waits for an epoch after `before`; the newest.

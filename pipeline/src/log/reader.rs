@@ -10,6 +10,7 @@ use object_store::ObjectStore;
 
 use super::objects::Objects;
 use super::record::{ClaimId, LogRecord, RecordKind};
+use super::recover::{Recovered, read_chain};
 use crate::error::Result;
 
 /// One record as a reader sees it.
@@ -83,6 +84,11 @@ impl LogReader {
     /// A record of another layout or format is [`Incompatible`](crate::error::ErrorKind::Incompatible).
     pub async fn read(&self, number: u64) -> Result<Option<LogEntry>> {
         Ok(self.objects.record(number).await?.map(LogEntry::from))
+    }
+
+    /// The newest usable checkpoint and the records behind it, as a new owner would find them.
+    pub async fn recovered(&self) -> Result<Recovered> {
+        Ok(read_chain(&self.objects).await?.1)
     }
 
     /// The records from `number` down to the oldest that is kept, newest first.

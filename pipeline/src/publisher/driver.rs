@@ -29,6 +29,8 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(2);
 const LAST_ALERTS: Duration = Duration::from_secs(10);
 /// How long an ending process waits until its records are in Kafka.
 const LAST_RECORDS: Duration = Duration::from_secs(120);
+/// The same after a signal: whoever sent it waits for a minute.
+const LAST_RECORDS_WHEN_STOPPED: Duration = Duration::from_secs(30);
 /// How often a lifecycle stage after the last epoch looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -315,10 +317,10 @@ impl Publisher {
             }
             LifecycleStage::Closing | LifecycleStage::Settling => self.machine.publish_now(now),
             LifecycleStage::Delivering => {
-                let patience = if self.delivery.records.outstanding() > 0 {
-                    LAST_RECORDS
-                } else {
-                    LAST_ALERTS
+                let patience = match self.delivery.records.outstanding() {
+                    0 => LAST_ALERTS,
+                    _ if conditions.is_signalled => LAST_RECORDS_WHEN_STOPPED,
+                    _ => LAST_RECORDS,
                 };
                 self.closes_at = Some(now.monotonic + patience);
             }

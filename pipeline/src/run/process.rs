@@ -15,17 +15,17 @@ use super::housekeeping::{Housekeeper, HousekeepingSettings, LogToTrim};
 use crate::alert::AlertRule;
 use crate::error::{Error, ErrorKind, Result, broken_down, catch_panic};
 use crate::history::ReferenceState;
-use crate::log::Log;
+use crate::log::{Log, LogReader};
 use crate::publisher::{
     Channels, Delivery, EpochRecord, OWN_ALERTS, PUBLISHER_LAYOUT, PUBLISHER_LOG, Publisher,
     PublisherSettings, RunSummary, Sinks, Until, alerts_of, alerts_of_seal,
 };
 use crate::round::Metric;
 use crate::shard::{
-    Backlog, FirstReference, ReferenceStore, SEAL_LAYOUT, Shard, ShardChannels, ShardCommand,
-    ShardReport, ShardSettings, ShardState, decode_seal, first_reference, shard_log,
+    Backlog, FirstReference, LogEnd, ReferenceStore, SEAL_LAYOUT, Shard, ShardChannels,
+    ShardCommand, ShardReport, ShardSettings, ShardState, decode_seal, first_reference, shard_log,
 };
-use crate::sink::{AlertDelivery, AlertSource, RecordDelivery, delivery_logs};
+use crate::sink::{AlertDelivery, AlertSource, RecordDelivery, SinkEvent, delivery_logs};
 use crate::source::{Source, Start};
 use crate::table::TableSpec;
 
@@ -59,21 +59,63 @@ pub struct Process<R, F> {
 }
 
 impl<R: ReferenceState, F> Process<R, F> {
-    /// Compares the storage with the configuration, claims all logs, restores state and runs until `until` or until `stop` is set.
+    /// Claims all logs, restores state and runs until `until` or until `stop` is set; `None` where that is while state is restored.
     pub async fn run<M>(
-        mut self,
+        self,
         store: Arc<dyn ObjectStore>,
-        stop: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
         on_epoch: impl FnMut(&EpochRecord),
-    ) -> Result<RunSummary>
+    ) -> Result<Option<RunSummary>>
+    where
+        F: FnMut(u32, R) -> M,
+        M: Future<Output = Result<ShardState<R>>>,
+    {
+        let starting = async {
+            let sources = self.open_sources(&store).await?;
+            self.restore(&store, sources).await
+        };
+        // As with a kill: whatever is under way then, the next start finds it in the logs.
+        let restored = tokio::select! {
+            restored = starting => restored?,
+            Ok(_) = stop.wait_for(|is_set| *is_set) => return Ok(None),
+        };
+        restored.serve(store, stop, on_epoch).await.map(Some)
+    }
+
+    /// Finds logs and inputs usable, and claims nothing (K39): a start that fails here fences nobody.
+    async fn open_sources(&self, store: &Arc<dyn ObjectStore>) -> Result<Vec<OpenedSource>> {
+        for LogToTrim { name, layout } in logs_to_trim(self.publisher.shards) {
+            let reader = LogReader::new(store.clone(), &name, layout);
+            if let Some(last) = reader.last_number().await? {
+                reader.read(last).await?;
+            }
+        }
+        let mut sources = Vec::with_capacity(self.shards.len());
+        for settings in &self.shards {
+            let LogEnd { starts, drained_to } = LogEnd::read(store, settings).await?;
+            if drained_to.is_some() && !matches!(self.until, Until::Drained | Until::DrainedTo(_)) {
+                return Err(drained());
+            }
+            sources.push(OpenedSource::open(self.open_source.clone(), starts).await?);
+        }
+        Ok(sources)
+    }
+
+    async fn restore<M>(
+        mut self,
+        store: &Arc<dyn ObjectStore>,
+        sources: Vec<OpenedSource>,
+    ) -> Result<Restored<R>>
     where
         F: FnMut(u32, R) -> M,
         M: Future<Output = Result<ShardState<R>>>,
     {
         let mut shards = Vec::with_capacity(self.shards.len());
         for settings in std::mem::take(&mut self.shards) {
-            shards.push(self.restore_shard(&store, settings).await?);
+            confirm_first(&mut shards).await?;
+            shards.push(self.restore_shard(store, settings).await?);
         }
+        confirm_first(&mut shards).await?;
         let log = Log::claim(store.clone(), PUBLISHER_LOG, PUBLISHER_LAYOUT, &self.owner).await?;
         let (events, sink_events) = mpsc::unbounded_channel();
         let delivery = Delivery {
@@ -105,53 +147,20 @@ impl<R: ReferenceState, F> Process<R, F> {
         )
         .await?;
         let backlog = Arc::new(Backlog::new(BACKLOG_EPOCHS * early_bytes));
-        publisher.catch_up(&store, &backlog).await?;
-
-        let (sender, reports) = mpsc::unbounded_channel();
-        let mut commands = Vec::with_capacity(shards.len());
-        let mut threads = Vec::with_capacity(shards.len());
-        for (number, shard) in (0_u32..).zip(shards) {
-            let source = (self.open_source)(&shard.starts())?;
-            let (command, thread) =
-                spawn_shard(number, shard, source, sender.clone(), backlog.clone())?;
-            commands.push(command);
-            threads.push(thread);
+        publisher.catch_up(store, &backlog).await?;
+        let mut opened = Vec::with_capacity(shards.len());
+        for (shard, source) in shards.into_iter().zip(sources) {
+            let source = source.at(&self.open_source, shard.starts()).await?;
+            opened.push((shard, source));
         }
-        drop(sender);
-        let channels = Channels {
-            commands,
-            reports,
-            sinks: sink_events,
-            stop,
-            new_references: self.new_references,
+        Ok(Restored {
+            shards: opened,
+            count,
+            publisher,
+            sink_events,
             backlog,
-        };
-        let housekeeper = Housekeeper::new(
-            store,
-            publisher.tables(),
-            logs_to_trim(count),
-            HousekeepingSettings::default(),
-        );
-        let (end, ended) = watch::channel(false);
-        let housekeeping = tokio::spawn(housekeeper.run(publisher.needs(), ended));
-        let result = {
-            let mut housekeeping = pin!(housekeeping);
-            let publishing = pin!(publisher.run(channels, on_epoch));
-            match future::select(publishing, &mut housekeeping).await {
-                Either::Left((result, _)) => {
-                    let _ = end.send(true);
-                    // It only deletes; what it was at is left to the next run.
-                    let _ = housekeeping.await;
-                    result
-                }
-                Either::Right((ended, _)) => Err(housekeeping_ended(ended)),
-            }
-        };
-        for thread in threads {
-            // Its result has come as a report.
-            let _ = thread.join();
-        }
-        result
+            new_references: self.new_references,
+        })
     }
 
     async fn restore_shard<M>(
@@ -188,15 +197,118 @@ impl<R: ReferenceState, F> Process<R, F> {
             Handle::current(),
         )
         .await?;
-        let may_go_on = matches!(self.until, Until::Drained | Until::DrainedTo(_));
-        if restored.drained_to().is_some() && !may_go_on {
-            return Err(Error::new(
-                ErrorKind::Incompatible,
-                "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; \
-                 finish with `run --drain`, or start with an empty [storage] url",
-            ));
-        }
         Ok(restored)
+    }
+}
+
+/// Claims are put in one order. A start that was suspended and goes on finds here that another has begun after it, before it takes more
+/// from that one (K39).
+async fn confirm_first<R: ReferenceState>(shards: &mut [Shard<R>]) -> Result<()> {
+    match shards.first_mut() {
+        Some(first) => first.confirm().await,
+        None => Ok(()),
+    }
+}
+
+fn drained() -> Error {
+    Error::new(
+        ErrorKind::Incompatible,
+        "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; \
+         finish with `run --drain`, or start with an empty [storage] url",
+    )
+}
+
+/// The inputs of a shard, found where its log ends.
+struct OpenedSource {
+    starts: Vec<Start>,
+    source: Box<dyn Source>,
+}
+
+impl OpenedSource {
+    /// Opening waits for brokers: beside the runtime's threads, which have to hear of signals meanwhile.
+    async fn open(open_source: OpenSource, starts: Vec<Start>) -> Result<Self> {
+        let opening = tokio::task::spawn_blocking(move || {
+            let source = open_source(&starts)?;
+            Ok(Self { starts, source })
+        });
+        opening
+            .await
+            .map_err(|panic| broken_down("opening the inputs", &panic.to_string()))?
+    }
+
+    /// The source at these starts: another one, if a former owner has sealed more until it was fenced.
+    async fn at(self, open_source: &OpenSource, starts: Vec<Start>) -> Result<Box<dyn Source>> {
+        if self.starts == starts {
+            return Ok(self.source);
+        }
+        drop(self.source);
+        Ok(Self::open(open_source.clone(), starts).await?.source)
+    }
+}
+
+/// Everything claimed and restored; nothing is taken from the sources yet.
+struct Restored<R: ReferenceState> {
+    shards: Vec<(Shard<R>, Box<dyn Source>)>,
+    /// Of the whole storage.
+    count: u32,
+    publisher: Publisher,
+    sink_events: mpsc::UnboundedReceiver<SinkEvent>,
+    backlog: Arc<Backlog>,
+    new_references: mpsc::UnboundedReceiver<String>,
+}
+
+impl<R: ReferenceState> Restored<R> {
+    /// Reads and publishes until the publisher ends.
+    async fn serve(
+        self,
+        store: Arc<dyn ObjectStore>,
+        stop: watch::Receiver<bool>,
+        on_epoch: impl FnMut(&EpochRecord),
+    ) -> Result<RunSummary> {
+        let (sender, reports) = mpsc::unbounded_channel();
+        let mut commands = Vec::with_capacity(self.shards.len());
+        let mut threads = Vec::with_capacity(self.shards.len());
+        for (number, (shard, source)) in (0_u32..).zip(self.shards) {
+            let (command, thread) =
+                spawn_shard(number, shard, source, sender.clone(), self.backlog.clone())?;
+            commands.push(command);
+            threads.push(thread);
+        }
+        drop(sender);
+        let channels = Channels {
+            commands,
+            reports,
+            sinks: self.sink_events,
+            stop,
+            new_references: self.new_references,
+            backlog: self.backlog,
+        };
+        let housekeeper = Housekeeper::new(
+            store,
+            self.publisher.tables(),
+            logs_to_trim(self.count),
+            HousekeepingSettings::default(),
+        );
+        let (end, ended) = watch::channel(false);
+        let housekeeping = tokio::spawn(housekeeper.run(self.publisher.needs(), ended));
+        let result = {
+            let mut housekeeping = pin!(housekeeping);
+            let publishing = pin!(self.publisher.run(channels, on_epoch));
+            match future::select(publishing, &mut housekeeping).await {
+                Either::Left((result, _)) => {
+                    let _ = end.send(true);
+                    // It only deletes; what it was at is left to the next run.
+                    let _ = housekeeping.await;
+                    result
+                }
+                Either::Right((ended, _)) => Err(housekeeping_ended(ended)),
+            }
+        };
+        for thread in threads {
+            // Its result has come as a report.
+            let _ = thread.join();
+        }
+        result
     }
 }
 

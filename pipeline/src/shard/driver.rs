@@ -1,10 +1,9 @@
 //! The shard's thread: reads, receives commands of the publisher, seals.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use schemas::time::TimestampMs;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -22,6 +21,9 @@ use crate::time::wall;
 /// Longest wait for a command while no records come.
 const POLL_WAIT: Duration = Duration::from_millis(20);
 const POLL_RECORDS: usize = 4_096;
+/// How often a shard that has nothing to seal looks whether its log is still its own: well within the hour after which a silent
+/// owner ends.
+const CONFIRM_EVERY: Duration = Duration::from_secs(60);
 
 /// A shard with its state restored, ready to read.
 pub struct Shard<R: ReferenceState> {
@@ -30,6 +32,8 @@ pub struct Shard<R: ReferenceState> {
     pub(super) checkpoints: CheckpointSchedule,
     /// Of the seals behind the last checkpoint.
     pub(super) dead_letter_bytes: usize,
+    /// At the log's end.
+    pub(super) looked_at: Instant,
     pub(super) references: Arc<dyn ReferenceStore<R>>,
     pub(super) runtime: Handle,
 }
@@ -47,9 +51,9 @@ impl<R: ReferenceState> Shard<R> {
         self.machine.starts()
     }
 
-    /// The instant to which an earlier run drained this shard.
-    pub fn drained_to(&self) -> Option<TimestampMs> {
-        self.machine.drained_to()
+    /// Fails where another owner has claimed the log meanwhile.
+    pub async fn confirm(&mut self) -> Result<()> {
+        self.log.confirm().await
     }
 
     /// Reads until a command stops it. Ends with a seal and a checkpoint, or with the error that stopped it.
@@ -89,6 +93,20 @@ impl<R: ReferenceState> Shard<R> {
                     });
                 }
             }
+            self.confirm_while_quiet(CONFIRM_EVERY)?;
+        }
+    }
+
+    /// Looks at the log's end if nothing has been sealed or looked at for so long. A store that does not answer is asked again after the
+    /// same time; the log itself ends an owner whom it never answers.
+    pub(super) fn confirm_while_quiet(&mut self, every: Duration) -> Result<()> {
+        if self.log.unconfirmed_for() < every || self.looked_at.elapsed() < every {
+            return Ok(());
+        }
+        self.looked_at = wall::monotonic();
+        match self.runtime.block_on(self.log.confirm()) {
+            Err(error) if error.is_retryable() => Ok(()),
+            result => result,
         }
     }
 

@@ -89,11 +89,6 @@ impl<R: ReferenceState> ShardMachine<R> {
         self.inputs.watermarks()
     }
 
-    /// The instant to which event time was moved on.
-    pub(super) fn drained_to(&self) -> Option<TimestampMs> {
-        self.drained_to
-    }
-
     /// Everything up to the ends that were seen at start has been read.
     pub(super) fn has_reached_stop_offsets(&self) -> bool {
         self.inputs.have_reached_stop_offsets()

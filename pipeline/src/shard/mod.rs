@@ -16,6 +16,7 @@ mod batch;
 mod circuit;
 mod driver;
 mod input;
+mod log_end;
 mod machine;
 mod messages;
 mod recover;
@@ -26,6 +27,7 @@ mod state;
 
 pub use backlog::{Backlog, backlog_bytes};
 pub use driver::{Shard, ShardChannels};
+pub use log_end::LogEnd;
 pub use messages::{ShardCommand, ShardReport};
 pub use recover::{FirstReference, first_reference};
 pub use reference::ReferenceStore;

@@ -34,7 +34,7 @@ pub fn first_reference(shard: u32, recovered: &Recovered) -> Result<Option<Strin
     }
 }
 
-fn checkpoint(shard: u32, recovered: &Recovered) -> Result<Option<ShardCheckpoint>> {
+pub(super) fn checkpoint(shard: u32, recovered: &Recovered) -> Result<Option<ShardCheckpoint>> {
     let Some((_, bytes)) = &recovered.checkpoint else {
         return Ok(None);
     };
@@ -77,6 +77,8 @@ impl<R: ReferenceState> Shard<R> {
         let mut dead_letter_bytes = 0;
         for (_, payload) in recovered.records {
             dead_letter_bytes += machine.replay(&payload, store.as_ref()).await?;
+            // Whoever wants this to end is heard in between.
+            tokio::task::yield_now().await;
         }
         let shard = machine.settings.shard;
         ShardRestored { shard }.report();
@@ -90,6 +92,7 @@ impl<R: ReferenceState> Shard<R> {
             log,
             checkpoints,
             dead_letter_bytes,
+            looked_at: wall::monotonic(),
             references: store,
             runtime,
         })

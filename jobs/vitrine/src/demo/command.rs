@@ -30,16 +30,8 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     write_reference(&plan, &folder.reference())?;
     args.announce(&plan);
 
-    let (stopper, stop) = watch::channel(false);
-    let stopper = Arc::new(stopper);
-    tokio::spawn({
-        let stopper = stopper.clone();
-        async move {
-            signals.wait().await;
-            tell("stopping after a last seal and epoch");
-            stopper.send_replace(true);
-        }
-    });
+    let stopping = signals.watch(|| tell("stopping after a last seal and epoch"));
+    let (stopper, stop) = (stopping.stopper(), stopping.stop());
 
     let (inputs, producer) = Inputs::in_process(&config, plan.partitions, LANE_RECORDS);
     let progress = Arc::new(FeedProgress::default());
@@ -69,16 +61,20 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         Until::Stopped
     };
     let was_stopped = stop.clone();
-    let result = process(&config, inputs, until, stop, |epoch| {
-        epochs.send_replace(epoch.epoch);
-    })
-    .await;
+    let result = stopping
+        .run(process(&config, inputs, until, stop, |epoch| {
+            epochs.send_replace(epoch.epoch);
+        }))
+        .await;
     // The report covers what the watcher has not shown; awaiting it clears its bar from the terminal.
     watching.abort();
     let _ = watching.await;
     let fed = feeding.await.context("the simulator stopped")?;
     let summary = result?;
     fed?;
+    let Some(summary) = summary else {
+        return Ok(());
+    };
 
     let report = DemoReport {
         config: &config,

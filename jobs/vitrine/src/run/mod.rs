@@ -15,13 +15,14 @@ mod sinks;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use pipeline::error::broken_down;
 use pipeline::publisher::{RunSummary, Until};
 use schemas::time::TimestampMs;
-use tokio::sync::watch;
 
 pub(crate) use self::inputs::{Inputs, kafka_settings};
 pub(crate) use self::service::process;
 pub(crate) use self::signals::StopSignals;
+use self::signals::unless_stopped;
 use crate::config::Config;
 use crate::local_time::parse_instant;
 use crate::output::print_lines;
@@ -60,21 +61,37 @@ impl RunArgs {
 
 /// Runs the service until it has done what the arguments say, or a signal stops it.
 pub(crate) async fn run(args: &RunArgs, config: &Config) -> anyhow::Result<()> {
-    let signals = StopSignals::register()?;
-    let (stopper, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        signals.wait().await;
-        tracing::info!("stopping after a last seal and epoch");
-        stopper.send_replace(true);
-    });
-    let inputs = Inputs::of(config, args.until())?;
+    let stopping =
+        StopSignals::register()?.watch(|| tracing::info!("stopping after a last seal and epoch"));
+    let (stop, until) = (stopping.stop(), args.until());
     let mut progress = Progress::new("epoch", None);
-    let summary = process(config, inputs, args.until(), stop, |epoch| {
-        progress.update(epoch.epoch.unsigned_abs(), "published");
-    })
-    .await?;
+    let summary = stopping
+        .run(async {
+            let of_config = config.clone();
+            let opening = blocking("inputs", move || Inputs::of(&of_config, until));
+            let Some(inputs) = unless_stopped(&stop, opening).await? else {
+                return Ok(None);
+            };
+            process(config, inputs, until, stop.clone(), |epoch| {
+                progress.update(epoch.epoch.unsigned_abs(), "published");
+            })
+            .await
+        })
+        .await?;
     drop(progress);
-    print_lines(lines(&summary))
+    match summary {
+        Some(summary) => print_lines(lines(&summary)),
+        None => print_lines(["stopped before anything was read".to_owned()]),
+    }
+}
+
+/// Runs what blocks beside the runtime's threads, which have to hear of signals meanwhile.
+async fn blocking<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|panic| broken_down(what, &panic.to_string()))?
 }
 
 fn lines(summary: &RunSummary) -> Vec<String> {

@@ -13,21 +13,23 @@ use pipeline::shard::ShardSettings;
 use pipeline::time::Zone;
 use tokio::sync::watch;
 
-use super::HEARTBEAT;
 use super::inputs::{Inputs, shard_settings, stop_offsets};
 use super::new_references::new_references;
+use super::signals::unless_stopped;
 use super::sinks::sinks;
+use super::{HEARTBEAT, blocking};
 use crate::config::Config;
 use crate::storage;
 
-/// Runs shards and publisher of a configuration over these inputs; `on_epoch` receives every epoch.
+/// Runs shards and publisher of a configuration over these inputs; `on_epoch` receives every epoch. `None`: `stop` was set before anything
+/// was read.
 pub(crate) async fn process(
     config: &Config,
     inputs: Inputs,
     until: Until,
     stop: watch::Receiver<bool>,
     on_epoch: impl FnMut(&EpochRecord),
-) -> anyhow::Result<RunSummary> {
+) -> anyhow::Result<Option<RunSummary>> {
     let store = storage::object_store(config)?;
     let zone = Zone(config.time.zone);
     let archive = Arc::new(ReferenceArchive::new(store.clone()));
@@ -37,7 +39,14 @@ pub(crate) async fn process(
         .collect();
     let stop_offsets = match (&inputs.kafka, until) {
         (Some(_), Until::Stopped) | (None, _) => None,
-        (Some(kafka), _) => Some(stop_offsets(kafka, &shards)?),
+        (Some(kafka), _) => {
+            let (kafka, shards) = (kafka.clone(), shards.clone());
+            let asking = blocking("end offsets", move || stop_offsets(&kafka, &shards));
+            let Some(offsets) = unless_stopped(&stop, asking).await? else {
+                return Ok(None);
+            };
+            Some(offsets)
+        }
     };
     let policy = catalogue::policy()?;
     // Read and checked before anything is claimed.

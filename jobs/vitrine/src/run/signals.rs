@@ -1,12 +1,20 @@
-//! SIGTERM and Ctrl-C.
+//! SIGTERM, Ctrl-C and SIGHUP: the first asks for an end with a last epoch, a second one or a minute cuts that short.
 
-use anyhow::Context;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use pipeline::time::wall;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+
+/// How long a command may take to end after the first signal (F34).
+const GRACE: Duration = Duration::from_secs(60);
 
 /// The signals that stop a command, received from registration on.
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl StopSignals {
@@ -15,14 +23,85 @@ impl StopSignals {
         Ok(Self {
             terminate: register(SignalKind::terminate())?,
             interrupt: register(SignalKind::interrupt())?,
+            hang_up: register(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for the first of them.
-    pub(crate) async fn wait(mut self) {
+    /// Waits for the next of them; its name.
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hang_up.recv() => "SIGHUP",
         }
+    }
+
+    /// Watches them: the first sets what the answer holds, and `announce` says so.
+    pub(crate) fn watch(mut self, announce: impl FnOnce() + Send + 'static) -> Stopping {
+        let (stopper, stop) = watch::channel(false);
+        let (cut, is_cut) = oneshot::channel();
+        let stopping = stopper.clone();
+        tokio::spawn(async move {
+            let first = self.next().await;
+            announce();
+            stopping.send_replace(true);
+            let why = tokio::select! {
+                second = self.next() => format!("stopped at once by a second signal ({second})"),
+                () = wall::sleep(GRACE) => {
+                    format!("did not end within {} s after {first}", GRACE.as_secs())
+                }
+            };
+            // Nobody listens once the command has ended.
+            let _ = cut.send(why);
+        });
+        Stopping {
+            stopper,
+            stop,
+            is_cut,
+        }
+    }
+}
+
+/// A command that signals can stop.
+pub(crate) struct Stopping {
+    stopper: watch::Sender<bool>,
+    stop: watch::Receiver<bool>,
+    is_cut: oneshot::Receiver<String>,
+}
+
+impl Stopping {
+    /// Set once the command is to end.
+    pub(crate) fn stop(&self) -> watch::Receiver<bool> {
+        self.stop.clone()
+    }
+
+    /// Ends the command as the first signal would.
+    pub(crate) fn stopper(&self) -> watch::Sender<bool> {
+        self.stopper.clone()
+    }
+
+    /// Runs `work`, which ends by itself some time after the first signal, or not.
+    pub(crate) async fn run<T>(
+        self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            result = work => result,
+            Ok(why) = self.is_cut => Err(anyhow!(
+                "{why}: what was sealed is kept, and the next run goes on from there"
+            )),
+        }
+    }
+}
+
+/// Runs what may take long and holds nothing, unless the command is to end before: then there is no result.
+pub(super) async fn unless_stopped<T>(
+    stop: &watch::Receiver<bool>,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<Option<T>> {
+    let mut stop = stop.clone();
+    tokio::select! {
+        result = work => result.map(Some),
+        Ok(_) = stop.wait_for(|is_set| *is_set) => Ok(None),
     }
 }

@@ -130,3 +130,37 @@ fn what_was_sealed_leaves_whichever_rules_run_now() {
         assert_eq!(left, expected);
     }
 }
+
+/// Files at their end, or brokers that are away: nothing is sealed for hours.
+#[test]
+fn a_quiet_shard_looks_whether_its_log_is_still_its_own() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store: Arc<dyn object_store::ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+    let claim = |owner: &'static str| {
+        let claiming = Log::claim(store.clone(), "shard-0", 1, owner);
+        runtime.block_on(claiming).unwrap().0
+    };
+    let mut shard = Shard {
+        machine: runtime.block_on(machine(None)),
+        log: claim("first"),
+        checkpoints: CheckpointSchedule::new(1, 0),
+        dead_letter_bytes: 0,
+        looked_at: wall::monotonic(),
+        references: Arc::new(NoReference),
+        runtime: runtime.handle().clone(),
+    };
+    std::thread::sleep(Duration::from_millis(5));
+    let before = shard.log.unconfirmed_for();
+    shard.confirm_while_quiet(Duration::from_secs(60)).unwrap();
+    assert!(shard.log.unconfirmed_for() >= before, "not yet");
+    shard.confirm_while_quiet(Duration::from_millis(1)).unwrap();
+    assert!(
+        shard.log.unconfirmed_for() < before,
+        "it is still the owner"
+    );
+
+    claim("second");
+    std::thread::sleep(Duration::from_millis(5));
+    let fenced = shard.confirm_while_quiet(Duration::from_millis(1));
+    assert_eq!(fenced.unwrap_err().kind(), ErrorKind::Fenced);
+}
