@@ -59,9 +59,16 @@ fn without_customers(events: &Events) {
 
 /// A storage that has drained these orders, with a short gap so that each day with demand is followed by ten of zeros.
 fn drained(folder: &Path, lines: &[Line]) -> (Events, Project) {
+    drained_partitions(folder, &[lines.to_vec()])
+}
+
+/// The same with the orders of several partitions.
+fn drained_partitions(folder: &Path, partitions: &[Vec<Line>]) -> (Events, Project) {
     let events = Events::in_folder(folder.join("events"));
     without_customers(&events);
-    events.write("orders.v1", 0, lines).unwrap();
+    for (partition, lines) in partitions.iter().enumerate() {
+        events.write("orders.v1", partition, lines).unwrap();
+    }
     let project = Project::on_files(&events)
         .unwrap()
         .set("VITRINE__FEEDS__MAX_GAP", "10d");
@@ -132,6 +139,44 @@ fn k43_one_order_of_9998_after_the_others_costs_what_one_order_costs() {
     assert_eq!(rows, expected);
     assert_files(&project);
     project.run(&["audit"]).unwrap();
+}
+
+/// The only customer of a partition is silent for half a year and orders once more, later than all others.
+#[test]
+fn k41_a_drain_believes_what_any_partition_shows() {
+    let day = DurationMs::from_days;
+    let folder = tempfile::tempdir().unwrap();
+    let alone = [0, 190].map(|days| order(&format!("alone-{days}"), "C4", NOON + day(days)));
+    let others = (0..7).map(|n| order(&format!("other-{n}"), "C1", NOON + day(27 * n)));
+    let partitions = [alone.to_vec(), others.collect()];
+    let (events, project) = drained_partitions(folder.path(), &partitions);
+    assert_closed_alike(&events, &project, "2026-07-14");
+}
+
+/// An order lies beyond what is believed; the windows that hold those before it become final later still.
+#[test]
+fn k41_what_ends_before_the_end_of_a_drain_is_final_and_in_the_feed() {
+    let folder = tempfile::tempdir().unwrap();
+    let far = NOON + DurationMs::from_days(35);
+    let mut lines = few_days();
+    lines.push(order("far", "C3", far));
+    let (events, project) = drained(folder.path(), &lines);
+    assert_closed_alike(&events, &project, "2026-02-09");
+}
+
+/// Metrics, feed and oracle end with this day; all that the feed shows is final.
+fn assert_closed_alike(events: &Events, project: &Project, last: &str) {
+    let text = |query: &str| project.query(query).unwrap()[0]["last"].clone();
+    let of_feed = text("SELECT CAST(max(ds) AS VARCHAR) AS last FROM feeds.demand_daily");
+    let of_metric = text(
+        "SELECT CAST(max(window_date) AS VARCHAR) AS last FROM metrics.demand_orders WHERE window_kind = 'D1'",
+    );
+    assert_eq!((of_feed, of_metric), (json!(last), json!(last)));
+    let open = "SELECT count(*) FROM feeds.demand_daily WHERE NOT is_final";
+    assert_eq!(project.number(open).unwrap(), 0);
+    let expected = events.dir().with_extension("expected");
+    expect(events, &expected);
+    assert_equal(project, &expected);
 }
 
 /// The gap is shortened on a storage that exists: rows beyond it leave, and come back when it grows again.

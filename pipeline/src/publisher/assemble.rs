@@ -297,8 +297,8 @@ impl Machine {
         Some(unknown.map_or(last, |day| last.min(day.plus(-1))))
     }
 
-    /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there;
-    /// nor does a fact that lies further ahead than event time is believed to reach (K41).
+    /// The last day whose end the clock has passed. Days without a fact that only draining completed do not count: nothing was
+    /// observed there. A drain decides how far the clock goes, so its limit (K41) is the feed's.
     fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
         let (zone, state) = (self.settings.zone, &self.durable.state);
         let metric = self.metric_of(feed)?;
@@ -307,12 +307,10 @@ impl Machine {
         let grid = &self.durable.grid;
         match state.drained_to {
             None => Some(by_clock),
-            Some(_) => {
-                let believed = state.believed_until.values().max()?;
-                grid.last_day(zone.day_of(*believed))
-                    .max(grid.last_complete())
-                    .map(|last| last.min(by_clock))
-            }
+            Some(_) => grid
+                .last_day(by_clock)
+                .max(grid.last_complete())
+                .map(|last| last.min(by_clock)),
         }
     }
 

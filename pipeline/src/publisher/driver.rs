@@ -283,6 +283,7 @@ impl Publisher {
             is_quiet: self.stage.waits_for_quiet() && self.machine.is_quiet(now),
             is_between_epochs: self.machine.is_between_epochs(),
             has_caught_up: self.machine.has_caught_up(),
+            believe_alike: self.machine.believe_alike(),
             drain_to: match self.until {
                 Until::DrainedTo(to) => Some(to),
                 Until::Drained if self.stage.asks_how_far_to_drain() => {
@@ -301,6 +302,11 @@ impl Publisher {
         }
         self.stage = next;
         match next {
+            LifecycleStage::Agreeing => {
+                if let Some(until) = self.machine.believed_until() {
+                    command_all(&channels.commands, &ShardCommand::Believe { until });
+                }
+            }
             LifecycleStage::Draining(to) => {
                 command_all(&channels.commands, &ShardCommand::Drain { to });
             }

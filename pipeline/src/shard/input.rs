@@ -186,8 +186,8 @@ impl ShardInputs {
             .collect()
     }
 
-    /// How far ahead facts may lie for event time to be expected there: `max_jump` beyond the highest `occurred_at` of an input
-    /// (K41).
+    /// How far ahead facts may lie for the inputs of this shard to show that event time comes there: `max_jump` beyond the highest
+    /// `occurred_at` of one of them (K41).
     pub(super) fn believed_until(&self) -> Option<TimestampMs> {
         let times = self.all.iter().map(ShardInput::time);
         times

@@ -69,7 +69,7 @@ pub struct Seal {
     pub orphans: Vec<OrphanRow>,
     /// Days whose panes changed, per metric.
     pub touched: BTreeMap<String, Vec<Day>>,
-    /// Facts further ahead are passed over by `--drain` and the feed (K41): no event shows yet that time will come there.
+    /// A drain does not go on for facts further ahead (K41): no event that this shard knows of shows that time will come there.
     pub believed_until: Option<TimestampMs>,
     /// The last day up to there that holds a fact, per metric with panes.
     pub last_days: BTreeMap<String, Day>,

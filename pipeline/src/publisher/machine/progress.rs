@@ -45,7 +45,19 @@ impl Machine {
         })
     }
 
-    /// K7: the last instant at which a window that holds a fact becomes final.
+    /// How far ahead facts are believed: as far as one shard shows it (K41).
+    pub(in crate::publisher) fn believed_until(&self) -> Option<TimestampMs> {
+        self.durable.state.believed_until.values().copied().max()
+    }
+
+    /// Whether every shard has sealed which of its facts are the last up to there.
+    pub(in crate::publisher) fn believe_alike(&self) -> bool {
+        let until = self.believed_until();
+        let believed = &self.durable.state.believed_until;
+        (0..self.settings.shards).all(|shard| believed.get(&shard).copied() == until)
+    }
+
+    /// K7: the last instant at which a window that holds a believed fact becomes final.
     pub(in crate::publisher) fn drain_instant(&self) -> Option<TimestampMs> {
         self.durable.state.planner.drain_instant(
             &self.metrics,
