@@ -20,8 +20,8 @@ use schemas::time::TimestampMs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LifecycleStage {
     Running,
-    /// Shards learn how far facts are believed because of the others.
-    Agreeing,
+    /// Shards learn that facts up to this instant are believed because of the others.
+    Agreeing(TimestampMs),
     /// Event time is moved on to this instant.
     Draining(TimestampMs),
     /// Every touched window that has ended is revised.
@@ -47,8 +47,10 @@ pub(super) struct LifecycleConditions {
     /// Between two epochs.
     pub is_between_epochs: bool,
     pub has_caught_up: bool,
-    /// All shards believe facts up to the same instant.
-    pub believe_alike: bool,
+    /// How far facts are believed, where a shard does not know it yet and has to.
+    pub to_believe: Option<TimestampMs>,
+    /// All shards believe facts up to the instant of [`LifecycleStage::Agreeing`].
+    pub have_agreed: bool,
     /// The instant to which event time is to be moved on, as far as that is known now.
     pub drain_to: Option<TimestampMs>,
     /// All clocks have reached the instant of [`LifecycleStage::Draining`].
@@ -66,25 +68,25 @@ impl LifecycleStage {
 
     /// Whether this stage looks at the instant to which event time is to be moved on.
     pub(super) fn asks_how_far_to_drain(self) -> bool {
-        matches!(self, Self::Running | Self::Agreeing | Self::Draining(_))
+        matches!(self, Self::Running | Self::Agreeing(_) | Self::Draining(_))
     }
 
     /// Where to go from here; the same stage as long as something is waited for.
     pub(super) fn next(self, conditions: &LifecycleConditions) -> Self {
         let is_stopping = conditions.is_signalled && conditions.is_between_epochs;
         match self {
-            Self::Running | Self::Agreeing | Self::Draining(_) | Self::Revising if is_stopping => {
+            Self::Running | Self::Agreeing(_) | Self::Draining(_) | Self::Revising
+                if is_stopping =>
+            {
                 Self::Stopping
             }
-            Self::Running if !conditions.has_caught_up || conditions.until == Until::Stopped => {
-                self
+            Self::Running if conditions.has_caught_up && conditions.until != Until::Stopped => {
+                match conditions.to_believe {
+                    Some(until) => Self::Agreeing(until),
+                    None => conditions.drain_to.map_or(Self::Revising, Self::Draining),
+                }
             }
-            Self::Running | Self::Agreeing
-                if conditions.until == Until::Drained && !conditions.believe_alike =>
-            {
-                Self::Agreeing
-            }
-            Self::Running | Self::Agreeing => {
+            Self::Agreeing(_) if conditions.have_agreed => {
                 conditions.drain_to.map_or(Self::Revising, Self::Draining)
             }
             // Draining may bring facts further on, and with them a later last instant.
@@ -115,7 +117,8 @@ mod tests {
         is_quiet: false,
         is_between_epochs: false,
         has_caught_up: false,
-        believe_alike: false,
+        to_believe: None,
+        have_agreed: false,
         drain_to: Some(at(10)),
         has_drained: false,
         has_running_shards: true,
@@ -130,7 +133,6 @@ mod tests {
                 LifecycleStage::Running,
                 LifecycleConditions {
                     has_caught_up: true,
-                    believe_alike: true,
                     ..WAITING
                 },
                 LifecycleStage::Draining(at(10)),
@@ -139,14 +141,17 @@ mod tests {
                 LifecycleStage::Running,
                 LifecycleConditions {
                     has_caught_up: true,
+                    to_believe: Some(at(7)),
                     ..WAITING
                 },
-                LifecycleStage::Agreeing,
+                LifecycleStage::Agreeing(at(7)),
             ),
             (
-                LifecycleStage::Agreeing,
+                LifecycleStage::Agreeing(at(7)),
                 LifecycleConditions {
-                    believe_alike: true,
+                    have_agreed: true,
+                    // a shard has read on
+                    to_believe: Some(at(8)),
                     ..WAITING
                 },
                 LifecycleStage::Draining(at(10)),
@@ -264,7 +269,7 @@ mod tests {
         };
         for stage in [
             LifecycleStage::Running,
-            LifecycleStage::Agreeing,
+            LifecycleStage::Agreeing(at(7)),
             LifecycleStage::Draining(at(10)),
             LifecycleStage::Revising,
         ] {
