@@ -317,7 +317,7 @@ impl<R: ReferenceState> ShardMachine<R> {
     pub(super) fn checkpoint(&self, now: Instant) -> Result<ShardCheckpoint> {
         Ok(ShardCheckpoint {
             inputs: self.inputs.seals(),
-            judges: self.inputs.judges(),
+            known_ids: self.inputs.known_ids(),
             clocks: self.clocks.clone(),
             live_time: self.live.at(now),
             delay: self.live.delay(),

@@ -16,14 +16,14 @@ use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertChange;
-use crate::decode::Counters;
+use crate::decode::{Counters, SavedIds};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Header, TopicPartition};
 use crate::source::{InputIdentity, content_bytes};
 use crate::time::{Day, PartitionTime, Window};
 
 /// Version of this layout; it stands in the frame of each record.
-pub const SEAL_LAYOUT: u16 = 4;
+pub const SEAL_LAYOUT: u16 = 5;
 
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
@@ -162,7 +162,8 @@ pub struct PartialAggregate {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShardCheckpoint {
     pub inputs: Vec<InputSeal>,
-    pub judges: Vec<crate::decode::JudgeState>,
+    /// Of each of the inputs.
+    pub known_ids: Vec<SavedIds>,
     pub clocks: Clocks,
     pub live_time: Option<TimestampMs>,
     pub delay: Option<DurationMs>,
