@@ -162,3 +162,36 @@ impl ScalarUDFImpl for Limited {
         self.function.documentation()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::fixture::assert_plans_agree_about_null;
+    use crate::sql::{Arithmetic, register_all};
+
+    #[tokio::test]
+    async fn a_limited_function_says_everywhere_alike_whether_it_may_be_null() {
+        let mut ctx = SessionContext::new();
+        register_all(&mut ctx, Arithmetic::Checked);
+        limit_functions(&ctx, 1 << 30);
+        let limited = [
+            "s || s",
+            "s || 'x' || s",
+            "repeat(s, 2)",
+            "lpad(s, 4)",
+            "rpad(s, 4, 'x')",
+            "replace(s, '5', '66')",
+            "regexp_replace(s, '5', '66')",
+            "concat(s, s)",
+            "concat_ws('|', s, s)",
+            "overlay(s PLACING 'xy' FROM 1)",
+            "array_to_string(make_array(i, i + 1), ',')",
+            "array_to_string(array_concat(make_array(i), make_array(i)), ',')",
+            "array_to_string(array_repeat(i, 2), ',')",
+            "array_to_string(array_resize(make_array(i), 2, i), ',')",
+            "array_to_string(range(1, i), ',')",
+            "array_to_string(generate_series(1, i), ',')",
+        ];
+        assert_plans_agree_about_null(&ctx, &limited).await;
+    }
+}
