@@ -3,6 +3,7 @@
 //! A message says what happened, to what (`key=value`), and what to do; it does not repeat its source. What an error means for
 //! the process (its exit code) is for the command line to decide, from [`Error::kind`].
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -179,6 +180,13 @@ impl From<postcard::Error> for Error {
     }
 }
 
+/// What a panic said, in its own words.
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,5 +238,13 @@ mod tests {
         ] {
             assert!(!Error::new(kind, "").is_retryable(), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        let text = |panic: Box<dyn Any + Send>| panic_text(panic.as_ref()).to_owned();
+        assert_eq!(text(Box::new("as it is")), "as it is");
+        assert_eq!(text(Box::new("made up".to_owned())), "made up");
+        assert_eq!(text(Box::new(7)), "no message");
     }
 }
