@@ -22,6 +22,7 @@ use tokio::sync::watch;
 pub(crate) use self::inputs::{Inputs, kafka_settings};
 pub(crate) use self::service::process;
 pub(crate) use self::signals::StopSignals;
+pub(crate) use self::sinks::webhook_problems;
 use crate::config::Config;
 use crate::local_time::parse_instant;
 use crate::output::print_lines;

@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use super::HEARTBEAT;
 use super::inputs::{Inputs, shard_settings, stop_offsets};
 use super::new_references::new_references;
-use super::sinks::sinks;
+use super::sinks::{sinks, webhook_problems};
 use crate::config::Config;
+use crate::exit::CommandError;
 use crate::storage;
 
 /// Runs shards and publisher of a configuration over these inputs; `on_epoch` receives every epoch.
@@ -40,6 +41,10 @@ pub(crate) async fn process(
     let policy = catalogue::policy()?;
     // Read and checked before anything is claimed.
     let rules = AlertRules::built_in(&policy)?;
+    let problems = webhook_problems(config, &rules.cards());
+    if !problems.is_empty() {
+        return Err(CommandError::Usage(problems.join("; ")).into());
+    }
     let publisher = PublisherSettings {
         zone,
         shards: inputs.keyed,
@@ -54,7 +59,7 @@ pub(crate) async fn process(
     };
     // A storage that is not ours to use stays as it is: reference data are archived only after this.
     require_identity(&store, &publisher).await?;
-    let reference = storage::reference_data(config, &archive).await?;
+    let (reference, stamp) = storage::reference_data(config, &archive).await?;
     let version = reference.version().to_owned();
     let process = Process {
         publisher,
@@ -73,7 +78,7 @@ pub(crate) async fn process(
         references: archive.clone(),
         open_source: inputs.open,
         stop_offsets,
-        new_references: new_references(config, archive, reference.clone()),
+        new_references: new_references(config, archive, (reference.clone(), stamp)),
         reference: version,
         owner: format!("pid {}", std::process::id()),
         shards,
