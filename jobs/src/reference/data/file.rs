@@ -92,6 +92,7 @@ fn read_csv(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile
         .map(|name| name.trim_start_matches('\u{feff}').trim());
     let names: Vec<&str> = names.collect();
     let places = content.places(&names)?;
+    let columns: Vec<&'static str> = content.table.all_columns().map(|(name, _)| name).collect();
     let mut record = csv::StringRecord::new();
     let mut cells: Vec<StringBuilder> = places.iter().map(|_| StringBuilder::new()).collect();
     let mut lines = Vec::new();
@@ -110,9 +111,16 @@ fn read_csv(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile
         if !has_more {
             return Ok(());
         }
-        lines.push(record.position().map_or(0, csv::Position::line));
-        for (cells, (place, _)) in cells.iter_mut().zip(&places) {
-            cells.append_option(record.get(*place).filter(|cell| !cell.is_empty()));
+        let line = record.position().map_or(0, csv::Position::line);
+        lines.push(line);
+        for (cells, (place, in_table)) in cells.iter_mut().zip(&places) {
+            let cell = record.get(*place).filter(|cell| !cell.is_empty());
+            // No column of a table has room for one, and rows that an open mark swallows would be missed by nobody.
+            if cell.is_some_and(|cell| cell.contains('\n')) {
+                let message = "holds a line end; is a quotation mark left open?".to_owned();
+                content.report(Some(line), columns[*in_table], message);
+            }
+            cells.append_option(cell);
         }
     }
 }
