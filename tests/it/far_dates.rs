@@ -59,11 +59,11 @@ fn without_customers(events: &Events) {
 
 /// A storage that has drained these orders, with a short gap so that each day with demand is followed by ten of zeros.
 fn drained(folder: &Path, lines: &[Line]) -> (Events, Project) {
-    drained_partitions(folder, &[lines.to_vec()])
+    drained_partitions(folder, &[lines.to_vec()], "10d")
 }
 
-/// The same with the orders of several partitions.
-fn drained_partitions(folder: &Path, partitions: &[Vec<Line>]) -> (Events, Project) {
+/// The same with the orders of several partitions, and so long a gap.
+fn drained_partitions(folder: &Path, partitions: &[Vec<Line>], gap: &str) -> (Events, Project) {
     let events = Events::in_folder(folder.join("events"));
     without_customers(&events);
     for (partition, lines) in partitions.iter().enumerate() {
@@ -71,7 +71,7 @@ fn drained_partitions(folder: &Path, partitions: &[Vec<Line>]) -> (Events, Proje
     }
     let project = Project::on_files(&events)
         .unwrap()
-        .set("VITRINE__FEEDS__MAX_GAP", "10d");
+        .set("VITRINE__FEEDS__MAX_GAP", gap);
     let running = project.start(&["run", "--drain"]).unwrap();
     running.wait(PATIENCE).unwrap().success().unwrap();
     (events, project)
@@ -149,23 +149,26 @@ fn k41_a_drain_believes_what_any_partition_shows() {
     let alone = [0, 190].map(|days| order(&format!("alone-{days}"), "C4", NOON + day(days)));
     let others = (0..7).map(|n| order(&format!("other-{n}"), "C1", NOON + day(27 * n)));
     let partitions = [alone.to_vec(), others.collect()];
-    let (events, project) = drained_partitions(folder.path(), &partitions);
-    assert_closed_alike(&events, &project, "2026-07-14");
+    let (events, project) = drained_partitions(folder.path(), &partitions, "400d");
+    // 28 days from the Monday of that week, 14 ahead and seven late; those of June would end four weeks earlier
+    assert_drained(&events, &project, "2026-07-14", "2026-08-30T16:00:00Z");
 }
 
 /// An order lies beyond what is believed; the windows that hold those before it become final later still.
 #[test]
 fn k41_what_ends_before_the_end_of_a_drain_is_final_and_in_the_feed() {
     let folder = tempfile::tempdir().unwrap();
-    let far = NOON + DurationMs::from_days(35);
     let mut lines = few_days();
-    lines.push(order("far", "C3", far));
-    let (events, project) = drained(folder.path(), &lines);
-    assert_closed_alike(&events, &project, "2026-02-09");
+    lines.push(order("far", "C3", NOON + DurationMs::from_days(35)));
+    let (events, project) = drained_partitions(folder.path(), &[lines], "400d");
+    assert_drained(&events, &project, "2026-02-09", "2026-02-22T16:00:00Z");
 }
 
-/// Metrics, feed and oracle end with this day; all that the feed shows is final.
-fn assert_closed_alike(events: &Events, project: &Project, last: &str) {
+/// Event time was moved to the instant; metrics, feed and oracle end with the day, and all that the feed shows is final.
+fn assert_drained(events: &Events, project: &Project, last: &str, to: &str) {
+    let to = TimestampMs::from_datetime(to.parse().unwrap());
+    let drained_to = &project.status().unwrap()["epoch"]["drained_to_ms"];
+    assert_eq!(drained_to, &json!(to.as_ms()));
     let text = |query: &str| project.query(query).unwrap()[0]["last"].clone();
     let of_feed = text("SELECT CAST(max(ds) AS VARCHAR) AS last FROM feeds.demand_daily");
     let of_metric = text(

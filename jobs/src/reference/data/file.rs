@@ -114,11 +114,13 @@ fn read_csv(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile
         let line = record.position().map_or(0, csv::Position::line);
         lines.push(line);
         for (cells, (place, in_table)) in cells.iter_mut().zip(&places) {
-            let cell = record.get(*place).filter(|cell| !cell.is_empty());
-            // No column of a table has room for one, and rows that an open mark swallows would be missed by nobody.
+            let mut cell = record.get(*place).filter(|cell| !cell.is_empty());
+            // No column of a table has room for one, and rows that an open mark swallows would be missed by nobody. They hold what
+            // no message repeats.
             if cell.is_some_and(|cell| cell.contains('\n')) {
                 let message = "holds a line end; is a quotation mark left open?".to_owned();
                 content.report(Some(line), columns[*in_table], message);
+                cell = None;
             }
             cells.append_option(cell);
         }
