@@ -59,12 +59,19 @@ fn without_customers(events: &Events) {
 
 /// A storage that has drained these orders, with a short gap so that each day with demand is followed by ten of zeros.
 fn drained(folder: &Path, lines: &[Line]) -> (Events, Project) {
+    drained_partitions(folder, &[lines.to_vec()], "10d")
+}
+
+/// The same with the orders of several partitions, and so long a gap.
+fn drained_partitions(folder: &Path, partitions: &[Vec<Line>], gap: &str) -> (Events, Project) {
     let events = Events::in_folder(folder.join("events"));
     without_customers(&events);
-    events.write("orders.v1", 0, lines).unwrap();
+    for (partition, lines) in partitions.iter().enumerate() {
+        events.write("orders.v1", partition, lines).unwrap();
+    }
     let project = Project::on_files(&events)
         .unwrap()
-        .set("VITRINE__FEEDS__MAX_GAP", "10d");
+        .set("VITRINE__FEEDS__MAX_GAP", gap);
     let running = project.start(&["run", "--drain"]).unwrap();
     running.wait(PATIENCE).unwrap().success().unwrap();
     (events, project)
@@ -132,6 +139,47 @@ fn k43_one_order_of_9998_after_the_others_costs_what_one_order_costs() {
     assert_eq!(rows, expected);
     assert_files(&project);
     project.run(&["audit"]).unwrap();
+}
+
+/// The only customer of a partition is silent for half a year and orders once more, later than all others.
+#[test]
+fn k41_a_drain_believes_what_any_partition_shows() {
+    let day = DurationMs::from_days;
+    let folder = tempfile::tempdir().unwrap();
+    let alone = [0, 190].map(|days| order(&format!("alone-{days}"), "C4", NOON + day(days)));
+    let others = (0..7).map(|n| order(&format!("other-{n}"), "C1", NOON + day(27 * n)));
+    let partitions = [alone.to_vec(), others.collect()];
+    let (events, project) = drained_partitions(folder.path(), &partitions, "400d");
+    // 28 days from the Monday of that week, 14 ahead and seven late; those of June would end four weeks earlier
+    assert_drained(&events, &project, "2026-07-14", "2026-08-30T16:00:00Z");
+}
+
+/// An order lies beyond what is believed; the windows that hold those before it become final later still.
+#[test]
+fn k41_what_ends_before_the_end_of_a_drain_is_final_and_in_the_feed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = few_days();
+    lines.push(order("far", "C3", NOON + DurationMs::from_days(35)));
+    let (events, project) = drained_partitions(folder.path(), &[lines], "400d");
+    assert_drained(&events, &project, "2026-02-09", "2026-02-22T16:00:00Z");
+}
+
+/// Event time was moved to the instant; metrics, feed and oracle end with the day, and all that the feed shows is final.
+fn assert_drained(events: &Events, project: &Project, last: &str, to: &str) {
+    let to = TimestampMs::from_datetime(to.parse().unwrap());
+    let drained_to = &project.status().unwrap()["epoch"]["drained_to_ms"];
+    assert_eq!(drained_to, &json!(to.as_ms()));
+    let text = |query: &str| project.query(query).unwrap()[0]["last"].clone();
+    let of_feed = text("SELECT CAST(max(ds) AS VARCHAR) AS last FROM feeds.demand_daily");
+    let of_metric = text(
+        "SELECT CAST(max(window_date) AS VARCHAR) AS last FROM metrics.demand_orders WHERE window_kind = 'D1'",
+    );
+    assert_eq!((of_feed, of_metric), (json!(last), json!(last)));
+    let open = "SELECT count(*) FROM feeds.demand_daily WHERE NOT is_final";
+    assert_eq!(project.number(open).unwrap(), 0);
+    let expected = events.dir().with_extension("expected");
+    expect(events, &expected);
+    assert_equal(project, &expected);
 }
 
 /// The gap is shortened on a storage that exists: rows beyond it leave, and come back when it grows again.

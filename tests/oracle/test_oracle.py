@@ -190,6 +190,39 @@ class Demand(unittest.TestCase):
         self.assertEqual(starts, {"2026-01-05", "2026-01-06"})
         self.assertEqual([str(row["ds"]) for row in tables.rows("demand_daily")], ["2026-01-05", "2026-01-06"])
 
+    def test_k41_facts_are_believed_up_to_max_jump_beyond_the_highest_of_any_partition(self):
+        # C4 lives in another partition than C1, and orders once more after half a year.
+        def order(when, customer, partition):
+            self.distributor.order(
+                "placed", f"{when} 09:00", when, requested(1, "S", 1), partition=partition, customer_id=customer
+            )
+
+        order("2026-01-05", "C4", 0)
+        order("2026-07-14", "C4", 0)
+        for month in range(1, 7):
+            order(f"2026-{month:02}-15", "C1", 1)
+        tables = self.distributor.tables()
+        starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="D1")}
+        self.assertIn("2026-07-14", starts)
+        starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="W1")}
+        self.assertIn("2026-07-13", starts)
+        self.assertEqual(str(tables.rows("demand_daily")[-1]["ds"]), "2026-07-14")
+
+    def test_k41_what_ends_before_the_end_of_a_drain_is_closed_and_in_the_feed(self):
+        def delivery(when):
+            self.distributor.order("delivered", f"{when} 09:00", when, delivered(1, "S", 1))
+            self.distributor.order("placed", f"{when} 10:00", when, requested(1, "S", 1))
+
+        delivery("2026-01-05")
+        # 33 days ahead: the drain goes as far as the windows of 28 days that hold the first, final 21 days later: 2026-02-23
+        delivery("2026-02-07")
+        tables = self.distributor.tables()
+        starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="D1")}
+        self.assertEqual(starts, {"2026-01-05", "2026-02-07"})
+        self.assertEqual(str(tables.rows("demand_daily")[-1]["ds"]), "2026-02-07")
+        ends = {row["window_end"] for row in tables.rows("retailer_margin", window_kind="H28")}
+        self.assertEqual(max(ends), "2026-02-23")
+
     def test_k43_zeros_of_the_feed_end_with_the_largest_gap(self):
         order = self.distributor.order
         order("placed", "2026-01-05 09:00", "O", requested(1, "S", 5))

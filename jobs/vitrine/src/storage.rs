@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use anyhow::{Context, bail};
 use jobs::catalogue;
-use jobs::reference::{ReferenceArchive, ReferenceData};
+use jobs::reference::{FolderStamp, ReferenceArchive, ReferenceData};
 use object_store::ObjectStore;
 use pipeline::log::{Access, local_folder, open_store};
 use pipeline::publisher::{EpochRecord, newest_epoch};
@@ -78,15 +78,42 @@ impl<'c> EpochReader<'c> {
     pub(crate) async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
         match self.newest_if_any().await? {
             Some(newest) => Ok(newest),
-            None => bail!(
-                "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
-                shown_url(&self.config.storage.url)
-            ),
+            None => bail!(self.nothing_published()),
         }
     }
 
     /// The same; `None` if nothing has been published yet.
     pub(crate) async fn newest_if_any(&self) -> anyhow::Result<Option<(EpochRecord, Session)>> {
+        let Some((epoch, lease, snapshot)) = self.pinned().await? else {
+            return Ok(None);
+        };
+        let session = Session::open(&snapshot, &self.engine).await?;
+        Ok(Some((epoch, session.holding(lease))))
+    }
+
+    /// The newest epoch, once every file of its tables and their Delta logs has been read; the first object that is not what was
+    /// published is an error that names it.
+    pub(crate) async fn newest_checked(&self) -> anyhow::Result<(EpochRecord, Session)> {
+        let Some((epoch, lease, snapshot)) = self.pinned().await? else {
+            bail!(self.nothing_published());
+        };
+        for (table, pinned) in &epoch.tables {
+            self.tables.check_log(table, pinned).await?;
+        }
+        self.engine.check_files(&snapshot).await?;
+        let session = Session::open(&snapshot, &self.engine).await?;
+        Ok((epoch, session.holding(lease)))
+    }
+
+    fn nothing_published(&self) -> String {
+        format!(
+            "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
+            shown_url(&self.config.storage.url)
+        )
+    }
+
+    /// The newest epoch with its tables as it pins them, held by a lease.
+    async fn pinned(&self) -> anyhow::Result<Option<(EpochRecord, Option<Arc<Lease>>, Snapshot)>> {
         let Some(epoch) = newest_epoch(self.store.clone()).await? else {
             return Ok(None);
         };
@@ -96,18 +123,7 @@ impl<'c> EpochReader<'c> {
         // Before anything of the epoch is read.
         let lease = self.lease(&epoch).await;
         let snapshot = self.snapshot(&epoch).await?;
-        let session = Session::open(&snapshot, &self.engine).await?;
-        Ok(Some((epoch, session.holding(lease))))
-    }
-
-    /// Reads every file of the epoch's tables and their Delta logs; the first object that is not what was published is an
-    /// error that names it.
-    pub(crate) async fn check_tables(&self, epoch: &EpochRecord) -> anyhow::Result<()> {
-        for (table, pinned) in &epoch.tables {
-            self.tables.check_log(table, pinned).await?;
-        }
-        let snapshot = self.snapshot(epoch).await?;
-        Ok(self.engine.check_files(&snapshot).await?)
+        Ok(Some((epoch, lease, snapshot)))
     }
 
     /// The reference data that were in force in an epoch.
@@ -209,13 +225,14 @@ impl<'c> EpochReader<'c> {
     }
 }
 
-/// The reference data of a configuration, archived; a missing folder is empty reference data, with a warning.
+/// The reference data of a configuration, archived, and the stamp of their folder, if it stayed the same while it was read; a missing folder
+/// is empty reference data, with a warning.
 pub(crate) async fn reference_data(
     config: &Config,
     archive: &ReferenceArchive,
-) -> anyhow::Result<Arc<ReferenceData>> {
+) -> anyhow::Result<(Arc<ReferenceData>, Option<FolderStamp>)> {
     let dir = config.reference.dir.clone();
-    let reference = tokio::task::spawn_blocking(move || read_reference(&dir))
+    let (reference, stamp) = tokio::task::spawn_blocking(move || read_reference(&dir))
         .await
         .context("reading reference data stopped")?
         // Files that somebody has to correct, as `vitrine check` reports too.
@@ -228,16 +245,17 @@ pub(crate) async fn reference_data(
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");
     }
-    Ok(reference)
+    Ok((reference, stamp))
 }
 
-/// The tables of a folder; none if there is no folder.
-fn read_reference(dir: &Path) -> jobs::error::Result<ReferenceData> {
+/// The tables of a folder with its stamp; none if there is no folder.
+fn read_reference(dir: &Path) -> jobs::error::Result<(ReferenceData, Option<FolderStamp>)> {
     if ReferenceData::folder_exists(dir)? {
-        return ReferenceData::load(dir);
+        let (read, stamp) = FolderStamp::around(dir, ReferenceData::load)?;
+        return Ok((read?, stamp));
     }
     tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
-    Ok(ReferenceData::empty())
+    Ok((ReferenceData::empty(), None))
 }
 
 #[cfg(test)]
@@ -275,7 +293,7 @@ mod tests {
         let mut config = config(&folder);
         config.reference.dir = folder.path().join("ref");
         let archive = ReferenceArchive::new(object_store(&config).unwrap());
-        let empty = reference_data(&config, &archive).await.unwrap();
+        let (empty, _) = reference_data(&config, &archive).await.unwrap();
         assert_eq!(empty.version(), ReferenceData::empty().version());
 
         std::fs::create_dir(&config.reference.dir).unwrap();

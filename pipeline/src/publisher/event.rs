@@ -48,12 +48,19 @@ pub(super) struct RoundInput {
 #[derive(Clone, Debug)]
 pub(super) struct RoundRows {
     pub key: RoundKey,
-    /// Metric → its rows, all of the window.
-    pub rows: Vec<(String, RecordBatch)>,
-    /// Metric → what its rows lost when they were narrowed to the types of their table.
-    pub overflows: BTreeMap<String, Overflows>,
+    pub metrics: Vec<MetricRows>,
     /// What the day says of the feed's series, where the feed reads one of these metrics.
     pub cells: Option<(Day, Cells)>,
+}
+
+/// What `public.sql` made of a metric in a round.
+#[derive(Clone, Debug)]
+pub(super) struct MetricRows {
+    pub metric: String,
+    /// All of the window.
+    pub rows: RecordBatch,
+    /// What they lost when they were narrowed to the types of their table.
+    pub overflows: Overflows,
 }
 
 /// What has happened.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
-use super::event::{PublisherAction, PublisherEvent, RoundInput, RoundRows};
+use super::event::{MetricRows, PublisherAction, PublisherEvent, RoundInput, RoundRows};
 use super::feed::{self, Cells, FeedDefinition};
 use super::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::error::Result;
@@ -100,8 +100,7 @@ impl EpochIo {
         let metrics = self.metrics.clone();
         let mut all = Vec::with_capacity(rounds.len());
         for RoundInput { key, partials } in rounds {
-            let mut rows = Vec::new();
-            let mut overflows = BTreeMap::new();
+            let mut of_metrics = Vec::new();
             let mut cells = None;
             for metric in super::plan::Planner::metrics_of(&metrics, &key) {
                 let mut parts = Vec::new();
@@ -114,13 +113,15 @@ impl EpochIo {
                 if key.window.kind == WindowKind::D1 {
                     cells = cells.or(self.cells(metric, &key, &result.exact).await?);
                 }
-                rows.push((metric.name.clone(), result.rows));
-                overflows.insert(metric.name.clone(), result.overflows);
+                of_metrics.push(MetricRows {
+                    metric: metric.name.clone(),
+                    rows: result.rows,
+                    overflows: result.overflows,
+                });
             }
             all.push(RoundRows {
                 key,
-                rows,
-                overflows,
+                metrics: of_metrics,
                 cells,
             });
         }

@@ -20,6 +20,8 @@ mod casts;
 mod checked;
 pub mod decimal;
 mod exact;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod local_time;
 mod register;
 mod rewrite;

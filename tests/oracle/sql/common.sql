@@ -14,9 +14,7 @@ CREATE MACRO window_first(window_kind, day) AS CASE window_kind WHEN 'D1' THEN d
 CREATE MACRO window_last(window_kind, first_day) AS
     (first_day + CASE window_kind WHEN 'D1' THEN 1 ELSE 7 END)::DATE;
 CREATE MACRO instant(ms) AS make_timestamp(ms * 1000) AT TIME ZONE 'UTC';
--- K41: windows of facts that lie too far ahead of all others are never closed.
-CREATE MACRO closed(end_day) AS
-    day_start(end_day) <= least(getvariable('clock'), getvariable('believed_until'));
+CREATE MACRO closed(end_day) AS day_start(end_day) <= getvariable('clock');
 
 -- Split quantities and derived money are whole millionths (HUGEINT) until they are written; numbers are not negative.
 CREATE MACRO round_half_up(numerator, denominator) AS

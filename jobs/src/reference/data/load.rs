@@ -35,6 +35,17 @@ impl FolderStamp {
         });
         Ok(Self(stamps.collect()))
     }
+
+    /// What `read` gives of `dir`, and the stamp of what it has read: `None` where that changed meanwhile.
+    ///
+    /// # Errors
+    /// As [`FolderStamp::of`].
+    pub fn around<T>(dir: &Path, read: impl FnOnce(&Path) -> T) -> Result<(T, Option<Self>)> {
+        let before = Self::of(dir)?;
+        let read = read(dir);
+        let is_unchanged = Self::of(dir)? == before;
+        Ok((read, is_unchanged.then_some(before)))
+    }
 }
 
 #[cfg(unix)]
@@ -101,8 +112,11 @@ impl ReferenceData {
             data.warnings.push(problem);
         }
         data.warnings.sort();
-        match archived::version_of(data.tables()) {
-            Ok(version) => data.version = version,
+        match archived::hashes_of(data.tables()) {
+            Ok(hashes) => {
+                data.version = archived::version_of_hashes(hashes.clone());
+                data.hashes = hashes;
+            }
             Err(error) => problems.push(of_columns("reference data", &error)),
         }
         data.finished(problems)

@@ -21,7 +21,7 @@ mod schema;
 mod tests;
 mod validity;
 
-pub(super) use archived::{decode, encode, version_of_encoded};
+pub(super) use archived::{decode, encode, hash_of, version_of_encoded};
 pub(crate) use customers::CustomerAt;
 pub use load::FolderStamp;
 pub use reference_data::ReferenceData;

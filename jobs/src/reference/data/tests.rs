@@ -128,9 +128,39 @@ fn what_cannot_be_read_is_listed_up_to_a_limit_and_counted_beyond() {
 
     let endless = "x".repeat(2 << 20);
     let found = broken(&[("ref_sku.csv", &endless)]);
-    assert!(found[0].contains("a line is longer than"), "{found:?}");
+    assert!(found[0].starts_with("ref_sku.csv:1: "), "{found:?}");
+    assert!(found[0].contains("a record is longer than"), "{found:?}");
     let twice = broken(&[("ref_sku.csv", "sku_id,sku_id\nS1,S2\n")]);
     assert_eq!(twice, ["ref_sku.csv: has the column `sku_id` twice"]);
+}
+
+#[test]
+fn an_open_quotation_mark_is_refused_before_it_fills_the_memory() {
+    let rows = |from: u32, to: u32| -> String {
+        let rows = from..to;
+        rows.map(|row| format!("S{row},\"B{row}\",\n")).collect()
+    };
+    // a record of three lines, whose note nobody reads
+    let begin = format!(
+        "sku_id,brand_id,note\n{}S,B,\"a\nb\nc\"\n",
+        rows(0, 100_000)
+    );
+    let whole = format!("{begin}{}", rows(100_000, 300_000));
+    let loaded = fixture::load(&[("ref_sku.csv", &whole)]).unwrap();
+    let (_, table) = loaded.tables().next().unwrap();
+    assert_eq!(table.num_rows(), 300_001);
+    // 3 MiB behind the line with the open mark
+    let open = format!("{begin}T,\"B\n{}", rows(100_000, 300_000).replace('"', ""));
+    let found = broken(&[("ref_sku.csv", &open)]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("ref_sku.csv:100005: "), "{found:?}");
+    assert!(found[0].contains("a record is longer than"), "{found:?}");
+    // a few lines, which would be one cell
+    let short = "sku_id,brand_id\nS1,B1\nS2,\"B2\nS3,B3\nS4,B4\n";
+    assert_eq!(
+        broken(&[("ref_sku.csv", short)]),
+        ["ref_sku.csv:3: column=brand_id: holds a line end; is a quotation mark left open?"]
+    );
 }
 
 #[test]

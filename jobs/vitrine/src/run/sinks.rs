@@ -1,18 +1,19 @@
 //! What leaves beside the tables: alerts, the demand feed, dead letters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jobs::feeds::{self, FeedSettings};
 use jobs::reference::ReferenceData;
 use pipeline::kafka::KafkaSettings;
-use pipeline::publisher::{Sinks, dead_letter_topic};
+use pipeline::publisher::{RuleCard, Sinks, dead_letter_topic};
 use pipeline::sink::{
     AlertDestinations, KafkaAlertSink, KafkaRecordSink, RecordSink, Route, Schedule, Webhook,
 };
 use schemas::time::DurationMs;
 
 use crate::config::Config;
+use crate::exit::one_line;
 
 /// The last part of `source` in alerts.
 const SOURCE: &str = "main";
@@ -65,6 +66,33 @@ fn output_topics(config: &Config) -> Vec<String> {
         .chain(demand)
         .chain(dead_letters)
         .collect()
+}
+
+/// What is wrong with the webhooks of the configuration, given the rules that there are.
+pub(crate) fn webhook_problems(config: &Config, rules: &[RuleCard]) -> Vec<String> {
+    let alerts = &config.alerts;
+    let mut problems = Vec::new();
+    let mut names = BTreeSet::new();
+    for settings in &alerts.webhooks {
+        let place = format!("[alerts] webhooks name={}", settings.name);
+        if !names.insert(&settings.name) {
+            problems.push(format!(
+                "{place}: another webhook has this name; give each its own"
+            ));
+        }
+        if let Err(error) = Webhook::open(settings, alerts.allow_private_addresses, SOURCE) {
+            problems.push(format!("{place}: {}", one_line(error)));
+        }
+        let known = |rule: &&String| rules.iter().any(|card| *card.rule_id == ***rule);
+        for rule in settings.rules.iter().filter(|rule| !known(rule)) {
+            let known: Vec<&str> = rules.iter().map(|card| &*card.rule_id).collect();
+            let known = known.join(", ");
+            problems.push(format!(
+                "{place}: there is no rule={rule}; write some of {known}"
+            ));
+        }
+    }
+    problems
 }
 
 /// The webhooks of the configuration, and the alert topic if the events come from Kafka.
