@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
+use tests::PATIENCE;
 use tests::project::Project;
 use tests::vitrine::binary;
 
 use crate::proof::{Sample, assert_equal};
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Margins of retailers that are not the sums of their margins by SKU: both are made in one round.
 const MARGINS_APART: &str = "SELECT count(*) FROM (

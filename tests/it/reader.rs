@@ -10,10 +10,8 @@ use pipeline::source::kafka::KafkaSource;
 use pipeline::source::{InputNews, Item, OnMissing, Record, Source, Start};
 use pipeline::time::wall;
 use schemas::time::TimestampMs;
+use tests::PATIENCE;
 use tests::kafka::Broker;
-
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn settings(broker: &Broker) -> KafkaSettings {
     KafkaSettings::new(broker.address(), "test")
