@@ -20,6 +20,7 @@ mod casts;
 mod checked;
 pub mod decimal;
 mod exact;
+mod list_state;
 mod local_time;
 mod register;
 mod rewrite;
