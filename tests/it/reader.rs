@@ -110,6 +110,17 @@ impl Reader {
             .collect()
     }
 
+    /// Reads on to ends that are confirmed from now on: what has come by now is read.
+    pub(crate) fn read_on(&mut self) {
+        let now = wall::monotonic();
+        self.until("all inputs are at ends seen from now on", |reader| {
+            (0..reader.inputs).all(|input| {
+                let seen = |ends: &Vec<(i64, Instant)>| ends.last().is_some_and(|end| end.1 > now);
+                reader.is_at_end(input) && reader.ends.get(&input).is_some_and(seen)
+            })
+        });
+    }
+
     pub(crate) fn failure(&mut self) -> Error {
         let began = wall::monotonic();
         loop {

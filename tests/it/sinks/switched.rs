@@ -65,8 +65,7 @@ fn in_topic(broker: &Broker, topic: &str) -> (Rows, BTreeSet<NaiveDate>) {
 #[test]
 fn days_that_passed_while_the_feed_was_off_come_out_with_their_demand() {
     let broker = Broker::shared().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let events = fortnight(folder.path());
+    let events = fortnight();
     let topics = Topics::create(broker, 4, &[]).unwrap();
     let day = |n: i64| NOON_MS + n * DAY_MS;
     let read_all = |project: &Project, sent: i64| {
