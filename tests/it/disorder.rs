@@ -16,7 +16,7 @@ use tests::project::Project;
 use crate::arrival::instant;
 use crate::bad_input::NOON_MS;
 use crate::kills::hurried;
-use crate::proof::{Sample, assert_equal, expect, seed};
+use crate::proof::{Sample, assert_equal, expect, seed, until_read};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -78,11 +78,7 @@ fn f11_disorder_up_to_the_lateness_changes_nothing_and_above_it_is_counted_and_l
             })
             .unwrap();
     }
-    let count = events.count().unwrap() as i64;
-    let read = "SELECT sum(read_n) FROM ops.conservation";
-    project
-        .until("all is read", |project| Ok(project.number(read)? == count))
-        .unwrap();
+    until_read(&project, events.count().unwrap() as i64);
     running.terminate(PATIENCE).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &expected);
@@ -139,11 +135,7 @@ fn f12_a_partition_weeks_behind_holds_no_window_and_loses_nothing() {
         )
         .unwrap();
     send(false);
-    let count = sample.events.count().unwrap() as i64;
-    let read = "SELECT sum(read_n) FROM ops.conservation";
-    project
-        .until("all is read", |project| Ok(project.number(read)? == count))
-        .unwrap();
+    until_read(&project, sample.events.count().unwrap() as i64);
     running.terminate(PATIENCE).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     let lost = "SELECT sum(too_late_n + dead_letter_n) FROM ops.conservation";

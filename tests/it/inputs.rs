@@ -17,6 +17,7 @@ use tests::vitrine::Vitrine;
 
 use crate::bad_input::{NOON_MS, order};
 use crate::kills::hurried;
+use crate::proof::until_read;
 use crate::refusals::{bad_end, refused};
 use crate::tree;
 
@@ -56,14 +57,6 @@ fn running(project: &Project, records: i64) -> Vitrine {
     let running = project.start(&["run"]).unwrap();
     until_read(project, records);
     running
-}
-
-fn until_read(project: &Project, records: i64) {
-    project
-        .until("all of it is public", |project| {
-            Ok(project.number(READ)? == records)
-        })
-        .unwrap();
 }
 
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

@@ -11,7 +11,7 @@ use tests::vitrine::Vitrine;
 use crate::arrival::instant;
 use crate::bad_input::{NOON_MS, order};
 use crate::kills::hurried;
-use crate::proof::{Sample, assert_equal, expect};
+use crate::proof::{Sample, assert_equal, expect, until_read};
 use crate::refusals::bad_end;
 
 #[test]
@@ -88,15 +88,11 @@ fn of_two_owners_the_first_ends_with_code_4() {
     second.signal("CONT").unwrap();
     fenced(second);
 
-    let read = "SELECT sum(read_n) FROM ops.conservation";
-    project
-        .until("everything is public", |project| {
-            Ok(project.number(read)? == records)
-        })
-        .unwrap();
+    until_read(&project, records);
     third.terminate(PATIENCE).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &expected);
+    let read = "SELECT sum(read_n) FROM ops.conservation";
     assert_eq!(project.number(read).unwrap(), records);
 }
 

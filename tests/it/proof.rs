@@ -261,6 +261,14 @@ pub(crate) fn assert_verdicts(project: &Project, events: &Events, names: [&str; 
     assert_eq!(kept, of("accepted"));
 }
 
+/// Waits until so many records have been read and are public.
+pub(crate) fn until_read(project: &Project, records: i64) {
+    let read = "SELECT sum(read_n) FROM ops.conservation";
+    let is_read = |project: &Project| Ok(project.number(read)? == records);
+    let what = format!("{records} records are public");
+    project.until(&what, is_read).unwrap();
+}
+
 /// A whole number, whichever way the row's format spells it.
 pub(crate) fn number(value: &Value) -> i64 {
     match value {
