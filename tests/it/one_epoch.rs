@@ -1,15 +1,13 @@
 //! P3 from outside: a query that joins tables sees one epoch of all of them, however many are committed meanwhile.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tests::PATIENCE;
 use tests::project::Project;
-use tests::vitrine::binary;
 
 use crate::proof::{Sample, assert_equal};
+use crate::terminal::script;
 
 /// Margins of retailers that are not the sums of their margins by SKU: both are made in one round.
 const MARGINS_APART: &str = "SELECT count(*) FROM (
@@ -42,41 +40,31 @@ fn f39_sums_of_two_tables_agree_in_every_query_during_commits() {
             Ok(project.number(newest)? > 0)
         })
         .unwrap();
-    // One reader asks again and again until the last epoch is committed; each of its statements opens the newest one.
+    // Readers ask again and again until the last epoch is committed; each of their statements opens the newest one.
     let statement = format!(
         "SELECT ({newest}) AS epoch, ({EVENTS_APART}) AS events, ({MARGINS_APART}) AS margins;\n"
     );
-    let mut reader = Command::new(binary().unwrap())
-        .arg("--config")
-        .arg(project.config())
-        .args(["sql", "--format", "ndjson"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut script = reader.stdin.take().unwrap();
-    let mut answers = BufReader::new(reader.stdout.take().unwrap()).lines();
     let mut epochs = BTreeSet::new();
     loop {
         let is_last = running.has_ended().unwrap();
-        script.write_all(statement.as_bytes()).unwrap();
-        let answer = answers
-            .next()
-            .expect("every statement is answered")
-            .unwrap();
-        let row: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(
-            (&row["events"], &row["margins"]),
-            (&json!(0), &json!(0)),
-            "{row}"
-        );
-        epochs.insert(row["epoch"].as_i64());
+        let answers = script(&project, "ndjson", &statement.repeat(10));
+        let said = String::from_utf8_lossy(&answers.stderr);
+        assert!(answers.status.success(), "{said}");
+        let rows = String::from_utf8(answers.stdout).unwrap();
+        assert_eq!(rows.lines().count(), 10, "every statement is answered");
+        for row in rows.lines() {
+            let row: Value = serde_json::from_str(row).unwrap();
+            assert_eq!(
+                (&row["events"], &row["margins"]),
+                (&json!(0), &json!(0)),
+                "{row}"
+            );
+            epochs.insert(row["epoch"].as_i64());
+        }
         if is_last {
             break;
         }
     }
-    drop(script);
-    assert!(reader.wait().unwrap().success());
     running.wait(PATIENCE).unwrap().success().unwrap();
     assert!(epochs.len() > 1, "{epochs:?}");
     assert_equal(&project, &sample.expected);

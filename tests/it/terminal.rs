@@ -33,9 +33,9 @@ fn vitrine(project: &Project, args: &[&str]) -> Command {
     command
 }
 
-/// Runs `vitrine sql` over a script on standard input.
-fn script(project: &Project, text: &str) -> Output {
-    let mut command = vitrine(project, &["sql", "--format", "csv"]);
+/// Runs `vitrine sql` over a script on standard input, which it reads to its end before it begins.
+pub(crate) fn script(project: &Project, format: &str, text: &str) -> Output {
+    let mut command = vitrine(project, &["sql", "--format", format]);
     let piped = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -55,7 +55,7 @@ fn statements_are_read_as_editors_and_people_write_them() {
     let folder = tempfile::tempdir().unwrap();
     let project = published(folder.path());
     let rows = |text: &str| {
-        let output = script(&project, text);
+        let output = script(&project, "csv", text);
         assert!(
             output.status.success(),
             "{text}: {}",
