@@ -10,6 +10,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
+use tests::PATIENCE;
 use tests::events::Events;
 use tests::project::Project;
 use tests::vitrine::Finished;
@@ -31,9 +32,8 @@ impl OrderFile {
         let folder = TempDir::new().unwrap();
         let topic = folder.path().join("orders.v1");
         fs::create_dir_all(&topic).unwrap();
-        fs::create_dir_all(folder.path().join("ref")).unwrap();
         write(File::create(topic.join(name)).unwrap());
-        let events = Events::in_folder(folder.path());
+        let events = Events::empty(folder.path()).unwrap();
         Self { folder, events }
     }
 
@@ -68,7 +68,7 @@ fn finish(project: &Project, args: &[&str]) -> (Finished, u64) {
         thread::sleep(Duration::from_millis(20));
     }
     assert!(peak > 0);
-    (running.wait(Duration::from_secs(10)).unwrap(), peak)
+    (running.wait(PATIENCE).unwrap(), peak)
 }
 
 fn high_water_mark(status: &Path) -> Option<u64> {

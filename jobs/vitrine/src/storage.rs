@@ -1,19 +1,17 @@
 //! What a storage holds: the object store itself, sessions over the newest epoch, archived reference data.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use anyhow::{Context, bail};
-use jobs::catalogue;
 use jobs::reference::{FolderStamp, ReferenceArchive, ReferenceData};
+use jobs::snapshot::SnapshotReader;
 use object_store::ObjectStore;
 use pipeline::log::{Access, local_folder, open_store};
 use pipeline::publisher::{EpochRecord, newest_epoch};
-use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
+use pipeline::query::catalog::Snapshot;
 use pipeline::query::{Engine, Lease, Session, SpillFolder};
-use pipeline::table::{TableSpec, Tables};
 use pipeline::time::Zone;
 use tokio::sync::Mutex;
 
@@ -39,9 +37,7 @@ fn open(config: &Config, access: Access) -> anyhow::Result<Arc<dyn ObjectStore>>
 pub(crate) struct EpochReader<'c> {
     config: &'c Config,
     store: Arc<dyn ObjectStore>,
-    tables: Tables,
-    specs: Vec<TableSpec>,
-    archive: ReferenceArchive,
+    snapshots: SnapshotReader,
     engine: Engine,
     /// The lease of the last epoch opened: the next session of that epoch shares it.
     lease: Mutex<Weak<Lease>>,
@@ -54,9 +50,7 @@ impl<'c> EpochReader<'c> {
         let spill = SpillFolder::in_storage(&local_folder(&config.storage.url)?);
         Ok(Self {
             config,
-            tables: Tables::new(store.clone()),
-            specs: catalogue::stored_tables(Zone(config.time.zone))?,
-            archive: ReferenceArchive::new(store.clone()),
+            snapshots: SnapshotReader::new(store.clone(), Zone(config.time.zone))?,
             engine: Engine::new(store.clone(), config.limits.memory, &spill)?,
             store,
             lease: Mutex::default(),
@@ -97,9 +91,7 @@ impl<'c> EpochReader<'c> {
         let Some((epoch, lease, snapshot)) = self.pinned().await? else {
             bail!(self.nothing_published());
         };
-        for (table, pinned) in &epoch.tables {
-            self.tables.check_log(table, pinned).await?;
-        }
+        self.snapshots.check_logs(&epoch).await?;
         self.engine.check_files(&snapshot).await?;
         let session = Session::open(&snapshot, &self.engine).await?;
         Ok((epoch, session.holding(lease)))
@@ -122,7 +114,7 @@ impl<'c> EpochReader<'c> {
         }
         // Before anything of the epoch is read.
         let lease = self.lease(&epoch).await;
-        let snapshot = self.snapshot(&epoch).await?;
+        let snapshot = self.snapshots.snapshot(&epoch).await?;
         Ok(Some((epoch, lease, snapshot)))
     }
 
@@ -131,7 +123,7 @@ impl<'c> EpochReader<'c> {
         &self,
         epoch: &EpochRecord,
     ) -> anyhow::Result<Arc<ReferenceData>> {
-        Ok(self.archive.read(&epoch.reference).await?)
+        Ok(self.snapshots.reference(epoch).await?)
     }
 
     /// The lease of the epoch; without one, what is replaced meanwhile is still kept for an hour.
@@ -159,69 +151,6 @@ impl<'c> EpochReader<'c> {
                 None
             }
         }
-    }
-
-    async fn snapshot(&self, epoch: &EpochRecord) -> anyhow::Result<Snapshot> {
-        let keys: BTreeMap<String, Vec<String>> = schemas::table::all_tables()
-            .into_iter()
-            .filter(|table| matches!(table.schema_name, "metrics" | "feeds"))
-            .map(|table| {
-                let key = table.key.iter().map(|name| (*name).to_owned()).collect();
-                (format!("{}.{}", table.schema_name, table.name), key)
-            })
-            .collect();
-        let mut pinned = Vec::new();
-        for spec in &self.specs {
-            let name = spec.full_name();
-            let files = match epoch.tables.get(&name) {
-                Some(pinned) => {
-                    self.tables
-                        .pinned_files(&name, pinned)
-                        .await
-                        .with_context(|| {
-                            format!("table={name} cannot be read at version={}", pinned.version)
-                        })?
-                }
-                None => Arc::default(),
-            };
-            pinned.push(PinnedTable {
-                schema_name: spec.schema_name.clone(),
-                name: spec.name.clone(),
-                schema: spec.schema.clone(),
-                partition_by: spec.partition_by.clone(),
-                key: keys.get(&name).cloned().unwrap_or_default(),
-                files: files
-                    .iter()
-                    .map(|file| PinnedFile {
-                        path: file.location.clone(),
-                        size: file.size,
-                        partition_values: file.partition_values.clone().into_iter().collect(),
-                        rows: Some(file.rows),
-                    })
-                    .collect(),
-            });
-        }
-        let reference = self.reference(epoch).await?;
-        Ok(Snapshot {
-            epoch: epoch.epoch,
-            committed_at: epoch.committed_at,
-            zone: self.config.time.zone,
-            tables: pinned,
-            finality: epoch
-                .finality
-                .iter()
-                .map(|row| Finality {
-                    table: row.table.clone(),
-                    window_kind: row.window_kind.clone(),
-                    final_until: row.until,
-                })
-                .collect(),
-            reference: reference
-                .tables()
-                .map(|(name, rows)| (name.to_owned(), rows.clone()))
-                .collect(),
-            views: catalogue::views()?,
-        })
     }
 }
 

@@ -22,6 +22,7 @@ pub mod decimal;
 mod exact;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod list_state;
 mod local_time;
 mod register;
 mod rewrite;

@@ -23,8 +23,7 @@ type Revision = (Option<Value>, i64);
 #[test]
 fn the_demand_topic_says_what_its_table_says_through_kills() {
     let broker = Broker::shared().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let events = fortnight(folder.path());
+    let events = fortnight();
     let topics = Topics::create(broker, 4, &[]).unwrap();
     events.send(broker, &topics).unwrap();
     broker.create_topic(&topics.demand(), 1, &[]).unwrap();
@@ -43,7 +42,7 @@ fn the_demand_topic_says_what_its_table_says_through_kills() {
     early.properties.extend([uncommitted]);
     let mut reader = Reader::open(&early, &starts(&topics.demand(), &[0]));
     for _ in 0..3 {
-        while reader.poll(1000).unwrap() > 0 {}
+        reader.read_on();
         let count = read(&reader).len();
         let mut running = project.start(&["run"]).unwrap();
         reader.until("more records come", |reader| count < read(reader).len());
@@ -51,7 +50,7 @@ fn the_demand_topic_says_what_its_table_says_through_kills() {
         running.kill().unwrap();
     }
     project.run(&["run", "--drain"]).unwrap();
-    while reader.poll(1000).unwrap() > 0 {}
+    reader.read_on();
     let written = read(&reader).len();
 
     let mut reader = Reader::open(&settings(broker), &starts(&topics.demand(), &[0]));

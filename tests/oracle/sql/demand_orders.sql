@@ -1,5 +1,4 @@
 -- M01: requested, allocated, delivered, returned and cancelled quantity and value per SKU, territory and class.
--- Sums are HUGEINT until the feed has added them up.
 CREATE TABLE demand_orders AS
 WITH fact AS (
     SELECT
@@ -71,30 +70,11 @@ grid AS (
 SELECT
     grid.unique_id,
     grid.ds,
-    narrow(coalesce(y, 0)) AS y,
-    narrow(coalesce(y_allocated, 0)) AS y_allocated,
-    narrow(coalesce(y_delivered, 0)) AS y_delivered,
-    narrow(coalesce(returned, 0)) AS returned,
+    coalesce(y, 0) AS y,
+    coalesce(y_allocated, 0) AS y_allocated,
+    coalesce(y_delivered, 0) AS y_delivered,
+    coalesce(returned, 0) AS returned,
     coalesce(censored, false) AS censored,
     daily.unique_id IS NULL AS is_zero_filled
 FROM grid
 LEFT JOIN daily USING (unique_id, ds);
-
--- K25: what a column cannot hold is NULL.
-CREATE OR REPLACE TABLE demand_orders AS
-SELECT * REPLACE (
-    narrow(requested_qty) AS requested_qty,
-    narrow(requested_fen) AS requested_fen,
-    narrow(allocated_qty) AS allocated_qty,
-    narrow(allocated_fen) AS allocated_fen,
-    narrow(delivered_qty) AS delivered_qty,
-    narrow(delivered_fen) AS delivered_fen,
-    narrow(returned_qty) AS returned_qty,
-    narrow(returned_fen) AS returned_fen,
-    narrow(cancelled_qty) AS cancelled_qty,
-    narrow(cancelled_fen) AS cancelled_fen,
-    narrow(unmet_qty) AS unmet_qty,
-    narrow(unpriced_qty) AS unpriced_qty,
-    narrow(emergency_requested_qty) AS emergency_requested_qty
-)
-FROM demand_orders;

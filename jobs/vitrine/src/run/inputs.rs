@@ -7,7 +7,7 @@ use pipeline::kafka::{KafkaSettings, TopicPartition, end_offsets, partition_coun
 use pipeline::publisher::Until;
 use pipeline::run::process::OpenSource;
 use pipeline::shard::ShardSettings;
-use pipeline::source::files::{FileEnds, FileSettings, FileSource, file_partitions, survey};
+use pipeline::source::files::{FileEnds, FileSettings, FileSource, FolderSurvey, survey};
 use pipeline::source::kafka::{ExpectedTopic, KafkaSource};
 use pipeline::source::memory::{Broker, Producer};
 use pipeline::source::{Source, Start};
@@ -54,10 +54,10 @@ impl Inputs {
             max_record_bytes: config.limits.max_record_bytes,
             ends: file_ends(until),
         };
-        require_events(config, settings.ends)?;
+        let found = require_events(config, settings.ends)?;
         Ok(Self {
-            keyed: file_partitions(&dir, &keyed_topics(config))?.max(1),
-            global: file_partitions(&dir, &[config.topics.name(Topic::Prices)])?,
+            keyed: found.partitions(&keyed_topics(config)).max(1),
+            global: found.partitions(&[config.topics.name(Topic::Prices)]),
             open: Arc::new(move |starts: &[Start]| {
                 let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, settings)?);
                 Ok(source)
@@ -140,13 +140,13 @@ fn file_ends(until: Until) -> FileEnds {
 
 /// A folder of which nothing is read is a wrong name, not an empty input. A service may wait for the first event, but not for the
 /// first file: it says how many partitions there are.
-fn require_events(config: &Config, ends: FileEnds) -> anyhow::Result<()> {
+fn require_events(config: &Config, ends: FileEnds) -> anyhow::Result<FolderSurvey> {
     let (dir, topics) = (&config.source.dir, config.topics.inputs());
     let found = survey(dir, &topics)?;
     let what = match (found.files, found.has_content) {
         (0, _) => "there are no event files",
         (_, false) if ends != FileEnds::Followed => "there are no events: all files are empty",
-        _ => return Ok(()),
+        _ => return Ok(found),
     };
     let dir = dir.display();
     let [first, .., last] = topics;
