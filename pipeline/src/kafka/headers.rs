@@ -46,6 +46,12 @@ pub(crate) fn read_headers(headers: &BorrowedHeaders) -> Vec<Header> {
     }
 }
 
+/// The value of the last header of this name, if it is text.
+pub(crate) fn header_text<'h>(headers: &'h [Header], name: &str) -> Option<&'h str> {
+    let (_, value) = headers.iter().rev().find(|(found, _)| found == name)?;
+    str::from_utf8(value.as_ref()?).ok()
+}
+
 /// Headers to be sent, in this order.
 pub fn write_headers(headers: &[Header]) -> OwnedHeaders {
     let written = OwnedHeaders::new_with_capacity(headers.len());
