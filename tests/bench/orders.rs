@@ -116,6 +116,7 @@ impl Iterator for Orders {
         if self.sent.records == self.count {
             return None;
         }
+        let is_malformed_due = self.is_malformed_due();
         let due = self
             .again
             .first_entry()
@@ -129,7 +130,7 @@ impl Iterator for Orders {
                 self.sent.duplicates += u64::from(copy.is_some());
                 copy?
             }
-            None if self.is_malformed_due() => {
+            None if is_malformed_due => {
                 let mut message = self.order();
                 let payload = message.payload.as_mut()?;
                 payload.truncate(payload.len() / 2);
