@@ -15,8 +15,9 @@ const BOMB_BYTES: usize = (BOMB_MIB as usize) << 20;
 /// Below the bound of a record, so that it is kept whole.
 const RECORD_BYTES: usize = 900_000;
 
-/// Topics whose orders hold a batch of zeros in every partition, an order in front and one behind it, and a project that reads them.
-fn project(codec: &str, partitions: u32, records: &[usize]) -> (tempfile::TempDir, Project) {
+/// Topics whose orders hold batches of zeros in every partition, an order in front of them and one behind, and a project that reads
+/// them.
+fn project(codec: &str, partitions: u32, batches: &[&[usize]]) -> (tempfile::TempDir, Project) {
     let broker = Broker::shared().unwrap();
     // snappy packs to a twentieth only
     let config = [("max.message.bytes", "20000000")];
@@ -27,10 +28,12 @@ fn project(codec: &str, partitions: u32, records: &[usize]) -> (tempfile::TempDi
     };
     broker.produce(topics.orders(), [good("before")]).unwrap();
     for partition in 0..partitions as i32 {
-        let zeros = records
-            .iter()
-            .map(|bytes| Message::new(partition, vec![0; *bytes]));
-        broker.produce_batch(topics.orders(), codec, zeros).unwrap();
+        for records in batches {
+            let zeros = records
+                .iter()
+                .map(|bytes| Message::new(partition, vec![0; *bytes]));
+            broker.produce_batch(topics.orders(), codec, zeros).unwrap();
+        }
     }
     broker.produce(topics.orders(), [good("behind")]).unwrap();
     let reference = tempfile::tempdir().unwrap();
@@ -52,7 +55,7 @@ fn orders(project: &Project) -> i64 {
 #[test]
 fn f27_a_batch_that_unpacks_to_much_takes_that_much_memory_once_a_partition() {
     for (codec, partitions) in [("gzip", 2), ("snappy", 1)] {
-        let (_reference, project) = project(codec, partitions, &[BOMB_BYTES]);
+        let (_reference, project) = project(codec, partitions, &[&[BOMB_BYTES]]);
         run_within(&project, u64::from(partitions) * BOMB_MIB + MEMORY_MIB / 4);
         let sizes = "SELECT DISTINCT value_bytes FROM ops.dead_letters";
         assert_eq!(project.number(sizes).unwrap(), BOMB_BYTES as i64, "{codec}");
@@ -61,10 +64,19 @@ fn f27_a_batch_that_unpacks_to_much_takes_that_much_memory_once_a_partition() {
     }
 }
 
+/// A fetch asks for less than two of these: so one is unpacked and handed over before the next is asked for.
+#[test]
+fn f27_batches_of_one_partition_are_unpacked_one_after_the_other() {
+    let (_reference, project) = project("gzip", 1, &[&[BOMB_BYTES][..]; 4]);
+    run_within(&project, BOMB_MIB + MEMORY_MIB / 2);
+    assert_eq!(count(&project, "too_large"), 4);
+    assert_eq!(orders(&project), 2);
+}
+
 #[test]
 fn f27_a_batch_of_many_records_that_unpacks_to_much_is_kept_record_by_record() {
     let records = [RECORD_BYTES; BOMB_BYTES / RECORD_BYTES];
-    let (_reference, project) = project("lz4", 1, &records);
+    let (_reference, project) = project("lz4", 1, &[&records]);
     run_within(&project, BOMB_MIB + MEMORY_MIB);
     assert_eq!(count(&project, "malformed_json"), records.len() as i64);
     let bytes = "SELECT sum(value_bytes) FROM ops.dead_letters";
@@ -76,7 +88,7 @@ fn f27_a_batch_of_many_records_that_unpacks_to_much_is_kept_record_by_record() {
 /// Of zstd the client unpacks no more than it takes as one answer; it says so, and nothing is passed over.
 #[test]
 fn f27_a_zstd_batch_beyond_the_bound_stops_it_and_is_read_once_the_bound_is_raised() {
-    let (_reference, project) = project("zstd", 1, &[BOMB_BYTES]);
+    let (_reference, project) = project("zstd", 1, &[&[BOMB_BYTES]]);
     let (stopped, peak) = finish(&project, &["run", "--until-caught-up"]);
     assert_eq!(stopped.code(), Some(1), "{}", stopped.stderr);
     assert!(
