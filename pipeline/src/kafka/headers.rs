@@ -86,6 +86,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_last_of_a_name_counts_if_it_is_text() {
+        let header = |name: &'static str, value: Option<&'static [u8]>| {
+            (Bytes::from(name), value.map(Bytes::from_static))
+        };
+        let headers = [
+            header("a", Some(b"first")),
+            header("b", Some(b"\xff")),
+            header("a", Some(b"last")),
+            header("c", Some(b"text")),
+            header("c", None),
+        ];
+        assert_eq!(header_text(&headers, "a"), Some("last"));
+        for name in ["b", "c", "d"] {
+            assert_eq!(header_text(&headers, name), None, "{name}");
+        }
+    }
+
+    #[test]
     fn names_and_values_are_any_bytes() {
         let headers: Vec<Header> = vec![
             (
