@@ -4,6 +4,7 @@
 mod arrival;
 mod bad_input;
 mod bench_profile;
+mod bombs;
 mod canary;
 mod cases;
 mod commands;

@@ -28,7 +28,7 @@
 //! | `it/fuzz.rs` | `fuzz/` for a few seconds each, and that it notices what it looks for |
 //! | `it/damage.rs` | a damaged file of any kind is named or changes nothing |
 //! | `it/disorder.rs`, `it/far_dates.rs` | disorder up to the lateness and beyond it; device clocks that are decades off |
-//! | `it/event_files.rs`, `it/memory.rs` | event files that grow, are torn or odd; memory under bad input |
+//! | `it/event_files.rs`, `it/memory.rs`, `it/bombs.rs` | event files that grow, are torn or odd; memory under bad input, and under batches of Kafka that unpack to much |
 //! | `it/inputs.rs`, `it/source_identity.rs` | a storage knows its inputs: partitions, topics made anew, replaced files |
 //! | `it/one_epoch.rs` | queries during commits see one epoch |
 //! | `it/readings/`, `it/sums.rs` | settled readings by hand, and sums that leave their type, against the oracle |

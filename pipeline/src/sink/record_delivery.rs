@@ -27,7 +27,7 @@ use super::record_file::{RecordFile, delete_records, read_records};
 use super::record_log::{RECORD_LAYOUT, RECORD_LOG, RecordCheckpoint, RecordLogEntry};
 use super::record_queue::{RecordQueue, RecordStep};
 use super::record_sink::{RecordSink, RecordSinkError};
-use super::schedule::{DeliveryAttempt, DeliveryOutcome};
+use super::schedule::{DeliveryAttempt, DeliveryOutcome, topic_destination};
 use super::sink_record::SinkRecord;
 use super::task::{self, SinkEvent, Stop, TaskEnd};
 use crate::error::{Error, Result};
@@ -352,7 +352,7 @@ impl RecordDeliveryTask {
             id: place.as_str().into(),
             sequence: 0,
             dedupe_key: Arc::default(),
-            destination: format!("topic {}", record.topic).into(),
+            destination: topic_destination(&record.topic),
             attempt: 1,
             attempted_at: wall::now(),
             outcome: DeliveryOutcome::Refused,

@@ -231,6 +231,27 @@ impl Clients {
         flush(&producer)
     }
 
+    pub(super) fn produce_batch(
+        &self,
+        topic: &str,
+        codec: &str,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<()> {
+        let config = [
+            ("compression.type", codec),
+            ("message.max.bytes", "1000000000"),
+            ("batch.size", "1000000000"),
+            ("queue.buffering.max.kbytes", "2000000"),
+            // longer than it takes to queue them all; the flush ends the waiting
+            ("linger.ms", "60000"),
+        ];
+        let producer = producer(&self.address, &config)?;
+        for message in messages {
+            send(&producer, topic, &message)?;
+        }
+        flush(&producer)
+    }
+
     pub(super) fn transaction(
         &self,
         topic: &str,

@@ -166,6 +166,16 @@ impl Broker {
         self.clients.produce(topic, messages)
     }
 
+    /// Writes records as one batch, packed by a codec, and waits until it is acknowledged: up to 1 GB before it is packed.
+    pub fn produce_batch(
+        &self,
+        topic: &str,
+        codec: &str,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<()> {
+        self.clients.produce_batch(topic, codec, messages)
+    }
+
     /// Writes records in one transaction and commits or aborts it. Either way a marker takes the next offset of each
     /// partition written to.
     pub fn transaction(

@@ -25,6 +25,9 @@ const LEAST_SEAL_BYTES: usize = 1 << 20;
 const LEAST_BUFFERED_BYTES: usize = 256 << 10;
 const MOST_BUFFERED_BYTES: usize = 8 << 20;
 
+/// The most that a broker may answer at once, and a zstd batch may unpack to (F27): librdkafka's own default.
+const MOST_RESPONSE_BYTES: usize = 100_000_000;
+
 /// The inputs of a process.
 pub(crate) struct Inputs {
     /// Partitions of each customer topic; also the number of shards.
@@ -162,6 +165,7 @@ pub(crate) fn kafka_settings(config: &Config) -> KafkaSettings {
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();
     settings.max_kept_bytes = config.limits.max_record_bytes;
+    settings.response_bytes = config.limits.in_flight_bytes().min(MOST_RESPONSE_BYTES);
     settings.alignment = config.time.alignment;
     settings
 }
@@ -257,8 +261,11 @@ mod tests {
         assert_eq!(buffered_bytes(&config, 4, 4), MOST_BUFFERED_BYTES);
         assert_eq!(buffered_bytes(&config, 16, 13), 1 << 20);
         assert_eq!(buffered_bytes(&config, 64, 64), LEAST_BUFFERED_BYTES);
+        let response_bytes = |config: &Config| kafka_settings(config).response_bytes;
+        assert_eq!(response_bytes(&config), MOST_RESPONSE_BYTES);
         config.limits.memory = 1;
         assert_eq!(config.limits.in_flight_bytes(), 32 << 20);
+        assert_eq!(response_bytes(&config), 32 << 20);
         assert_eq!(seal_bytes(&config, 1), 8 << 20);
     }
 

@@ -9,6 +9,7 @@ use pipeline::kafka::KafkaSettings;
 use pipeline::publisher::{RuleCard, Sinks, dead_letter_topic};
 use pipeline::sink::{
     AlertDestinations, KafkaAlertSink, KafkaRecordSink, RecordSink, Route, Schedule, Webhook,
+    topic_destination,
 };
 use schemas::time::DurationMs;
 
@@ -122,7 +123,7 @@ fn destinations(
         properties.insert("bootstrap.servers", &kafka.brokers);
         let topic = &config.topics.alerts;
         let sink = KafkaAlertSink::open(properties, topic, SOURCE)?;
-        let name: Arc<str> = format!("topic {topic}").into();
+        let name = topic_destination(topic);
         destinations.routes.0.push(Route {
             destination: name.clone(),
             rules: Default::default(),
