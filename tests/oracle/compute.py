@@ -17,7 +17,7 @@ from tables import PUBLIC_TABLES
 from verdict import PartitionJudge
 
 SQL_FOLDER = Path(__file__).parent / "sql"
-SQL_TEXTS = ("common", "demand_orders", "stock", "margin", "satisfaction", "sla")
+SQL_TEXTS = ("common", "supply", "demand_orders", "stock", "margin", "satisfaction", "sla")
 
 END_OF_TIME_MS = 1 << 60
 #: The longest window, the longest look-ahead and the largest lateness: a fact may be read by windows that end so much later.
@@ -69,6 +69,9 @@ def metrics(judged: Judged, ref: Path, settings: Settings, clock_ms: int | None)
     database.execute("SET VARIABLE end_of_time = $1", [END_OF_TIME_MS])
     inputs = history.tables(judged.accepted)
     inputs["customer_version"] = reference.customer_versions(ref)
+    inputs["sku_version"] = reference.sku_versions(ref)
+    inputs["territory_version"] = reference.territory_versions(ref)
+    inputs["plan_version"] = reference.plan_versions(ref)
     for name, rows in inputs.items():
         _load(database, name, rows)
     for name in SQL_TEXTS:

@@ -36,6 +36,7 @@ fn fact(
         value: Fen::from_fen(qty * price_fen.unwrap_or(0)),
         unpriced_qty: if price_fen.is_none() { qty } else { 0 },
         counts_as_order: i64::from(kind == Requested),
+        censored: 0,
     }
 }
 
