@@ -6,6 +6,7 @@ mod bad_input;
 mod bench_profile;
 mod canary;
 mod cases;
+mod censored;
 mod commands;
 mod damage;
 mod demo;
