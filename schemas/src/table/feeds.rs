@@ -8,6 +8,9 @@ pub(super) fn feeds_tables() -> Vec<TableDescription> {
     vec![demand_daily(), status()]
 }
 
+/// `censored` (K27) goes by the counted orders of the day, with class and area of each as of its `order.placed`. A row without one, such
+/// as a zero-filled one, is censored where the SKU is CONSTRAINED at the day's end and no plan of it is in force then for the
+/// territory's area, whatever the class.
 fn demand_daily() -> TableDescription {
     let fields = vec![
         filled(text("unique_id", "Series: sku_id|territory_id (序列)")),
