@@ -10,7 +10,7 @@ SELECT
   SUM(delivered_qty) AS y_delivered,
   SUM(returned_qty) AS returned,
   SUM(unmet_qty) AS unmet_qty,
-  CASE WHEN SUM(orders) > 0 THEN SUM(censored_orders) > 0 END AS censored,
+  CASE WHEN SUM(orders) > 0 THEN SUM(censored_orders_n) > 0 END AS censored,
   SUM(requested_qty) > 0 AS starts
 FROM rows.demand_orders
 GROUP BY sku_id, territory_id

@@ -51,7 +51,7 @@ pub fn metric_tables() -> Vec<TableDescription> {
                     "Distinct customers with requested lines; not additive (订货户数)",
                 ),
                 bigint(
-                    "censored_orders",
+                    "censored_orders_n",
                     "Those of the orders whose quantity may understate demand, K27; not additive (受限订单数)",
                 ),
             ],

@@ -204,7 +204,7 @@ fn unplanned_skus(project: &Project) -> BTreeSet<String> {
 fn assert_demand(held: &BTreeMap<Cell, Value>, project: &Project) {
     let query = "SELECT sku_id || '|' || territory_id AS unique_id, window_date AS ds, sum(requested_qty) AS y, \
                  sum(allocated_qty) AS y_allocated, sum(delivered_qty) AS y_delivered, sum(returned_qty) AS returned, \
-                 sum(unmet_qty) AS unmet_qty, sum(orders) AS orders, sum(censored_orders) > 0 AS censored, false AS is_zero_filled \
+                 sum(unmet_qty) AS unmet_qty, sum(orders) AS orders, sum(censored_orders_n) > 0 AS censored, false AS is_zero_filled \
                  FROM metrics.demand_orders WHERE window_kind = 'D1' GROUP BY 1, 2";
     let mut rows = project.query(query).unwrap();
     let unplanned = unplanned_skus(project);

@@ -35,7 +35,7 @@ SELECT
     coalesce(sum(qty) FILTER (WHERE step = 'requested' AND is_emergency), 0) AS emergency_requested_qty,
     count(DISTINCT (customer_id, order_id)) FILTER (WHERE step = 'requested') AS orders,
     count(DISTINCT customer_id) FILTER (WHERE step = 'requested') AS customers,
-    count(DISTINCT (customer_id, order_id)) FILTER (WHERE is_censored) AS censored_orders,
+    count(DISTINCT (customer_id, order_id)) FILTER (WHERE is_censored) AS censored_orders_n,
     count(*) AS n
 FROM fact
 WHERE closed(window_last(window_kind, first_day))
@@ -57,7 +57,7 @@ WITH daily AS (
         sum(returned_qty) AS returned,
         sum(unmet_qty) AS unmet_qty,
         -- K27: the counted orders of the day say so
-        CASE WHEN sum(orders) > 0 THEN sum(censored_orders) > 0 END AS censored
+        CASE WHEN sum(orders) > 0 THEN sum(censored_orders_n) > 0 END AS censored
     FROM demand_orders
     WHERE window_kind = 'D1'
     GROUP BY ALL

@@ -143,7 +143,7 @@ fn k27_censored_orders_are_distinct_and_the_feed_says_nothing_where_none_is_coun
     assert_eq!(
         rows(
             &monday,
-            &["sku_id", "class_id", "orders", "censored_orders"]
+            &["sku_id", "class_id", "orders", "censored_orders_n"]
         ),
         ["S1 A 2 1", "S1 B 1 1", "S2 A 1 0", "S|3 A 0 0"]
     );
