@@ -7,6 +7,7 @@ mod bench_profile;
 mod bombs;
 mod canary;
 mod cases;
+mod censored;
 mod commands;
 mod damage;
 mod demo;

@@ -17,7 +17,7 @@ from tables import PUBLIC_TABLES
 from verdict import PartitionJudge
 
 SQL_FOLDER = Path(__file__).parent / "sql"
-SQL_TEXTS = ("common", "demand_orders", "stock", "margin", "satisfaction", "sla")
+SQL_TEXTS = ("common", "supply", "demand_orders", "stock", "margin", "satisfaction", "sla")
 
 END_OF_TIME_MS = 1 << 60
 #: K7: so long after its end a window of M02, M03 or M06 may still change by an interval that closes.
@@ -90,6 +90,9 @@ def _metrics_at(judged: Judged, ref: Path, settings: Settings, clock_ms: int) ->
     database.execute("SET VARIABLE end_of_time = $1", [END_OF_TIME_MS])
     inputs = history.tables(judged.accepted)
     inputs["customer_version"] = reference.customer_versions(ref)
+    inputs["sku_version"] = reference.sku_versions(ref)
+    inputs["territory_version"] = reference.territory_versions(ref)
+    inputs["plan_version"] = reference.plan_versions(ref)
     for name, rows in inputs.items():
         _load(database, name, rows)
     for name in SQL_TEXTS:

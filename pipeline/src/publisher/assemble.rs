@@ -245,15 +245,18 @@ impl Machine {
         }
         let table = feed.table();
         let schema = self.schemas.get(&table).filter(|_| feed.is_on);
-        let Some(schema) = schema.cloned() else {
+        // There are none before the first seal of all, and no days either.
+        let Some((schema, loaded)) = schema.cloned().zip(self.flags.clone()) else {
             return Ok(self.durable.grid.change(days));
         };
+        let flags = &*loaded.flags;
+        self.durable.grid.set_flags(flags.version());
         if let Some(last) = self.next_complete_day() {
             self.durable.grid.complete(last);
         }
         let final_before = self.final_before(&feed);
         let step = feed::step(
-            &feed,
+            (&feed, flags),
             &mut self.durable.grid,
             &self.durable.published,
             &schema,
@@ -272,6 +275,15 @@ impl Machine {
             records.extend(step.records);
         }
         Ok(self.durable.grid.change(days))
+    }
+
+    /// The version of the reference data in force, where the feed's flags are not those of it.
+    pub(super) fn flags_wanted(&self) -> Option<String> {
+        let reference = &self.durable.state.reference;
+        let is_making = self.feed.as_ref().is_some_and(|feed| feed.is_on);
+        let known = self.flags.as_ref();
+        let is_known = known.is_some_and(|loaded| loaded.reference == *reference);
+        (is_making && !is_known && !reference.is_empty()).then(|| reference.clone())
     }
 
     /// Whether the last epoch had no room for everything: days of the feed, or alerts.

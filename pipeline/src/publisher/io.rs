@@ -6,7 +6,7 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 
 use super::event::{MetricRows, PublisherAction, PublisherEvent, RoundInput, RoundRows};
-use super::feed::{self, Cells, FeedDefinition};
+use super::feed::{self, Cells, FeedDefinition, LoadedFlags};
 use super::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::error::Result;
 use crate::log::Log;
@@ -36,9 +36,10 @@ impl EpochIo {
     ) -> Result<Option<PublisherEvent>> {
         Ok(Some(match action {
             PublisherAction::Wait | PublisherAction::Ask(_) => return Ok(None),
-            PublisherAction::Compute(rounds) => {
-                PublisherEvent::Computed(self.compute(rounds).await?)
-            }
+            PublisherAction::Compute { rounds, flags_of } => PublisherEvent::Computed {
+                rounds: self.compute(rounds).await?,
+                flags: self.load_flags(flags_of).await?,
+            },
             PublisherAction::Stage {
                 epoch,
                 rows,
@@ -126,6 +127,14 @@ impl EpochIo {
             });
         }
         Ok(all)
+    }
+
+    async fn load_flags(&self, reference: Option<String>) -> Result<Option<LoadedFlags>> {
+        let Some((feed, reference)) = self.feed.as_ref().zip(reference) else {
+            return Ok(None);
+        };
+        let flags = feed.flags.flags(&reference).await?;
+        Ok(Some(LoadedFlags { reference, flags }))
     }
 
     /// What a day of the feed's metric says of each series.

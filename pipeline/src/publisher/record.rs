@@ -28,7 +28,7 @@ use crate::time::Zone;
 pub const PUBLISHER_LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const PUBLISHER_LAYOUT: u16 = 4;
+pub const PUBLISHER_LAYOUT: u16 = 5;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]

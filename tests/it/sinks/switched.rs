@@ -17,13 +17,14 @@ use crate::proof::until_read;
 use crate::reader::{Reader, settings, starts};
 
 const DAY_MS: i64 = 86_400_000;
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "unique_id",
     "ds",
     "y",
     "y_allocated",
     "y_delivered",
     "returned",
+    "unmet_qty",
     "censored",
     "is_zero_filled",
 ];

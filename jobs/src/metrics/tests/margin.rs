@@ -58,6 +58,7 @@ impl Facts {
             value: Fen::from_fen(qty * price_fen.unwrap_or(0)),
             unpriced_qty: if price_fen.is_none() { qty } else { 0 },
             counts_as_order: 0,
+            censored: 0,
         });
         self
     }

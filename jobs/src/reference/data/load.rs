@@ -12,6 +12,7 @@ use arrow::record_batch::RecordBatch;
 use super::file::{self, Content};
 use super::reference_data::{LoadedTable, ReferenceData};
 use super::schema::{CALENDAR, CUSTOMER, NOT_READ_YET, ReferenceTable, TABLES};
+use super::supply::Supply;
 use super::validity::Validity;
 use super::{archived, calendar, customers};
 use crate::error::{Error, Problem, Result};
@@ -162,6 +163,10 @@ impl ReferenceData {
                 Ok(days) => self.calendar = days,
                 Err(error) => problems.push(of_columns(&loaded.file, &error)),
             }
+        }
+        match Supply::of(&self) {
+            Ok(supply) => self.supply = supply,
+            Err(error) => problems.push(of_columns("reference data", &error)),
         }
         if problems.is_empty() {
             Ok(self)

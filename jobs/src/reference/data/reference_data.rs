@@ -15,6 +15,7 @@ use super::UNKNOWN;
 use super::archived::{TableHash, version_of_encoded};
 use super::customers::CustomerAt;
 use super::schema::{self, ReferenceTable, TABLES};
+use super::supply::Supply;
 use super::validity::Validity;
 use crate::error::Problem;
 
@@ -38,6 +39,7 @@ pub struct ReferenceData {
     pub(super) customers: Vec<CustomerAt>,
     pub(super) calendar: Vec<CalendarRow>,
     pub(super) unknown_customer: CustomerAt,
+    pub(super) supply: Supply,
     pub(super) warnings: Vec<Problem>,
     lookups: Lookups,
 }
@@ -66,6 +68,7 @@ impl ReferenceData {
             customers: Vec::new(),
             calendar: Vec::new(),
             unknown_customer: CustomerAt::unknown(),
+            supply: Supply::default(),
             warnings: Vec::new(),
             lookups: Lookups::default(),
         }

@@ -248,6 +248,78 @@ fn overlapping_versions_and_dangling_ids_are_inconsistencies() {
 }
 
 #[test]
+fn k27_a_plan_that_cannot_be_meant_is_refused_with_its_line() {
+    let plan = |row: &str| {
+        let good = "S1,A,U1,AP-1,0,100000000,,";
+        let file = format!(
+            "sku_id,class_id,area_unit_id,plan_id,cap_qty,supply_qty,valid_from,valid_to\n{good}\n{row}\n"
+        );
+        broken(&[("ref_allocation_plan.csv", &file)])
+    };
+    let quantity = "is not a whole quantity from 0 to 100000000";
+    for (row, column, message) in [
+        (",A,U1,AP-1,1,,,", "sku_id", "must not be empty".to_owned()),
+        (
+            "S1,,U1,AP-1,1,,,",
+            "class_id",
+            "must not be empty".to_owned(),
+        ),
+        (
+            "S1,A,,AP-1,1,,,",
+            "area_unit_id",
+            "must not be empty".to_owned(),
+        ),
+        ("S1,A,U1,AP-1,-1,,,", "cap_qty", format!("`-1` {quantity}")),
+        (
+            "S1,A,U1,AP-1,1.5,,,",
+            "cap_qty",
+            format!("`1.5` {quantity}"),
+        ),
+        (
+            "S1,A,U1,AP-1,many,,,",
+            "cap_qty",
+            format!("`many` {quantity}"),
+        ),
+        (
+            "S1,A,U1,AP-1,,100000001,,",
+            "supply_qty",
+            format!("`100000001` {quantity}"),
+        ),
+    ] {
+        let expected = format!("ref_allocation_plan.csv:3: column={column}: {message}");
+        assert_eq!(plan(row), [expected]);
+    }
+    let lacks = broken(&[(
+        "ref_allocation_plan.csv",
+        "sku_id,class_id,cap_qty\nS1,A,1\n",
+    )]);
+    assert_eq!(
+        lacks,
+        [
+            "ref_allocation_plan.csv: column=area_unit_id: the file lacks this column, which is required"
+        ]
+    );
+    let plans = "sku_id,class_id,area_unit_id,cap_qty,quota\nS1,A,U1,1,2\nS9,A,ALL,1,2\n";
+    let reference = fixture::reference_data(&[
+        ("ref_allocation_plan.csv", plans),
+        ("ref_sku.csv", "sku_id\nS1\n"),
+        ("ref_unit.csv", "unit_id\nU2\n"),
+    ]);
+    let told = |problems: &[Problem]| problems.iter().map(Problem::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        told(reference.warnings()),
+        ["ref_allocation_plan.csv: column `quota` is not read"]
+    );
+    assert_eq!(
+        told(&reference.inconsistencies()),
+        [
+            "ref_allocation_plan.csv:2: column=area_unit_id: `U1` is not in ref_unit.csv",
+            "ref_allocation_plan.csv:3: column=sku_id: `S9` is not in ref_sku.csv",
+        ]
+    );
+}
+
+#[test]
 fn unused_files_and_columns_are_warnings_and_the_version_is_the_content() {
     let named = |files: &[(&str, &str)]| fixture::reference_data(files).version().to_owned();
     let one = named(&[("ref_sku.csv", "sku_id\nS1\n")]);

@@ -79,7 +79,7 @@ pub(crate) async fn process(
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,
         row_rules: rules.for_publisher(),
-        sinks: sinks(config, inputs.kafka.as_ref(), &reference).await?,
+        sinks: sinks(config, inputs.kafka.as_ref(), &reference, archive.clone()).await?,
         make_state: |shard: u32, reference: RetailReference| {
             let metrics = metrics.clone();
             let (shards, policy) = (inputs.keyed, policy.clone());

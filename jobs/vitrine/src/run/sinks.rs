@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jobs::feeds::{self, FeedSettings};
-use jobs::reference::ReferenceData;
+use jobs::reference::{ReferenceArchive, ReferenceData};
 use pipeline::kafka::KafkaSettings;
 use pipeline::publisher::{RuleCard, Sinks, dead_letter_topic};
 use pipeline::sink::{
@@ -24,6 +24,7 @@ pub(super) async fn sinks(
     config: &Config,
     kafka: Option<&KafkaSettings>,
     reference: &ReferenceData,
+    archive: Arc<ReferenceArchive>,
 ) -> anyhow::Result<Sinks> {
     let topics = &config.topics;
     let topic = kafka.map(|_| topics.demand.clone());
@@ -33,7 +34,7 @@ pub(super) async fn sinks(
         is_on: config.feeds.demand,
         max_gap_days: i32::try_from(days).unwrap_or(i32::MAX),
     };
-    let feed = feeds::demand_daily(config.time.zone, calendar, topic, settings);
+    let feed = feeds::demand_daily(config.time.zone, calendar, archive, topic, settings);
     let records: Option<Arc<dyn RecordSink>> = match kafka {
         None => None,
         Some(kafka) => {

@@ -273,7 +273,10 @@ impl<'d> Life<'d> {
                     self.go_on();
                     continue;
                 }
-                PublisherAction::Compute(rounds) => PublisherEvent::Computed(compute(rounds)),
+                PublisherAction::Compute { rounds, .. } => PublisherEvent::Computed {
+                    rounds: compute(rounds),
+                    flags: None,
+                },
                 PublisherAction::Stage { epoch, rows, .. } => {
                     self.go_on();
                     self.may_die()?;
