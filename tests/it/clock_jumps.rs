@@ -146,9 +146,9 @@ fn f17_jumps_of_the_wall_clock_change_no_row_and_hold_up_no_alert() {
         .until("all is read", |project| Ok(project.number(read)? == count))
         .unwrap();
     assert_shown(&running.stderr().unwrap());
-    // it ends under a wrong clock too
+    // it ends under a wrong clock too; what the broker refused in 2038 is sent before that, for which it has two minutes
     clock.jump_by(-HOUR_MS);
-    running.terminate(Duration::from_secs(60)).unwrap();
+    running.terminate(Duration::from_secs(180)).unwrap();
     clock.jump_by(0);
     send(19, 30);
     project.run(&["run", "--drain"]).unwrap();
