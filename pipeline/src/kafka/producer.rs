@@ -147,7 +147,7 @@ pub(crate) fn is_too_large(error: &KafkaError) -> bool {
 pub(crate) fn is_refusal(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let code = error.rdkafka_error_code();
-    is_too_large(error) || matches!(code, Some(Code::InvalidRecord | Code::InvalidTimestamp))
+    is_too_large(error) || code == Some(Code::InvalidRecord)
 }
 
 /// What it means that a record did not arrive in `topic`.
@@ -168,6 +168,12 @@ pub(crate) fn not_delivered(topic: &str, source: KafkaError) -> Error {
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => (
             ErrorKind::Unavailable,
             ": the topic does not exist; create it",
+        ),
+        // A record says when it was sent: sent again once the clocks agree, it says something else.
+        Some(Code::InvalidTimestamp) => (
+            ErrorKind::Unavailable,
+            ": this machine's clock and the broker's are too far apart for the topic (message.timestamp.after.max.ms and \
+             before.max.ms); set the clock",
         ),
         Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => (
             ErrorKind::Unavailable,
@@ -208,17 +214,15 @@ mod tests {
     fn only_what_a_record_brings_about_is_not_worth_another_try() {
         use RDKafkaErrorCode as Code;
         let kind = |code| not_delivered("t", KafkaError::MessageProduction(code)).kind();
-        for code in [
-            Code::MessageSizeTooLarge,
-            Code::InvalidRecord,
-            Code::InvalidTimestamp,
-        ] {
+        for code in [Code::MessageSizeTooLarge, Code::InvalidRecord] {
             assert_eq!(kind(code), ErrorKind::Configuration, "{code:?}");
         }
         for code in [
             Code::UnknownTopicOrPartition,
             Code::UnknownTopic,
             Code::TopicAuthorizationFailed,
+            // f17: a wall clock that is wrong is set right, and what it refused was lost for good
+            Code::InvalidTimestamp,
             Code::Authentication,
             Code::MessageTimedOut,
             Code::QueueFull,

@@ -1,7 +1,7 @@
 //! The owner of a log: claims it, appends to it, writes checkpoints.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -28,8 +28,8 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(3_600);
 pub struct Log {
     objects: Objects,
     chain: Chain,
-    /// When the chain's end was last known to be mine.
-    confirmed: Instant,
+    /// When the chain's end was last known to be mine, by [`wall::since_boot`].
+    confirmed: Duration,
     silence_limit: Duration,
     /// A put that has begun and has no known outcome.
     open_put: Option<u64>,
@@ -89,7 +89,7 @@ impl Log {
         let log = Self {
             objects: Objects { backoff, ..objects },
             chain,
-            confirmed: wall::monotonic(),
+            confirmed: wall::since_boot(),
             silence_limit: SILENCE_LIMIT,
             open_put: None,
         };
@@ -123,7 +123,7 @@ impl Log {
         // The process may have been stopped between the check and the put.
         self.check_silence()?;
         self.chain.last = LogPosition { number, hash };
-        self.confirmed = wall::monotonic();
+        self.confirmed = wall::since_boot();
         self.open_put = None;
         Ok(number)
     }
@@ -136,16 +136,17 @@ impl Log {
         match protocol::at_end(self.chain.claim, found) {
             ProtocolStep::Held => {
                 self.check_silence()?;
-                self.confirmed = wall::monotonic();
+                self.confirmed = wall::since_boot();
                 Ok(())
             }
             step => Err(self.objects.ended(step, number, there)),
         }
     }
 
-    /// How long ago this owner last appended or read the log's end; alerts leave only below 5 s (design 3.5).
+    /// How long ago this owner last appended or read the log's end, the machine's sleep included; alerts leave only below 5 s
+    /// (design 3.5).
     pub fn unconfirmed_for(&self) -> Duration {
-        self.confirmed.elapsed()
+        wall::since_boot().saturating_sub(self.confirmed)
     }
 
     /// The last record of the chain.
@@ -208,7 +209,7 @@ impl Log {
     }
 
     fn check_silence(&self) -> Result<()> {
-        let silent = self.confirmed.elapsed();
+        let silent = self.unconfirmed_for();
         if silent <= self.silence_limit {
             return Ok(());
         }

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
@@ -20,7 +19,6 @@ use super::objects::Objects;
 use super::recover::usable_checkpoint;
 use super::store::delete_all;
 use crate::error::Result;
-use crate::time::wall;
 
 /// What has been deleted, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,18 +39,18 @@ impl Trimmed {
 
 /// Deletes what nobody needs any more of the log `name`, whose payloads have this layout.
 ///
-/// `cut` is the number of the last seal that the newest epoch holds; `minimum_age` is 24 h in service, longer than a silent
-/// owner lives. A log of another version stays as it is, and gives
+/// `cut` is the number of the last seal that the newest epoch holds; records put at `old` or before may go, 24 h ago in service, longer than
+/// a silent owner lives. A log of another version stays as it is, and gives
 /// [`Incompatible`](crate::error::ErrorKind::Incompatible). After any error call it again: what has gone is not missed.
 pub async fn trim(
     store: &Arc<dyn ObjectStore>,
     name: &str,
     layout: u16,
     cut: u64,
-    minimum_age: Duration,
+    old: TimestampMs,
 ) -> Result<Trimmed> {
     let objects = Objects::new(Arc::clone(store), name, layout);
-    let superfluous = Superfluous::find(&objects, cut, minimum_age).await?;
+    let superfluous = Superfluous::find(&objects, cut, old).await?;
     let trimmed = superfluous.sum();
     delete_all(store, superfluous.paths()).await?;
     Ok(trimmed)
@@ -65,10 +63,10 @@ pub(super) async fn trimmable(
     name: &str,
     layout: u16,
     cut: u64,
-    minimum_age: Duration,
+    old: TimestampMs,
 ) -> Result<Trimmed> {
     let objects = Objects::new(Arc::clone(store), name, layout);
-    let superfluous = Superfluous::find(&objects, cut, minimum_age).await?;
+    let superfluous = Superfluous::find(&objects, cut, old).await?;
     Ok(superfluous.sum())
 }
 
@@ -80,8 +78,7 @@ struct Superfluous {
 }
 
 impl Superfluous {
-    async fn find(objects: &Objects, cut: u64, minimum_age: Duration) -> Result<Self> {
-        let old = wall::before(minimum_age);
+    async fn find(objects: &Objects, cut: u64, old: TimestampMs) -> Result<Self> {
         let checkpoints = objects.list(&objects.folder.checkpoints()).await?;
         let mut records = objects.list(&objects.folder.records()).await?;
         records.retain(|(number, record)| {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -17,6 +16,7 @@ use super::record::{FORMAT, RecordPlace, decode, encode};
 use super::trim::trimmable;
 use super::{Log, LogFolder, LogReader, trim};
 use crate::error::{Error, ErrorKind};
+use crate::time::wall;
 
 const NAME: &str = "shard-0";
 const LAYOUT: u16 = 3;
@@ -246,14 +246,14 @@ async fn a_covered_record_of_another_version_is_refused_though_its_checkpoint_wo
 
 #[tokio::test]
 async fn trimming_refuses_another_version_and_deletes_nothing() {
-    let everything = (u64::MAX, Duration::ZERO);
+    let cut = u64::MAX;
     for (format, layout, refused) in VERSIONS {
         let log = Fixture::new().await;
         log.become_version(&log.checkpoint, format, layout).await;
         let before = log.objects().await;
-        let (cut, age) = everything;
-        let would = trimmable(&log.store, NAME, LAYOUT, cut, age).await;
-        let trimmed = trim(&log.store, NAME, LAYOUT, cut, age).await;
+        let old = wall::now();
+        let would = trimmable(&log.store, NAME, LAYOUT, cut, old).await;
+        let trimmed = trim(&log.store, NAME, LAYOUT, cut, old).await;
         match refused {
             Some(found) => {
                 assert_refused(&would.unwrap_err(), "checkpoint=3", found);

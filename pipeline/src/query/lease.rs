@@ -9,8 +9,9 @@
 //! that hangs does not hold files for ever. The versions stand inside: a lease outlives the epoch's record in the log.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -37,19 +38,19 @@ const LIFE: DurationMs = DurationMs::MINUTE;
 #[derive(Debug, Clone, Copy)]
 struct LeaseTimes {
     renew_every: Duration,
-    limit: DurationMs,
+    limit: Duration,
 }
 
 const TIMES: LeaseTimes = LeaseTimes {
     renew_every: Duration::from_secs(20),
-    limit: DurationMs::DAY,
+    limit: Duration::from_secs(24 * 3_600),
 };
 
 /// The files of one epoch are held while this lives.
 #[derive(Debug)]
 pub struct Lease {
     epoch: i64,
-    until: TimestampMs,
+    until: Instant,
     /// Dropped to end the renewal, which then deletes the object.
     end: oneshot::Sender<()>,
     renewal: JoinHandle<()>,
@@ -66,15 +67,14 @@ impl Lease {
         epoch: &EpochRecord,
         times: LeaseTimes,
     ) -> Result<Self> {
-        let taken_at = wall::now();
         let content = encode(epoch.versions())?;
+        let until = wall::monotonic() + times.limit;
         let object = LeaseObject {
-            path: path_of(epoch.epoch, taken_at),
+            path: path_of(epoch.epoch, wall::now()),
             content: content.into(),
             store,
         };
         object.put().await.map_err(store_failed(&object.path))?;
-        let until = taken_at + times.limit;
         let (end, ended) = oneshot::channel();
         let renewal = tokio::spawn(object.renew(times.renew_every, until, ended));
         Ok(Self {
@@ -92,7 +92,7 @@ impl Lease {
 
     /// Whether it has been held for as long as it may be: it holds nothing any more.
     pub fn is_over(&self) -> bool {
-        wall::now() >= self.until
+        wall::monotonic() >= self.until
     }
 
     /// Deletes the object before it returns. A lease that is merely dropped does it soon after, if the runtime still runs.
@@ -149,14 +149,14 @@ impl LeaseObject {
         Ok(())
     }
 
-    async fn renew(self, every: Duration, until: TimestampMs, mut ended: oneshot::Receiver<()>) {
+    async fn renew(self, every: Duration, until: Instant, mut ended: oneshot::Receiver<()>) {
         let mut is_failing = false;
         loop {
             tokio::select! {
                 _ = &mut ended => break,
                 () = wall::sleep(every) => {}
             }
-            if wall::now() >= until {
+            if wall::monotonic() >= until {
                 LeaseLapsed { lease: &self.path }.report();
                 break;
             }
@@ -187,8 +187,13 @@ pub struct Leases {
     pub lapsed: Vec<Path>,
 }
 
-/// Reads all leases as of `now`. An error where one that counts cannot be read: what it holds is then unknown.
-pub async fn leases(store: &Arc<dyn ObjectStore>, now: TimestampMs) -> Result<Leases> {
+/// Reads all leases. An error where one that counts cannot be read: what it holds is then unknown.
+///
+/// `now` is between which instants now lies, where the wall clock was set not long ago: a lease lapses once it has by all of them.
+pub async fn leases(
+    store: &Arc<dyn ObjectStore>,
+    now: &RangeInclusive<TimestampMs>,
+) -> Result<Leases> {
     let folder = Path::from(FOLDER);
     let listed: Vec<_> = store
         .list(Some(&folder))
@@ -226,8 +231,16 @@ fn damaged(path: &Path) -> Error {
     )
 }
 
-fn counts(taken_at: TimestampMs, renewed_at: TimestampMs, now: TimestampMs) -> bool {
-    now - renewed_at < LIFE && now - taken_at < TIMES.limit
+/// A clock that was set back must not let a dead reader's lease count until it has come round again: one that seems to have been
+/// renewed more than a day from now does not count. Its reader, if there is one, renews it within seconds.
+fn counts(
+    taken_at: TimestampMs,
+    renewed_at: TimestampMs,
+    now: &RangeInclusive<TimestampMs>,
+) -> bool {
+    let (earliest, latest) = (*now.start(), *now.end());
+    let limit = DurationMs::from_std(TIMES.limit);
+    earliest - renewed_at < LIFE && earliest - taken_at < limit && renewed_at - latest <= limit
 }
 
 fn path_of(epoch: i64, taken_at: TimestampMs) -> Path {

@@ -23,6 +23,7 @@ use schemas::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::age_clock::AgeClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Trimmed, delete_all, get_if_there, store_failed, trim};
 use crate::observe::{
@@ -134,6 +135,7 @@ pub struct Housekeeper {
     logs: Vec<LogToTrim>,
     settings: HousekeepingSettings,
     recent: VecDeque<RecentEpoch>,
+    ages: AgeClock,
     /// When a run was last written down.
     written: Option<Instant>,
 }
@@ -158,6 +160,7 @@ impl Housekeeper {
             logs,
             settings,
             recent: VecDeque::new(),
+            ages: AgeClock::new(settings.minimum_age.max(settings.record_life)),
             written: None,
         }
     }
@@ -189,12 +192,14 @@ impl Housekeeper {
 
     /// Does everything once. The error is that of the first part that failed; all others have been done then.
     async fn run_once(&mut self, needs: &StorageNeeds) -> Result<Housekept> {
+        self.ages.look();
+        let now = self.ages.now(self.settings.minimum_age);
         let mut done = Housekept {
-            ran_at: wall::now(),
+            ran_at: *now.end(),
             ..Housekept::default()
         };
         let mut failure = None;
-        match leases(&self.store, done.ran_at).await {
+        match leases(&self.store, &now).await {
             Ok(leases) => {
                 self.tables(needs, &leases.held, &mut done, &mut failure)
                     .await;
@@ -237,8 +242,8 @@ impl Housekeeper {
                 staged: needs.open_intent.get(table).cloned().unwrap_or_default(),
                 claim: needs.claim,
             };
-            let age = self.settings.minimum_age;
-            match self.tables.vacuum(table, &pins, age).await {
+            let old = self.ages.before(self.settings.minimum_age);
+            match self.tables.vacuum(table, &pins, old).await {
                 Ok(vacuumed) => done.tables.add(vacuumed),
                 Err(error) => note(failure, error),
             }
@@ -266,7 +271,8 @@ impl Housekeeper {
             let Some(cut) = needs.cuts.get(name) else {
                 continue;
             };
-            match trim(&self.store, name, *layout, *cut, self.settings.record_life).await {
+            let old = self.ages.before(self.settings.record_life);
+            match trim(&self.store, name, *layout, *cut, old).await {
                 Ok(trimmed) => done.logs.add(trimmed),
                 Err(error) => note(failure, error),
             }
@@ -278,7 +284,7 @@ impl Housekeeper {
             return Ok(());
         };
         let folder = Path::from(SINK_RECORDS);
-        let old = wall::before(self.settings.record_life);
+        let old = self.ages.before(self.settings.record_life);
         let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>();
         let (mut going, mut deleted) = (Vec::new(), DeletedRecords::default());
         for file in listed.map_err(store_failed(&folder)).await? {

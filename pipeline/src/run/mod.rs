@@ -12,6 +12,7 @@
 //!
 //! [`process`] puts it together; [`housekeeping`] deletes what nobody needs any more; [`status`] reads what a process leaves.
 
+mod age_clock;
 pub mod housekeeping;
 pub mod process;
 pub mod status;

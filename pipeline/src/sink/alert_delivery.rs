@@ -242,11 +242,13 @@ impl AlertDeliveryTask {
 
     /// Starts what may leave; says how long nothing else is to be done.
     fn send(&mut self) -> Duration {
-        let now = wall::now();
-        let leased_until = self.log.leased_until();
-        let next = self.lanes.start_due(now, leased_until, &mut self.attempts);
+        let now = wall::monotonic();
+        let may_send = self.log.may_send();
+        let next = self
+            .lanes
+            .start_due(now, wall::now(), may_send, &mut self.attempts);
         self.register();
-        let retry_in = next.map(|next| (next - now).to_std());
+        let retry_in = next.map(|next| next.duration_since(now));
         let record_in = self.state.record_due_in(self.log.since_append());
         let look_in = self.log.look_in(self.lanes.is_waiting());
         [retry_in, record_in]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::time::Instant;
 
 use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,8 @@ use crate::alert::Transition;
 /// The right to send, as the owner renews it with every record of its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SendLease {
-    /// Sending is allowed up to this wall time: 5 s after the owner has appended to or read the end of its log.
-    pub(super) may_send_until: TimestampMs,
+    /// Whether the owner has appended to or read the end of its log within the last 5 s.
+    pub(super) may_send: bool,
     /// Live time (files: clock), against which age is measured.
     pub(super) live_time: TimestampMs,
 }
@@ -144,8 +145,8 @@ impl Schedule {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum DeliveryStep {
     Send(Arc<Transition>),
-    /// Nothing before this wall time.
-    WaitUntil(TimestampMs),
+    /// Nothing before this instant.
+    WaitUntil(Instant),
     /// Nothing until a transition or a lease comes.
     Idle,
 }
@@ -159,7 +160,7 @@ pub(super) struct DestinationQueue {
     /// Failures of the head.
     failures: u32,
     refusals: u32,
-    not_before: TimestampMs,
+    not_before: Option<Instant>,
     /// The receiver said that it is gone for good (410); until the service restarts.
     gone: bool,
 }
@@ -172,7 +173,7 @@ impl DestinationQueue {
             waiting: VecDeque::new(),
             failures: 0,
             refusals: 0,
-            not_before: TimestampMs::MIN,
+            not_before: None,
             gone: false,
         }
     }
@@ -231,24 +232,26 @@ impl DestinationQueue {
         reports
     }
 
-    /// What to do at `wall_time`. Call [`DestinationQueue::settle_unsent`] before.
-    pub(super) fn next(&self, wall_time: TimestampMs, lease: SendLease) -> DeliveryStep {
+    /// What to do now. Call [`DestinationQueue::settle_unsent`] before.
+    pub(super) fn next(&self, now: Instant, lease: SendLease) -> DeliveryStep {
         let Some(head) = self.waiting.front() else {
             return DeliveryStep::Idle;
         };
-        if self.not_before > wall_time {
-            return DeliveryStep::WaitUntil(self.not_before);
+        if let Some(not_before) = self.not_before.filter(|not_before| *not_before > now) {
+            return DeliveryStep::WaitUntil(not_before);
         }
-        if wall_time > lease.may_send_until {
+        if !lease.may_send {
             return DeliveryStep::Idle;
         }
         DeliveryStep::Send(head.clone())
     }
 
-    /// Applies the answer to the head; `None` where nothing was under way.
+    /// Applies the answer to the head; `None` where nothing was under way. A pause is counted from `now`, whatever the wall
+    /// clock does meanwhile; `wall_time` is only written down.
     pub(super) fn answered(
         &mut self,
         answer: SendResult,
+        now: Instant,
         wall_time: TimestampMs,
     ) -> Option<DeliveryAttempt> {
         let head = self.waiting.front()?.clone();
@@ -301,7 +304,7 @@ impl DestinationQueue {
         } else {
             self.failures = attempt;
             let own = self.schedule.delay(&self.destination, &head.id, attempt);
-            self.not_before = wall_time + own.max(asked);
+            self.not_before = Some(now + own.max(asked).to_std());
         }
         Some(report)
     }
@@ -309,7 +312,7 @@ impl DestinationQueue {
     fn start_afresh(&mut self) {
         self.failures = 0;
         self.refusals = 0;
-        self.not_before = TimestampMs::MIN;
+        self.not_before = None;
     }
 
     fn report(

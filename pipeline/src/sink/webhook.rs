@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url};
 use schemas::time::{DurationMs, TimestampMs};
 use serde::Deserialize;
@@ -246,17 +246,23 @@ fn classify(status: StatusCode, headers: &HeaderMap, wall_time: TimestampMs) -> 
     }
 }
 
-/// `Retry-After`, in seconds or as a date of HTTP.
+/// `Retry-After`, in seconds or as a date of HTTP; a date counts from the answer's own `Date` where it has one, as our clock
+/// need not agree with the receiver's.
 fn retry_after(headers: &HeaderMap, wall_time: TimestampMs) -> Option<DurationMs> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked = match value.parse::<u32>() {
+    let value = headers.get(RETRY_AFTER)?;
+    let asked = match value.to_str().ok()?.trim().parse::<u32>() {
         Ok(seconds) => DurationMs::from_secs(i64::from(seconds)),
         Err(_) => {
-            let until = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-            TimestampMs::from_datetime(until.to_utc()) - wall_time
+            let answered_at = headers.get(DATE).and_then(http_date);
+            http_date(value)? - answered_at.unwrap_or(wall_time)
         }
     };
     Some(asked.max(DurationMs::ZERO))
+}
+
+fn http_date(value: &HeaderValue) -> Option<TimestampMs> {
+    let date = chrono::DateTime::parse_from_rfc2822(value.to_str().ok()?.trim()).ok()?;
+    Some(TimestampMs::from_datetime(date.to_utc()))
 }
 
 /// An error with its causes; the outermost alone says only that a request failed.

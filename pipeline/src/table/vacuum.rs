@@ -10,7 +10,6 @@
 //! opened the table, to the minimum age and to the oldest pinned version at the first vacuum, then only new ones. No older version is loaded, and no commit is written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Duration;
 
 use deltalake::kernel::Action;
 use futures::{TryFutureExt, TryStreamExt};
@@ -25,7 +24,6 @@ use super::stage::staged_prefix;
 use super::tables::Tables;
 use crate::error::Result;
 use crate::log::{delete_all, store_failed};
-use crate::time::wall;
 
 /// What a vacuum must leave in a table, whatever its age.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,18 +58,12 @@ impl Vacuumed {
 }
 
 impl Tables {
-    /// Deletes files of the table that nobody needs any more.
+    /// Deletes files of the table that nobody needs any more; what happened at `old` or before is old enough.
     ///
     /// May be repeated and cut short at any point. Refuses to delete anything where the newest version names a file that the
     /// folder does not list: then names and files do not belong together.
-    pub async fn vacuum(
-        &self,
-        table: &str,
-        pins: &Pins,
-        minimum_age: Duration,
-    ) -> Result<Vacuumed> {
+    pub async fn vacuum(&self, table: &str, pins: &Pins, old: TimestampMs) -> Result<Vacuumed> {
         let open = self.open(table)?;
-        let old = wall::before(minimum_age);
         // Before the folder is listed: what is committed meanwhile is young, or an intent names it.
         let (newest, live) = {
             let mut versions = open.versions.lock().await;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use schemas::time::{DurationMs, TimestampMs};
 
-use super::wall;
+use super::{AnchoredClock, wall};
 
 /// How many records of each input the delay is taken over.
 const RECORDS: usize = 1_000;
@@ -14,7 +14,7 @@ const RECORDS: usize = 1_000;
 /// last 1,000 records of every input, but never below 0: a source whose clock is ahead does not put live time ahead of the wall.
 #[derive(Debug)]
 pub struct LiveTime {
-    anchor: (Instant, TimestampMs),
+    clock: AnchoredClock,
     delays: Vec<VecDeque<DurationMs>>,
     /// δ as it was last sealed: counts until every input has had as many records again.
     sealed: Option<DurationMs>,
@@ -23,7 +23,7 @@ pub struct LiveTime {
 impl LiveTime {
     pub fn new(inputs: usize, sealed: Option<DurationMs>) -> Self {
         Self {
-            anchor: (wall::monotonic(), wall::now()),
+            clock: AnchoredClock::new(),
             delays: vec![VecDeque::new(); inputs],
             sealed,
         }
@@ -56,10 +56,7 @@ impl LiveTime {
 
     /// Live time of a monotonic instant.
     pub fn at(&self, instant: Instant) -> Option<TimestampMs> {
-        let (anchor, anchored_at) = self.anchor;
-        let since = instant.saturating_duration_since(anchor);
-        let wall_time = anchored_at + DurationMs::from_std(since);
-        self.delay().map(|delay| wall_time - delay)
+        self.delay().map(|delay| self.clock.at(instant) - delay)
     }
 
     pub fn now(&self) -> Option<TimestampMs> {

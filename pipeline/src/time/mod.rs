@@ -43,6 +43,7 @@
 //! assert_eq!(settings.limit(nine), at("2026-11-21T00:59:00Z"));
 //! ```
 
+mod anchored;
 mod backoff;
 mod clock;
 mod live;
@@ -51,6 +52,7 @@ pub mod wall;
 mod window;
 mod zone;
 
+pub use anchored::AnchoredClock;
 pub use backoff::{Backoff, Pauses, retry};
 pub use clock::{InputTime, TopicTime, clock};
 pub use live::LiveTime;

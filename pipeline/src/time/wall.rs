@@ -16,9 +16,17 @@ pub fn now() -> TimestampMs {
     }
 }
 
-/// The instant `age` ago.
-pub fn before(age: Duration) -> TimestampMs {
-    now() - DurationMs::from_std(age)
+/// How long the machine has been up, its sleep included: for rights that run out while it sleeps. Setting the wall clock does not
+/// move it.
+pub fn since_boot() -> Duration {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let clock = nix::time::ClockId::CLOCK_BOOTTIME;
+    // Elsewhere this one counts sleep.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let clock = nix::time::ClockId::CLOCK_MONOTONIC;
+    #[allow(clippy::expect_used)] // both clocks are there on every such system
+    let since = clock.now().expect("a clock that is always there");
+    Duration::from(since)
 }
 
 /// A monotonic instant, for pacing and time-outs.

@@ -252,6 +252,21 @@ impl Clients {
         flush(&producer)
     }
 
+    pub(super) fn produce_as_one<'a>(
+        &self,
+        records: impl IntoIterator<Item = (&'a str, Message)>,
+        is_killed: bool,
+    ) -> Result<()> {
+        let producer = producer(&self.address, &[])?;
+        for (topic, message) in records {
+            send(&producer, topic, &message)?;
+        }
+        if is_killed {
+            return Ok(());
+        }
+        flush(&producer)
+    }
+
     pub(super) fn transaction(
         &self,
         topic: &str,

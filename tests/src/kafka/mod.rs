@@ -176,6 +176,16 @@ impl Broker {
         self.clients.produce_batch(topic, codec, messages)
     }
 
+    /// Writes records to their topics by a producer of their own. One that is killed dies with the last record in its hands: of each
+    /// partition some, all or none of them arrive.
+    pub fn produce_as_one<'a>(
+        &self,
+        records: impl IntoIterator<Item = (&'a str, Message)>,
+        is_killed: bool,
+    ) -> Result<()> {
+        self.clients.produce_as_one(records, is_killed)
+    }
+
     /// Writes records in one transaction and commits or aborts it. Either way a marker takes the next offset of each
     /// partition written to.
     pub fn transaction(

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use pipeline::error::{Error, ErrorKind};
 use pipeline::kafka::TopicPartition;
 use pipeline::source::memory::{Outgoing, Producer};
-use pipeline::time::wall;
+use pipeline::time::AnchoredClock;
 use schemas::event::Topic;
 use schemas::time::TimestampMs;
 use simulator::{DirtyRecord, EventFiles, EventSink, Plan, SoldInterval, generate};
@@ -23,7 +23,7 @@ pub(super) struct FeedProgress {
     pub(super) events: AtomicU64,
     /// In ms; see [`FeedProgress::recorded_at`].
     recorded_at: AtomicI64,
-    /// A live run has caught up with the wall clock.
+    /// A live run has caught up with the clock.
     pub(super) has_caught_up: AtomicBool,
     /// No more events will come.
     pub(super) is_finished: AtomicBool,
@@ -53,6 +53,7 @@ pub(super) fn feed(
         topic_partitions: topic_partitions(plan, &config.topics.inputs())?,
         producer,
         is_live,
+        clock: AnchoredClock::new(),
         progress,
     };
     match generate(plan, &mut feeder) {
@@ -83,16 +84,18 @@ struct Feeder {
     topic_partitions: [Vec<TopicPartition>; 4],
     producer: Producer,
     is_live: bool,
+    /// Live time counts from the same instant by the same clock, so setting the wall clock neither stops the feed nor hastens it.
+    clock: AnchoredClock,
     progress: Arc<FeedProgress>,
 }
 
-/// Longest sleep at a time, so that setting the wall clock cannot prolong it.
+/// Longest sleep at a time, so that the end of the shards is noticed soon.
 const MAX_SLEEP_MS: i64 = 1_000;
 
 impl Feeder {
-    /// Waits until the wall clock has reached `recorded_at`.
+    /// Waits until the clock has reached `recorded_at`.
     fn wait_for(&mut self, recorded_at: TimestampMs, topic: Topic) -> Result<(), simulator::Error> {
-        while let ahead @ 1.. = (recorded_at - wall::now()).as_ms() {
+        while let ahead @ 1.. = (recorded_at - self.clock.now()).as_ms() {
             self.progress.has_caught_up.store(true, Ordering::Relaxed);
             self.files.flush()?;
             let rest = Duration::from_millis(ahead.min(MAX_SLEEP_MS).unsigned_abs());
@@ -128,7 +131,7 @@ impl EventSink for Feeder {
         let record = Outgoing {
             key: key.map(|key| Bytes::copy_from_slice(key.as_bytes())),
             payload: Some(Bytes::copy_from_slice(payload)),
-            created_at: self.is_live.then(wall::now),
+            created_at: self.is_live.then(|| self.clock.now()),
         };
         let topic_partition = &self.topic_partitions[topic.index()][partition as usize];
         self.producer

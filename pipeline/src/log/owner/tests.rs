@@ -134,7 +134,7 @@ async fn a_silent_owner_ends_before_and_after_a_put() {
 
     // Stopped in the middle of the put: it may stand, but the owner must not go on.
     log.silence_limit = Duration::from_millis(30);
-    log.confirmed = wall::monotonic();
+    log.confirmed = wall::since_boot();
     log.objects.backoff.first = Duration::from_millis(60);
     store.then([Fault::WithoutEffect]);
     let error = log.append(text("x")).await.unwrap_err();

@@ -1,11 +1,15 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use schemas::time::DurationMs;
 
 use super::*;
 use crate::log::{ClaimId, Log, LogFolder, LogReader};
+use crate::time::wall;
 
 const NAME: &str = "shard-1";
 const LAYOUT: u16 = 1;
@@ -51,9 +55,10 @@ async fn damage(store: &Arc<dyn ObjectStore>, path: &Path) {
 /// What goes, after a look that says the same and changes nothing; bytes are what the store has fewer.
 async fn trimmed(store: &Arc<dyn ObjectStore>, cut: u64, age: Duration) -> (u64, u64) {
     let before = bytes_in(store).await;
-    let would = trimmable(store, NAME, LAYOUT, cut, age).await.unwrap();
+    let old = wall::now() - DurationMs::from_std(age);
+    let would = trimmable(store, NAME, LAYOUT, cut, old).await.unwrap();
     assert_eq!(bytes_in(store).await, before);
-    let trimmed = trim(store, NAME, LAYOUT, cut, age).await.unwrap();
+    let trimmed = trim(store, NAME, LAYOUT, cut, old).await.unwrap();
     assert_eq!(trimmed, would);
     assert_eq!(bytes_in(store).await, before - trimmed.bytes);
     (trimmed.records, trimmed.checkpoints)
@@ -160,7 +165,7 @@ async fn trimming_goes_on_beside_an_owner_in_a_task_of_its_own() {
     let (mut log, _) = claimed(&store, "b").await;
     let task = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { trim(&store, NAME, LAYOUT, 99, Duration::ZERO).await }
+        async move { trim(&store, NAME, LAYOUT, 99, wall::now()).await }
     });
     assert_eq!(log.append(text("12")).await.unwrap(), 12);
     assert_eq!(task.await.unwrap().unwrap().records, 6);

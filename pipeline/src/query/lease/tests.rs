@@ -7,8 +7,13 @@ use crate::time::fixture::{at, ms};
 
 const SHORT: LeaseTimes = LeaseTimes {
     renew_every: Duration::from_millis(5),
-    limit: ms(3_600_000),
+    limit: Duration::from_secs(3_600),
 };
+
+/// Now, where nobody sets the clock.
+fn only(now: TimestampMs) -> RangeInclusive<TimestampMs> {
+    now..=now
+}
 
 fn store() -> Arc<dyn ObjectStore> {
     Arc::new(InMemory::new())
@@ -37,7 +42,7 @@ async fn a_lease_holds_the_versions_of_its_epoch_until_it_is_closed() {
     let second = epoch_record(42, [("metrics.sell_through", 8)]);
     let second = Lease::take(Arc::clone(&store), &second).await.unwrap();
     assert_eq!((first.epoch(), first.is_over()), (41, false));
-    let found = leases(&store, wall::now()).await.unwrap();
+    let found = leases(&store, &only(wall::now())).await.unwrap();
     let versions: Vec<_> = found
         .held
         .iter()
@@ -48,7 +53,10 @@ async fn a_lease_holds_the_versions_of_its_epoch_until_it_is_closed() {
     assert!(name.starts_with("leases/00000000000000000041-"), "{name}");
 
     first.close().await;
-    assert_eq!(leases(&store, wall::now()).await.unwrap().held.len(), 1);
+    assert_eq!(
+        leases(&store, &only(wall::now())).await.unwrap().held.len(),
+        1
+    );
     drop(second);
     assert!(until(async || objects(&store).await.is_empty()).await);
 }
@@ -65,7 +73,7 @@ async fn f4_a_damaged_lease_is_named_and_holds_no_other_versions() {
         flipped[at] ^= 1;
         for bytes in [flipped, whole[..at].to_vec()] {
             store.put(&path, bytes.into()).await.unwrap();
-            let error = leases(&store, wall::now()).await.unwrap_err();
+            let error = leases(&store, &only(wall::now())).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged, "{at}");
             assert!(error.to_string().contains(path.as_ref()), "{error}");
         }
@@ -94,7 +102,7 @@ async fn it_is_renewed_while_it_lives_and_through_errors() {
 async fn its_limit_ends_it() {
     let store = store();
     let times = LeaseTimes {
-        limit: ms(20),
+        limit: Duration::from_millis(20),
         ..SHORT
     };
     let lease = Lease::take_for(Arc::clone(&store), &epoch_record(1, []), times)
@@ -129,10 +137,14 @@ async fn a_lease_of_a_dead_reader_lapses_and_foreign_objects_are_left_alone() {
         .unwrap();
     let now = wall::now();
     assert_eq!(
-        leases(&store, now + ms(59_000)).await.unwrap().held.len(),
+        leases(&store, &only(now + ms(59_000)))
+            .await
+            .unwrap()
+            .held
+            .len(),
         1
     );
-    let found = leases(&store, now + ms(61_000)).await.unwrap();
+    let found = leases(&store, &only(now + ms(61_000))).await.unwrap();
     assert_eq!((found.held.len(), found.lapsed.len()), (0, 1));
     lease.close().await;
 }
@@ -145,9 +157,9 @@ async fn one_that_counts_and_cannot_be_read_is_named() {
         .put(&path, Bytes::from_static(b"{").into())
         .await
         .unwrap();
-    let error = leases(&store, wall::now()).await.unwrap_err();
+    let error = leases(&store, &only(wall::now())).await.unwrap_err();
     assert!(error.to_string().contains(path.as_ref()), "{error}");
-    assert!(leases(&store, wall::now() + LIFE).await.is_ok());
+    assert!(leases(&store, &only(wall::now() + LIFE)).await.is_ok());
 }
 
 #[test]
@@ -168,18 +180,41 @@ fn a_name_says_when_it_was_taken() {
 
 #[test]
 fn a_lease_counts_while_it_is_renewed_for_a_day_at_most() {
-    let day = TIMES.limit.as_ms();
+    let day = 24 * 3_600_000;
     for (taken, renewed, now, is_counting) in [
         (0, 0, 59_999, true),
         (0, 0, 60_000, false),
         (0, day - 1, day - 1, true),
         (0, day, day, false),
         (10, 10, 0, true),
+        (day, day, 0, true),
+        (day + 1, day + 1, 0, false),
     ] {
         assert_eq!(
-            counts(at(taken), at(renewed), at(now)),
+            counts(at(taken), at(renewed), &only(at(now))),
             is_counting,
             "{taken} {renewed} {now}"
         );
     }
+}
+
+#[test]
+fn f17_a_clock_that_is_set_lets_no_lease_lapse_and_none_count_for_ever() {
+    let year_2038 = 2_147_483_648_000;
+    // it was set ahead a while ago: before that, by that, by both
+    let ahead = at(100_000)..=at(year_2038);
+    assert!(counts(at(90_000), at(90_000), &ahead));
+    assert!(counts(at(90_000), at(year_2038 - 10_000), &ahead));
+    assert!(counts(at(year_2038), at(year_2038), &ahead));
+    assert!(
+        !counts(at(0), at(40_000), &ahead),
+        "its reader was gone before"
+    );
+    // it was set right again
+    let back = only(at(200_000));
+    assert!(counts(at(year_2038), at(190_000), &back), "it is renewed");
+    assert!(
+        !counts(at(year_2038), at(year_2038), &back),
+        "its reader is gone"
+    );
 }

@@ -1,15 +1,28 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::alert::transition_fixture::transition;
 use crate::time::fixture::{at, ms};
-use schemas::time::{DurationMs, TimestampMs};
+use crate::time::wall;
 
 /// The transitions of the tests came about at 660 s, event time.
 const LIVE: SendLease = SendLease {
-    may_send_until: TimestampMs::MAX,
+    may_send: true,
     live_time: at(700_000),
 };
+
+/// The monotonic instant `ms` after all began.
+fn after(ms: i64) -> Instant {
+    static BEGINNING: LazyLock<Instant> = LazyLock::new(wall::monotonic);
+    *BEGINNING + DurationMs::from_ms(ms).to_std()
+}
+
+/// Answers `ms` after all began, under a wall clock that shows the same.
+fn answer(lane: &mut DestinationQueue, answer: SendResult, ms: i64) -> Option<DeliveryAttempt> {
+    lane.answered(answer, after(ms), at(ms))
+}
 
 fn lane(numbers: &[u64]) -> DestinationQueue {
     let mut lane = DestinationQueue::new("desk".into(), Schedule::default());
@@ -34,8 +47,8 @@ fn refused() -> SendResult {
     }
 }
 
-fn sent(lane: &DestinationQueue, wall_time: TimestampMs) -> Option<i64> {
-    match lane.next(wall_time, LIVE) {
+fn sent(lane: &DestinationQueue, ms: i64) -> Option<i64> {
+    match lane.next(after(ms), LIVE) {
         DeliveryStep::Send(transition) => Some(transition.sequence / 65_536),
         _ => None,
     }
@@ -44,46 +57,44 @@ fn sent(lane: &DestinationQueue, wall_time: TimestampMs) -> Option<i64> {
 #[test]
 fn one_after_another_in_the_order_of_their_seals() {
     let mut lane = lane(&[1, 2]);
-    assert_eq!(sent(&lane, at(0)), Some(1));
-    let report = lane
-        .answered(SendResult::Accepted { status: Some(204) }, at(5))
-        .unwrap();
+    assert_eq!(sent(&lane, 0), Some(1));
+    let report = answer(&mut lane, SendResult::Accepted { status: Some(204) }, 5).unwrap();
     assert_eq!(
         (report.outcome, report.attempt, report.attempted_at),
         (DeliveryOutcome::Delivered, 1, at(5))
     );
-    assert_eq!(sent(&lane, at(5)), Some(2));
-    lane.answered(SendResult::Accepted { status: None }, at(6));
-    assert_eq!(lane.next(at(6), LIVE), DeliveryStep::Idle);
-    assert_eq!(lane.answered(unavailable(None), at(7)), None);
+    assert_eq!(sent(&lane, 5), Some(2));
+    answer(&mut lane, SendResult::Accepted { status: None }, 6);
+    assert_eq!(lane.next(after(6), LIVE), DeliveryStep::Idle);
+    assert_eq!(answer(&mut lane, unavailable(None), 7), None);
 }
 
 #[test]
 fn a_failed_head_is_repeated_with_growing_delays_and_holds_back_the_rest() {
     let mut lane = lane(&[1, 2]);
-    let mut wall_time = at(0);
+    let mut now = 0;
     for attempt in 1..=12_u32 {
-        assert_eq!(sent(&lane, wall_time), Some(1));
-        let report = lane.answered(unavailable(None), wall_time).unwrap();
+        assert_eq!(sent(&lane, now), Some(1));
+        let report = answer(&mut lane, unavailable(None), now).unwrap();
         assert_eq!(
             (report.outcome, report.attempt),
             (DeliveryOutcome::Retry, attempt)
         );
-        let DeliveryStep::WaitUntil(until) = lane.next(wall_time, LIVE) else {
+        let DeliveryStep::WaitUntil(until) = lane.next(after(now), LIVE) else {
             panic!("no pause after a failure");
         };
         let whole = (1_000 << (attempt - 1)).min(300_000);
-        let pause = until - wall_time;
+        let pause = DurationMs::from_std(until - after(now)).as_ms();
         assert!(
-            (whole / 2..=whole).contains(&pause.as_ms()),
+            (whole / 2..=whole).contains(&pause),
             "attempt={attempt} pause={pause}"
         );
-        assert_eq!(sent(&lane, until - ms(1)), None);
-        wall_time = until;
+        now += pause;
+        assert_eq!(sent(&lane, now - 1), None);
     }
-    lane.answered(SendResult::Accepted { status: Some(200) }, wall_time);
+    answer(&mut lane, SendResult::Accepted { status: Some(200) }, now);
     assert_eq!(
-        sent(&lane, wall_time),
+        sent(&lane, now),
         Some(2),
         "the next one does not inherit the pause"
     );
@@ -111,8 +122,11 @@ fn jitter_differs_by_transition_destination_and_seed_and_is_repeatable() {
 fn a_retry_after_is_honoured_within_bounds() {
     for (asked, pause) in [(60_000, 60_000), (86_400_000, 3_600_000)] {
         let mut lane = lane(&[1]);
-        lane.answered(unavailable(Some(ms(asked))), at(0));
-        assert_eq!(lane.next(at(0), LIVE), DeliveryStep::WaitUntil(at(pause)));
+        answer(&mut lane, unavailable(Some(ms(asked))), 0);
+        assert_eq!(
+            lane.next(after(0), LIVE),
+            DeliveryStep::WaitUntil(after(pause))
+        );
     }
 }
 
@@ -121,14 +135,14 @@ fn a_body_that_is_refused_again_and_again_makes_way() {
     let mut lane = lane(&[1, 2]);
     let mut outcomes = Vec::new();
     for attempt in 0..8 {
-        let report = lane.answered(refused(), at(attempt)).unwrap();
+        let report = answer(&mut lane, refused(), attempt).unwrap();
         outcomes.push(report.outcome);
     }
     assert_eq!(outcomes[..7], [DeliveryOutcome::Retry; 7]);
     assert_eq!(outcomes[7], DeliveryOutcome::Refused);
-    assert_eq!(sent(&lane, at(8)), Some(2));
+    assert_eq!(sent(&lane, 8), Some(2));
     assert_eq!(
-        lane.answered(refused(), at(9)).unwrap().outcome,
+        answer(&mut lane, refused(), 9).unwrap().outcome,
         DeliveryOutcome::Retry
     );
 }
@@ -136,22 +150,22 @@ fn a_body_that_is_refused_again_and_again_makes_way() {
 #[test]
 fn what_can_never_be_taken_makes_way_at_once() {
     let mut lane = lane(&[1, 2]);
-    lane.answered(unavailable(None), at(0));
+    answer(&mut lane, unavailable(None), 0);
     let error = "larger than the topic takes".to_owned();
-    let report = lane.answered(SendResult::Undeliverable { error }, at(1));
+    let report = answer(&mut lane, SendResult::Undeliverable { error }, 1);
     let report = report.unwrap();
     assert_eq!(
         (report.outcome, report.attempt),
         (DeliveryOutcome::Refused, 2)
     );
-    assert_eq!(sent(&lane, at(2)), Some(2));
+    assert_eq!(sent(&lane, 2), Some(2));
 }
 
 #[test]
 fn an_unavailable_receiver_is_never_given_up_before_the_age_limit() {
     let mut lane = lane(&[1]);
     for attempt in 0..1_000 {
-        let report = lane.answered(unavailable(None), at(attempt)).unwrap();
+        let report = answer(&mut lane, unavailable(None), attempt).unwrap();
         assert_eq!(report.outcome, DeliveryOutcome::Retry);
     }
     let late = SendLease {
@@ -163,7 +177,7 @@ fn an_unavailable_receiver_is_never_given_up_before_the_age_limit() {
         (reports[0].outcome, reports[0].attempt),
         (DeliveryOutcome::Expired, 1_001)
     );
-    assert_eq!(lane.next(at(1_000), late), DeliveryStep::Idle);
+    assert_eq!(lane.next(after(1_000), late), DeliveryStep::Idle);
 }
 
 #[test]
@@ -187,7 +201,7 @@ fn old_transitions_are_recorded_and_not_sent() {
         .map(|r| (r.sequence / 65_536, r.outcome))
         .collect();
     assert_eq!(outcomes, [(1, DeliveryOutcome::Expired)]);
-    assert_eq!(sent(&lane, at(0)), Some(2));
+    assert_eq!(sent(&lane, 0), Some(2));
 
     let mut unlimited = DestinationQueue::new(
         "alerts.v1".into(),
@@ -204,7 +218,7 @@ fn old_transitions_are_recorded_and_not_sent() {
 fn a_receiver_that_is_gone_gets_nothing_more() {
     let mut lane = lane(&[1, 2]);
     assert_eq!(
-        lane.answered(SendResult::Gone, at(0)).unwrap().outcome,
+        answer(&mut lane, SendResult::Gone, 0).unwrap().outcome,
         DeliveryOutcome::Refused
     );
     lane.push(Arc::new(transition(3)));
@@ -217,16 +231,37 @@ fn a_receiver_that_is_gone_gets_nothing_more() {
         settled,
         [(2, DeliveryOutcome::Refused), (3, DeliveryOutcome::Refused)]
     );
-    assert_eq!(lane.next(at(1), LIVE), DeliveryStep::Idle);
+    assert_eq!(lane.next(after(1), LIVE), DeliveryStep::Idle);
 }
 
 #[test]
 fn nothing_is_sent_once_the_right_to_send_has_run_out() {
     let lane = lane(&[1]);
-    let lease = SendLease {
-        may_send_until: at(5_000),
+    let expired = SendLease {
+        may_send: false,
         ..LIVE
     };
-    assert!(matches!(lane.next(at(5_000), lease), DeliveryStep::Send(_)));
-    assert_eq!(lane.next(at(5_001), lease), DeliveryStep::Idle);
+    assert!(matches!(lane.next(after(0), LIVE), DeliveryStep::Send(_)));
+    assert_eq!(lane.next(after(0), expired), DeliveryStep::Idle);
+}
+
+#[test]
+fn f17_a_pause_is_as_long_as_it_is_whatever_the_wall_clock_shows() {
+    let hour = DurationMs::HOUR.as_ms();
+    let year_2038 = 2_147_483_648_000;
+    for wall_time in [-hour, hour, 0, year_2038, i64::MIN, i64::MAX] {
+        for (asked, pause) in [(None, 1_000), (Some(ms(60_000)), 60_000)] {
+            let mut lane = lane(&[1]);
+            let answered = lane.answered(unavailable(asked), after(0), at(wall_time));
+            assert_eq!(answered.unwrap().attempted_at, at(wall_time));
+            let DeliveryStep::WaitUntil(until) = lane.next(after(0), LIVE) else {
+                panic!("no pause after a failure");
+            };
+            assert!(
+                until > after(0) && until <= after(pause),
+                "wall_time={wall_time}"
+            );
+            assert_eq!(sent(&lane, pause), Some(1));
+        }
+    }
 }

@@ -222,6 +222,21 @@ fn retry_after_is_read_in_seconds_and_as_a_date() {
 }
 
 #[test]
+fn f17_a_date_to_retry_after_counts_from_the_answers_own_date() {
+    let mut headers = HeaderMap::new();
+    let value = |text: &str| text.parse().unwrap();
+    headers.insert(RETRY_AFTER, value("Sun, 06 Nov 1994 08:49:37 GMT"));
+    headers.insert(DATE, value("Sun, 06 Nov 1994 08:49:30 GMT"));
+    // whatever our clock shows: 1970, 2038
+    for wall_time in [at(0), at(2_147_483_648_000)] {
+        assert_eq!(retry_after(&headers, wall_time), Some(ms(7_000)));
+    }
+    headers.insert(DATE, value("today"));
+    let our_clock = at(784_111_777_000 - 5_000);
+    assert_eq!(retry_after(&headers, our_clock), Some(ms(5_000)));
+}
+
+#[test]
 fn faults_of_the_configuration_are_named_and_secrets_are_not() {
     let error = |url: &str, secret: &str| {
         let (settings, _dir) = settings(url, secret);

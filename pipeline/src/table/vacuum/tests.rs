@@ -1,17 +1,18 @@
 use std::fs::File;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
-use schemas::time::TimestampMs;
+use schemas::time::{DurationMs, TimestampMs};
 
 use super::super::fixture::{JAN_5, rows, spec, tables};
 use super::super::{DataFile, TableChanges, staging_tag};
 use super::*;
 use crate::error::ErrorKind;
 use crate::time::fixture::at;
+use crate::time::wall;
 
 const TABLE: &str = "test.everything";
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -63,7 +64,8 @@ fn pinned(versions: impl IntoIterator<Item = i64>) -> Pins {
 }
 
 async fn vacuum(tables: &Tables, pins: &Pins, age: Duration) -> (u64, u64) {
-    let done = tables.vacuum(TABLE, pins, age).await.unwrap();
+    let old = wall::now() - DurationMs::from_std(age);
+    let done = tables.vacuum(TABLE, pins, old).await.unwrap();
     assert_eq!(
         (done.bytes > 0, done.waiting_bytes > 0),
         (done.files > 0, done.waiting_files > 0)
@@ -279,7 +281,7 @@ async fn nothing_goes_where_names_and_files_do_not_belong_together() {
     let files = tables.files_at(TABLE, 21).await.unwrap();
     store.delete(&files[0].location).await.unwrap();
     let error = tables
-        .vacuum(TABLE, &Pins::default(), NOW)
+        .vacuum(TABLE, &Pins::default(), wall::now())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged);
