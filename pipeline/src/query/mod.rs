@@ -38,6 +38,7 @@ mod names;
 pub mod output;
 mod session;
 mod spill;
+pub mod statement;
 mod table;
 #[cfg(test)]
 mod tests;

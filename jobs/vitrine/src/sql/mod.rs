@@ -7,7 +7,6 @@ mod complete;
 mod meta;
 mod print;
 mod prompt;
-mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use pipeline::query::Session;
 use pipeline::query::output::Format;
+use pipeline::query::{Session, statement};
 
 use self::print::{ignore_broken_pipe, print_once};
 use crate::config::Config;
