@@ -254,18 +254,94 @@ fn own_words(message: &str) -> String {
         text.truncate(head);
         text.push_str(&tail);
     }
-    without_tree(&text).to_owned()
+    without_tree(&text).replace("Unsupported ast node in sqltorel: ", "")
 }
 
-/// Where the library wrote out the tree that it parsed, the name of what it met is enough.
+/// Where the library wrote out a tree that it parsed, the name of what it met is enough.
 fn without_tree(text: &str) -> &str {
-    let Some(place) = text.find("Location(") else {
+    let Some(tree) = text
+        .find(" { ")
+        .filter(|_| text.contains("Location(") || text.contains("QuoteDelimited"))
+    else {
         return text;
     };
-    let tree = text[..place].find(['{', '(']).unwrap_or(place);
-    text[..tree].trim_end_matches([' ', ':'])
+    let head = &text[..tree];
+    let is_of_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | '(' | '[');
+    let path = head.trim_end_matches(is_of_path).len();
+    let name = head[path..].find(['(', '[']);
+    &head[..name.map_or(head.len(), |at| path + at)]
 }
 
 fn squeeze(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_in_own_words() {
+        for (theirs, ours) in [
+            (
+                "Internal error: Function 'btrim' failed, errors: (DataType: Int64)..\nThis issue was likely caused by a bug in \
+                 DataFusion's code. Please help us to resolve this by filing a bug report in our issue tracker: \
+                 https://github.com/apache/datafusion/issues. Candidate functions:\n\tbtrim(String)",
+                "Internal error: Function 'btrim' failed, errors: (DataType: Int64). Candidate functions: btrim(String)",
+            ),
+            (
+                "This feature is not implemented: Unsupported ast node in sqltorel: Convert { is_try: false, expr: Value(ValueWithSpan \
+                 { value: Number(\"1\", false), span: Span(Location(1,16)..Location(1,17)) }) }",
+                "This feature is not implemented: Convert",
+            ),
+            (
+                "Expected string literal or number, got: Nested(Interval(Interval { value: Value(ValueWithSpan { span: \
+                 Span(Location(1,27)..Location(1,34)) }) }))",
+                "Expected string literal or number, got: Nested",
+            ),
+            ("a field { b: 1 } of (c)", "a field { b: 1 } of (c)"),
+        ] {
+            assert_eq!(own_words(theirs), ours);
+        }
+    }
+
+    #[test]
+    fn an_error_is_the_query_s_or_somebody_else_s_whenever_it_comes_up() {
+        let exhausted = || DataFusionError::ResourcesExhausted("memory".to_owned());
+        let io = || DataFusionError::IoError(std::io::Error::other("disk"));
+        for (error, kind) in [
+            (ArrowError::DivideByZero.into(), ErrorKind::Query),
+            (
+                ArrowError::CastError("x".to_owned()).into(),
+                ErrorKind::Query,
+            ),
+            (
+                DataFusionError::Execution("too large".to_owned()),
+                ErrorKind::Query,
+            ),
+            (exhausted(), ErrorKind::Unavailable),
+            (exhausted().context("sorting"), ErrorKind::Unavailable),
+            (
+                ArrowError::ExternalError(Box::new(exhausted())).into(),
+                ErrorKind::Unavailable,
+            ),
+            (
+                ArrowError::ExternalError(Box::new(DataFusionError::Execution("x".to_owned())))
+                    .into(),
+                ErrorKind::Query,
+            ),
+            (io(), ErrorKind::Unavailable),
+            (
+                DataFusionError::External(Box::new(Error::new(ErrorKind::Damaged, "hash"))),
+                ErrorKind::Damaged,
+            ),
+        ] {
+            assert_eq!(while_running(&error).kind(), kind, "{error}");
+            assert_eq!(
+                while_planning(&error, &Names::default()).kind(),
+                kind,
+                "{error}"
+            );
+        }
+    }
 }

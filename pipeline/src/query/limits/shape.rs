@@ -115,17 +115,14 @@ impl<'a> Shape<'a> {
             Token::Comma => self.comma(),
             Token::Word(word) => self.word(word, next),
             Token::Minus | Token::Plus | Token::Tilde => {
-                let is_prefix = matches!(
-                    self.previous,
-                    None | Some(Token::Minus | Token::Plus | Token::Tilde)
-                );
-                self.current.signs = if is_prefix { self.current.signs + 1 } else { 1 };
+                // The first of several may stand between two values.
+                self.current.signs += usize::from(self.previous.is_some_and(is_sign));
             }
             Token::SemiColon => self.current.next_operand(),
             token if is_comparison(token) => self.current.chain += 1,
             _ => {}
         }
-        if !matches!(token, Token::Minus | Token::Plus | Token::Tilde) {
+        if !is_sign(token) {
             self.current.signs = 0;
         }
         self.reread = self.reread.saturating_add(self.current.reread());
@@ -337,6 +334,10 @@ fn is_read_twice(token: &Token) -> bool {
             | Keyword::TRY_CAST
             | Keyword::TRY_CONVERT
     )
+}
+
+fn is_sign(token: &Token) -> bool {
+    matches!(token, Token::Minus | Token::Plus | Token::Tilde)
 }
 
 /// What a table, or a bracket with tables, follows.
