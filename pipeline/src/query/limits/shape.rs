@@ -188,7 +188,9 @@ impl<'a> Shape<'a> {
                 self.close();
             }
             Keyword::NOT | Keyword::LAMBDA => self.current.nots += 1,
-            Keyword::INTERVAL => self.current.intervals += 1,
+            Keyword::INTERVAL => {
+                self.current.intervals += usize::from(is_after(Keyword::INTERVAL));
+            }
             Keyword::AND => {
                 self.ands += 1;
                 self.current.next_operand();

@@ -34,9 +34,9 @@ pub(super) struct Frame<'a> {
     doublings: usize,
     /// NOT before the present operand.
     pub(super) nots: usize,
-    /// INTERVAL before the present operand.
+    /// INTERVAL behind INTERVAL before the present operand.
     pub(super) intervals: usize,
-    /// Signs in a row.
+    /// Signs behind a sign.
     pub(super) signs: usize,
     /// Comparisons and casts since the present operand began.
     pub(super) chain: usize,

@@ -178,7 +178,9 @@ fn a_with_query_counts_as_often_as_it_is_read() {
 
 #[test]
 fn ordinary_queries_pass() {
+    let intervals = format!("SELECT a{}", " + INTERVAL '1 day'".repeat(60));
     for sql in [
+        intervals.as_str(),
         "SELECT a, CASE WHEN b IS NOT NULL AND c NOT IN (1, 2) THEN -1 ELSE - - 2 END FROM t WHERE NOT EXISTS (SELECT 1 FROM u)",
         "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT sum(n) FROM t",
         "SELECT x::timestamp with time zone, \"case\", t.order FROM t WHERE a IS DISTINCT FROM b GROUP BY 1, 2 HAVING count(*) > 1",
