@@ -40,6 +40,8 @@ pub(super) struct Frame<'a> {
     pub(super) signs: usize,
     /// Comparisons and casts since the present operand began.
     pub(super) chain: usize,
+    /// Columns of the present SELECT behind the first.
+    pub(super) columns: usize,
     /// SELECTs inside.
     pub(super) selects: u64,
     /// The last name that WITH gave.

@@ -135,6 +135,8 @@ fn what_is_long_is_parsed_or_refused_at_once() {
         &format!("SELECT '{}'", "x".repeat(64 << 10)),
         "64 KiB of text",
     );
+    let wide = format!("SELECT 1{}", ", 1".repeat(30));
+    is_parsed(&vec![wide; 50].join(" UNION ALL "));
     // Values are cheap.
     is_parsed(&format!(
         "SELECT * FROM (VALUES (1, 2){}) t",
