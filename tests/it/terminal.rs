@@ -34,19 +34,14 @@ fn vitrine(project: &Project, args: &[&str]) -> Command {
 }
 
 /// Runs `vitrine sql` over a script on standard input, which it reads to its end before it begins.
-pub(crate) fn script(project: &Project, format: &str, text: &str) -> Output {
+pub(crate) fn script(project: &Project, format: &str, text: impl AsRef<[u8]>) -> Output {
     let mut command = vitrine(project, &["sql", "--format", format]);
     let piped = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut running = piped.spawn().unwrap();
-    running
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
+    running.stdin.take().unwrap().write_all(text.as_ref()).unwrap();
     running.wait_with_output().unwrap()
 }
 
@@ -66,12 +61,42 @@ fn statements_are_read_as_editors_and_people_write_them() {
     assert_eq!(rows("\u{feff}SELECT 1 AS a;\n"), "a\n1\n");
     assert_eq!(rows("SELECT $$a;b$$ AS a;"), "a\na;b\n");
     assert_eq!(rows("SELECT E'a\\';b' AS a;"), "a\na';b\n");
+    assert_eq!(rows("SELECT 1 AS `a;b`;"), "a;b\n1\n");
+    assert_eq!(
+        rows("-- report\rSELECT 1 AS a -- one\r, 2 AS b;\r"),
+        "a,b\n1,2\n"
+    );
     let commented = project
         .run(&["sql", "-- what there is\nSELECT 1 AS a"])
         .unwrap();
     assert!(commented.stdout.contains("| 1 |"), "{}", commented.stdout);
     let marked = project.run(&["sql", "\u{feff}SELECT 2 AS a"]).unwrap();
     assert!(marked.stdout.contains("| 2 |"), "{}", marked.stdout);
+}
+
+#[test]
+fn a_script_that_cannot_be_read_to_its_end_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = published(folder.path());
+    for (text, rows, says) in [
+        (
+            &b"SELECT 1 AS a; /* note: SELECT 2;\nSELECT 3 AS c;"[..],
+            "a\n1\n",
+            "comment",
+        ),
+        (b"/* SELECT 1", "", "comment"),
+        (b"SELECT 'open;\nSELECT 2;", "", "Unterminated"),
+        (b"SELECT $$open;\nSELECT 2;", "", "cannot read the query"),
+        (b"SELECT `open;\nSELECT 2;", "", "cannot read the query"),
+        (b"SELECT 1;\nSELECT 'caf\xe9';", "", "line=2 byte=0xe9"),
+        (b"\xff\xfeS\0E\0", "", "line=1 byte=0xff"),
+    ] {
+        let output = script(&project, "csv", text);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), rows, "{stderr}");
+        assert!(stderr.contains(says), "{stderr}");
+    }
 }
 
 #[test]
@@ -150,6 +175,10 @@ fn deep_queries_are_answered_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let project = published(folder.path());
     let many = |part: &str, glue: &str, times: usize| vec![part; times].join(glue);
+    let nested = |open: &str, inside: &str, close: &str, times: usize| {
+        let (open, close) = (open.repeat(times), close.repeat(times));
+        format!("SELECT {open}{inside}{close} AS n")
+    };
     for (query, answer) in [
         (
             format!(
@@ -165,6 +194,23 @@ fn deep_queries_are_answered_or_refused() {
             false,
         ),
         (format!("SELECT {}1 AS n", "- ".repeat(2_000)), false),
+        (nested("CAST(", "1", " AS INT)", 12), true),
+        (nested("CAST(", "1", " AS INT)", 50), false),
+        (nested("TRY_CAST(", "1", " AS INT)", 2_000), false),
+        (nested("(SELECT ", "1", ")", 12), true),
+        (nested("(SELECT ", "1", ")", 20), false),
+        (nested("EXISTS (SELECT ", "1", ")", 20), false),
+        (nested("NOT (", "true", ")", 24), false),
+        (nested("NOT ", "true", "", 48), false),
+        (nested("CASE WHEN 1=1 THEN ", "1", " END", 1_000), false),
+        (many("SELECT 1 AS n", " UNION ALL ", 100), true),
+        (many("SELECT 1 AS n", " UNION ALL ", 2_000), false),
+        (format!("SELECT {}", many("true", " AND ", 2_000)), false),
+        (format!("SELECT {}", many("1", ",", 30_000)), false),
+        (
+            format!("SELECT CAST(NULL AS INT{})", "[]".repeat(30_000)),
+            false,
+        ),
     ] {
         let ended = project
             .finish(&["sql", "--format", "ndjson", &query])

@@ -2,6 +2,10 @@
 //!
 //! 0 done · 1 failed · 2 wrong usage or configuration · 3 audit found a difference · 4 another owner took over ·
 //! 5 events are missing upstream.
+//!
+//! A query of `vitrine sql` that has to change ends with 2, whether that is seen while it is planned or while it runs: `1 / 0` and a
+//! division by a column that holds 0, a text that is no number, a result that is too large. It ends with 1 where the query is not at
+//! fault: memory, a file that cannot be read, a reader that takes no more.
 
 use std::error::Error as StdError;
 

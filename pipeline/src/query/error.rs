@@ -4,6 +4,7 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
+use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
@@ -18,6 +19,13 @@ fn wrong_query(message: impl Into<String>) -> Error {
 pub(super) fn too_deeply_nested() -> Error {
     wrong_query(format!(
         "too deeply nested: at most {MAX_ARITHMETIC_DEPTH} arithmetic operators inside one another; add up in parts, or use sum"
+    ))
+}
+
+/// More of something than is parsed and planned in reasonable time.
+pub(super) fn too_deep_or_long(most: fmt::Arguments<'_>, advice: &str) -> Error {
+    wrong_query(format!(
+        "too deeply nested or too long: at most {most}; {advice}"
     ))
 }
 
@@ -48,18 +56,63 @@ fn no_function(name: &str, nearest: Option<&str>) -> Error {
 
 /// The query contradicts itself or the types of its columns.
 fn does_not_work(message: &str) -> Error {
-    wrong_query(format!("the query does not work: {}", squeeze(message)))
+    wrong_query(format!("the query does not work: {}", own_words(message)))
 }
 
-/// Values or resources stopped it on the way: no mistake of its text.
+/// It was planned, but something stopped it on the way: a value that it cannot be computed with, or what is not its fault.
 pub(super) fn while_running(error: &DataFusionError) -> Error {
+    stopped(error).unwrap_or_else(|| wrong_query(format!("the query stopped: {}", one_line(error))))
+}
+
+/// What is not the query's fault, whether it came up while planning or running: stored bytes, memory, files, a mistake below SQL.
+fn stopped(error: &DataFusionError) -> Option<Error> {
     if let Some(damage) = damage_in(error) {
-        return Error::new(ErrorKind::Damaged, format!("the query stopped: {damage}"));
+        return Some(Error::new(
+            ErrorKind::Damaged,
+            format!("the query stopped: {damage}"),
+        ));
     }
-    Error::new(
-        ErrorKind::Unavailable,
+    let kind = kind_of(error)?;
+    Some(Error::new(
+        kind,
         format!("the query stopped: {}", one_line(error)),
-    )
+    ))
+}
+
+/// The kind of an error that is not the query's fault. `None`: another query would be answered, such as one that divides by no zero.
+fn kind_of(error: &DataFusionError) -> Option<ErrorKind> {
+    match root(error) {
+        DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::NotYetImplemented(_)
+            | ArrowError::CastError(_)
+            | ArrowError::ParseError(_)
+            | ArrowError::ComputeError(_)
+            | ArrowError::DivideByZero
+            | ArrowError::ArithmeticOverflow(_)
+            | ArrowError::InvalidArgumentError(_)
+            | ArrowError::DictionaryKeyOverflowError
+            | ArrowError::RunEndIndexOverflowError
+            | ArrowError::OffsetOverflowError(_) => None,
+            ArrowError::ExternalError(source) => match source.downcast_ref::<DataFusionError>() {
+                Some(inner) => kind_of(inner),
+                None => Some(ErrorKind::Unavailable),
+            },
+            _ => Some(ErrorKind::Unavailable),
+        },
+        DataFusionError::NotImplemented(_)
+        | DataFusionError::Plan(_)
+        | DataFusionError::Configuration(_)
+        | DataFusionError::SchemaError(..)
+        | DataFusionError::Execution(_)
+        | DataFusionError::SQL(..) => None,
+        // A mistake below SQL that this query came upon: others do not.
+        DataFusionError::Internal(_) => None,
+        DataFusionError::External(source) => match source.downcast_ref::<DataFusionError>() {
+            Some(inner) => kind_of(inner),
+            None => Some(ErrorKind::Unavailable),
+        },
+        _ => Some(ErrorKind::Unavailable),
+    }
 }
 
 /// What is damaged, where that is the reason.
@@ -87,7 +140,7 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
 
 /// The epoch cannot be shown: damage or a mistake in a view, not in the query.
 pub(super) fn not_shown(epoch: i64, object: &str, error: &DataFusionError) -> Error {
-    let message = error.strip_backtrace();
+    let message = own_words(&error.strip_backtrace());
     Error::new(
         ErrorKind::Damaged,
         format!("cannot open epoch={epoch} at {object}: {message}; run `vitrine audit`"),
@@ -110,6 +163,9 @@ pub(super) fn frame_too_large() -> Error {
 
 /// Turns an error of parsing or planning into one with the nearest name.
 pub(super) fn while_planning(error: &DataFusionError, names: &Names) -> Error {
+    if let Some(stopped) = stopped(error) {
+        return stopped;
+    }
     match root(error) {
         DataFusionError::SQL(parser, _) => syntax(parser),
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
@@ -147,7 +203,7 @@ fn root(error: &DataFusionError) -> &DataFusionError {
     }
 }
 
-fn syntax(error: &ParserError) -> Error {
+pub(super) fn syntax(error: &ParserError) -> Error {
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             message.as_str()
@@ -181,14 +237,111 @@ fn unknown_function(message: &str) -> Option<&str> {
 }
 
 fn one_line(error: &DataFusionError) -> String {
-    let message = root(error).strip_backtrace();
-    // What follows asks for a report to the makers of the library, who cannot help here.
-    let (message, _) = message
-        .split_once(".\nThis issue was likely caused by a bug")
-        .unwrap_or((&message, ""));
-    squeeze(message)
+    own_words(&root(error).strip_backtrace())
+}
+
+/// On one line, without what asks for a report to the makers of the library, who cannot help here, and without their notation of a
+/// parsed query.
+fn own_words(message: &str) -> String {
+    const ADVICE: &str = "This issue was likely caused by a bug in DataFusion's code.";
+    const ADDRESS: &str = "https://github.com/apache/datafusion/issues";
+    let mut text = squeeze(message);
+    while let Some(from) = text.find(ADVICE) {
+        let behind = text[from..].find(ADDRESS);
+        let to = behind.map_or(text.len(), |at| from + at + ADDRESS.len());
+        let head = text[..from].trim_end_matches(['.', ' ']).len();
+        let tail = text[to..].to_owned();
+        text.truncate(head);
+        text.push_str(&tail);
+    }
+    without_tree(&text).replace("Unsupported ast node in sqltorel: ", "")
+}
+
+/// Where the library wrote out a tree that it parsed, the name of what it met is enough.
+fn without_tree(text: &str) -> &str {
+    let Some(tree) = text
+        .find(" { ")
+        .filter(|_| text.contains("Location(") || text.contains("QuoteDelimited"))
+    else {
+        return text;
+    };
+    let head = &text[..tree];
+    let is_of_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | '(' | '[');
+    let path = head.trim_end_matches(is_of_path).len();
+    let name = head[path..].find(['(', '[']);
+    &head[..name.map_or(head.len(), |at| path + at)]
 }
 
 fn squeeze(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_in_own_words() {
+        for (theirs, ours) in [
+            (
+                "Internal error: Function 'btrim' failed, errors: (DataType: Int64)..\nThis issue was likely caused by a bug in \
+                 DataFusion's code. Please help us to resolve this by filing a bug report in our issue tracker: \
+                 https://github.com/apache/datafusion/issues. Candidate functions:\n\tbtrim(String)",
+                "Internal error: Function 'btrim' failed, errors: (DataType: Int64). Candidate functions: btrim(String)",
+            ),
+            (
+                "This feature is not implemented: Unsupported ast node in sqltorel: Convert { is_try: false, expr: Value(ValueWithSpan \
+                 { value: Number(\"1\", false), span: Span(Location(1,16)..Location(1,17)) }) }",
+                "This feature is not implemented: Convert",
+            ),
+            (
+                "Expected string literal or number, got: Nested(Interval(Interval { value: Value(ValueWithSpan { span: \
+                 Span(Location(1,27)..Location(1,34)) }) }))",
+                "Expected string literal or number, got: Nested",
+            ),
+            ("a field { b: 1 } of (c)", "a field { b: 1 } of (c)"),
+        ] {
+            assert_eq!(own_words(theirs), ours);
+        }
+    }
+
+    #[test]
+    fn an_error_is_the_query_s_or_somebody_else_s_whenever_it_comes_up() {
+        let exhausted = || DataFusionError::ResourcesExhausted("memory".to_owned());
+        let io = || DataFusionError::IoError(std::io::Error::other("disk"));
+        for (error, kind) in [
+            (ArrowError::DivideByZero.into(), ErrorKind::Query),
+            (
+                ArrowError::CastError("x".to_owned()).into(),
+                ErrorKind::Query,
+            ),
+            (
+                DataFusionError::Execution("too large".to_owned()),
+                ErrorKind::Query,
+            ),
+            (exhausted(), ErrorKind::Unavailable),
+            (exhausted().context("sorting"), ErrorKind::Unavailable),
+            (
+                ArrowError::ExternalError(Box::new(exhausted())).into(),
+                ErrorKind::Unavailable,
+            ),
+            (
+                ArrowError::ExternalError(Box::new(DataFusionError::Execution("x".to_owned())))
+                    .into(),
+                ErrorKind::Query,
+            ),
+            (io(), ErrorKind::Unavailable),
+            (
+                DataFusionError::External(Box::new(Error::new(ErrorKind::Damaged, "hash"))),
+                ErrorKind::Damaged,
+            ),
+        ] {
+            assert_eq!(while_running(&error).kind(), kind, "{error}");
+            assert_eq!(
+                while_planning(&error, &Names::default()).kind(),
+                kind,
+                "{error}"
+            );
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! What may be asked: one query, and nothing that changes anything.
 //!
-//! Two locks: the kind of statement before planning (so that a refusal costs nothing), and every node of the plan after
-//! it (so that nothing hides inside a query, such as `SELECT … INTO`). There is nothing to read but the tables of the
-//! epoch: no location in SQL names a file, and `CREATE EXTERNAL TABLE` and `COPY` do not pass.
+//! Before all else the size and the depth of the text ([`shape`]): what passes is parsed and planned in reasonable time. Then two
+//! locks: the kind of statement before planning (so that a refusal costs nothing), and every node of the plan after it (so that
+//! nothing hides inside a query, such as `SELECT … INTO`). There is nothing to read but the tables of the epoch: no location in SQL
+//! names a file, and `CREATE EXTERNAL TABLE` and `COPY` do not pass.
 
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -11,17 +12,26 @@ use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrameBound};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 use super::depth::is_too_deep;
-use super::error;
+use super::limits::shape;
 use super::names::Names;
+use super::{error, statement};
 use crate::error::{Error, Result};
 
 /// Reads the one statement of the text.
 pub(super) fn parse(sql: &str) -> Result<Statement> {
+    shape::check_length(sql)?;
+    let dialect = GenericDialect {};
+    let tokens = Tokenizer::new(&dialect, &statement::with_line_feeds(sql))
+        .tokenize_with_location()
+        .map_err(|error| error::syntax(&error.into()))?;
+    shape::check_shape(tokens.iter().map(|token| &token.token))?;
     let syntax = |error: DataFusionError| error::while_planning(&error, &Names::default());
-    let mut parser = DFParserBuilder::new(sql)
-        .with_dialect(&GenericDialect {})
+    let mut parser = DFParserBuilder::new(tokens)
+        .with_dialect(&dialect)
+        .with_recursion_limit(shape::PARSER_RECURSION)
         .build()
         .map_err(syntax)?;
     let mut statements = parser.parse_statements().map_err(syntax)?;

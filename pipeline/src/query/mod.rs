@@ -19,6 +19,8 @@
 //!
 //! A session may hold a [`Lease`], so that housekeeping leaves the files of its epoch while somebody reads them.
 //!
+//! [`statement`] splits scripts as the parser reads them.
+//!
 //! What it does not do: list folders, read anything that the epoch does not pin, write. Weighed and left: deltalake's own
 //! table provider (one more reading of the log per query, and versions that need not belong together) · a max-aggregate
 //! join for the latest revision (reads the table twice; filters reach only one side).
@@ -38,6 +40,7 @@ mod names;
 pub mod output;
 mod session;
 mod spill;
+pub mod statement;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -111,7 +111,8 @@ fn metric_columns_are_those_of_the_contract() {
         (
             "demand_orders",
             "sku_id territory_id class_id requested_qty requested_fen allocated_qty allocated_fen delivered_qty delivered_fen \
-             returned_qty returned_fen cancelled_qty cancelled_fen unmet_qty unpriced_qty emergency_requested_qty orders customers",
+             returned_qty returned_fen cancelled_qty cancelled_fen unmet_qty unpriced_qty emergency_requested_qty orders customers \
+             censored_orders_n",
         ),
         (
             "sell_through",

@@ -55,7 +55,7 @@ fn the_same_plan_writes_the_same_bytes_also_over_an_earlier_run() {
         second.keys().collect::<Vec<_>>()
     );
     assert!(first == second, "contents differ");
-    assert_eq!(first.len(), 16 + 6 + 4);
+    assert_eq!(first.len(), 16 + 7 + 4);
 }
 
 #[test]

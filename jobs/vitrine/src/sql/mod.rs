@@ -7,7 +7,6 @@ mod complete;
 mod meta;
 mod print;
 mod prompt;
-mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use pipeline::query::Session;
 use pipeline::query::output::Format;
+use pipeline::query::{Session, statement};
 
 use self::print::{ignore_broken_pipe, print_once};
 use crate::config::Config;
@@ -43,6 +42,9 @@ pub(crate) struct SqlArgs {
     output: Option<PathBuf>,
 }
 
+/// Text for people, as `.table`.
+const TEXT_ENDING: &str = "txt";
+
 fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::as_str))
         .try_map(|name| name.parse::<Format>())
@@ -54,15 +56,29 @@ impl SqlArgs {
         self.output.as_deref().filter(|file| *file != "-")
     }
 
-    fn format(&self) -> Format {
-        let extension = self
-            .file()
-            .and_then(Path::extension)
-            .and_then(|extension| extension.to_str());
-        self.format
-            .or_else(|| extension?.parse().ok())
-            .unwrap_or(Format::Table)
+    /// The one that was asked for, or the one that the ending of the file names. A file without an ending is for people.
+    fn format(&self) -> Result<Format, CommandError> {
+        let ending = self.file().and_then(Path::extension);
+        match (self.format, ending) {
+            (Some(format), _) => Ok(format),
+            (None, None) => Ok(Format::Table),
+            (None, Some(ending)) => of_ending(&ending.to_string_lossy()),
+        }
     }
+}
+
+/// The format of files whose name ends so, in upper or lower case.
+fn of_ending(ending: &str) -> Result<Format, CommandError> {
+    let wanted = ending.to_lowercase();
+    if wanted == TEXT_ENDING {
+        return Ok(Format::Table);
+    }
+    wanted.parse().map_err(|_| {
+        let known = Format::ALL.map(|format| format!(".{format}")).join(", ");
+        CommandError::Usage(format!(
+            "no format for files that end in .{ending}: known are .{TEXT_ENDING}, {known}; rename the file or add --format"
+        ))
+    })
 }
 
 /// What a terminal cannot show.
@@ -77,7 +93,7 @@ fn refuse_binary(format: Format) -> Result<(), CommandError> {
 
 /// Runs the command.
 pub(crate) async fn run(args: &SqlArgs, config: &Config) -> Result<()> {
-    let format = args.format();
+    let format = args.format()?;
     if args.file().is_none() && io::stdout().is_terminal() {
         refuse_binary(format)?;
     }
@@ -95,12 +111,26 @@ pub(crate) async fn run(args: &SqlArgs, config: &Config) -> Result<()> {
 
 /// Runs the statements of standard input.
 async fn script(format: Format, open: impl AsyncFn() -> Result<Session>) -> Result<()> {
-    let mut script = String::new();
+    let mut script = Vec::new();
     io::stdin()
-        .read_to_string(&mut script)
+        .read_to_end(&mut script)
         .context("statements cannot be read from standard input")?;
+    let script = text_of(script)?;
     for query in statement::split(statement::without_mark(&script)) {
         print_once(open().await?, query, format, None).await?;
     }
     Ok(())
+}
+
+/// A script has to be UTF-8, as an argument has.
+fn text_of(script: Vec<u8>) -> Result<String, CommandError> {
+    String::from_utf8(script).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let (before, rest) = error.as_bytes().split_at(at);
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let byte = rest.first().copied().unwrap_or_default();
+        CommandError::Usage(format!(
+            "standard input is no UTF-8: line={line} byte=0x{byte:02x}; save the script as UTF-8"
+        ))
+    })
 }

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use chrono_tz::Tz;
 use pipeline::error::Error;
-use pipeline::query::output::{self, Format};
+use pipeline::query::output::{self, Format, Written};
 use pipeline::query::{QueryResult, Session};
 use pipeline::time::wall;
 
 use crate::local_time::local;
 use crate::output::tell;
+
+/// Links behind one another, as many as Linux follows.
+const MAX_LINKS: usize = 40;
 
 /// A reader that has seen enough (`vitrine sql … | head`) is not a failure.
 pub(super) fn ignore_broken_pipe(error: anyhow::Error) -> Result<()> {
@@ -51,11 +54,12 @@ pub(super) async fn print(
 ) -> Result<()> {
     let started = wall::monotonic();
     let answer = session.query(query).await?;
-    let rows = match file {
+    let written = match file {
         Some(file) => write_file(answer, format, file).await?,
         None => output::write(answer, format, BufWriter::new(io::stdout())).await?,
     };
     if format == Format::Table || file.is_some() {
+        let rows = written.rows;
         let plural = if rows == 1 { "" } else { "s" };
         tell(format_args!(
             "{rows} row{plural}, {}, {} ms",
@@ -63,12 +67,27 @@ pub(super) async fn print(
             started.elapsed().as_millis()
         ));
     }
+    if let Some(warning) = nulled(written) {
+        tell(warning);
+    }
     Ok(())
+}
+
+/// A word about values that JSON cannot show.
+pub(super) fn nulled(written: Written) -> Option<String> {
+    let values = match written.nulled {
+        0 => return None,
+        1 => "1 value is".to_owned(),
+        many => format!("{many} values are"),
+    };
+    Some(format!(
+        "{values} NaN or infinite and null here, JSON does not know them; --format csv shows them"
+    ))
 }
 
 /// Writes rows to a file. A regular file appears when it is complete, or is replaced and keeps its mode; where something else
 /// stands (a pipe, a device), the rows go into it.
-async fn write_file(answer: QueryResult, format: Format, file: &Path) -> Result<u64> {
+async fn write_file(answer: QueryResult, format: Format, file: &Path) -> Result<Written> {
     let not_created = || format!("file={} cannot be created", file.display());
     let found = fs::metadata(file).ok();
     if found.as_ref().is_some_and(|found| !found.is_file()) {
@@ -76,11 +95,14 @@ async fn write_file(answer: QueryResult, format: Format, file: &Path) -> Result<
         let sink = BufWriter::new(sink.with_context(not_created)?);
         return Ok(output::write(answer, format, sink).await?);
     }
-    // A link stays; what it leads to is replaced.
-    let target = if file.is_symlink() {
-        fs::canonicalize(file).with_context(not_created)?
-    } else {
-        file.to_owned()
+    // A link stays; what it leads to is replaced or made.
+    let target = target_of(file).with_context(not_created)?;
+    let not_created = || {
+        if target == file {
+            not_created()
+        } else {
+            format!("{}: it leads to {}", not_created(), target.display())
+        }
     };
     let part = part_of(&target);
     let sink = File::create(&part).with_context(not_created)?;
@@ -90,8 +112,8 @@ async fn write_file(answer: QueryResult, format: Format, file: &Path) -> Result<
     }
     let written = output::write(answer, format, BufWriter::new(sink)).await;
     let finished = match written {
-        Ok(rows) => fs::rename(&part, &target)
-            .map(|()| rows)
+        Ok(written) => fs::rename(&part, &target)
+            .map(|()| written)
             .with_context(not_created),
         Err(error) => Err(error.into()),
     };
@@ -99,6 +121,20 @@ async fn write_file(answer: QueryResult, format: Format, file: &Path) -> Result<
         // The first error is the one to report.
         let _ = fs::remove_file(&part);
     })
+}
+
+/// Where a link, or the last of several, leads to, also if nothing is there yet.
+fn target_of(file: &Path) -> io::Result<PathBuf> {
+    let mut target = file.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(next) = fs::read_link(&target) else {
+            return Ok(target);
+        };
+        // An absolute path takes the place of the folder.
+        target = target.parent().unwrap_or(Path::new("")).join(next);
+    }
+    // Says what is wrong with links that lead to one another.
+    fs::canonicalize(file)
 }
 
 fn part_of(file: &Path) -> PathBuf {

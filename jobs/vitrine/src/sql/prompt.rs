@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use pipeline::query::output::Format;
-use pipeline::query::{Names, Session};
+use pipeline::query::{Names, Session, statement};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -14,9 +14,9 @@ use rustyline::{Config, Context, Editor, Helper, Highlighter, Hinter};
 
 use crate::output::tell;
 
+use super::complete;
 use super::meta::{self, MetaCommand};
 use super::print::{epoch_of, is_broken_pipe, print};
-use super::{complete, statement};
 
 /// Lines kept in the history.
 const HISTORY_LINES: usize = 10_000;

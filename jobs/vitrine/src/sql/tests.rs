@@ -9,10 +9,11 @@ use clap::Parser;
 use object_store::memory::InMemory;
 use pipeline::error::{Error, ErrorKind};
 use pipeline::query::catalog::{Snapshot, ViewDefinition};
+use pipeline::query::output::Written;
 use pipeline::query::{Engine, SpillFolder};
 use schemas::time::TimestampMs;
 
-use super::print::{epoch_of, print};
+use super::print::{epoch_of, nulled as nulled_in, print};
 use super::*;
 use crate::exit;
 
@@ -56,7 +57,14 @@ async fn only_a_query_that_has_to_change_ends_with_exit_code_2() {
     for (query, code) in [
         ("SELECT * FROM t", 2),
         (" ; ", 2),
-        ("SELECT 1 / (value - 3) FROM generate_series(1, 5)", 1),
+        ("SELECT 1 / 0", 2),
+        ("SELECT 1 / (value - 3) FROM generate_series(1, 5)", 2),
+        ("SELECT CAST('x' AS INT)", 2),
+        ("SELECT CAST(sku_id AS INT) FROM demand_orders", 2),
+        (
+            "SELECT array_agg(value) FROM generate_series(1, 20000000)",
+            1,
+        ),
     ] {
         let printed = print(&session, query, Format::Csv, Some(&file)).await;
         let error = printed.unwrap_err();
@@ -115,8 +123,18 @@ async fn a_link_or_pipe_at_the_place_of_a_file_stays() {
 
     let dangling = folder.path().join("dangling.csv");
     std::os::unix::fs::symlink("nowhere", &dangling).unwrap();
-    export(&dangling).await.unwrap_err();
+    export(&dangling).await.unwrap();
     assert!(dangling.is_symlink());
+    let made = fs::read_to_string(folder.path().join("nowhere"));
+    assert_eq!(made.unwrap(), rows);
+    let [lost, round] = ["lost.csv", "round.csv"].map(|n| folder.path().join(n));
+    std::os::unix::fs::symlink("no/such/folder", &lost).unwrap();
+    let error = format!("{:#}", export(&lost).await.unwrap_err());
+    assert!(error.contains("no/such/folder"), "{error}");
+    std::os::unix::fs::symlink(&round, &round).unwrap();
+    let error = format!("{:#}", export(&round).await.unwrap_err());
+    assert!(error.contains("round.csv cannot be created"), "{error}");
+    assert!(lost.is_symlink() && round.is_symlink());
 
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
@@ -137,7 +155,7 @@ fn a_hyphen_is_standard_output() {
         Command::try_parse_from(arguments).unwrap().sql
     };
     assert_eq!(sql("-").file(), None);
-    assert_eq!(sql("-").format(), Format::Table);
+    assert_eq!(sql("-").format().unwrap(), Format::Table);
     assert_eq!(sql("./-").file(), Some(Path::new("./-")));
 }
 
@@ -152,6 +170,7 @@ fn format(arguments: &[&str]) -> Format {
         .unwrap()
         .sql
         .format()
+        .unwrap()
 }
 
 #[test]
@@ -166,10 +185,56 @@ fn the_format_is_the_argument_or_follows_the_file() {
         format(&["SELECT 1", "--output", "a.parquet", "--format", "csv"]),
         Format::Csv
     );
+    for (file, expected) in [
+        ("notes.txt", Format::Table),
+        ("notes", Format::Table),
+        (".csv", Format::Table),
+        ("x.PARQUET", Format::Parquet),
+        ("x.tar.NdJson", Format::NdJson),
+    ] {
+        assert_eq!(format(&["SELECT 1", "--output", file]), expected, "{file}");
+    }
     assert_eq!(
-        format(&["SELECT 1", "--output", "notes.txt"]),
-        Format::Table
+        format(&["SELECT 1", "--output", "x.unknown", "--format", "csv"]),
+        Format::Csv
     );
+}
+
+#[test]
+fn an_unknown_ending_without_a_format_is_wrong_usage() {
+    for file in ["x.unknown", "x.parquet2", "csv.gz", "x."] {
+        let arguments = ["sql", "SELECT 1", "--output", file];
+        let sql = Command::try_parse_from(arguments).unwrap().sql;
+        let error = anyhow::Error::from(sql.format().expect_err(file));
+        assert_eq!(exit::code(&error), 2, "{file}");
+        let text = error.to_string();
+        assert!(
+            text.contains(".parquet") && text.contains("--format"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_script_that_is_no_utf_8_is_wrong_usage() {
+    for (script, line, byte) in [
+        (&b"SELECT 1;\nSELECT 'caf\xe9';"[..], 2, "0xe9"),
+        (b"\xff\xfeS\0E\0", 1, "0xff"),
+    ] {
+        let error = anyhow::Error::from(text_of(script.to_vec()).unwrap_err());
+        assert_eq!(exit::code(&error), 2);
+        let text = error.to_string();
+        assert!(text.contains(&format!("line={line} byte={byte}")), "{text}");
+    }
+    assert_eq!(text_of("SELECT '需求'".into()).unwrap(), "SELECT '需求'");
+}
+
+#[test]
+fn values_that_json_cannot_show_are_spoken_of() {
+    let written = |nulled| nulled_in(Written { rows: 3, nulled });
+    assert_eq!(written(0), None);
+    assert!(written(1).unwrap().starts_with("1 value is NaN"));
+    assert!(written(3).unwrap().starts_with("3 values are NaN"));
 }
 
 #[test]

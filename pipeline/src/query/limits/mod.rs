@@ -1,11 +1,13 @@
-//! Functions whose results can be far larger than their arguments: they are refused before they allocate.
+//! What a query may take: [`shape`] bounds its text before it is parsed; here are bounds on what its functions make.
 //!
+//! Functions whose results can be far larger than their arguments are refused before they allocate.
 //! The memory pool counts what sorts and aggregates hold, not what a function makes of one batch of rows: `repeat('x', 10^9)`
 //! would end the process. [`limit_functions`] puts a bound before each such function and before `||`.
 
 mod argument;
 mod concat;
 mod growth;
+pub(super) mod shape;
 
 use std::any::type_name;
 use std::fmt;

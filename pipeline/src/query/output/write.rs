@@ -1,16 +1,17 @@
 //! An answer to bytes, batch by batch, and whose fault it is when that fails.
 
-use std::collections::HashSet;
 use std::error::Error as _;
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
 use super::encoder::{Encoder, OutputSink};
 use super::format::Format;
+use super::not_finite::count_not_finite;
+use super::rename::{under, with_different_names};
 use super::{binary, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::session::QueryResult;
@@ -38,21 +39,27 @@ pub fn is_broken_pipe(error: &Error) -> bool {
         .is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Writes all rows of the answer; gives their number.
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    pub rows: u64,
+    /// Values NaN and infinity that stand there as null, because JSON does not know them.
+    pub nulled: u64,
+}
+
+/// Writes all rows of the answer.
 pub async fn write(
     mut answer: QueryResult,
     format: Format,
     sink: impl Write + Send + 'static,
-) -> Result<u64> {
+) -> Result<Written> {
     let broken = Arc::new(OnceLock::new());
     let sink = OutputSink {
         inner: Box::new(sink),
         broken: broken.clone(),
     };
-    let schema = match format {
-        Format::Table | Format::Csv => answer.schema(),
-        _ => with_different_names(&answer.schema()),
-    };
+    let are_columns_too = !matches!(format, Format::Table | Format::Csv);
+    let schema = with_different_names(&answer.schema(), are_columns_too);
     binary::refuse_types(format, &schema)?;
     // Encoders wrap what the sink says in errors of their own; the sink remembers.
     let failed = |error: ArrowError| match broken.get() {
@@ -67,38 +74,29 @@ pub async fn write(
         Format::Arrow => Box::new(binary::Ipc::new(sink, &schema).map_err(failed)?),
         Format::Parquet => Box::new(binary::Parquet::new(sink, schema.clone()).map_err(failed)?),
     };
-    let mut rows = 0;
+    let mut written = Written::default();
     while let Some(batch) = answer.next().await {
         let batch = under(&schema, &batch?).map_err(failed)?;
-        rows += batch.num_rows() as u64;
+        written.rows += batch.num_rows() as u64;
+        written.nulled += count_nulled(format, &batch).map_err(failed)?;
         encoder.write(&batch).map_err(failed)?;
     }
     encoder.finish().map_err(failed)?;
-    Ok(rows)
+    Ok(written)
 }
 
-/// The same rows under other names of columns.
-fn under(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
-}
-
-/// The same columns; where several have one name, all but the first get a number.
-fn with_different_names(schema: &SchemaRef) -> SchemaRef {
-    let mut names: HashSet<String> = HashSet::new();
-    let mut fields: Vec<FieldRef> = Vec::new();
-    let is_taken = |name: &str| schema.fields().iter().any(|field| field.name() == name);
-    for field in schema.fields() {
-        let mut name = field.name().clone();
-        let mut number = 2;
-        while names.contains(&name) || number > 2 && is_taken(&name) {
-            name = format!("{}_{number}", field.name());
-            number += 1;
-        }
-        names.insert(name.clone());
-        fields.push(Arc::new(field.as_ref().clone().with_name(name)));
-    }
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+/// Values of the batch that the format shows as null, because it writes them as JSON: in JSON all, in text those of nested columns
+/// but for plain lists.
+fn count_nulled(format: Format, batch: &RecordBatch) -> Result<u64, ArrowError> {
+    let is_json = |data_type: &DataType| match (format, data_type) {
+        (Format::Arrow | Format::Parquet, _) => false,
+        (Format::Json | Format::NdJson, _) => true,
+        (Format::Table | Format::Csv, DataType::List(item)) => item.data_type().is_nested(),
+        (Format::Table | Format::Csv, other) => other.is_nested(),
+    };
+    let columns = batch.columns().iter();
+    let columns = columns.filter(|column| is_json(column.data_type()));
+    columns.map(count_not_finite).sum()
 }
 
 #[cfg(test)]

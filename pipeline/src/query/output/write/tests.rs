@@ -179,11 +179,63 @@ async fn an_error_on_the_way_is_the_query_s() {
     let error = write(answer, Format::Csv, Shared::default())
         .await
         .unwrap_err();
-    assert_ne!(error.kind(), ErrorKind::Query);
+    assert_eq!(error.kind(), ErrorKind::Query);
     assert!(
         error.to_string().starts_with("the query stopped: "),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn fields_of_a_struct_have_different_names_in_every_format() {
+    let sql = "SELECT named_struct('a', 1, 'a', 2, 'a_2', 3) AS s, \
+               [named_struct('b', named_struct('c', 4, 'c', 6), 'b', 5)] AS l";
+    let s = r#"{"a":1,"a_3":2,"a_2":3}"#;
+    let l = r#"[{"b":{"c":4,"c_2":6},"b_2":5}]"#;
+    let row = format!(r#"{{"s":{s},"l":{l}}}"#);
+    assert_eq!(text(sql, Format::NdJson).await, format!("{row}\n"));
+    assert_eq!(text(sql, Format::Json).await, format!("[{row}]\n"));
+    let quoted = |json: &str| format!("\"{}\"", json.replace('"', "\"\""));
+    let csv = format!("s,l\n{},{}\n", quoted(s), quoted(l));
+    assert_eq!(text(sql, Format::Csv).await, csv);
+    assert!(text(sql, Format::Table).await.contains(s));
+
+    let arrow = io::Cursor::new(bytes(sql, Format::Arrow).await);
+    let arrow = arrow::ipc::reader::FileReader::try_new(arrow, None)
+        .unwrap()
+        .schema();
+    let parquet = Bytes::from(bytes(sql, Format::Parquet).await);
+    let parquet = ParquetRecordBatchReaderBuilder::try_new(parquet).unwrap();
+    for schema in [&arrow, parquet.schema()] {
+        let DataType::Struct(fields) = schema.field(0).data_type() else {
+            panic!("{schema}")
+        };
+        let names: Vec<_> = fields.iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names, ["a", "a_3", "a_2"]);
+    }
+}
+
+#[tokio::test]
+async fn values_that_json_cannot_show_are_null_and_counted() {
+    let fixture = Fixture::new();
+    let session = fixture.session().await;
+    let sql = "SELECT 1e0 / 0 AS a, 'NaN'::double AS b, ['-inf'::double, 1] AS c, 0.5 AS d";
+    for (format, nulled) in [
+        (Format::Json, 3),
+        (Format::NdJson, 3),
+        (Format::Csv, 0),
+        (Format::Table, 0),
+        (Format::Arrow, 0),
+        (Format::Parquet, 0),
+    ] {
+        let answer = session.query(sql).await.unwrap();
+        let written = write(answer, format, Shared::default()).await.unwrap();
+        assert_eq!(written, Written { rows: 1, nulled }, "{format}");
+    }
+    let nested = "SELECT named_struct('x', 'NaN'::double) AS s";
+    let answer = session.query(nested).await.unwrap();
+    let written = write(answer, Format::Csv, Shared::default()).await.unwrap();
+    assert_eq!(written.nulled, 1);
 }
 
 #[test]
