@@ -19,6 +19,7 @@ mod reference_data;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod text;
 mod validity;
 
 pub(super) use archived::{decode, encode, version_of_encoded};
