@@ -22,8 +22,9 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// `2GiB`, `512MB`, or a plain number of bytes.
 pub(super) fn bytes<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
-    let size = bytesize::ByteSize::deserialize(input)?;
-    usize::try_from(size.as_u64()).map_err(D::Error::custom)
+    let is_none = "is not a size like \"2GiB\", \"512MB\" or 1073741824 (bytes)";
+    let size = bytesize::ByteSize::deserialize(input).map_err(|_| D::Error::custom(is_none))?;
+    usize::try_from(size.as_u64()).map_err(|_| D::Error::custom(is_none))
 }
 
 /// A name of the zone database.
