@@ -157,8 +157,10 @@ mod tests {
     #[test]
     fn a_file_is_not_blamed_for_a_variable_and_the_rest_is_read() {
         let (config, problems) = of(
-            "[epoch]\ninterval = \"10s\"\nseal_every = \"soon\"\n[topics]\norders = \"o\"\n[source]\ngroup = \"g\"\n",
+            "[epoch]\ninterval = \"10s\"\nseal_every = \"soon\"\n[topics]\norders = \"o\"\n[source]\ngroup = \"g\"\n\
+             [time.orders]\nidle_after = \"soon\"\n",
             &[
+                ("VITRINE__TIME__ORDERS__ALLOWED_LATENESS", "3d"),
                 ("VITRINE__EPOCH__INTERVAL", "soon"),
                 ("VITRINE__TOPICS__ORDERS", "a b"),
                 ("VITRINE__TOPICS__CREATE_TOPICS", "1"),
@@ -176,11 +178,14 @@ mod tests {
             "environment variable VITRINE__TOPICS__CREATE_TOPICS: [topics] create_topics: ",
             "environment variable VITRINE__NONSENSE__KEY: ",
             "[epoch] seal_every: ",
+            "[time.orders] idle_after: ",
         ] {
             let found = problems.iter().filter(|problem| problem.starts_with(begin));
             assert_eq!(found.count(), 1, "{begin}: {problems:#?}");
         }
-        assert_eq!(problems.len(), 5, "{problems:#?}");
+        assert_eq!(problems.len(), 6, "{problems:#?}");
+        let lateness = config.time.orders.allowed_lateness;
+        assert_eq!(lateness, std::time::Duration::from_secs(3 * 86_400));
     }
 
     #[test]

@@ -14,6 +14,11 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, 
     parse_duration(&text).map_err(D::Error::custom)
 }
 
+/// The same where a key may be missing; as a field of its own, so that an error names the key and who set it.
+fn duration_if_set<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
+    duration(input).map(Some)
+}
+
 fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| {
         format!("{text:?} is not a duration like \"10s\", \"5m\" or \"2d\": {error}")
@@ -50,20 +55,19 @@ fn topic<'de, D: Deserializer<'de>>(input: D, topic: Topic) -> Result<TopicTimeC
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct TopicTimeSection {
-        out_of_orderness: Option<String>,
-        allowed_lateness: Option<String>,
-        idle_after: Option<String>,
+        #[serde(default, deserialize_with = "duration_if_set")]
+        out_of_orderness: Option<Duration>,
+        #[serde(default, deserialize_with = "duration_if_set")]
+        allowed_lateness: Option<Duration>,
+        #[serde(default, deserialize_with = "duration_if_set")]
+        idle_after: Option<Duration>,
     }
     let section = TopicTimeSection::deserialize(input)?;
-    let parse_or = |text: Option<String>, default: Duration| match text {
-        Some(text) => parse_duration(&text).map_err(D::Error::custom),
-        None => Ok(default),
-    };
     let default = TopicTimeConfig::of(topic);
     Ok(TopicTimeConfig {
-        out_of_orderness: parse_or(section.out_of_orderness, default.out_of_orderness)?,
-        allowed_lateness: parse_or(section.allowed_lateness, default.allowed_lateness)?,
-        idle_after: parse_or(section.idle_after, default.idle_after)?,
+        out_of_orderness: section.out_of_orderness.unwrap_or(default.out_of_orderness),
+        allowed_lateness: section.allowed_lateness.unwrap_or(default.allowed_lateness),
+        idle_after: section.idle_after.unwrap_or(default.idle_after),
     })
 }
 
