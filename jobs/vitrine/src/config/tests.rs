@@ -160,6 +160,9 @@ fn the_environment_sets_a_text_that_looks_like_a_number_a_flag_or_a_list() {
 #[test]
 fn a_variable_of_the_wrong_type_is_refused_in_the_words_of_its_key() {
     for (name, value, said) in [
+        ("VITRINE__SOURCE__KIND", "1", "`files`"),
+        ("VITRINE__SOURCE__PARTITIONER", "0", "`murmur2`"),
+        ("VITRINE__SOURCE__ON_MISSING", "true", "unknown variant"),
         (
             "VITRINE__STORAGE__MODE",
             "0999",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pipeline::log::StorageMode;
 use schemas::event::Topic;
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, IntoDeserializer};
 
 use super::sections::TopicTimeConfig;
 
@@ -40,6 +40,13 @@ pub(super) fn zone<'de, D: Deserializer<'de>>(input: D) -> Result<chrono_tz::Tz,
             "{name:?} is not a time zone like \"Asia/Shanghai\""
         ))
     })
+}
+
+/// A name out of several. Without this a number would be the place of one among them.
+pub(super) fn name<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    input: D,
+) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(input)?.into_deserializer())
 }
 
 /// Rights of folders in octal digits, `0750`.
