@@ -218,6 +218,36 @@ fn overlapping_versions_and_dangling_ids_are_inconsistencies() {
 }
 
 #[test]
+fn unused_files_and_columns_are_warnings_and_the_version_is_the_content() {
+    let named = |files: &[(&str, &str)]| fixture::reference_data(files).version().to_owned();
+    let one = named(&[("ref_sku.csv", "sku_id\nS1\n")]);
+    assert_eq!(one.len(), 64);
+    assert_eq!(
+        one,
+        named(&[("ref_sku.csv", "sku_id\nS1\n"), ("notes.txt", "x")])
+    );
+    assert_ne!(one, named(&[("ref_sku.csv", "sku_id\nS2\n")]));
+    let reference = fixture::reference_data(&[
+        ("ref_customers.csv", "x\n"),
+        ("ref_forecast.csv", "month\n"),
+        ("ref_sku.csv", "sku_id,colour\nS1,red\n"),
+    ]);
+    let found: Vec<_> = reference
+        .warnings()
+        .iter()
+        .map(Problem::to_string)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "ref_customers.csv: no reference table has this file name; it is ignored (nearest: ref_customer.csv)",
+            "ref_forecast.csv: no metric reads this table yet; it is ignored",
+            "ref_sku.csv: column `colour` is not read",
+        ]
+    );
+}
+
+#[test]
 fn a_version_that_ends_before_it_begins_is_an_inconsistency_and_hides_none() {
     let reference = fixture::reference_data(&[(
         "ref_customer.csv",
@@ -249,36 +279,6 @@ fn a_version_that_ends_before_it_begins_is_an_inconsistency_and_hides_none() {
     );
     let march = TimestampMs::from_ms(1_772_323_200_000);
     assert_eq!(*reference.customer("C1", march).class_id, *"A");
-}
-
-#[test]
-fn unused_files_and_columns_are_warnings_and_the_version_is_the_content() {
-    let named = |files: &[(&str, &str)]| fixture::reference_data(files).version().to_owned();
-    let one = named(&[("ref_sku.csv", "sku_id\nS1\n")]);
-    assert_eq!(one.len(), 64);
-    assert_eq!(
-        one,
-        named(&[("ref_sku.csv", "sku_id\nS1\n"), ("notes.txt", "x")])
-    );
-    assert_ne!(one, named(&[("ref_sku.csv", "sku_id\nS2\n")]));
-    let reference = fixture::reference_data(&[
-        ("ref_customers.csv", "x\n"),
-        ("ref_forecast.csv", "month\n"),
-        ("ref_sku.csv", "sku_id,colour\nS1,red\n"),
-    ]);
-    let found: Vec<_> = reference
-        .warnings()
-        .iter()
-        .map(Problem::to_string)
-        .collect();
-    assert_eq!(
-        found,
-        [
-            "ref_customers.csv: no reference table has this file name; it is ignored (nearest: ref_customer.csv)",
-            "ref_forecast.csv: no metric reads this table yet; it is ignored",
-            "ref_sku.csv: column `colour` is not read",
-        ]
-    );
 }
 
 #[test]
