@@ -32,7 +32,7 @@ pub fn operators(
     policy: Arc<Policy>,
 ) -> Vec<Box<dyn KeyedOperator<RetailReference>>> {
     vec![
-        Box::new(KeyedHistory::new(OrderLines, zone)),
+        Box::new(KeyedHistory::new(OrderLines { zone }, zone)),
         Box::new(KeyedHistory::new(SellThrough { zone }, zone)),
         Box::new(KeyedHistory::new(ClosingStock { zone }, zone)),
         Box::new(KeyedHistory::new(

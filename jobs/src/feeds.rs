@@ -5,8 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
 use pipeline::publisher::{CalendarDay, FeedDefinition};
+use pipeline::time::Zone;
 use schemas::calendar::{Calendar, CalendarRow};
 use schemas::error::Error;
+
+use self::supply::SupplyFlagStore;
+use crate::reference::ReferenceArchive;
+
+mod supply;
 
 /// What configuration says of a feed (`[feeds]`).
 #[derive(Clone, Copy, Debug)]
@@ -17,10 +23,12 @@ pub struct FeedSettings {
     pub max_gap_days: i32,
 }
 
-/// Daily demand per SKU × territory, without gaps (contract 6). `topic`: where it is sent, if the events come from Kafka.
+/// Daily demand per SKU × territory, without gaps (contract 6). `topic`: where it is sent, if the events come from Kafka. `archive` holds
+/// every version of the reference data that is in force while it is made.
 pub fn demand_daily(
     zone: Tz,
     calendar: &[CalendarRow],
+    archive: Arc<ReferenceArchive>,
     topic: Option<String>,
     settings: FeedSettings,
 ) -> FeedDefinition {
@@ -30,10 +38,14 @@ pub fn demand_daily(
         name: "demand_daily".to_owned(),
         metric: "demand_orders".to_owned(),
         sql: include_str!("../feeds/demand_daily.sql").to_owned(),
-        values: ["y", "y_allocated", "y_delivered", "returned"]
+        values: ["y", "y_allocated", "y_delivered", "returned", "unmet_qty"]
             .map(str::to_owned)
             .to_vec(),
         flag: "censored".to_owned(),
+        flags: Arc::new(SupplyFlagStore {
+            zone: Zone(zone),
+            archive,
+        }),
         calendar: Arc::new(move |day| {
             let date = day.date();
             CalendarDay {
@@ -75,6 +87,7 @@ impl MissingYears {
 mod tests {
     use std::io;
 
+    use object_store::memory::InMemory;
     use pipeline::time::Day;
     use tracing_subscriber::fmt::MakeWriter;
 
@@ -114,7 +127,8 @@ mod tests {
             is_on: true,
             max_gap_days: 400,
         };
-        let feed = demand_daily(chrono_tz::Asia::Shanghai, &[], None, settings);
+        let archive = Arc::new(ReferenceArchive::new(Arc::new(InMemory::new())));
+        let feed = demand_daily(chrono_tz::Asia::Shanghai, &[], archive, None, settings);
         let columns = |date: &str| {
             let kind = (feed.calendar)(Day::from_date(date.parse().unwrap()));
             (kind.is_working_day, kind.is_holiday, kind.days_to_holiday)

@@ -7,6 +7,7 @@
 //! alerts/     facts and rows ─▶ transitions      A01, A15; thresholds in jobs/alerts/*.toml, steps in jobs/sla/steps.toml
 //! feeds       daily rows ─▶ a gap-free grid      feeds.demand_daily; its query in jobs/feeds
 //! catalogue   all of the above, as the engine takes it
+//! snapshot    what queries of one epoch may see, as the engine takes it
 //! error       one error for the crate
 //! ```
 //!
@@ -21,3 +22,4 @@ pub mod feeds;
 pub mod metrics;
 pub mod operator;
 pub mod reference;
+pub mod snapshot;

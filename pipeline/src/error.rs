@@ -130,17 +130,10 @@ impl Error {
     }
 }
 
-/// What a panic said.
-pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let said = panic.downcast_ref::<&str>().copied();
-    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    said.unwrap_or("no message")
-}
-
 /// Runs the body of a thread that somebody waits for: a panic is one more way to fail.
 pub(crate) fn catch_panic<T>(what: &str, body: impl FnOnce() -> T) -> Result<T> {
     let ended = catch_unwind(AssertUnwindSafe(body));
-    ended.map_err(|panic| broken_down(what, panic_message(panic.as_ref())))
+    ended.map_err(|panic| broken_down(what, panic_text(panic.as_ref())))
 }
 
 /// A thread or task has ended although nobody asked it to.
@@ -204,6 +197,13 @@ impl From<postcard::Error> for Error {
     }
 }
 
+/// What a panic said, in its own words.
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,5 +255,13 @@ mod tests {
         ] {
             assert!(!Error::new(kind, "").is_retryable(), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        let text = |panic: Box<dyn Any + Send>| panic_text(panic.as_ref()).to_owned();
+        assert_eq!(text(Box::new("as it is")), "as it is");
+        assert_eq!(text(Box::new("made up".to_owned())), "made up");
+        assert_eq!(text(Box::new(7)), "no message");
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! tests/bench/run --events 200000
+//! tests/bench/run reject
+//! tests/bench/run --events 50000 poison
 //! ```
 //!
 //! Each figure comes from a process of its own, so that its peak memory and CPU time are its own. The report goes to stdout and
@@ -12,6 +14,8 @@
 //! drain      reading, reading and decoding
 //! engine     `vitrine run --until-caught-up`, watched from outside
 //! known_ids  memory of exact deduplication
+//! reject     what a hostile record costs until it is rejected
+//! poison     what malformed records cost the others
 //! process    CPU time and memory as /proc has them
 //! profile    CPU time by stage, as perf samples it
 //! report     the figures as Markdown
@@ -21,8 +25,10 @@ mod drain;
 mod engine;
 mod known_ids;
 mod orders;
+mod poison;
 mod process;
 mod profile;
+mod reject;
 mod report;
 
 use std::env;
@@ -56,9 +62,17 @@ struct Options {
     part: Option<Part>,
 }
 
-/// One measurement, in a process of its own.
+/// One measurement: by itself, or in a process of its own for the report.
 #[derive(Subcommand)]
 enum Part {
+    /// How long a hostile record takes until it is rejected.
+    Reject,
+    /// How many records a second are read from files, with and without malformed ones among them.
+    Poison {
+        /// One record in so many is malformed.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(2..))]
+        one_in: u64,
+    },
     #[command(hide = true)]
     Drain {
         address: String,
@@ -79,6 +93,10 @@ fn main() -> Result<()> {
             topic,
             decode,
         }) => print_json(&drain::drain(address, topic, *decode)?),
+        Some(Part::Reject) => print_text(&reject::measure()?),
+        Some(Part::Poison { one_in }) => {
+            print_text(&poison::measure(options.events, options.seed, *one_in)?)
+        }
         Some(Part::Remember { ids }) => print_json(&known_ids::remember(*ids)?),
     }
 }
@@ -108,11 +126,11 @@ fn measure(options: &Options) -> Result<()> {
         ensure!(drained.records == options.events, "records are missing");
     }
     eprintln!("vitrine on empty topics");
-    let idle = engine::run(&broker, &empty, &orders::Sent::default(), false)?;
+    let idle = engine::run_on_kafka(&broker, &empty, &orders::Sent::default(), false)?;
     eprintln!("vitrine");
-    let whole = engine::run(&broker, &topics, &input.sent, false)?;
+    let whole = engine::run_on_kafka(&broker, &topics, &input.sent, false)?;
     eprintln!("vitrine, sampled");
-    let sampled = engine::run(&broker, &topics, &input.sent, true)?;
+    let sampled = engine::run_on_kafka(&broker, &topics, &input.sent, true)?;
     drop(broker);
 
     eprintln!("ids");
@@ -152,6 +170,11 @@ fn ask<T: DeserializeOwned>(args: &[&str]) -> Result<T> {
         .output()?;
     ensure!(output.status.success(), "{args:?} failed");
     serde_json::from_slice(&output.stdout).with_context(|| format!("answer of {args:?}"))
+}
+
+fn print_text(text: &str) -> Result<()> {
+    print!("{text}");
+    Ok(())
 }
 
 /// Answers [`ask`].

@@ -29,6 +29,8 @@ const DUPLICATE_ONE_IN: u32 = 100;
 pub(crate) struct Sent {
     pub records: u64,
     pub duplicates: u64,
+    /// Records that are no JSON.
+    pub malformed: u64,
     pub bytes: u64,
 }
 
@@ -37,6 +39,8 @@ pub(crate) struct Orders {
     dice: ChaCha8Rng,
     count: u64,
     made: u64,
+    /// One record in so many is malformed, if any is.
+    malformed_one_in: Option<u64>,
     /// Copies to send again, by the number of the order they follow.
     again: BTreeMap<u64, Vec<Message>>,
     pub sent: Sent,
@@ -49,9 +53,21 @@ impl Orders {
             dice: ChaCha8Rng::seed_from_u64(seed),
             count,
             made: 0,
+            malformed_one_in: None,
             again: BTreeMap::new(),
             sent: Sent::default(),
         }
+    }
+
+    /// The same with one record in so many cut off in its middle.
+    pub(crate) fn malformed(mut self, one_in: u64) -> Self {
+        self.malformed_one_in = Some(one_in);
+        self
+    }
+
+    fn is_malformed_due(&self) -> bool {
+        let due = self.malformed_one_in;
+        due.is_some_and(|one_in| (self.sent.records + 1) / one_in.max(1) > self.sent.malformed)
     }
 
     fn order(&mut self) -> Message {
@@ -100,6 +116,7 @@ impl Iterator for Orders {
         if self.sent.records == self.count {
             return None;
         }
+        let is_malformed_due = self.is_malformed_due();
         let due = self
             .again
             .first_entry()
@@ -112,6 +129,13 @@ impl Iterator for Orders {
                 }
                 self.sent.duplicates += u64::from(copy.is_some());
                 copy?
+            }
+            None if is_malformed_due => {
+                let mut message = self.order();
+                let payload = message.payload.as_mut()?;
+                payload.truncate(payload.len() / 2);
+                self.sent.malformed += 1;
+                message
             }
             None => {
                 let message = self.order();

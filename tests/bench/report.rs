@@ -35,6 +35,7 @@ impl Report {
             records,
             duplicates,
             bytes,
+            ..
         } = self.sent;
         let each = bytes as f64 / records as f64;
         writeln!(out, "# First figures, {}\n", self.at)?;

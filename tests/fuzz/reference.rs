@@ -12,7 +12,7 @@ use crate::mutate::{self, Random};
 use crate::target::{Input, Outcome, Part, Target};
 
 /// Tables that nothing is wrong with.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     (
         "ref_customer",
         "customer_id,customer_kind,status,class_id,territory_id,area_unit_id,region_code,is_sample,order_weekdays,valid_from,valid_to\n\
@@ -47,6 +47,12 @@ const TABLES: [(&str, &str); 7] = [
     (
         "ref_sample_basket",
         "territory_id,sku_id,valid_from,valid_to\nALL,S1,,\nT1,S2,2026-01-01T00:00:00Z,",
+    ),
+    (
+        "ref_allocation_plan",
+        "plan_id,sku_id,class_id,area_unit_id,cap_qty,supply_qty,valid_from,valid_to\n\
+         AP1,S1,A,ALL,20,1000,,\n\
+         AP1,S2,ALL,U1,,,2026-01-01T00:00:00Z,",
     ),
     (
         "ref_calendar",

@@ -1,9 +1,9 @@
 //! What topics may hold at worst: nothing takes the process down, nothing vanishes (P4, K3).
 
-use std::time::Duration;
-
 use schemas::time::TimestampMs;
 use serde_json::{Value, json};
+use tests::PATIENCE;
+use tests::by_hand::{event, line};
 pub(crate) use tests::event_schemas::NOON_MS;
 use tests::events::Topics;
 use tests::kafka::{Broker, Message};
@@ -14,24 +14,23 @@ use crate::reader::{Reader, settings, starts};
 
 /// An order of customer C1 that nothing is wrong with.
 pub(crate) fn order(event_id: &str, at: i64) -> Value {
-    json!({
-        "event_id": event_id, "event_type": "order.placed", "schema_version": 1,
-        "occurred_at": at, "recorded_at": at, "customer_id": "C1", "order_id": event_id,
-        "order_kind": "REGULAR",
+    let order = json!({
+        "customer_id": "C1", "order_id": event_id, "order_kind": "REGULAR",
         "lines": [{"line_no": 1, "sku_id": "SKU001", "requested_qty": 2, "wholesale_price_fen": 100}],
-    })
+    });
+    event("order.placed", event_id, TimestampMs::from_ms(at), order)
 }
 
 fn with(event_id: &str, field: &str, value: Value) -> Vec<u8> {
     let mut event = order(event_id, NOON_MS);
     event[field] = value;
-    event.to_string().into_bytes()
+    line(&event)
 }
 
 fn without(event_id: &str, field: &str) -> Vec<u8> {
     let mut event = order(event_id, NOON_MS);
     event.as_object_mut().unwrap().remove(field);
-    event.to_string().into_bytes()
+    line(&event)
 }
 
 fn text(event_id: &str) -> String {
@@ -217,7 +216,7 @@ fn nothing_takes_the_process_down_or_vanishes() {
             Ok(project.number("SELECT count(*) FROM events.orders")? == 4)
         })
         .unwrap();
-    running.terminate(Duration::from_secs(60)).unwrap();
+    running.terminate(PATIENCE).unwrap();
 
     let rows = project
         .query(r#"SELECT reason, value, "key", "offset", path FROM ops.dead_letters ORDER BY "offset""#)

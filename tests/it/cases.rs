@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use schemas::partition::partition_of;
 use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
+use tests::by_hand::{event, line, with_fields, write_customers};
 use tests::events::{Events, Topics, message};
 use tests::kafka::Broker;
 use tests::project::Project;
@@ -97,22 +98,18 @@ pub(crate) const EVENING: TimestampMs = TimestampMs::from_ms(1_767_621_600_000);
 
 /// An event of case K1, so long after the evening; recorded when it happened unless `more` says otherwise.
 pub(crate) fn complaint(kind: &str, event_id: &str, after: DurationMs, more: Value) -> Vec<u8> {
-    let at = EVENING + after;
-    let mut event = json!({
-        "event_id": event_id, "event_type": kind, "schema_version": 1, "occurred_at": at, "recorded_at": at,
-        "customer_id": "C1", "case_id": "K1", "unit_id": "U-CC",
-    });
-    event
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    event.to_string().into_bytes()
+    let case = json!({"customer_id": "C1", "case_id": "K1", "unit_id": "U-CC"});
+    line(&event(
+        kind,
+        event_id,
+        EVENING + after,
+        with_fields(case, more),
+    ))
 }
 
 /// A complaint by phone whose department is never told, and then nothing until morning.
 pub(crate) fn silent_night(folder: &Path) -> Events {
-    let events = Events::in_folder(folder.join("events"));
-    fs::create_dir_all(events.reference()).unwrap();
+    let events = Events::empty(folder.join("events")).unwrap();
     let opened = json!({"case_kind": "COMPLAINT", "channel": "PHONE", "category": "PRICE", "answered": true,
                         "received_at": EVENING});
     let lines = [
@@ -178,12 +175,11 @@ fn transaction_markers_are_no_lag() {
     let broker = Broker::shared().unwrap();
     let topics = Topics::create(broker, 1, &[]).unwrap();
     let order = |id: &str| {
-        let line = json!({
-            "event_id": id, "event_type": "order.placed", "schema_version": 1, "occurred_at": EVENING,
-            "recorded_at": EVENING, "customer_id": "C1", "order_id": id, "order_kind": "REGULAR",
+        let order = json!({
+            "customer_id": "C1", "order_id": id, "order_kind": "REGULAR",
             "lines": [{"line_no": 1, "sku_id": "SKU001", "requested_qty": 1, "wholesale_price_fen": 100}],
         });
-        message(0, line.to_string().as_bytes())
+        message(0, &line(&event("order.placed", id, EVENING, order)))
     };
     broker
         .transaction(topics.orders(), [order("O1"), order("O2")], true)
@@ -218,9 +214,7 @@ fn transaction_markers_are_no_lag() {
 /// Reference data of the oracle, which wants to see the file: customers, but none.
 fn no_customers(folder: &Path) -> PathBuf {
     let reference = folder.join("no-customers");
-    fs::create_dir(&reference).unwrap();
-    let header = "customer_id,class_id,territory_id,area_unit_id,customer_kind,region_code,valid_from,valid_to\n";
-    fs::write(reference.join("ref_customer.csv"), header).unwrap();
+    write_customers(&reference, &[]).unwrap();
     reference
 }
 

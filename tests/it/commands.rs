@@ -2,14 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
+use tests::PATIENCE;
 use tests::kafka::Broker;
 use tests::vitrine::{self, Finished};
-
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 struct Case {
     environment: Vec<(String, String)>,

@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use pipeline::time::wall;
 use tempfile::TempDir;
+use tests::PATIENCE;
 use tests::vitrine::{self, Vitrine};
 
 use crate::tree;
-
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The commands at the end of a demo's output: everything after "To try:", apart by empty lines.
 fn commands(stdout: &str) -> Vec<&str> {

@@ -2,20 +2,20 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use tests::events::{Line, TOPICS, Topics, message};
+use tests::PATIENCE;
+use tests::events::{Line, TOPICS, Topics};
 use tests::kafka::Broker;
 use tests::project::Project;
 
 use crate::arrival::instant;
 use crate::bad_input::NOON_MS;
 use crate::kills::hurried;
-use crate::proof::{Sample, assert_equal, assert_metrics_equal, expect, seed};
+use crate::proof::{Sample, assert_equal, assert_metrics_equal, expect, seed, until_read};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -65,26 +65,20 @@ fn f11_disorder_up_to_the_lateness_changes_nothing_and_above_it_is_counted_and_l
     let topics = Topics::create(broker, 4, &[]).unwrap();
     let project = hurried(Project::on_kafka(broker, &topics, &events.reference()).unwrap());
     let running = project.start(&["run"]).unwrap();
-    let mut partitions: Vec<(&str, &String, i32)> = TOPICS
+    let mut partitions: Vec<(&str, i32)> = TOPICS
         .into_iter()
-        .zip(topics.names())
-        .flat_map(|(folder, name)| (0..4).map(move |partition| (folder, name, partition)))
+        .flat_map(|topic| (0..4).map(move |partition| (topic, partition)))
         .collect();
     partitions.shuffle(&mut random);
-    for (folder, name, partition) in partitions {
-        let of_topic = events.partitions(folder).unwrap();
-        let Some(lines) = of_topic.get(partition as usize) else {
-            continue;
-        };
-        let lines = lines.iter().map(|line| message(partition, line));
-        broker.produce(name, lines).unwrap();
+    for next in partitions {
+        events
+            .send_where(broker, &topics, |topic, partition, _| {
+                (topic, partition) == next
+            })
+            .unwrap();
     }
-    let count = events.count().unwrap() as i64;
-    let read = "SELECT sum(read_n) FROM ops.conservation";
-    project
-        .until("all is read", |project| Ok(project.number(read)? == count))
-        .unwrap();
-    running.terminate(Duration::from_secs(60)).unwrap();
+    until_read(&project, events.count().unwrap() as i64);
+    running.terminate(PATIENCE).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     assert_metrics_equal(&project, &expected);
     assert_late(&project, &expected);
@@ -118,17 +112,14 @@ fn f12_a_partition_weeks_behind_holds_no_window_and_loses_nothing() {
     let project = hurried(Project::on_kafka(broker, &topics, &sample.events.reference()).unwrap());
     let begins = NOON_MS + 48 * HOUR_MS;
     let send = |is_first: bool| {
-        for (folder, name) in TOPICS.into_iter().zip(topics.names()) {
-            for (partition, lines) in (0..).zip(sample.events.partitions(folder).unwrap()) {
-                let is_behind = partition == 2 && folder != "prices.v1";
-                let chosen = lines.iter().filter(|line| {
-                    let waits = is_behind && instant(line, "recorded_at") >= begins;
-                    waits != is_first
-                });
-                let lines = chosen.map(|line| message(partition, line));
-                broker.produce(name, lines).unwrap();
-            }
-        }
+        let sent = sample
+            .events
+            .send_where(broker, &topics, |topic, partition, line| {
+                let is_behind = partition == 2 && topic != "prices.v1";
+                let waits = is_behind && instant(line, "recorded_at") >= begins;
+                waits != is_first
+            });
+        sent.unwrap();
     };
     send(true);
     let running = project.start(&["run"]).unwrap();
@@ -143,12 +134,8 @@ fn f12_a_partition_weeks_behind_holds_no_window_and_loses_nothing() {
         )
         .unwrap();
     send(false);
-    let count = sample.events.count().unwrap() as i64;
-    let read = "SELECT sum(read_n) FROM ops.conservation";
-    project
-        .until("all is read", |project| Ok(project.number(read)? == count))
-        .unwrap();
-    running.terminate(Duration::from_secs(60)).unwrap();
+    until_read(&project, sample.events.count().unwrap() as i64);
+    running.terminate(PATIENCE).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     let lost = "SELECT sum(too_late_n + dead_letter_n) FROM ops.conservation";
     assert_eq!(project.number(lost).unwrap(), 0);

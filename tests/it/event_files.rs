@@ -9,6 +9,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
+use tests::PATIENCE;
 use tests::events::Events;
 use tests::project::Project;
 
@@ -22,7 +23,7 @@ struct Folder {
 impl Folder {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        fs::create_dir(dir.path().join("ref")).unwrap();
+        Events::empty(dir.path()).unwrap();
         Self { dir }
     }
 
@@ -98,7 +99,7 @@ fn k47_a_service_follows_a_file_and_reads_a_torn_line_once_it_has_its_end() {
     until(&project, 8);
     folder.append(ORDERS, ["  \n", &events(8..9)].concat());
     until(&project, 9);
-    running.terminate(Duration::from_secs(60)).unwrap();
+    running.terminate(PATIENCE).unwrap();
     // A later run goes on where this one ended, and nothing was refused on the way.
     folder.append(ORDERS, events(9..10));
     project.run(&["run", "--drain"]).unwrap();
@@ -117,7 +118,7 @@ fn k47_what_comes_behind_a_whole_value_ends_the_service_with_5() {
     let running = project.start(&["run"]).unwrap();
     until(&project, 1);
     folder.append(ORDERS, events(1..2));
-    let ended = running.wait(Duration::from_secs(60)).unwrap();
+    let ended = running.wait(PATIENCE).unwrap();
     assert_eq!(ended.code(), Some(5), "{}", ended.stderr);
     assert!(ended.stderr.contains(ORDERS), "{}", ended.stderr);
 }
@@ -134,8 +135,10 @@ fn k47_until_caught_up_ends_although_a_file_grows_and_a_later_run_reads_the_rest
         written += 1;
         std::thread::sleep(Duration::from_millis(2));
     }
-    let ended = running.wait(Duration::from_secs(10)).unwrap();
+    let ended = running.wait(PATIENCE).unwrap();
     ended.success().unwrap();
+    folder.append(ORDERS, events(written..written + 1));
+    written += 1;
     let read = accepted(&project);
     assert!((500..written).contains(&read), "{read} of {written}");
     project.run(&["run", "--until-caught-up"]).unwrap();
@@ -250,7 +253,7 @@ fn k47_names_and_kinds_of_files_that_cannot_be_read_are_refused() {
         for command in [&["run", "--drain"][..], &["run", "--until-caught-up"]] {
             let project = folder.project();
             let running = project.start(command).unwrap();
-            let ended = running.wait(Duration::from_secs(60)).unwrap();
+            let ended = running.wait(PATIENCE).unwrap();
             assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
             assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
         }

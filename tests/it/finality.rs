@@ -1,10 +1,10 @@
 //! K7 from outside: how far a drain goes, what it leaves behind, and what changes after a row was final.
 
-use std::fs;
-
 use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tests::PATIENCE;
+use tests::by_hand::{self, line};
 use tests::events::{Events, Line, Topics, message};
 use tests::kafka::Broker;
 use tests::project::Project;
@@ -18,21 +18,14 @@ const MONDAY: TimestampMs = TimestampMs::from_ms(1_767_578_400_000);
 /// Event files of a test's own, without reference data.
 fn no_events() -> (TempDir, Events) {
     let folder = tempfile::tempdir().unwrap();
-    let events = Events::in_folder(folder.path().join("events"));
-    fs::create_dir_all(events.reference()).unwrap();
+    let events = Events::empty(folder.path().join("events")).unwrap();
     (folder, events)
 }
 
 fn event(event_type: &str, event_id: &str, at: TimestampMs, more: Value) -> Line {
-    let mut event = json!({
-        "event_id": event_id, "event_type": event_type, "schema_version": 1, "occurred_at": at, "recorded_at": at,
-        "customer_id": "C1",
-    });
-    event
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    event.to_string().into_bytes()
+    let mut event = by_hand::event(event_type, event_id, at, more);
+    event["customer_id"] = "C1".into();
+    line(&event)
 }
 
 fn placed(order_id: &str, at: TimestampMs) -> Line {
@@ -210,9 +203,7 @@ fn k40_a_row_is_final_with_the_last_change_that_came_in_time() {
             Ok(found == Some((10, true)))
         })
         .unwrap();
-    running
-        .terminate(std::time::Duration::from_secs(60))
-        .unwrap();
+    running.terminate(PATIENCE).unwrap();
 }
 
 /// An interval between two counts may still close 14 days after the window: M02 waits for it, and then for what is late.

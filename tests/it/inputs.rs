@@ -5,8 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemas::time::TimestampMs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tests::PATIENCE;
+use tests::by_hand::{event, line};
 use tests::events::{Events, Topics, message};
 use tests::kafka::{Broker, Message};
 use tests::project::Project;
@@ -14,6 +17,7 @@ use tests::vitrine::Vitrine;
 
 use crate::bad_input::{NOON_MS, order};
 use crate::kills::hurried;
+use crate::proof::until_read;
 use crate::refusals::{bad_end, refused};
 use crate::tree;
 
@@ -36,10 +40,9 @@ fn orders(ids: std::ops::Range<i64>) -> impl Iterator<Item = Message> {
 }
 
 fn price(event_id: &str, at: i64) -> Value {
-    json!({
-        "event_id": event_id, "event_type": "price.list_set", "schema_version": 1, "occurred_at": at,
-        "recorded_at": at, "sku_id": "SKU001", "price_type": "WHOLESALE", "price_fen": 100, "valid_from": at,
-    })
+    let price =
+        json!({"sku_id": "SKU001", "price_type": "WHOLESALE", "price_fen": 100, "valid_from": at});
+    event("price.list_set", event_id, TimestampMs::from_ms(at), price)
 }
 
 fn prices(partition: i32, count: i64) -> impl Iterator<Item = Message> {
@@ -54,14 +57,6 @@ fn running(project: &Project, records: i64) -> Vitrine {
     let running = project.start(&["run"]).unwrap();
     until_read(project, records);
     running
-}
-
-fn until_read(project: &Project, records: i64) {
-    project
-        .until("all of it is public", |project| {
-            Ok(project.number(READ)? == records)
-        })
-        .unwrap();
 }
 
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -114,7 +109,7 @@ fn f16_prices_that_grow_while_it_runs_are_read_and_counted() {
         broker.produce(prices_topic, prices(partition, 4)).unwrap();
     }
     until_read(&project, 15);
-    before.terminate(A_MINUTE).unwrap();
+    before.terminate(PATIENCE).unwrap();
     // a start goes on where each of them ended, and with one that appeared meanwhile
     broker.add_partitions(prices_topic, 6).unwrap();
     broker.produce(prices_topic, prices(5, 4)).unwrap();
@@ -302,10 +297,9 @@ fn k44_a_change_of_lateness_takes_no_limit_back_and_the_audit_stays_clean() {
 
 /// Event files with these orders in their one partition.
 fn event_files(folder: &Path, orders: std::ops::Range<i64>) -> Events {
-    let events = Events::in_folder(folder.join("events"));
-    fs::create_dir_all(events.reference()).unwrap();
+    let events = Events::empty(folder.join("events")).unwrap();
     let lines: Vec<Vec<u8>> = orders
-        .map(|n| order(&n.to_string(), NOON_MS + n).to_string().into_bytes())
+        .map(|n| line(&order(&n.to_string(), NOON_MS + n)))
         .collect();
     events.write("orders.v1", 0, &lines).unwrap();
     events
@@ -318,8 +312,8 @@ fn k38_a_further_event_file_of_a_customer_topic_is_refused_and_one_of_prices_is_
     let project = Project::on_files(&events).unwrap();
     project.run(&["run", "--until-caught-up"]).unwrap();
 
-    let line = price("p", NOON_MS).to_string().into_bytes();
-    events.write("prices.v1", 3, &[line]).unwrap();
+    let price = line(&price("p", NOON_MS));
+    events.write("prices.v1", 3, &[price]).unwrap();
     project.run(&["run", "--until-caught-up"]).unwrap();
     assert_eq!(project.number(READ).unwrap(), 4);
 

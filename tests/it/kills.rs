@@ -8,6 +8,7 @@ use pipeline::time::wall;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use tests::PATIENCE;
 use tests::events::{TOPICS, Topics};
 use tests::kafka::Broker;
 use tests::project::Project;
@@ -88,10 +89,7 @@ fn wait_for_files(running: Vitrine, storage: &Path, more: usize) -> Option<Vitri
     let began = wall::monotonic();
     let mut running = running;
     while files() < before + more {
-        assert!(
-            began.elapsed() < Duration::from_secs(120),
-            "nothing is written"
-        );
+        assert!(began.elapsed() < PATIENCE, "nothing is written");
         if running.has_ended().unwrap() {
             running.wait(Duration::ZERO).unwrap().success().unwrap();
             return None;

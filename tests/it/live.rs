@@ -8,7 +8,8 @@ use std::time::Duration;
 use pipeline::time::wall;
 use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
-use tests::events::{Events, TOPICS, Topics, message};
+use tests::PATIENCE;
+use tests::events::{Topics, message};
 use tests::kafka::Broker;
 use tests::project::Project;
 
@@ -20,31 +21,7 @@ use crate::proof::{Sample, number};
 use crate::reader::{Reader, settings, starts};
 use crate::refusals::refused;
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 const DAY_MS: i64 = DurationMs::DAY.as_ms();
-
-/// Sends what was recorded in `span`, of the topics that `goes_on` says.
-pub(crate) fn send_between(
-    events: &Events,
-    broker: &Broker,
-    topics: &Topics,
-    span: Range<i64>,
-    goes_on: impl Fn(&str) -> bool,
-) {
-    for (folder, name) in TOPICS.into_iter().zip(topics.names()) {
-        if !goes_on(folder) {
-            continue;
-        }
-        for (partition, lines) in (0..).zip(events.partitions(folder).unwrap()) {
-            let messages = lines
-                .iter()
-                .filter(|line| span.contains(&instant(line, "recorded_at")))
-                .map(|line| message(partition, line));
-            broker.produce(name, messages).unwrap();
-        }
-    }
-}
 
 fn complaint(kind: &str, event_id: &str, at: TimestampMs, more: Value) -> Vec<u8> {
     cases::complaint(kind, event_id, at - EVENING, more)
@@ -119,7 +96,7 @@ fn silent_night(delay: DurationMs) {
     let fired_after = alerts.records[&0][0].timestamp.unwrap() - sent_at;
     // wall and monotonic clock may drift apart a little
     assert!(
-        (4_900..25_000).contains(&fired_after.as_ms()),
+        (4_900..60_000).contains(&fired_after.as_ms()),
         "due 5,000 ms after the last record, fired after {fired_after}"
     );
 
@@ -173,18 +150,17 @@ fn windows_go_on_where_one_topic_has_fallen_silent() {
     let running = project.start(&["run"]).unwrap();
     // Thursday of each week; weeks end on Sunday at 16:00 UTC
     let thursday = |week: i64| NOON_MS + (7 * week + 3) * DAY_MS;
-    send_between(
-        &sample.events,
-        broker,
-        &topics,
-        i64::MIN..thursday(0),
-        |_| true,
-    );
+    let events = &sample.events;
+    events
+        .send_recorded(broker, &topics, ..thursday(0))
+        .unwrap();
     for (week, ended) in [(1, "2026-01-11T16:00"), (2, "2026-01-18T16:00")] {
         let span = thursday(week - 1)..thursday(week);
-        send_between(&sample.events, broker, &topics, span, |topic| {
-            topic != "prices.v1"
-        });
+        events
+            .send_where(broker, &topics, |topic, _, line| {
+                topic != "prices.v1" && span.contains(&instant(line, "recorded_at"))
+            })
+            .unwrap();
         let last = "SELECT max(window_end) FROM metrics.retailer_margin WHERE window_kind = 'W1'";
         project
             .until(

@@ -4,8 +4,10 @@
 mod arrival;
 mod bad_input;
 mod bench_profile;
+mod bombs;
 mod canary;
 mod cases;
+mod censored;
 mod commands;
 mod damage;
 mod demo;

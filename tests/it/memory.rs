@@ -10,6 +10,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
+use tests::PATIENCE;
 use tests::events::Events;
 use tests::project::Project;
 use tests::vitrine::Finished;
@@ -18,7 +19,7 @@ use crate::bad_input::{NOON_MS, order};
 use crate::proof::number;
 
 /// What the tests allow it; the least at which bytes on their way follow from it.
-const MEMORY_MIB: u64 = 256;
+pub(crate) const MEMORY_MIB: u64 = 256;
 
 /// Event files of one partition of orders, which `write` fills.
 struct OrderFile {
@@ -31,9 +32,8 @@ impl OrderFile {
         let folder = TempDir::new().unwrap();
         let topic = folder.path().join("orders.v1");
         fs::create_dir_all(&topic).unwrap();
-        fs::create_dir_all(folder.path().join("ref")).unwrap();
         write(File::create(topic.join(name)).unwrap());
-        let events = Events::in_folder(folder.path());
+        let events = Events::empty(folder.path()).unwrap();
         Self { folder, events }
     }
 
@@ -58,7 +58,7 @@ fn good(id: &str) -> String {
 }
 
 /// The end of a run and the most memory that it had resident at any time, in MiB.
-fn finish(project: &Project, args: &[&str]) -> (Finished, u64) {
+pub(crate) fn finish(project: &Project, args: &[&str]) -> (Finished, u64) {
     let mut running = project.start(args).unwrap();
     let status = format!("/proc/{}/status", running.id());
     let mut peak = 0;
@@ -68,7 +68,7 @@ fn finish(project: &Project, args: &[&str]) -> (Finished, u64) {
         thread::sleep(Duration::from_millis(20));
     }
     assert!(peak > 0);
-    (running.wait(Duration::from_secs(10)).unwrap(), peak)
+    (running.wait(PATIENCE).unwrap(), peak)
 }
 
 fn high_water_mark(status: &Path) -> Option<u64> {
@@ -79,7 +79,7 @@ fn high_water_mark(status: &Path) -> Option<u64> {
 }
 
 /// What a run of one event takes.
-fn least_peak() -> u64 {
+pub(crate) fn least_peak() -> u64 {
     static PEAK: OnceLock<u64> = OnceLock::new();
     *PEAK.get_or_init(|| {
         let file = OrderFile::new("0.ndjson", |mut file| {
@@ -92,7 +92,7 @@ fn least_peak() -> u64 {
 }
 
 /// Runs until all is read; fails where that takes more than `mib` beyond the least.
-fn run_within(project: &Project, mib: u64) {
+pub(crate) fn run_within(project: &Project, mib: u64) {
     let (ended, peak) = finish(project, &["run", "--until-caught-up"]);
     ended.success().unwrap();
     let least = least_peak();
@@ -100,7 +100,7 @@ fn run_within(project: &Project, mib: u64) {
     assert!(peak <= least + mib, "{peak} MiB, {least} MiB of one event");
 }
 
-fn count(project: &Project, reason: &str) -> i64 {
+pub(crate) fn count(project: &Project, reason: &str) -> i64 {
     let query = format!("SELECT count(*) FROM ops.dead_letters WHERE reason = '{reason}'");
     project.number(&query).unwrap()
 }

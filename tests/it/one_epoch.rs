@@ -1,17 +1,13 @@
 //! P3 from outside: a query that joins tables sees one epoch of all of them, however many are committed meanwhile.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
+use tests::PATIENCE;
 use tests::project::Project;
-use tests::vitrine::binary;
 
 use crate::proof::{Sample, assert_equal};
-
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::terminal::script;
 
 /// Margins of retailers that are not the sums of their margins by SKU: both are made in one round.
 const MARGINS_APART: &str = "SELECT count(*) FROM (
@@ -28,27 +24,6 @@ const EVENTS_APART: &str = "SELECT (SELECT COALESCE(SUM(accepted_n), 0) FROM ops
     SELECT event_id FROM events.orders UNION ALL SELECT event_id FROM events.visits
     UNION ALL SELECT event_id FROM events.complaints UNION ALL SELECT event_id FROM events.prices
   ) AS stored)";
-
-/// One row for each statement of a script.
-fn answers(project: &Project, script: &str) -> Vec<Value> {
-    let mut reader = Command::new(binary().unwrap())
-        .arg("--config")
-        .arg(project.config())
-        .args(["sql", "--format", "ndjson"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = reader.stdin.take().unwrap();
-    input.write_all(script.as_bytes()).unwrap();
-    drop(input);
-    let answered = reader.wait_with_output().unwrap();
-    assert!(answered.status.success());
-    let rows = String::from_utf8(answered.stdout).unwrap();
-    rows.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
 
 #[test]
 fn f39_sums_of_two_tables_agree_in_every_query_during_commits() {
@@ -70,16 +45,24 @@ fn f39_sums_of_two_tables_agree_in_every_query_during_commits() {
         "SELECT ({newest}) AS epoch, ({EVENTS_APART}) AS events, ({MARGINS_APART}) AS margins;\n"
     );
     let mut epochs = BTreeSet::new();
-    let mut is_last = false;
-    while !is_last {
-        is_last = running.has_ended().unwrap();
-        for row in answers(&project, &statement.repeat(10)) {
+    loop {
+        let is_last = running.has_ended().unwrap();
+        let answers = script(&project, "ndjson", &statement.repeat(10));
+        let said = String::from_utf8_lossy(&answers.stderr);
+        assert!(answers.status.success(), "{said}");
+        let rows = String::from_utf8(answers.stdout).unwrap();
+        assert_eq!(rows.lines().count(), 10, "every statement is answered");
+        for row in rows.lines() {
+            let row: Value = serde_json::from_str(row).unwrap();
             assert_eq!(
                 (&row["events"], &row["margins"]),
                 (&json!(0), &json!(0)),
                 "{row}"
             );
             epochs.insert(row["epoch"].as_i64());
+        }
+        if is_last {
+            break;
         }
     }
     running.wait(PATIENCE).unwrap().success().unwrap();

@@ -1,7 +1,9 @@
 //! Who owns a storage: a signal ends its owner with a last epoch, and of two owners one ends (P1, design 3.4).
 
+use std::ops::Range;
 use std::time::Duration;
 
+use tests::PATIENCE;
 use tests::events::{TOPICS, Topics, message};
 use tests::kafka::Broker;
 use tests::project::Project;
@@ -10,11 +12,8 @@ use tests::vitrine::Vitrine;
 use crate::arrival::instant;
 use crate::bad_input::{NOON_MS, order};
 use crate::kills::hurried;
-use crate::live::send_between;
-use crate::proof::{Sample, assert_equal, expect};
+use crate::proof::{Sample, assert_equal, expect, until_read};
 use crate::refusals::bad_end;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_signal_brings_a_last_epoch() {
@@ -71,7 +70,7 @@ fn of_two_owners_the_first_ends_with_code_4() {
     let broker = Broker::shared().unwrap();
     let topics = Topics::create(broker, 4, &[]).unwrap();
     let project = hurried(Project::on_kafka(broker, &topics, &events.reference()).unwrap());
-    let send = |span| send_between(&events, broker, &topics, span, |_| true);
+    let send = |span: Range<i64>| events.send_recorded(broker, &topics, span).unwrap();
 
     send(i64::MIN..day(7));
     let first = project.start(&["run"]).unwrap();
@@ -90,15 +89,11 @@ fn of_two_owners_the_first_ends_with_code_4() {
     second.signal("CONT").unwrap();
     fenced(second);
 
-    let read = "SELECT sum(read_n) FROM ops.conservation";
-    project
-        .until("everything is public", |project| {
-            Ok(project.number(read)? == records)
-        })
-        .unwrap();
+    until_read(&project, records);
     third.terminate(PATIENCE).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &expected);
+    let read = "SELECT sum(read_n) FROM ops.conservation";
     assert_eq!(project.number(read).unwrap(), records);
 }
 

@@ -16,11 +16,17 @@ use tests::project::Project;
 pub(crate) struct Sample {
     pub events: Events,
     pub expected: PathBuf,
+    _shared: SharedEvents,
+}
+
+/// Event files that several tests read and none changes.
+pub(crate) struct SharedEvents {
+    pub events: Events,
     /// Held while this process lives: another test run would write the same folder.
     _lock: File,
 }
 
-impl Sample {
+impl SharedEvents {
     /// Simulates into the folder for temporary files of this test binary, where the last run's are overwritten.
     pub(crate) fn simulate(name: &str, args: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -32,12 +38,24 @@ impl Sample {
         }
         println!("{name}: vitrine simulate {}", args.join(" "));
         let events = Events::simulate(folder.join("events"), args).unwrap();
-        let expected = folder.join("expected");
+        Self {
+            events,
+            _lock: lock,
+        }
+    }
+}
+
+impl Sample {
+    /// Simulates events, and has the oracle compute what is expected of them.
+    pub(crate) fn simulate(name: &str, args: &[&str]) -> Self {
+        let shared = SharedEvents::simulate(name, args);
+        let events = shared.events.clone();
+        let expected = events.dir().with_file_name("expected");
         expect(&events, &expected);
         Self {
             events,
             expected,
-            _lock: lock,
+            _shared: shared,
         }
     }
 
@@ -259,6 +277,14 @@ pub(crate) fn assert_verdicts(project: &Project, events: &Events, names: [&str; 
         })
         .sum();
     assert_eq!(kept, of("accepted"));
+}
+
+/// Waits until so many records have been read and are public.
+pub(crate) fn until_read(project: &Project, records: i64) {
+    let read = "SELECT sum(read_n) FROM ops.conservation";
+    let is_read = |project: &Project| Ok(project.number(read)? == records);
+    let what = format!("{records} records are public");
+    project.until(&what, is_read).unwrap();
 }
 
 /// A whole number, whichever way the row's format spells it.

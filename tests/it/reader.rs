@@ -10,10 +10,8 @@ use pipeline::source::kafka::KafkaSource;
 use pipeline::source::{InputNews, Item, OnMissing, Record, Source, Start};
 use pipeline::time::wall;
 use schemas::time::TimestampMs;
+use tests::PATIENCE;
 use tests::kafka::Broker;
-
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn settings(broker: &Broker) -> KafkaSettings {
     KafkaSettings::new(broker.address(), "test")
@@ -110,6 +108,17 @@ impl Reader {
         (0..self.inputs)
             .map(|input| self.ends[&input].last().unwrap().0)
             .collect()
+    }
+
+    /// Reads on to ends that are confirmed from now on: what has come by now is read.
+    pub(crate) fn read_on(&mut self) {
+        let now = wall::monotonic();
+        self.until("all inputs are at ends seen from now on", |reader| {
+            (0..reader.inputs).all(|input| {
+                let seen = |ends: &Vec<(i64, Instant)>| ends.last().is_some_and(|end| end.1 > now);
+                reader.is_at_end(input) && reader.ends.get(&input).is_some_and(seen)
+            })
+        });
     }
 
     pub(crate) fn failure(&mut self) -> Error {

@@ -1,13 +1,10 @@
 //! The README held to its word: its questions asked as a reader would, its tests and files looked for.
 
-use std::time::Duration;
-
 use tempfile::TempDir;
+use tests::PATIENCE;
 use tests::vitrine;
 
 use crate::tree::{self, top};
-
-const LIMIT: Duration = Duration::from_secs(120);
 
 fn readme() -> &'static str {
     &tree::texts()["README.md"]
@@ -27,7 +24,7 @@ fn every_question_of_the_readme_has_an_answer() {
     let events = folder.path().join("events");
     let args = ["simulate", "--days", "14", "--out"].map(str::to_owned);
     let out = [events.display().to_string()];
-    vitrine::run(args.iter().chain(&out), &[], LIMIT)
+    vitrine::run(args.iter().chain(&out), &[], PATIENCE)
         .unwrap()
         .success()
         .unwrap();
@@ -40,7 +37,7 @@ fn every_question_of_the_readme_has_an_answer() {
         ("VITRINE__STORAGE__URL", storage.as_str()),
         ("VITRINE__REFERENCE__DIR", reference.as_str()),
     ];
-    vitrine::run(["run", "--drain"], &configured, LIMIT)
+    vitrine::run(["run", "--drain"], &configured, PATIENCE)
         .unwrap()
         .success()
         .unwrap();
@@ -51,7 +48,7 @@ fn every_question_of_the_readme_has_an_answer() {
         let answer = vitrine::run(
             ["sql", question.as_str(), "--format", "ndjson"],
             &configured,
-            LIMIT,
+            PATIENCE,
         )
         .unwrap()
         .success()

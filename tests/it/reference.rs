@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ fn a_customer_moves_while_the_service_runs() {
     // from a day that is long final on
     let file = reference.join("ref_customer.csv");
     let moved = with_move(&fs::read_to_string(&file).unwrap(), &customer);
-    fs::write(&file, &moved).unwrap();
+    replace(&file, &moved);
     let found = "SELECT DISTINCT window_start AS start FROM metrics.demand_orders
                  WHERE window_kind = 'D1' AND territory_id = 'T-MOVED'";
     project
@@ -73,7 +74,7 @@ fn a_customer_moves_while_the_service_runs() {
 
     // a file that nobody can read: said once, and everything goes on under the version that is in force
     let bad = moved.lines().count() + 1;
-    fs::write(&file, format!("{moved}{}", broken(&moved))).unwrap();
+    replace(&file, &format!("{moved}{}", broken(&moved)));
     let said = |text: &str| {
         let stderr = running.stderr().unwrap();
         let lines = stderr.lines().filter(|line| line.contains(text));
@@ -114,7 +115,7 @@ fn a_customer_moves_while_the_service_runs() {
     running.kill().unwrap();
     let line = refused(&project, &["run"], 2);
     assert!(line.contains(&place), "{line}");
-    fs::write(&file, &moved).unwrap();
+    replace(&file, &moved);
     project.run(&["run", "--drain"]).unwrap();
     let expected = folder.path().join("expected");
     expect_with(&events, &reference, &expected);
@@ -127,6 +128,13 @@ fn a_customer_moves_while_the_service_runs() {
     fs::remove_dir_all(&reference).unwrap();
     let audit = project.run(&["audit"]).unwrap().stdout;
     assert!(!audit.contains("DIFFERS"), "{audit}");
+}
+
+/// Puts a file in the place of another at one moment: the service never finds a part of it.
+fn replace(file: &Path, text: &str) {
+    let beside = tempfile::NamedTempFile::new_in(file.parent().unwrap().parent().unwrap()).unwrap();
+    fs::write(&beside, text).unwrap();
+    beside.persist(file).unwrap();
 }
 
 /// Waits until every record is public and no window waits for a revision.

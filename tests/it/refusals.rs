@@ -157,6 +157,30 @@ fn arguments_that_exclude_each_other_are_refused() {
 }
 
 #[test]
+fn f40_webhooks_that_check_refuses_are_refused_by_run() {
+    let (_reference, project) = on_kafka();
+    let secret = project.beside("desk.secret");
+    fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    let hook = |rule: &str| {
+        format!(
+            "{{ name = \"desk\", url = \"https://example.com\", secret_file = {secret:?}, rules = [{rule:?}] }}"
+        )
+    };
+    let section = format!("[alerts]\nwebhooks = [{}, {}]\n", hook("A15"), hook("A99"));
+    let project = project.configure(&section).unwrap();
+    let line = refused(&project, &["run"], 2);
+    let checked = project.finish(&["check"]).unwrap();
+    assert_eq!(checked.code(), Some(2), "{}", checked.stderr);
+    for problem in [
+        "[alerts] webhooks name=desk: another webhook has this name",
+        "[alerts] webhooks name=desk: there is no rule=A99",
+    ] {
+        assert!(line.contains(problem), "{line}");
+        assert!(checked.stdout.contains(problem), "{}", checked.stdout);
+    }
+}
+
+#[test]
 fn reference_data_that_cannot_be_read_are_refused_with_their_line() {
     let (reference, project) = on_kafka();
     let rows = "customer_id,valid_from\nC1,2026-01-05T00:00:00Z\nC2,yesterday\n";

@@ -1,11 +1,12 @@
 //! K25: events within the bounds whose sums leave BIGINT. Nothing wraps, nothing ends, and what left its type comes back.
 
-use std::fs;
 use std::path::Path;
 
 use schemas::partition::partition_of;
+use schemas::time::{DurationMs, TimestampMs};
 use serde_json::{Value, json};
-use tests::events::{Events, KEYED};
+use tests::by_hand::{self, line, write_customers};
+use tests::events::{Events, KEYED, Line};
 use tests::project::Project;
 
 use crate::bad_input::NOON_MS;
@@ -24,17 +25,11 @@ fn customer(partition: u32) -> String {
         .unwrap()
 }
 
-fn event(kind: &str, id: &str, partition: u32, day: i64, more: Value) -> Vec<u8> {
-    let at = NOON_MS + day * DAY_MS;
-    let mut event = json!({
-        "event_id": id, "event_type": kind, "schema_version": 1, "occurred_at": at, "recorded_at": at,
-        "customer_id": customer(partition),
-    });
-    event
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    event.to_string().into_bytes()
+fn event(kind: &str, id: &str, partition: u32, day: i64, more: Value) -> Line {
+    let at = TimestampMs::from_ms(NOON_MS) + DurationMs::from_days(day);
+    let mut event = by_hand::event(kind, id, at, more);
+    event["customer_id"] = customer(partition).into();
+    line(&event)
 }
 
 /// So many lines at the bounds, of one SKU.
@@ -43,7 +38,7 @@ fn lines(count: i64, quantity: &str) -> Value {
     (1..=count).map(line).collect()
 }
 
-fn placed(order: &str, partition: u32, day: i64, count: i64) -> Vec<u8> {
+fn placed(order: &str, partition: u32, day: i64, count: i64) -> Line {
     let more =
         json!({"order_id": order, "order_kind": "REGULAR", "lines": lines(count, "requested_qty")});
     event("order.placed", order, partition, day, more)
@@ -52,16 +47,9 @@ fn placed(order: &str, partition: u32, day: i64, count: i64) -> Vec<u8> {
 /// Two partitions with nothing in them, and a customer for each.
 fn empty(folder: &Path) -> Events {
     let events = Events::in_folder(folder.join("events"));
-    fs::create_dir_all(events.reference()).unwrap();
-    let header = "customer_id,class_id,territory_id,area_unit_id,customer_kind,region_code,valid_from,valid_to";
-    let row = |partition| {
-        format!(
-            "{},A,T1,AREA1,RETAILER,110000,2025-01-01T00:00:00Z,",
-            customer(partition)
-        )
-    };
-    let customers = format!("{header}\n{}\n{}\n", row(0), row(1));
-    fs::write(events.reference().join("ref_customer.csv"), customers).unwrap();
+    let customers = [customer(0), customer(1)];
+    let customers = customers.each_ref().map(|id| (id.as_str(), "T1"));
+    write_customers(&events.reference(), &customers).unwrap();
     for topic in KEYED {
         for partition in 0..2 {
             events.write(topic, partition, &[]).unwrap();

@@ -1,11 +1,14 @@
 //! `vitrine sql`, `status` and the others as people use them at a terminal and in scripts: odd files, odd names, closed pipes.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use arrow::util::display::array_value_to_string;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
+use tests::by_hand::line;
 use tests::events::Events;
 use tests::project::Project;
 use tests::vitrine::binary;
@@ -15,12 +18,10 @@ use crate::refusals::refused;
 
 /// A storage with one order, whose SKU would steer a terminal if it were shown as it is.
 fn published(folder: &Path) -> Project {
-    let events = Events::in_folder(folder.join("events"));
-    fs::create_dir_all(events.reference()).unwrap();
+    let events = Events::empty(folder.join("events")).unwrap();
     let mut first = order("O1", NOON_MS);
     first["lines"][0]["sku_id"] = "S\u{202e}1".into();
-    let lines = [first.to_string().into_bytes()];
-    events.write("orders.v1", 0, &lines).unwrap();
+    events.write("orders.v1", 0, &[line(&first)]).unwrap();
     let project = Project::on_files(&events).unwrap();
     project.run(&["run", "--drain"]).unwrap();
     project
@@ -32,9 +33,9 @@ fn vitrine(project: &Project, args: &[&str]) -> Command {
     command
 }
 
-/// Runs `vitrine sql` over a script on standard input.
-fn script(project: &Project, text: &str) -> Output {
-    let mut command = vitrine(project, &["sql", "--format", "csv"]);
+/// Runs `vitrine sql` over a script on standard input, which it reads to its end before it begins.
+pub(crate) fn script(project: &Project, format: &str, text: &str) -> Output {
+    let mut command = vitrine(project, &["sql", "--format", format]);
     let piped = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -54,7 +55,7 @@ fn statements_are_read_as_editors_and_people_write_them() {
     let folder = tempfile::tempdir().unwrap();
     let project = published(folder.path());
     let rows = |text: &str| {
-        let output = script(&project, text);
+        let output = script(&project, "csv", text);
         assert!(
             output.status.success(),
             "{text}: {}",
@@ -95,7 +96,17 @@ fn columns_of_one_name_are_told_apart_and_types_that_parquet_lacks_are_refused_b
     let file = project.beside("rows.parquet");
     let output = file.to_str().unwrap();
     project.run(&["sql", "--output", output, query]).unwrap();
-    assert!(file.is_file());
+    let file = File::open(file).unwrap();
+    let rows = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let fields = rows.schema().fields().iter();
+    let names: Vec<String> = fields.map(|field| field.name().clone()).collect();
+    assert_eq!(names, expected);
+    let rows: Vec<_> = rows.build().unwrap().map(Result::unwrap).collect();
+    let [row] = &rows[..] else {
+        panic!("{rows:?}");
+    };
+    let cell = |column: usize| array_value_to_string(row.column(column), 0).unwrap();
+    assert_eq!([cell(0), cell(1)], ["1", "2"]);
 
     let interval = "SELECT interval '1 month' AS i";
     let refused = project
@@ -186,11 +197,11 @@ fn a_storage_that_is_not_there_is_not_made() {
     assert!(!nowhere.exists(), "check");
 
     // A folder that is no storage is left as it is.
-    fs::create_dir(&nowhere).unwrap();
+    std::fs::create_dir(&nowhere).unwrap();
     for args in [&["sql", "SELECT 1"][..], &["status"], &["audit"]] {
         let line = refused(&project, args, 1);
         assert!(line.contains("there is no storage at"), "{line}");
-        let made = fs::read_dir(&nowhere).unwrap().count();
+        let made = std::fs::read_dir(&nowhere).unwrap().count();
         assert_eq!(made, 0, "{args:?}");
     }
 }

@@ -17,11 +17,11 @@ from tables import PUBLIC_TABLES
 from verdict import PartitionJudge
 
 SQL_FOLDER = Path(__file__).parent / "sql"
-SQL_TEXTS = ("common", "demand_orders", "stock", "margin", "satisfaction", "sla")
+SQL_TEXTS = ("common", "supply", "demand_orders", "stock", "margin", "satisfaction", "sla")
 
 END_OF_TIME_MS = 1 << 60
-#: The longest window, the longest look-ahead and the largest lateness: a fact may be read by windows that end so much later.
-LAST_ROUND_MS = duration_ms("28d") + duration_ms("14d") + duration_ms("7d")
+#: K7: so long after its end a window of M02, M03 or M06 may still change by an interval that closes.
+LOOK_AHEAD_MS = duration_ms("14d")
 
 log = logging.getLogger("oracle")
 
@@ -32,7 +32,7 @@ class Judged:
 
     verdicts: list[tuple[str, int, int, str, str]]
     accepted: list[history.Accepted]
-    #: K41: `--drain` passes over windows that end after this instant; None: there is no event.
+    #: K41: for facts after this instant `--drain` does not go on: `max_jump` beyond the highest of all partitions; None: no event.
     believed_until: int | None = None
 
 
@@ -52,29 +52,63 @@ def judge(events: Path, settings: Settings) -> Judged:
                     judged.accepted.append(history.Accepted(topic, partition, offset, event))
             time = partition_judge.time
             if time is not None and time.highest is not None:
-                until = time.highest + settings.max_jump_ms + LAST_ROUND_MS
+                until = time.highest + settings.max_jump_ms
                 judged.believed_until = max(until, judged.believed_until or until)
             log.info("%s/%s %s", name, partition, dict(partition_judge.counts))
     return judged
 
 
 def metrics(judged: Judged, ref: Path, settings: Settings, clock_ms: int | None) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with every public table; `clock_ms` None: everything is closed."""
+    """An in-memory database with every public table as of a clock; `clock_ms` None: where `--drain` leaves it."""
+    if clock_ms is not None:
+        return _metrics_at(judged, ref, settings, clock_ms)
+    database = _metrics_at(judged, ref, settings, END_OF_TIME_MS)
+    drained_to = _drained_to(database, judged, settings)
+    return database if drained_to is None else _metrics_at(judged, ref, settings, drained_to)
+
+
+def _drained_to(database: duckdb.DuckDBPyConnection, judged: Judged, settings: Settings) -> int | None:
+    """How far `--drain` goes (K7, K41); None: far enough for every fact. `database` has everything closed."""
+    lateness = settings.allowed_lateness_ms
+    for name, value in (
+        ("believed_until", judged.believed_until or END_OF_TIME_MS),
+        ("retail_final_ms", LOOK_AHEAD_MS + max(lateness[topic] for topic in ("orders", "visits", "prices"))),
+        ("service_final_ms", lateness["complaints"]),
+    ):
+        database.execute(f"SET VARIABLE {name} = $1", [value])
+    query = (SQL_FOLDER / "drain.sql").read_text(encoding="utf-8")
+    ((drained_to,),) = database.execute(query).fetchall()
+    return drained_to
+
+
+def _metrics_at(judged: Judged, ref: Path, settings: Settings, clock_ms: int) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect()
     database.execute("SET TimeZone = 'UTC'")
     database.execute("SET VARIABLE zone = $1", [settings.zone])
-    database.execute("SET VARIABLE clock = $1", [END_OF_TIME_MS if clock_ms is None else clock_ms])
+    database.execute("SET VARIABLE clock = $1", [clock_ms])
     database.execute("SET VARIABLE max_gap_days = $1", [settings.max_gap_days])
-    database.execute("SET VARIABLE believed_until = $1", [judged.believed_until or END_OF_TIME_MS])
     database.execute("SET VARIABLE end_of_time = $1", [END_OF_TIME_MS])
     inputs = history.tables(judged.accepted)
     inputs["customer_version"] = reference.customer_versions(ref)
+    inputs["sku_version"] = reference.sku_versions(ref)
+    inputs["territory_version"] = reference.territory_versions(ref)
+    inputs["plan_version"] = reference.plan_versions(ref)
     for name, rows in inputs.items():
         _load(database, name, rows)
     for name in SQL_TEXTS:
         database.execute((SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
         log.info("%s.sql done", name)
+    narrow_sums(database)
     return database
+
+
+def narrow_sums(database: duckdb.DuckDBPyConnection) -> None:
+    """K25: of every public table, a sum that BIGINT cannot hold is NULL. Until here sums are HUGEINT, as DuckDB makes them."""
+    for table in PUBLIC_TABLES.values():
+        columns = database.execute(f"DESCRIBE {table.name}").fetchall()
+        for name, kind, *_ in columns:
+            if kind == "HUGEINT":
+                database.execute(f"ALTER TABLE {table.name} ALTER {name} TYPE BIGINT USING try_cast({name} AS BIGINT)")
 
 
 def write(database: duckdb.DuckDBPyConnection, judged: Judged, out: Path) -> None:

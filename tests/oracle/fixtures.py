@@ -26,6 +26,9 @@ class Distributor:
     def __init__(self):
         self.lines: dict[tuple[str, int], list[bytes]] = {}
         self.customers = ["C1,A,T1,AREA1,RETAILER,110000,2025-01-01T00:00:00Z,"]
+        self.skus: list[str] = []
+        self.territories: list[str] = []
+        self.plans: list[str] = []
         self.count = 0
 
     def raw(self, topic: str, line: bytes, partition: int = 0) -> None:
@@ -72,7 +75,15 @@ class Distributor:
         ref = folder / "ref"
         ref.mkdir()
         header = "customer_id,class_id,territory_id,area_unit_id,customer_kind,region_code,valid_from,valid_to"
-        (ref / "ref_customer.csv").write_text("\n".join([header, *self.customers]) + "\n", encoding="utf-8")
+        validity = "valid_from,valid_to"
+        for name, columns, rows in (
+            ("ref_customer", header, self.customers),
+            ("ref_sku", f"sku_id,supply_status,{validity}", self.skus),
+            ("ref_territory", f"territory_id,area_unit_id,{validity}", self.territories),
+            ("ref_allocation_plan", f"sku_id,class_id,area_unit_id,cap_qty,{validity}", self.plans),
+        ):
+            if rows:
+                (ref / f"{name}.csv").write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8")
 
     def judged(self, settings: Settings = Settings()) -> compute.Judged:
         with tempfile.TemporaryDirectory() as folder:

@@ -37,6 +37,42 @@ def customer_versions(folder: Path) -> pa.Table:
     return pa.Table.from_pylist(found, schema=CUSTOMER_VERSION)
 
 
+def sku_versions(folder: Path) -> pa.Table:
+    """Which SKUs were short when (K27)."""
+    return _versions(folder / "ref_sku", ("sku_id",), {"supply_status": pa.string()})
+
+
+def territory_versions(folder: Path) -> pa.Table:
+    """Which area a territory belonged to when."""
+    return _versions(folder / "ref_territory", ("territory_id",), {"area_unit_id": pa.string()})
+
+
+def plan_versions(folder: Path) -> pa.Table:
+    """Allocation plans per SKU, class and area; the plan's name does not matter."""
+    return _versions(folder / "ref_allocation_plan", ("sku_id", "class_id", "area_unit_id"), {"cap_qty": pa.int64()})
+
+
+def _versions(stem: Path, key: tuple[str, ...], columns: dict[str, pa.DataType]) -> pa.Table:
+    """Spans of each subject; a table without a file has none."""
+    versions: dict[tuple, list[tuple[int, int, dict]]] = {}
+    for row in _rows(stem, is_optional=True):
+        span = (_instant(row.get("valid_from"), BEGINNING), _instant(row.get("valid_to"), END), row)
+        versions.setdefault(tuple(row[name] for name in key), []).append(span)
+    found = []
+    for subject, own in versions.items():
+        for begin, end, row in spans(own):
+            values = {name: _value(row.get(name), kind) for name, kind in columns.items()}
+            found.append(dict(zip(key, subject)) | {"valid_from": begin, "valid_until": end} | values)
+    fields = [(name, pa.string()) for name in key] + [("valid_from", pa.int64()), ("valid_until", pa.int64())]
+    return pa.Table.from_pylist(found, schema=pa.schema(fields + list(columns.items())))
+
+
+def _value(value, kind: pa.DataType):
+    if value is None or value == "":
+        return None
+    return int(value) if pa.types.is_integer(kind) else value
+
+
 def spans(versions: list[tuple[int, int, dict]]) -> list[tuple[int, int, dict]]:
     """Cuts versions of one thing into consecutive spans, each with the version that holds in it."""
     edges = sorted({edge for begin, end, _ in versions for edge in (begin, end)})
@@ -48,13 +84,15 @@ def spans(versions: list[tuple[int, int, dict]]) -> list[tuple[int, int, dict]]:
     return found
 
 
-def _rows(stem: Path) -> list[dict]:
+def _rows(stem: Path, is_optional: bool = False) -> list[dict]:
     parquet, text = stem.with_suffix(".parquet"), stem.with_suffix(".csv")
     if parquet.exists():
         return pq.read_table(parquet).to_pylist()
     if text.exists():
         with text.open(encoding="utf-8-sig", newline="") as stream:
             return list(csv.DictReader(stream))
+    if is_optional:
+        return []
     raise FileNotFoundError(f"no reference data: neither {text} nor {parquet}")
 
 

@@ -169,16 +169,91 @@ class Demand(unittest.TestCase):
         order("allocated", "2026-01-06 09:00", "O", allocated(1, "S", 3))
         order("placed", "2026-01-08 09:00", "P", requested(1, "R", 1))
         rows = self.distributor.tables().rows("demand_daily", unique_id="S|T1")
-        found = [(str(r["ds"]), r["y"], r["y_allocated"], r["censored"], r["is_zero_filled"]) for r in rows]
+        found = [(str(r["ds"]), r["y"], r["y_allocated"], r["unmet_qty"], r["is_zero_filled"]) for r in rows]
         self.assertEqual(
             found,
             [
-                ("2026-01-05", 5, 0, False, False),
-                ("2026-01-06", 0, 3, True, False),
-                ("2026-01-07", 0, 0, False, True),
-                ("2026-01-08", 0, 0, False, True),
+                ("2026-01-05", 5, 0, 0, False),
+                ("2026-01-06", 0, 3, 2, False),
+                ("2026-01-07", 0, 0, 0, True),
+                ("2026-01-08", 0, 0, 0, True),
             ],
         )
+
+    def censored(self, unique_id: str = "S|T1") -> list[bool]:
+        return [row["censored"] for row in self.distributor.tables().rows("demand_daily", unique_id=unique_id)]
+
+    def test_k27_an_order_that_asks_for_its_cap_censors_its_day(self):
+        order = self.distributor.order
+        order("placed", "2026-01-05 09:00", "O", requested(1, "S", 6), requested(2, "S", 3), requested(3, "R", 99))
+        order("placed", "2026-01-06 09:00", "P", requested(1, "S", 6), requested(2, "S", 4))
+        order("placed", "2026-01-07 09:00", "Q", requested(1, "S", 99))
+        order("cancelled", "2026-01-08 09:00", "Q")
+        order("placed", "2026-01-08 09:00", "U", requested(1, "S", 12))
+        order("amended", "2026-01-08 10:00", "U", requested(1, "S", 8))
+        order("allocated", "2026-01-09 09:00", "U", allocated(1, "S", 2))
+        order("placed", "2026-01-10 09:00", "V", requested(1, "S", 1))
+        # unmet is no sign of it, and a plan without a cap is never reached
+        self.distributor.plans = ["S,A,AREA1,10,,", "R,A,AREA1,,,"]
+        self.assertEqual(self.censored(), [False, True, False, False, False, False])
+        self.assertFalse(any(self.censored("R|T1")))
+        rows = self.distributor.tables().rows("demand_orders", window_kind="W1", sku_id="S")
+        self.assertEqual([(row["orders"], row["censored_orders_n"]) for row in rows], [(4, 1)])
+
+    def test_k27_the_most_specific_plan_as_of_the_placing_counts(self):
+        distributor = self.distributor
+        distributor.customers = [
+            "C1,A,T1,AREA9,RETAILER,110000,,2026-01-07T00:00:00+08:00",
+            "C1,B,T1,AREA9,RETAILER,110000,2026-01-07T00:00:00+08:00,",
+            "C2,A,T2,AREA2,RETAILER,110000,,",
+            "C3,,,,RETAILER,110000,,",
+        ]
+        distributor.territories = ["T1,AREA1,,", "T2,,,"]
+        for cap, when, customer in (
+            (10, "2026-01-05 23:59:59", "C1"),
+            (15, "2026-01-06 00:00", "C1"),
+            (30, "2026-01-07 00:00", "C1"),
+            (20, "2026-01-05 09:00", "C2"),
+            (40, "2026-01-05 09:00", "C3"),
+        ):
+            for asked, censored in ((cap - 1, 0), (cap, 1)):
+                with self.subTest(cap=cap, asked=asked):
+                    distributor.plans = [
+                        "S,ALL,ALL,40,,", "S,ALL,AREA1,30,,", "S,A,ALL,20,,",
+                        "S,A,AREA1,10,,2026-01-06T00:00:00+08:00", "S,A,AREA1,15,2026-01-06T00:00:00+08:00,",
+                    ]  # fmt: skip
+                    distributor.lines.clear()
+                    distributor.order("placed", when, "O", requested(1, "S", asked), customer_id=customer)
+                    row = distributor.tables().row("demand_orders", **W1)
+                    self.assertEqual(row["censored_orders_n"], censored)
+
+    def test_k27_a_constrained_sku_without_a_plan_is_censored_with_and_without_orders(self):
+        distributor = self.distributor
+        distributor.customers.append("C2,B,T1,AREA1,RETAILER,110000,,")
+        distributor.territories = ["T1,AREA1,,"]
+        # from the evening of the sixth to the evening of the ninth
+        distributor.skus = [
+            "S,NORMAL,,2026-01-06T20:00:00+08:00",
+            "S,CONSTRAINED,2026-01-06T20:00:00+08:00,2026-01-09T20:00:00+08:00",
+            "S,NORMAL,2026-01-09T20:00:00+08:00,",
+        ]
+        for day, customer in ((5, "C1"), (6, "C1"), (9, "C1")):
+            distributor.order("placed", f"2026-01-0{day} 09:00", f"O{day}", requested(1, "S", 1), customer_id=customer)
+        distributor.order("delivered", "2026-01-08 09:00", "O6", delivered(1, "S", 1))
+        distributor.order("placed", "2026-01-08 09:00", "P", requested(1, "S", 1), customer_id="C2")
+        distributor.order("delivered", "2026-01-07 09:00", "O6", delivered(1, "S", 1))
+        self.assertEqual(self.censored(), [False, True, True, True, False])
+        for plan, censored in (
+            ("S,ALL,ALL,9,,", [False, False, False, False, False]),
+            ("S,A,ALL,9,,", [False, False, False, True, False]),
+            ("S,B,AREA1,9,,", [False, True, False, False, False]),
+            ("S,ALL,AREA2,9,,", [False, True, True, True, False]),
+            ("R,ALL,ALL,9,,", [False, True, True, True, False]),
+            ("S,ALL,ALL,9,2026-01-08T00:00:00+08:00,", [False, True, True, False, False]),
+        ):
+            with self.subTest(plan=plan):
+                distributor.plans = [plan]
+                self.assertEqual(self.censored(), censored)
 
     def test_k41_a_window_too_far_ahead_of_all_others_is_not_closed(self):
         order = self.distributor.order
@@ -189,6 +264,39 @@ class Demand(unittest.TestCase):
         starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="D1")}
         self.assertEqual(starts, {"2026-01-05", "2026-01-06"})
         self.assertEqual([str(row["ds"]) for row in tables.rows("demand_daily")], ["2026-01-05", "2026-01-06"])
+
+    def test_k41_facts_are_believed_up_to_max_jump_beyond_the_highest_of_any_partition(self):
+        # C4 lives in another partition than C1, and orders once more after half a year.
+        def order(when, customer, partition):
+            self.distributor.order(
+                "placed", f"{when} 09:00", when, requested(1, "S", 1), partition=partition, customer_id=customer
+            )
+
+        order("2026-01-05", "C4", 0)
+        order("2026-07-14", "C4", 0)
+        for month in range(1, 7):
+            order(f"2026-{month:02}-15", "C1", 1)
+        tables = self.distributor.tables()
+        starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="D1")}
+        self.assertIn("2026-07-14", starts)
+        starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="W1")}
+        self.assertIn("2026-07-13", starts)
+        self.assertEqual(str(tables.rows("demand_daily")[-1]["ds"]), "2026-07-14")
+
+    def test_k41_what_ends_before_the_end_of_a_drain_is_closed_and_in_the_feed(self):
+        def delivery(when):
+            self.distributor.order("delivered", f"{when} 09:00", when, delivered(1, "S", 1))
+            self.distributor.order("placed", f"{when} 10:00", when, requested(1, "S", 1))
+
+        delivery("2026-01-05")
+        # 33 days ahead: the drain goes as far as the windows of 28 days that hold the first, final 21 days later: 2026-02-23
+        delivery("2026-02-07")
+        tables = self.distributor.tables()
+        starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="D1")}
+        self.assertEqual(starts, {"2026-01-05", "2026-02-07"})
+        self.assertEqual(str(tables.rows("demand_daily")[-1]["ds"]), "2026-02-07")
+        ends = {row["window_end"] for row in tables.rows("retailer_margin", window_kind="H28")}
+        self.assertEqual(max(ends), "2026-02-23")
 
     def test_k43_zeros_of_the_feed_end_with_the_largest_gap(self):
         order = self.distributor.order

@@ -3,13 +3,12 @@
 use std::fs;
 use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::kafka::{Broker, Message};
-use crate::vitrine;
+use crate::{PATIENCE, vitrine};
 
 /// The input topics, as folders of event files and by default in Kafka.
 pub const TOPICS: [&str; 4] = ["orders.v1", "visits.v1", "complaints.v1", "prices.v1"];
@@ -32,12 +31,19 @@ impl Events {
         Self { dir: dir.into() }
     }
 
+    /// A folder without any, and with empty reference data.
+    pub fn empty(dir: impl Into<PathBuf>) -> Result<Self> {
+        let events = Self::in_folder(dir);
+        fs::create_dir_all(events.reference())?;
+        Ok(events)
+    }
+
     /// Writes new ones into `dir`: `vitrine simulate --out DIR ARGS`.
     pub fn simulate(dir: impl Into<PathBuf>, args: &[&str]) -> Result<Self> {
         let dir = dir.into();
         let out = dir.to_str().context("the folder's name is not UTF-8")?;
         let command = [&["simulate", "--out", out], args].concat();
-        vitrine::run(command, &[], Duration::from_secs(300))?.success()?;
+        vitrine::run(command, &[], PATIENCE)?.success()?;
         Ok(Self { dir })
     }
 
@@ -114,7 +120,7 @@ impl Events {
 
     /// Sends every line to the partition of its file, keyed by its payload's id, at this moment's Kafka timestamp.
     pub fn send(&self, broker: &Broker, topics: &Topics) -> Result<()> {
-        self.send_some(broker, topics, |_| true)
+        self.send_where(broker, topics, |_, _, _| true)
     }
 
     /// The same with the lines that were recorded in a span of time, in ms; they have to be events.
@@ -124,22 +130,23 @@ impl Events {
         topics: &Topics,
         span: impl RangeBounds<i64>,
     ) -> Result<()> {
-        self.send_some(broker, topics, |line| {
+        self.send_where(broker, topics, |_, _, line| {
             let event: Option<Value> = serde_json::from_slice(line).ok();
             let recorded_at = event.and_then(|event| event.get("recorded_at")?.as_i64());
             recorded_at.is_some_and(|at| span.contains(&at))
         })
     }
 
-    fn send_some(
+    /// The same with the lines that `choose` says yes to, by the folder of their topic and their partition.
+    pub fn send_where(
         &self,
         broker: &Broker,
         topics: &Topics,
-        choose: impl Fn(&Line) -> bool,
+        choose: impl Fn(&str, i32, &Line) -> bool,
     ) -> Result<()> {
         for (folder, name) in TOPICS.into_iter().zip(topics.names()) {
             for (partition, lines) in (0..).zip(self.partitions(folder)?) {
-                let chosen = lines.iter().filter(|line| choose(line));
+                let chosen = lines.iter().filter(|line| choose(folder, partition, line));
                 broker.produce(name, chosen.map(|line| message(partition, line)))?;
             }
         }

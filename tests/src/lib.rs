@@ -3,6 +3,7 @@
 //! ```text
 //! kafka          a broker on a free port of 127.0.0.1: one shared by the run, or one of a test's own to kill and freeze
 //! events         event files: simulated, rewritten, sent to the broker
+//! by_hand        events and customers written by hand
 //! event_schemas  events drawn from the published JSON Schemas
 //! project        a configuration and a storage of a test's own, and the commands on them
 //! vitrine        the binary, built and run as a user would, killed as an operator would not
@@ -27,10 +28,10 @@
 //! | `it/fuzz.rs` | `fuzz/` for a few seconds each, and that it notices what it looks for |
 //! | `it/damage.rs` | a damaged file of any kind is named or changes nothing |
 //! | `it/disorder.rs`, `it/far_dates.rs` | disorder up to the lateness and beyond it; device clocks that are decades off |
-//! | `it/event_files.rs`, `it/memory.rs` | event files that grow, are torn or odd; memory under bad input |
+//! | `it/event_files.rs`, `it/memory.rs`, `it/bombs.rs` | event files that grow, are torn or odd; memory under bad input, and under batches of Kafka that unpack to much |
 //! | `it/inputs.rs`, `it/source_identity.rs` | a storage knows its inputs: partitions, topics made anew, replaced files |
 //! | `it/one_epoch.rs` | queries during commits see one epoch |
-//! | `it/readings.rs`, `it/sums.rs` | settled readings by hand, and sums that leave their type, against the oracle |
+//! | `it/readings/`, `it/sums.rs` | settled readings by hand, and sums that leave their type, against the oracle |
 //! | `it/terminal.rs` | statements, formats and closed pipes as people meet them at a terminal |
 //! | `it/canary/` | names, phones and secrets from every input and configuration stand in no output |
 //! | `it/former_storage.rs` | a storage of a former version is refused and left as it is, its events can be replayed |
@@ -47,6 +48,13 @@
 //! Random choices come from a seed that is printed; `VITRINE_TEST_SEED` sets it. `VITRINE_BIN` names a binary that is to be
 //! tested instead of building one. The storage of a failed test is kept and named.
 
+use std::time::Duration;
+
+/// How long a test waits for what takes seconds. Waiting ends with what is waited for, so this costs nothing on a quick machine; it is
+/// long enough for one that is several times slower and busy, and a test that hangs still fails.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
+pub mod by_hand;
 mod cache;
 pub mod event_schemas;
 pub mod events;

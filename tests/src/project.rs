@@ -11,12 +11,10 @@ use pipeline::time::wall;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::PATIENCE;
 use crate::events::{Events, Topics};
 use crate::kafka::Broker;
 use crate::vitrine::{Finished, Vitrine};
-
-/// The longest run here took a minute and a half on two busy cores.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A folder with `vitrine.toml` and `storage/`; kept, and named on stderr, if its test fails.
 pub struct Project {
@@ -154,7 +152,7 @@ impl Project {
         loop {
             match done(self) {
                 Ok(true) => return Ok(()),
-                result if began.elapsed() > PATIENCE / 5 => {
+                result if began.elapsed() > PATIENCE => {
                     return result.and_then(|_| bail!("waited in vain until {what}"));
                 }
                 _ => thread::sleep(Duration::from_millis(200)),

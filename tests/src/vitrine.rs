@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use pipeline::time::wall;
 use tempfile::TempDir;
 
-use crate::cache;
+use crate::{PATIENCE, cache};
 
 /// Path of the binary, brought up to date by the first call.
 ///
@@ -88,7 +88,10 @@ impl Finished {
     }
 }
 
-/// A running `vitrine`; killed when dropped.
+/// Of what a process said whose test failed.
+const SHOWN_LINES: usize = 30;
+
+/// A running `vitrine`; killed when dropped, which shows what it said last if its test failed.
 pub struct Vitrine {
     child: Child,
     /// Files instead of pipes: nobody has to read for it to go on, and what a killed process said is still there.
@@ -144,7 +147,7 @@ impl Vitrine {
     /// `kill -9`, by the child's handle.
     pub fn kill(mut self) -> Result<Finished> {
         self.child.kill()?;
-        self.wait(Duration::from_secs(10))
+        self.wait(PATIENCE)
     }
 
     /// Ends it as its operator would (SIGTERM), which has to be a good end.
@@ -177,6 +180,13 @@ impl Vitrine {
 
 impl Drop for Vitrine {
     fn drop(&mut self) {
+        if thread::panicking()
+            && let Ok(said) = self.stderr()
+        {
+            let lines: Vec<&str> = said.lines().collect();
+            let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+            eprintln!("vitrine {} said last:\n{}", self.id(), last.join("\n"));
+        }
         // both fail only if it has ended
         let _ = self.child.kill();
         let _ = self.child.wait();

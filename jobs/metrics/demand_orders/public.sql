@@ -17,6 +17,7 @@ SELECT
   SUM(emergency_requested_qty) AS emergency_requested_qty,
   SUM(orders) AS orders,
   SUM(customers) AS customers,
+  SUM(censored_orders_n) AS censored_orders_n,
   SUM(n) AS n
 FROM parts.demand_orders
 GROUP BY sku_id, territory_id, class_id

@@ -21,6 +21,7 @@ WITH by_customer AS (
     SUM(unpriced_qty) AS unpriced_qty,
     SUM(emergency_requested_qty) AS emergency_requested_qty,
     SUM(CASE WHEN counting_lines > 0 THEN 1 ELSE 0 END) AS orders,
+    SUM(CASE WHEN censored_lines > 0 THEN 1 ELSE 0 END) AS censored_orders_n,
     SUM(n) AS n
   FROM panes.demand_orders
   WHERE pane >= $window_start_date AND pane < $window_end_date
@@ -45,6 +46,7 @@ SELECT
   SUM(emergency_requested_qty) AS emergency_requested_qty,
   SUM(orders) AS orders,
   SUM(CASE WHEN orders > 0 THEN 1 ELSE 0 END) AS customers,
+  SUM(censored_orders_n) AS censored_orders_n,
   SUM(n) AS n
 FROM by_customer
 GROUP BY sku_id, territory_id, class_id

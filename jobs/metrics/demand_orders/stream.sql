@@ -26,6 +26,7 @@ SELECT
   SUM(unpriced_qty) AS unpriced_qty,
   SUM(CASE WHEN kind = 'REQUESTED' AND order_kind = 'EMERGENCY' THEN qty ELSE 0 END) AS emergency_requested_qty,
   SUM(counts_as_order) AS counting_lines,
+  SUM(censored) AS censored_lines,
   -- what M06 reads: lines that brought goods, and how much of them has a value
   SUM(CASE WHEN kind = 'DELIVERED' AND qty > 0 THEN 1 ELSE 0 END) AS delivering_lines,
   SUM(CASE WHEN kind = 'DELIVERED' THEN qty - unpriced_qty ELSE 0 END) AS delivered_priced_qty

@@ -8,7 +8,9 @@ use schemas::time::{DurationMs, TimestampMs};
 use super::days::Days;
 use super::error::Error;
 use super::plan::Plan;
-use super::world::{BASKET, CLASSES, Customer, Move, World, central_units};
+use super::world::{
+    BASKET, CLASS_CAP, CLASSES, Customer, Move, SupplyStatus, World, central_units,
+};
 
 /// Rows are valid from this long before the first day.
 const VALID_BEFORE: DurationMs = DurationMs::from_days(365);
@@ -40,7 +42,8 @@ impl ReferenceWriter<'_> {
         self.customers()?;
         self.skus()?;
         self.organisation()?;
-        self.baskets()
+        self.baskets()?;
+        self.allocation_plans()
     }
 
     fn customers(&self) -> Result<(), Error> {
@@ -302,6 +305,33 @@ impl ReferenceWriter<'_> {
             CsvTable::create(self.dir, "ref_sample_basket", &["territory_id", "sku_id"])?;
         for sku in &self.world.skus[..usize::from(BASKET)] {
             table.row(&["ALL", &sku.sku_id], &self.valid_from, "")?;
+        }
+        table.finish()
+    }
+
+    /// Caps of constrained SKUs by class. Every third of them has no plan: nobody wrote one yet.
+    fn allocation_plans(&self) -> Result<(), Error> {
+        let columns = [
+            "plan_id",
+            "sku_id",
+            "class_id",
+            "area_unit_id",
+            "cap_qty",
+            "supply_qty",
+        ];
+        let mut table = CsvTable::create(self.dir, "ref_allocation_plan", &columns)?;
+        let skus = self.world.skus.iter();
+        let constrained = skus.filter(|sku| sku.supply == SupplyStatus::Constrained);
+        for (place, sku) in constrained.enumerate() {
+            if place % 3 == 2 {
+                continue;
+            }
+            let plan = format!("AP-{}", sku.sku_id);
+            for (class, cap) in CLASSES.iter().zip(CLASS_CAP) {
+                let cap = cap.to_string();
+                let row = [plan.as_str(), &sku.sku_id, class, "ALL", &cap, ""];
+                table.row(&row, &self.valid_from, "")?;
+            }
         }
         table.finish()
     }

@@ -15,6 +15,8 @@
 //! * `order.rejected` changes nothing, `order.exchanged` is neutral (as in K12).
 //! * An order whose first allocation precedes every version has no counted version: nothing requested, unmet or cancelled.
 //! * Amendments without an `order.placed` give a counted version (prices, unmet, cancelled), but nothing requested.
+//! * `censored` of a REQUESTED line says that its order asked for all of the SKU that it could get, or that nobody planned how much of
+//!   it there is ([`censored`], K27).
 //! * Where `line_no` is not unique, lines of one number share its allocation in their order; the last one with a price gives it to lines
 //!   of other events (K37).
 
@@ -25,6 +27,7 @@ use arrow::record_batch::RecordBatch;
 use pipeline::columns::{Columns, FactColumn, FactTable};
 use pipeline::error::Result;
 use pipeline::history::{Fact, HistoryEntry, Operator, OperatorContext};
+use pipeline::time::Zone;
 use schemas::event::{Topic, TopicSet};
 use schemas::money::Fen;
 use schemas::time::TimestampMs;
@@ -80,6 +83,8 @@ pub(crate) struct OrderLineFact {
     pub unpriced_qty: i64,
     /// 1 where the line makes its order count among `orders`.
     pub counts_as_order: i64,
+    /// 1 where what the order asks for of the SKU may understate demand (K27).
+    pub censored: i64,
 }
 
 static TABLE: FactTable<OrderLineFact> = FactTable::new(
@@ -128,6 +133,11 @@ static TABLE: FactTable<OrderLineFact> = FactTable::new(
             "counts_as_order",
             "1 where the line makes its order count (计入订单数)",
             |f| f.counts_as_order,
+        ),
+        FactColumn::integer(
+            "censored",
+            "1 where what the order asks for of the SKU may understate demand, K27 (受限)",
+            |f| f.censored,
         ),
     ],
 );
@@ -203,8 +213,9 @@ impl OrderEvent {
 pub(crate) type OrderKey = (Arc<str>, Arc<str>);
 
 /// See the module's page.
-#[derive(Default)]
-pub(crate) struct OrderLines;
+pub(crate) struct OrderLines {
+    pub zone: Zone,
+}
 
 impl Operator for OrderLines {
     type Reference = RetailReference;
@@ -306,7 +317,9 @@ impl Operator for OrderLines {
         let leaves = cancellation.is_some_and(|entry| !entry.event.is_supply_limited);
         if let (Some(version), Some(placed), false) = (counted, placed, leaves) {
             let at = placed.stamp.occurred_at;
+            let first = out.len();
             order.count(LineKind::Requested, version, at, context, out);
+            censored::mark(&mut out[first..], self.zone, context.reference);
         }
         if let (Some(version), Some(cancellation)) = (counted, cancellation) {
             let at = cancellation.stamp.occurred_at;
@@ -413,6 +426,7 @@ impl Order<'_> {
             value: Fen::ZERO,
             unpriced_qty: 0,
             counts_as_order: i64::from(kind == LineKind::Requested),
+            censored: 0,
         }
     }
 
@@ -438,5 +452,6 @@ impl Order<'_> {
     }
 }
 
+mod censored;
 #[cfg(test)]
 mod tests;

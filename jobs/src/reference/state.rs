@@ -9,7 +9,7 @@ use schemas::event::Topic;
 use schemas::money::Fen;
 use schemas::time::TimestampMs;
 
-use super::data::{CustomerAt, ReferenceData};
+use super::data::{AllocationPlan, CustomerAt, ReferenceData};
 use super::list_price::{ListPrices, PriceType};
 
 /// Reference data of one version, and the list prices announced so far.
@@ -33,6 +33,26 @@ impl RetailReference {
     /// The customer's attributes at `at`; all [`super::UNKNOWN`] where no version is in force.
     pub(crate) fn customer(&self, customer_id: &str, at: TimestampMs) -> &CustomerAt {
         self.data.customer(customer_id, at)
+    }
+
+    /// Whether the SKU is CONSTRAINED at `at`.
+    pub(crate) fn is_constrained(&self, sku_id: &str, at: TimestampMs) -> bool {
+        self.data.is_constrained(sku_id, at)
+    }
+
+    /// The plan in force at `at` for a customer of this class in this area (K27).
+    pub(crate) fn allocation_plan(
+        &self,
+        sku_id: &str,
+        scope: (&str, &str),
+        at: TimestampMs,
+    ) -> Option<AllocationPlan> {
+        self.data.allocation_plan(sku_id, scope, at)
+    }
+
+    /// The area whose plans apply to a customer at `at`.
+    pub(crate) fn supply_area<'r>(&'r self, customer: &'r CustomerAt, at: TimestampMs) -> &'r str {
+        self.data.supply_area(customer, at)
     }
 
     /// The list price in force for a customer of `region_code` at `at` (K19).

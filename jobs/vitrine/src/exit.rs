@@ -60,6 +60,22 @@ fn of_kind(kind: ErrorKind) -> u8 {
     }
 }
 
+/// An error with its causes on one line; a cause that another message contains is not repeated.
+pub(crate) fn one_line(error: impl Into<anyhow::Error>) -> String {
+    let mut line = String::new();
+    for cause in error.into().chain() {
+        let message = cause.to_string().replace('\n', " ");
+        if line.contains(&message) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&message);
+    }
+    line
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use pipeline::kafka::{KafkaSettings, RecordSender, TopicPartition, partition_counts};
-use pipeline::source::files::{FileEnds, FileSettings, FileSource, file_partitions, survey};
+use pipeline::source::files::{FileEnds, FileSettings, FileSource, survey};
 use pipeline::source::{Item, Record, Source, Start};
 use schemas::event::{Topic, event_types};
 use serde::Deserialize;
@@ -131,7 +131,8 @@ fn inputs(
         .filter(|(_, topic)| topic.is_keyed())
         .map(|(name, _)| name.as_str())
         .collect();
-    if survey(dir, &names)?.files == 0 {
+    let found = survey(dir, &names)?;
+    if found.files == 0 {
         return Err(CommandError::Usage(format!(
             "there are no event files in dir={}; expected {}/0.ndjson and so on, as `vitrine simulate --out` writes them",
             dir.display(),
@@ -140,10 +141,10 @@ fn inputs(
         .into());
     }
     let counts = partition_counts(kafka, &names)?;
-    let keyed_files = file_partitions(dir, &keyed)?;
+    let keyed_files = found.partitions(&keyed);
     let mut inputs = Vec::new();
     for ((name, topic), count) in topics.iter().zip(counts) {
-        let files = file_partitions(dir, &[name])?;
+        let files = found.partitions(&[name]);
         if files > count {
             return Err(CommandError::Usage(format!(
                 "partition does not exist topic={name} partition={} partitions={count}: was the topic created anew with \

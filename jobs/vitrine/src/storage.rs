@@ -1,19 +1,17 @@
 //! What a storage holds: the object store itself, sessions over the newest epoch, archived reference data.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use anyhow::{Context, bail};
-use jobs::catalogue;
-use jobs::reference::{ReferenceArchive, ReferenceData};
+use jobs::reference::{FolderStamp, ReferenceArchive, ReferenceData};
+use jobs::snapshot::SnapshotReader;
 use object_store::ObjectStore;
 use pipeline::log::{Access, local_folder, open_store};
 use pipeline::publisher::{EpochRecord, newest_epoch};
-use pipeline::query::catalog::{Finality, PinnedFile, PinnedTable, Snapshot};
+use pipeline::query::catalog::Snapshot;
 use pipeline::query::{Engine, Lease, Session, SpillFolder};
-use pipeline::table::{TableSpec, Tables};
 use pipeline::time::Zone;
 use tokio::sync::Mutex;
 
@@ -39,9 +37,7 @@ fn open(config: &Config, access: Access) -> anyhow::Result<Arc<dyn ObjectStore>>
 pub(crate) struct EpochReader<'c> {
     config: &'c Config,
     store: Arc<dyn ObjectStore>,
-    tables: Tables,
-    specs: Vec<TableSpec>,
-    archive: ReferenceArchive,
+    snapshots: SnapshotReader,
     engine: Engine,
     /// The lease of the last epoch opened: the next session of that epoch shares it.
     lease: Mutex<Weak<Lease>>,
@@ -54,9 +50,7 @@ impl<'c> EpochReader<'c> {
         let spill = SpillFolder::in_storage(&local_folder(&config.storage.url)?);
         Ok(Self {
             config,
-            tables: Tables::new(store.clone()),
-            specs: catalogue::stored_tables(Zone(config.time.zone))?,
-            archive: ReferenceArchive::new(store.clone()),
+            snapshots: SnapshotReader::new(store.clone(), Zone(config.time.zone))?,
             engine: Engine::new(store.clone(), config.limits.memory, &spill)?,
             store,
             lease: Mutex::default(),
@@ -78,15 +72,40 @@ impl<'c> EpochReader<'c> {
     pub(crate) async fn newest(&self) -> anyhow::Result<(EpochRecord, Session)> {
         match self.newest_if_any().await? {
             Some(newest) => Ok(newest),
-            None => bail!(
-                "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
-                shown_url(&self.config.storage.url)
-            ),
+            None => bail!(self.nothing_published()),
         }
     }
 
     /// The same; `None` if nothing has been published yet.
     pub(crate) async fn newest_if_any(&self) -> anyhow::Result<Option<(EpochRecord, Session)>> {
+        let Some((epoch, lease, snapshot)) = self.pinned().await? else {
+            return Ok(None);
+        };
+        let session = Session::open(&snapshot, &self.engine).await?;
+        Ok(Some((epoch, session.holding(lease))))
+    }
+
+    /// The newest epoch, once every file of its tables and their Delta logs has been read; the first object that is not what was
+    /// published is an error that names it.
+    pub(crate) async fn newest_checked(&self) -> anyhow::Result<(EpochRecord, Session)> {
+        let Some((epoch, lease, snapshot)) = self.pinned().await? else {
+            bail!(self.nothing_published());
+        };
+        self.snapshots.check_logs(&epoch).await?;
+        self.engine.check_files(&snapshot).await?;
+        let session = Session::open(&snapshot, &self.engine).await?;
+        Ok((epoch, session.holding(lease)))
+    }
+
+    fn nothing_published(&self) -> String {
+        format!(
+            "nothing has been published yet in [storage] url={}; start `vitrine run` or `vitrine demo` first",
+            shown_url(&self.config.storage.url)
+        )
+    }
+
+    /// The newest epoch with its tables as it pins them, held by a lease.
+    async fn pinned(&self) -> anyhow::Result<Option<(EpochRecord, Option<Arc<Lease>>, Snapshot)>> {
         let Some(epoch) = newest_epoch(self.store.clone()).await? else {
             return Ok(None);
         };
@@ -95,19 +114,8 @@ impl<'c> EpochReader<'c> {
         }
         // Before anything of the epoch is read.
         let lease = self.lease(&epoch).await;
-        let snapshot = self.snapshot(&epoch).await?;
-        let session = Session::open(&snapshot, &self.engine).await?;
-        Ok(Some((epoch, session.holding(lease))))
-    }
-
-    /// Reads every file of the epoch's tables and their Delta logs; the first object that is not what was published is an
-    /// error that names it.
-    pub(crate) async fn check_tables(&self, epoch: &EpochRecord) -> anyhow::Result<()> {
-        for (table, pinned) in &epoch.tables {
-            self.tables.check_log(table, pinned).await?;
-        }
-        let snapshot = self.snapshot(epoch).await?;
-        Ok(self.engine.check_files(&snapshot).await?)
+        let snapshot = self.snapshots.snapshot(&epoch).await?;
+        Ok(Some((epoch, lease, snapshot)))
     }
 
     /// The reference data that were in force in an epoch.
@@ -115,7 +123,7 @@ impl<'c> EpochReader<'c> {
         &self,
         epoch: &EpochRecord,
     ) -> anyhow::Result<Arc<ReferenceData>> {
-        Ok(self.archive.read(&epoch.reference).await?)
+        Ok(self.snapshots.reference(epoch).await?)
     }
 
     /// The lease of the epoch; without one, what is replaced meanwhile is still kept for an hour.
@@ -144,78 +152,16 @@ impl<'c> EpochReader<'c> {
             }
         }
     }
-
-    async fn snapshot(&self, epoch: &EpochRecord) -> anyhow::Result<Snapshot> {
-        let keys: BTreeMap<String, Vec<String>> = schemas::table::all_tables()
-            .into_iter()
-            .filter(|table| matches!(table.schema_name, "metrics" | "feeds"))
-            .map(|table| {
-                let key = table.key.iter().map(|name| (*name).to_owned()).collect();
-                (format!("{}.{}", table.schema_name, table.name), key)
-            })
-            .collect();
-        let mut pinned = Vec::new();
-        for spec in &self.specs {
-            let name = spec.full_name();
-            let files = match epoch.tables.get(&name) {
-                Some(pinned) => {
-                    self.tables
-                        .pinned_files(&name, pinned)
-                        .await
-                        .with_context(|| {
-                            format!("table={name} cannot be read at version={}", pinned.version)
-                        })?
-                }
-                None => Arc::default(),
-            };
-            pinned.push(PinnedTable {
-                schema_name: spec.schema_name.clone(),
-                name: spec.name.clone(),
-                schema: spec.schema.clone(),
-                partition_by: spec.partition_by.clone(),
-                key: keys.get(&name).cloned().unwrap_or_default(),
-                files: files
-                    .iter()
-                    .map(|file| PinnedFile {
-                        path: file.location.clone(),
-                        size: file.size,
-                        partition_values: file.partition_values.clone().into_iter().collect(),
-                        rows: Some(file.rows),
-                    })
-                    .collect(),
-            });
-        }
-        let reference = self.reference(epoch).await?;
-        Ok(Snapshot {
-            epoch: epoch.epoch,
-            committed_at: epoch.committed_at,
-            zone: self.config.time.zone,
-            tables: pinned,
-            finality: epoch
-                .finality
-                .iter()
-                .map(|row| Finality {
-                    table: row.table.clone(),
-                    window_kind: row.window_kind.clone(),
-                    final_until: row.until,
-                })
-                .collect(),
-            reference: reference
-                .tables()
-                .map(|(name, rows)| (name.to_owned(), rows.clone()))
-                .collect(),
-            views: catalogue::views()?,
-        })
-    }
 }
 
-/// The reference data of a configuration, archived; a missing folder is empty reference data, with a warning.
+/// The reference data of a configuration, archived, and the stamp of their folder, if it stayed the same while it was read; a missing folder
+/// is empty reference data, with a warning.
 pub(crate) async fn reference_data(
     config: &Config,
     archive: &ReferenceArchive,
-) -> anyhow::Result<Arc<ReferenceData>> {
+) -> anyhow::Result<(Arc<ReferenceData>, Option<FolderStamp>)> {
     let dir = config.reference.dir.clone();
-    let reference = tokio::task::spawn_blocking(move || read_reference(&dir))
+    let (reference, stamp) = tokio::task::spawn_blocking(move || read_reference(&dir))
         .await
         .context("reading reference data stopped")?
         // Files that somebody has to correct, as `vitrine check` reports too.
@@ -228,16 +174,17 @@ pub(crate) async fn reference_data(
     for warning in reference.warnings() {
         tracing::warn!(%warning, "reference data");
     }
-    Ok(reference)
+    Ok((reference, stamp))
 }
 
-/// The tables of a folder; none if there is no folder.
-fn read_reference(dir: &Path) -> jobs::error::Result<ReferenceData> {
+/// The tables of a folder with its stamp; none if there is no folder.
+fn read_reference(dir: &Path) -> jobs::error::Result<(ReferenceData, Option<FolderStamp>)> {
     if ReferenceData::folder_exists(dir)? {
-        return ReferenceData::load(dir);
+        let (read, stamp) = FolderStamp::around(dir, ReferenceData::load)?;
+        return Ok((read?, stamp));
     }
     tracing::warn!(dir = %dir.display(), "there is no reference data: every dimension is UNKNOWN; see [reference] dir");
-    Ok(ReferenceData::empty())
+    Ok((ReferenceData::empty(), None))
 }
 
 #[cfg(test)]
@@ -282,7 +229,7 @@ mod tests {
         let mut config = config(&folder);
         config.reference.dir = folder.path().join("ref");
         let archive = ReferenceArchive::new(object_store(&config).unwrap());
-        let empty = reference_data(&config, &archive).await.unwrap();
+        let (empty, _) = reference_data(&config, &archive).await.unwrap();
         assert_eq!(empty.version(), ReferenceData::empty().version());
 
         std::fs::create_dir(&config.reference.dir).unwrap();

@@ -69,11 +69,14 @@ impl Counters {
     }
 }
 
-/// What a checkpoint keeps of a judge.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// Hashes of accepted ids with their `occurred_at`, of one input.
+pub type SavedIds = Vec<(u128, TimestampMs)>;
+
+/// Where a judge goes on.
+#[derive(Clone, Debug, Default)]
 pub struct JudgeState {
     pub time: PartitionTime,
-    pub known: Vec<(u128, TimestampMs)>,
+    pub known: SavedIds,
     pub counters: Counters,
 }
 
@@ -131,10 +134,15 @@ impl InputJudge {
         self.known.len()
     }
 
+    /// The ids that it remembers.
+    pub fn saved_ids(&self) -> SavedIds {
+        self.known.save()
+    }
+
     pub fn save(&self) -> JudgeState {
         JudgeState {
             time: self.time.clone(),
-            known: self.known.save(),
+            known: self.saved_ids(),
             counters: self.counters,
         }
     }

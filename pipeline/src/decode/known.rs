@@ -6,6 +6,8 @@ use std::hash::Hasher;
 use schemas::time::{DurationMs, TimestampMs};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::judge::SavedIds;
+
 /// Ids of one topic-partition whose accepted record's `occurred_at` is not below the limit.
 ///
 /// An id counts as known exactly while that holds, whatever memory still has: pruning is lazy and changes no verdict.
@@ -57,13 +59,13 @@ impl KnownIds {
     }
 
     /// Hashes and times, for a checkpoint.
-    pub fn save(&self) -> Vec<(u128, TimestampMs)> {
+    pub fn save(&self) -> SavedIds {
         let mut ids: Vec<_> = self.by_hash.iter().map(|(&id, &at)| (id, at)).collect();
         ids.sort_unstable();
         ids
     }
 
-    pub fn load(ids: Vec<(u128, TimestampMs)>) -> Self {
+    pub fn load(ids: SavedIds) -> Self {
         let mut known = Self::default();
         for (id, at) in ids {
             known.by_hash.insert(id, at);

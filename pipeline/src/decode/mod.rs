@@ -8,5 +8,5 @@
 mod judge;
 mod known;
 
-pub use judge::{Counters, InputJudge, JudgeState, Partitioner, TopicSettings, Verdict};
+pub use judge::{Counters, InputJudge, JudgeState, Partitioner, SavedIds, TopicSettings, Verdict};
 pub use known::KnownIds;

@@ -1,6 +1,5 @@
 //! One connection to the cluster: what exists, and from where to where it can be read.
 
-use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::describe::{TopicDescription, describe_topics};
+use super::describe::{TopicDescriber, TopicDescription, count_partitions};
 use super::error;
 use super::settings::KafkaSettings;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,9 +20,6 @@ use crate::time::wall;
 
 /// How long one request waits before we look whether the client has learnt why nobody answers.
 const SLICE: Duration = Duration::from_millis(500);
-
-/// Unanswered questions for a description after which partitions are only counted.
-const UNANSWERED_TRIES: u32 = 6;
 
 pub(crate) type KafkaConsumer = BaseConsumer<Events>;
 
@@ -100,32 +96,14 @@ impl Client {
     }
 
     /// The topics as they are now, in the order asked for.
-    ///
-    /// A broker that counts partitions and leaves the question for descriptions unanswered gives topics no ids.
     pub(crate) fn describe(&self, topics: &[&str]) -> Result<Vec<TopicDescription>> {
-        let unanswered = Cell::new(0);
+        let mut describer = TopicDescriber::default();
         let answers = self.ask("metadata", || {
-            let answers = match describe_topics(&self.consumer, topics, SLICE) {
-                Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)) => {
-                    unanswered.set(unanswered.get() + 1);
-                    if unanswered.get() < UNANSWERED_TRIES {
-                        return Err(KafkaError::MetadataFetch(
-                            RDKafkaErrorCode::OperationTimedOut,
-                        ));
-                    }
-                    let counted = topics.iter().map(|topic| self.count(topic));
-                    counted.collect::<Result<_, _>>()?
-                }
-                answers => answers?,
-            };
-            let waited_for = answers.iter().find_map(|answer| match answer {
-                Err(KafkaError::AdminOp(code)) if error::is_temporary(*code) => Some(*code),
-                _ => None,
-            });
-            match waited_for {
-                Some(code) => Err(KafkaError::MetadataFetch(code)),
-                None => Ok(answers),
-            }
+            let answers = describer.describe(&self.consumer, topics, SLICE)?;
+            answers
+                .into_iter()
+                .map(settled)
+                .collect::<Result<Vec<_>, _>>()
         })?;
         let answers = topics.iter().zip(answers);
         answers
@@ -135,26 +113,10 @@ impl Client {
 
     /// Number of partitions of a topic; every broker can say that, ids are for newer ones.
     fn partition_count(&self, topic: &str) -> Result<u32> {
-        let answer = self.ask("metadata", || self.count(topic))?;
+        let answer = self.ask("metadata", || {
+            settled(count_partitions(&self.consumer, topic, SLICE)?)
+        })?;
         Ok(described(topic, answer)?.partitions)
-    }
-
-    /// Asks once for the partitions of a topic; the inner error concerns the topic.
-    fn count(&self, topic: &str) -> Result<Result<TopicDescription, KafkaError>, KafkaError> {
-        let metadata = self.consumer.fetch_metadata(Some(topic), SLICE)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let refusal = found.and_then(|found| found.error());
-        match refusal.map(RDKafkaErrorCode::from) {
-            Some(code) if error::is_temporary(code) => Err(KafkaError::MetadataFetch(code)),
-            Some(code) => Ok(Err(KafkaError::AdminOp(code))),
-            None => {
-                let partitions = found.map_or(0, |found| found.partitions().len());
-                Ok(Ok(TopicDescription {
-                    id: None,
-                    partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
-                }))
-            }
-        }
     }
 
     /// First (`Offset::Beginning`) or end (`Offset::End`) offset of each input, waiting for brokers.
@@ -172,7 +134,7 @@ impl Client {
     }
 
     /// Repeats a request until it is answered, the time is up, or the client knows that it never will be.
-    fn ask<T>(&self, what: &str, request: impl Fn() -> Result<T, KafkaError>) -> Result<T> {
+    fn ask<T>(&self, what: &str, mut request: impl FnMut() -> Result<T, KafkaError>) -> Result<T> {
         let began = wall::monotonic();
         loop {
             let error = match request() {
@@ -218,6 +180,16 @@ impl Client {
     }
 }
 
+/// An answer about one topic, if it is no error that passes: those are a reason to ask again.
+fn settled(
+    answer: Result<TopicDescription, KafkaError>,
+) -> Result<Result<TopicDescription, KafkaError>, KafkaError> {
+    match answer {
+        Err(error) if error::passes(&error) => Err(error),
+        answer => Ok(answer),
+    }
+}
+
 /// What is said of a topic that has to be there.
 fn described(
     topic: &str,
@@ -227,7 +199,7 @@ fn described(
         Ok(found) if found.partitions > 0 => Ok(found),
         Ok(_) => Err(error::missing_topic(topic)),
         Err(error) if error::is_missing_topic(&error) => Err(error::missing_topic(topic)),
-        Err(KafkaError::AdminOp(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
+        Err(KafkaError::MetadataFetch(RDKafkaErrorCode::TopicAuthorizationFailed)) => {
             Err(error::not_authorized(topic))
         }
         Err(error) => Err(error::client_failed(

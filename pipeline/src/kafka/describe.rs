@@ -27,8 +27,66 @@ pub(crate) struct TopicDescription {
     pub partitions: u32,
 }
 
-/// Asks a broker once for these topics; an inner error concerns one of them, such as one that does not exist.
-pub(crate) fn describe_topics(
+/// Times in a row that a question for descriptions stays unanswered, after which partitions are only counted.
+const UNANSWERED_TIMES: u32 = 6;
+
+/// Asks what topics are now. All its errors are [`KafkaError::MetadataFetch`].
+///
+/// A broker that counts partitions and leaves the question for descriptions unanswered gives topics no ids.
+#[derive(Default)]
+pub(crate) struct TopicDescriber {
+    unanswered: u32,
+}
+
+impl TopicDescriber {
+    /// Asks once for these topics; an inner error concerns one of them, such as one that does not exist.
+    pub(crate) fn describe(
+        &mut self,
+        consumer: &KafkaConsumer,
+        topics: &[&str],
+        timeout: Duration,
+    ) -> Result<Vec<Result<TopicDescription, KafkaError>>, KafkaError> {
+        match describe_topics(consumer, topics, timeout) {
+            Err(error)
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) =>
+            {
+                self.unanswered += 1;
+                if self.unanswered < UNANSWERED_TIMES {
+                    return Err(error);
+                }
+                let counted = topics
+                    .iter()
+                    .map(|topic| count_partitions(consumer, topic, timeout));
+                counted.collect()
+            }
+            answers => {
+                self.unanswered = 0;
+                answers
+            }
+        }
+    }
+}
+
+/// Asks once for the partitions of a topic, which every broker can say; the inner error concerns the topic.
+pub(super) fn count_partitions(
+    consumer: &KafkaConsumer,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Result<TopicDescription, KafkaError>, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let refusal = found.and_then(|found| found.error());
+    if let Some(code) = refusal {
+        return Ok(Err(KafkaError::MetadataFetch(code.into())));
+    }
+    let partitions = found.map_or(0, |found| found.partitions().len());
+    Ok(Ok(TopicDescription {
+        id: None,
+        partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
+    }))
+}
+
+fn describe_topics(
     consumer: &KafkaConsumer,
     topics: &[&str],
     timeout: Duration,
@@ -79,7 +137,7 @@ fn ask(
 ) -> Result<Event, KafkaError> {
     let client = consumer.client().native_ptr();
     let timeout = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
-    let no_memory = || KafkaError::AdminOpCreation("out of memory".to_owned());
+    let no_memory = || KafkaError::MetadataFetch(RDKafkaErrorCode::CriticalSystemResource);
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     // SAFETY: the client lives as long as `consumer`. The names are copied by the collection, collection and options by the
     // request. An answer that comes after the queue is gone is dropped by librdkafka, which counts its references.
@@ -114,7 +172,9 @@ fn ask(
             native::rd_kafka_queue_poll(queue.get(), timeout),
             native::rd_kafka_event_destroy,
         )
-        .ok_or(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut))?;
+        .ok_or(KafkaError::MetadataFetch(
+            RDKafkaErrorCode::OperationTimedOut,
+        ))?;
         succeeded(native::rd_kafka_event_error(event.get()))?;
         Ok(event)
     }
@@ -122,12 +182,12 @@ fn ask(
 
 /// What the answer says of one topic.
 fn description(event: &Event, name: &CStr) -> Result<TopicDescription, KafkaError> {
-    let unknown = KafkaError::AdminOp(RDKafkaErrorCode::UnknownTopicOrPartition);
+    let unknown = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
     // SAFETY: all that is reached from the event lives as long as it does; arrays have the length that stands in `count`.
     unsafe {
         let result = native::rd_kafka_event_DescribeTopics_result(event.get());
         if result.is_null() {
-            return Err(KafkaError::AdminOp(RDKafkaErrorCode::BadMessage));
+            return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::BadMessage));
         }
         let mut count = 0;
         let topics = native::rd_kafka_DescribeTopics_result_topics(result, &mut count);
@@ -166,6 +226,6 @@ fn id_of(id: Option<NonNull<native::rd_kafka_Uuid_t>>) -> Option<TopicId> {
 fn succeeded(code: RDKafkaRespErr) -> Result<(), KafkaError> {
     match code {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-        code => Err(KafkaError::AdminOp(code.into())),
+        code => Err(KafkaError::MetadataFetch(code.into())),
     }
 }

@@ -13,6 +13,9 @@ use crate::kafka::TopicPartition;
 pub(crate) enum ErrorClass {
     /// librdkafka tries again by itself and nothing is skipped.
     Wait,
+    /// A broker knows nothing of the topic or the partition, which one that has just come up, or has not heard of a new partition yet,
+    /// says too. librdkafka tries again by itself; whether the topic is gone is found out by asking for it.
+    SaidMissing,
     /// The position is not in the log; which offsets there are is to be looked up.
     OutOfRange,
     Stop(Error),
@@ -29,10 +32,7 @@ pub(crate) fn classify(input: &TopicPartition, offset: i64, error: KafkaError) -
     };
     match code {
         Code::AutoOffsetReset | Code::OffsetOutOfRange => ErrorClass::OutOfRange,
-        Code::UnknownTopicOrPartition
-        | Code::UnknownTopic
-        | Code::UnknownPartition
-        | Code::UnknownTopicId => ErrorClass::Stop(deleted_topic(&input.topic)),
+        code if says_missing(code) => ErrorClass::SaidMissing,
         Code::TopicAuthorizationFailed => ErrorClass::Stop(not_authorized(&input.topic)),
         Code::BadMessage | Code::BadCompression | Code::NotImplemented => {
             ErrorClass::Stop(damaged_batch(input, offset).caused_by(error))
@@ -91,20 +91,24 @@ pub(crate) fn deleted_topic(topic: &str) -> Error {
 
 /// Whether a broker says that there is no such topic.
 pub(crate) fn is_missing_topic(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(says_missing)
+}
+
+/// Whether a broker says that there is no such topic or partition.
+fn says_missing(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
-    let code = match error {
-        KafkaError::AdminOp(code) => Some(*code),
-        error => error.rdkafka_error_code(),
-    };
     matches!(
         code,
-        Some(
-            Code::UnknownTopicOrPartition
-                | Code::UnknownTopic
-                | Code::UnknownPartition
-                | Code::UnknownTopicId
-        )
+        Code::UnknownTopicOrPartition
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicId
     )
+}
+
+/// Whether an answer about a topic is worth asking again.
+pub(super) fn passes(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(is_temporary)
 }
 
 pub(super) fn not_authorized(topic: &str) -> Error {
@@ -120,8 +124,9 @@ fn damaged_batch(input: &TopicPartition, offset: i64) -> Error {
     Error::new(
         ErrorKind::Damaged,
         format!(
-            "records cannot be unpacked topic={topic} partition={partition} offset={offset}: the batch is damaged, or \
-             compressed by a codec that this build lacks; nothing has been skipped"
+            "records cannot be unpacked topic={topic} partition={partition} offset={offset}: the batch is damaged, compressed by a \
+             codec that this build lacks, or unpacks to more than receive.message.max.bytes, which [source] properties may raise; \
+             nothing has been skipped"
         ),
     )
 }
@@ -183,17 +188,23 @@ mod tests {
         let input = TopicPartition::new("orders.v1", 3);
         let judged = |code| match classify(&input, 7, KafkaError::MessageConsumption(code)) {
             ErrorClass::Wait => "wait".to_owned(),
+            ErrorClass::SaidMissing => "said missing".to_owned(),
             ErrorClass::OutOfRange => "out of range".to_owned(),
             ErrorClass::Stop(error) => format!("{:?} {error}", error.kind()),
         };
         assert_eq!(judged(Code::BrokerTransportFailure), "wait");
         assert_eq!(judged(Code::NotLeaderForPartition), "wait");
         assert_eq!(judged(Code::AutoOffsetReset), "out of range");
-        let missing = judged(Code::UnknownTopicOrPartition);
-        assert!(
-            missing.starts_with("EventsMissing topic was deleted topic=orders.v1"),
-            "{missing}"
-        );
+        // one answer is no proof: a broker may not have heard of a partition that has just appeared
+        for code in [
+            Code::UnknownTopicOrPartition,
+            Code::UnknownTopic,
+            Code::UnknownPartition,
+            Code::UnknownTopicId,
+        ] {
+            assert_eq!(judged(code), "said missing");
+            assert!(is_missing_topic(&KafkaError::MetadataFetch(code)));
+        }
         assert!(judged(Code::TopicAuthorizationFailed).contains("grant Describe and Read"));
         for code in [Code::BadMessage, Code::BadCompression, Code::NotImplemented] {
             let said = judged(code);

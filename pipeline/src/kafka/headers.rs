@@ -46,6 +46,12 @@ pub(crate) fn read_headers(headers: &BorrowedHeaders) -> Vec<Header> {
     }
 }
 
+/// The value of the last header of this name, if it is text.
+pub(crate) fn header_text<'h>(headers: &'h [Header], name: &str) -> Option<&'h str> {
+    let (_, value) = headers.iter().rev().find(|(found, _)| found == name)?;
+    str::from_utf8(value.as_ref()?).ok()
+}
+
 /// Headers to be sent, in this order.
 pub fn write_headers(headers: &[Header]) -> OwnedHeaders {
     let written = OwnedHeaders::new_with_capacity(headers.len());
@@ -78,6 +84,24 @@ fn native(headers: &BorrowedHeaders) -> *const rd_kafka_headers_t {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_of_a_name_counts_if_it_is_text() {
+        let header = |name: &'static str, value: Option<&'static [u8]>| {
+            (Bytes::from(name), value.map(Bytes::from_static))
+        };
+        let headers = [
+            header("a", Some(b"first")),
+            header("b", Some(b"\xff")),
+            header("a", Some(b"last")),
+            header("c", Some(b"text")),
+            header("c", None),
+        ];
+        assert_eq!(header_text(&headers, "a"), Some("last"));
+        for name in ["b", "c", "d"] {
+            assert_eq!(header_text(&headers, name), None, "{name}");
+        }
+    }
 
     #[test]
     fn names_and_values_are_any_bytes() {

@@ -22,11 +22,11 @@ pub use topic_id::TopicId;
 pub use topic_partition::TopicPartition;
 
 pub(crate) use client::{Client, Events, KafkaConsumer, list_offsets, serve_events};
-pub(crate) use describe::{TopicDescription, describe_topics};
+pub(crate) use describe::{TopicDescriber, TopicDescription};
 pub(crate) use error::{
     ErrorClass, classify, client_failed, deleted_topic, is_missing_topic, setting,
 };
-pub(crate) use headers::read_headers;
+pub(crate) use headers::{header_text, read_headers};
 pub(crate) use producer::{KafkaProducer, is_refusal, is_too_large, not_delivered};
 pub(crate) use tail::greatest_at_ends;
 pub(crate) use topics::{ensure_topics, message_limits};

@@ -13,6 +13,17 @@ use crate::error::Result;
 /// The longest payload that is kept whole where nothing else is said.
 const KEPT_BYTES: usize = 16 << 20;
 
+/// Bytes of one answer of a broker where nothing else is said: librdkafka's own default.
+const RESPONSE_BYTES: usize = 100_000_000;
+
+/// Bounds of what one fetch asks of a partition, packed as it is: enough for brokers that are far away, and a fourth of librdkafka's
+/// default, because all batches of a fetch are unpacked at once (F27).
+const LEAST_FETCH_BYTES: usize = 64 << 10;
+const MOST_FETCH_BYTES: usize = 256 << 10;
+
+/// Events as JSON are packed to an eighth of their size or so.
+const PACKED_TO: usize = 8;
+
 /// Settings that a reader's correctness rests on; a configuration that sets one of them is refused.
 const OURS: [(&str, &str); 9] = [
     // positions live in the shard's log
@@ -54,8 +65,11 @@ pub struct KafkaSettings {
     pub max_kept_bytes: usize,
     /// Records read ahead per partition.
     pub buffered_records: usize,
-    /// Bytes of keys and payloads read ahead per partition. librdkafka holds at most as much again, and one fetch.
+    /// Bytes of keys and payloads read ahead per partition. librdkafka holds at most as much again, and one fetch: so much less is asked
+    /// of a partition at once as events are packed, one batch at least.
     pub buffered_bytes: usize,
+    /// Bytes of one answer of a broker. librdkafka unpacks no zstd batch to more either; of other codecs it knows no bound (F27).
+    pub response_bytes: usize,
     /// How far in event time an input may run ahead of one that has unread records but none here yet.
     pub alignment: Duration,
     /// How long opening waits for a broker.
@@ -76,6 +90,7 @@ impl KafkaSettings {
             max_kept_bytes: KEPT_BYTES,
             buffered_records: 16_384,
             buffered_bytes: 8 * 1_048_576,
+            response_bytes: RESPONSE_BYTES,
             alignment: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(30),
             confirm_every: Duration::from_secs(1),
@@ -102,6 +117,14 @@ impl KafkaSettings {
         for (name, value) in DEFAULTS {
             config.set(name, value);
         }
+        config.set(
+            "receive.message.max.bytes",
+            self.largest_response().to_string(),
+        );
+        // one setting by two names, which are set in no particular order
+        if !self.properties.contains_key("max.partition.fetch.bytes") {
+            config.set("fetch.message.max.bytes", self.fetch_bytes().to_string());
+        }
         for (name, value) in &self.properties {
             config.set(name, value);
         }
@@ -118,6 +141,21 @@ impl KafkaSettings {
             )
             .set("queued.max.messages.kbytes", kbytes.to_string());
         Ok(config)
+    }
+}
+
+impl KafkaSettings {
+    /// Packed bytes that one fetch asks of a partition: about what is to be read ahead of it, once unpacked.
+    fn fetch_bytes(&self) -> usize {
+        (self.buffered_bytes / PACKED_TO).clamp(LEAST_FETCH_BYTES, MOST_FETCH_BYTES)
+    }
+
+    /// librdkafka takes no setting below what it is told to fetch.
+    fn largest_response(&self) -> usize {
+        let told = ["fetch.max.bytes", "message.max.bytes"].into_iter();
+        let told = told.filter_map(|name| self.properties.get(name)?.parse::<usize>().ok());
+        let framed = told.map(|bytes| bytes.saturating_add(512));
+        framed.fold(self.response_bytes, usize::max)
     }
 }
 
@@ -141,6 +179,7 @@ impl fmt::Debug for KafkaSettings {
             .field("max_kept_bytes", &self.max_kept_bytes)
             .field("buffered_records", &self.buffered_records)
             .field("buffered_bytes", &self.buffered_bytes)
+            .field("response_bytes", &self.response_bytes)
             .field("alignment", &self.alignment)
             .field("connect_timeout", &self.connect_timeout)
             .field("confirm_every", &self.confirm_every)
@@ -202,5 +241,51 @@ mod tests {
         assert_eq!(config.get("isolation.level"), Some("read_uncommitted"));
         assert_eq!(config.get("auto.offset.reset"), Some("error"));
         assert_eq!(config.get("queued.max.messages.kbytes"), Some("8192"));
+    }
+
+    #[test]
+    fn f27_what_is_fetched_follows_what_may_be_buffered() {
+        let fetched = |settings: &KafkaSettings| {
+            settings.check().unwrap();
+            let config = settings.client_config().unwrap();
+            let names = ["fetch.message.max.bytes", "receive.message.max.bytes"];
+            names.map(|name| config.get(name).map(str::to_owned))
+        };
+        let bytes = |bytes: usize| Some(bytes.to_string());
+        let mut settings = KafkaSettings::new("a:9092", "vitrine");
+        assert_eq!(fetched(&settings), [bytes(256 << 10), bytes(100_000_000)]);
+        (settings.buffered_bytes, settings.response_bytes) = (1 << 20, 32 << 20);
+        assert_eq!(fetched(&settings), [bytes(128 << 10), bytes(32 << 20)]);
+        settings.buffered_bytes = 1;
+        assert_eq!(fetched(&settings), [bytes(64 << 10), bytes(32 << 20)]);
+    }
+
+    #[test]
+    fn f27_what_a_configuration_says_of_fetches_counts() {
+        for (name, value, fetched, response) in [
+            ("fetch.message.max.bytes", "5000", Some("5000"), "100000000"),
+            ("max.partition.fetch.bytes", "5000", None, "100000000"),
+            (
+                "receive.message.max.bytes",
+                "2000000000",
+                Some("262144"),
+                "2000000000",
+            ),
+            // else librdkafka would refuse it
+            ("fetch.max.bytes", "200000000", Some("262144"), "200000512"),
+            (
+                "message.max.bytes",
+                "200000000",
+                Some("262144"),
+                "200000512",
+            ),
+        ] {
+            let settings = with(name, value);
+            settings.check().unwrap();
+            let config = settings.client_config().unwrap();
+            assert_eq!(config.get("fetch.message.max.bytes"), fetched, "{name}");
+            let found = config.get("receive.message.max.bytes");
+            assert_eq!(found, Some(response), "{name}");
+        }
     }
 }

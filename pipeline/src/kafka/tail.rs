@@ -21,6 +21,8 @@ const LAST_LOOK: i64 = 1_000_000;
 /// How long one answer may take.
 const TIME_OUT: Duration = Duration::from_secs(10);
 const SLICE: Duration = Duration::from_millis(200);
+/// How long a topic has to be said not to exist until it does not.
+const MISSING_FOR: Duration = Duration::from_secs(5);
 
 /// The greatest of what `find` finds in the headers of the last records of these topics.
 ///
@@ -52,23 +54,43 @@ pub(crate) fn greatest_at_ends<'a, T: Ord>(
     let (committed, uncommitted) = (consumer("read_committed")?, consumer("read_uncommitted")?);
     let mut greatest = None;
     for topic in topics {
-        let metadata = committed.fetch_metadata(Some(topic), TIME_OUT);
-        let metadata = metadata.map_err(|source| failed(topic, source))?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
         // Without its partitions nothing would be found, and all of it sent again.
-        if let Some(code) = found.and_then(|found| found.error()) {
-            let source = KafkaError::MetadataFetch(code.into());
-            if !error::is_missing_topic(&source) {
-                return Err(failed(topic, source));
-            }
-        }
-        for partition in found.into_iter().flat_map(|found| found.partitions()) {
-            let input = TopicPartition::new(topic.clone(), partition.id());
+        let found = unless_missing(MISSING_FOR, || partition_ids(&committed, topic));
+        let found = found.map_err(|source| failed(topic, source))?;
+        for partition in found.unwrap_or_default() {
+            let input = TopicPartition::new(topic.clone(), partition);
             let bounds = decided_bounds(&committed, &uncommitted, &input)?;
             greatest = greatest.max(greatest_in(&committed, &input, bounds, &find)?);
         }
     }
     Ok(greatest)
+}
+
+fn partition_ids(consumer: &KafkaConsumer, topic: &str) -> Result<Vec<i32>, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(topic), TIME_OUT)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    if let Some(code) = found.and_then(|found| found.error()) {
+        return Err(KafkaError::MetadataFetch(code.into()));
+    }
+    let partitions = found.into_iter().flat_map(|found| found.partitions());
+    Ok(partitions.map(|partition| partition.id()).collect())
+}
+
+/// What is answered; `None` once that long nothing has been said but that there is no such topic, which a broker that has just come up
+/// may say of any.
+fn unless_missing<T>(
+    patience: Duration,
+    ask: impl Fn() -> Result<T, KafkaError>,
+) -> Result<Option<T>, KafkaError> {
+    let began = wall::monotonic();
+    loop {
+        match ask() {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(error) if !error::is_missing_topic(&error) => return Err(error),
+            Err(_) if wall::monotonic().duration_since(began) >= patience => return Ok(None),
+            Err(_) => std::thread::sleep(SLICE),
+        }
+    }
 }
 
 /// First and end offset of a partition, once no transaction is open in it.
@@ -158,4 +180,36 @@ fn read_from(
 
 fn failed(what: impl std::fmt::Display, source: KafkaError) -> Error {
     error::client_failed(format_args!("reading the end of {what}"), source)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::Cell;
+
+    use rdkafka::error::RDKafkaErrorCode as Code;
+
+    use super::*;
+
+    /// Fails so often with this code, then answers.
+    fn answering_after(times: u32, code: Code) -> impl Fn() -> Result<&'static str, KafkaError> {
+        let left = Cell::new(times);
+        move || match left.get() {
+            0 => Ok("there"),
+            times => {
+                left.set(times - 1);
+                Err(KafkaError::MetadataFetch(code))
+            }
+        }
+    }
+
+    #[test]
+    fn a_topic_is_missing_only_once_that_has_been_said_for_some_time() {
+        let ask = answering_after(2, Code::UnknownTopicOrPartition);
+        assert_eq!(unless_missing(TIME_OUT, ask).unwrap(), Some("there"));
+        let ask = answering_after(u32::MAX, Code::UnknownTopic);
+        assert_eq!(unless_missing(SLICE, ask).unwrap(), None);
+        let ask = answering_after(1, Code::TopicAuthorizationFailed);
+        assert!(unless_missing(TIME_OUT, ask).is_err());
+    }
 }

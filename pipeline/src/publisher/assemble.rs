@@ -7,6 +7,7 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
+use schemas::event::TopicSet;
 use schemas::time::{DurationMs, TimestampMs};
 
 use super::dead_letter::dead_letter_record;
@@ -58,6 +59,9 @@ impl Machine {
     /// Everything that the next epoch says, given the results of its rounds.
     pub(super) fn assemble(&mut self, rounds: Vec<RoundRows>, now: Now) -> Result<Draft> {
         let epoch = self.durable.state.epoch + 1;
+        let delivered = self.delivered;
+        let undelivered = &mut self.durable.state.undelivered;
+        undelivered.retain(|of, _| Some(*of) > delivered);
         let mut rows = TableRows::default();
         let (mut published, changes) = self.metric_rows(&rounds, epoch, now, &mut rows)?;
         let cells = rounds.into_iter().filter_map(|round| round.cells);
@@ -103,12 +107,14 @@ impl Machine {
         let mut revised: Vec<RevisedRows> = Vec::new();
         for round in rounds {
             let window = round.key.window;
-            for (name, result) in &round.rows {
+            for of_metric in &round.metrics {
+                let name = &of_metric.metric;
                 let Some(metric) = metrics.iter().find(|metric| metric.name == *name) else {
                     continue;
                 };
-                let found = round.overflows.get(name).cloned().unwrap_or_default();
-                self.note_overflows(rows, &table_of(metric), window, &found, epoch)?;
+                let lost = &of_metric.overflows;
+                self.note_overflows(rows, &table_of(metric), window, lost, epoch)?;
+                let result = &of_metric.rows;
                 let changes = self.durable.published.compare(metric, window, result)?;
                 if changes.keys.is_empty() {
                     continue;
@@ -144,15 +150,14 @@ impl Machine {
                 .filter(|(metric, window, _)| reads(input, metric, *window))
                 .map(|(_, _, rows)| rows);
             let read: Vec<&RecordBatch> = read.collect();
-            let Some(reached) = time_of(input, &self.metrics, &clocks, &pending, zone) else {
+            let Some(clock) = RowsClock::of(input, &self.metrics, &clocks) else {
                 continue;
             };
             if let Some(first) = read.first() {
                 let all = concat_batches(first.schema_ref(), read.iter().copied())?;
-                let time = time_of(input, &self.metrics, &clocks, &[], zone).unwrap_or(reached);
-                alerts.extend(rule.observe(&all, time)?);
+                alerts.extend(rule.observe(&all, clock.time())?);
             }
-            alerts.extend(rule.tick(reached));
+            alerts.extend(rule.tick(clock.before(&pending, zone).time()));
         }
         Ok(alerts)
     }
@@ -162,9 +167,11 @@ impl Machine {
         let (zone, clocks) = (self.settings.zone, self.clocks());
         let pending = self.durable.state.planner.changed(zone, &clocks);
         self.rules.iter().any(|rule| {
-            let time = time_of(rule.input(), &self.metrics, &clocks, &pending, zone);
-            let timer = rule.next_timer().zip(time);
-            timer.is_some_and(|(timer, time)| time.furthest() >= timer)
+            let clock = RowsClock::of(rule.input(), &self.metrics, &clocks);
+            let timer = rule.next_timer().zip(clock);
+            timer.is_some_and(|(timer, clock)| {
+                clock.before(&pending, zone).time().furthest() >= timer
+            })
         })
     }
 
@@ -176,9 +183,6 @@ impl Machine {
         }
         transitions.extend(own.iter().cloned());
         let attempts = std::mem::take(&mut self.attempts);
-        let delivered = self.delivered;
-        let undelivered = &mut self.durable.state.undelivered;
-        undelivered.retain(|of, _| Some(*of) > delivered);
         let at = transitions
             .iter()
             .map(|transition| transition.change.transitioned_at);
@@ -241,15 +245,18 @@ impl Machine {
         }
         let table = feed.table();
         let schema = self.schemas.get(&table).filter(|_| feed.is_on);
-        let Some(schema) = schema.cloned() else {
+        // There are none before the first seal of all, and no days either.
+        let Some((schema, loaded)) = schema.cloned().zip(self.flags.clone()) else {
             return Ok(self.durable.grid.change(days));
         };
+        let flags = &*loaded.flags;
+        self.durable.grid.set_flags(flags.version());
         if let Some(last) = self.next_complete_day() {
             self.durable.grid.complete(last);
         }
         let final_before = self.final_before(&feed);
         let step = feed::step(
-            &feed,
+            (&feed, flags),
             &mut self.durable.grid,
             &self.durable.published,
             &schema,
@@ -268,6 +275,15 @@ impl Machine {
             records.extend(step.records);
         }
         Ok(self.durable.grid.change(days))
+    }
+
+    /// The version of the reference data in force, where the feed's flags are not those of it.
+    pub(super) fn flags_wanted(&self) -> Option<String> {
+        let reference = &self.durable.state.reference;
+        let is_making = self.feed.as_ref().is_some_and(|feed| feed.is_on);
+        let known = self.flags.as_ref();
+        let is_known = known.is_some_and(|loaded| loaded.reference == *reference);
+        (is_making && !is_known && !reference.is_empty()).then(|| reference.clone())
     }
 
     /// Whether the last epoch had no room for everything: days of the feed, or alerts.
@@ -297,8 +313,8 @@ impl Machine {
         Some(unknown.map_or(last, |day| last.min(day.plus(-1))))
     }
 
-    /// The last day whose end the clock has passed. Days that only draining completed do not count: nothing was observed there;
-    /// nor does a fact that lies further ahead than event time is believed to reach (K41).
+    /// The last day whose end the clock has passed. Days without a fact that only draining completed do not count: nothing was
+    /// observed there. A drain decides how far the clock goes, so its limit (K41) is the feed's.
     fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
         let (zone, state) = (self.settings.zone, &self.durable.state);
         let metric = self.metric_of(feed)?;
@@ -307,12 +323,10 @@ impl Machine {
         let grid = &self.durable.grid;
         match state.drained_to {
             None => Some(by_clock),
-            Some(_) => {
-                let believed = state.believed_until.values().max()?;
-                grid.last_day(zone.day_of(*believed))
-                    .max(grid.last_complete())
-                    .map(|last| last.min(by_clock))
-            }
+            Some(_) => grid
+                .last_day(by_clock)
+                .max(grid.last_complete())
+                .map(|last| last.min(by_clock)),
         }
     }
 
@@ -357,33 +371,50 @@ impl Machine {
     }
 }
 
-/// How far time has come for a rule over rows: the clock of their metric, but not beyond the end of a window that waits for its round.
-/// `None` before every shard has sealed one.
-fn time_of(
-    input: RuleInput,
-    metrics: &[Metric],
-    clocks: &Clocks,
-    pending: &[RoundKey],
-    zone: Zone,
-) -> Option<RuleTime> {
-    let RuleInput::Rows {
-        metric,
-        window_kind,
-    } = input
-    else {
-        return None;
-    };
-    let metric = metrics.iter().find(|other| other.name == metric)?;
-    let mut clock = *clocks.get(&metric.clock)?;
-    for key in pending {
-        if key.clock == metric.clock && key.window.kind.as_str() == window_kind {
-            clock = clock.min(key.window.ends_at(zone) - DurationMs::from_ms(1));
+/// How far time has come for a rule over rows: the clock of their metric.
+#[derive(Clone, Copy)]
+struct RowsClock {
+    topics: TopicSet,
+    window_kind: &'static str,
+    clock: TimestampMs,
+}
+
+impl RowsClock {
+    /// `None` for other rules, and before every shard has sealed such a clock.
+    fn of(input: RuleInput, metrics: &[Metric], clocks: &Clocks) -> Option<Self> {
+        let RuleInput::Rows {
+            metric,
+            window_kind,
+        } = input
+        else {
+            return None;
+        };
+        let metric = metrics.iter().find(|other| other.name == metric)?;
+        Some(Self {
+            topics: metric.clock,
+            window_kind,
+            clock: *clocks.get(&metric.clock)?,
+        })
+    }
+
+    /// The same, but not beyond the end of a window that waits for its round.
+    fn before(self, pending: &[RoundKey], zone: Zone) -> Self {
+        let of_rows = pending
+            .iter()
+            .filter(|key| key.clock == self.topics && key.window.kind.as_str() == self.window_kind);
+        let ends = of_rows.map(|key| key.window.ends_at(zone) - DurationMs::from_ms(1));
+        Self {
+            clock: ends.fold(self.clock, TimestampMs::min),
+            ..self
         }
     }
-    Some(RuleTime {
-        clock,
-        live_time: None,
-    })
+
+    fn time(self) -> RuleTime {
+        RuleTime {
+            clock: self.clock,
+            live_time: None,
+        }
+    }
 }
 
 fn reads(input: RuleInput, metric: &str, window: Window) -> bool {

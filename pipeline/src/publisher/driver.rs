@@ -285,6 +285,14 @@ impl Publisher {
             is_quiet: self.stage.waits_for_quiet() && self.machine.is_quiet(now),
             is_between_epochs: self.machine.is_between_epochs(),
             has_caught_up: self.machine.has_caught_up(),
+            to_believe: match (self.until, self.stage) {
+                (Until::Drained, LifecycleStage::Running) => self.machine.to_believe(),
+                _ => None,
+            },
+            have_agreed: match self.stage {
+                LifecycleStage::Agreeing(until) => self.machine.all_believe(until),
+                _ => false,
+            },
             drain_to: match self.until {
                 Until::DrainedTo(to) => Some(to),
                 Until::Drained if self.stage.asks_how_far_to_drain() => {
@@ -303,6 +311,9 @@ impl Publisher {
         }
         self.stage = next;
         match next {
+            LifecycleStage::Agreeing(until) => {
+                command_all(&channels.commands, &ShardCommand::Believe { until });
+            }
             LifecycleStage::Draining(to) => {
                 command_all(&channels.commands, &ShardCommand::Drain { to });
             }

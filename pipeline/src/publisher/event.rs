@@ -9,7 +9,7 @@ use bytes::Bytes;
 use schemas::time::TimestampMs;
 
 use super::assemble::TableRows;
-use super::feed::Cells;
+use super::feed::{Cells, LoadedFlags};
 use super::plan::RoundKey;
 use super::record::{EpochRecord, Intent};
 use crate::round::Overflows;
@@ -48,12 +48,19 @@ pub(super) struct RoundInput {
 #[derive(Clone, Debug)]
 pub(super) struct RoundRows {
     pub key: RoundKey,
-    /// Metric → its rows, all of the window.
-    pub rows: Vec<(String, RecordBatch)>,
-    /// Metric → what its rows lost when they were narrowed to the types of their table.
-    pub overflows: BTreeMap<String, Overflows>,
+    pub metrics: Vec<MetricRows>,
     /// What the day says of the feed's series, where the feed reads one of these metrics.
     pub cells: Option<(Day, Cells)>,
+}
+
+/// What `public.sql` made of a metric in a round.
+#[derive(Clone, Debug)]
+pub(super) struct MetricRows {
+    pub metric: String,
+    /// All of the window.
+    pub rows: RecordBatch,
+    /// What they lost when they were narrowed to the types of their table.
+    pub overflows: Overflows,
 }
 
 /// What has happened.
@@ -62,10 +69,7 @@ pub(super) enum PublisherEvent {
     /// A shard's seal is durable.
     Sealed(SealedRecord),
     /// A shard has sealed everything up to the ends seen at start, in seals up to `number`.
-    CaughtUp {
-        shard: u32,
-        number: u64,
-    },
+    CaughtUp { shard: u32, number: u64 },
     /// Delivery of alerts was tried; record `number` of the alert sink's log holds it.
     Attempted {
         number: u64,
@@ -77,23 +81,23 @@ pub(super) enum PublisherEvent {
         /// Rows of `ops.deliveries` of those that were given up.
         given_up: Vec<DeliveryAttempt>,
     },
-    Computed(Vec<RoundRows>),
+    Computed {
+        rounds: Vec<RoundRows>,
+        /// Those that were asked for.
+        flags: Option<LoadedFlags>,
+    },
     Staged {
         tables: BTreeMap<String, TableChanges>,
         records: Option<RecordFile>,
     },
     /// The intent is record `number` of the publisher's log.
-    IntentSealed {
-        number: u64,
-    },
+    IntentSealed { number: u64 },
     Committed {
         table: String,
         version: TableVersion,
     },
     /// The epoch record is record `number` of the publisher's log.
-    Recorded {
-        number: u64,
-    },
+    Recorded { number: u64 },
 }
 
 /// What is to be done.
@@ -103,8 +107,11 @@ pub(super) enum PublisherAction {
     Wait,
     /// Ask all shards for their partial aggregates.
     Ask(Vec<RoundRequest>),
-    /// Run the public queries over the partial aggregates of all shards.
-    Compute(Vec<RoundInput>),
+    /// Run the public queries over the partial aggregates of all shards, and load the feed's flags of a version of the reference data.
+    Compute {
+        rounds: Vec<RoundInput>,
+        flags_of: Option<String>,
+    },
     /// Write files that nobody sees yet. `compacts` says whether small files of touched tables are to be merged as well.
     Stage {
         epoch: i64,

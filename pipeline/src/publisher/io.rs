@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
-use super::event::{PublisherAction, PublisherEvent, RoundInput, RoundRows};
-use super::feed::{self, Cells, FeedDefinition};
+use super::event::{MetricRows, PublisherAction, PublisherEvent, RoundInput, RoundRows};
+use super::feed::{self, Cells, FeedDefinition, LoadedFlags};
 use super::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::error::Result;
 use crate::log::Log;
@@ -36,9 +36,10 @@ impl EpochIo {
     ) -> Result<Option<PublisherEvent>> {
         Ok(Some(match action {
             PublisherAction::Wait | PublisherAction::Ask(_) => return Ok(None),
-            PublisherAction::Compute(rounds) => {
-                PublisherEvent::Computed(self.compute(rounds).await?)
-            }
+            PublisherAction::Compute { rounds, flags_of } => PublisherEvent::Computed {
+                rounds: self.compute(rounds).await?,
+                flags: self.load_flags(flags_of).await?,
+            },
             PublisherAction::Stage {
                 epoch,
                 rows,
@@ -100,8 +101,7 @@ impl EpochIo {
         let metrics = self.metrics.clone();
         let mut all = Vec::with_capacity(rounds.len());
         for RoundInput { key, partials } in rounds {
-            let mut rows = Vec::new();
-            let mut overflows = BTreeMap::new();
+            let mut of_metrics = Vec::new();
             let mut cells = None;
             for metric in super::plan::Planner::metrics_of(&metrics, &key) {
                 let mut parts = Vec::new();
@@ -114,17 +114,27 @@ impl EpochIo {
                 if key.window.kind == WindowKind::D1 {
                     cells = cells.or(self.cells(metric, &key, &result.exact).await?);
                 }
-                rows.push((metric.name.clone(), result.rows));
-                overflows.insert(metric.name.clone(), result.overflows);
+                of_metrics.push(MetricRows {
+                    metric: metric.name.clone(),
+                    rows: result.rows,
+                    overflows: result.overflows,
+                });
             }
             all.push(RoundRows {
                 key,
-                rows,
-                overflows,
+                metrics: of_metrics,
                 cells,
             });
         }
         Ok(all)
+    }
+
+    async fn load_flags(&self, reference: Option<String>) -> Result<Option<LoadedFlags>> {
+        let Some((feed, reference)) = self.feed.as_ref().zip(reference) else {
+            return Ok(None);
+        };
+        let flags = feed.flags.flags(&reference).await?;
+        Ok(Some(LoadedFlags { reference, flags }))
     }
 
     /// What a day of the feed's metric says of each series.

@@ -1,11 +1,17 @@
 //! From running to ended: what the publisher waits for on its way to the end. Pure.
 //!
 //! ```text
-//! Running ─▶ Draining ─▶ Revising ─▶ Stopping ─▶ Closing ─▶ Delivering ─▶ Settling ─▶ Ended
-//!    │        clocks      all rows    shards      last       sinks         their
-//!    │        moved on    in order    seal, end   seals                    attempts
-//!    └──────────────── a signal, from any stage before Stopping ──▲
+//! Running ─▶ Agreeing ─▶ Draining ─▶ Revising ─▶ Stopping ─▶ Closing ─▶ Delivering ─▶ Settling ─▶ Ended
+//!    │        how far     clocks      all rows    shards      last       sinks         their
+//!    │        facts are   moved on    in order    seal, end   seals                    attempts
+//!    │        believed
+//!    └──────────────── a signal, from any stage before Stopping ──────────▲
 //! ```
+//!
+//! K41 says that a drain passes over facts too far ahead. Here this means: a fact is believed up to `max_jump` beyond the highest
+//! `occurred_at` of **any** partition of the storage, so that the outcome does not depend on which partition a key falls into. A drain
+//! goes to the last instant of K7 over all believed facts. What ends by that instant is closed and final, a fact beyond the limit
+//! included; the feed shows exactly the days that are closed so.
 
 use super::settings::Until;
 use schemas::time::TimestampMs;
@@ -14,6 +20,8 @@ use schemas::time::TimestampMs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LifecycleStage {
     Running,
+    /// Shards learn that facts up to this instant are believed because of the others.
+    Agreeing(TimestampMs),
     /// Event time is moved on to this instant.
     Draining(TimestampMs),
     /// Every touched window that has ended is revised.
@@ -39,6 +47,10 @@ pub(super) struct LifecycleConditions {
     /// Between two epochs.
     pub is_between_epochs: bool,
     pub has_caught_up: bool,
+    /// How far facts are believed, where a shard does not know it yet and has to.
+    pub to_believe: Option<TimestampMs>,
+    /// All shards believe facts up to the instant of [`LifecycleStage::Agreeing`].
+    pub have_agreed: bool,
     /// The instant to which event time is to be moved on, as far as that is known now.
     pub drain_to: Option<TimestampMs>,
     /// All clocks have reached the instant of [`LifecycleStage::Draining`].
@@ -56,15 +68,25 @@ impl LifecycleStage {
 
     /// Whether this stage looks at the instant to which event time is to be moved on.
     pub(super) fn asks_how_far_to_drain(self) -> bool {
-        matches!(self, Self::Running | Self::Draining(_))
+        matches!(self, Self::Running | Self::Agreeing(_) | Self::Draining(_))
     }
 
     /// Where to go from here; the same stage as long as something is waited for.
     pub(super) fn next(self, conditions: &LifecycleConditions) -> Self {
         let is_stopping = conditions.is_signalled && conditions.is_between_epochs;
         match self {
-            Self::Running | Self::Draining(_) | Self::Revising if is_stopping => Self::Stopping,
+            Self::Running | Self::Agreeing(_) | Self::Draining(_) | Self::Revising
+                if is_stopping =>
+            {
+                Self::Stopping
+            }
             Self::Running if conditions.has_caught_up && conditions.until != Until::Stopped => {
+                match conditions.to_believe {
+                    Some(until) => Self::Agreeing(until),
+                    None => conditions.drain_to.map_or(Self::Revising, Self::Draining),
+                }
+            }
+            Self::Agreeing(_) if conditions.have_agreed => {
                 conditions.drain_to.map_or(Self::Revising, Self::Draining)
             }
             // Draining may bring facts further on, and with them a later last instant.
@@ -95,6 +117,8 @@ mod tests {
         is_quiet: false,
         is_between_epochs: false,
         has_caught_up: false,
+        to_believe: None,
+        have_agreed: false,
         drain_to: Some(at(10)),
         has_drained: false,
         has_running_shards: true,
@@ -109,6 +133,34 @@ mod tests {
                 LifecycleStage::Running,
                 LifecycleConditions {
                     has_caught_up: true,
+                    ..WAITING
+                },
+                LifecycleStage::Draining(at(10)),
+            ),
+            (
+                LifecycleStage::Running,
+                LifecycleConditions {
+                    has_caught_up: true,
+                    to_believe: Some(at(7)),
+                    ..WAITING
+                },
+                LifecycleStage::Agreeing(at(7)),
+            ),
+            (
+                LifecycleStage::Agreeing(at(7)),
+                LifecycleConditions {
+                    have_agreed: true,
+                    // a shard has read on
+                    to_believe: Some(at(8)),
+                    ..WAITING
+                },
+                LifecycleStage::Draining(at(10)),
+            ),
+            (
+                LifecycleStage::Running,
+                LifecycleConditions {
+                    has_caught_up: true,
+                    until: Until::DrainedTo(at(10)),
                     ..WAITING
                 },
                 LifecycleStage::Draining(at(10)),
@@ -217,6 +269,7 @@ mod tests {
         };
         for stage in [
             LifecycleStage::Running,
+            LifecycleStage::Agreeing(at(7)),
             LifecycleStage::Draining(at(10)),
             LifecycleStage::Revising,
         ] {

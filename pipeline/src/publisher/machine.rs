@@ -24,7 +24,7 @@ use schemas::time::TimestampMs;
 use super::assemble::live_or_clock;
 use super::epoch_schedule::EpochSchedule;
 use super::event::{Now, PublisherAction, PublisherEvent, SealedRecord};
-use super::feed::FeedDefinition;
+use super::feed::{FeedDefinition, LoadedFlags};
 use super::identity::StorageIdentity;
 use super::needs::{self, StorageNeeds};
 use super::open_rounds::OpenRounds;
@@ -50,6 +50,8 @@ pub(super) struct Machine {
     /// Columns of every stored table, by `schema.name`.
     pub(super) schemas: BTreeMap<String, SchemaRef>,
     pub(super) feed: Option<FeedDefinition>,
+    /// Of the feed, as far as they have been needed.
+    pub(super) flags: Option<LoadedFlags>,
     /// Whether feed records and dead letters go anywhere.
     pub(super) sends_records: bool,
     pub(super) rules: Vec<Box<dyn AlertRule>>,
@@ -133,6 +135,7 @@ impl Machine {
             metrics,
             schemas,
             feed,
+            flags: None,
             sends_records,
             rules,
             durable,
@@ -219,6 +222,7 @@ impl Machine {
     /// What to do next, asked while nothing is under way.
     pub(super) fn next(&mut self, now: Now) -> Result<PublisherAction> {
         loop {
+            let flags_of = self.flags_wanted();
             match &mut self.phase {
                 Phase::Collecting => {
                     if !self.is_epoch_due(now) {
@@ -254,11 +258,16 @@ impl Machine {
                     let inputs = self.rounds.take(std::mem::take(rounds), now.monotonic);
                     self.phase = Phase::Computing(inputs);
                 }
-                Phase::Computing(inputs) if inputs.is_empty() => {
+                Phase::Computing(inputs) if inputs.is_empty() && flags_of.is_none() => {
                     let draft = self.assemble(Vec::new(), now)?;
                     self.phase = Phase::assembled(draft);
                 }
-                Phase::Computing(inputs) => return Ok(PublisherAction::Compute(inputs.clone())),
+                Phase::Computing(inputs) => {
+                    return Ok(PublisherAction::Compute {
+                        rounds: inputs.clone(),
+                        flags_of,
+                    });
+                }
                 Phase::Assembled { draft, is_staging } => {
                     if std::mem::replace(is_staging, true) {
                         return Ok(PublisherAction::Wait);
@@ -311,7 +320,10 @@ impl Machine {
                 }
                 self.delivered = self.delivered.max(Some(epoch));
             }
-            PublisherEvent::Computed(rounds) => {
+            PublisherEvent::Computed { rounds, flags } => {
+                if flags.is_some() {
+                    self.flags = flags;
+                }
                 let draft = self.assemble(rounds, now)?;
                 self.phase = Phase::assembled(draft);
             }

@@ -53,7 +53,7 @@ mod settings;
 pub use assemble::{OWN_ALERTS, alerts_of_seal};
 pub use dead_letter::dead_letter_topic;
 pub use driver::{Channels, Delivery, Publisher};
-pub use feed::{CalendarDay, FeedDefinition};
+pub use feed::{CalendarDay, FeedDefinition, FlagStore, SeriesFlags};
 pub use identity::{StorageIdentity, require_identity};
 
 pub use needs::StorageNeeds;

@@ -28,7 +28,7 @@ use crate::time::Zone;
 pub const PUBLISHER_LOG: &str = "publisher";
 
 /// Version of this layout.
-pub const PUBLISHER_LAYOUT: u16 = 4;
+pub const PUBLISHER_LAYOUT: u16 = 5;
 
 /// One record of the publisher's log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,7 +79,7 @@ pub(super) struct PublisherState {
     pub attempts_cut: u64,
     /// Event time was moved on beyond the inputs' ends.
     pub drained_to: Option<TimestampMs>,
-    /// Per shard: facts further ahead are passed over by `--drain` and the feed (K41).
+    /// Per shard: a drain does not go on for facts further ahead (K41).
     pub believed_until: BTreeMap<u32, TimestampMs>,
     /// Conservation: what the last seal ingested had counted, per shard and input.
     pub counted: BTreeMap<(u32, String, i32), crate::decode::Counters>,

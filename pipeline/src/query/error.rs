@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::depth::MAX_ARITHMETIC_DEPTH;
 use super::names::{Names, nearest_column};
-use crate::error::{Error, ErrorKind, panic_message};
+use crate::error::{Error, ErrorKind, panic_text};
 
 fn wrong_query(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Query, message)
@@ -76,7 +76,7 @@ fn damage_in(error: &DataFusionError) -> Option<&Error> {
 
 /// What panicked below SQL, in its own words.
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let said = squeeze(panic_message(panic));
+    let said = squeeze(panic_text(panic));
     Error::new(
         ErrorKind::Internal,
         format!(

@@ -120,6 +120,10 @@ impl<R: ReferenceState> Shard<R> {
                     window,
                     metrics,
                 }) => self.machine.request(round, window, metrics),
+                Ok(ShardCommand::Believe { until }) => {
+                    self.machine.believe(until);
+                    self.seal(channels)?;
+                }
                 Ok(ShardCommand::Drain { to }) => {
                     self.machine.drain(to);
                     self.seal(channels)?;

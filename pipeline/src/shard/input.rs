@@ -7,7 +7,7 @@ use schemas::time::TimestampMs;
 
 use super::seal::{Clocks, InputSeal};
 use super::settings::ShardSettings;
-use crate::decode::{InputJudge, JudgeState};
+use crate::decode::{InputJudge, JudgeState, SavedIds};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::TopicPartition;
 use crate::observe::{FarJump, FarJumpWitnessed};
@@ -87,7 +87,7 @@ impl ShardInputs {
     /// files). Fails where the checkpoint has inputs that are not there any more.
     pub(super) fn new(
         settings: &ShardSettings,
-        sealed: Option<(&[InputSeal], &[JudgeState])>,
+        sealed: Option<(&[InputSeal], &[SavedIds])>,
         stop_offsets: Option<&[i64]>,
         clock_sets: BTreeSet<TopicSet>,
     ) -> Result<Self> {
@@ -97,11 +97,11 @@ impl ShardInputs {
         };
         for (index, (id, _)) in settings.topic_partitions().into_iter().enumerate() {
             let stop_offset = stop_offsets.and_then(|ends| ends.get(index)).copied();
-            let judge = sealed.and_then(|(seals, judges)| {
+            let known = sealed.and_then(|(seals, known_ids)| {
                 let index = seals.iter().position(|seal| seal.input == id)?;
-                judges.get(index).cloned()
+                known_ids.get(index).cloned()
             });
-            inputs.add(settings, id, stop_offset, judge.unwrap_or_default())?;
+            inputs.add(settings, id, stop_offset, known.unwrap_or_default())?;
         }
         for seal in sealed.map_or(&[][..], |(seals, _)| seals) {
             inputs.restore(seal)?;
@@ -115,7 +115,7 @@ impl ShardInputs {
         settings: &ShardSettings,
         id: TopicPartition,
         stop_offset: Option<i64>,
-        judge: JudgeState,
+        known: SavedIds,
     ) -> Result<()> {
         let mut topics = settings.topics.iter();
         let of_topic = topics.find(|topic| topic.name == id.topic).ok_or_else(|| {
@@ -132,7 +132,10 @@ impl ShardInputs {
                 settings.partitioner,
                 partition,
                 settings.shards,
-                judge,
+                JudgeState {
+                    known,
+                    ..JudgeState::default()
+                },
             ),
             next_offset: 0,
             identity: None,
@@ -148,7 +151,7 @@ impl ShardInputs {
 
     /// A partition that has appeared since the start. Nobody waits for its end: it was not there when ends were asked for.
     pub(super) fn appear(&mut self, settings: &ShardSettings, id: TopicPartition) -> Result<()> {
-        self.add(settings, id, None, JudgeState::default())?;
+        self.add(settings, id, None, SavedIds::new())?;
         if let Some(input) = self.all.last_mut() {
             input.has_reached_stop_offset = true;
         }
@@ -186,8 +189,8 @@ impl ShardInputs {
             .collect()
     }
 
-    /// How far ahead facts may lie for event time to be expected there: `max_jump` beyond the highest `occurred_at` of an input
-    /// (K41).
+    /// How far ahead facts may lie for the inputs of this shard to show that event time comes there: `max_jump` beyond the highest
+    /// `occurred_at` of one of them (K41).
     pub(super) fn believed_until(&self) -> Option<TimestampMs> {
         let times = self.all.iter().map(ShardInput::time);
         times
@@ -229,8 +232,10 @@ impl ShardInputs {
         inputs.collect()
     }
 
-    pub(super) fn judges(&self) -> Vec<JudgeState> {
-        self.all.iter().map(|input| input.judge.save()).collect()
+    /// Of each input, in the order of [`ShardInputs::seals`].
+    pub(super) fn known_ids(&self) -> Vec<SavedIds> {
+        let inputs = self.all.iter();
+        inputs.map(|input| input.judge.saved_ids()).collect()
     }
 
     pub(super) fn are_at_end(&self) -> bool {

@@ -44,6 +44,8 @@ pub(super) struct ShardMachine<R: ReferenceState> {
     pub(super) clocks: Clocks,
     pub(super) live: LiveTime,
     pub(super) drained_to: Option<TimestampMs>,
+    /// How far ahead facts are believed because of other shards.
+    believed_by_others: Option<TimestampMs>,
     /// Version of the reference data in force.
     pub(super) reference: String,
     circuit: DeadLetterCircuit,
@@ -69,6 +71,7 @@ impl<R: ReferenceState> ShardMachine<R> {
             alerts: Vec::new(),
             clocks: Clocks::new(),
             drained_to: None,
+            believed_by_others: None,
             reference,
             circuit: DeadLetterCircuit::default(),
             last_seal_at: now,
@@ -184,6 +187,12 @@ impl<R: ReferenceState> ShardMachine<R> {
         });
     }
 
+    /// Facts up to this instant are believed from the next seal on.
+    pub(super) fn believe(&mut self, until: TimestampMs) {
+        self.believed_by_others = self.believed_by_others.max(Some(until));
+        self.batch.changes += 1;
+    }
+
     /// Moves event time on to this instant, with the next seal.
     pub(super) fn drain(&mut self, to: TimestampMs) {
         self.drained_to = self.drained_to.max(Some(to));
@@ -248,7 +257,7 @@ impl<R: ReferenceState> ShardMachine<R> {
         let clocks = self.inputs.clocks(&self.clocks, live_time, self.drained_to);
         let batches = self.batch.finish_events();
         let effects = self.state.apply(&batches, &clocks, live_time).await?;
-        let believed_until = self.inputs.believed_until();
+        let believed_until = self.inputs.believed_until().max(self.believed_by_others);
         let mut partials = Vec::new();
         for request in std::mem::take(&mut self.requests) {
             let of_metrics = self
@@ -303,7 +312,7 @@ impl<R: ReferenceState> ShardMachine<R> {
     pub(super) fn checkpoint(&self, now: Instant) -> Result<ShardCheckpoint> {
         Ok(ShardCheckpoint {
             inputs: self.inputs.seals(),
-            judges: self.inputs.judges(),
+            known_ids: self.inputs.known_ids(),
             clocks: self.clocks.clone(),
             live_time: self.live.at(now),
             delay: self.live.delay(),

@@ -17,6 +17,9 @@ pub enum ShardCommand {
         window: Window,
         metrics: Vec<String>,
     },
+    /// Facts up to this instant are believed, whatever lies in this shard: another one has come that far (K41). The next seal says which
+    /// days hold the last ones.
+    Believe { until: TimestampMs },
     /// Move event time on to this instant as if nothing more came; only once all inputs have ended.
     Drain { to: TimestampMs },
     /// Put this version of the reference data in force with the next seal.

@@ -110,7 +110,7 @@ impl<R: ReferenceState> ShardMachine<R> {
     ) -> Result<Self> {
         let sealed = checkpoint
             .as_ref()
-            .map(|checkpoint| (&checkpoint.inputs[..], &checkpoint.judges[..]));
+            .map(|checkpoint| (&checkpoint.inputs[..], &checkpoint.known_ids[..]));
         let inputs = ShardInputs::new(&settings, sealed, stop_offsets, state.clock_sets())?;
         let mut alerts = Vec::new();
         if let Some(checkpoint) = &checkpoint {

@@ -16,14 +16,14 @@ use schemas::time::{DurationMs, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertChange;
-use crate::decode::Counters;
+use crate::decode::{Counters, SavedIds};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Header, TopicPartition};
 use crate::source::{InputIdentity, content_bytes};
 use crate::time::{Day, PartitionTime, Window};
 
 /// Version of this layout; it stands in the frame of each record.
-pub const SEAL_LAYOUT: u16 = 4;
+pub const SEAL_LAYOUT: u16 = 5;
 
 /// Event time per set of topics: how far each has come.
 pub type Clocks = BTreeMap<TopicSet, TimestampMs>;
@@ -69,7 +69,7 @@ pub struct Seal {
     pub orphans: Vec<OrphanRow>,
     /// Days whose panes changed, per metric.
     pub touched: BTreeMap<String, Vec<Day>>,
-    /// Facts further ahead are passed over by `--drain` and the feed (K41): no event shows yet that time will come there.
+    /// A drain does not go on for facts further ahead (K41): no event that this shard knows of shows that time will come there.
     pub believed_until: Option<TimestampMs>,
     /// The last day up to there that holds a fact, per metric with panes.
     pub last_days: BTreeMap<String, Day>,
@@ -162,7 +162,8 @@ pub struct PartialAggregate {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShardCheckpoint {
     pub inputs: Vec<InputSeal>,
-    pub judges: Vec<crate::decode::JudgeState>,
+    /// Of each of the inputs.
+    pub known_ids: Vec<SavedIds>,
     pub clocks: Clocks,
     pub live_time: Option<TimestampMs>,
     pub delay: Option<DurationMs>,

@@ -65,7 +65,9 @@ pub use record_file::{RecordFile, stage_records};
 pub use record_sink::{RecordSink, RecordSinkError};
 pub use record_topic::KafkaRecordSink;
 pub use rows::{delivery_rows, transition_rows};
-pub use schedule::{DeliveryAttempt, DeliveryOutcome, Schedule, SendResult};
+pub use schedule::{
+    DeliveryAttempt, DeliveryOutcome, Schedule, SendResult, TOPIC_DESTINATION, topic_destination,
+};
 pub use sink_record::SinkRecord;
 pub use task::SinkEvent;
 pub use webhook::{Webhook, WebhookSettings};

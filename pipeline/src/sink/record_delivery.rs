@@ -8,7 +8,8 @@
 //! not known, the sink is resumed: it fences whoever sent before under the same name and says how far that one came (design 3.5).
 //! Before each of these and before each chunk the own log's end is read: a former owner that wakes up sends nothing and ends.
 //!
-//! A record that is refused for good is given up: said in the log, a row of `ops.deliveries`, and the next ones go on.
+//! A record that is refused for good is given up: said in the log at once, a row of `ops.deliveries` once its epoch has left, and the
+//! next ones go on. An heir goes on behind it.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +27,7 @@ use super::record_file::{RecordFile, delete_records, read_records};
 use super::record_log::{RECORD_LAYOUT, RECORD_LOG, RecordCheckpoint, RecordLogEntry};
 use super::record_queue::{RecordQueue, RecordStep};
 use super::record_sink::{RecordSink, RecordSinkError};
-use super::schedule::{DeliveryAttempt, DeliveryOutcome};
+use super::schedule::{DeliveryAttempt, DeliveryOutcome, topic_destination};
 use super::sink_record::SinkRecord;
 use super::task::{self, SinkEvent, Stop, TaskEnd};
 use crate::error::{Error, Result};
@@ -84,25 +85,18 @@ impl RecordDelivery {
         for (_, entry) in restored.records {
             state.apply(entry);
         }
-        let sender = match &state.sender {
-            Some(sender) => sender.clone(),
-            None => {
-                let sender = log.random_name();
-                let entry = RecordLogEntry::Sender(sender.clone());
-                log.append(&entry).await?;
-                state.apply(entry);
-                sender
-            }
-        };
+        if state.sender.is_empty() {
+            let entry = RecordLogEntry::Sender(log.random_name());
+            log.append(&entry).await?;
+            state.apply(entry);
+        }
         let delivered = state.delivered;
         let (commands, received) = unbounded_channel();
         let running = RecordDeliveryTask {
             log,
             state: state.clone(),
-            sender: sender.into(),
             queue: RecordQueue::new(delivered),
             records: Arc::default(),
-            given_up: Vec::new(),
             attempt: None,
             outage: Outage::default(),
             store,
@@ -146,8 +140,7 @@ impl RecordDelivery {
     fn repeated(&self, epoch: i64, file: RecordFile) {
         let Some(worker) = &self.worker else { return };
         if self.claimed.delivered >= Some(epoch) {
-            let given_up = self.claimed.given_up.get(&epoch);
-            let given_up = given_up.cloned().unwrap_or_default();
+            let given_up = self.claimed.given_up(epoch);
             self.report(SinkEvent::Delivered { epoch, given_up });
             let _ = worker.commands.send(RecordDeliveryCommand::Delete(file));
         }
@@ -186,13 +179,9 @@ struct RecordDeliveryTask {
     log: OwnLog,
     /// What the log says.
     state: RecordCheckpoint,
-    /// Under which name records are sent.
-    sender: Arc<str>,
     queue: RecordQueue,
     /// The head's records, once its file has been read.
     records: Arc<[SinkRecord]>,
-    /// Of the head.
-    given_up: Vec<DeliveryAttempt>,
     /// What is under way; at most one.
     attempt: Option<BoxFuture<'static, Attempt>>,
     outage: Outage,
@@ -232,7 +221,7 @@ impl RecordDeliveryTask {
                 },
                 attempt = under_way => {
                     self.attempt = None;
-                    self.ended(attempt)?;
+                    self.ended(attempt).await?;
                 }
                 () = wall::sleep(wait) => {}
             }
@@ -256,7 +245,7 @@ impl RecordDeliveryTask {
                 }
                 RecordStep::Resume { epoch } => {
                     self.log.look_now().await?;
-                    let (sink, sender) = (self.sink.clone(), self.sender.clone());
+                    let (sink, sender) = (self.sink.clone(), self.state.sender.clone());
                     let records = self.records.clone();
                     let resume = async move {
                         Attempt::Resumed(sink.resume(&sender, epoch, &records).await)
@@ -281,27 +270,28 @@ impl RecordDeliveryTask {
 
     /// Makes durable that the head has left, then reports it.
     async fn delivered(&mut self, epoch: i64) -> Result<()> {
-        let given_up = std::mem::take(&mut self.given_up);
-        let entry = RecordLogEntry::Left {
-            epoch,
-            given_up: given_up.clone(),
-        };
-        self.log.append(&entry).await?;
-        self.state.apply(entry);
+        self.append(RecordLogEntry::Left { epoch }).await?;
         let sealed = self.queue.sealed();
         self.records = Arc::default();
+        let given_up = self.state.given_up(epoch);
         let _ = self.events.send(SinkEvent::Delivered { epoch, given_up });
         self.outstanding.fetch_sub(1, Ordering::SeqCst);
-        if self.log.is_checkpoint_due() {
-            self.log.write_checkpoint(&self.state).await?;
-        }
         if let Some((_, file)) = sealed {
             delete_records(&self.store, &file).await;
         }
         Ok(())
     }
 
-    fn ended(&mut self, attempt: Attempt) -> Result<()> {
+    async fn append(&mut self, entry: RecordLogEntry) -> Result<()> {
+        self.log.append(&entry).await?;
+        self.state.apply(entry);
+        if self.log.is_checkpoint_due() {
+            self.log.write_checkpoint(&self.state).await?;
+        }
+        Ok(())
+    }
+
+    async fn ended(&mut self, attempt: Attempt) -> Result<()> {
         match attempt {
             Attempt::Read(Ok(records)) => {
                 self.queue.read(records.len());
@@ -309,7 +299,12 @@ impl RecordDeliveryTask {
             }
             Attempt::Read(Err(error)) if error.is_retryable() => self.failed(true, &error),
             Attempt::Read(Err(error)) => return Err(error),
-            Attempt::Resumed(Ok(arrived)) => self.queue.resumed(arrived),
+            Attempt::Resumed(Ok(arrived)) => {
+                // What was given up never arrives; all before it has left.
+                let epoch = self.queue.head_epoch();
+                let behind = epoch.map_or(0, |epoch| self.state.behind_given_up(epoch));
+                self.queue.resumed(arrived.max(behind));
+            }
             // Whatever it is, somebody can mend it at the broker, and nothing is lost until then.
             Attempt::Resumed(Err(error)) => self.failed(false, &error),
             Attempt::Sent(count, Ok(())) => {
@@ -321,7 +316,7 @@ impl RecordDeliveryTask {
             Attempt::Sent(_, Err(failed)) if failed.error.is_retryable() => {
                 self.failed(failed.is_undone, &failed.error);
             }
-            Attempt::Sent(count, Err(failed)) => self.refused(count, &failed),
+            Attempt::Sent(count, Err(failed)) => self.refused(count, &failed).await?,
         }
         Ok(())
     }
@@ -336,38 +331,49 @@ impl RecordDeliveryTask {
     }
 
     /// Says which record is given up, without its key and value.
-    fn refused(&mut self, count: usize, failed: &RecordSinkError) {
+    async fn refused(&mut self, count: usize, failed: &RecordSinkError) -> Result<()> {
         let RecordSinkError {
             refused,
             error,
             is_undone,
         } = failed;
-        let Some(position) = self.queue.refused(*refused, count, *is_undone) else {
-            return;
+        let Some(epoch) = self.queue.head_epoch() else {
+            return Ok(());
         };
-        let Some(record) = self.records.get(position) else {
-            return;
+        let Some(position) = self.queue.refused(*refused, count, *is_undone) else {
+            return Ok(());
+        };
+        let records = self.records.clone();
+        let Some(record) = records.get(position) else {
+            return Ok(());
         };
         let place = record.place();
+        let attempt = DeliveryAttempt {
+            id: place.as_str().into(),
+            sequence: 0,
+            dedupe_key: Arc::default(),
+            destination: topic_destination(&record.topic),
+            attempt: 1,
+            attempted_at: wall::now(),
+            outcome: DeliveryOutcome::Refused,
+            status: None,
+            error: Some(error.to_string()),
+        };
+        let entry = RecordLogEntry::GivenUp {
+            epoch,
+            position,
+            attempt,
+        };
+        self.append(entry).await?;
         RecordRefused {
-            epoch: self.queue.head_epoch(),
+            epoch: Some(epoch),
             topic: &record.topic,
             place: &place,
             position,
             error,
         }
         .report();
-        self.given_up.push(DeliveryAttempt {
-            id: place.into(),
-            sequence: 0,
-            dedupe_key: Arc::default(),
-            destination: format!("topic {}", record.topic).into(),
-            attempt: 1,
-            attempted_at: wall::now(),
-            outcome: DeliveryOutcome::Refused,
-            status: None,
-            error: Some(error.to_string()),
-        });
+        Ok(())
     }
 
     /// Ends what is under way and writes what a restart would have to read.

@@ -17,7 +17,7 @@ use super::record_sink::{RecordSink, RecordSinkError};
 use super::sink_record::{SinkRecord, header_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{
-    Header, TransactionFailed, TransactionalProducer, ensure_topics, greatest_at_ends,
+    Header, TransactionFailed, TransactionalProducer, ensure_topics, greatest_at_ends, header_text,
     is_too_large, message_limits, not_delivered, write_headers,
 };
 
@@ -285,9 +285,7 @@ fn mark(sender: &str, epoch: i64, position: usize) -> Header {
 
 /// Epoch and position of a record that `sender` sent.
 fn mark_in(headers: &[Header], sender: &str) -> Option<(i64, usize)> {
-    let found = headers.iter().rev().find(|(name, _)| name == SINK_HEADER);
-    let value = str::from_utf8(found?.1.as_ref()?).ok()?;
-    let mut parts = value.split(' ');
+    let mut parts = header_text(headers, SINK_HEADER)?.split(' ');
     if parts.next()? != sender {
         return None;
     }

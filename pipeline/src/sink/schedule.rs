@@ -67,6 +67,14 @@ impl DeliveryOutcome {
     }
 }
 
+/// What the names of topics begin with in `ops.deliveries`; no other destination may be named so.
+pub const TOPIC_DESTINATION: &str = "topic ";
+
+/// The name of a topic as a destination.
+pub fn topic_destination(topic: &str) -> Arc<str> {
+    [TOPIC_DESTINATION, topic].concat().into()
+}
+
 /// What became of one attempt: sealed by the owner, a row of `ops.deliveries`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryAttempt {

@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::kafka::Header;
+use crate::kafka::{Header, header_text};
 
 /// Headers that Vitrine sets begin like this. Those of a dead letter's record that do so too are renamed.
 const OWN_PREFIX: &[u8] = b"vitrine-";
@@ -161,11 +161,7 @@ impl SinkRecord {
     /// Which record it is, for a person: where a dead letter came from, or the number of a feed's record. Neither key nor value,
     /// which may hold personal data.
     pub(super) fn place(&self) -> String {
-        let header = |wanted: &str| {
-            let found = self.headers.iter().rev().find(|(name, _)| name == wanted);
-            let value = found.and_then(|(_, value)| value.as_ref())?;
-            str::from_utf8(value).ok()
-        };
+        let header = |name: &str| header_text(&self.headers, name);
         let input = header("vitrine-topic")
             .zip(header("vitrine-partition"))
             .zip(header("vitrine-offset"));

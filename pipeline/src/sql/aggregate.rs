@@ -3,21 +3,20 @@
 //! They aggregate what is few per group (retailers of a territory, weeks of a trend); sums belong in panes.
 
 use std::mem::size_of_val;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, PrimitiveArray};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Decimal128Type, FieldRef, Float64Type, Int64Type};
 use datafusion::common::utils::take_function_args;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility,
 };
 
 use super::arithmetic::Arithmetic;
 use super::decimal::{self, Scaled};
+use super::list_state::{list_field, list_state};
 use super::signature::{DECIMAL_38_6, as_decimal, documentation};
 
 /// The mean of the middle two (or the middle one), half up at six places.
@@ -276,21 +275,4 @@ fn slope(points: &[(i64, f64)]) -> Option<f64> {
         .map(|(x, (_, y))| (n * x - sum) as f64 * y)
         .sum();
     Some(moment / spread as f64)
-}
-
-fn list_field(aggregate: &str, state: &str, item: DataType) -> FieldRef {
-    let list = DataType::List(Arc::new(Field::new_list_field(item, true)));
-    Arc::new(Field::new(format_state_name(aggregate, state), list, true))
-}
-
-fn list_state<T: ArrowPrimitiveType>(values: Vec<T::Native>, item: &DataType) -> ScalarValue {
-    let offsets = OffsetBuffer::from_lengths([values.len()]);
-    let values = PrimitiveArray::<T>::new(values.into(), None).with_data_type(item.clone());
-    let field = Arc::new(Field::new_list_field(item.clone(), true));
-    ScalarValue::List(Arc::new(ListArray::new(
-        field,
-        offsets,
-        Arc::new(values),
-        None,
-    )))
 }

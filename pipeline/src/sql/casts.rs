@@ -6,7 +6,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, TryCast};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::rewrite::rewrite_node;
+use super::rewrite::rewrite_to_nullable;
 
 /// `CAST` as `TRY_CAST`, also where the planner has put it.
 #[derive(Debug)]
@@ -18,12 +18,7 @@ impl AnalyzerRule for CastsDoNotFail {
     }
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
-        let rewritten = plan.transform_up_with_subqueries(|node| {
-            let rewritten = rewrite_node(node, |expr, _| rewrite(expr))?;
-            // A cast that may give NULL makes its column nullable, and the columns above it.
-            rewritten.map_data(LogicalPlan::recompute_schema)
-        })?;
-        Ok(rewritten.data)
+        Ok(rewrite_to_nullable(plan, |expr, _| rewrite(expr))?.data)
     }
 }
 

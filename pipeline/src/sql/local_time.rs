@@ -8,9 +8,9 @@ use datafusion::functions::datetime::to_local_time;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::rewrite::rewrite_expressions;
+use super::rewrite::rewrite_to_nullable;
 
-/// Puts `to_local_time` below casts that drop a zone.
+/// Puts `to_local_time` below casts that drop a zone. It says of itself that it may be NULL.
 #[derive(Debug)]
 pub(super) struct LocalTime;
 
@@ -20,7 +20,7 @@ impl AnalyzerRule for LocalTime {
     }
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(rewrite_expressions(plan, rewrite)?.data)
+        Ok(rewrite_to_nullable(plan, rewrite)?.data)
     }
 }
 

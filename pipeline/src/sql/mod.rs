@@ -20,6 +20,9 @@ mod casts;
 mod checked;
 pub mod decimal;
 mod exact;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod list_state;
 mod local_time;
 mod register;
 mod rewrite;

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Decimal128Array, Decimal256Array, Int64Array, UInt64Array};
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Array, Decimal256Array, PrimitiveArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type, UInt64Type, i256,
 };
 use datafusion::common::utils::take_function_args;
-use datafusion::common::{Result, exec_datafusion_err, exec_err, internal_err, plan_err};
+use datafusion::common::{
+    DataFusionError, Result, exec_datafusion_err, exec_err, internal_err, plan_err,
+};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
@@ -19,6 +23,7 @@ use datafusion::logical_expr::{
 
 use super::arithmetic::Arithmetic;
 use super::decimal;
+use super::list_state::list_field;
 
 mod accumulator;
 mod groups;
@@ -160,13 +165,11 @@ impl AggregateUDFImpl for ExactSum {
             return self.built_in.state_fields(args);
         };
         let sum = DataType::Decimal256(WIDE_PRECISION, scale);
-        let state = if args.is_distinct {
-            DataType::List(Arc::new(Field::new_list_field(sum, true)))
-        } else {
-            sum
-        };
+        if args.is_distinct {
+            return Ok(vec![list_field(args.name, "sum", sum)]);
+        }
         let name = format_state_name(args.name, "sum");
-        Ok(vec![Arc::new(Field::new(name, state, true))])
+        Ok(vec![Arc::new(Field::new(name, sum, true))])
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
@@ -207,28 +210,8 @@ impl SumType {
             )
         };
         Ok(match &self.data_type {
-            DataType::Int64 => {
-                let sums = sums.map(|sum| {
-                    sum.map(|sum| {
-                        sum.to_i128()
-                            .and_then(|sum| i64::try_from(sum).ok())
-                            .ok_or_else(left)
-                    })
-                    .transpose()
-                });
-                Arc::new(sums.collect::<Result<Int64Array>>()?)
-            }
-            DataType::UInt64 => {
-                let sums = sums.map(|sum| {
-                    sum.map(|sum| {
-                        sum.to_i128()
-                            .and_then(|sum| u64::try_from(sum).ok())
-                            .ok_or_else(left)
-                    })
-                    .transpose()
-                });
-                Arc::new(sums.collect::<Result<UInt64Array>>()?)
-            }
+            DataType::Int64 => integers::<Int64Type>(sums, left)?,
+            DataType::UInt64 => integers::<UInt64Type>(sums, left)?,
             DataType::Duration(_) => {
                 let integers = Self {
                     arithmetic: self.arithmetic,
@@ -273,6 +256,23 @@ impl SumType {
             sums.with_precision_and_scale(WIDE_PRECISION, self.scale())?,
         ))
     }
+}
+
+/// Sums as whole numbers; `left` is the error of one that leaves their type.
+fn integers<T>(
+    sums: impl Iterator<Item = Option<i256>>,
+    left: impl Fn() -> DataFusionError,
+) -> Result<ArrayRef>
+where
+    T: ArrowPrimitiveType,
+    T::Native: TryFrom<i128>,
+{
+    let fits = |sum: i256| {
+        let narrow = sum.to_i128().and_then(|sum| T::Native::try_from(sum).ok());
+        narrow.ok_or_else(&left)
+    };
+    let sums = sums.map(|sum| sum.map(fits).transpose());
+    Ok(Arc::new(sums.collect::<Result<PrimitiveArray<T>>>()?))
 }
 
 /// What each row adds.

@@ -9,7 +9,7 @@ use deltalake::{DeltaTable, checkpoints};
 use serde::{Deserialize, Serialize};
 
 use super::error;
-use super::files::{APP_ID, DataFile, OpenTable, Versions, entry_hash, files_of, naming};
+use super::files::{APP_ID, DataFile, OpenTable, Versions, files_of, naming, table_version};
 use super::pinned::{FileSum, TableVersion, holds, holds_any};
 use super::stage::StagedFile;
 use super::tables::Tables;
@@ -158,11 +158,7 @@ async fn try_commit(
     let version = committed.version() as i64;
     let mut advanced = DeltaTable::new(open.log_store.clone());
     advanced.state = Some(committed.snapshot());
-    let pinned = TableVersion {
-        version,
-        files: sum,
-        entry: entry_hash(open, version).await?,
-    };
+    let pinned = table_version(open, version, sum).await?;
     versions.advanced(advanced, epoch, pinned);
     Ok(pinned)
 }

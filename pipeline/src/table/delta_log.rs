@@ -36,37 +36,21 @@ enum Commit {
     },
 }
 
-/// The object of the Delta log that is not what it was when `pinned` was committed, or that cannot be read; `None` where each is
+/// The object of the Delta log that is not what it was when `pinned` was committed, or that cannot be read; `None` where the log is
 /// whole as far as anything vouches for it.
-pub(super) async fn damaged_object(
+pub(super) async fn culprit(
     store: &Arc<dyn ObjectStore>,
     open: &OpenTable,
     pinned: &TableVersion,
 ) -> Result<Option<Path>> {
     let log = DeltaLog::list(store, open).await?;
-    match log.damaged_commit(pinned).await? {
+    if let Some(path) = log.damaged_commit(pinned).await? {
+        return Ok(Some(path));
+    }
+    match log.damaged_hint().await? {
         Some(path) => Ok(Some(path)),
-        None => log.damaged_hint().await,
+        None => Ok(log.left_over(pinned).await),
     }
-}
-
-/// The object that is to blame where nothing else is: each can be read and has the hash that vouches for it, and yet the log gives
-/// no list of files, or another. `None` where it gives one now: the trouble has passed.
-pub(super) async fn left_over_object(
-    store: &Arc<dyn ObjectStore>,
-    open: &OpenTable,
-    pinned: &TableVersion,
-) -> Result<Option<Path>> {
-    let log = DeltaLog::list(store, open).await?;
-    let files = log.files_of(Some(pinned.version)).await;
-    if files == Some(pinned.files) {
-        // Nothing vouches for what lies behind the pinned version.
-        let is_behind = log.newest > pinned.version && log.files_of(None).await.is_none();
-        return Ok(is_behind.then(|| log.path(log.newest)));
-    }
-    // Commits are whole, so it is what readers begin with.
-    let checkpoint = log.checkpoint_before(pinned.version);
-    Ok(checkpoint.map(|(_, path)| path.clone()))
 }
 
 impl<'t> DeltaLog<'t> {
@@ -98,6 +82,20 @@ impl<'t> DeltaLog<'t> {
             }
         }
         Ok(log)
+    }
+
+    /// The object that is to blame where nothing else is: each can be read and has the hash that vouches for it, and yet the log
+    /// gives no list of files, or another. `None` where it gives one now: the trouble has passed.
+    async fn left_over(&self, pinned: &TableVersion) -> Option<Path> {
+        let files = self.files_of(Some(pinned.version)).await;
+        if files == Some(pinned.files) {
+            // Nothing vouches for what lies behind the pinned version.
+            let is_behind = self.newest > pinned.version && self.files_of(None).await.is_none();
+            return is_behind.then(|| self.path(self.newest));
+        }
+        // Commits are whole, so it is what readers begin with.
+        let checkpoint = self.checkpoint_before(pinned.version);
+        checkpoint.map(|(_, path)| path.clone())
     }
 
     fn checkpoint_before(&self, version: i64) -> Option<&(i64, Path)> {

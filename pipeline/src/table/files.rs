@@ -153,12 +153,7 @@ impl Versions {
         let newest = self.known(open).await?;
         let files = FileSum::of(&files_of(open, newest)?);
         let version = self.version(open)?;
-        let entry = entry_hash(open, version).await?;
-        let pinned = TableVersion {
-            version,
-            files,
-            entry,
-        };
+        let pinned = table_version(open, version, files).await?;
         self.pinned = Some(pinned);
         Ok(pinned)
     }
@@ -172,11 +167,8 @@ impl Versions {
         if self.version(open)? == version {
             return self.pinned(open).await;
         }
-        Ok(TableVersion {
-            version,
-            files: FileSum::of(self.files_at(open, version).await?.iter()),
-            entry: entry_hash(open, version).await?,
-        })
+        let files = FileSum::of(self.files_at(open, version).await?.iter());
+        table_version(open, version, files).await
     }
 
     /// Whether [`Versions::last_epoch`] is known without a look.
@@ -259,14 +251,22 @@ pub(super) fn naming(previous: EntryHash) -> CommitProperties {
     CommitProperties::default().with_metadata([(PREVIOUS.to_owned(), previous.to_text().into())])
 }
 
-/// The hash of a commit as it stands in the log.
-pub(super) async fn entry_hash(open: &OpenTable, version: i64) -> Result<EntryHash> {
+/// A version whose files have this sum, with the hash of its commit as it stands in the log.
+pub(super) async fn table_version(
+    open: &OpenTable,
+    version: i64,
+    files: FileSum,
+) -> Result<TableVersion> {
     let number = u64::try_from(version).map_err(|_| error::missing(&open.name))?;
     let commit = open.log_store.read_commit_entry(number).await;
     let commit = commit.map_err(error::delta(&open.name))?;
     let commit = commit
         .ok_or_else(|| error::damaged_log(&open.name, open.location(&entry_name(version))))?;
-    Ok(EntryHash::of(&commit))
+    Ok(TableVersion {
+        version,
+        files,
+        entry: EntryHash::of(&commit),
+    })
 }
 
 /// A commit's object, from the table's folder.

@@ -132,7 +132,7 @@ impl Tables {
     /// was written.
     pub async fn check_log(&self, table: &str, pinned: &TableVersion) -> Result<()> {
         let open = self.open(table)?;
-        match self.culprit(&open, pinned).await? {
+        match delta_log::culprit(&self.store, &open, pinned).await? {
             Some(path) => Err(error::damaged_log(table, path)),
             None => Ok(()),
         }
@@ -179,7 +179,7 @@ impl Tables {
             Err(error) if error.kind() == ErrorKind::Damaged => return Err(error),
             Err(error) => error,
         };
-        match self.culprit(open, pinned).await {
+        match delta_log::culprit(&self.store, open, pinned).await {
             Ok(Some(path)) => Err(error::damaged_log(&open.name, path).caused_by(error)),
             Ok(None) | Err(_) => Err(error),
         }
@@ -187,18 +187,10 @@ impl Tables {
 
     /// The error of a version that is not what the epoch pinned.
     async fn blame(&self, open: &OpenTable, pinned: &TableVersion) -> Result<Error> {
-        Ok(match self.culprit(open, pinned).await? {
+        Ok(match delta_log::culprit(&self.store, open, pinned).await? {
             Some(path) => error::damaged_log(&open.name, path),
             None => error::other_files(&open.name, pinned.version),
         })
-    }
-
-    /// The damaged object of a Delta log.
-    async fn culprit(&self, open: &OpenTable, pinned: &TableVersion) -> Result<Option<Path>> {
-        match delta_log::damaged_object(&self.store, open, pinned).await? {
-            Some(path) => Ok(Some(path)),
-            None => delta_log::left_over_object(&self.store, open, pinned).await,
-        }
     }
 
     /// The table's newest version, read from the storage.

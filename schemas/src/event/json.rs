@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 /// Levels of objects and lists, the record's own object being the first (K45).
 const MAX_LEVELS: usize = 128;
@@ -278,11 +279,14 @@ impl<'p> JsonReader<'p> {
     }
 }
 
-/// The keys of an object so far: a short list, then a set, since an object may have thousands.
+/// The keys of an object so far. Beyond a few their hashes are looked up, since an object may have a hundred thousand: a set of
+/// numbers stays in the processor's cache where one of texts does not.
 #[derive(Default)]
 pub(super) struct Keys<'p> {
-    few: Vec<Cow<'p, str>>,
-    many: HashSet<Cow<'p, str>>,
+    all: Vec<Cow<'p, str>>,
+    /// Of each key in `all`, once there are more than a few. Keyed, so that nobody can write keys that collide.
+    hashes: HashSet<u64, BuildHasherDefault<Hashed>>,
+    hasher: RandomState,
 }
 
 impl<'p> Keys<'p> {
@@ -290,15 +294,39 @@ impl<'p> Keys<'p> {
 
     /// An object must not have a key twice (K3).
     pub(super) fn insert(&mut self, key: Cow<'p, str>) -> Result<()> {
-        if self.few.contains(&key) || self.many.contains(&key) {
+        let is_known = if self.all.len() < Self::FEW {
+            self.all.contains(&key)
+        } else {
+            if self.hashes.is_empty() {
+                let hashes = self.all.iter().map(|key| self.hasher.hash_one(key));
+                self.hashes = hashes.collect();
+            }
+            // two keys may have one hash
+            !self.hashes.insert(self.hasher.hash_one(&key)) && self.all.contains(&key)
+        };
+        if is_known {
             return Err(Malformed);
         }
-        if self.few.len() < Self::FEW {
-            self.few.push(key);
-        } else {
-            self.many.insert(key);
-        }
+        self.all.push(key);
         Ok(())
+    }
+}
+
+/// Takes hashes as they are.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.is_empty(), "only whole hashes are written");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

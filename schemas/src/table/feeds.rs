@@ -8,6 +8,9 @@ pub(super) fn feeds_tables() -> Vec<TableDescription> {
     vec![demand_daily(), status()]
 }
 
+/// `censored` (K27) goes by the counted orders of the day, with class and area of each as of its `order.placed`. A row without one, such
+/// as a zero-filled one, is censored where the SKU is CONSTRAINED at the day's end and no plan of it is in force then for the
+/// territory's area, whatever the class.
 fn demand_daily() -> TableDescription {
     let fields = vec![
         filled(text("unique_id", "Series: sku_id|territory_id (序列)")),
@@ -16,9 +19,13 @@ fn demand_daily() -> TableDescription {
         bigint("y_allocated", "Allocated quantity (投放量)"),
         bigint("y_delivered", "Delivered quantity (送货量)"),
         bigint("returned", "Returned quantity (退货量)"),
+        bigint(
+            "unmet_qty",
+            "Asked for and not allocated, on the day of the allocation, K10 (未满足量)",
+        ),
         filled(boolean(
             "censored",
-            "Demand was cut by supply, so y is a lower bound (受限)",
+            "y may understate demand: an order asked for its cap, or a constrained SKU has no plan, K27 (受限)",
         )),
         filled(boolean(
             "is_zero_filled",
@@ -63,8 +70,8 @@ fn demand_daily() -> TableDescription {
 }
 
 /// The checksum is the SHA-256, in hexadecimal digits, of a line for each row that was in force on that day when the control
-/// record was sent: `unique_id|ds|y|y_allocated|y_delivered|returned|censored|is_zero_filled` and a line feed, in the order of
-/// `unique_id`; a quantity that is NULL is empty.
+/// record was sent: `unique_id|ds|y|y_allocated|y_delivered|returned|unmet_qty|censored|is_zero_filled` and a line feed, in
+/// the order of `unique_id`; a quantity that is NULL is empty.
 fn status() -> TableDescription {
     let fields = vec![
         filled(text("feed", "Feed, such as demand_daily (数据流)")),

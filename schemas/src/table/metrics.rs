@@ -50,6 +50,10 @@ pub fn metric_tables() -> Vec<TableDescription> {
                     "customers",
                     "Distinct customers with requested lines; not additive (订货户数)",
                 ),
+                bigint(
+                    "censored_orders_n",
+                    "Those of the orders whose quantity may understate demand, K27; not additive (受限订单数)",
+                ),
             ],
         ),
         metric(

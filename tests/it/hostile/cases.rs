@@ -1,9 +1,9 @@
 //! Values that have broken somebody's books: a bar code for a quantity, ids without end, the last day of the calendar.
 
-use std::fs;
-
 use schemas::partition::partition_of;
+use schemas::time::TimestampMs;
 use serde_json::{Value, json};
+use tests::by_hand::{self, line, with_fields, write_customers};
 use tests::events::Events;
 use tests::project::Project;
 
@@ -13,18 +13,9 @@ use crate::proof::number;
 /// A bar code as a scanner types it into the wrong field.
 const BAR_CODE: i64 = 6_901_028_075_022_000;
 
-const CUSTOMERS: &str = "customer_id,customer_kind,class_id,territory_id,area_unit_id,region_code,is_sample,valid_from,valid_to\n\
-     C1,RETAILER,A,T1,U1,R1,true,2025-01-01T00:00:00Z,\n\
-     C2,RETAILER,A,P|T1,U1,R1,true,2025-01-01T00:00:00Z,\n";
-
 fn event(event_type: &str, event_id: &str, at: i64, more: Value) -> Value {
-    let mut event = json!({
-        "event_id": event_id, "event_type": event_type, "schema_version": 1, "occurred_at": at, "recorded_at": at,
-        "customer_id": "C1",
-    });
-    let fields = event.as_object_mut().unwrap();
-    fields.extend(more.as_object().unwrap().clone());
-    event
+    let fields = with_fields(json!({"customer_id": "C1"}), more);
+    by_hand::event(event_type, event_id, TimestampMs::from_ms(at), fields)
 }
 
 /// A step of an order with one line of SKU `P`.
@@ -42,14 +33,10 @@ fn step(event_type: &str, event_id: &str, quantity: (&str, i64), price_fen: i64)
 fn files(folder: &std::path::Path, topics: &[(&str, &[Value])]) -> Events {
     let events = Events::in_folder(folder.join("events"));
     for (topic, records) in topics {
-        let lines: Vec<_> = records
-            .iter()
-            .map(|one| one.to_string().into_bytes())
-            .collect();
+        let lines: Vec<_> = records.iter().map(line).collect();
         events.write(topic, 0, &lines).unwrap();
     }
-    fs::create_dir_all(events.reference()).unwrap();
-    fs::write(events.reference().join("ref_customer.csv"), CUSTOMERS).unwrap();
+    write_customers(&events.reference(), &[("C1", "T1"), ("C2", "P|T1")]).unwrap();
     assert_eq!(partition_of(b"C1", 1), 0);
     events
 }

@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use tests::by_hand::{line, write_customers};
 use tests::event_schemas::event_schemas;
 use tests::events::{Events, Line, TOPICS};
 use tests::project::Project;
@@ -27,7 +28,7 @@ fn f18_f19_hostile_records_get_the_verdicts_of_the_oracle() {
     let folder = tempfile::tempdir().unwrap();
     let events = Events::in_folder(folder.path().join("events"));
     let mut lines = written(seed);
-    let first = order("e-0", NOON_MS).to_string().into_bytes();
+    let first = line(&order("e-0", NOON_MS));
     let partition = schemas::partition::partition_of(b"C1", PARTITIONS);
     lines
         .get_mut(&(TOPICS[0], partition))
@@ -37,9 +38,7 @@ fn f18_f19_hostile_records_get_the_verdicts_of_the_oracle() {
         events.write(topic, *partition as usize, lines).unwrap();
     }
     let reference = events.reference();
-    fs::create_dir_all(&reference).unwrap();
-    let header = "customer_id,class_id,territory_id,area_unit_id,customer_kind,region_code,valid_from,valid_to\n";
-    fs::write(reference.join("ref_customer.csv"), header).unwrap();
+    write_customers(&reference, &[]).unwrap();
 
     let expected = folder.path().join("expected");
     expect_with(&events, &reference, &expected);

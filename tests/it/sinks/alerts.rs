@@ -50,11 +50,10 @@ fn hooked(project: Project, receiver: &Receiver, more: &str) -> Project {
 #[test]
 fn alerts_reach_receivers_and_topic_as_in_the_table_through_faults_and_a_kill() {
     let broker = Broker::shared().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let events = fortnight(folder.path());
+    let events = fortnight();
     let topics = Topics::create(broker, 4, &[]).unwrap();
     // to the midnight after the silent evening: what departments are told in the morning is not known yet
-    let silent = trouble(&events, "silent_complaint_desk");
+    let silent = trouble(events, "silent_complaint_desk");
     let midnight = silent["to"].as_i64().unwrap() + 2 * 3_600_000;
     events.send_recorded(broker, &topics, ..midnight).unwrap();
     let mut receiver = Receiver::closed();
@@ -115,7 +114,7 @@ fn alerts_reach_receivers_and_topic_as_in_the_table_through_faults_and_a_kill() 
     }
     let ends = table.values().filter(|transition| transition.is_end());
     assert!(ends.count() > 0, "no alert ends");
-    assert_squeeze_found(&trouble(&events, "margin_squeeze"), &table);
+    assert_squeeze_found(&trouble(events, "margin_squeeze"), &table);
     assert_silence_found(&silent, &table, &project);
     assert_delivered(&project, &table);
 }

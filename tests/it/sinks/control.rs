@@ -68,11 +68,12 @@ pub(super) fn assert_controls(records: &[&Record], project: &Project, last_day: 
 
 /// As `schemas::table` documents it: SHA-256 of a line a row, in the order of `unique_id`.
 fn checksum(day: &BTreeMap<String, Value>) -> String {
-    const COLUMNS: [&str; 6] = [
+    const COLUMNS: [&str; 7] = [
         "y",
         "y_allocated",
         "y_delivered",
         "returned",
+        "unmet_qty",
         "censored",
         "is_zero_filled",
     ];

@@ -1,6 +1,6 @@
 //! The demand feed: its topic says what its table says, whatever was killed meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 use pipeline::source::Record;
@@ -23,8 +23,7 @@ type Revision = (Option<Value>, i64);
 #[test]
 fn the_demand_topic_says_what_its_table_says_through_kills() {
     let broker = Broker::shared().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let events = fortnight(folder.path());
+    let events = fortnight();
     let topics = Topics::create(broker, 4, &[]).unwrap();
     events.send(broker, &topics).unwrap();
     broker.create_topic(&topics.demand(), 1, &[]).unwrap();
@@ -43,7 +42,7 @@ fn the_demand_topic_says_what_its_table_says_through_kills() {
     early.properties.extend([uncommitted]);
     let mut reader = Reader::open(&early, &starts(&topics.demand(), &[0]));
     for _ in 0..3 {
-        while reader.poll(1000).unwrap() > 0 {}
+        reader.read_on();
         let count = read(&reader).len();
         let mut running = project.start(&["run"]).unwrap();
         reader.until("more records come", |reader| count < read(reader).len());
@@ -51,7 +50,7 @@ fn the_demand_topic_says_what_its_table_says_through_kills() {
         running.kill().unwrap();
     }
     project.run(&["run", "--drain"]).unwrap();
-    while reader.poll(1000).unwrap() > 0 {}
+    reader.read_on();
     let written = read(&reader).len();
 
     let mut reader = Reader::open(&settings(broker), &starts(&topics.demand(), &[0]));
@@ -138,7 +137,7 @@ fn cell(row: &Value) -> Cell {
     (text("unique_id").to_owned(), text("ds").parse().unwrap())
 }
 
-const COLUMNS: &str = "unique_id, ds, y, y_allocated, y_delivered, returned, censored, is_zero_filled, revision, \
+const COLUMNS: &str = "unique_id, ds, y, y_allocated, y_delivered, returned, unmet_qty, censored, is_zero_filled, revision, \
                        CAST(as_of AS BIGINT) / 1000 AS as_of";
 
 /// All revisions in the table, in their order.
@@ -191,22 +190,47 @@ fn assert_no_gaps(held: &BTreeMap<Cell, Value>) {
     }
 }
 
+/// SKUs that are short and have no plan, for any class or area, from the first day to the last (K27).
+fn unplanned_skus(project: &Project) -> BTreeSet<String> {
+    let query = "SELECT sku_id FROM ref.ref_sku WHERE supply_status = 'CONSTRAINED' \
+                 AND sku_id NOT IN (SELECT sku_id FROM ref.ref_allocation_plan)";
+    let rows = project.query(query).unwrap();
+    let names = rows.iter().map(|row| row["sku_id"].as_str().unwrap());
+    names.map(str::to_owned).collect()
+}
+
 /// Days with facts say what M01 says, days without are zeros that say so.
 fn assert_demand(held: &BTreeMap<Cell, Value>, project: &Project) {
     let query = "SELECT sku_id || '|' || territory_id AS unique_id, window_date AS ds, sum(requested_qty) AS y, \
                  sum(allocated_qty) AS y_allocated, sum(delivered_qty) AS y_delivered, sum(returned_qty) AS returned, \
-                 sum(unmet_qty) > 0 AS censored, false AS is_zero_filled \
+                 sum(unmet_qty) AS unmet_qty, sum(orders) AS orders, sum(censored_orders_n) > 0 AS censored, false AS is_zero_filled \
                  FROM metrics.demand_orders WHERE window_kind = 'D1' GROUP BY 1, 2";
-    let rows = project.query(query).unwrap();
-    let demand: BTreeMap<Cell, &Value> = rows.iter().map(|row| (cell(row), row)).collect();
-    let nothing = json!({"y": 0, "y_allocated": 0, "y_delivered": 0, "returned": 0, "censored": false,
-                         "is_zero_filled": true});
-    for (at, row) in held {
-        let expected = demand.get(at).copied().unwrap_or(&nothing);
-        for name in nothing.as_object().unwrap().keys() {
-            assert_eq!(row[name], expected[name], "{at:?} {name}");
+    let mut rows = project.query(query).unwrap();
+    let unplanned = unplanned_skus(project);
+    let is_unplanned = |series: &str| unplanned.contains(series.split('|').next().unwrap());
+    for row in &mut rows {
+        if number(&row["orders"]) == 0 {
+            row["censored"] = is_unplanned(row["unique_id"].as_str().unwrap()).into();
         }
     }
+    let demand: BTreeMap<Cell, &Value> = rows.iter().map(|row| (cell(row), row)).collect();
+    let mut nothing = json!({"y": 0, "y_allocated": 0, "y_delivered": 0, "returned": 0, "unmet_qty": 0,
+                             "censored": false, "is_zero_filled": true});
+    let names: Vec<String> = nothing.as_object().unwrap().keys().cloned().collect();
+    let mut seen = BTreeSet::new();
+    for (at, row) in held {
+        nothing["censored"] = is_unplanned(&at.0).into();
+        let expected = demand.get(at).copied().unwrap_or(&nothing);
+        for name in &names {
+            assert_eq!(row[name], expected[name], "{at:?} {name}");
+        }
+        seen.insert((row["censored"] == true, row["is_zero_filled"] == true));
+    }
+    assert_eq!(
+        seen.len(),
+        4,
+        "days with and without orders, censored and not: {seen:?}"
+    );
     let zeros = held
         .keys()
         .filter(|cell| !demand.contains_key(cell))

@@ -9,13 +9,16 @@ mod refused;
 mod switched;
 mod transition;
 
-use std::path::Path;
+use std::sync::OnceLock;
 
 use tests::events::Events;
 
+use crate::proof::SharedEvents;
+
 /// Two weeks of 150 retailers: long enough for the planted troubles of margin and complaint desk.
-fn fortnight(folder: &Path) -> Events {
+fn fortnight() -> &'static Events {
+    static SHARED: OnceLock<SharedEvents> = OnceLock::new();
     let args = ["--days", "14", "--customers", "150", "--seed", "5"];
-    println!("vitrine simulate {}", args.join(" "));
-    Events::simulate(folder.join("events"), &args).unwrap()
+    let shared = SHARED.get_or_init(|| SharedEvents::simulate("fortnight", &args));
+    &shared.events
 }

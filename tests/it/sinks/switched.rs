@@ -13,16 +13,18 @@ use super::demand::{cell_of, revision_of};
 use super::fortnight;
 use crate::bad_input::NOON_MS;
 use crate::kills::hurried;
+use crate::proof::until_read;
 use crate::reader::{Reader, settings, starts};
 
 const DAY_MS: i64 = 86_400_000;
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "unique_id",
     "ds",
     "y",
     "y_allocated",
     "y_delivered",
     "returned",
+    "unmet_qty",
     "censored",
     "is_zero_filled",
 ];
@@ -65,14 +67,9 @@ fn in_topic(broker: &Broker, topic: &str) -> (Rows, BTreeSet<NaiveDate>) {
 #[test]
 fn days_that_passed_while_the_feed_was_off_come_out_with_their_demand() {
     let broker = Broker::shared().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let events = fortnight(folder.path());
+    let events = fortnight();
     let topics = Topics::create(broker, 4, &[]).unwrap();
     let day = |n: i64| NOON_MS + n * DAY_MS;
-    let read_all = |project: &Project, sent: i64| {
-        let read = "SELECT sum(read_n) FROM ops.conservation";
-        project.until("all is read", |project| Ok(project.number(read)? == sent))
-    };
     let sent_until = |until: i64| {
         let lines = tests::events::TOPICS.into_iter();
         let lines = lines
@@ -102,7 +99,7 @@ fn days_that_passed_while_the_feed_was_off_come_out_with_their_demand() {
         .send_recorded(broker, &topics, day(7)..day(10))
         .unwrap();
     let running = project.start(&["run"]).unwrap();
-    read_all(&project, sent_until(day(10))).unwrap();
+    until_read(&project, sent_until(day(10)));
     let days =
         "SELECT count(DISTINCT window_start) FROM metrics.demand_orders WHERE window_kind = 'D1'";
     project

@@ -14,16 +14,14 @@ CREATE MACRO window_first(window_kind, day) AS CASE window_kind WHEN 'D1' THEN d
 CREATE MACRO window_last(window_kind, first_day) AS
     (first_day + CASE window_kind WHEN 'D1' THEN 1 ELSE 7 END)::DATE;
 CREATE MACRO instant(ms) AS make_timestamp(ms * 1000) AT TIME ZONE 'UTC';
--- K41: windows of facts that lie too far ahead of all others are never closed.
-CREATE MACRO closed(end_day) AS
-    day_start(end_day) <= least(getvariable('clock'), getvariable('believed_until'));
+CREATE MACRO closed(end_day) AS day_start(end_day) <= getvariable('clock');
 
 -- Split quantities and derived money are whole millionths (HUGEINT) until they are written; numbers are not negative.
 CREATE MACRO round_half_up(numerator, denominator) AS
     (2 * numerator::HUGEINT + denominator::HUGEINT) // (2 * denominator::HUGEINT);
--- K25: a sum that BIGINT cannot hold is NULL.
-CREATE MACRO narrow(x) AS try_cast(x AS BIGINT);
-CREATE MACRO decimal6(millionths) AS millionths::DECIMAL(32, 0) * 0.000001::DECIMAL(6, 6);
+-- K25: what leaves DECIMAL(38, 6) is NULL.
+CREATE MACRO decimal6(millionths) AS
+    try_cast(millionths // 1000000 AS DECIMAL(38, 6)) + (millionths % 1000000)::DECIMAL(6, 0) * 0.000001::DECIMAL(6, 6);
 
 -- K19: in its region a list price holds until the next one begins, or until its own end if that is earlier.
 -- Of two that begin together the later stamp holds. A price without a region is for ALL, one for a region that nobody can name

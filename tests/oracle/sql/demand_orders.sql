@@ -1,5 +1,4 @@
 -- M01: requested, allocated, delivered, returned and cancelled quantity and value per SKU, territory and class.
--- Sums are HUGEINT until the feed has added them up.
 CREATE TABLE demand_orders AS
 WITH fact AS (
     SELECT
@@ -7,8 +6,11 @@ WITH fact AS (
         window_first(k.window_kind, local_day(f.occurred_at)) AS first_day,
         f.*,
         CASE WHEN step <> 'unmet' AND price_fen IS NULL THEN qty ELSE 0 END AS unpriced,
-        qty::HUGEINT * coalesce(price_fen, 0) AS value_fen
-    FROM order_fact f, (VALUES ('D1'), ('W1')) k (window_kind)
+        qty::HUGEINT * coalesce(price_fen, 0) AS value_fen,
+        step = 'requested' AND c.order_id IS NOT NULL AS is_censored
+    FROM order_fact f
+    LEFT JOIN censored_order c USING (customer_id, order_id, sku_id),
+        (VALUES ('D1'), ('W1')) k (window_kind)
 )
 SELECT
     window_kind,
@@ -32,6 +34,7 @@ SELECT
     coalesce(sum(qty) FILTER (WHERE step = 'requested' AND is_emergency), 0) AS emergency_requested_qty,
     count(DISTINCT (customer_id, order_id)) FILTER (WHERE step = 'requested') AS orders,
     count(DISTINCT customer_id) FILTER (WHERE step = 'requested') AS customers,
+    count(DISTINCT (customer_id, order_id)) FILTER (WHERE is_censored) AS censored_orders_n,
     count(*) AS n
 FROM fact
 WHERE closed(window_last(window_kind, first_day))
@@ -44,12 +47,16 @@ WITH daily AS (
     SELECT
         -- K42
         concat_ws('|', in_list(sku_id), in_list(territory_id)) AS unique_id,
+        sku_id,
+        territory_id,
         local_day(epoch_ms(window_start)) AS ds,
         sum(requested_qty) AS y,
         sum(allocated_qty) AS y_allocated,
         sum(delivered_qty) AS y_delivered,
         sum(returned_qty) AS returned,
-        sum(unmet_qty) > 0 AS censored
+        sum(unmet_qty) AS unmet_qty,
+        -- K27: the counted orders of the day say so
+        CASE WHEN sum(orders) > 0 THEN sum(censored_orders_n) > 0 END AS censored
     FROM demand_orders
     WHERE window_kind = 'D1'
     GROUP BY ALL
@@ -57,6 +64,8 @@ WITH daily AS (
 with_next AS (
     SELECT
         unique_id,
+        sku_id,
+        territory_id,
         ds,
         coalesce(lead(ds) OVER (PARTITION BY unique_id ORDER BY ds) - 1, (SELECT max(ds) FROM daily)) AS until
     FROM daily
@@ -65,36 +74,39 @@ with_next AS (
 grid AS (
     SELECT
         unique_id,
+        sku_id,
+        territory_id,
         ds + unnest(range(0, least(until - ds, getvariable('max_gap_days')) + 1))::INTEGER AS ds
     FROM with_next
+),
+-- K27: where no counted order says for which class, any class will do.
+unplanned AS (
+    SELECT grid.unique_id, grid.ds
+    FROM grid
+    JOIN sku_version s
+        ON s.sku_id = grid.sku_id AND s.supply_status = 'CONSTRAINED'
+        AND s.valid_from <= day_end(grid.ds) AND day_end(grid.ds) < s.valid_until
+    LEFT JOIN territory_version t
+        ON t.territory_id = grid.territory_id
+        AND t.valid_from <= day_end(grid.ds) AND day_end(grid.ds) < t.valid_until
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM plan_version p
+        WHERE p.sku_id = grid.sku_id AND p.class_id <> 'UNKNOWN'
+            AND covers(p.area_unit_id, coalesce(t.area_unit_id, 'UNKNOWN'))
+            AND p.valid_from <= day_end(grid.ds) AND day_end(grid.ds) < p.valid_until
+    )
 )
 SELECT
     grid.unique_id,
     grid.ds,
-    narrow(coalesce(y, 0)) AS y,
-    narrow(coalesce(y_allocated, 0)) AS y_allocated,
-    narrow(coalesce(y_delivered, 0)) AS y_delivered,
-    narrow(coalesce(returned, 0)) AS returned,
-    coalesce(censored, false) AS censored,
+    coalesce(y, 0) AS y,
+    coalesce(y_allocated, 0) AS y_allocated,
+    coalesce(y_delivered, 0) AS y_delivered,
+    coalesce(returned, 0) AS returned,
+    coalesce(unmet_qty, 0) AS unmet_qty,
+    coalesce(censored, unplanned.unique_id IS NOT NULL) AS censored,
     daily.unique_id IS NULL AS is_zero_filled
 FROM grid
-LEFT JOIN daily USING (unique_id, ds);
-
--- K25: what a column cannot hold is NULL.
-CREATE OR REPLACE TABLE demand_orders AS
-SELECT * REPLACE (
-    narrow(requested_qty) AS requested_qty,
-    narrow(requested_fen) AS requested_fen,
-    narrow(allocated_qty) AS allocated_qty,
-    narrow(allocated_fen) AS allocated_fen,
-    narrow(delivered_qty) AS delivered_qty,
-    narrow(delivered_fen) AS delivered_fen,
-    narrow(returned_qty) AS returned_qty,
-    narrow(returned_fen) AS returned_fen,
-    narrow(cancelled_qty) AS cancelled_qty,
-    narrow(cancelled_fen) AS cancelled_fen,
-    narrow(unmet_qty) AS unmet_qty,
-    narrow(unpriced_qty) AS unpriced_qty,
-    narrow(emergency_requested_qty) AS emergency_requested_qty
-)
-FROM demand_orders;
+LEFT JOIN daily USING (unique_id, ds)
+LEFT JOIN unplanned USING (unique_id, ds);

@@ -21,7 +21,7 @@ SELECT
     week, question_id, unit_id, survey_tool, class_id, area_unit_id, customer_kind,
     count(*) AS answers_n,
     count(*) FILTER (WHERE score >= 4) AS satisfied_n,
-    sum(score)::BIGINT AS score_sum,
+    sum(score) AS score_sum,
     (sum(score) - count(*)) * 25 / count(*)::DOUBLE AS score  -- (mean − 1) / 4 × 100
 FROM survey s
 JOIN complaint_answers a USING (stamp)

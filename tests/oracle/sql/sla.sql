@@ -126,7 +126,7 @@ SELECT
     count(*) FILTER (WHERE outcome = 'MET') AS met_n,
     count(*) FILTER (WHERE outcome = 'BREACHED') AS breached_n,
     count(*) FILTER (WHERE outcome = 'PENDING') AS pending_n,
-    coalesce(sum(stopped_at - deadline) FILTER (WHERE outcome = 'BREACHED'), 0)::BIGINT AS overrun_sum_ms,
+    coalesce(sum(stopped_at - deadline) FILTER (WHERE outcome = 'BREACHED'), 0) AS overrun_sum_ms,
     met_n / nullif(met_n + breached_n, 0)::DOUBLE AS compliance_ratio,
     count(*) AS n
 FROM (

@@ -74,7 +74,7 @@ SELECT
     territory_id,
     class_id,
     decimal6(sum(millionths) FILTER (WHERE negative = 0)) AS sell_through_qty,  -- K32: NULL without a valid interval
-    sum(negative)::BIGINT AS negative_intervals,
+    sum(negative) AS negative_intervals,
     count(*) AS n
 FROM sell_through_part
 WHERE closed((week_of(day) + 7)::DATE)

@@ -19,8 +19,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use schemas::time::TimestampMs;
 
-/// How long anything may take before a test fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::PATIENCE;
 
 /// One record to write.
 #[derive(Clone, Debug)]
@@ -226,6 +225,27 @@ impl Clients {
         let Ok(producer) = self.producer.lock() else {
             bail!("a test failed while producing");
         };
+        for message in messages {
+            send(&producer, topic, &message)?;
+        }
+        flush(&producer)
+    }
+
+    pub(super) fn produce_batch(
+        &self,
+        topic: &str,
+        codec: &str,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<()> {
+        let config = [
+            ("compression.type", codec),
+            ("message.max.bytes", "1000000000"),
+            ("batch.size", "1000000000"),
+            ("queue.buffering.max.kbytes", "2000000"),
+            // longer than it takes to queue them all; the flush ends the waiting
+            ("linger.ms", "60000"),
+        ];
+        let producer = producer(&self.address, &config)?;
         for message in messages {
             send(&producer, topic, &message)?;
         }

@@ -27,7 +27,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use pipeline::time::wall;
 use tempfile::TempDir;
 
@@ -35,9 +35,7 @@ use self::clients::Clients;
 pub use self::clients::{Message, OpenTransaction};
 use self::process::Process;
 pub use self::process::free_address;
-
-/// Starting took 6 s on two cores with builds beside it; a machine may be busier.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+use crate::PATIENCE;
 
 /// A broker on 127.0.0.1.
 pub struct Broker {
@@ -95,7 +93,13 @@ impl Broker {
 
     /// Freezes the broker: it keeps its connections and answers nothing.
     pub fn freeze(&self) -> Result<()> {
-        self.signal("STOP")
+        self.signal("STOP")?;
+        // the signal is passed on by another process
+        let began = wall::monotonic();
+        while self.clients.check().is_ok() {
+            ensure!(began.elapsed() < PATIENCE, "the broker still answers");
+        }
+        Ok(())
     }
 
     /// Lets a frozen broker go on.
@@ -108,7 +112,7 @@ impl Broker {
         let mut process = Process::start(&self.class_path, self.folder.path())?;
         let began = wall::monotonic();
         while let Err(error) = self.clients.check() {
-            if process.has_ended()? || wall::monotonic().duration_since(began) > READY_WITHIN {
+            if process.has_ended()? || wall::monotonic().duration_since(began) > PATIENCE {
                 let log = fs::read_to_string(self.folder.path().join("broker.log"));
                 bail!(
                     "the broker does not come up: {error:#}\n{}",
@@ -160,6 +164,16 @@ impl Broker {
     /// Writes records and waits until all are acknowledged; those of a partition keep their order.
     pub fn produce(&self, topic: &str, messages: impl IntoIterator<Item = Message>) -> Result<()> {
         self.clients.produce(topic, messages)
+    }
+
+    /// Writes records as one batch, packed by a codec, and waits until it is acknowledged: up to 1 GB before it is packed.
+    pub fn produce_batch(
+        &self,
+        topic: &str,
+        codec: &str,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<()> {
+        self.clients.produce_batch(topic, codec, messages)
     }
 
     /// Writes records in one transaction and commits or aborts it. Either way a marker takes the next offset of each

@@ -4,10 +4,7 @@ use schemas::time::TimestampMs;
 
 use crate::plan::Plan;
 use crate::random::{RandomGenerator, Stream};
-use crate::world::{Customer, SupplyStatus, World};
-
-/// Most cartons of a constrained SKU per order cycle, by customer class.
-const CLASS_CAP: [i64; 4] = [20, 12, 8, 5];
+use crate::world::{CLASS_CAP, Customer, SupplyStatus, World};
 
 /// Decides how much orders are allocated.
 pub(super) struct Supply {

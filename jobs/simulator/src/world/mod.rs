@@ -22,6 +22,9 @@ use super::random::{RandomGenerator, Stream};
 /// Retailer classes, best first.
 pub(crate) const CLASSES: [&str; 4] = ["A", "B", "C", "D"];
 
+/// Most cartons of a constrained SKU in an order, by class.
+pub(crate) const CLASS_CAP: [i64; 4] = [20, 12, 8, 5];
+
 /// Cartons a retailer of each class sells of an average SKU in a week.
 const WEEKLY_RATE: [i64; 4] = [18, 10, 6, 3];
 

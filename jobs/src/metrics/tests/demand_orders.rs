@@ -36,6 +36,7 @@ fn fact(
         value: Fen::from_fen(qty * price_fen.unwrap_or(0)),
         unpriced_qty: if price_fen.is_none() { qty } else { 0 },
         counts_as_order: i64::from(kind == Requested),
+        censored: 0,
     }
 }
 
@@ -112,6 +113,57 @@ fn k09_orders_and_customers_are_distinct_with_requested_lines() {
     ]);
     let week = harness.round("demand_orders", &reference, WEEK);
     assert_eq!(rows(&week, &["orders", "customers", "n"]), ["3 2 5"]);
+}
+
+#[test]
+fn k27_censored_orders_are_distinct_and_the_feed_says_nothing_where_none_is_counted() {
+    let censored = |mut fact: OrderLineFact| {
+        fact.censored = 1;
+        fact
+    };
+    let of_sku = |sku: &str, mut fact: OrderLineFact| {
+        fact.sku_id = sku.into();
+        fact
+    };
+    let (harness, reference) = harness(&[
+        // Two lines of one order, and another order.
+        censored(fact(("C1", "O1"), Requested, MONDAY, 1, None)),
+        censored(fact(("C1", "O1"), Requested, MONDAY, 2, None)),
+        fact(("C1", "O2"), Requested, MONDAY, 4, None),
+        // Of another class.
+        censored(OrderLineFact {
+            class_id: "B".into(),
+            ..fact(("C2", "O3"), Requested, MONDAY, 8, None)
+        }),
+        of_sku("S2", fact(("C1", "O1"), Requested, MONDAY, 1, None)),
+        of_sku("S|3", fact(("C1", "O4"), Delivered, MONDAY, 1, None)),
+        of_sku("S|3", fact(("C1", "O4"), Unmet, MONDAY, 5, Some(0))),
+    ]);
+    let monday = harness.round("demand_orders", &reference, ("2026-11-16", "2026-11-17"));
+    assert_eq!(
+        rows(
+            &monday,
+            &["sku_id", "class_id", "orders", "censored_orders_n"]
+        ),
+        ["S1 A 2 1", "S1 B 1 1", "S2 A 1 0", "S|3 A 0 0"]
+    );
+    let feed = harness.over_rows(
+        "demand_orders",
+        &monday,
+        include_str!("../../../feeds/demand_daily.sql"),
+        "2026-11-16",
+    );
+    assert_eq!(
+        rows(
+            &feed,
+            &["unique_id", "y", "unmet_qty", "censored", "starts"]
+        ),
+        [
+            "S%7C3|T1 0 5  false",
+            "S1|T1 15 0 true true",
+            "S2|T1 1 0 false true"
+        ]
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use pipeline::history::{Fact, PANE, ReferenceState as _, WEIGHT};
 use pipeline::pane::{LinearPlan, PaneStore};
-use pipeline::round::{Evaluator, Metric, evaluate_public, evaluate_shard};
+use pipeline::round::{Evaluator, Metric, evaluate_over, evaluate_public, evaluate_shard};
 use pipeline::time::{Day, Window, WindowKind, Zone};
 use schemas::time::DurationMs;
 
@@ -128,6 +128,25 @@ impl Harness {
                 .unwrap()
                 .rows
         })
+    }
+
+    /// A query over the rows of a metric of one day, as the feed has one.
+    pub(super) fn over_rows(
+        &self,
+        metric: &str,
+        rows: &RecordBatch,
+        query: &str,
+        day: &str,
+    ) -> RecordBatch {
+        let first = Day::from_date(day.parse().unwrap());
+        let window = Window {
+            kind: WindowKind::D1,
+            first,
+            end: first.plus(1),
+        };
+        let mut evaluator = Evaluator::new(ZONE);
+        let result = evaluate_over(&mut evaluator, "a test", metric, rows, query, window);
+        self.runtime.block_on(result).unwrap()
     }
 }
 

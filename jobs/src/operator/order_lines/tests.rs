@@ -49,6 +49,12 @@ fn limited(ms: i64, step: OrderStep, lines: &[ShortLine]) -> HistoryEntry<OrderE
     entry
 }
 
+fn order_lines() -> OrderLines {
+    OrderLines {
+        zone: Zone(chrono_tz::Asia::Shanghai),
+    }
+}
+
 fn facts_in(
     reference: &RetailReference,
     history: &[HistoryEntry<OrderEvent>],
@@ -56,7 +62,7 @@ fn facts_in(
     let mut out = Vec::new();
     let mut context = OperatorContext::new(TimestampMs::MAX, reference);
     let key = ("C1".into(), "O1".into());
-    OrderLines.facts(&key, history, &mut context, &mut out);
+    order_lines().facts(&key, history, &mut context, &mut out);
     out
 }
 
@@ -224,7 +230,7 @@ fn k10_the_price_is_the_lines_own_then_the_counted_versions_then_the_list_price_
 
     let mut context = OperatorContext::new(TimestampMs::MAX, &reference);
     let key = ("C1".into(), "O1".into());
-    OrderLines.facts(&key, &history, &mut context, &mut Vec::new());
+    order_lines().facts(&key, &history, &mut context, &mut Vec::new());
     let (reads, timer) = context.into_requests();
     assert_eq!(reads, ["S3".into(), "S4".into()] as [Arc<str>; 2]);
     assert_eq!(timer, None);
@@ -283,7 +289,7 @@ fn k09_events_are_projected_to_steps_with_their_quantity_and_a_rejection_is_none
             ("order.rejected", at, json!({"order_id": "O1"})),
         ],
     );
-    let found = projected(&OrderLines, Topic::Orders, &orders);
+    let found = projected(&order_lines(), Topic::Orders, &orders);
     let steps: Vec<_> = found
         .iter()
         .map(|(row, _, event)| (*row, event.step, event.lines.first().map(|line| line.qty)))
@@ -322,3 +328,5 @@ fn k24_an_order_has_no_look_back() {
     assert_eq!(of(Requested, &facts(&history)), []);
     assert_eq!(of(Cancelled, &facts(&history)), [(3 * years, 1, 10, 50)]);
 }
+
+mod k27;

@@ -9,28 +9,37 @@ use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
 
-/// The version of these tables: a hash of their names and of what [`encode`] gives, in hexadecimal.
-pub(super) fn version_of<'t>(
+/// Name and hash of a table as [`encode`] gives it.
+pub(super) type TableHash<'t> = (&'t str, [u8; 32]);
+
+/// The hashes of these tables.
+pub(super) fn hashes_of<'t>(
     tables: impl Iterator<Item = (&'static str, &'t RecordBatch)>,
-) -> Result<String, ArrowError> {
+) -> Result<Vec<TableHash<'static>>, ArrowError> {
     let mut hashes = Vec::new();
     for (name, rows) in tables {
         let mut hash = Sha256::new();
         encode(rows, &mut hash)?;
         hashes.push((name, hash.finalize().into()));
     }
-    Ok(version_of_hashes(hashes))
+    Ok(hashes)
 }
 
-/// The same from tables that are encoded already.
+/// The version of tables that are encoded already.
 pub(in crate::reference) fn version_of_encoded<'t>(
     tables: impl Iterator<Item = (&'t str, &'t [u8])>,
 ) -> String {
-    let hashes = tables.map(|(name, bytes)| (name, Sha256::digest(bytes).into()));
+    let hashes = tables.map(|(name, bytes)| (name, hash_of(bytes)));
     version_of_hashes(hashes.collect())
 }
 
-fn version_of_hashes(mut hashes: Vec<(&str, [u8; 32])>) -> String {
+/// The hash of a table that is encoded already.
+pub(in crate::reference) fn hash_of(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// The version of tables with these hashes: a hash of names and hashes, in hexadecimal.
+pub(super) fn version_of_hashes(mut hashes: Vec<TableHash<'_>>) -> String {
     hashes.sort_unstable();
     let mut hash = Sha256::new();
     for (name, of_table) in hashes {

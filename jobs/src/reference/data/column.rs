@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, ListBuilder, StringBuilder,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, ListBuilder, StringBuilder,
     TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::{CastOptions, cast_with_options};
@@ -17,6 +17,9 @@ use schemas::id::{SEPARATOR, unescaped};
 
 use super::schema::ColumnKind;
 use super::text::{shown, without_empty};
+
+/// The largest quantity (K25).
+const MAX_QUANTITY: i64 = 100_000_000;
 
 /// Receives the row of a value that cannot be read, and why.
 type Report<'r> = &'r mut dyn FnMut(usize, String);
@@ -89,6 +92,12 @@ pub(super) fn typed(
             });
             Ok(instants_of(instants))
         }
+        ColumnKind::Quantity
+            if found.is_integer() || matches!(found, DataType::Decimal128(_, 0)) =>
+        {
+            let quantities = converted(&numbers(array)?, report, quantity);
+            Ok(Arc::new(Int64Array::from(quantities)))
+        }
         _ => Err(unreadable(found, kind)),
     }
 }
@@ -124,6 +133,7 @@ fn unreadable(found: &DataType, kind: ColumnKind) -> String {
         ColumnKind::Flag => "flags",
         ColumnKind::Date => "dates",
         ColumnKind::Instant => "instants",
+        ColumnKind::Quantity => "whole quantities",
     };
     format!("a column of type {found} cannot be read as {wanted}")
 }
@@ -201,7 +211,23 @@ fn parsed(texts: &ArrayRef, kind: ColumnKind, report: Report<'_>) -> ArrayRef {
                 .map(|instant| instant.timestamp_micros())
                 .map_err(|_| "is not an instant like 2026-01-05T00:00:00Z".to_owned())
         })),
+        ColumnKind::Quantity => Arc::new(Int64Array::from(converted(&values, report, |text| {
+            let number = text.parse().map_err(|_| not_a_quantity())?;
+            quantity(number)
+        }))),
     }
+}
+
+fn quantity(number: i64) -> Result<i64, String> {
+    if (0..=MAX_QUANTITY).contains(&number) {
+        Ok(number)
+    } else {
+        Err(not_a_quantity())
+    }
+}
+
+fn not_a_quantity() -> String {
+    format!("is not a whole quantity from 0 to {MAX_QUANTITY}")
 }
 
 /// Every value converted; one that cannot be is reported with its row.

@@ -3,11 +3,12 @@
 //! A file is read in batches, and of its columns only those that the table has: memory follows the table, and what else a file
 //! holds about people is not read (K48).
 
-use std::any::Any;
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatchReader, StringBuilder, new_null_array};
@@ -17,7 +18,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
-use pipeline::error::panic_message;
+use pipeline::error::panic_text;
 
 use super::column::typed;
 use super::schema::ReferenceTable;
@@ -27,8 +28,12 @@ use crate::error::Problem;
 /// Rows that are read and typed at once.
 const BATCH_ROWS: usize = 8_192;
 
-/// A line of a CSV file is at most this long; a file of another kind may have none.
-const MAX_LINE_BYTES: usize = 1 << 20;
+/// Bytes of a CSV file that are read at once.
+const READ_BYTES: usize = 1 << 16;
+
+/// A record of a CSV file is at most this long. A file of another kind may have no line end, and a quotation mark that nothing closes
+/// makes one record of all lines behind it.
+const MAX_RECORD_BYTES: u64 = 1 << 20;
 
 /// Problems of one file that are listed; the others are counted.
 const MAX_PROBLEMS: usize = 100;
@@ -58,7 +63,7 @@ pub(super) fn read(
     } else {
         // The Parquet reader checks much of a damaged file, and panics at some of the rest.
         catch_unwind(AssertUnwindSafe(|| read_parquet(path, &mut content)))
-            .unwrap_or_else(|panic| Err((None, damaged(panic.as_ref()))))
+            .unwrap_or_else(|panic| Err((None, damaged(panic_text(panic.as_ref())))))
     };
     if let Err((line, message)) = read {
         content.found.push(Problem {
@@ -70,24 +75,34 @@ pub(super) fn read(
 }
 
 fn read_csv(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile> {
-    let unreadable = |error: csv::Error| {
-        let line = error.position().map(csv::Position::line);
-        (line, error.to_string())
+    let unreadable = |error: csv::Error, begins: u64| {
+        let line = error.position().map_or(begins, csv::Position::line);
+        (Some(line), error.to_string())
     };
     let file = File::open(path).map_err(|error| (None, error.to_string()))?;
-    let mut reader = csv::Reader::from_reader(BoundedLines::new(BufReader::new(file)));
-    let header = reader.headers().map_err(unreadable)?.clone();
+    let bounded = BoundedRecords::new(file);
+    let record_begin = bounded.record_begin.clone();
+    let mut reader = csv::ReaderBuilder::new()
+        .buffer_capacity(READ_BYTES)
+        .from_reader(bounded);
+    let header = reader.headers();
+    let header = header.map_err(|error| unreadable(error, 1))?.clone();
     // Spreadsheets begin a UTF-8 file with a byte-order mark.
     let names = header
         .iter()
         .map(|name| name.trim_start_matches('\u{feff}').trim());
     let names: Vec<&str> = names.collect();
     let places = content.places(&names)?;
+    let columns: Vec<&'static str> = content.table.all_columns().map(|(name, _)| name).collect();
     let mut record = csv::StringRecord::new();
     let mut cells: Vec<StringBuilder> = places.iter().map(|_| StringBuilder::new()).collect();
     let mut lines = Vec::new();
     loop {
-        let has_more = reader.read_record(&mut record).map_err(unreadable)?;
+        let begins = reader.position().line();
+        record_begin.set(reader.position().byte());
+        let has_more = reader
+            .read_record(&mut record)
+            .map_err(|error| unreadable(error, begins))?;
         if lines.len() == BATCH_ROWS || !has_more && !lines.is_empty() {
             let arrays = cells
                 .iter_mut()
@@ -97,17 +112,25 @@ fn read_csv(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile
         if !has_more {
             return Ok(());
         }
-        lines.push(record.position().map_or(0, csv::Position::line));
-        for (cells, (place, _)) in cells.iter_mut().zip(&places) {
-            cells.append_option(record.get(*place).filter(|cell| !cell.is_empty()));
+        let line = record.position().map_or(0, csv::Position::line);
+        lines.push(line);
+        for (cells, (place, in_table)) in cells.iter_mut().zip(&places) {
+            let mut cell = record.get(*place).filter(|cell| !cell.is_empty());
+            // No column of a table has room for one, and rows that an open mark swallows would be missed by nobody. They hold what
+            // no message repeats.
+            if cell.is_some_and(|cell| cell.contains('\n')) {
+                let message = "holds a line end; is a quotation mark left open?".to_owned();
+                content.report(Some(line), columns[*in_table], message);
+                cell = None;
+            }
+            cells.append_option(cell);
         }
     }
 }
 
-/// What panicked while a file was read, in its own words.
-fn damaged(panic: &(dyn Any + Send)) -> String {
-    let said = panic_message(panic);
-    format!("is damaged, reading it broke down ({said}); write the file again")
+/// What panicked while a file was read.
+fn damaged(panic: &str) -> String {
+    format!("is damaged, reading it broke down ({panic}); write the file again")
 }
 
 fn read_parquet(path: &Path, content: &mut Builder<'_>) -> Result<(), UnreadableFile> {
@@ -308,34 +331,35 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// Passes bytes on as long as lines are not too long: a parser would collect an endless one. A record of many lines, as an open
-/// quotation mark makes it, is not bounded here.
-struct BoundedLines<R> {
+/// Passes bytes on as long as records are not too long: a parser would collect an endless one.
+struct BoundedRecords<R> {
     inner: R,
-    line_bytes: usize,
+    /// Bytes that have been passed on. The parser has seen all of them when it asks for more.
+    passed: u64,
+    /// Where the record under way begins, as the parser counts.
+    record_begin: Rc<Cell<u64>>,
 }
 
-impl<R> BoundedLines<R> {
+impl<R> BoundedRecords<R> {
     fn new(inner: R) -> Self {
         Self {
             inner,
-            line_bytes: 0,
+            passed: 0,
+            record_begin: Rc::default(),
         }
     }
 }
 
-impl<R: Read> Read for BoundedLines<R> {
+impl<R: Read> Read for BoundedRecords<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.line_bytes = match buffer[..read].iter().rposition(|&byte| byte == b'\n') {
-            Some(end) => read - end - 1,
-            None => self.line_bytes + read,
-        };
-        if self.line_bytes > MAX_LINE_BYTES {
-            let message =
-                format!("a line is longer than {MAX_LINE_BYTES} bytes; is it a CSV file?");
+        if self.passed.saturating_sub(self.record_begin.get()) > MAX_RECORD_BYTES {
+            let message = format!(
+                "a record is longer than {MAX_RECORD_BYTES} bytes; is it a CSV file, and is every quotation mark closed?"
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
+        let read = self.inner.read(buffer)?;
+        self.passed += read as u64;
         Ok(read)
     }
 }

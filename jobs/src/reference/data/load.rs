@@ -12,6 +12,7 @@ use arrow::record_batch::RecordBatch;
 use super::file::{self, Content};
 use super::reference_data::{LoadedTable, ReferenceData};
 use super::schema::{CALENDAR, CUSTOMER, NOT_READ_YET, ReferenceTable, TABLES};
+use super::supply::Supply;
 use super::validity::Validity;
 use super::{archived, calendar, customers};
 use crate::error::{Error, Problem, Result};
@@ -34,6 +35,17 @@ impl FolderStamp {
             (name, stamp)
         });
         Ok(Self(stamps.collect()))
+    }
+
+    /// What `read` gives of `dir`, and the stamp of what it has read: `None` where that changed meanwhile.
+    ///
+    /// # Errors
+    /// As [`FolderStamp::of`].
+    pub fn around<T>(dir: &Path, read: impl FnOnce(&Path) -> T) -> Result<(T, Option<Self>)> {
+        let before = Self::of(dir)?;
+        let read = read(dir);
+        let is_unchanged = Self::of(dir)? == before;
+        Ok((read, is_unchanged.then_some(before)))
     }
 }
 
@@ -101,8 +113,11 @@ impl ReferenceData {
             data.warnings.push(problem);
         }
         data.warnings.sort();
-        match archived::version_of(data.tables()) {
-            Ok(version) => data.version = version,
+        match archived::hashes_of(data.tables()) {
+            Ok(hashes) => {
+                data.version = archived::version_of_hashes(hashes.clone());
+                data.hashes = hashes;
+            }
             Err(error) => problems.push(of_columns("reference data", &error)),
         }
         data.finished(problems)
@@ -148,6 +163,10 @@ impl ReferenceData {
                 Ok(days) => self.calendar = days,
                 Err(error) => problems.push(of_columns(&loaded.file, &error)),
             }
+        }
+        match Supply::of(&self) {
+            Ok(supply) => self.supply = supply,
+            Err(error) => problems.push(of_columns("reference data", &error)),
         }
         if problems.is_empty() {
             Ok(self)

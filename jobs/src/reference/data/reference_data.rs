@@ -12,9 +12,10 @@ use schemas::calendar::CalendarRow;
 use schemas::time::TimestampMs;
 
 use super::UNKNOWN;
-use super::archived::version_of_encoded;
+use super::archived::{TableHash, version_of_encoded};
 use super::customers::CustomerAt;
 use super::schema::{self, ReferenceTable, TABLES};
+use super::supply::Supply;
 use super::validity::Validity;
 use crate::error::Problem;
 
@@ -31,11 +32,14 @@ pub(super) struct LoadedTable {
 /// One version of all reference tables.
 pub struct ReferenceData {
     pub(super) version: String,
+    /// Of the tables, where they come from files: what the archive has of them is told by it.
+    pub(super) hashes: Vec<TableHash<'static>>,
     pub(super) tables: Vec<LoadedTable>,
     /// By row of `ref_customer`.
     pub(super) customers: Vec<CustomerAt>,
     pub(super) calendar: Vec<CalendarRow>,
     pub(super) unknown_customer: CustomerAt,
+    pub(super) supply: Supply,
     pub(super) warnings: Vec<Problem>,
     lookups: Lookups,
 }
@@ -59,10 +63,12 @@ impl ReferenceData {
     pub(super) fn without_tables() -> Self {
         Self {
             version: String::new(),
+            hashes: Vec::new(),
             tables: Vec::new(),
             customers: Vec::new(),
             calendar: Vec::new(),
             unknown_customer: CustomerAt::unknown(),
+            supply: Supply::default(),
             warnings: Vec::new(),
             lookups: Lookups::default(),
         }
@@ -88,6 +94,13 @@ impl ReferenceData {
         self.tables
             .iter()
             .map(|loaded| (loaded.table.name, &loaded.batch))
+    }
+
+    /// The hash of a table as the archive keeps it; `None` where it comes from there.
+    pub(in crate::reference) fn hash(&self, table: &str) -> Option<[u8; 32]> {
+        let mut hashes = self.hashes.iter();
+        let found = hashes.find(|(name, _)| *name == table);
+        found.map(|(_, hash)| *hash)
     }
 
     pub(super) fn table(&self, name: &str) -> Option<&LoadedTable> {

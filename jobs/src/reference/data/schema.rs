@@ -16,6 +16,8 @@ pub(super) enum ColumnKind {
     Date,
     /// RFC 3339 in a CSV file.
     Instant,
+    /// A whole quantity that is not negative (K25).
+    Quantity,
 }
 
 impl ColumnKind {
@@ -26,6 +28,7 @@ impl ColumnKind {
             Self::Flag => DataType::Boolean,
             Self::Date => DataType::Date32,
             Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Quantity => DataType::Int64,
         }
     }
 }
@@ -63,8 +66,12 @@ pub(super) const TERRITORY: &str = "ref_territory";
 pub(super) const SKU: &str = "ref_sku";
 const UNIT: &str = "ref_unit";
 pub(super) const CALENDAR: &str = "ref_calendar";
+pub(super) const ALLOCATION_PLAN: &str = "ref_allocation_plan";
 
-use ColumnKind::{Date, Flag, Text, TextList};
+/// In place of an id: whatever it is.
+pub(super) const ALL: &str = "ALL";
+
+use ColumnKind::{Date, Flag, Quantity, Text, TextList};
 
 /// Every table that is read.
 pub(super) static TABLES: &[ReferenceTable] = &[
@@ -156,7 +163,7 @@ pub(super) static TABLES: &[ReferenceTable] = &[
         key: &["territory_id", "sku_id"],
         columns: &[("territory_id", Text), ("sku_id", Text)],
         foreign_keys: &[
-            ("territory_id", TERRITORY, Some("ALL")),
+            ("territory_id", TERRITORY, Some(ALL)),
             ("sku_id", SKU, None),
         ],
     },
@@ -167,11 +174,25 @@ pub(super) static TABLES: &[ReferenceTable] = &[
         columns: &[("date", Date), ("day_kind", Text), ("name", Text)],
         foreign_keys: &[],
     },
+    ReferenceTable {
+        name: ALLOCATION_PLAN,
+        as_of: None,
+        // Whatever it is called, the plan that began last is in force.
+        key: &["sku_id", "class_id", "area_unit_id"],
+        columns: &[
+            ("plan_id", Text),
+            ("sku_id", Text),
+            ("class_id", Text),
+            ("area_unit_id", Text),
+            ("cap_qty", Quantity),
+            ("supply_qty", Quantity),
+        ],
+        foreign_keys: &[("sku_id", SKU, None), ("area_unit_id", UNIT, Some(ALL))],
+    },
 ];
 
 /// Tables of the contract that no metric reads yet: their files are ignored.
 pub(super) static NOT_READ_YET: &[&str] = &[
-    "ref_allocation_plan",
     "ref_forecast",
     "ref_metric_target",
     "ref_kpi_profile",

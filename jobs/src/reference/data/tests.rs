@@ -128,9 +128,39 @@ fn what_cannot_be_read_is_listed_up_to_a_limit_and_counted_beyond() {
 
     let endless = "x".repeat(2 << 20);
     let found = broken(&[("ref_sku.csv", &endless)]);
-    assert!(found[0].contains("a line is longer than"), "{found:?}");
+    assert!(found[0].starts_with("ref_sku.csv:1: "), "{found:?}");
+    assert!(found[0].contains("a record is longer than"), "{found:?}");
     let twice = broken(&[("ref_sku.csv", "sku_id,sku_id\nS1,S2\n")]);
     assert_eq!(twice, ["ref_sku.csv: has the column `sku_id` twice"]);
+}
+
+#[test]
+fn an_open_quotation_mark_is_refused_before_it_fills_the_memory() {
+    let rows = |from: u32, to: u32| -> String {
+        let rows = from..to;
+        rows.map(|row| format!("S{row},\"B{row}\",\n")).collect()
+    };
+    // a record of three lines, whose note nobody reads
+    let begin = format!(
+        "sku_id,brand_id,note\n{}S,B,\"a\nb\nc\"\n",
+        rows(0, 100_000)
+    );
+    let whole = format!("{begin}{}", rows(100_000, 300_000));
+    let loaded = fixture::load(&[("ref_sku.csv", &whole)]).unwrap();
+    let (_, table) = loaded.tables().next().unwrap();
+    assert_eq!(table.num_rows(), 300_001);
+    // 3 MiB behind the line with the open mark
+    let open = format!("{begin}T,\"B\n{}", rows(100_000, 300_000).replace('"', ""));
+    let found = broken(&[("ref_sku.csv", &open)]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("ref_sku.csv:100005: "), "{found:?}");
+    assert!(found[0].contains("a record is longer than"), "{found:?}");
+    // a few lines, which would be one cell
+    let short = "sku_id,brand_id\nS1,B1\nS2,\"B2\nS3,B3\nS4,B4\n";
+    assert_eq!(
+        broken(&[("ref_sku.csv", short)]),
+        ["ref_sku.csv:3: column=brand_id: holds a line end; is a quotation mark left open?"]
+    );
 }
 
 #[test]
@@ -215,6 +245,78 @@ fn overlapping_versions_and_dangling_ids_are_inconsistencies() {
     // Of two in force at once, the one that began last decides.
     let february = TimestampMs::from_ms(1_769_990_400_000);
     assert_eq!(*reference.customer("C1", february).territory_id, *"T9");
+}
+
+#[test]
+fn k27_a_plan_that_cannot_be_meant_is_refused_with_its_line() {
+    let plan = |row: &str| {
+        let good = "S1,A,U1,AP-1,0,100000000,,";
+        let file = format!(
+            "sku_id,class_id,area_unit_id,plan_id,cap_qty,supply_qty,valid_from,valid_to\n{good}\n{row}\n"
+        );
+        broken(&[("ref_allocation_plan.csv", &file)])
+    };
+    let quantity = "is not a whole quantity from 0 to 100000000";
+    for (row, column, message) in [
+        (",A,U1,AP-1,1,,,", "sku_id", "must not be empty".to_owned()),
+        (
+            "S1,,U1,AP-1,1,,,",
+            "class_id",
+            "must not be empty".to_owned(),
+        ),
+        (
+            "S1,A,,AP-1,1,,,",
+            "area_unit_id",
+            "must not be empty".to_owned(),
+        ),
+        ("S1,A,U1,AP-1,-1,,,", "cap_qty", format!("`-1` {quantity}")),
+        (
+            "S1,A,U1,AP-1,1.5,,,",
+            "cap_qty",
+            format!("`1.5` {quantity}"),
+        ),
+        (
+            "S1,A,U1,AP-1,many,,,",
+            "cap_qty",
+            format!("`many` {quantity}"),
+        ),
+        (
+            "S1,A,U1,AP-1,,100000001,,",
+            "supply_qty",
+            format!("`100000001` {quantity}"),
+        ),
+    ] {
+        let expected = format!("ref_allocation_plan.csv:3: column={column}: {message}");
+        assert_eq!(plan(row), [expected]);
+    }
+    let lacks = broken(&[(
+        "ref_allocation_plan.csv",
+        "sku_id,class_id,cap_qty\nS1,A,1\n",
+    )]);
+    assert_eq!(
+        lacks,
+        [
+            "ref_allocation_plan.csv: column=area_unit_id: the file lacks this column, which is required"
+        ]
+    );
+    let plans = "sku_id,class_id,area_unit_id,cap_qty,quota\nS1,A,U1,1,2\nS9,A,ALL,1,2\n";
+    let reference = fixture::reference_data(&[
+        ("ref_allocation_plan.csv", plans),
+        ("ref_sku.csv", "sku_id\nS1\n"),
+        ("ref_unit.csv", "unit_id\nU2\n"),
+    ]);
+    let told = |problems: &[Problem]| problems.iter().map(Problem::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        told(reference.warnings()),
+        ["ref_allocation_plan.csv: column `quota` is not read"]
+    );
+    assert_eq!(
+        told(&reference.inconsistencies()),
+        [
+            "ref_allocation_plan.csv:2: column=area_unit_id: `U1` is not in ref_unit.csv",
+            "ref_allocation_plan.csv:3: column=sku_id: `S9` is not in ref_sku.csv",
+        ]
+    );
 }
 
 #[test]

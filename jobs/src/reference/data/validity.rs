@@ -152,6 +152,18 @@ impl Validity {
     }
 }
 
+/// The key of a subject that several ids identify, in the order of the table's key.
+pub(super) fn composite_key<const PARTS: usize>(ids: [&str; PARTS]) -> String {
+    let mut key = String::with_capacity(ids.iter().map(|id| id.len() + 1).sum());
+    for id in ids {
+        if !key.is_empty() {
+            key.push(SEPARATOR);
+        }
+        key.push_str(id);
+    }
+    key
+}
+
 /// The key of every row as one text.
 fn keys(table: &ReferenceTable, batch: &RecordBatch) -> Result<StringArray, ArrowError> {
     let parts = table.key.iter().map(|name| {

@@ -25,8 +25,7 @@ pub(crate) async fn audit(
     on_progress: impl FnMut(usize, usize),
 ) -> anyhow::Result<AuditReport> {
     let reader = EpochReader::new(config)?;
-    let (epoch, session) = reader.newest().await?;
-    reader.check_tables(&epoch).await?;
+    let (epoch, session) = reader.newest_checked().await?;
     let conservation = conservation::by_partition(&session, &config.topic_settings()).await?;
     let reference = reader.reference(&epoch).await?;
     let mut recomputed = recompute(config, &epoch, &session, reference).await?;

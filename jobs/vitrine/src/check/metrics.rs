@@ -11,7 +11,8 @@ use pipeline::pane::LinearPlan;
 use pipeline::round::{Evaluator, MetricQueries, evaluate_public};
 use pipeline::time::{Day, Zone};
 
-use super::part::{CheckedPart, one_line};
+use super::part::CheckedPart;
+use crate::exit::one_line;
 
 /// Any day: there are no panes.
 const DAY: Day = Day(20_000);

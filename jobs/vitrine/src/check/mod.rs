@@ -12,9 +12,9 @@ use std::path::Path;
 
 use pipeline::time::Zone;
 
-use self::part::{CheckedPart, one_line};
+use self::part::CheckedPart;
 use crate::config;
-use crate::exit::CommandError;
+use crate::exit::{CommandError, one_line};
 use crate::output::print_lines;
 
 /// Arguments of `vitrine check`.

@@ -32,19 +32,3 @@ impl CheckedPart {
         lines
     }
 }
-
-/// An error with its causes on one line; a cause that another message contains is not repeated.
-pub(super) fn one_line(error: impl Into<anyhow::Error>) -> String {
-    let mut line = String::new();
-    for cause in error.into().chain() {
-        let message = cause.to_string().replace('\n', " ");
-        if line.contains(&message) {
-            continue;
-        }
-        if !line.is_empty() {
-            line.push_str(": ");
-        }
-        line.push_str(&message);
-    }
-    line
-}

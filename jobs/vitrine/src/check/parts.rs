@@ -1,6 +1,5 @@
 //! The parts that `vitrine check` checks, except the metrics.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,12 +8,12 @@ use jobs::catalogue;
 use jobs::error::{Problem, Result};
 use jobs::operator::sla::Policy;
 use jobs::reference::{ReferenceData, RetailReference};
-use pipeline::sink::Webhook;
 use pipeline::time::Zone;
 
-use super::part::{CheckedPart, one_line};
+use super::part::CheckedPart;
 use crate::config::{Config, SourceKind};
-use crate::run::kafka_settings;
+use crate::exit::one_line;
+use crate::run::{kafka_settings, webhook_problems};
 
 /// The configuration, with the problems that reading it has found.
 pub(super) fn configuration(
@@ -121,23 +120,7 @@ pub(super) fn alert_rules(config: &Config, policy: &Arc<Policy>) -> CheckedPart 
         cards.len(),
         config.alerts.webhooks.len()
     );
-    let mut names = BTreeSet::new();
-    for settings in &config.alerts.webhooks {
-        let place = format!("[alerts] webhooks name={}", settings.name);
-        if !names.insert(&settings.name) {
-            part.problems
-                .push(format!("{place}: another webhook has this name"));
-        }
-        if let Err(error) = Webhook::open(settings, config.alerts.allow_private_addresses, "check")
-        {
-            part.problems.push(format!("{place}: {}", one_line(error)));
-        }
-        let known = |rule: &&String| cards.iter().any(|card| *card.rule_id == ***rule);
-        for rule in settings.rules.iter().filter(|rule| !known(rule)) {
-            part.problems
-                .push(format!("{place}: there is no rule={rule}"));
-        }
-    }
+    part.problems.extend(webhook_problems(config, &cards));
     part
 }
 

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use pipeline::sink::TOPIC_DESTINATION;
+
 use super::Config;
 use super::sections::SourceKind;
 
@@ -185,7 +187,7 @@ fn storage(config: &Config) -> Vec<Refusal> {
 fn webhooks(config: &Config) -> Vec<Refusal> {
     let names = config.alerts.webhooks.iter().map(|hook| &hook.name);
     names
-        .filter(|name| name.trim().is_empty() || name.starts_with("topic "))
+        .filter(|name| name.trim().is_empty() || name.starts_with(TOPIC_DESTINATION))
         .map(|name| {
             let why = "ops.deliveries names receivers by it: write a name as in desk, and none that begins with `topic `";
             refusal("[alerts] webhooks name", name, why)

@@ -7,7 +7,7 @@ use pipeline::kafka::{KafkaSettings, TopicPartition, end_offsets, partition_coun
 use pipeline::publisher::Until;
 use pipeline::run::process::OpenSource;
 use pipeline::shard::ShardSettings;
-use pipeline::source::files::{FileEnds, FileSettings, FileSource, file_partitions, survey};
+use pipeline::source::files::{FileEnds, FileSettings, FileSource, FolderSurvey, survey};
 use pipeline::source::kafka::{ExpectedTopic, KafkaSource};
 use pipeline::source::memory::{Broker, Producer};
 use pipeline::source::{Source, Start};
@@ -24,6 +24,9 @@ const LEAST_SEAL_BYTES: usize = 1 << 20;
 /// Bounds of what is read ahead of one input of Kafka.
 const LEAST_BUFFERED_BYTES: usize = 256 << 10;
 const MOST_BUFFERED_BYTES: usize = 8 << 20;
+
+/// The most that a broker may answer at once, and a zstd batch may unpack to (F27): librdkafka's own default.
+const MOST_RESPONSE_BYTES: usize = 100_000_000;
 
 /// The inputs of a process.
 pub(crate) struct Inputs {
@@ -54,10 +57,10 @@ impl Inputs {
             max_record_bytes: config.limits.max_record_bytes,
             ends: file_ends(until),
         };
-        require_events(config, settings.ends)?;
+        let found = require_events(config, settings.ends)?;
         Ok(Self {
-            keyed: file_partitions(&dir, &keyed_topics(config))?.max(1),
-            global: file_partitions(&dir, &[config.topics.name(Topic::Prices)])?,
+            keyed: found.partitions(&keyed_topics(config)).max(1),
+            global: found.partitions(&[config.topics.name(Topic::Prices)]),
             open: Arc::new(move |starts: &[Start]| {
                 let source: Box<dyn Source> = Box::new(FileSource::open(&dir, starts, settings)?);
                 Ok(source)
@@ -140,13 +143,13 @@ fn file_ends(until: Until) -> FileEnds {
 
 /// A folder of which nothing is read is a wrong name, not an empty input. A service may wait for the first event, but not for the
 /// first file: it says how many partitions there are.
-fn require_events(config: &Config, ends: FileEnds) -> anyhow::Result<()> {
+fn require_events(config: &Config, ends: FileEnds) -> anyhow::Result<FolderSurvey> {
     let (dir, topics) = (&config.source.dir, config.topics.inputs());
     let found = survey(dir, &topics)?;
     let what = match (found.files, found.has_content) {
         (0, _) => "there are no event files",
         (_, false) if ends != FileEnds::Followed => "there are no events: all files are empty",
-        _ => return Ok(()),
+        _ => return Ok(found),
     };
     let dir = dir.display();
     let [first, .., last] = topics;
@@ -162,6 +165,7 @@ pub(crate) fn kafka_settings(config: &Config) -> KafkaSettings {
         KafkaSettings::new(config.source.brokers.clone(), config.source.group.clone());
     settings.properties = config.source.properties.clone();
     settings.max_kept_bytes = config.limits.max_record_bytes;
+    settings.response_bytes = config.limits.in_flight_bytes().min(MOST_RESPONSE_BYTES);
     settings.alignment = config.time.alignment;
     settings
 }
@@ -257,8 +261,11 @@ mod tests {
         assert_eq!(buffered_bytes(&config, 4, 4), MOST_BUFFERED_BYTES);
         assert_eq!(buffered_bytes(&config, 16, 13), 1 << 20);
         assert_eq!(buffered_bytes(&config, 64, 64), LEAST_BUFFERED_BYTES);
+        let response_bytes = |config: &Config| kafka_settings(config).response_bytes;
+        assert_eq!(response_bytes(&config), MOST_RESPONSE_BYTES);
         config.limits.memory = 1;
         assert_eq!(config.limits.in_flight_bytes(), 32 << 20);
+        assert_eq!(response_bytes(&config), 32 << 20);
         assert_eq!(seal_bytes(&config, 1), 8 << 20);
     }
 

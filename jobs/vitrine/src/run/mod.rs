@@ -23,6 +23,7 @@ pub(crate) use self::inputs::{Inputs, kafka_settings};
 pub(crate) use self::service::process;
 pub(crate) use self::signals::StopSignals;
 use self::signals::unless_stopped;
+pub(crate) use self::sinks::webhook_problems;
 use crate::config::Config;
 use crate::local_time::parse_instant;
 use crate::output::print_lines;

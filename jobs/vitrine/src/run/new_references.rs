@@ -16,17 +16,17 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 
 /// Receives versions other than `in_force` as they appear in the folder, each archived before; and the task that looks for them, which
-/// ends once nobody receives them.
+/// ends once nobody receives them. `stamp` is that of the folder when it was read, if it stayed.
 pub(super) fn new_references(
     config: &Config,
     archive: Arc<ReferenceArchive>,
-    in_force: Arc<ReferenceData>,
+    (in_force, stamp): (Arc<ReferenceData>, Option<FolderStamp>),
 ) -> (mpsc::UnboundedReceiver<String>, JoinHandle<()>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let (dir, interval) = (config.reference.dir.clone(), config.epoch.interval);
     // A folder that is missing at start has been reported.
     let mut watch = FolderWatch::new(in_force.version().to_owned(), exists(&dir).err());
-    let mut folder = ReferenceFolder::new(dir, in_force);
+    let mut folder = ReferenceFolder::new(dir, in_force, stamp);
     let looking = tokio::spawn(async move {
         while !sender.is_closed() {
             wall::sleep(interval).await;
@@ -79,18 +79,18 @@ fn version_of(found: &Result<Arc<ReferenceData>, String>) -> Result<String, Stri
 /// The folder, and what was read of it last: unchanged files are not opened again.
 struct ReferenceFolder {
     dir: PathBuf,
-    /// What was there when it was read; unknown before the first read.
+    /// What was there when it was read; `None` where it is to be read again.
     stamp: Option<FolderStamp>,
     /// Its tables, or what is wrong with them.
     read: Result<Arc<ReferenceData>, String>,
 }
 
 impl ReferenceFolder {
-    /// A folder from which `read` was read.
-    fn new(dir: PathBuf, read: Arc<ReferenceData>) -> Self {
+    /// A folder from which `read` was read when it had this stamp.
+    fn new(dir: PathBuf, read: Arc<ReferenceData>, stamp: Option<FolderStamp>) -> Self {
         Self {
             dir,
-            stamp: None,
+            stamp,
             read: Ok(read),
         }
     }
@@ -98,14 +98,12 @@ impl ReferenceFolder {
     /// What is in the folder now, or why it cannot be used.
     fn read(&mut self) -> Result<Arc<ReferenceData>, String> {
         exists(&self.dir)?;
-        let stamp = || FolderStamp::of(&self.dir).map_err(|error| error.to_string());
-        let before = stamp()?;
-        if self.stamp.as_ref() != Some(&before) {
-            let read = ReferenceData::load(&self.dir);
-            let is_unchanged = stamp()? == before;
+        let now = FolderStamp::of(&self.dir).map_err(|error| error.to_string())?;
+        if self.stamp != Some(now) {
+            let (read, stamp) = FolderStamp::around(&self.dir, ReferenceData::load)
+                .map_err(|error| error.to_string())?;
             self.read = read.map(Arc::new).map_err(|error| error.to_string());
-            // What changed while it was read is read again.
-            self.stamp = is_unchanged.then_some(before);
+            self.stamp = stamp;
         }
         self.read.clone()
     }
@@ -179,12 +177,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("ref_sku.csv");
         fs::write(&file, "sku_id\nS1\n").unwrap();
-        let in_force = Arc::new(ReferenceData::load(dir.path()).unwrap());
-        let mut folder = ReferenceFolder::new(dir.path().to_owned(), in_force.clone());
+        let (read, stamp) = FolderStamp::around(dir.path(), ReferenceData::load).unwrap();
+        let in_force = Arc::new(read.unwrap());
+        let mut folder = ReferenceFolder::new(dir.path().to_owned(), in_force.clone(), stamp);
         let unchanged = folder.read().unwrap();
-        assert_eq!(unchanged.version(), in_force.version());
-        let again = folder.read().unwrap();
-        assert!(Arc::ptr_eq(&again, &unchanged));
+        assert!(Arc::ptr_eq(&unchanged, &in_force), "read at start");
 
         fs::write(&file, "sku_id\nS2 \n").unwrap();
         let changed = folder.read().unwrap();
@@ -200,6 +197,23 @@ mod tests {
         fs::remove_dir_all(dir.path()).unwrap();
         let reason = folder.read().err().unwrap();
         assert!(reason.contains("there is no folder"), "{reason}");
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ref_sku.csv");
+        fs::write(&file, "sku_id\nS1\n").unwrap();
+        let read_late = |dir: &Path| {
+            let read = ReferenceData::load(dir);
+            fs::write(&file, "sku_id\nS2 \n").unwrap();
+            read
+        };
+        let (read, stamp) = FolderStamp::around(dir.path(), read_late).unwrap();
+        assert_eq!(stamp, None);
+        let first = Arc::new(read.unwrap());
+        let mut folder = ReferenceFolder::new(dir.path().to_owned(), first.clone(), stamp);
+        assert_ne!(folder.read().unwrap().version(), first.version());
     }
 
     fn looks(watch: &mut FolderWatch, found: &[Result<&str, &str>]) -> Vec<Next> {

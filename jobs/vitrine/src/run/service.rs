@@ -16,9 +16,10 @@ use tokio::sync::watch;
 use super::inputs::{Inputs, shard_settings, stop_offsets};
 use super::new_references::new_references;
 use super::signals::unless_stopped;
-use super::sinks::sinks;
+use super::sinks::{sinks, webhook_problems};
 use super::{HEARTBEAT, blocking};
 use crate::config::Config;
+use crate::exit::CommandError;
 use crate::storage;
 
 /// Runs shards and publisher of a configuration over these inputs; `on_epoch` receives every epoch. `None`: `stop` was set before anything
@@ -51,6 +52,10 @@ pub(crate) async fn process(
     let policy = catalogue::policy()?;
     // Read and checked before anything is claimed.
     let rules = AlertRules::built_in(&policy)?;
+    let problems = webhook_problems(config, &rules.cards());
+    if !problems.is_empty() {
+        return Err(CommandError::Usage(problems.join("; ")).into());
+    }
     let publisher = PublisherSettings {
         zone,
         shards: inputs.keyed,
@@ -65,15 +70,16 @@ pub(crate) async fn process(
     };
     // A storage that is not ours to use stays as it is: reference data are archived only after this.
     require_identity(&store, &publisher).await?;
-    let reference = storage::reference_data(config, &archive).await?;
+    let (reference, stamp) = storage::reference_data(config, &archive).await?;
     let version = reference.version().to_owned();
-    let (new_references, looking) = new_references(config, archive.clone(), reference.clone());
+    let (new_references, looking) =
+        new_references(config, archive.clone(), (reference.clone(), stamp));
     let process = Process {
         publisher,
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,
         row_rules: rules.for_publisher(),
-        sinks: sinks(config, inputs.kafka.as_ref(), &reference).await?,
+        sinks: sinks(config, inputs.kafka.as_ref(), &reference, archive.clone()).await?,
         make_state: |shard: u32, reference: RetailReference| {
             let metrics = metrics.clone();
             let (shards, policy) = (inputs.keyed, policy.clone());

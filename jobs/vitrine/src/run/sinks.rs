@@ -1,18 +1,20 @@
 //! What leaves beside the tables: alerts, the demand feed, dead letters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jobs::feeds::{self, FeedSettings};
-use jobs::reference::ReferenceData;
+use jobs::reference::{ReferenceArchive, ReferenceData};
 use pipeline::kafka::KafkaSettings;
-use pipeline::publisher::{Sinks, dead_letter_topic};
+use pipeline::publisher::{RuleCard, Sinks, dead_letter_topic};
 use pipeline::sink::{
     AlertDestinations, KafkaAlertSink, KafkaRecordSink, RecordSink, Route, Schedule, Webhook,
+    topic_destination,
 };
 use schemas::time::DurationMs;
 
 use crate::config::Config;
+use crate::exit::one_line;
 
 /// The last part of `source` in alerts.
 const SOURCE: &str = "main";
@@ -22,6 +24,7 @@ pub(super) async fn sinks(
     config: &Config,
     kafka: Option<&KafkaSettings>,
     reference: &ReferenceData,
+    archive: Arc<ReferenceArchive>,
 ) -> anyhow::Result<Sinks> {
     let topics = &config.topics;
     let topic = kafka.map(|_| topics.demand.clone());
@@ -31,7 +34,7 @@ pub(super) async fn sinks(
         is_on: config.feeds.demand,
         max_gap_days: i32::try_from(days).unwrap_or(i32::MAX),
     };
-    let feed = feeds::demand_daily(config.time.zone, calendar, topic, settings);
+    let feed = feeds::demand_daily(config.time.zone, calendar, archive, topic, settings);
     let records: Option<Arc<dyn RecordSink>> = match kafka {
         None => None,
         Some(kafka) => {
@@ -67,6 +70,33 @@ fn output_topics(config: &Config) -> Vec<String> {
         .collect()
 }
 
+/// What is wrong with the webhooks of the configuration, given the rules that there are.
+pub(crate) fn webhook_problems(config: &Config, rules: &[RuleCard]) -> Vec<String> {
+    let alerts = &config.alerts;
+    let mut problems = Vec::new();
+    let mut names = BTreeSet::new();
+    for settings in &alerts.webhooks {
+        let place = format!("[alerts] webhooks name={}", settings.name);
+        if !names.insert(&settings.name) {
+            problems.push(format!(
+                "{place}: another webhook has this name; give each its own"
+            ));
+        }
+        if let Err(error) = Webhook::open(settings, alerts.allow_private_addresses, SOURCE) {
+            problems.push(format!("{place}: {}", one_line(error)));
+        }
+        let known = |rule: &&String| rules.iter().any(|card| *card.rule_id == ***rule);
+        for rule in settings.rules.iter().filter(|rule| !known(rule)) {
+            let known: Vec<&str> = rules.iter().map(|card| &*card.rule_id).collect();
+            let known = known.join(", ");
+            problems.push(format!(
+                "{place}: there is no rule={rule}; write some of {known}"
+            ));
+        }
+    }
+    problems
+}
+
 /// The webhooks of the configuration, and the alert topic if the events come from Kafka.
 fn destinations(
     config: &Config,
@@ -94,7 +124,7 @@ fn destinations(
         properties.insert("bootstrap.servers", &kafka.brokers);
         let topic = &config.topics.alerts;
         let sink = KafkaAlertSink::open(properties, topic, SOURCE)?;
-        let name: Arc<str> = format!("topic {topic}").into();
+        let name = topic_destination(topic);
         destinations.routes.0.push(Route {
             destination: name.clone(),
             rules: Default::default(),

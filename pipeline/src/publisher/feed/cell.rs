@@ -20,7 +20,8 @@ const STARTS: &str = "starts";
 pub(crate) struct Cell {
     /// `None`: the sum has left BIGINT (K25).
     pub(super) values: Vec<Option<i64>>,
-    pub(super) flag: bool,
+    /// `None`: no fact of the day decides.
+    pub(super) flag: Option<bool>,
     pub(super) starts: bool,
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn cells(feed: &FeedDefinition, rows: &RecordBatch) -> Result<Cells, 
         .map(|row| {
             let cell = Cell {
                 values: values.iter().map(|array| value(array, row)).collect(),
-                flag: flag.value(row),
+                flag: flag.is_valid(row).then(|| flag.value(row)),
                 starts: starts.value(row),
             };
             (series.value(row).to_owned(), cell)

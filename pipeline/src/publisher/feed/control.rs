@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::cell::Cells;
 use super::definition::FeedDefinition;
-use super::grid::FeedGrid;
+use super::flags::SeriesFlags;
+use super::grid::{FeedGrid, flag_of};
 use crate::sink::SinkRecord;
 use crate::time::Day;
 
@@ -31,7 +32,7 @@ impl FeedGrid {
     /// Days that are final now that all before `final_before` are, and those of `changed` that were final already.
     pub(super) fn controls(
         &mut self,
-        feed: &FeedDefinition,
+        (feed, flags): (&FeedDefinition, &dyn SeriesFlags),
         changed: &[Day],
         final_before: Day,
         (epoch, now): (i64, TimestampMs),
@@ -55,7 +56,7 @@ impl FeedGrid {
         }
         days.into_iter()
             .map(|(day, control)| {
-                let (rows, checksum) = self.checksum(feed, day);
+                let (rows, checksum) = self.checksum((feed, flags), day);
                 self.sequence += 1;
                 StatusRow {
                     feed: feed.name.clone(),
@@ -72,7 +73,11 @@ impl FeedGrid {
     }
 
     /// Rows of a day and the SHA-256 of their lines: `unique_id|ds|<values>|<flag>|is_zero_filled`, in the order of `unique_id`; a NULL is empty.
-    fn checksum(&self, feed: &FeedDefinition, day: Day) -> (i64, String) {
+    fn checksum(
+        &self,
+        (feed, flags): (&FeedDefinition, &dyn SeriesFlags),
+        day: Day,
+    ) -> (i64, String) {
         let empty = Cells::new();
         let cells = self.days.get(&day).unwrap_or(&empty);
         let ds = day.date();
@@ -86,7 +91,7 @@ impl FeedGrid {
                 let value = cell.map_or(Some(0), |cell| cell.values[index]);
                 line.push_str(&value.map(|value| value.to_string()).unwrap_or_default());
             }
-            let flag = cell.is_some_and(|cell| cell.flag);
+            let flag = flag_of(cell, flags, series, day);
             line.push_str(&format!("|{flag}|{}\n", cell.is_none()));
             hash.update(line);
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 use schemas::event::TopicSet;
 
+use super::flags::FlagStore;
 use crate::pane::COUNT;
 use crate::round::Metric;
 use crate::time::{Day, WindowKind};
@@ -29,10 +30,12 @@ pub struct FeedDefinition {
     pub name: String,
     /// The metric whose D1 rows it is made of.
     pub metric: String,
-    /// Over `rows.<metric>`: `unique_id`, the values (BIGINT), the flag (BOOLEAN) and `starts` (BOOLEAN).
+    /// Over `rows.<metric>`: `unique_id`, the values (BIGINT), the flag (BOOLEAN, NULL where `flags` decide) and `starts` (BOOLEAN).
     pub sql: String,
     pub values: Vec<String>,
     pub flag: String,
+    /// What reference data say of the flag.
+    pub flags: Arc<dyn FlagStore>,
     pub calendar: Arc<dyn Fn(Day) -> CalendarDay + Send + Sync>,
     /// The Kafka topic, where there is one.
     pub topic: Option<String>,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::{Cell, Cells};
 use super::definition::FeedDefinition;
+use super::flags::SeriesFlags;
 use super::series::SeriesDays;
 use crate::time::Day;
 
@@ -19,6 +20,7 @@ use crate::time::Day;
 pub(crate) struct FeedChange {
     pub days: Vec<(Day, Cells)>,
     max_gap_days: i32,
+    flags: String,
     pending: BTreeSet<Day>,
     last_complete: Option<Day>,
     final_before: Option<Day>,
@@ -30,6 +32,8 @@ pub(crate) struct FeedChange {
 pub(crate) struct FeedGrid {
     pub(super) days: BTreeMap<Day, Cells>,
     series: SeriesDays,
+    /// Version of the flags that days are made with.
+    flags: String,
     pub(super) last_complete: Option<Day>,
     /// Days before this one have been said to be final.
     pub(super) final_before: Option<Day>,
@@ -52,6 +56,18 @@ impl FeedGrid {
         self.series.set_max_gap_days(days);
         if let Some(last) = self.last_complete {
             self.pending.extend(longer.covered(Day(i32::MIN), last));
+        }
+    }
+
+    /// With which flags days are made from now on. Others than before make all complete days anew.
+    pub(crate) fn set_flags(&mut self, version: &str) {
+        if self.flags == version {
+            return;
+        }
+        version.clone_into(&mut self.flags);
+        if let Some(last) = self.last_complete {
+            self.pending
+                .extend(self.series.covered(Day(i32::MIN), last));
         }
     }
 
@@ -100,6 +116,7 @@ impl FeedGrid {
     /// Restores what an intent has sealed (recovery).
     pub(crate) fn restore(&mut self, change: &FeedChange) {
         self.series.set_max_gap_days(change.max_gap_days);
+        self.flags.clone_from(&change.flags);
         for (day, cells) in &change.days {
             self.update(*day, cells.clone());
         }
@@ -114,6 +131,7 @@ impl FeedGrid {
         FeedChange {
             days,
             max_gap_days: self.series.max_gap_days(),
+            flags: self.flags.clone(),
             pending: self.pending.clone(),
             last_complete: self.last_complete,
             final_before: self.final_before,
@@ -155,6 +173,7 @@ impl FeedGrid {
     pub(super) fn rows(
         &self,
         feed: &FeedDefinition,
+        flags: &dyn SeriesFlags,
         day: Day,
         schema: SchemaRef,
     ) -> Result<RecordBatch, ArrowError> {
@@ -168,13 +187,25 @@ impl FeedGrid {
             let value = |cell: &Option<&Cell>| cell.map_or(Some(0), |cell| cell.values[index]);
             columns.push(Arc::new(Int64Array::from_iter(found.iter().map(value))));
         }
-        let flags = found
+        let set = series
             .iter()
-            .map(|cell| Some(cell.is_some_and(|cell| cell.flag)));
-        columns.push(Arc::new(flags.collect::<BooleanArray>()));
+            .zip(&found)
+            .map(|(name, cell)| Some(flag_of(*cell, flags, name, day)));
+        columns.push(Arc::new(set.collect::<BooleanArray>()));
         let filled = found.iter().map(|cell| Some(cell.is_none()));
         columns.push(Arc::new(filled.collect::<BooleanArray>()));
         columns.push(Arc::new(Int64Array::from(vec![1; series.len()])));
         RecordBatch::try_new(schema, columns)
     }
+}
+
+/// The flag of a row: what the facts of the day say, else what reference data say.
+pub(super) fn flag_of(
+    cell: Option<&Cell>,
+    flags: &dyn SeriesFlags,
+    series: &str,
+    day: Day,
+) -> bool {
+    let by_facts = cell.and_then(|cell| cell.flag);
+    by_facts.unwrap_or_else(|| flags.is_set(series, day))
 }

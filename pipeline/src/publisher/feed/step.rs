@@ -10,6 +10,7 @@ use schemas::time::TimestampMs;
 
 use super::control::StatusRow;
 use super::definition::FeedDefinition;
+use super::flags::SeriesFlags;
 use super::grid::FeedGrid;
 use super::records::records;
 use crate::columns::conform;
@@ -36,7 +37,7 @@ const PAGE_ROWS: usize = 50_000;
 /// Rows and records of the first days that are to be made anew, and control records now that all days before `final_before`
 /// are final.
 pub(crate) fn step(
-    feed: &FeedDefinition,
+    (feed, flags): (&FeedDefinition, &dyn SeriesFlags),
     grid: &mut FeedGrid,
     published: &Published,
     table: &SchemaRef,
@@ -61,7 +62,9 @@ pub(crate) fn step(
             first: day,
             end: day.plus(1),
         };
-        let rows = grid.rows(feed, day, metric.table.clone()).map_err(&wrong)?;
+        let rows = grid
+            .rows(feed, flags, day, metric.table.clone())
+            .map_err(&wrong)?;
         seen += rows.num_rows().max(1);
         step.overflows.push((window, overflows(feed, &rows)));
         let changes = published.compare(&metric, window, &rows)?;
@@ -80,7 +83,7 @@ pub(crate) fn step(
     if let Some(final_before) = final_before {
         let changed = step.published.iter().map(|(_, window, _)| window.first);
         let changed: Vec<Day> = changed.collect();
-        step.status = grid.controls(feed, &changed, final_before, (epoch, as_of));
+        step.status = grid.controls((feed, flags), &changed, final_before, (epoch, as_of));
     }
     if let Some(topic) = &feed.topic {
         let records = step.status.iter().map(|row| row.record(topic));

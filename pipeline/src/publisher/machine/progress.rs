@@ -45,7 +45,20 @@ impl Machine {
         })
     }
 
-    /// K7: the last instant at which a window that holds a fact becomes final.
+    /// How far ahead facts are believed, as far as one shard shows it (K41); `None` where all know it.
+    pub(in crate::publisher) fn to_believe(&self) -> Option<TimestampMs> {
+        let believed = self.durable.state.believed_until.values();
+        let until = believed.copied().max();
+        until.filter(|until| !self.all_believe(*until))
+    }
+
+    /// Whether every shard has sealed which of its facts up to there are the last.
+    pub(in crate::publisher) fn all_believe(&self, until: TimestampMs) -> bool {
+        let believed = &self.durable.state.believed_until;
+        (0..self.settings.shards).all(|shard| believed.get(&shard) >= Some(&until))
+    }
+
+    /// K7: the last instant at which a window that holds a believed fact becomes final.
     pub(in crate::publisher) fn drain_instant(&self) -> Option<TimestampMs> {
         self.durable.state.planner.drain_instant(
             &self.metrics,

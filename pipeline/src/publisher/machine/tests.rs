@@ -15,7 +15,7 @@ use super::*;
 use crate::alert::MAX_PER_SEAL;
 use crate::alert::transition_fixture::change;
 use crate::time::fixture::{at, ms};
-use life::{Died, Durable, Life, SHARDS, parts, quiet, seal};
+use life::{Died, Durable, Life, SHARDS, ZONE, parts, quiet, seal};
 
 /// Three rounds of seals, a window that ends, a late change to it, and a minute of silence.
 fn story(life: &mut Life<'_>) -> Result<(), Died> {
@@ -328,4 +328,34 @@ fn alerts_beyond_what_an_intent_can_number_leave_with_the_next_through_every_cra
     for dies_at in 1..=points {
         assert!(crowded(Some(dies_at)).0 == expected, "death at {dies_at}");
     }
+}
+
+#[test]
+fn k41_a_drain_waits_until_every_shard_believes_what_one_of_them_shows() {
+    let mut durable = Durable::default();
+    let mut life = Life::begin(&mut durable, 0, None);
+    assert_eq!(life.machine.to_believe(), None, "nothing is there");
+    let (january, june) = (at(0), at(0) + DurationMs::from_days(150));
+    let believing = |shard, until, days: i64| {
+        let mut seal = quiet(shard, 1, january);
+        seal.believed_until = until;
+        let last = ZONE.day_of(january + DurationMs::from_days(days));
+        seal.last_days = [("demand".to_owned(), last)].into();
+        seal
+    };
+    let day = |days: i64| january + DurationMs::from_days(days);
+    life.append(1, believing(1, Some(june), 140));
+    let to_believe = life.machine.to_believe();
+    assert_eq!(to_believe, Some(june), "one has not said anything");
+    life.append(0, believing(0, Some(january), 0));
+    assert_eq!(life.machine.to_believe(), Some(june));
+    // It has been told, and has a fact later than the other's.
+    life.append(0, believing(0, Some(june), 145));
+    assert_eq!(life.machine.to_believe(), None);
+    assert!(life.machine.all_believe(june));
+    let drain_instant = life.machine.drain_instant().unwrap();
+    assert!(
+        (day(147)..=day(153)).contains(&drain_instant),
+        "{drain_instant}"
+    );
 }

@@ -162,3 +162,26 @@ impl ScalarUDFImpl for Limited {
         self.function.documentation()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::fixture::assert_plans_agree_about_null;
+    use crate::sql::{Arithmetic, register_all};
+
+    #[tokio::test]
+    async fn a_limited_function_says_everywhere_alike_whether_it_may_be_null() {
+        let mut ctx = SessionContext::new();
+        register_all(&mut ctx, Arithmetic::Checked);
+        limit_functions(&ctx, 1 << 30);
+        let limited = [
+            "s || s",
+            "s || 'x' || s",
+            "repeat(s, 2)",
+            "lpad(s, 4)",
+            "replace(s, '5', '66')",
+            "concat(s, s)",
+        ];
+        assert_plans_agree_about_null(&ctx, &limited).await;
+    }
+}

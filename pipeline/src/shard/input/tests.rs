@@ -42,7 +42,7 @@ fn settings(prices: u32) -> ShardSettings {
     }
 }
 
-fn inputs(prices: u32, sealed: Option<(&[InputSeal], &[JudgeState])>) -> Result<ShardInputs> {
+fn inputs(prices: u32, sealed: Option<(&[InputSeal], &[SavedIds])>) -> Result<ShardInputs> {
     ShardInputs::new(&settings(prices), sealed, None, BTreeSet::new())
 }
 
@@ -59,6 +59,7 @@ fn read(mut inputs: ShardInputs) -> ShardInputs {
         let mut time = PartitionTime::default();
         time.advance("C1", at(number), &settings(0).topics[0].time);
         input.judge.restore(&time, counters);
+        input.judge.remember(&format!("e{number}"), at(number));
     }
     inputs
 }
@@ -66,12 +67,13 @@ fn read(mut inputs: ShardInputs) -> ShardInputs {
 #[test]
 fn k38_inputs_are_matched_by_topic_and_partition_and_never_by_position() {
     let before = read(inputs(3, None).unwrap());
-    let (mut seals, mut judges) = (before.seals(), before.judges());
+    let (mut seals, mut known_ids) = (before.seals(), before.known_ids());
     let wanted = seals.clone();
     seals.reverse();
-    judges.reverse();
-    let restored = inputs(3, Some((&seals, &judges))).unwrap();
+    known_ids.reverse();
+    let restored = inputs(3, Some((&seals, &known_ids))).unwrap();
     assert_eq!(restored.seals(), wanted);
+    assert_eq!(restored.known_ids(), before.known_ids());
     let starts = restored.starts();
     for (start, seal) in starts.iter().zip(&wanted) {
         let InputSeal {
@@ -90,8 +92,8 @@ fn k38_inputs_are_matched_by_topic_and_partition_and_never_by_position() {
 #[test]
 fn f16_a_partition_of_prices_that_has_appeared_begins_and_is_accounted_for_by_one_shard() {
     let before = read(inputs(2, None).unwrap());
-    let (seals, judges) = (before.seals(), before.judges());
-    let mut restored = inputs(4, Some((&seals, &judges))).unwrap();
+    let (seals, known_ids) = (before.seals(), before.known_ids());
+    let mut restored = inputs(4, Some((&seals, &known_ids))).unwrap();
     let new = &restored.seals()[seals.len()..];
     let partitions: Vec<(i32, bool)> = new
         .iter()
@@ -112,12 +114,12 @@ fn f16_a_partition_of_prices_that_has_appeared_begins_and_is_accounted_for_by_on
 #[test]
 fn f16_a_partition_of_prices_that_was_read_and_is_gone_is_missing() {
     let before = read(inputs(3, None).unwrap());
-    let (mut seals, judges) = (before.seals(), before.judges());
-    let error = inputs(2, Some((&seals, &judges))).err().unwrap();
+    let (mut seals, known_ids) = (before.seals(), before.known_ids());
+    let error = inputs(2, Some((&seals, &known_ids))).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::EventsMissing);
     assert!(error.to_string().contains("input=prices.v1/2"), "{error}");
     // nothing was read of it: nothing is lost
     seals.last_mut().unwrap().next_offset = 0;
-    let restored = inputs(2, Some((&seals, &judges))).unwrap();
+    let restored = inputs(2, Some((&seals, &known_ids))).unwrap();
     assert_eq!(restored.all.len(), seals.len() - 1);
 }

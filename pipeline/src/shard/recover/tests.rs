@@ -131,6 +131,24 @@ fn what_was_sealed_leaves_whichever_rules_run_now() {
     }
 }
 
+#[tokio::test]
+async fn k41_a_shard_believes_what_others_show_until_it_ends() {
+    let mut first = machine(None).await;
+    let believed = async |machine: &mut ShardMachine<NoReference>| {
+        let seal = machine.seal(wall::monotonic(), at(0)).await.unwrap();
+        seal.believed_until
+    };
+    assert_eq!(believed(&mut first).await, None);
+    first.believe(at(9));
+    assert!(first.has_unsealed());
+    assert_eq!(believed(&mut first).await, Some(at(9)));
+    first.believe(at(7));
+    assert_eq!(believed(&mut first).await, Some(at(9)), "never less");
+    // A start knows its own inputs alone, and is told again.
+    let mut next = machine(Some(first.checkpoint(wall::monotonic()).unwrap())).await;
+    assert_eq!(believed(&mut next).await, None);
+}
+
 /// Files at their end, or brokers that are away: nothing is sealed for hours.
 #[test]
 fn a_quiet_shard_looks_whether_its_log_is_still_its_own() {

@@ -36,6 +36,8 @@ struct Broker {
     /// Under which names it was resumed.
     senders: Mutex<Vec<String>>,
     called: Notify,
+    /// The call, counted from one, that never ends.
+    hangs_in: Mutex<Option<usize>>,
 }
 
 impl Broker {
@@ -65,7 +67,15 @@ impl RecordSink for Broker {
         first: usize,
         records: &[SinkRecord],
     ) -> Result<(), RecordSinkError> {
+        let hangs = {
+            let mut left = self.hangs_in.lock().unwrap();
+            *left = left.map(|calls| calls - 1);
+            left.take_if(|calls| *calls == 0).is_some()
+        };
         self.called.notify_one();
+        if hangs {
+            return pending().await;
+        }
         let answer = self.script.lock().unwrap().pop_front();
         let values = records.iter().map(value);
         let error = |refused, kind, is_undone| RecordSinkError {
@@ -268,6 +278,31 @@ async fn a_record_that_is_refused_for_good_is_given_up_and_listed() {
     heir.deliver(&store, 1, &["refused", "a", "refused", "b"])
         .await;
     assert_eq!(listed(heir.events.recv().await), (1, given_up));
+}
+
+/// Its owner dies while the records behind those that were given up are under way.
+#[tokio::test]
+async fn f10_records_that_were_given_up_are_listed_once_after_a_crash_within_their_epoch() {
+    let values = ["a", "refused", "b", "refused", "c"];
+    // all five, "a", two, "refused", "b", two, "refused", "c"
+    for call in 1..=8 {
+        let store = in_memory();
+        let broker = Broker::new([]);
+        *broker.hangs_in.lock().unwrap() = Some(call);
+        let dying = Owner::claim(&store, &broker).await;
+        dying.deliver(&store, 1, &values).await;
+        while broker.hangs_in.lock().unwrap().is_some() {
+            broker.called.notified().await;
+        }
+        drop(dying);
+        let mut heir = Owner::claim(&store, &broker).await;
+        heir.deliver(&store, 1, &values).await;
+        let Some(SinkEvent::Delivered { given_up, .. }) = heir.events.recv().await else {
+            panic!("not delivered");
+        };
+        assert_eq!(given_up.len(), 2, "it died in call {call}");
+        assert_eq!(broker.seen(), ["a", "b", "c"], "it died in call {call}");
+    }
 }
 
 /// F15: between its batches a former owner sleeps, and another one takes over and goes on.

@@ -25,20 +25,6 @@ pub(super) const ENDINGS: [(&str, Packing); 3] = [
     (".ndjson.zst", Packing::Zstd),
 ];
 
-/// Number of partitions that the files of the customer topics make: the highest file number + 1 (K1); 0 without any file.
-pub fn file_partitions(dir: &Path, topics: &[&str]) -> Result<u32> {
-    require_directory(dir)?;
-    let mut partitions = 0;
-    for topic in topics {
-        for path in entries(&dir.join(topic))? {
-            if let Some(number) = file_number(&path)? {
-                partitions = partitions.max(number + 1);
-            }
-        }
-    }
-    Ok(partitions)
-}
-
 pub(super) fn require_directory(dir: &Path) -> Result<()> {
     if dir.is_dir() {
         return Ok(());

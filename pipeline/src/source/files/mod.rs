@@ -20,7 +20,6 @@ mod recorded_at;
 mod survey;
 
 pub use file_source::{FileSettings, FileSource};
-pub use folder::file_partitions;
 pub use identity::LinesRead;
 pub use reader::FileEnds;
 pub use survey::{FolderSurvey, survey};

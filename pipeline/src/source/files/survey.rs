@@ -1,6 +1,6 @@
 //! A look at the whole folder before anything is read: what will be read, what looks as if it should be and will not, what cannot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -14,11 +14,23 @@ const BESIDE: [&str; 2] = ["ref", "truth"];
 const NAMED_GAPS: usize = 8;
 
 /// What there is to read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderSurvey {
     pub files: usize,
     /// Whether one of them holds anything: what a compressed file unpacks to is not known before it is read.
     pub has_content: bool,
+    /// The highest file number + 1 of each topic that has files.
+    partitions: BTreeMap<String, u32>,
+}
+
+impl FolderSurvey {
+    /// Number of partitions that the files of these topics make: the highest file number + 1 (K1); 0 without any file.
+    pub fn partitions(&self, topics: &[&str]) -> u32 {
+        let of_topics = topics
+            .iter()
+            .filter_map(|topic| self.partitions.get(*topic));
+        of_topics.copied().max().unwrap_or(0)
+    }
 }
 
 /// Looks at the files of all `topics` and at what stands beside them.
@@ -50,6 +62,9 @@ pub fn survey(dir: &Path, topics: &[&str]) -> Result<FolderSurvey> {
             let length = fs::metadata(&file.path).map_or(0, |metadata| metadata.len());
             found.files += 1;
             found.has_content |= length > 0 || file.packing != Packing::Plain;
+        }
+        if let Some(highest) = numbers.last() {
+            found.partitions.insert((*topic).to_owned(), highest + 1);
         }
         let gaps = gaps(&numbers);
         if !gaps.is_empty() {

@@ -4,7 +4,7 @@ use super::topics::recreated;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{TopicId, TopicPartition};
 use crate::source::error::out_of_range;
-use crate::source::{InputIdentity, OnMissing, Start};
+use crate::source::{InputIdentity, InputNews, OnMissing, Start};
 
 /// The log of one input as it is now.
 #[derive(Clone, Copy, Debug)]
@@ -17,13 +17,26 @@ pub(super) struct LogNow {
 /// Where reading begins, and what of it is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Beginning {
+    pub identity: InputIdentity,
     pub offset: i64,
     /// The offset that was wanted, where it is not there any more.
     pub wanted: Option<i64>,
 }
 
+impl Beginning {
+    /// What the shard learns before the first record.
+    pub(super) fn news(&self) -> Vec<InputNews> {
+        let to = self.offset;
+        let missing = self.wanted.map(|from| InputNews::Missing { from, to });
+        [InputNews::Identified(self.identity)]
+            .into_iter()
+            .chain(missing)
+            .collect()
+    }
+}
+
 impl LogNow {
-    pub(super) fn identity(&self) -> InputIdentity {
+    fn identity(&self) -> InputIdentity {
         self.id.map_or(InputIdentity::Unknown, InputIdentity::Topic)
     }
 
@@ -32,13 +45,16 @@ impl LogNow {
     /// Offsets that hold no record (markers of transactions, records that were aborted) are within the log, so a start there
     /// loses nothing; nor does one at the end of a log that is empty by now.
     pub(super) fn begin(&self, start: &Start, on_missing: OnMissing) -> Result<Beginning> {
+        let identity = self.identity();
         let restart = Beginning {
+            identity,
             offset: self.first,
             wanted: Some(start.offset),
         };
         let error = match self.loss(start) {
             None => {
                 return Ok(Beginning {
+                    identity,
                     offset: start.offset,
                     wanted: None,
                 });
@@ -131,8 +147,12 @@ mod tests {
         let first = Start::new(TopicPartition::new("orders.v1", 0), 0);
         let begun = log(id(OLD), 5, 9).begin(&first, OnMissing::Fail).unwrap();
         assert_eq!((begun.offset, begun.wanted), (5, Some(0)));
+        let identity = InputNews::Identified(InputIdentity::Topic(id(OLD).unwrap()));
+        let missing = InputNews::Missing { from: 0, to: 5 };
+        assert_eq!(begun.news(), [identity.clone(), missing]);
         let begun = log(id(OLD), 0, 9).begin(&first, OnMissing::Fail).unwrap();
         assert_eq!((begun.offset, begun.wanted), (0, None));
+        assert_eq!(begun.news(), [identity]);
     }
 
     #[test]

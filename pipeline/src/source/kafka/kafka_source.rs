@@ -10,7 +10,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::{Offset, TopicPartitionList};
 use schemas::time::TimestampMs;
 
-use super::beginning::LogNow;
+use super::beginning::{Beginning, LogNow};
 use super::end_watcher::EndWatcher;
 use super::poll_thread::{AssignedPartition, PollThread};
 use super::queue::BufferLimits;
@@ -22,7 +22,7 @@ use crate::kafka::{
     Client, Events, KafkaConsumer, KafkaSettings, TopicPartition, client_failed, setting,
 };
 use crate::observe::{OffsetsMissing, Outage};
-use crate::source::{InputNews, Item, OnMissing, Source, Start};
+use crate::source::{Item, OnMissing, Source, Start};
 
 /// Kafka partitions as the inputs of one shard.
 pub struct KafkaSource {
@@ -66,11 +66,9 @@ impl KafkaSource {
         let mut assignment = TopicPartitionList::with_capacity(starts.len());
         for (index, (start, log)) in starts.iter().zip(logs).enumerate() {
             let begun = log.begin(start, on_missing)?;
-            shared.announce(index, InputNews::Identified(log.identity()));
-            if let Some(from) = begun.wanted {
-                let to = begun.offset;
-                report_missing(start, from, to);
-                shared.announce(index, InputNews::Missing { from, to });
+            report_missing(start, &begun);
+            for news in begun.news() {
+                shared.announce(index, news);
             }
             lanes.push(AssignedPartition {
                 queue: split_queue(&consumer, &shared, &start.input)?,
@@ -184,10 +182,7 @@ fn read_topics(
         });
         match missing {
             Some(input) => Err(missing_partition(input, now.partitions)),
-            None => Ok(ReadTopic {
-                expected,
-                id: now.id,
-            }),
+            None => Ok(ReadTopic::new(expected, now.id)),
         }
     });
     topics.collect()
@@ -204,7 +199,7 @@ fn read_logs(client: &Client, topics: &[ReadTopic], starts: &[Start]) -> Result<
             let mut topics = topics.iter();
             let topic = topics.find(|topic| topic.expected.name == input.topic);
             LogNow {
-                id: topic.and_then(|topic| topic.id),
+                id: topic.and_then(ReadTopic::id),
                 first,
                 end,
             }
@@ -212,12 +207,16 @@ fn read_logs(client: &Client, topics: &[ReadTopic], starts: &[Start]) -> Result<
         .collect())
 }
 
-fn report_missing(start: &Start, from: i64, to: i64) {
+/// Says what is gone of an input before it is read.
+pub(super) fn report_missing(start: &Start, begun: &Beginning) {
+    let Some(from) = begun.wanted else {
+        return;
+    };
     OffsetsMissing {
         topic: &start.input.topic,
         partition: start.input.partition,
         from,
-        to,
+        to: begun.offset,
         is_first_start: start.is_first(),
     }
     .report();

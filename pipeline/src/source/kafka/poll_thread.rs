@@ -90,10 +90,10 @@ impl PollThread {
             let input = partition.input;
             self.lanes.push(AssignedPartition {
                 queue: split_queue(&self.consumer, &self.shared, &input)?,
-                next_offset: partition.first_offset,
+                next_offset: partition.begun.offset,
                 input: input.clone(),
             });
-            self.assign(&input, partition.first_offset)?;
+            self.assign(&input, partition.begun.offset)?;
         }
         Ok(())
     }
@@ -182,6 +182,8 @@ impl PollThread {
                 warn_of(&mut self.outage, &self.consumer, &error);
                 Ok(())
             }
+            // the topic watcher finds out whether it is so
+            ErrorClass::SaidMissing => Ok(()),
             ErrorClass::OutOfRange => self.pass_over(input),
             ErrorClass::Stop(error) => Err(error),
         }

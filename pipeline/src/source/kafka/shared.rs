@@ -6,31 +6,25 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use schemas::time::TimestampMs;
 
+use super::beginning::Beginning;
 use super::queue::{BufferLimits, Buffers};
 use crate::error::{Error, Result};
 use crate::kafka::TopicPartition;
 use crate::source::error::stopped;
-use crate::source::{InputIdentity, InputNews, Item, Record};
+use crate::source::{InputNews, Item, Record};
 
 /// A partition of a topic that may grow, as it was found.
 #[derive(Clone, Debug)]
 pub(super) struct NewPartition {
     pub input: TopicPartition,
-    pub identity: InputIdentity,
-    pub first_offset: i64,
+    pub begun: Beginning,
 }
 
 impl NewPartition {
     /// What the shard learns of it before its first record.
     fn news(&self) -> Vec<InputNews> {
-        let mut news = vec![
-            InputNews::Appeared(self.input.clone()),
-            InputNews::Identified(self.identity),
-        ];
-        if self.first_offset > 0 {
-            let (from, to) = (0, self.first_offset);
-            news.push(InputNews::Missing { from, to });
-        }
+        let mut news = vec![InputNews::Appeared(self.input.clone())];
+        news.extend(self.begun.news());
         news
     }
 }

@@ -1,5 +1,6 @@
 //! The thread that asks, every few seconds, whether topics are still those that are read, and whether they have grown.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,25 +8,20 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rdkafka::Offset;
 
 use super::beginning::LogNow;
+use super::kafka_source::report_missing;
 use super::shared::{NewPartition, Shared};
 use super::topics::ReadTopic;
 use crate::error::Result;
-use crate::kafka::{
-    KafkaConsumer, TopicDescription, TopicPartition, deleted_topic, describe_topics,
-    is_missing_topic, list_offsets,
-};
-use crate::observe::{OffsetsMissing, PartitionAppeared, ReadingStopped, TopicsNotDescribed};
+use crate::kafka::{KafkaConsumer, TopicDescriber, TopicPartition, is_missing_topic, list_offsets};
+use crate::observe::{PartitionAppeared, ReadingStopped, TopicsNotDescribed};
+use crate::source::{OnMissing, Start};
 
 /// An answer that takes longer has a successor.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// Answers in a row after which a topic that is said not to exist is gone: a broker may not have heard of it yet.
-const GONE_AFTER: u32 = 2;
-
 pub(super) struct TopicWatcher {
     topics: Vec<ReadTopic>,
-    /// By topic: how often in a row it was said not to exist.
-    missed: Vec<u32>,
+    describer: TopicDescriber,
     consumer: Arc<KafkaConsumer>,
     shared: Arc<Shared>,
     every: Duration,
@@ -42,8 +38,8 @@ impl TopicWatcher {
         closed: Receiver<()>,
     ) -> Self {
         Self {
-            missed: vec![0; topics.len()],
             topics,
+            describer: TopicDescriber::default(),
             consumer,
             shared,
             every,
@@ -68,7 +64,10 @@ impl TopicWatcher {
             .iter()
             .map(|topic| topic.expected.name.as_str())
             .collect();
-        let answers = match describe_topics(&self.consumer, &names, ANSWER_WITHIN) {
+        let answers = self
+            .describer
+            .describe(&self.consumer, &names, ANSWER_WITHIN);
+        let answers = match answers {
             Ok(answers) => answers,
             Err(error) => {
                 TopicsNotDescribed { error: &error }.report();
@@ -78,15 +77,10 @@ impl TopicWatcher {
         for (index, answer) in answers.into_iter().enumerate() {
             match answer {
                 Ok(now) => {
-                    self.missed[index] = 0;
-                    self.compare(index, &now)?;
+                    let appeared = self.topics[index].compare(&now)?;
+                    self.read_also(index, appeared)?;
                 }
-                Err(error) if is_missing_topic(&error) => {
-                    self.missed[index] += 1;
-                    if self.missed[index] >= GONE_AFTER {
-                        return Err(deleted_topic(&self.topics[index].expected.name));
-                    }
-                }
+                Err(error) if is_missing_topic(&error) => self.topics[index].note_missing()?,
                 // away, or not allowed to be asked for: the poll thread says what that means
                 Err(error) => TopicsNotDescribed { error: &error }.report(),
             }
@@ -94,10 +88,9 @@ impl TopicWatcher {
         Ok(())
     }
 
-    fn compare(&mut self, index: usize, now: &TopicDescription) -> Result<()> {
+    /// Partitions of a topic have appeared: they are to be read from their beginning.
+    fn read_also(&mut self, index: usize, appeared: Range<u32>) -> Result<()> {
         let topic = &mut self.topics[index];
-        let appeared = topic.compare(now)?;
-        topic.id = topic.id.or(now.id);
         for partition in appeared {
             let Ok(number) = i32::try_from(partition) else {
                 return Ok(());
@@ -109,32 +102,23 @@ impl TopicWatcher {
             let Ok([Ok(first)]) = first.as_deref() else {
                 return Ok(());
             };
-            let first = *first;
             let log = LogNow {
-                id: topic.id,
-                first,
-                end: first,
+                id: topic.id(),
+                first: *first,
+                end: *first,
             };
+            let start = Start::new(input, 0);
+            let begun = log.begin(&start, OnMissing::Fail)?;
             PartitionAppeared {
-                topic: &input.topic,
+                topic: &start.input.topic,
                 partition: number,
             }
             .report();
-            if first > 0 {
-                OffsetsMissing {
-                    topic: &input.topic,
-                    partition: number,
-                    from: 0,
-                    to: first,
-                    is_first_start: true,
-                }
-                .report();
-            }
+            report_missing(&start, &begun);
             topic.expected.partitions = partition + 1;
             self.shared.note_appeared(NewPartition {
-                input,
-                identity: log.identity(),
-                first_offset: first,
+                input: start.input,
+                begun,
             });
         }
         Ok(())

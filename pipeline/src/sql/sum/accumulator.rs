@@ -1,14 +1,13 @@
 //! One sum, which takes values back where a window slides.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, ListArray};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{Field, i256};
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::{Decimal256Type, i256};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 
+use super::super::list_state::list_state;
 use super::{SumType, add, summands};
 
 /// Without a value there is no sum.
@@ -121,16 +120,9 @@ impl Accumulator for DistinctSum {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let values = self.values.keys().copied().map(Some);
-        let values = self.result.state_column(values)?;
-        let field = Field::new_list_field(self.result.state_type(), true);
-        let list = ListArray::new(
-            Arc::new(field),
-            OffsetBuffer::from_lengths([values.len()]),
-            values,
-            None,
-        );
-        Ok(vec![ScalarValue::List(Arc::new(list))])
+        let values = self.values.keys().copied().collect();
+        let state = list_state::<Decimal256Type>(values, &self.result.state_type());
+        Ok(vec![state])
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {

@@ -38,7 +38,8 @@ pub(super) fn at(day: i64, time_of_day: DurationMs) -> TimestampMs {
     start_of(day) + time_of_day
 }
 
-/// Two versions of the reference data: in the second, retailer 1 moves after eight days and retailer 2 is of class B from the start.
+/// Two versions of the reference data: in the second, retailer 1 moves after eight days and retailer 2 is of class B from the start. SKU 1
+/// is constrained and gets its plans with the second version; of SKU 2 an order may be of 8, then of 4.
 pub(super) fn reference(version: usize) -> RetailReference {
     static VERSIONS: LazyLock<[Arc<ReferenceData>; 2]> = LazyLock::new(|| {
         let [first, second, third] = &*CUSTOMERS;
@@ -48,12 +49,22 @@ pub(super) fn reference(version: usize) -> RetailReference {
              {third},T2,B,R2,AR2,RETAILER,,\n"
         );
         let stayed = format!("{second},T1,A,R1,AR1,RETAILER,,\n{third},T2,A,R2,AR2,RETAILER,,\n");
-        [stayed, moved].map(|others| {
+        [stayed.clone(), moved].map(|others| {
             let rows = format!(
                 "customer_id,territory_id,class_id,region_code,area_unit_id,customer_kind,valid_from,valid_to\n\
                  {first},T1,A,R1,AR1,RETAILER,,\n{others}"
             );
-            Arc::new(reference_data(&[("ref_customer.csv", &rows)]))
+            let plans = if others == stayed { "" } else { "S1,A,ALL,6,,\n" };
+            let plans = format!(
+                "sku_id,class_id,area_unit_id,cap_qty,valid_from,valid_to\n{plans}\
+                 S2,ALL,ALL,8,,2026-03-06T12:00:00+08:00\nS2,ALL,ALL,4,2026-03-06T12:00:00+08:00,\n"
+            );
+            let skus = "sku_id,supply_status\nS1,CONSTRAINED\nS2,NORMAL\n";
+            Arc::new(reference_data(&[
+                ("ref_customer.csv", &rows),
+                ("ref_sku.csv", skus),
+                ("ref_allocation_plan.csv", &plans),
+            ]))
         })
     });
     RetailReference::new(VERSIONS[version].clone())

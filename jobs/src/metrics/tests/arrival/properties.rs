@@ -121,6 +121,8 @@ fn generated_events_interact_in_every_way_that_matters() {
         "kind=RETURNED",
         "kind=CANCELLED",
         "kind=UNMET",
+        "censored=0",
+        "censored=1",
         "counts_n=2",
         "negative_intervals=1",
         "parts_n=1",

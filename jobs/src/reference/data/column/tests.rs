@@ -20,6 +20,8 @@ use crate::reference::fixture;
 fn read(column: &str, array: ArrayRef) -> Result<ArrayRef, Vec<String>> {
     let (file, key) = if column == "launch_date" {
         ("ref_sku.parquet", "sku_id")
+    } else if column == "cap_qty" {
+        ("ref_allocation_plan.parquet", "sku_id")
     } else {
         ("ref_customer.parquet", "customer_id")
     };
@@ -27,7 +29,11 @@ fn read(column: &str, array: ArrayRef) -> Result<ArrayRef, Vec<String>> {
     let ids: StringArray = ids.collect();
     let mut columns = vec![(column, array, true)];
     if column != key {
-        columns.push((key, Arc::new(ids), true));
+        columns.push((key, Arc::new(ids.clone()), true));
+    }
+    if column == "cap_qty" {
+        columns.push(("class_id", Arc::new(ids.clone()), true));
+        columns.push(("area_unit_id", Arc::new(ids), true));
     }
     let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
     let mut bytes = Vec::new();
@@ -306,4 +312,33 @@ fn what_would_be_lost_is_a_problem_with_file_column_and_type() {
     for (column, array, expected) in cases {
         assert_eq!(read(column, array).unwrap_err(), [expected]);
     }
+}
+
+#[test]
+fn quantities_are_read_from_whole_numbers_and_text_within_their_bounds() {
+    let expected: ArrayRef = Arc::new(Int64Array::from(vec![Some(0), None, Some(100_000_000)]));
+    let unsigned = UInt64Array::from(vec![Some(0), None, Some(100_000_000)]);
+    let decimal = Decimal128Array::from(vec![Some(0), None, Some(100_000_000)]);
+    let written: Vec<ArrayRef> = vec![
+        expected.clone(),
+        Arc::new(unsigned),
+        Arc::new(decimal.with_precision_and_scale(12, 0).unwrap()),
+        texts(&[Some("0"), None, Some("100000000")]),
+    ];
+    assert_reads("cap_qty", written, &expected);
+    let quantity = "is not a whole quantity from 0 to 100000000";
+    let negative: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(-1)]));
+    assert_eq!(
+        read("cap_qty", negative).unwrap_err(),
+        [format!(
+            "ref_allocation_plan.parquet:2: column=cap_qty: `-1` {quantity}"
+        )]
+    );
+    let halves: ArrayRef = Arc::new(Float64Array::from(vec![0.5]));
+    assert_eq!(
+        read("cap_qty", halves).unwrap_err(),
+        [
+            "ref_allocation_plan.parquet: column=cap_qty: a column of type Float64 cannot be read as whole quantities"
+        ]
+    );
 }

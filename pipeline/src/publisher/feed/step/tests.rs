@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, Field, Schema};
+use async_trait::async_trait;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::super::cell::{Cell, Cells};
 use super::super::definition::{CalendarDay, SERIES, ZERO_FILLED};
+use super::super::flags::FlagStore;
 use super::super::grid::FeedChange;
 use super::*;
 use crate::pane::COUNT;
@@ -18,10 +20,52 @@ fn feed() -> FeedDefinition {
         sql: String::new(),
         values: vec!["y".to_owned()],
         flag: "censored".to_owned(),
+        flags: Arc::new(NoStore),
         calendar: Arc::new(|_| CalendarDay::default()),
         topic: Some("feeds.demand.v1".to_owned()),
         max_gap_days: 400,
         is_on: true,
+    }
+}
+
+/// The steps are given their flags.
+struct NoStore;
+
+#[async_trait]
+impl FlagStore for NoStore {
+    async fn flags(&self, reference: &str) -> Result<Arc<dyn SeriesFlags>> {
+        panic!("asked for {reference}")
+    }
+}
+
+/// Flags that are set on every day from this one on.
+#[derive(Debug)]
+struct FlagsFrom {
+    first: Day,
+    version: String,
+}
+
+impl FlagsFrom {
+    fn day(first: i32) -> Self {
+        let version = format!("from day {first}");
+        Self {
+            first: Day(first),
+            version,
+        }
+    }
+
+    fn never() -> Self {
+        Self::day(i32::MAX)
+    }
+}
+
+impl SeriesFlags for FlagsFrom {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn is_set(&self, _series: &str, day: Day) -> bool {
+        day >= self.first
     }
 }
 
@@ -37,6 +81,7 @@ fn table() -> SchemaRef {
         Field::new(SERIES, DataType::Utf8, false),
         Field::new("ds", DataType::Date32, false),
         Field::new("y", DataType::Int64, true),
+        Field::new("censored", DataType::Boolean, false),
         Field::new(ZERO_FILLED, DataType::Boolean, false),
         Field::new("revision", DataType::Int32, false),
         Field::new("as_of", instant, false),
@@ -47,7 +92,8 @@ fn table() -> SchemaRef {
 fn day_of(series: &[(&str, i64)]) -> Cells {
     let cell = |y: i64| Cell {
         values: vec![Some(y)],
-        flag: false,
+        // As in the queries: only days with demand say anything of it.
+        flag: (y > 0).then_some(y > 100),
         starts: y > 0,
     };
     series
@@ -66,7 +112,7 @@ fn read(steps: &[Vec<(Day, Cells)>], last: i32) -> BTreeMap<(String, i32), i64> 
         }
         grid.complete(Day(last));
         let step = step(
-            &feed,
+            (&feed, &FlagsFrom::never()),
             &mut grid,
             &published,
             &table(),
@@ -150,7 +196,7 @@ fn a_day_is_final_once_and_restated_when_it_changes_after_that() {
         grid.complete(Day(3));
         let at = (1, at(0));
         let step = step(
-            &feed,
+            (&feed, &FlagsFrom::never()),
             &mut grid,
             &published,
             &table(),
@@ -192,8 +238,10 @@ fn a_day_is_final_once_and_restated_when_it_changes_after_that() {
 struct Read {
     feed: FeedDefinition,
     grid: FeedGrid,
+    flags: FlagsFrom,
     published: Published,
     held: BTreeMap<(String, i32), i64>,
+    flagged: BTreeMap<(String, i32), bool>,
     finals: Vec<String>,
     /// As intents hold them.
     changes: Vec<FeedChange>,
@@ -204,8 +252,10 @@ impl Read {
         Self {
             feed: feed(),
             grid: grid(max_gap_days),
+            flags: FlagsFrom::never(),
             published: Published::default(),
             held: BTreeMap::new(),
+            flagged: BTreeMap::new(),
             finals: Vec::new(),
             changes: Vec::new(),
         }
@@ -217,6 +267,7 @@ impl Read {
             self.grid.update(*day, cells.clone());
         }
         if let Some(last) = last {
+            self.grid.set_flags(self.flags.version());
             self.grid.complete(last);
             self.step(last.plus(1));
         }
@@ -225,7 +276,7 @@ impl Read {
 
     fn step(&mut self, final_before: Day) {
         let step = step(
-            &self.feed,
+            (&self.feed, &self.flags),
             &mut self.grid,
             &self.published,
             &table(),
@@ -246,9 +297,14 @@ impl Read {
             match record.value {
                 Some(value) => {
                     let body: serde_json::Value = serde_json::from_slice(&value).unwrap();
+                    let flag = body["censored"].as_bool().unwrap();
+                    self.flagged.insert(key.clone(), flag);
                     self.held.insert(key, body["y"].as_i64().unwrap());
                 }
-                None => drop(self.held.remove(&key)),
+                None => {
+                    self.flagged.remove(&key);
+                    self.held.remove(&key);
+                }
             }
         }
         let finals = step.status.into_iter().filter(|row| row.control == "final");
@@ -325,6 +381,8 @@ enum Step {
     Restart,
     Gap(i32),
     Complete(i32),
+    /// Reference data set the flag from this day on.
+    Flags(i32),
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -334,6 +392,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Restart),
         1 => (0..8_i32).prop_map(Step::Gap),
         2 => (0..25_i32).prop_map(Step::Complete),
+        1 => (0..25_i32).prop_map(Step::Flags),
     ]
 }
 
@@ -361,6 +420,7 @@ proptest! {
                     read.restart(gap);
                 }
                 Step::Complete(day) => last = last.max(Some(Day(day))),
+                Step::Flags(first) => read.flags = FlagsFrom::day(first),
             }
         }
         read.epoch(Vec::new(), last);
@@ -375,6 +435,13 @@ proptest! {
             }
         }
         prop_assert_eq!(&read.held, &expected);
+        // Demand here is never flagged: reference data decide about the other days.
+        let is_flagged = |day: i32, y: i64| y == 0 && Day(day) >= read.flags.first;
+        let flagged: BTreeMap<_, _> = expected
+            .into_iter()
+            .map(|((name, day), y)| ((name, day), is_flagged(day, y)))
+            .collect();
+        prop_assert_eq!(&read.flagged, &flagged);
         let restored = {
             let before = read.grid.clone();
             read.restart(gap);
@@ -382,6 +449,37 @@ proptest! {
         };
         prop_assert!(restored, "the intents do not give the grid");
     }
+}
+
+#[test]
+fn k27_facts_of_the_day_decide_about_the_flag_and_reference_data_where_they_say_nothing() {
+    let mut read = Read::new(3);
+    let days = vec![
+        (Day(1), day_of(&[("a", 200)])),
+        (Day(2), day_of(&[("a", 5), ("b", 0)])),
+        // A fact that is no demand.
+        (Day(3), day_of(&[("a", 0)])),
+    ];
+    let flags = |read: &Read| -> Vec<(i32, bool)> {
+        let all = read.flagged.iter();
+        all.map(|((_, day), flag)| (*day, *flag)).collect()
+    };
+    read.epoch(days, Some(Day(4)));
+    assert_eq!(
+        flags(&read),
+        [(1, true), (2, false), (3, false), (4, false)]
+    );
+    assert_eq!(read.grid.sequence, 8, "four rows and four controls");
+
+    // Other reference data, and the process starts again with them: days that are final are restated, and only those that change.
+    read.restart(3);
+    read.flags = FlagsFrom::day(2);
+    read.epoch(Vec::new(), Some(Day(4)));
+    assert_eq!(flags(&read), [(1, true), (2, false), (3, true), (4, true)]);
+    assert_eq!(read.grid.sequence, 12, "two rows and two controls more");
+    // The same again is nothing to make anew.
+    read.grid.set_flags("from day 2");
+    assert!(!read.grid.has_pending());
 }
 
 #[test]
@@ -395,7 +493,7 @@ fn k25_a_value_that_has_left_bigint_is_null_until_it_is_back() {
         grid.update(Day(1), cells.clone());
         grid.complete(Day(1));
         let step = step(
-            &feed,
+            (&feed, &FlagsFrom::never()),
             &mut grid,
             &published,
             &table(),

@@ -16,7 +16,8 @@ use crate::decode::{Counters, Partitioner, TopicSettings};
 use crate::kafka::TopicPartition;
 use crate::publisher::assemble::TableRows;
 use crate::publisher::event::{
-    Now, PublisherAction, PublisherEvent, RoundInput, RoundRequest, RoundRows, SealedRecord,
+    MetricRows, Now, PublisherAction, PublisherEvent, RoundInput, RoundRequest, RoundRows,
+    SealedRecord,
 };
 use crate::publisher::record::{PublisherCheckpoint, PublisherRecord, encode};
 use crate::publisher::settings::PublisherSettings;
@@ -272,7 +273,10 @@ impl<'d> Life<'d> {
                     self.go_on();
                     continue;
                 }
-                PublisherAction::Compute(rounds) => PublisherEvent::Computed(compute(rounds)),
+                PublisherAction::Compute { rounds, .. } => PublisherEvent::Computed {
+                    rounds: compute(rounds),
+                    flags: None,
+                },
                 PublisherAction::Stage { epoch, rows, .. } => {
                     self.go_on();
                     self.may_die()?;
@@ -406,8 +410,11 @@ pub(super) fn compute(rounds: Vec<RoundInput>) -> Vec<RoundRows> {
                 .sum();
             RoundRows {
                 key: round.key,
-                rows: vec![("demand".to_owned(), rows(&[("S1", sum)]))],
-                overflows: BTreeMap::new(),
+                metrics: vec![MetricRows {
+                    metric: "demand".to_owned(),
+                    rows: rows(&[("S1", sum)]),
+                    overflows: BTreeMap::new(),
+                }],
                 cells: None,
             }
         })

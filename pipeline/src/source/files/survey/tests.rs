@@ -34,6 +34,37 @@ fn files_are_counted_and_empty_ones_hold_nothing() {
 }
 
 #[test]
+fn k01_partitions_are_the_highest_file_number_and_one_over_the_topics_asked_for() {
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), "orders.v1/0.ndjson", "");
+    write(dir.path(), "visits.v1/6.ndjson.gz", "");
+    write(dir.path(), "prices.v1/11.ndjson", "");
+    write(dir.path(), "visits.v1/notes.txt", "");
+    let found = survey(dir.path(), &TOPICS).unwrap();
+    assert_eq!(found.partitions(&TOPICS[..3]), 7);
+    assert_eq!(found.partitions(&["complaints.v1"]), 0);
+    assert_eq!(found.partitions(&["prices.v1"]), 12);
+    for name in [
+        "visits.v1/07.ndjson",
+        "visits.v1/x.ndjson.zst",
+        "visits.v1/-1.ndjson",
+        "visits.v1/.ndjson",
+        "visits.v1/4096.ndjson",
+        "visits.v1/2147483647.ndjson",
+        "visits.v1/99999999999999999999.ndjson",
+    ] {
+        write(dir.path(), name, "");
+        let error = survey(dir.path(), &["visits.v1"]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(
+            error.to_string().contains("file name is not understood"),
+            "{name}: {error}"
+        );
+        fs::remove_file(dir.path().join(name)).unwrap();
+    }
+}
+
+#[test]
 fn k47_what_is_no_regular_file_is_refused_before_it_is_opened() {
     type Make = fn(&Path);
     let make: [(&str, Make); 5] = [
