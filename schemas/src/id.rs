@@ -1,9 +1,17 @@
-//! Ids inside a text that joins several of them (K42).
+//! What an id is, and ids inside a text that joins several of them (K42).
 
 use std::borrow::Cow;
 
 /// Stands between ids in a text: `unique_id`, dedupe keys of alerts, lists as text.
 pub const SEPARATOR: char = '|';
+
+/// Most bytes of an id.
+pub const MAX_BYTES: usize = 256;
+
+/// Whether the text is an id: 1-256 bytes without control characters.
+pub fn is_id(text: &str) -> bool {
+    (1..=MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+}
 
 /// The id with `|` and `%` written as `%7C` and `%25`, so that texts that join different ids differ.
 ///
@@ -68,6 +76,18 @@ mod tests {
             let text = text(&ids);
             let read: Vec<_> = text.split(SEPARATOR).map(unescaped).collect();
             prop_assert_eq!(read, ids);
+        }
+    }
+
+    #[test]
+    fn k42_an_id_has_1_to_256_bytes_and_no_control_character() {
+        let longest = "x".repeat(256);
+        for id in ["C", "订单 1", " C1 ", &longest] {
+            assert!(is_id(id), "{id}");
+        }
+        let too_long = "x".repeat(257);
+        for text in ["", "C\u{1b}[1m", "C\0", "C\n", "C\u{85}", &too_long] {
+            assert!(!is_id(text), "{text:?}");
         }
     }
 

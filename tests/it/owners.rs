@@ -25,7 +25,7 @@ fn a_signal_brings_a_last_epoch() {
         .unwrap()
         .set("VITRINE__EPOCH__INTERVAL", "1h");
     // There is something to look at before the service has made it.
-    std::fs::create_dir(project.storage()).unwrap();
+    std::fs::create_dir_all(project.storage().join("log")).unwrap();
     let mut sent = 0;
     for signal in ["TERM", "INT", "HUP"] {
         let before = project.status().unwrap()["epoch"].clone();

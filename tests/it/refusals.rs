@@ -206,7 +206,7 @@ fn event_files_that_are_not_there_are_named() {
 #[test]
 fn a_wrong_query_names_the_nearest() {
     let (_reference, project) = on_kafka();
-    fs::create_dir(project.storage()).unwrap();
+    fs::create_dir_all(project.storage().join("log")).unwrap();
     let line = refused(&project, &["sql", "SELECT 1"], 1);
     assert!(line.contains("nothing has been published"), "{line}");
     project.run(&["run", "--until-caught-up"]).unwrap();

@@ -241,6 +241,15 @@ fn a_storage_that_is_not_there_is_not_made() {
     }
     project.finish(&["check"]).unwrap();
     assert!(!nowhere.exists(), "check");
+
+    // A folder that is no storage is left as it is.
+    std::fs::create_dir(&nowhere).unwrap();
+    for args in [&["sql", "SELECT 1"][..], &["status"], &["audit"]] {
+        let line = refused(&project, args, 1);
+        assert!(line.contains("there is no storage at"), "{line}");
+        let made = std::fs::read_dir(&nowhere).unwrap().count();
+        assert_eq!(made, 0, "{args:?}");
+    }
 }
 
 #[test]

@@ -201,6 +201,13 @@ mod tests {
         config
     }
 
+    /// A storage in which nothing has been published.
+    fn storage() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("log")).unwrap();
+        folder
+    }
+
     fn epoch(epoch: i64) -> EpochRecord {
         EpochRecord {
             epoch,
@@ -240,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn sessions_of_one_epoch_share_a_lease() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = storage();
         let config = config(&folder);
         let reader = EpochReader::new(&config).unwrap();
         let first = reader.lease(&epoch(7)).await.unwrap();
@@ -261,7 +268,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_storage_without_an_epoch_has_no_newest_one() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = storage();
         let config = config(&folder);
         let reader = EpochReader::new(&config).unwrap();
         assert!(reader.newest_if_any().await.unwrap().is_none());
@@ -274,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_storage_that_takes_no_lease_is_read_without_one() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = storage();
         std::fs::write(folder.path().join("leases"), "in the way").unwrap();
         let config = config(&folder);
         let reader = EpochReader::new(&config).unwrap();

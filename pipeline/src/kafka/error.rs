@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaConfRes;
 
 use super::secret::is_secret;
 use crate::error::{Error, ErrorKind};
@@ -159,9 +160,12 @@ pub(crate) fn is_authentication(code: RDKafkaErrorCode) -> bool {
 /// An error of building a client, without the value of a secret.
 pub(crate) fn creation(error: KafkaError) -> Error {
     match error {
-        KafkaError::ClientConfig(_, reason, name, _) => {
+        KafkaError::ClientConfig(found, reason, name, _) => {
             // librdkafka repeats the value in its reason
-            let reason = if is_secret(&name) {
+            let reason = if found == RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN {
+                "librdkafka knows no property of this name; its CONFIGURATION.md lists all"
+                    .to_owned()
+            } else if is_secret(&name) {
                 "its value is not accepted".to_owned()
             } else {
                 reason
@@ -217,7 +221,6 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_repeated() {
-        use rdkafka::types::RDKafkaConfRes;
         let shown = |name: &str| {
             let error = KafkaError::ClientConfig(
                 RDKafkaConfRes::RD_KAFKA_CONF_INVALID,
@@ -229,5 +232,22 @@ mod tests {
         };
         assert!(shown("client.rack").contains("canary"));
         assert!(!shown("ssl.key.password").contains("canary"));
+    }
+
+    #[test]
+    fn an_unknown_property_is_called_unknown() {
+        for name in ["sasl.pasword", "fetch.min.byte"] {
+            let mut config = rdkafka::ClientConfig::new();
+            let error = config.set(name, "canary").create_native_config().err();
+            let error = creation(error.unwrap());
+            let said = format!("{error} {error:?}");
+            assert!(
+                said.contains(&format!(
+                    "[source] properties {name}: librdkafka knows no property"
+                )),
+                "{said}"
+            );
+            assert!(!said.contains("canary"), "{said}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Where logs and tables live: one object store, opened from the configured URL.
 
-use std::path::PathBuf;
+use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -12,6 +13,9 @@ use super::error::store_failed;
 use super::fsync::FsyncStore;
 use super::permissions::StorageMode;
 use crate::error::{Error, ErrorKind, Result};
+
+/// The folder of all logs, which every storage has.
+const LOGS: &str = "log";
 
 /// What a storage is opened for.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +39,9 @@ pub fn open_store(url: &str, access: Access) -> Result<Arc<dyn ObjectStore>> {
     let root = local_folder(url)?;
     Ok(Arc::new(match access {
         Access::Write(mode) => FsyncStore::open(&root, mode)?,
-        Access::Read if root.is_dir() => FsyncStore::open_existing(&root, StorageMode::default())?,
+        Access::Read if is_storage(&root) => {
+            FsyncStore::open_existing(&root, StorageMode::default())?
+        }
         Access::Read => {
             return Err(Error::new(
                 ErrorKind::Unavailable,
@@ -46,6 +52,14 @@ pub fn open_store(url: &str, access: Access) -> Result<Arc<dyn ObjectStore>> {
             ));
         }
     }))
+}
+
+/// Whether a folder has logs: who makes a storage claims one first. One that may not be looked into is not called none.
+fn is_storage(root: &FsPath) -> bool {
+    match fs::metadata(root.join(LOGS)) {
+        Ok(found) => found.is_dir(),
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 /// The folder that `[storage] url` names.
@@ -114,12 +128,12 @@ impl LogFolder {
 
     /// The folder of all records.
     pub fn records(&self) -> Path {
-        Path::from_iter(["log", self.log.as_str(), "record"])
+        Path::from_iter([LOGS, self.log.as_str(), "record"])
     }
 
     /// The folder of all checkpoints.
     pub fn checkpoints(&self) -> Path {
-        Path::from_iter(["log", self.log.as_str(), "checkpoint"])
+        Path::from_iter([LOGS, self.log.as_str(), "checkpoint"])
     }
 
     /// The name of record `number`: the number alone.

@@ -42,16 +42,32 @@ pub(crate) struct LastLineTorn<'a> {
     pub path: &'a Path,
     /// From 0.
     pub line: i64,
+    /// A compressed file does not grow: only a whole one in its place helps.
+    pub is_compressed: bool,
 }
 
 impl LastLineTorn<'_> {
     pub(crate) fn report(self) {
-        let Self { path, line } = self;
-        warn!(
-            target: "pipeline::source::files",
-            ?path,
+        let Self {
+            path,
             line,
-            "the last line has no line end and is no whole JSON value: it is not read, and waits for its end"
-        );
+            is_compressed,
+        } = self;
+        if is_compressed {
+            warn!(
+                target: "pipeline::source::files",
+                ?path,
+                line,
+                "the last line of a compressed file has no line end and is no whole JSON value: it is not read, and the file is not \
+                 followed; write it again with the whole line and start again"
+            );
+        } else {
+            warn!(
+                target: "pipeline::source::files",
+                ?path,
+                line,
+                "the last line has no line end and is no whole JSON value: it is not read, and waits for its end"
+            );
+        }
     }
 }

@@ -166,3 +166,23 @@ fn lines_of_librdkafka_keep_their_target_and_its_errors_are_details() {
         );
     }
 }
+
+#[test]
+fn k47_a_torn_line_of_a_compressed_file_is_not_said_to_wait() {
+    for (is_compressed, waits) in [(false, true), (true, false)] {
+        let torn = LastLineTorn {
+            path: std::path::Path::new("orders.v1/0.ndjson"),
+            line: 3,
+            is_compressed,
+        };
+        let (level, target, fields) = logged(|| torn.report());
+        let level_and_target = (level.as_str(), target.as_str());
+        assert_eq!(level_and_target, ("WARN", "pipeline::source::files"));
+        assert_eq!(fields["line"], 3);
+        let message = fields["message"].as_str().unwrap();
+        assert_eq!(message.contains("waits for its end"), waits, "{message}");
+        assert_eq!(message.contains("is not followed"), !waits, "{message}");
+        // One line, without the blanks of the source text.
+        assert!(!message.contains("  "), "{message}");
+    }
+}

@@ -8,6 +8,7 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use super::field::{FieldKind, InstantRule};
 use super::json::Number;
 use super::slot::Slot;
+use crate::id::is_id;
 use crate::time::DurationMs;
 
 /// Day number of 1970-01-01 in chrono, where Arrow counts from 0.
@@ -16,8 +17,7 @@ const DAYS_TO_1970: i64 = 719_163;
 /// Years of dates, months and weeks: none is the year 0000 (K45), and a deadline lies no later than an instant may (K25).
 const YEARS: RangeInclusive<i32> = 1..=9998;
 
-/// Most bytes of an id (K42), and of an `event_id` (K21).
-const ID_BYTES: usize = 256;
+/// Most bytes of an `event_id` (K21).
 const EVENT_ID_BYTES: usize = 64;
 
 pub(super) const UNKNOWN: &str = "UNKNOWN";
@@ -82,11 +82,6 @@ pub(super) fn texts(kind: FieldKind, items: Vec<Option<Cow<'_, str>>>) -> Slot<'
         }
     }
     Slot::Texts(good)
-}
-
-/// K42.
-fn is_id(text: &str) -> bool {
-    (1..=ID_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// The text if it is a code, else that there was one: what a person typed could be anybody's name or number (K29, K46).

@@ -16,6 +16,7 @@ use chrono::{DateTime, NaiveDate};
 use schemas::id::{SEPARATOR, unescaped};
 
 use super::schema::ColumnKind;
+use super::text::{shown, without_empty};
 
 /// The largest quantity (K25).
 const MAX_QUANTITY: i64 = 100_000_000;
@@ -47,7 +48,8 @@ pub(super) fn typed(
     let found = array.data_type();
     // Not every writer says that its bytes are text.
     if found.is_string() || found.is_binary() {
-        return Ok(parsed(&cast(array, &DataType::Utf8)?, kind, report));
+        let texts = without_empty(&cast(array, &DataType::Utf8)?);
+        return Ok(parsed(&texts, kind, report));
     }
     match kind {
         ColumnKind::Text if is_plain(found) => cast(array, &kind.data_type()),
@@ -240,7 +242,7 @@ fn converted<V: Copy + Display, T>(
             None => None,
             Some((_, Ok(converted))) => Some(converted),
             Some((value, Err(why))) => {
-                report(row, format!("`{value}` {why}"));
+                report(row, format!("`{}` {why}", shown(&value.to_string())));
                 None
             }
         });

@@ -22,6 +22,7 @@ use pipeline::error::panic_text;
 
 use super::column::typed;
 use super::schema::ReferenceTable;
+use super::text::{self, shown};
 use crate::error::Problem;
 
 /// Rows that are read and typed at once.
@@ -215,7 +216,7 @@ impl<'t> Builder<'t> {
         let mut places = Vec::new();
         for (in_file, name) in names.iter().enumerate() {
             if names[..in_file].contains(name) {
-                return Err((None, format!("has the column `{name}` twice")));
+                return Err((None, format!("has the column `{}` twice", shown(name))));
             }
             match self
                 .table
@@ -223,7 +224,7 @@ impl<'t> Builder<'t> {
                 .position(|(column, _)| column == *name)
             {
                 Some(in_table) => places.push((in_file, in_table)),
-                None => self.unknown_columns.push((*name).to_owned()),
+                None => self.unknown_columns.push(shown(name)),
             }
         }
         for key in self.table.key {
@@ -253,6 +254,7 @@ impl<'t> Builder<'t> {
             let result = typed(&array, kind, &mut |row, message| wrong.push((row, message)));
             match result {
                 Ok(array) => {
+                    text::check(&array, &mut |row, message| wrong.push((row, message)));
                     if self.table.key.contains(&column) {
                         let is_reported = |row| wrong.iter().any(|(other, _)| *other == row);
                         let empty =

@@ -1,18 +1,20 @@
-//! What can be read and is still likely to be wrong: overlapping versions, ids that no table has.
+//! What can be read and is still likely to be wrong: overlapping versions, versions that never are in force, ids that no table has.
 
 use arrow::error::ArrowError;
 use pipeline::columns::Columns;
 
 use super::reference_data::{LoadedTable, ReferenceData};
-use super::schema::VALID_FROM;
+use super::schema::{VALID_FROM, VALID_TO};
 use crate::error::Problem;
 
 impl ReferenceData {
-    /// Versions of one subject that are in force at once, and ids that the table they refer to does not have; sorted.
+    /// Versions of one subject that are in force at once, versions that never are, and ids that the table they refer to does not
+    /// have; sorted.
     pub fn inconsistencies(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for loaded in &self.tables {
             overlaps(loaded, &mut problems);
+            never_in_force(loaded, &mut problems);
             if let Err(error) = self.dangling_ids(loaded, &mut problems) {
                 problems.push(Problem::of_file(&loaded.file, error.to_string()));
             }
@@ -54,6 +56,14 @@ fn overlaps(loaded: &LoadedTable, problems: &mut Vec<Problem>) {
             loaded.lines[earlier]
         );
         problems.push(at(loaded, later, VALID_FROM, message));
+    }
+}
+
+fn never_in_force(loaded: &LoadedTable, problems: &mut Vec<Problem>) {
+    for row in loaded.validity.never_in_force() {
+        let message =
+            "is not after valid_from: the version is never in force; correct or remove it";
+        problems.push(at(loaded, row, VALID_TO, message.to_owned()));
     }
 }
 

@@ -21,6 +21,7 @@ mod schema;
 mod supply;
 #[cfg(test)]
 mod tests;
+mod text;
 mod validity;
 
 pub(super) use archived::{decode, encode, hash_of, version_of_encoded};

@@ -350,6 +350,40 @@ fn unused_files_and_columns_are_warnings_and_the_version_is_the_content() {
 }
 
 #[test]
+fn a_version_that_ends_before_it_begins_is_an_inconsistency_and_hides_none() {
+    let reference = fixture::reference_data(&[(
+        "ref_customer.csv",
+        "customer_id,class_id,valid_from,valid_to\n\
+         C1,A,2026-01-01T00:00:00Z,2026-06-01T00:00:00Z\n\
+         C1,B,2026-02-01T00:00:00Z,2026-02-01T00:00:00Z\n\
+         C1,C,2026-03-01T00:00:00Z,2026-02-01T00:00:00Z\n\
+         C1,D,2026-06-01T00:00:00Z,2026-07-01T00:00:00Z\n\
+         C2,A,2026-01-01T00:00:00Z,\n\
+         C2,B,2026-02-01T00:00:00Z,2026-03-01T00:00:00Z\n\
+         C2,C,2026-04-01T00:00:00Z,\n",
+    )]);
+    let found: Vec<_> = reference
+        .inconsistencies()
+        .iter()
+        .map(Problem::to_string)
+        .collect();
+    let never = "column=valid_to: is not after valid_from: the version is never in force; correct or remove it";
+    let overlaps =
+        "column=valid_from: begins while the version of line 6 is in force; end that one first";
+    assert_eq!(
+        found,
+        [
+            format!("ref_customer.csv:3: {never}"),
+            format!("ref_customer.csv:4: {never}"),
+            format!("ref_customer.csv:7: {overlaps}"),
+            format!("ref_customer.csv:8: {overlaps}"),
+        ]
+    );
+    let march = TimestampMs::from_ms(1_772_323_200_000);
+    assert_eq!(*reference.customer("C1", march).class_id, *"A");
+}
+
+#[test]
 fn parquet_and_csv_give_the_same_table() {
     let folder = tempfile::tempdir().unwrap();
     let csv = fixture::reference_data(&[("ref_customer.csv", CUSTOMERS)]);

@@ -21,6 +21,12 @@ struct Version {
     row: u32,
 }
 
+impl Version {
+    fn is_ever_in_force(&self) -> bool {
+        self.from < self.to
+    }
+}
+
 /// Versions by subject.
 ///
 /// A province has millions of rows, so it holds no copy of a key: 24 bytes a row and 5 to 9 a subject.
@@ -122,13 +128,27 @@ impl Validity {
     pub(super) fn overlaps(&self) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
         for versions in self.subjects() {
-            for pair in versions.windows(2) {
-                if pair[1].from < pair[0].to {
-                    pairs.push((pair[0].row as usize, pair[1].row as usize));
+            // Of those that have begun, the one that ends last: a short version may lie inside a long one.
+            let mut longest: Option<&Version> = None;
+            for version in versions.iter().filter(|version| version.is_ever_in_force()) {
+                if let Some(earlier) = longest
+                    && version.from < earlier.to
+                {
+                    pairs.push((earlier.row as usize, version.row as usize));
+                }
+                if longest.is_none_or(|earlier| earlier.to < version.to) {
+                    longest = Some(version);
                 }
             }
         }
         pairs
+    }
+
+    /// Rows that end where they begin, or before.
+    pub(super) fn never_in_force(&self) -> impl Iterator<Item = usize> {
+        let rows = self.versions.iter();
+        rows.filter(|version| !version.is_ever_in_force())
+            .map(|version| version.row as usize)
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn layered(
         CommandError::Usage(messages.join("; "))
     })?;
     match unsupported(&config).into_iter().next() {
-        Some(message) => Err(CommandError::Usage(message)),
+        Some((_, message)) => Err(CommandError::Usage(message)),
         None => Ok(config),
     }
 }
@@ -78,11 +78,12 @@ pub(super) fn nearest(name: &str, known: &[&str]) -> String {
 }
 
 /// Names and values that cannot be, and keys whose feature does not exist yet: those must have their default value, so that nobody
-/// relies on them.
-pub(super) fn unsupported(config: &Config) -> Vec<String> {
+/// relies on them. Each key with its message.
+pub(super) fn unsupported(config: &Config) -> Vec<(String, String)> {
     let mut messages = Vec::new();
-    let mut refuse =
-        |key: &str, value: &str, why: &str| messages.push(format!("{key} = {value:?}: {why}"));
+    let mut refuse = |key: &str, value: &str, why: &str| {
+        messages.push((key.to_owned(), format!("{key} = {value:?}: {why}")));
+    };
     for (key, name, why) in config.topics.wrong_names() {
         refuse(&key, name, &why);
     }

@@ -17,13 +17,26 @@ pub(super) fn what(kind: &Kind) -> String {
                 }
                 _ => "",
             };
+            let expected = form(&expected.to_string());
             format!("found {}, expected {expected}{hint}", kind_of(found))
         }
         Kind::InvalidValue(found, expected) => {
-            format!("found {} that is none of {expected}", kind_of(found))
+            let expected = form(&expected.to_string());
+            format!("found {} out of range, expected {expected}", kind_of(found))
         }
         other => other.to_string(),
     }
+}
+
+/// What is expected, in words of a configuration instead of those of the code.
+fn form(expected: &str) -> String {
+    match expected {
+        "usize" | "u64" | "u32" | "u16" => "a whole number that is not negative",
+        "f64" => "a number",
+        "path string" => "a string",
+        other => other,
+    }
+    .to_owned()
 }
 
 /// A value by its type alone.

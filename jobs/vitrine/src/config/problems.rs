@@ -14,13 +14,16 @@ use super::message::{parse, what};
 
 /// The configuration without the keys that cannot be used, and a message for each of them.
 ///
-/// A wrong key is removed from the file and the file is read again, until the rest can be read. A wrong variable of the environment
-/// cannot be removed: it ends the search, and the configuration is the default one.
+/// A wrong key is removed from the file, or a wrong variable from the environment, and all is read again, until the rest can be read.
+/// What can be removed from neither ends the search, and the configuration is the default one.
 pub(crate) fn problems(file: Option<&Path>) -> (Config, Vec<String>) {
     problems_in(file, Environment::of_process())
 }
 
-pub(super) fn problems_in(file: Option<&Path>, environment: Environment) -> (Config, Vec<String>) {
+pub(super) fn problems_in(
+    file: Option<&Path>,
+    mut environment: Environment,
+) -> (Config, Vec<String>) {
     let mut table = toml::Table::new();
     if let Some(file) = file {
         let read = fs::read_to_string(file).map_err(|error| error.to_string());
@@ -36,7 +39,12 @@ pub(super) fn problems_in(file: Option<&Path>, environment: Environment) -> (Con
         let errors = match environment.clone().over(layers).extract::<Config>() {
             Ok(config) => {
                 let unsupported = unsupported(&config).into_iter();
-                problems.extend(unsupported.map(|message| in_file(file, &message)));
+                problems.extend(unsupported.map(
+                    |(key, message)| match environment.variable_of(&key) {
+                        Some(variable) => format!("{variable}: {message}"),
+                        None => in_file(file, &message),
+                    },
+                ));
                 return (config, problems);
             }
             Err(errors) => errors,
@@ -53,14 +61,15 @@ pub(super) fn problems_in(file: Option<&Path>, environment: Environment) -> (Con
                 }
                 other => what(other),
             };
-            let was_removed = remove(&mut table, &path);
-            let origin = error.metadata.as_ref().filter(|_| !was_removed);
             let message = format!("{}: {message}", place(&path));
+            let of_variable = environment.remove(&error);
+            let of_file = !of_variable && remove(&mut table, &path);
+            let origin = error.metadata.as_ref().filter(|_| !of_file);
             problems.push(match origin {
                 Some(origin) => format!("{}: {message}", origin.name),
                 None => in_file(file, &message),
             });
-            removed |= was_removed;
+            removed |= of_variable || of_file;
         }
         if !removed {
             return (Config::default(), problems);
@@ -143,6 +152,40 @@ mod tests {
             problems[0].contains("VITRINE__EPOCH__INTERVAL"),
             "{problems:?}"
         );
+    }
+
+    #[test]
+    fn a_file_is_not_blamed_for_a_variable_and_the_rest_is_read() {
+        let (config, problems) = of(
+            "[epoch]\ninterval = \"10s\"\nseal_every = \"soon\"\n[topics]\norders = \"o\"\n[source]\ngroup = \"g\"\n\
+             [time.orders]\nidle_after = \"soon\"\n",
+            &[
+                ("VITRINE__TIME__ORDERS__ALLOWED_LATENESS", "3d"),
+                ("VITRINE__EPOCH__INTERVAL", "soon"),
+                ("VITRINE__TOPICS__ORDERS", "a b"),
+                ("VITRINE__TOPICS__CREATE_TOPICS", "1"),
+                ("VITRINE__NONSENSE__KEY", "1"),
+                ("VITRINE__SOURCE__BROKERS", "b:1"),
+            ],
+        );
+        assert_eq!(
+            (&*config.source.group, &*config.source.brokers),
+            ("g", "b:1")
+        );
+        for begin in [
+            "environment variable VITRINE__EPOCH__INTERVAL: [epoch] interval: ",
+            "environment variable VITRINE__TOPICS__ORDERS: [topics] orders = ",
+            "environment variable VITRINE__TOPICS__CREATE_TOPICS: [topics] create_topics: ",
+            "environment variable VITRINE__NONSENSE__KEY: ",
+            "[epoch] seal_every: ",
+            "[time.orders] idle_after: ",
+        ] {
+            let found = problems.iter().filter(|problem| problem.starts_with(begin));
+            assert_eq!(found.count(), 1, "{begin}: {problems:#?}");
+        }
+        assert_eq!(problems.len(), 6, "{problems:#?}");
+        let lateness = config.time.orders.allowed_lateness;
+        assert_eq!(lateness, std::time::Duration::from_secs(3 * 86_400));
     }
 
     #[test]

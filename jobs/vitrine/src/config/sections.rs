@@ -26,12 +26,15 @@ pub(crate) enum SourceKind {
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SourceConfig {
+    #[serde(deserialize_with = "units::name")]
     pub(crate) kind: SourceKind,
     pub(crate) brokers: String,
     pub(crate) group: String,
     pub(crate) properties: BTreeMap<String, String>,
     pub(crate) dir: PathBuf,
+    #[serde(deserialize_with = "units::name")]
     pub(crate) partitioner: Partitioner,
+    #[serde(deserialize_with = "units::name")]
     pub(crate) on_missing: OnMissing,
 }
 

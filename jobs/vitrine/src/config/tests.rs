@@ -127,6 +127,80 @@ fn the_environment_overrides_the_file_and_the_file_the_defaults() {
 }
 
 #[test]
+fn the_environment_sets_a_text_that_looks_like_a_number_a_flag_or_a_list() {
+    let config = with(
+        "",
+        &[
+            ("VITRINE__STORAGE__MODE", "0750"),
+            ("VITRINE__SOURCE__GROUP", "2026"),
+            ("VITRINE__SOURCE__DIR", "true"),
+            ("VITRINE__REFERENCE__DIR", "2026"),
+            ("VITRINE__TOPICS__ORDERS", "1.50"),
+            ("VITRINE__TOPICS__VISITS", "'v'"),
+            ("VITRINE__SOURCE__BROKERS", "[::1]"),
+            ("VITRINE__SOURCE__PROPERTIES__ACKS", "-1"),
+            ("VITRINE__LIMITS__MEMORY", "536870912"),
+            ("VITRINE__LIMITS__DEAD_LETTER_STOP_RATIO", "1"),
+        ],
+    );
+    let config = config.unwrap();
+    let mode = pipeline::log::StorageMode::new(0o750).unwrap();
+    assert_eq!(config.storage.mode, mode);
+    assert_eq!(config.source.group, "2026");
+    assert_eq!(config.source.dir, Path::new("true"));
+    assert_eq!(config.reference.dir, Path::new("2026"));
+    assert_eq!(config.topics.inputs()[..2], ["1.50", "v"]);
+    assert_eq!(config.source.brokers, "[::1]");
+    assert_eq!(config.source.properties["acks"], "-1");
+    assert_eq!(config.limits.memory, 512 << 20);
+    let quoted = with("", &[("VITRINE__SOURCE__GROUP", "\"2026\"")]).unwrap();
+    assert_eq!(quoted.source.group, "2026");
+}
+
+#[test]
+fn a_variable_of_the_wrong_type_is_refused_in_the_words_of_its_key() {
+    for (name, value, said) in [
+        ("VITRINE__SOURCE__KIND", "1", "`files`"),
+        ("VITRINE__SOURCE__PARTITIONER", "0", "`murmur2`"),
+        ("VITRINE__SOURCE__ON_MISSING", "true", "unknown variant"),
+        (
+            "VITRINE__STORAGE__MODE",
+            "0999",
+            "not a mode of folders like",
+        ),
+        ("VITRINE__EPOCH__INTERVAL", "10", "is not a duration like"),
+        (
+            "VITRINE__TIME__ORDERS__IDLE_AFTER",
+            "10",
+            "is not a duration like",
+        ),
+        (
+            "VITRINE__TOPICS__CREATE_TOPICS",
+            "1",
+            "found a whole number, expected a boolean",
+        ),
+        (
+            "VITRINE__LIMITS__MAX_RECORD_BYTES",
+            "many",
+            "found a text, expected a whole number that is not negative",
+        ),
+        (
+            "VITRINE__LIMITS__MAX_RECORD_BYTES",
+            "-1",
+            "found a whole number out of range, expected a whole number that is not negative",
+        ),
+        ("VITRINE__LIMITS__MEMORY", "lots", "is not a size like"),
+        ("VITRINE__LIMITS__MEMORY", "true", "is not a size like"),
+    ] {
+        let message = refusal("", &[(name, value)]);
+        assert!(
+            message.contains(name) && message.contains(said),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn input_topics_have_their_configured_names() {
     let config = with("[topics]\nvisits = \"field.v2\"\n", &[]).unwrap();
     let names = ["orders.v1", "field.v2", "complaints.v1", "prices.v1"];
@@ -178,7 +252,7 @@ fn a_wrong_value_is_named_with_its_key() {
         (
             "[limits]\nmemory = \"2 apples\"",
             "limits.memory",
-            "a text that is none of",
+            "is not a size like \"2GiB\", \"512MB\" or 1073741824 (bytes)",
         ),
         ("[source]\nkind = \"pulsar\"", "source.kind", "pulsar"),
     ] {
@@ -373,6 +447,11 @@ fn f31_no_message_shows_a_secret() {
             "s3://AKIAEXAMPLE:48151623@bucket/prefix",
         ),
         ("VITRINE__ALERTS__WEBHOOKS", "48151623"),
+        (
+            "VITRINE__ALERTS__WEBHOOKS",
+            "[{name=a, url=48151623, secret_file=f}]",
+        ),
+        ("VITRINE__LIMITS__MEMORY", "48151623x"),
     ] {
         let message = refusal("", &[(name, value)]);
         assert!(!message.contains(SECRET), "{name}={value}\n{message}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pipeline::log::StorageMode;
 use schemas::event::Topic;
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, IntoDeserializer};
 
 use super::sections::TopicTimeConfig;
 
@@ -12,6 +12,11 @@ use super::sections::TopicTimeConfig;
 pub(super) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(input)?;
     parse_duration(&text).map_err(D::Error::custom)
+}
+
+/// The same where a key may be missing; as a field of its own, so that an error names the key and who set it.
+fn duration_if_set<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
+    duration(input).map(Some)
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -22,8 +27,9 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// `2GiB`, `512MB`, or a plain number of bytes.
 pub(super) fn bytes<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
-    let size = bytesize::ByteSize::deserialize(input)?;
-    usize::try_from(size.as_u64()).map_err(D::Error::custom)
+    let is_none = "is not a size like \"2GiB\", \"512MB\" or 1073741824 (bytes)";
+    let size = bytesize::ByteSize::deserialize(input).map_err(|_| D::Error::custom(is_none))?;
+    usize::try_from(size.as_u64()).map_err(|_| D::Error::custom(is_none))
 }
 
 /// A name of the zone database.
@@ -34,6 +40,13 @@ pub(super) fn zone<'de, D: Deserializer<'de>>(input: D) -> Result<chrono_tz::Tz,
             "{name:?} is not a time zone like \"Asia/Shanghai\""
         ))
     })
+}
+
+/// A name out of several. Without this a number would be the place of one among them.
+pub(super) fn name<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    input: D,
+) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(input)?.into_deserializer())
 }
 
 /// Rights of folders in octal digits, `0750`.
@@ -49,20 +62,19 @@ fn topic<'de, D: Deserializer<'de>>(input: D, topic: Topic) -> Result<TopicTimeC
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct TopicTimeSection {
-        out_of_orderness: Option<String>,
-        allowed_lateness: Option<String>,
-        idle_after: Option<String>,
+        #[serde(default, deserialize_with = "duration_if_set")]
+        out_of_orderness: Option<Duration>,
+        #[serde(default, deserialize_with = "duration_if_set")]
+        allowed_lateness: Option<Duration>,
+        #[serde(default, deserialize_with = "duration_if_set")]
+        idle_after: Option<Duration>,
     }
     let section = TopicTimeSection::deserialize(input)?;
-    let parse_or = |text: Option<String>, default: Duration| match text {
-        Some(text) => parse_duration(&text).map_err(D::Error::custom),
-        None => Ok(default),
-    };
     let default = TopicTimeConfig::of(topic);
     Ok(TopicTimeConfig {
-        out_of_orderness: parse_or(section.out_of_orderness, default.out_of_orderness)?,
-        allowed_lateness: parse_or(section.allowed_lateness, default.allowed_lateness)?,
-        idle_after: parse_or(section.idle_after, default.idle_after)?,
+        out_of_orderness: section.out_of_orderness.unwrap_or(default.out_of_orderness),
+        allowed_lateness: section.allowed_lateness.unwrap_or(default.allowed_lateness),
+        idle_after: section.idle_after.unwrap_or(default.idle_after),
     })
 }
 

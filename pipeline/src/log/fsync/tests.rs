@@ -253,6 +253,18 @@ fn a_reader_makes_no_storage() {
         "{error}"
     );
     assert!(!root.exists());
+    // Nor does a folder become one by being looked at.
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(root.join("letter.txt"), b"x").unwrap();
+    let url = format!("file://{}", root.display());
+    let error = open_store(&url, Access::Read).unwrap_err();
+    assert!(
+        error.to_string().contains("there is no storage at"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1);
+    std::fs::create_dir(root.join("log")).unwrap();
+    assert!(open_store(&url, Access::Read).is_ok());
 }
 
 #[test]

@@ -70,12 +70,22 @@ fn is_there(path: &Path) -> bool {
 /// For `map_err`: `line` is the number of the line that was to be read, from 0.
 pub(super) fn unreadable(path: &Path, line: i64) -> impl FnOnce(io::Error) -> Error {
     move |error| {
+        let why = if needs_too_large_window(&error) {
+            "the window of its compression is larger than 128 MiB; compress it again with `zstd --long=27` or less"
+        } else {
+            "the file may be damaged or incomplete"
+        };
         let message = format!(
-            "event file cannot be read file={} line={line}: the file may be damaged or incomplete",
+            "event file cannot be read file={} line={line}: {why}",
             path.display()
         );
         Error::from_source(ErrorKind::Unavailable, message)(error)
     }
+}
+
+/// Whether the decoder of zstd refuses a frame for the memory that it asks for; all that it says is this text.
+fn needs_too_large_window(error: &io::Error) -> bool {
+    error.to_string() == "Frame requires too much memory for decoding"
 }
 
 fn bad_name(path: &Path, reason: impl fmt::Display) -> Error {

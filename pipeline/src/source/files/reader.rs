@@ -42,6 +42,7 @@ pub(super) struct FileReader {
     input: usize,
     settings: FileSettings,
     path: PathBuf,
+    packing: Packing,
     /// `None` for a missing file.
     content: Option<Content>,
     /// Number of the next line, from 0.
@@ -67,6 +68,7 @@ impl FileReader {
             input,
             settings,
             path: PathBuf::new(),
+            packing: Packing::Plain,
             content: None,
             next_offset: 0,
             recorded_at: i64::MIN,
@@ -77,7 +79,11 @@ impl FileReader {
         }
         while reader.next_offset < offset {
             let Some(skipped) = reader.next(line)? else {
-                return Err(reader.too_short(offset));
+                return Err(if reader.is_missing() {
+                    gone(dir, partition, offset)
+                } else {
+                    reader.too_short(offset)
+                });
             };
             witness.observe(&skipped.record);
         }
@@ -89,6 +95,7 @@ impl FileReader {
         let content = Content::open(&file.path, file.packing, follows);
         self.content = Some(content.map_err(unreadable(&file.path, 0))?);
         self.path.clone_from(&file.path);
+        self.packing = file.packing;
         Ok(())
     }
 
@@ -162,8 +169,12 @@ impl FileReader {
                 if !content.wait_for_more(found.taken)? {
                     // Nothing is read from it any more: the torn line is left to a later run.
                     *content = Content::Complete(Box::new(io::empty()));
-                    let (path, line) = (&self.path, self.next_offset);
-                    LastLineTorn { path, line }.report();
+                    LastLineTorn {
+                        path: &self.path,
+                        line: self.next_offset,
+                        is_compressed: self.packing != Packing::Plain,
+                    }
+                    .report();
                 }
                 return Ok(Step::End);
             }
@@ -196,16 +207,11 @@ impl FileReader {
     }
 
     fn too_short(&self, wanted: i64) -> Error {
-        let path = if self.is_missing() {
-            Path::new("(missing)")
-        } else {
-            &self.path
-        };
         Error::new(
             ErrorKind::EventsMissing,
             format!(
                 "event file is shorter than what was read before file={} lines={} wanted_line={wanted}: files must only grow",
-                path.display(),
+                self.path.display(),
                 self.next_offset
             ),
         )
@@ -221,6 +227,20 @@ enum Step {
     End,
     /// Something stands behind a line that was read before its end had come.
     Changed,
+}
+
+/// There is no file, though `wanted` lines of it were read before.
+fn gone(dir: &Path, partition: &TopicPartition, wanted: i64) -> Error {
+    let (topic, number) = (&partition.topic, partition.partition);
+    let path = dir.join(topic).join(format!("{number}.ndjson"));
+    Error::new(
+        ErrorKind::EventsMissing,
+        format!(
+            "event file was read before and is gone topic={topic} partition={number} file={} wanted_line={wanted}: put the file \
+             back (.gz and .zst are found too); event files must only grow",
+            path.display()
+        ),
+    )
 }
 
 fn changed(path: &Path, line: i64) -> Error {

@@ -141,6 +141,22 @@ fn says_what_is_wrong_with_a_file() {
         "{short}"
     );
 
+    for folder_goes_too in [false, true] {
+        if folder_goes_too {
+            fs::remove_dir(dir.path().join("a")).unwrap();
+        } else {
+            fs::remove_file(dir.path().join("a/0.ndjson")).unwrap();
+        }
+        let gone = error(3);
+        assert_eq!(gone.kind(), ErrorKind::EventsMissing);
+        let gone = gone.to_string();
+        let named = format!("file={}", dir.path().join("a/0.ndjson").display());
+        for part in ["is gone topic=a partition=0", &named, "wanted_line=3"] {
+            assert!(gone.contains(part), "{part}: {gone}");
+        }
+    }
+    write(dir.path(), "a/0.ndjson", b"{}\n{}\n");
+
     write(dir.path(), "a/0.ndjson.gz", b"plain text");
     let twice = error(0).to_string();
     assert!(
@@ -160,6 +176,37 @@ fn says_what_is_wrong_with_a_file() {
     let error = survey(&missing, &["a"]).unwrap_err();
     assert!(error.to_string().contains("check its name"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Configuration);
+}
+
+/// A frame of zstd with one line, whose window is 2 to the power of `window_log` bytes.
+fn zstd_frame(window_log: u8) -> Vec<u8> {
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    // No size, no checksum; then a raw block that is the last one.
+    let (header, block) = ([0x00, (window_log - 10) << 3], [(3 << 3) | 1, 0, 0]);
+    [&magic[..], &header, &block, b"{}\n"].concat()
+}
+
+#[test]
+fn a_window_that_is_too_large_is_not_called_damage() {
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), "a/0.ndjson.zst", &zstd_frame(30));
+    let mut items = Vec::new();
+    let read = FileSource::open(
+        dir.path(),
+        &starts(&[("a", 0)]),
+        settings(FileEnds::Followed),
+    )
+    .and_then(|mut source| source.poll(100, &[], &mut items).map(drop));
+    let error = read.unwrap_err().to_string();
+    assert!(
+        error.contains("0.ndjson.zst line=0:") && error.contains("zstd --long=27"),
+        "{error}"
+    );
+    assert!(!error.contains("damaged"), "{error}");
+
+    write(dir.path(), "a/0.ndjson.zst", &zstd_frame(20));
+    let (records, _) = read_all(&mut open(dir.path(), &[("a", 0)]), &[10]);
+    assert_eq!(records.len(), 1);
 }
 
 #[test]
