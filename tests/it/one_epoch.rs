@@ -47,7 +47,7 @@ fn f39_sums_of_two_tables_agree_in_every_query_during_commits() {
     let mut epochs = BTreeSet::new();
     loop {
         let is_last = running.has_ended().unwrap();
-        let answers = script(&project, "ndjson", &statement.repeat(10));
+        let answers = script(&project, "ndjson", statement.repeat(10));
         let said = String::from_utf8_lossy(&answers.stderr);
         assert!(answers.status.success(), "{said}");
         let rows = String::from_utf8(answers.stdout).unwrap();

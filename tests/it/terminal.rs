@@ -41,7 +41,12 @@ pub(crate) fn script(project: &Project, format: &str, text: impl AsRef<[u8]>) ->
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut running = piped.spawn().unwrap();
-    running.stdin.take().unwrap().write_all(text.as_ref()).unwrap();
+    running
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_ref())
+        .unwrap();
     running.wait_with_output().unwrap()
 }
 
