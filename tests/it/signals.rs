@@ -1,4 +1,4 @@
-//! F34: a signal while nothing is read yet, and a second one while the first is still being followed.
+//! F34: a signal while nothing is read yet, and a second one while the first is still being followed. F31: what a crash leaves.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -76,4 +76,23 @@ fn f34_a_second_signal_ends_at_once_and_the_next_run_goes_on() {
     );
     project.run(&["run", "--drain"]).unwrap();
     assert_equal(&project, &sample.expected);
+}
+
+/// A core file would hold the configuration's secrets and what people typed.
+#[test]
+fn f31_no_core_file_is_written() {
+    let project = Project::on_files(&Sample::three_weeks().events).unwrap();
+    let running = project.start(&["run"]).unwrap();
+    let limits = || std::fs::read_to_string(format!("/proc/{}/limits", running.id()));
+    project
+        .until("no core file is allowed", |_| {
+            let limits = limits()?;
+            let line = limits
+                .lines()
+                .find(|line| line.starts_with("Max core file size"));
+            let words = line.map(|line| line.split_whitespace().skip(4).collect::<Vec<_>>());
+            Ok(words.is_some_and(|words| words.starts_with(&["0", "0"])))
+        })
+        .unwrap();
+    running.kill().unwrap();
 }

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use nix::sys::resource::{Resource, setrlimit};
 
 use self::logs::LogFormat;
 
@@ -75,13 +76,18 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match on_large_stack(move || run(arguments)) {
+    match without_core_dumps().and_then(|()| on_large_stack(move || run(arguments))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::tell(format_args!("vitrine: {error:#}"));
             ExitCode::from(exit::code(&error))
         }
     }
+}
+
+/// A core file would hold secrets of the configuration and texts of records that nobody may see (F31).
+fn without_core_dumps() -> anyhow::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("core dumps cannot be switched off")
 }
 
 /// Room for the deepest query that passes the guard: planning recurses once per level. Only what is touched takes memory.
