@@ -71,7 +71,6 @@ def _drained_to(database: duckdb.DuckDBPyConnection, judged: Judged, settings: S
     """How far `--drain` goes (K7, K41); None: far enough for every fact. `database` has everything closed."""
     lateness = settings.allowed_lateness_ms
     for name, value in (
-        ("believed_until", judged.believed_until or END_OF_TIME_MS),
         ("retail_final_ms", LOOK_AHEAD_MS + max(lateness[topic] for topic in ("orders", "visits", "prices"))),
         ("service_final_ms", lateness["complaints"]),
     ):
@@ -86,6 +85,7 @@ def _metrics_at(judged: Judged, ref: Path, settings: Settings, clock_ms: int) ->
     database.execute("SET TimeZone = 'UTC'")
     database.execute("SET VARIABLE zone = $1", [settings.zone])
     database.execute("SET VARIABLE clock = $1", [clock_ms])
+    database.execute("SET VARIABLE believed_until = $1", [judged.believed_until or END_OF_TIME_MS])
     database.execute("SET VARIABLE max_gap_days = $1", [settings.max_gap_days])
     database.execute("SET VARIABLE end_of_time = $1", [END_OF_TIME_MS])
     inputs = history.tables(judged.accepted)

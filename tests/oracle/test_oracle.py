@@ -283,7 +283,7 @@ class Demand(unittest.TestCase):
         self.assertIn("2026-07-13", starts)
         self.assertEqual(str(tables.rows("demand_daily")[-1]["ds"]), "2026-07-14")
 
-    def test_k41_what_ends_before_the_end_of_a_drain_is_closed_and_in_the_feed(self):
+    def test_k41_what_ends_before_the_end_of_a_drain_is_closed_and_the_feed_passes_over_it(self):
         def delivery(when):
             self.distributor.order("delivered", f"{when} 09:00", when, delivered(1, "S", 1))
             self.distributor.order("placed", f"{when} 10:00", when, requested(1, "S", 1))
@@ -294,7 +294,7 @@ class Demand(unittest.TestCase):
         tables = self.distributor.tables()
         starts = {row["window_start"] for row in tables.rows("demand_orders", window_kind="D1")}
         self.assertEqual(starts, {"2026-01-05", "2026-02-07"})
-        self.assertEqual(str(tables.rows("demand_daily")[-1]["ds"]), "2026-02-07")
+        self.assertEqual(str(tables.rows("demand_daily")[-1]["ds"]), "2026-01-05")
         ends = {row["window_end"] for row in tables.rows("retailer_margin", window_kind="H28")}
         self.assertEqual(max(ends), "2026-02-23")
 

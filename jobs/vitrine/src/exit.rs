@@ -21,6 +21,9 @@ pub(crate) enum CommandError {
     /// An audit found this many differences.
     #[error("audit found differences={0}")]
     Differences(u64),
+    /// Stopped in the middle, by a second signal or because the first was followed for too long.
+    #[error("{0}")]
+    Cut(String),
 }
 
 impl CommandError {
@@ -28,8 +31,14 @@ impl CommandError {
         match self {
             Self::Usage(_) => 2,
             Self::Differences(_) => 3,
+            Self::Cut(_) => 1,
         }
     }
+}
+
+/// Whether the command was stopped in the middle: its threads are still at work.
+pub(crate) fn is_cut(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(CommandError::Cut(_)))
 }
 
 /// The exit code of a command that ended with this error: that of the outermost error that has one.

@@ -35,6 +35,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use nix::sys::resource::{Resource, setrlimit};
+use pipeline::error::{broken_down, panic_text};
 
 use self::logs::LogFormat;
 
@@ -104,8 +105,7 @@ fn on_large_stack(
         .context("a thread cannot be started")?;
     match thread.join() {
         Ok(result) => result,
-        // It has said why.
-        Err(panic) => std::panic::resume_unwind(panic),
+        Err(panic) => Err(broken_down("this command", panic_text(panic.as_ref())).into()),
     }
 }
 
@@ -117,8 +117,13 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         .build()
         .context("threads cannot be started")?;
     let result = runtime.block_on(dispatch(arguments));
-    // Nothing durable is left in the background: commands wait for it.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    if result.as_ref().is_err_and(exit::is_cut) {
+        // What is still at work needs the runtime until the process is gone.
+        std::mem::forget(runtime);
+    } else {
+        // Nothing durable is left in the background: commands wait for it.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+    }
     result
 }
 

@@ -314,7 +314,7 @@ impl Machine {
     }
 
     /// The last day whose end the clock has passed. Days without a fact that only draining completed do not count: nothing was
-    /// observed there. A drain decides how far the clock goes, so its limit (K41) is the feed's.
+    /// observed there, nor do facts too far ahead (K41), of which one would bring zeros for all days before it.
     fn last_complete_day(&self, feed: &FeedDefinition) -> Option<Day> {
         let (zone, state) = (self.settings.zone, &self.durable.state);
         let metric = self.metric_of(feed)?;
@@ -323,10 +323,13 @@ impl Machine {
         let grid = &self.durable.grid;
         match state.drained_to {
             None => Some(by_clock),
-            Some(_) => grid
-                .last_day(by_clock)
-                .max(grid.last_complete())
-                .map(|last| last.min(by_clock)),
+            Some(_) => {
+                let believed = state.believed_until.values().max();
+                let believed = believed.map_or(by_clock, |until| zone.day_of(*until));
+                grid.last_day(by_clock.min(believed))
+                    .max(grid.last_complete())
+                    .map(|last| last.min(by_clock))
+            }
         }
     }
 

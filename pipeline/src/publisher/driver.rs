@@ -275,6 +275,10 @@ impl Publisher {
             self.sink_reported(event)?;
         }
         let now = read_now();
+        if self.stage == LifecycleStage::Delivering && *channels.stop.borrow() {
+            let at_most = now.monotonic + LAST_RECORDS_WHEN_STOPPED;
+            self.closes_at = self.closes_at.map(|at| at.min(at_most));
+        }
         let is_draining_to = match self.stage {
             LifecycleStage::Draining(to) => Some(to),
             _ => None,

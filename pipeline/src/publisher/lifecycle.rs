@@ -11,7 +11,7 @@
 //! K41 says that a drain passes over facts too far ahead. Here this means: a fact is believed up to `max_jump` beyond the highest
 //! `occurred_at` of **any** partition of the storage, so that the outcome does not depend on which partition a key falls into. A drain
 //! goes to the last instant of K7 over all believed facts. What ends by that instant is closed and final, a fact beyond the limit
-//! included; the feed shows exactly the days that are closed so.
+//! included; the feed passes over that fact, and shows the closed days up to the last believed one.
 
 use super::settings::Until;
 use schemas::time::TimestampMs;

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use futures::future::{self, Either};
@@ -28,9 +29,12 @@ use crate::shard::{
 use crate::sink::{AlertDelivery, AlertSource, RecordDelivery, SinkEvent, delivery_logs};
 use crate::source::{Source, Start};
 use crate::table::TableSpec;
+use crate::time::wall;
 
 /// Backlog bytes of seals that may wait for the publisher, as a multiple of those at which an epoch comes early.
 const BACKLOG_EPOCHS: usize = 4;
+/// How long a process that has failed waits for the last seals of its shards.
+const LAST_SEALS: Duration = Duration::from_secs(5);
 
 /// Opens the inputs of one shard at its own offsets.
 pub type OpenSource = Arc<dyn Fn(&[Start]) -> Result<Box<dyn Source>> + Send + Sync>;
@@ -93,12 +97,24 @@ impl<R: ReferenceState, F> Process<R, F> {
         let mut sources = Vec::with_capacity(self.shards.len());
         for settings in &self.shards {
             let LogEnd { starts, drained_to } = LogEnd::read(store, settings).await?;
-            if drained_to.is_some() && !matches!(self.until, Until::Drained | Until::DrainedTo(_)) {
-                return Err(drained());
+            if drained_to.is_some() {
+                self.require_undrained()?;
             }
             sources.push(OpenedSource::open(self.open_source.clone(), starts).await?);
         }
         Ok(sources)
+    }
+
+    /// Of a drained storage: only another drain may go on (K7).
+    fn require_undrained(&self) -> Result<()> {
+        if matches!(self.until, Until::Drained | Until::DrainedTo(_)) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Incompatible,
+            "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; \
+             finish with `run --drain`, or start with an empty [storage] url",
+        ))
     }
 
     async fn restore<M>(
@@ -115,26 +131,31 @@ impl<R: ReferenceState, F> Process<R, F> {
             confirm_first(&mut shards).await?;
             shards.push(self.restore_shard(store, settings).await?);
         }
+        // A former owner may have drained the storage between the look and the claims.
+        if shards.iter().any(|shard| shard.drained_to().is_some()) {
+            self.require_undrained()?;
+        }
         confirm_first(&mut shards).await?;
         let log = Log::claim(store.clone(), PUBLISHER_LOG, PUBLISHER_LAYOUT, &self.owner).await?;
         let (events, sink_events) = mpsc::unbounded_channel();
-        let delivery = Delivery {
-            alerts: AlertDelivery::claim(
-                store.clone(),
-                &self.owner,
-                self.sinks.alerts.clone(),
-                alert_sources(self.publisher.shards),
-                events.clone(),
-            )
-            .await?,
-            records: RecordDelivery::claim(
-                store.clone(),
-                &self.owner,
-                self.sinks.records.clone(),
-                events,
-            )
-            .await?,
-        };
+        confirm_first(&mut shards).await?;
+        let alerts = AlertDelivery::claim(
+            store.clone(),
+            &self.owner,
+            self.sinks.alerts.clone(),
+            alert_sources(self.publisher.shards),
+            events.clone(),
+        )
+        .await?;
+        confirm_first(&mut shards).await?;
+        let records = RecordDelivery::claim(
+            store.clone(),
+            &self.owner,
+            self.sinks.records.clone(),
+            events,
+        )
+        .await?;
+        let delivery = Delivery { alerts, records };
         let (early_bytes, count) = (self.publisher.early_bytes, self.publisher.shards);
         let mut publisher = Publisher::restore(
             self.publisher,
@@ -210,25 +231,27 @@ async fn confirm_first<R: ReferenceState>(shards: &mut [Shard<R>]) -> Result<()>
     }
 }
 
-fn drained() -> Error {
-    Error::new(
-        ErrorKind::Incompatible,
-        "this storage was drained: its event time was moved on beyond the inputs' ends, so new events would count as late; \
-         finish with `run --drain`, or start with an empty [storage] url",
-    )
-}
-
 /// The inputs of a shard, found where its log ends.
 struct OpenedSource {
     starts: Vec<Start>,
-    source: Box<dyn Source>,
+    /// Taken once.
+    source: Option<Box<dyn Source>>,
+}
+
+/// Closing waits for threads that may wait for brokers: not on a thread of the runtime, and not one shard after the other.
+impl Drop for OpenedSource {
+    fn drop(&mut self) {
+        if let Some(source) = self.source.take() {
+            thread::spawn(move || drop(source));
+        }
+    }
 }
 
 impl OpenedSource {
     /// Opening waits for brokers: beside the runtime's threads, which have to hear of signals meanwhile.
     async fn open(open_source: OpenSource, starts: Vec<Start>) -> Result<Self> {
         let opening = tokio::task::spawn_blocking(move || {
-            let source = open_source(&starts)?;
+            let source = Some(open_source(&starts)?);
             Ok(Self { starts, source })
         });
         opening
@@ -237,12 +260,12 @@ impl OpenedSource {
     }
 
     /// The source at these starts: another one, if a former owner has sealed more until it was fenced.
-    async fn at(self, open_source: &OpenSource, starts: Vec<Start>) -> Result<Box<dyn Source>> {
-        if self.starts == starts {
-            return Ok(self.source);
+    async fn at(mut self, open_source: &OpenSource, starts: Vec<Start>) -> Result<Box<dyn Source>> {
+        if self.starts != starts {
+            self = Self::open(open_source.clone(), starts).await?;
         }
-        drop(self.source);
-        Ok(Self::open(open_source.clone(), starts).await?.source)
+        let source = self.source.take();
+        source.ok_or_else(|| Error::new(ErrorKind::Internal, "a source was taken twice"))
     }
 }
 
@@ -304,12 +327,20 @@ impl<R: ReferenceState> Restored<R> {
                 Either::Right((ended, _)) => Err(housekeeping_ended(ended)),
             }
         };
-        for thread in threads {
-            // Its result has come as a report.
-            let _ = thread.join();
+        // Their results have come as reports. After an error of the publisher's own they may still be sealing, for as long as the store
+        // does not answer: nobody waits for that.
+        let joining = tokio::task::spawn_blocking(move || threads.into_iter().for_each(join));
+        tokio::select! {
+            _ = joining => {}
+            () = wall::sleep(LAST_SEALS), if result.is_err() => {}
         }
         result
     }
+}
+
+/// Waits for a thread whose result has been reported.
+fn join(thread: JoinHandle<()>) {
+    let _ = thread.join();
 }
 
 fn spawn_shard<R: ReferenceState>(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use schemas::time::TimestampMs;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -49,6 +50,11 @@ impl<R: ReferenceState> Shard<R> {
     /// Where reading begins.
     pub fn starts(&self) -> Vec<Start> {
         self.machine.starts()
+    }
+
+    /// The instant to which an earlier run drained this shard.
+    pub fn drained_to(&self) -> Option<TimestampMs> {
+        self.machine.drained_to
     }
 
     /// Fails where another owner has claimed the log meanwhile.

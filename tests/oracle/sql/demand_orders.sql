@@ -58,7 +58,8 @@ WITH daily AS (
         -- K27: the counted orders of the day say so
         CASE WHEN sum(orders) > 0 THEN sum(censored_orders_n) > 0 END AS censored
     FROM demand_orders
-    WHERE window_kind = 'D1'
+    -- K41: the feed passes over what lies too far ahead
+    WHERE window_kind = 'D1' AND local_day(epoch_ms(window_start)) <= local_day(getvariable('believed_until'))
     GROUP BY ALL
 ),
 with_next AS (

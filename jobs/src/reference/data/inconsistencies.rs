@@ -1,10 +1,12 @@
-//! What can be read and is still likely to be wrong: overlapping versions, versions that never are in force, ids that no table has.
+//! What can be read and is still likely to be wrong: overlapping versions, versions that never are in force, ids with blanks around
+//! them, ids that no table has.
 
 use arrow::error::ArrowError;
 use pipeline::columns::Columns;
 
 use super::reference_data::{LoadedTable, ReferenceData};
 use super::schema::{VALID_FROM, VALID_TO};
+use super::text::shown;
 use crate::error::Problem;
 
 impl ReferenceData {
@@ -15,7 +17,8 @@ impl ReferenceData {
         for loaded in &self.tables {
             overlaps(loaded, &mut problems);
             never_in_force(loaded, &mut problems);
-            if let Err(error) = self.dangling_ids(loaded, &mut problems) {
+            let found = padded_keys(loaded, &mut problems);
+            if let Err(error) = found.and_then(|()| self.dangling_ids(loaded, &mut problems)) {
                 problems.push(Problem::of_file(&loaded.file, error.to_string()));
             }
         }
@@ -65,6 +68,27 @@ fn never_in_force(loaded: &LoadedTable, problems: &mut Vec<Problem>) {
             "is not after valid_from: the version is never in force; correct or remove it";
         problems.push(at(loaded, row, VALID_TO, message.to_owned()));
     }
+}
+
+/// `C1` and `C1 ` look the same and are two ids: where only one of the two stands here, the other is UNKNOWN.
+fn padded_keys(loaded: &LoadedTable, problems: &mut Vec<Problem>) -> Result<(), ArrowError> {
+    let columns = Columns::of(&loaded.batch);
+    for column in loaded.table.key {
+        if !column.ends_with("_id") {
+            continue;
+        }
+        let ids = columns.text(column)?;
+        for row in 0..loaded.batch.num_rows() {
+            if let Some(id) = ids.get(row).filter(|id| id.trim().len() < id.len()) {
+                let message = format!(
+                    "`{}` has blanks around it: another id than without",
+                    shown(id)
+                );
+                problems.push(at(loaded, row, column, message));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn at(loaded: &LoadedTable, row: usize, column: &'static str, message: String) -> Problem {

@@ -490,3 +490,21 @@ fn simulated_reference_data_are_consistent() {
     expected.sort_unstable();
     assert_eq!(names, expected);
 }
+
+/// K42 allows them, in events too; whoever looks at the two texts sees one.
+#[test]
+fn k42_blanks_around_an_id_are_kept_and_said() {
+    let reference = fixture::reference_data(&[(
+        "ref_customer.csv",
+        "customer_id,status\nC1,ACTIVE\n\" C2\",ACTIVE\n\"C3\u{3000}\",ACTIVE\n",
+    )]);
+    let found = reference.inconsistencies();
+    let found: Vec<_> = found.iter().map(Problem::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "ref_customer.csv:3: column=customer_id: ` C2` has blanks around it: another id than without",
+            "ref_customer.csv:4: column=customer_id: `C3\u{3000}` has blanks around it: another id than without",
+        ]
+    );
+}

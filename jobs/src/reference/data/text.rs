@@ -66,22 +66,19 @@ pub(super) fn check(column: &ArrayRef, report: &mut dyn FnMut(usize, String)) {
     }
 }
 
-/// Why a text cannot stand in a reference table.
-///
-/// Blanks around a text are refused, as around a flag, a date or an instant: `C1` and `C1 ` look the same and are two ids, so the
-/// customer would be `UNKNOWN` and nobody would see why.
+/// Why a text cannot stand in a reference table. Blanks around it are legal, as in the ids of events, and a warning of `check`.
 fn objection(text: &str) -> Option<String> {
-    if !is_id(text) {
-        let bytes = text.len();
-        return Some(if text.is_empty() {
-            "is empty".to_owned()
-        } else if bytes > MAX_BYTES {
-            format!("has {bytes} bytes, {MAX_BYTES} are allowed")
-        } else {
-            "has control characters".to_owned()
-        });
+    if is_id(text) {
+        return None;
     }
-    (text.trim().len() < text.len()).then(|| "has blanks around it; remove them".to_owned())
+    let bytes = text.len();
+    Some(if text.is_empty() {
+        "is empty".to_owned()
+    } else if bytes > MAX_BYTES {
+        format!("has {bytes} bytes, {MAX_BYTES} are allowed")
+    } else {
+        "has control characters".to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -149,14 +146,6 @@ mod tests {
             (
                 "C\u{85}".to_owned(),
                 "`C\\u{85}` has control characters".to_owned(),
-            ),
-            (
-                " C1".to_owned(),
-                "` C1` has blanks around it; remove them".to_owned(),
-            ),
-            (
-                "C1\u{3000}".to_owned(),
-                "`C1\u{3000}` has blanks around it; remove them".to_owned(),
             ),
         ]
     }

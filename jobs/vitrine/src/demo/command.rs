@@ -61,42 +61,44 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         Until::Stopped
     };
     let was_stopped = stop.clone();
-    let result = stopping
-        .run(process(&config, inputs, until, stop, |epoch| {
+    let showing = async {
+        let result = process(&config, inputs, until, stop, |epoch| {
             epochs.send_replace(epoch.epoch);
-        }))
+        })
         .await;
-    // The report covers what the watcher has not shown; awaiting it clears its bar from the terminal.
-    watching.abort();
-    let _ = watching.await;
-    let fed = feeding.await.context("the simulator stopped")?;
-    let summary = result?;
-    fed?;
-    let Some(summary) = summary else {
-        return Ok(());
-    };
+        // The report covers what the watcher has not shown; awaiting it clears its bar from the terminal.
+        watching.abort();
+        let _ = watching.await;
+        let fed = feeding.await.context("the simulator stopped")?;
+        let summary = result?;
+        fed?;
+        let Some(summary) = summary else {
+            return Ok(());
+        };
 
-    let report = DemoReport {
-        config: &config,
-        config_file: folder.config_file(),
-        plan: &plan,
-        days: args.days(),
+        let report = DemoReport {
+            config: &config,
+            config_file: folder.config_file(),
+            plan: &plan,
+            days: args.days(),
+        };
+        let was_stopped = *was_stopped.borrow();
+        report.summary(&summary, began.elapsed(), was_stopped)?;
+        if summary.epoch == 0 {
+            // Stopped before anything was published: there are no tables to query.
+            return Ok(());
+        }
+        report.findings().await?;
+        let differences = if args.once && !was_stopped {
+            report.audit().await?
+        } else {
+            0
+        };
+        report.commands_to_try(began.elapsed())?;
+        match differences {
+            0 => Ok(()),
+            differences => Err(CommandError::Differences(differences).into()),
+        }
     };
-    let was_stopped = *was_stopped.borrow();
-    report.summary(&summary, began.elapsed(), was_stopped)?;
-    if summary.epoch == 0 {
-        // Stopped before anything was published: there are no tables to query.
-        return Ok(());
-    }
-    report.findings().await?;
-    let differences = if args.once && !was_stopped {
-        report.audit().await?
-    } else {
-        0
-    };
-    report.commands_to_try(began.elapsed())?;
-    match differences {
-        0 => Ok(()),
-        differences => Err(CommandError::Differences(differences).into()),
-    }
+    stopping.run(showing).await
 }

@@ -68,9 +68,16 @@ pub(crate) async fn process(
         heartbeat: HEARTBEAT,
         early_bytes: config.limits.epoch_bytes(),
     };
-    // A storage that is not ours to use stays as it is: reference data are archived only after this.
-    require_identity(&store, &publisher).await?;
-    let (reference, stamp) = storage::reference_data(config, &archive).await?;
+    let preparing = async {
+        // A storage that is not ours to use stays as it is: reference data are archived only after this.
+        require_identity(&store, &publisher).await?;
+        let (reference, stamp) = storage::reference_data(config, &archive).await?;
+        let sinks = sinks(config, inputs.kafka.as_ref(), &reference, archive.clone()).await?;
+        Ok((reference, stamp, sinks))
+    };
+    let Some((reference, stamp, sinks)) = unless_stopped(&stop, preparing).await? else {
+        return Ok(None);
+    };
     let version = reference.version().to_owned();
     let (new_references, looking) =
         new_references(config, archive.clone(), (reference.clone(), stamp));
@@ -79,7 +86,7 @@ pub(crate) async fn process(
         metrics: metrics.clone(),
         specs: catalogue::stored_tables(zone)?,
         row_rules: rules.for_publisher(),
-        sinks: sinks(config, inputs.kafka.as_ref(), &reference, archive.clone()).await?,
+        sinks,
         make_state: |shard: u32, reference: RetailReference| {
             let metrics = metrics.clone();
             let (shards, policy) = (inputs.keyed, policy.clone());

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use pipeline::time::wall;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
-/// How long a command may take to end after the first signal (F34).
-const GRACE: Duration = Duration::from_secs(60);
+use crate::exit::CommandError;
+
+/// How long a command may take to end after the first signal: within the minute of F34.
+const GRACE: Duration = Duration::from_secs(55);
+/// What comes this soon after the first signal is the same wish: a terminal that closes signals twice, a supervisor may send two kinds.
+const SAME_WISH: Duration = Duration::from_secs(1);
 
 /// The signals that stop a command, received from registration on.
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
+    /// `None` where it is ignored, as `nohup` has it.
+    hang_up: Option<Signal>,
 }
 
 impl StopSignals {
@@ -23,16 +28,36 @@ impl StopSignals {
         Ok(Self {
             terminate: register(SignalKind::terminate())?,
             interrupt: register(SignalKind::interrupt())?,
-            hang_up: register(SignalKind::hangup())?,
+            hang_up: match ignores_hang_ups() {
+                true => None,
+                false => Some(register(SignalKind::hangup())?),
+            },
         })
     }
 
     /// Waits for the next of them; its name.
     async fn next(&mut self) -> &'static str {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
-            _ = self.hang_up.recv() => "SIGHUP",
+            _ = hang_up => "SIGHUP",
+        }
+    }
+
+    /// Waits for one that is a wish of its own: no hang-up, and not at once after the first.
+    async fn second(&mut self) -> &'static str {
+        let first = wall::monotonic();
+        loop {
+            let signal = self.next().await;
+            if signal != "SIGHUP" && first.elapsed() >= SAME_WISH {
+                return signal;
+            }
         }
     }
 
@@ -46,7 +71,7 @@ impl StopSignals {
             announce();
             stopping.send_replace(true);
             let why = tokio::select! {
-                second = self.next() => format!("stopped at once by a second signal ({second})"),
+                second = self.second() => format!("stopped at once by a second signal ({second})"),
                 () = wall::sleep(GRACE) => {
                     format!("did not end within {} s after {first}", GRACE.as_secs())
                 }
@@ -87,11 +112,20 @@ impl Stopping {
     ) -> anyhow::Result<T> {
         tokio::select! {
             result = work => result,
-            Ok(why) = self.is_cut => Err(anyhow!(
+            Ok(why) = self.is_cut => Err(CommandError::Cut(format!(
                 "{why}: what was sealed is kept, and the next run goes on from there"
-            )),
+            ))
+            .into()),
         }
     }
+}
+
+/// Whether this process was started with SIGHUP ignored; `false` where the system does not say.
+fn ignores_hang_ups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Runs what may take long and holds nothing, unless the command is to end before: then there is no result.

@@ -56,13 +56,17 @@ impl SqlArgs {
         self.output.as_deref().filter(|file| *file != "-")
     }
 
-    /// The one that was asked for, or the one that the ending of the file names. A file without an ending is for people.
+    /// The one that was asked for, or the one that the ending of a new file names. What is for people: a file without an ending, and what
+    /// stands there already, be it a pipe, with an ending that says nothing.
     fn format(&self) -> Result<Format, CommandError> {
         let ending = self.file().and_then(Path::extension);
         match (self.format, ending) {
             (Some(format), _) => Ok(format),
             (None, None) => Ok(Format::Table),
-            (None, Some(ending)) => of_ending(&ending.to_string_lossy()),
+            (None, Some(ending)) => match of_ending(&ending.to_string_lossy()) {
+                Err(_) if self.file().is_some_and(Path::exists) => Ok(Format::Table),
+                found => found,
+            },
         }
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn nulled(written: Written) -> Option<String> {
         many => format!("{many} values are"),
     };
     Some(format!(
-        "{values} NaN or infinite and null here, JSON does not know them; --format csv shows them"
+        "{values} NaN or infinite and null here, JSON does not know them; --format arrow and parquet keep them"
     ))
 }
 

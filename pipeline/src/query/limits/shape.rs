@@ -182,7 +182,8 @@ impl<'a> Shape<'a> {
         let begins_table = self.previous.is_some_and(precedes_table);
         let is_before_time = next.is_some_and(|token| is_keyword(token, Keyword::TIME));
         match word.keyword {
-            Keyword::CASE => self.open(Opening::Case, next),
+            // A column may be called so.
+            Keyword::CASE if !is_after(Keyword::AS) => self.open(Opening::Case, next),
             Keyword::END if self.current.opening == Opening::Case => {
                 self.close();
             }

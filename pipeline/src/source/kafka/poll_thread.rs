@@ -5,6 +5,7 @@
 //! the common queue an end of partition comes without its topic.)
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -225,10 +226,12 @@ impl PollThread {
     }
 }
 
-/// However the thread ends, by a panic even, the shard receives the reason.
+/// However the thread ends, the shard hears of it. A panic is reported with its words, by whoever catches it.
 impl Drop for PollThread {
     fn drop(&mut self) {
-        self.shared.stop();
+        if !thread::panicking() {
+            self.shared.stop();
+        }
     }
 }
 
