@@ -37,7 +37,8 @@ pub(super) async fn watch(
     let zone = Zone(config.time.zone);
     let mut progress = Progress::new("simulated", Some(days.into()));
     while epochs.has_changed().is_ok() {
-        if feed.has_caught_up.load(Ordering::Relaxed) {
+        // There is a storage once it has an epoch.
+        if feed.has_caught_up.load(Ordering::Relaxed) && *epochs.borrow() > 0 {
             drop(progress);
             return match EpochReader::new(&config) {
                 Ok(reader) => follow(&config, &reader, &feed, &mut epochs).await,

@@ -11,7 +11,7 @@
 //! | [`MAX_NESTING`] brackets, `CASE`, prefix operators | more than 50 end in errors about names or the end of the statement |
 //! | [`MAX_QUERIES`] queries inside one another | 12 take 0.1 to 1 s, 16 twice that, 20 more than 10 s |
 //! | [`MAX_REREAD`] tokens read again after an error | `CAST(` with a mistake inside: 16 take 0.5 s, 20 more than 5 s |
-//! | [`MAX_CHAIN`] comparisons and casts in a row | 400 `::INT` take 0.4 s, 6,000 more than 10 s |
+//! | [`MAX_CHAIN`] comparisons, casts, subscripts, bit operations in a row | 400 `::INT` take 0.4 s, 6,000 more than 10 s; 300 `[1]` 12 s |
 //! | [`MAX_SELECTS`], a WITH query as often as it is read | 500 with an aggregate each 3 s; of 20 that each read the last twice, for ever |
 //! | [`MAX_SET_OPERATIONS`] | 100 take 0.5 to 4 s, 2,000 take 27 s |
 //! | [`MAX_JOINS`] | 100 take 0.5 s, 500 more than 5 s |
@@ -19,6 +19,7 @@
 //! | [`MAX_COLUMNS`] of a SELECT | 1,000 sums take 3 s |
 //! | [`MAX_SORT_KEYS`] | 500 take 2 s, 1,000 more than 5 s |
 //! | [`MAX_WINDOWS`] | 100 take 1 s, 200 take 3 s |
+//! | [`MAX_PARTITION_KEYS`] of a window | 100 take 6 s, 150 take 17 s |
 //!
 //! Arithmetic has a limit of its own, counted on what was parsed: see `depth`. Values in `IN (…)` and `VALUES` are cheap: only the
 //! bytes limit them.
@@ -47,6 +48,7 @@ const MAX_OR: usize = 2_000;
 const MAX_COLUMNS: usize = 1_000;
 const MAX_SORT_KEYS: usize = 500;
 const MAX_WINDOWS: usize = 100;
+const MAX_PARTITION_KEYS: usize = 60;
 
 /// Levels that the parser may go down: each that is allowed takes it a few, so that it never meets this limit of its own.
 pub(in crate::query) const PARSER_RECURSION: usize = 16 * MAX_NESTING;
@@ -89,8 +91,8 @@ struct Shape<'a> {
     outer: Vec<Frame<'a>>,
     current: Frame<'a>,
     previous: Option<&'a Token>,
-    /// Names of WITH and the SELECTs behind each.
-    named: Vec<(&'a str, u64)>,
+    /// Names of WITH, as the planner compares them, and the SELECTs behind each.
+    named: Vec<(String, u64)>,
     /// The most SELECTs of a query or of one that WITH names.
     selects: u64,
     reread: u64,
@@ -105,6 +107,10 @@ struct Shape<'a> {
 impl<'a> Shape<'a> {
     fn read(&mut self, token: &'a Token, next: Option<&Token>) {
         match token {
+            Token::LBracket if self.previous.is_some_and(is_value) => {
+                self.current.chain += 1;
+                self.open(Opening::Bracket, next);
+            }
             Token::LParen | Token::LBracket | Token::LBrace => self.open(Opening::Bracket, next),
             Token::RParen | Token::RBracket | Token::RBrace => {
                 // A CASE without END ends here too.
@@ -130,11 +136,14 @@ impl<'a> Shape<'a> {
     }
 
     fn open(&mut self, opening: Opening, next: Option<&Token>) {
-        let doubles = opening == Opening::Case || self.previous.is_some_and(is_read_twice);
+        // Behind a bracket in FROM the parser tries a query, then tables.
+        let is_table = self.current.clause == Clause::From && self.previous == Some(&Token::LParen);
+        let is_case = opening == Opening::Case;
+        let doublings = usize::from(is_table || is_case) + self.previous.map_or(0, doublings);
         let is_query = opening == Opening::Bracket && next.is_some_and(begins_query);
         let is_type = opening == Opening::Bracket && next == Some(&Token::RBracket);
         self.current.chain += usize::from(is_type);
-        let mut inner = self.current.inner(opening, doubles, is_query);
+        let mut inner = self.current.inner(opening, doublings, is_query);
         // A join in brackets; not the arguments of a table function.
         if self.current.clause == Clause::From && self.previous.is_some_and(precedes_table) {
             inner.clause = Clause::From;
@@ -150,9 +159,9 @@ impl<'a> Shape<'a> {
         let inner = std::mem::replace(&mut self.current, outer);
         match self.current.naming() {
             Some(name) => {
-                self.named
-                    .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-                self.named.push((name, inner.selects));
+                let name = compared(name);
+                self.named.retain(|(known, _)| *known != name);
+                self.named.push((name, inner.selects.max(1)));
             }
             None => self.current.selects = self.current.selects.saturating_add(inner.selects),
         }
@@ -165,6 +174,7 @@ impl<'a> Shape<'a> {
             Clause::Select => self.current.columns += 1,
             Clause::From => self.joins += 1,
             Clause::OrderBy => self.sort_keys += 1,
+            Clause::PartitionBy => self.current.partition_keys += 1,
             Clause::With | Clause::Other => {}
         }
         self.current.next_operand();
@@ -199,7 +209,16 @@ impl<'a> Shape<'a> {
                 self.ors += 1;
                 self.current.next_operand();
             }
-            Keyword::IS | Keyword::LIKE | Keyword::AT | Keyword::COLLATE | Keyword::BETWEEN => {
+            Keyword::IS
+            | Keyword::LIKE
+            | Keyword::ILIKE
+            | Keyword::RLIKE
+            | Keyword::REGEXP
+            | Keyword::SIMILAR
+            | Keyword::AT
+            | Keyword::COLLATE
+            | Keyword::BETWEEN
+            | Keyword::XOR => {
                 self.current.chain += 1;
             }
             Keyword::SELECT => {
@@ -212,7 +231,13 @@ impl<'a> Shape<'a> {
             Keyword::WITH if is_before_time => {}
             Keyword::GROUP if is_after(Keyword::WITHIN) => {}
             Keyword::EXCEPT if self.previous == Some(&Token::Mul) => {}
-            Keyword::FROM => self.current.begin(Clause::From),
+            Keyword::FROM => {
+                // A query may begin with it.
+                if self.current.clause != Clause::Select {
+                    self.current.selects = self.current.selects.saturating_add(1);
+                }
+                self.current.begin(Clause::From);
+            }
             Keyword::JOIN => {
                 self.joins += 1;
                 self.current.begin(Clause::From);
@@ -224,6 +249,7 @@ impl<'a> Shape<'a> {
                 self.current.begin(Clause::Other);
             }
             Keyword::OVER => self.windows += 1,
+            Keyword::PARTITION => self.current.begin(Clause::PartitionBy),
             Keyword::WHERE
             | Keyword::ON
             | Keyword::GROUP
@@ -239,13 +265,11 @@ impl<'a> Shape<'a> {
                 Clause::With
                     if begins_item || is_after(Keyword::WITH) || is_after(Keyword::RECURSIVE) =>
                 {
-                    self.current.name = Some(&word.value);
+                    self.current.name = Some(word);
                 }
                 Clause::From if begins_table => {
-                    let behind = self
-                        .named
-                        .iter()
-                        .find(|(name, _)| name.eq_ignore_ascii_case(&word.value));
+                    let name = compared(word);
+                    let behind = self.named.iter().find(|(known, _)| *known == name);
                     let selects = behind.map_or(0, |(_, selects)| *selects);
                     self.current.selects = self.current.selects.saturating_add(selects);
                 }
@@ -275,7 +299,7 @@ impl<'a> Shape<'a> {
         )?;
         require(
             current.chain <= MAX_CHAIN,
-            format_args!("{MAX_CHAIN} comparisons or casts in a row"),
+            format_args!("{MAX_CHAIN} comparisons, casts, subscripts or bit operations in a row"),
             "compare with one value, cast once",
         )?;
         for (found, most, what, advice) in [
@@ -294,6 +318,12 @@ impl<'a> Shape<'a> {
             ),
             (self.ors, MAX_OR, "OR", "use IN, or join a table of values"),
             (current.columns, MAX_COLUMNS, "columns", "ask in parts"),
+            (
+                current.partition_keys,
+                MAX_PARTITION_KEYS,
+                "keys of PARTITION BY",
+                "number the groups in a step before, named by WITH",
+            ),
             (self.sort_keys, MAX_SORT_KEYS, "sort keys", "sort by fewer"),
             (
                 self.windows,
@@ -312,13 +342,17 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// Forms that the parser reads once more, as a name or a function, where it does not understand what is inside; and FILTER, whose
-/// condition the planner looks through again at each level.
-fn is_read_twice(token: &Token) -> bool {
+/// How often the work doubles behind forms that the parser reads once more, as a name or a function, where it does not understand what is
+/// inside; and behind FILTER, whose condition the planner looks through again at each level.
+fn doublings(token: &Token) -> usize {
     let Token::Word(word) = token else {
-        return false;
+        return 0;
     };
-    matches!(
+    if word.keyword == Keyword::POSITION {
+        // Read in a third way too.
+        return 2;
+    }
+    usize::from(matches!(
         word.keyword,
         Keyword::ARRAY
             | Keyword::CAST
@@ -330,13 +364,32 @@ fn is_read_twice(token: &Token) -> bool {
             | Keyword::MAP
             | Keyword::MATCH
             | Keyword::OVERLAY
-            | Keyword::POSITION
             | Keyword::SAFE_CAST
             | Keyword::SUBSTR
             | Keyword::SUBSTRING
             | Keyword::TRY_CAST
             | Keyword::TRY_CONVERT
-    )
+    ))
+}
+
+/// A name as the planner compares it.
+fn compared(word: &Word) -> String {
+    match word.quote_style {
+        Some(_) => word.value.clone(),
+        None => word.value.to_lowercase(),
+    }
+}
+
+/// What a subscript may follow.
+fn is_value(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => {
+            !matches!(word.keyword, Keyword::ARRAY | Keyword::IN | Keyword::SELECT)
+        }
+        Token::RParen | Token::RBracket | Token::RBrace => true,
+        Token::Number(..) | Token::SingleQuotedString(_) => true,
+        _ => false,
+    }
 }
 
 fn is_sign(token: &Token) -> bool {
@@ -383,5 +436,15 @@ fn is_comparison(token: &Token) -> bool {
             | Token::Spaceship
             | Token::Arrow
             | Token::LongArrow
+            | Token::Ampersand
+            | Token::Pipe
+            | Token::Caret
+            | Token::ShiftLeft
+            | Token::ShiftRight
+            | Token::TildeAsterisk
+            | Token::ExclamationMarkTilde
+            | Token::ExclamationMarkTildeAsterisk
+            | Token::AtArrow
+            | Token::ArrowAt
     )
 }

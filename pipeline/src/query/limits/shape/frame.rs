@@ -1,5 +1,7 @@
 //! What is open at one place of a query: a bracket or a CASE.
 
+use datafusion::sql::sqlparser::tokenizer::Word;
+
 /// Doublings beyond this are the same: far too many.
 const MOST_DOUBLINGS: usize = 63;
 
@@ -18,6 +20,7 @@ pub(super) enum Clause {
     Select,
     From,
     OrderBy,
+    PartitionBy,
     #[default]
     Other,
 }
@@ -44,18 +47,20 @@ pub(super) struct Frame<'a> {
     pub(super) columns: usize,
     /// SELECTs inside.
     pub(super) selects: u64,
+    /// Keys of PARTITION BY behind the first.
+    pub(super) partition_keys: usize,
     /// The last name that WITH gave.
-    pub(super) name: Option<&'a str>,
+    pub(super) name: Option<&'a Word>,
 }
 
 impl<'a> Frame<'a> {
     /// What opens inside of this.
-    pub(super) fn inner(&self, opening: Opening, doubles: bool, is_query: bool) -> Self {
+    pub(super) fn inner(&self, opening: Opening, doublings: usize, is_query: bool) -> Self {
         Self {
             opening,
             depth: self.nesting() + 1,
             queries: self.queries + usize::from(is_query),
-            doublings: self.doublings + self.nots + usize::from(doubles),
+            doublings: self.doublings + self.nots + doublings,
             ..Self::default()
         }
     }
@@ -82,7 +87,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The name that a query in brackets gets here.
-    pub(super) fn naming(&self) -> Option<&'a str> {
+    pub(super) fn naming(&self) -> Option<&'a Word> {
         self.name.filter(|_| self.clause == Clause::With)
     }
 }

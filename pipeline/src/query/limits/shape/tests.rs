@@ -84,6 +84,7 @@ fn mistakes_deep_inside_are_found_or_refused_at_once() {
         ("CASE WHEN 1=1 THEN ", " END"),
         ("CASE WHEN CAST(1 AS INT) = 1 THEN CAST(", " AS INT) END"),
         ("ARRAY[", "]"),
+        ("POSITION(", " IN 1)"),
     ] {
         for times in [8, 20, 38] {
             let said = refusal(&select(open, "1 1", close, times)).unwrap();
@@ -92,6 +93,12 @@ fn mistakes_deep_inside_are_found_or_refused_at_once() {
             assert!(is_right, "{open} {times}: {said}");
         }
     }
+    let tables = format!(
+        "SELECT * FROM {}",
+        nested("(((SELECT * FROM ", "t t t", ")))", 12)
+    );
+    is_refused(&tables, "at most ");
+    is_parsed("SELECT * FROM ((t JOIN u USING (a)) JOIN v USING (a))");
     let list = vec!["1"; 20_000].join(", ");
     is_parsed(&format!("SELECT 1 IN ({list})"));
     let long = format!("{} IN ({list})", nested("CAST(", "1", " AS INT)", 12));
@@ -120,6 +127,9 @@ fn what_is_long_is_parsed_or_refused_at_once() {
         ("SELECT 1", "::INT", 100, "in a row"),
         ("SELECT true", " = true", 100, "in a row"),
         ("SELECT now()", " AT TIME ZONE 'UTC'", 100, "in a row"),
+        ("SELECT a", "[1]", 100, "in a row"),
+        ("SELECT a", " | 1", 100, "in a row"),
+        ("SELECT a", " XOR b", 100, "in a row"),
     ] {
         is_parsed(&many(first, part, allowed));
         is_refused(&many(first, part, allowed + 1), says);
@@ -128,6 +138,14 @@ fn what_is_long_is_parsed_or_refused_at_once() {
     let windows = |times| format!("SELECT {} FROM t", vec![windows; times].join(", "));
     is_parsed(&windows(100));
     is_refused(&windows(101), "100 window functions");
+    let keys = |times: usize| {
+        format!(
+            "SELECT count(*) OVER (PARTITION BY a{}) FROM t",
+            ", a".repeat(times)
+        )
+    };
+    is_parsed(&keys(60));
+    is_refused(&keys(61), "60 keys of PARTITION BY");
     let types = |times: usize| format!("SELECT CAST(NULL AS INT{})", "[]".repeat(times));
     is_parsed(&types(10));
     is_refused(&types(30_000), "in a row");
@@ -166,6 +184,24 @@ fn a_with_query_counts_as_often_as_it_is_read() {
     let scalars = |times| format!("SELECT {}", vec!["(SELECT 1)"; times].join(", "));
     is_parsed(&scalars(499));
     is_refused(&scalars(500), "500 SELECTs");
+    // Without SELECT, and with names that differ by quotes and case alone.
+    let doubled = |first: &str, step: fn(usize) -> String| {
+        let steps: String = (1..=24).map(step).collect();
+        format!("WITH {first}{steps} SELECT count(*) FROM a24")
+    };
+    let from_first = |i: usize| format!(", a{i} AS (FROM a{0} UNION ALL FROM a{0})", i - 1);
+    is_refused(&doubled("a0 AS (VALUES (1))", from_first), "500 SELECTs");
+    let twins = |i: usize| {
+        let last = i - 1;
+        format!(
+            ", \"A{i}\" AS (SELECT * FROM \"A{last}\" UNION ALL SELECT * FROM \"A{last}\"), a{i} AS (SELECT 1 AS x)"
+        )
+    };
+    let first = "\"A0\" AS (SELECT 1 AS x), a0 AS (SELECT 1 AS x)";
+    is_refused(
+        &doubled(first, twins).replace("FROM a24", "FROM \"A24\""),
+        "500 SELECTs",
+    );
     // A name that is mentioned is not read.
     let mut steps = "WITH a AS (SELECT 1 AS x)".to_owned();
     for (last, next) in ["a", "b", "c", "d", "e", "f"]
@@ -184,6 +220,7 @@ fn ordinary_queries_pass() {
     for sql in [
         intervals.as_str(),
         "SELECT a, CASE WHEN b IS NOT NULL AND c NOT IN (1, 2) THEN -1 ELSE - - 2 END FROM t WHERE NOT EXISTS (SELECT 1 FROM u)",
+        "SELECT sku_id AS case, sum(n) FROM t GROUP BY sku_id UNION ALL SELECT sku_id AS case, sum(n) FROM t GROUP BY sku_id",
         "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT sum(n) FROM t",
         "SELECT x::timestamp with time zone, \"case\", t.order FROM t WHERE a IS DISTINCT FROM b GROUP BY 1, 2 HAVING count(*) > 1",
         "SELECT approx_percentile_cont(a, 0.5) WITHIN GROUP (ORDER BY a), DATE '2026-01-05' + INTERVAL '1 day' FROM (t JOIN u USING (a, b))",
