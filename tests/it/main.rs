@@ -8,7 +8,6 @@ mod bombs;
 mod canary;
 mod cases;
 mod censored;
-mod clock_jumps;
 mod commands;
 mod damage;
 mod demo;
