@@ -14,6 +14,7 @@ use crate::bad_input::{NOON_MS, order};
 use crate::kills::hurried;
 use crate::proof::{Sample, assert_equal, expect, until_read};
 use crate::refusals::bad_end;
+use crate::signals::hang_up;
 
 #[test]
 fn a_signal_brings_a_last_epoch() {
@@ -27,7 +28,7 @@ fn a_signal_brings_a_last_epoch() {
     // There is something to look at before the service has made it.
     std::fs::create_dir_all(project.storage().join("log")).unwrap();
     let mut sent = 0;
-    for signal in ["TERM", "INT", "HUP"] {
+    for signal in [&["TERM", "INT"], hang_up()].concat() {
         let before = project.status().unwrap()["epoch"].clone();
         let orders = (sent..sent + 100).map(|n| order(&n.to_string(), NOON_MS + n).to_string());
         let orders = orders.map(|order| message(0, order.as_bytes()));
