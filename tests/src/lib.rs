@@ -31,6 +31,9 @@
 //! | `it/event_files.rs`, `it/memory.rs`, `it/bombs.rs` | event files that grow, are torn or odd; memory under bad input, and under batches of Kafka that unpack to much |
 //! | `it/inputs.rs`, `it/source_identity.rs` | a storage knows its inputs: partitions, topics made anew, replaced files |
 //! | `it/one_epoch.rs` | queries during commits see one epoch |
+//! | `it/censored.rs` | days of the feed whose demand supply could not show (K27) |
+//! | `it/producers.rs` | producers that restart, repeat themselves and abort |
+//! | `it/signals.rs` | a signal to a start, a second signal, no core files |
 //! | `it/readings/`, `it/sums.rs` | settled readings by hand, and sums that leave their type, against the oracle |
 //! | `it/terminal.rs` | statements, formats and closed pipes as people meet them at a terminal |
 //! | `it/canary/` | names, phones and secrets from every input and configuration stand in no output |
