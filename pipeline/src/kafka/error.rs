@@ -163,8 +163,7 @@ pub(crate) fn creation(error: KafkaError) -> Error {
         KafkaError::ClientConfig(found, reason, name, _) => {
             // librdkafka repeats the value in its reason
             let reason = if found == RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN {
-                "librdkafka knows no property of this name; its documentation lists all"
-                    .to_owned()
+                "librdkafka knows no property of this name; its documentation lists all".to_owned()
             } else if is_secret(&name) {
                 "its value is not accepted".to_owned()
             } else {
